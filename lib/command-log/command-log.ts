@@ -1,0 +1,59 @@
+// The seam between those who ask for writes and the worker that applies them: an ordered, durable
+// log in partitions. One todo's commands are always in one partition, so they stay in order.
+
+import type { Command } from '../command.ts'
+import type { BatchOutcome } from '../micro-batch.ts'
+
+export interface CommandPublisher {
+  /** `acknowledged` only when the log has the command durably. Never rejects, never hangs. */
+  publish(command: Command): Promise<BatchOutcome>
+  /** Rejects when the log does not answer in time. */
+  ping(): Promise<void>
+  /** Settles what is pending, then lets go of its connections. */
+  close(): Promise<void>
+}
+
+export type LogRecord = {
+  readonly offset: number
+  readonly value: Buffer | null
+}
+
+export type Delivery = {
+  readonly partition: number
+  /** In offset order; may begin before what the sink expects, when it is a redelivery. */
+  readonly records: readonly LogRecord[]
+  /** The offset that the log will give to its next record in this partition. */
+  readonly endOffset: number
+  /** True once this consumer no longer owns the partition, or is stopping: give up, apply nothing. */
+  readonly abandoned: () => boolean
+}
+
+export type DeliveryResult =
+  /** Every record is applied, now or earlier. */
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'abandoned' }
+  /** The records begin after what the sink expects: the consumer must go back, or stop if it can't. */
+  | { readonly kind: 'gap'; readonly expectedOffset: number }
+  /** The log ends before what the sink has applied: it was truncated or made anew. */
+  | { readonly kind: 'truncated'; readonly expectedOffset: number }
+
+/** Where commands end up. It keeps its own offsets: the log's memory of them is only a hint. */
+export type Sink = (delivery: Delivery) => Promise<DeliveryResult>
+
+export interface CommandConsumer {
+  /** Begins to deliver and resolves. `onFatal` is told, once, why it can't go on. */
+  start(sink: Sink, onFatal: (reason: string) => void): Promise<void>
+  /** Resolves when no delivery is under way any more. */
+  stop(): Promise<void>
+}
+
+/** What an operator must know when commands that were acknowledged are gone from the log. */
+export const lostCommands = (
+  log: string,
+  partition: number,
+  expectedOffset: number,
+  foundOffset: number,
+): string =>
+  `partition ${partition} of ${log} should go on at offset ${expectedOffset} but the log has ${foundOffset}: ` +
+  'commands were deleted, or the topic or the database is another one. Restore it; or, to accept the loss: ' +
+  `UPDATE command_offsets SET next_offset = ${foundOffset} WHERE log = '${log}' AND partition = ${partition}`

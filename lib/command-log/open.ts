@@ -1,0 +1,63 @@
+// Chooses the command log's driver by configuration: one place, used by server and worker.
+
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { CommandConsumer, CommandPublisher } from './command-log.ts'
+import { createKafkaConsumer, createKafkaPublisher, ensureTopic } from './kafka.ts'
+import { createPostgresConsumer, createPostgresPublisher, ensureLog } from './postgres.ts'
+
+const ensureTimeoutMs = 10_000
+
+/** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
+export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
+  config.COMMAND_LOG === 'kafka'
+    ? ensureTopic(
+        {
+          brokers: config.KAFKA_BROKERS,
+          topic: config.KAFKA_TODO_TOPIC,
+          partitions: config.KAFKA_PARTITIONS,
+          replicationFactor: config.KAFKA_REPLICATION_FACTOR,
+        },
+        log,
+        ensureTimeoutMs,
+      )
+    : ensureLog({
+        url: config.DATABASE_URL,
+        log: config.KAFKA_TODO_TOPIC,
+        partitions: config.KAFKA_PARTITIONS,
+      })
+
+export const openPublisher = (config: Config, partitions: number, log: Log): CommandPublisher => {
+  const bounds = { queueMax: config.PUBLISH_QUEUE_MAX, timeoutMs: config.PUBLISH_TIMEOUT_MS }
+  return config.COMMAND_LOG === 'kafka'
+    ? createKafkaPublisher(
+        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, ...bounds },
+        log,
+      )
+    : createPostgresPublisher({
+        url: config.DATABASE_URL,
+        log: config.KAFKA_TODO_TOPIC,
+        partitions,
+        ...bounds,
+      })
+}
+
+export const openConsumer = (config: Config, log: Log): CommandConsumer =>
+  config.COMMAND_LOG === 'kafka'
+    ? createKafkaConsumer(
+        {
+          brokers: config.KAFKA_BROKERS,
+          topic: config.KAFKA_TODO_TOPIC,
+          groupId: `${config.KAFKA_TODO_TOPIC}-worker`,
+          partitionsAtOnce: config.WORKER_POOL_SIZE,
+        },
+        log,
+      )
+    : createPostgresConsumer(
+        {
+          url: config.DATABASE_URL,
+          log: config.KAFKA_TODO_TOPIC,
+          partitionsAtOnce: config.WORKER_POOL_SIZE,
+        },
+        log,
+      )

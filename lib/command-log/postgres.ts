@@ -1,0 +1,234 @@
+// The command log in Postgres, for the embedded stack. Offsets are dense in each partition, as in
+// Kafka, so the worker applies both logs by the same rules.
+
+import type { Sql } from 'postgres'
+import { encodeCommand, type Command } from '../command.ts'
+import type { Log } from '../log.ts'
+import { createMicroBatch } from '../micro-batch.ts'
+import { listen } from '../pg-listen.ts'
+import { connectPostgres } from '../todo-store/postgres.ts'
+import { withTimeout } from '../with-timeout.ts'
+import {
+  lostCommands,
+  type CommandConsumer,
+  type CommandPublisher,
+  type LogRecord,
+  type Sink,
+} from './command-log.ts'
+
+const channel = 'command_log'
+const deliveryMax = 1_000
+
+/** Makes the log's partitions unless they are there; returns how many there are. */
+export const ensureLog = async (
+  settings: { url: string; log: string; partitions: number },
+): Promise<number> => {
+  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  const { log } = settings
+  try {
+    return await sql.begin(async (tx) => {
+      // Two starting servers must agree on the number of partitions: the first one's counts.
+      await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
+      await tx`
+        INSERT INTO command_log_partitions (log, partition, next_offset)
+        SELECT ${log}, partition, 0 FROM generate_series(0, ${settings.partitions - 1}) AS partition
+        WHERE NOT EXISTS (SELECT FROM command_log_partitions WHERE log = ${log})`
+      await tx`
+        INSERT INTO command_log_claims (log, partition)
+        SELECT log, partition FROM command_log_partitions WHERE log = ${log}
+        ON CONFLICT DO NOTHING`
+      const [row] = await tx<{ count: string }[]>`
+        SELECT count(*) AS count FROM command_log_partitions WHERE log = ${log}`
+      return Number(row?.count)
+    })
+  } finally {
+    await sql.end()
+  }
+}
+
+/** FNV-1a: any hash would do, as long as every server uses the same one. */
+export const partitionOf = (todoId: string, partitions: number): number => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < todoId.length; i++) {
+    hash = Math.imul(hash ^ todoId.charCodeAt(i), 0x01000193) >>> 0
+  }
+  return hash % partitions
+}
+
+export const createPostgresPublisher = (settings: {
+  readonly url: string
+  readonly log: string
+  readonly partitions: number
+  readonly queueMax: number
+  readonly timeoutMs: number
+}): CommandPublisher => {
+  const sql = connectPostgres({
+    url: settings.url,
+    poolSize: 2, // one to publish, one to answer pings meanwhile
+    statementTimeoutMs: settings.timeoutMs,
+  })
+  const batch = createMicroBatch<Command>({
+    pendingMax: settings.queueMax,
+    batchMax: 1_000,
+    waitMaxMs: settings.timeoutMs,
+    send: (commands) =>
+      withTimeout(settings.timeoutMs, () =>
+        append(sql, settings.log, settings.partitions, commands),
+      ),
+  })
+  return {
+    publish: (command) => batch.add(command),
+    async ping() {
+      await withTimeout(1_000, () => sql`SELECT 1`)
+    },
+    async close() {
+      await batch.idle()
+      await sql.end({ timeout: 5 })
+    },
+  }
+}
+
+const append = async (sql: Sql, log: string, partitions: number, commands: readonly Command[]) => {
+  const byPartition = new Map<number, string[]>()
+  for (const command of commands) {
+    const partition = partitionOf(command.todoId, partitions)
+    const records = byPartition.get(partition) ?? []
+    records.push(encodeCommand(command))
+    byPartition.set(partition, records)
+  }
+  await sql.begin(async (tx) => {
+    const touched = [...byPartition.keys()]
+    const rows = await tx<{ partition: number; next_offset: string }[]>`
+      SELECT partition, next_offset FROM command_log_partitions
+      WHERE log = ${log} AND partition = ANY(${touched}) ORDER BY partition FOR NO KEY UPDATE`
+    const partition: number[] = []
+    const offset: number[] = []
+    const record: Buffer[] = []
+    for (const row of rows) {
+      for (const [i, text] of (byPartition.get(row.partition) ?? []).entries()) {
+        partition.push(row.partition)
+        offset.push(Number(row.next_offset) + i)
+        record.push(Buffer.from(text))
+      }
+    }
+    if (record.length !== commands.length) throw new Error(`the command log ${log} is not set up`)
+    await tx`
+      INSERT INTO command_log (log, partition, record_offset, record)
+      SELECT ${log}, * FROM unnest(${partition}::int[], ${offset}::bigint[], ${tx.array(record)}::bytea[])`
+    await tx`
+      UPDATE command_log_partitions p SET next_offset = added.next_offset
+      FROM (SELECT partition, max(record_offset) + 1 AS next_offset
+            FROM unnest(${partition}::int[], ${offset}::bigint[]) AS new (partition, record_offset)
+            GROUP BY partition) AS added
+      WHERE p.log = ${log} AND p.partition = added.partition`
+    await tx`SELECT pg_notify(${channel}, '')`
+  })
+}
+
+/** How long a notification may be missed for: an idle consumer looks anyway, this often. */
+const idleLookMs = 500
+const retryMs = 200
+
+export const createPostgresConsumer = (
+  settings: { readonly url: string; readonly log: string; readonly partitionsAtOnce: number },
+  log: Log,
+): CommandConsumer => {
+  // Every runner holds one connection for as long as it holds its claim.
+  const sql = connectPostgres({ url: settings.url, poolSize: settings.partitionsAtOnce })
+  let stopping = false
+  let wake = () => {}
+  let awake = new Promise<void>((resolve) => (wake = resolve))
+  const wakeAll = () => {
+    wake()
+    awake = new Promise((resolve) => (wake = resolve))
+  }
+  let runners: Promise<void>[] = []
+  let stopListening = () => Promise.resolve()
+
+  const run = async (sink: Sink, onFatal: (reason: string) => void) => {
+    while (!stopping) {
+      try {
+        const found = await deliverOne(sql, settings.log, sink, () => stopping, onFatal)
+        if (!found && !stopping) await sleepOr(idleLookMs, awake)
+      } catch (error) {
+        log.warn({ reason: (error as Error).message }, 'the command log does not answer')
+        await sleepOr(retryMs, awake)
+      }
+    }
+  }
+
+  return {
+    start(sink, onFatal) {
+      stopListening = listen(settings.url, channel, {
+        onNotify: wakeAll,
+        onListening: wakeAll,
+        onLost: () => {},
+      })
+      runners = Array.from({ length: settings.partitionsAtOnce }, () => run(sink, onFatal))
+      return Promise.resolve()
+    },
+    async stop() {
+      stopping = true
+      wakeAll()
+      await Promise.all(runners)
+      await stopListening()
+      await sql.end({ timeout: 5 })
+    },
+  }
+}
+
+/** Claims a partition that has records, delivers some, and deletes them. False: nothing to do. */
+const deliverOne = (
+  sql: Sql,
+  log: string,
+  sink: Sink,
+  abandoned: () => boolean,
+  onFatal: (reason: string) => void,
+): Promise<boolean> =>
+  sql.begin(async (tx) => {
+    // Claims are tried in random order, so that a busy partition cannot starve the others.
+    const [claim] = await tx<{ partition: number }[]>`
+      SELECT partition FROM command_log_claims AS claims
+      WHERE log = ${log} AND EXISTS (
+        SELECT FROM command_log WHERE log = ${log} AND partition = claims.partition)
+      ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`
+    if (!claim) return false
+    const { partition } = claim
+    const rows = await tx<{ record_offset: string; record: Buffer }[]>`
+      SELECT record_offset, record FROM command_log
+      WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`
+    const records: LogRecord[] = rows.map((row) => ({
+      offset: Number(row.record_offset),
+      value: row.record,
+    }))
+    const [first, last] = [records[0], records.at(-1)]
+    if (!first || !last) return false
+    const [end] = await tx<{ next_offset: string }[]>`
+      SELECT next_offset FROM command_log_partitions
+      WHERE log = ${log} AND partition = ${partition}`
+    const result = await sink({
+      partition,
+      records,
+      endOffset: Number(end?.next_offset),
+      abandoned,
+    })
+    switch (result.kind) {
+      case 'taken':
+        await tx`
+          DELETE FROM command_log
+          WHERE log = ${log} AND partition = ${partition} AND record_offset <= ${last.offset}`
+        return true
+      case 'abandoned':
+        return false
+      case 'gap':
+      case 'truncated':
+        onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+        return false
+    }
+  }) as Promise<boolean>
+
+const sleepOr = (ms: number, event: Promise<void>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const slept = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+  return Promise.race([slept, event]).finally(() => clearTimeout(timer))
+}

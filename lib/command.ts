@@ -1,0 +1,124 @@
+// A command: what a write asks for, as it travels through the log. The server encodes it, the
+// worker decodes it strictly: a record that does not decode can never apply.
+
+import {
+  InvalidField,
+  parseCompleted,
+  parseDescription,
+  parseTitle,
+  parseTodoId,
+  userIdLengthMax,
+} from './todo.ts'
+
+type Envelope = {
+  /** Unique for each request: the sink applies a command id once, however often it is logged. */
+  readonly commandId: string
+  readonly todoId: string
+  readonly userId: string
+  /** When the server took the command, ms since the epoch. */
+  readonly atMs: number
+}
+export type TodoChange = {
+  readonly title?: string
+  readonly description?: string
+  readonly completed?: boolean
+}
+export type CreateTodo = Envelope & {
+  readonly kind: 'create'
+  readonly title: string
+  readonly description: string
+}
+export type UpdateTodo = Envelope & { readonly kind: 'update'; readonly change: TodoChange }
+export type DeleteTodo = Envelope & { readonly kind: 'delete' }
+export type Command = CreateTodo | UpdateTodo | DeleteTodo
+
+const schemaVersion = 1
+
+export const encodeCommand = (command: Command): string =>
+  JSON.stringify({ schema: schemaVersion, ...command })
+
+export type Decoded =
+  | { readonly kind: 'command'; readonly command: Command }
+  | { readonly kind: 'poison'; readonly reason: string }
+
+/** The command in `bytes`, or why it can never be one. Never throws. */
+export const decodeCommand = (bytes: Buffer | null): Decoded => {
+  if (bytes === null) return { kind: 'poison', reason: 'the record has no value' }
+  let json: unknown
+  try {
+    json = JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return { kind: 'poison', reason: 'not JSON' }
+  }
+  try {
+    return { kind: 'command', command: parseCommand(json) }
+  } catch (error) {
+    if (error instanceof InvalidField) return { kind: 'poison', reason: error.message }
+    throw error
+  }
+}
+
+const parseCommand = (json: unknown): Command => {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new InvalidField('record', 'the record must be a JSON object')
+  }
+  const record = json as Record<string, unknown>
+  if (record['schema'] !== schemaVersion) {
+    throw new InvalidField('schema', `schema must be ${schemaVersion}`)
+  }
+  const envelope: Envelope = {
+    commandId: parseShortText('commandId', record['commandId'], 64),
+    todoId: parseTodoId(record['todoId']),
+    userId: parseShortText('userId', record['userId'], userIdLengthMax),
+    atMs: parseTime(record['atMs']),
+  }
+  switch (record['kind']) {
+    case 'create':
+      return {
+        ...envelope,
+        kind: 'create',
+        title: parseTitle(record['title']),
+        description: parseDescription(record['description']),
+      }
+    case 'update':
+      return { ...envelope, kind: 'update', change: parseChange(record['change']) }
+    case 'delete':
+      return { ...envelope, kind: 'delete' }
+    default:
+      throw new InvalidField('kind', 'kind must be create, update or delete')
+  }
+}
+
+/** Any subset of the changeable fields, but at least one; InvalidField names the one at fault. */
+export const parseChange = (value: unknown): TodoChange => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidField('change', 'the change must be a JSON object')
+  }
+  const { title, description, completed } = value as Record<string, unknown>
+  const change: TodoChange = {
+    ...(title !== undefined && { title: parseTitle(title) }),
+    ...(description !== undefined && { description: parseDescription(description) }),
+    ...(completed !== undefined && { completed: parseCompleted(completed) }),
+  }
+  if (Object.keys(change).length === 0) {
+    throw new InvalidField('change', 'give at least one of title, description and completed')
+  }
+  return change
+}
+
+const parseShortText = (field: string, value: unknown, max: number): string => {
+  if (typeof value !== 'string' || value.length < 1 || value.length > max || value.includes('\0')) {
+    throw new InvalidField(field, `${field} must be a string of 1 to ${max} characters`)
+  }
+  return value
+}
+
+// Postgres's timestamptz ends in the year 294276; a JavaScript Date ends sooner, at 8.64e15 ms.
+const timeMsMax = 8.64e15
+
+const parseTime = (value: unknown): number => {
+  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > timeMsMax) {
+    throw new InvalidField('atMs', 'atMs must be a time in ms since the epoch')
+  }
+  return value as number
+}

@@ -1,0 +1,319 @@
+// Every setting of the project in one typed table, and the only place that reads the environment.
+// The README's table is checked against this one by config.test.ts.
+
+import { availableParallelism } from 'node:os'
+
+type Role = 'server' | 'worker' | 'script'
+
+type Setting<Value> = {
+  readonly default: Value | undefined
+  readonly unit: string
+  readonly meaning: string
+  readonly parse: (text: string) => Value
+  /** Roles that cannot start without a value; the others leave it undefined. */
+  readonly requiredBy?: readonly Role[]
+}
+
+const wholeNumber = (spec: {
+  default: number
+  min: number
+  max: number
+  unit: string
+  meaning: string
+}): Setting<number> => ({
+  ...spec,
+  parse(text) {
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : NaN
+    if (!(value >= spec.min && value <= spec.max)) {
+      throw new Error(`a whole number from ${spec.min} to ${spec.max}`)
+    }
+    return value
+  },
+})
+
+const oneOf = <Choice extends string>(spec: {
+  default: Choice
+  choices: readonly Choice[]
+  meaning: string
+}): Setting<Choice> => ({
+  default: spec.default,
+  unit: spec.choices.join(' or '),
+  meaning: spec.meaning,
+  parse(text) {
+    const choice = spec.choices.find((one) => one === text)
+    if (choice === undefined) throw new Error(spec.choices.join(' or '))
+    return choice
+  },
+})
+
+const url = (spec: {
+  default: string
+  protocols: readonly string[]
+  meaning: string
+}): Setting<string> => ({
+  default: spec.default,
+  unit: 'URL',
+  meaning: spec.meaning,
+  parse(text) {
+    if (!URL.canParse(text) || !spec.protocols.includes(new URL(text).protocol)) {
+      throw new Error(`a URL that begins with ${spec.protocols.join('// or ')}//`)
+    }
+    return text
+  },
+})
+
+export const settings = {
+  HTTP_HOST: {
+    default: '0.0.0.0',
+    unit: 'address',
+    meaning: 'Address that the API listens on. `npm start` uses 127.0.0.1.',
+    parse: (text: string) => text,
+  },
+  HTTP_PORT: wholeNumber({
+    default: 8080,
+    min: 0,
+    max: 65535,
+    unit: 'port',
+    meaning: 'Port that the API listens on; 0 takes a free one.',
+  }),
+  HTTP_ENGINE: oneOf({
+    default: 'node',
+    choices: ['node', 'uws'],
+    meaning: 'HTTP engine: raw `node:http`, or uWebSockets.js.',
+  }),
+  HTTP_PROCESSES: wholeNumber({
+    default: availableParallelism(),
+    min: 1,
+    max: 1024,
+    unit: 'processes',
+    meaning: 'Server processes. Default: one per core.',
+  }),
+  HTTP_DRAIN_TIMEOUT_MS: wholeNumber({
+    default: 10_000,
+    min: 0,
+    max: 600_000,
+    unit: 'ms',
+    meaning: 'On SIGTERM: how long requests in flight may take before they are cut.',
+  }),
+  DATABASE_URL: url({
+    default: 'postgres://postgres:postgres@localhost:5432/todos',
+    protocols: ['postgres:', 'postgresql:'],
+    meaning: 'Postgres.',
+  }),
+  DB_POOL_SIZE: wholeNumber({
+    default: 10,
+    min: 1,
+    max: 10_000,
+    unit: 'connections',
+    meaning:
+      'Postgres connections of the whole server, shared out over its processes (each keeps at least one). Only list misses use them.',
+  }),
+  REDIS_URL: url({
+    default: 'redis://localhost:6379/0',
+    protocols: ['redis:', 'rediss:'],
+    meaning: 'Redis.',
+  }),
+  REDIS_POOL_SIZE: wholeNumber({
+    default: availableParallelism(),
+    min: 1,
+    max: 10_000,
+    unit: 'connections',
+    meaning:
+      'Redis data connections of the whole server, shared out over its processes (each keeps at least one, besides the one that listens for invalidations). Default: one per core; one connection multiplexes.',
+  }),
+  CACHE_TTL_SEC: wholeNumber({
+    default: 300,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning: 'Lifetime of a list in Redis and in memory, whatever else happens.',
+  }),
+  LIST_CACHE: oneOf({
+    default: 'redis',
+    choices: ['redis', 'postgres'],
+    meaning:
+      'What keeps the lists fresh: Redis, or Postgres LISTEN/NOTIFY with no cache in between.',
+  }),
+  LIST_REFRESH_INTERVAL_MS: wholeNumber({
+    default: 20,
+    min: 0,
+    max: 60_000,
+    unit: 'ms',
+    meaning: 'Least time between two refreshes of a list in one process, however fast writes come.',
+  }),
+  LIST_REFRESH_TIMEOUT_MS: wholeNumber({
+    default: 2_000,
+    min: 10,
+    max: 60_000,
+    unit: 'ms',
+    meaning:
+      'stale-while-revalidate: a refresh that takes longer counts as failed, and the list as stale-if-error.',
+  }),
+  LIST_STALE_IF_ERROR_SEC: wholeNumber({
+    default: 300,
+    min: 0,
+    max: 86_400,
+    unit: 's',
+    meaning:
+      'stale-if-error: how long a list that cannot be refreshed is still served; after that 503.',
+  }),
+  COMMAND_LOG: oneOf({
+    default: 'kafka',
+    choices: ['kafka', 'postgres'],
+    meaning: 'Where commands are published: Kafka, or a table in Postgres.',
+  }),
+  KAFKA_BROKERS: {
+    default: 'localhost:9092',
+    unit: 'host:port,…',
+    meaning: 'Kafka bootstrap brokers.',
+    parse(text: string) {
+      if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(text)) throw new Error('host:port, comma separated')
+      return text
+    },
+  },
+  KAFKA_TODO_TOPIC: {
+    default: 'todo-commands',
+    unit: 'topic',
+    meaning: 'Topic of the commands (or the name of the log in Postgres).',
+    parse(text: string) {
+      if (!/^[A-Za-z0-9._-]{1,200}$/.test(text)) throw new Error('letters, digits, dot, _ and -')
+      return text
+    },
+  },
+  KAFKA_PARTITIONS: wholeNumber({
+    default: 6,
+    min: 1,
+    max: 1000,
+    unit: 'partitions',
+    meaning:
+      'Partitions of the topic when it is made: the most batches that can be applied at once. An existing topic keeps its own.',
+  }),
+  KAFKA_REPLICATION_FACTOR: wholeNumber({
+    default: 1,
+    min: 1,
+    max: 10,
+    unit: 'replicas',
+    meaning: 'Replication factor of the topic when it is made; 3 on a cluster of three or more.',
+  }),
+  PUBLISH_QUEUE_MAX: wholeNumber({
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'commands',
+    meaning: 'Commands that may wait for an acknowledgement in one process; more get a 503 at once.',
+  }),
+  PUBLISH_TIMEOUT_MS: wholeNumber({
+    default: 5_000,
+    min: 100,
+    max: 60_000,
+    unit: 'ms',
+    meaning:
+      'How long a publish may go without an acknowledgement before it is answered with a 503.',
+  }),
+  WORKER_POOL_SIZE: wholeNumber({
+    default: 4,
+    min: 1,
+    max: 1000,
+    unit: 'partitions',
+    meaning: 'Partitions that one worker applies at once, each on its own Postgres connection.',
+  }),
+  JWT_SECRET: {
+    default: undefined,
+    unit: 'at least 32 bytes',
+    meaning: 'HS256 secret of the access tokens. Required by the server.',
+    requiredBy: ['server'],
+    parse(text: string) {
+      if (Buffer.byteLength(text) < 32) {
+        throw new Error('a secret of at least 32 bytes, such as the output of: openssl rand -hex 32')
+      }
+      return text
+    },
+  } satisfies Setting<string>,
+  LOG_LEVEL: oneOf({
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    meaning: 'Least severe log line that is written.',
+  }),
+} as const satisfies Record<string, Setting<unknown>>
+
+type ValueOf<S> = S extends { parse: (text: string) => infer Value } ? Value : never
+/** Each setting under its own name; `undefined` only where there is neither a value nor a default. */
+export type Config = {
+  readonly [Name in keyof typeof settings]: (typeof settings)[Name] extends { default: undefined }
+    ? ValueOf<(typeof settings)[Name]> | undefined
+    : ValueOf<(typeof settings)[Name]>
+}
+
+/** One wrong setting a line; each line names the setting and what to set. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * The settings that `env` gives, the defaults elsewhere.
+ * Throws ConfigError with every fault at once. A variable that nearly spells a setting is a fault
+ * too: an operator's `DB_POOLSIZE=50` that silently does nothing costs a day.
+ */
+export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
+  const faults: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+    const text = env[name]
+    values[name] = setting.default
+    if (text === undefined || text === '') {
+      if (setting.requiredBy?.includes(role)) {
+        faults.push(`${name} is not set: set it to ${expected(setting)}`)
+      }
+      continue
+    }
+    try {
+      values[name] = setting.parse(text)
+    } catch (error) {
+      // The value of a secret is never repeated: this line ends up in logs.
+      const shown = name === 'JWT_SECRET' ? `${Buffer.byteLength(text)} bytes long` : `"${text}"`
+      faults.push(`${name} is ${shown}: set it to ${(error as Error).message}`)
+    }
+  }
+  for (const name of Object.keys(env)) {
+    if (name in settings) continue
+    const meant = Object.keys(settings).find((known) => isNearly(name, known))
+    if (meant) faults.push(`${name} is not a setting: did you mean ${meant}?`)
+  }
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'))
+  return values as Config
+}
+
+/** For the top of a program: the settings, or the faults on stderr and exit code 1. */
+export const readConfigOrExit = (role: Role): Config => {
+  try {
+    return readConfig(process.env, role)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+}
+
+const expected = (setting: Setting<unknown>) => {
+  try {
+    setting.parse('')
+  } catch (error) {
+    return (error as Error).message
+  }
+  return setting.unit
+}
+
+/** True when one insertion, deletion, substitution or swap of neighbours makes `a` into `b`. */
+const isNearly = (a: string, b: string): boolean => {
+  if (Math.abs(a.length - b.length) > 1) return false
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start++
+  const restA = a.slice(start)
+  const restB = b.slice(start)
+  return (
+    restA.slice(1) === restB.slice(1) ||
+    restA.slice(1) === restB ||
+    restA === restB.slice(1) ||
+    (restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2))
+  )
+}

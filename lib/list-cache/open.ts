@@ -1,0 +1,13 @@
+// Chooses the list cache's driver by configuration: one place, used by server and worker.
+
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { ListCache } from './list-cache.ts'
+import { createPostgresListCache } from './postgres.ts'
+import { createRedisListCache } from './redis.ts'
+
+/** `poolSize`: Redis data connections of this process. */
+export const openListCache = (config: Config, poolSize: number, log: Log): ListCache =>
+  config.LIST_CACHE === 'redis'
+    ? createRedisListCache({ url: config.REDIS_URL, ttlSec: config.CACHE_TTL_SEC, poolSize }, log)
+    : createPostgresListCache({ url: config.DATABASE_URL })

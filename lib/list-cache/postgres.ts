@@ -1,0 +1,46 @@
+// The list cache without a cache, for the embedded stack: every process reads lists from Postgres
+// itself, and LISTEN/NOTIFY carries the word of a change.
+
+import type { Sql } from 'postgres'
+import { listen } from '../pg-listen.ts'
+import { connectPostgres } from '../todo-store/postgres.ts'
+import type { ListCache } from './list-cache.ts'
+
+const channel = 'todos_version'
+
+export const createPostgresListCache = (settings: { url: string }): ListCache => {
+  const sql: Sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  let stopListening = () => Promise.resolve()
+  /** The latest version heard of or announced here: an announcement may come any number of times. */
+  let known = -1
+  return {
+    get: () => Promise.resolve({ kind: 'fill' }),
+    fill(_list, { version }) {
+      return Promise.resolve(version < known ? 'refused' : 'filled')
+    },
+    async announce(version) {
+      if (version <= known) return
+      await sql.notify(channel, String(version))
+      known = Math.max(known, version)
+    },
+    watch(onEvent) {
+      stopListening = listen(settings.url, channel, {
+        onNotify(payload) {
+          const version = Number(payload)
+          if (version <= known) return
+          known = version
+          onEvent({ kind: 'changed' })
+        },
+        onLost: () => onEvent({ kind: 'lost' }),
+        onListening: () => onEvent({ kind: 'restored' }),
+      })
+    },
+    async ping() {
+      await sql`SELECT 1`
+    },
+    async close() {
+      await stopListening()
+      await sql.end({ timeout: 5 })
+    },
+  }
+}

@@ -1,0 +1,72 @@
+// The seam to where todos live for good. The server reads lists from it; the worker changes it, one
+// batch of commands in one transaction.
+
+import type { Todo } from '../todo.ts'
+
+/** `newest` holds the newest `newestCount` todos: every `?limit=N` is a prefix of it. */
+export type ListName = 'newest' | 'all'
+export const listNames: readonly ListName[] = ['newest', 'all']
+export const newestCount = 1_000
+
+export type ListSnapshot = {
+  /** Grows with every change to the todos; two snapshots of one version are the same. */
+  readonly version: number
+  /** The list as a JSON array in UTF-8, one todo a line. */
+  readonly body: Buffer
+}
+
+/** A todo and how many commands made it what it is. */
+export type TodoRow = Todo & { readonly revision: number }
+
+export type CommandOutcome = 'applied' | 'not-found' | 'forbidden' | 'exists'
+
+export type DeadLetter = {
+  readonly offset: number
+  readonly reason: string
+  readonly record: Buffer | null
+}
+
+export type TodoChanges = {
+  readonly inserts: readonly TodoRow[]
+  readonly updates: readonly TodoRow[]
+  readonly deletes: readonly string[]
+}
+
+export interface TodoStore {
+  readList(list: ListName): Promise<ListSnapshot>
+  listVersion(): Promise<number>
+  /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
+  nextOffset(log: string, partition: number): Promise<number>
+  /** Runs `work` in one transaction, rolled back when it throws. */
+  transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
+  /** Forgets applied command ids older than this; returns how many. */
+  pruneAppliedCommands(olderThanSec: number): Promise<number>
+  ping(): Promise<void>
+  /** How many connections the database allows to users like us, in all. */
+  connectionsAllowed(): Promise<number>
+  close(): Promise<void>
+}
+
+export interface StoreTransaction {
+  /** False, with nothing changed, when the stored offset is not `expected` (any more). */
+  advanceOffset(log: string, partition: number, expected: number, next: number): Promise<boolean>
+  /** Those of `commandIds` that were applied or refused before. */
+  alreadyApplied(commandIds: readonly string[]): Promise<Set<string>>
+  /** The rows of `ids` that exist, locked in id order until the end of the transaction. */
+  lockTodos(ids: readonly string[]): Promise<Map<string, TodoRow>>
+  write(changes: TodoChanges): Promise<void>
+  recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
+  deadLetter(log: string, partition: number, letters: readonly DeadLetter[]): Promise<void>
+  /** Runs `work`; when it throws, undoes just that. */
+  savepoint<T>(work: (inner: StoreTransaction) => Promise<T>): Promise<T>
+}
+
+/**
+ * What an error from the store means for the batch that met it:
+ * `command` - the data itself was refused (SQLSTATE 22 or 23), trying again cannot help;
+ * `passing` - anything else: try again, for ever.
+ */
+export const storeErrorKind = (error: unknown): 'command' | 'passing' => {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && /^2[23]\w{3}$/.test(code) ? 'command' : 'passing'
+}

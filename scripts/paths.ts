@@ -1,0 +1,6 @@
+// Where things are in the repository, for the scripts that start them.
+
+export const repository = new URL('../', import.meta.url)
+export const migrationsDirectory = new URL('sql/', repository)
+/** Everything that is made while running and can be deleted. */
+export const dataDirectory = new URL('.data/', repository)

@@ -1,0 +1,106 @@
+// `npm run services`: the real Postgres, Redis, Kafka and Nginx on this machine, without containers.
+// Prints the environment that the server and the worker need, and stays until Ctrl-C.
+
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startKafka } from './services/kafka.ts'
+import { startNginx } from './services/nginx.ts'
+import { nextFreePort } from './services/ports.ts'
+import { startPostgres } from './services/postgres.ts'
+import { startRedis } from './services/redis.ts'
+import type { Service } from './services/service.ts'
+
+const DATA = join(dirname(fileURLToPath(import.meta.url)), '../.data/services')
+const UPSTREAMS = ['127.0.0.1:8080']
+// SIGHUP: the services are in no terminal's process group, closing theirs would leave them running.
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+type Placed = { readonly directory: string; readonly port: number }
+type Start = (place: Placed) => Promise<Service>
+
+// In this order: Postgres knows best how to say that another one of us is running.
+const services: readonly { folder: string; usualPort: number; start: Start }[] = [
+  { folder: 'postgres', usualPort: 5432, start: startPostgres },
+  { folder: 'redis', usualPort: 6379, start: startRedis },
+  { folder: 'kafka', usualPort: 9092, start: startKafka },
+  {
+    folder: 'nginx-http',
+    usualPort: 8088,
+    start: (place) => startNginx({ ...place, mode: 'http', upstreams: UPSTREAMS }),
+  },
+  {
+    folder: 'nginx-stream',
+    usualPort: 8089,
+    start: (place) => startNginx({ ...place, mode: 'stream', upstreams: UPSTREAMS }),
+  },
+]
+
+const main = async () => {
+  const running: Service[] = []
+  let stopping = false
+  const stopAsked = new Promise<void>((resolve) => {
+    for (const signal of STOP_SIGNALS) {
+      process.on(signal, () => {
+        stopping = true
+        resolve()
+      })
+    }
+  })
+  const stopAll = async () => {
+    stopping = true
+    for (const service of running.reverse()) await service.stop()
+  }
+
+  try {
+    for (const { folder, usualPort, start } of services) {
+      if (stopping) break
+      const port = await nextFreePort(usualPort)
+      const service = await start({ directory: join(DATA, folder), port })
+      running.push(service)
+      const moved = port === usualPort ? '' : `  (${usualPort} is taken)`
+      say(`${service.name.padEnd(14)}${service.url}${moved}`)
+      void service.exited.then((how) => {
+        if (!stopping) say(`${service.name} has ended (${how}), see ${service.logFile}`)
+      })
+    }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    await stopAll()
+    process.exitCode = 1
+    return
+  }
+
+  if (!stopping) say(guide(running))
+  const stayAwake = setInterval(() => {}, 60_000)
+  await stopAsked
+  clearInterval(stayAwake)
+  await stopAll()
+  say('stopped')
+}
+
+const guide = (running: readonly Service[]): string => {
+  const urlOf = (name: string) => running.find((service) => service.name === name)?.url ?? ''
+  const environment = {
+    DATABASE_URL: urlOf('postgres'),
+    REDIS_URL: urlOf('redis'),
+    KAFKA_BROKERS: urlOf('kafka'),
+    JWT_SECRET: randomBytes(32).toString('hex'),
+  }
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${value}`)
+  return `
+In another terminal:
+
+${exports.join('\n')}
+
+npm run migrate
+npm run seed
+npm run server
+npm run worker
+
+Ctrl-C stops them all.`
+}
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+await main()

@@ -1,0 +1,133 @@
+// npm start: the whole product on a machine with nothing but Node. A real Postgres from npm holds
+// the todos and the command log and carries the invalidations; nothing listens beyond loopback.
+
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { ConfigError, readConfig, type Config } from '../lib/config.ts'
+import { signToken } from '../lib/jwt.ts'
+import { migrate } from '../lib/migrate.ts'
+import { embeddedSecret } from './embedded-secret.ts'
+import { dataDirectory, migrationsDirectory, repository } from './paths.ts'
+import { isSeeded, progressBar, seed, seedCountDefault } from './seed.ts'
+import { isFree } from './services/ports.ts'
+import { startPostgres } from './services/postgres.ts'
+import type { Service } from './services/service.ts'
+
+const host = '127.0.0.1'
+const tokenTtlSec = 30 * 86_400
+
+type Child = { readonly process: ChildProcess; readonly exited: Promise<void> }
+
+const main = async () => {
+  const startedMs = performance.now()
+  const config = readConfig(embeddedEnvironment('postgres://unknown.yet'), 'server')
+  if (!(await isFree(config.HTTP_PORT))) {
+    throw new StartFailure(
+      `port ${config.HTTP_PORT} is taken: stop what listens there, or set HTTP_PORT to another`,
+    )
+  }
+  for (const name of ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {
+    if (process.env[name]) console.log(`${name} is not used by npm start: it is for npm run server`)
+  }
+  const running: { postgres?: Service; children: Child[] } = { children: [] }
+  const stop = stopper(running)
+  process.on('SIGINT', () => stop(0))
+  process.on('SIGTERM', () => stop(0))
+
+  try {
+    running.postgres = await startPostgres({
+      directory: fileURLToPath(new URL('postgres', dataDirectory)),
+    })
+    const { url } = running.postgres
+    await migrate(url, migrationsDirectory)
+    if (!(await isSeeded(url))) {
+      await seed({ databaseUrl: url, count: seedCountDefault }, progressBar('seeding', seedCountDefault))
+    }
+    const environment = embeddedEnvironment(url)
+    const started = [startChild('worker/main.ts', environment), startChild('server/main.ts', environment)]
+    for (const { child } of started) running.children.push(child)
+    const [, port] = await Promise.all(started.map((one) => one.ready))
+    for (const { child } of started) {
+      void child.exited.then(() => {
+        if (!stop.isUnderWay()) console.error('a process of the stack ended: stopping')
+        stop(1)
+      })
+    }
+    greet(config, port as number, Math.round(performance.now() - startedMs))
+  } catch (error) {
+    if (stop.isUnderWay()) return
+    console.error((error as Error).message)
+    stop(1)
+  }
+}
+
+class StartFailure extends Error {}
+
+const embeddedEnvironment = (databaseUrl: string): NodeJS.ProcessEnv => ({
+  LOG_LEVEL: 'warn',
+  ...process.env,
+  DATABASE_URL: databaseUrl,
+  COMMAND_LOG: 'postgres',
+  LIST_CACHE: 'postgres',
+  HTTP_HOST: host,
+  JWT_SECRET: process.env.JWT_SECRET || embeddedSecret(),
+})
+
+/** A process group of its own: a terminal's Ctrl-C is for this script, which stops all in order. */
+const startChild = (script: string, env: NodeJS.ProcessEnv) => {
+  const child = fork(fileURLToPath(new URL(script, repository)), { env, detached: true })
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const ready = new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => resolve((message as { port: number }).port))
+    // It has said why on stderr.
+    child.once('exit', () => reject(new StartFailure(`${script} did not start`)))
+  })
+  return { child: { process: child, exited }, ready }
+}
+
+/** Server first, so that what it acknowledged is in the log; then the worker; Postgres last. */
+const stopper = (running: { postgres?: Service; children: Child[] }) => {
+  let underWay = false
+  const stopAll = async (exitCode: number) => {
+    for (const { process: child, exited } of running.children.toReversed()) {
+      child.kill('SIGTERM')
+      await exited
+    }
+    await running.postgres?.stop()
+    process.exit(exitCode)
+  }
+  const stop = (exitCode: number) => {
+    if (underWay) return
+    underWay = true
+    void stopAll(exitCode)
+  }
+  return Object.assign(stop, { isUnderWay: () => underWay })
+}
+
+const greet = (config: Config, port: number, tookMs: number) => {
+  const url = `http://${host}:${port}`
+  const token = signToken(config.JWT_SECRET as string, 'demo', tokenTtlSec)
+  console.log(`
+Todo API: ${url}   (engine ${config.HTTP_ENGINE}, ${config.HTTP_PROCESSES} processes, started in ${tookMs} ms)
+
+A token for user "demo", valid for 30 days:
+${token}
+
+Read:
+  curl '${url}/todos?limit=10'
+Write:
+  curl -X POST ${url}/todos -H 'Content-Type: application/json' -H 'Authorization: Bearer ${token}' -d '{"title":"My first todo"}'
+Benchmark:
+  npx autocannon -c 50 -p 16 -d 10 '${url}/todos?limit=10'
+
+Ctrl-C stops everything; the data stays in .data/
+`)
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof StartFailure || error instanceof ConfigError)) throw error
+  console.error(error.message)
+  process.exit(1)
+}

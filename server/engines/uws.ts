@@ -1,0 +1,128 @@
+// The engine on uWebSockets.js: least CPU for plain keep-alive clients. Same routes, same bytes as
+// node-http.ts, which reads side by side with this file. What its binary gets wrong is told by
+// uws-self-test.ts and the README.
+
+import { STATUS_CODES } from 'node:http'
+import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
+import { splitTarget, type App, type Body, type Engine, type Reply, type Request } from './engine.ts'
+import { loadUws } from './uws-load.ts'
+
+export const createUwsEngine = async (app: App): Promise<Engine> => {
+  const uws = await loadUws()
+  let draining = false
+  let inFlight = 0
+  let onQuiet = () => {}
+  let listening: us_listen_socket | undefined
+
+  const server = uws.App()
+  server.any('/*', (response, request) => {
+    const method = request.getCaseSensitiveMethod()
+    const target = targetOf(request)
+    const ready = method === 'GET' ? app.ready(target) : undefined
+    if (ready) write(response, ready, false)
+    else void answer(response, toRequest(response, request, method, target))
+  })
+
+  const answer = async (response: HttpResponse, { request, aborted }: Received) => {
+    inFlight++
+    try {
+      const reply = await app.handle(request)
+      if (!aborted()) write(response, reply, request.method === 'HEAD')
+    } finally {
+      inFlight--
+      if (inFlight === 0) onQuiet()
+    }
+  }
+
+  // uWS batches what is written inside cork(), up to 16 KiB; outside it every status line, header
+  // and body is a send() of its own. One closure for all replies: cork() runs it at once.
+  let corked: { response: HttpResponse; reply: Reply; isHead: boolean }
+  const writeCorked = () => {
+    const { response, reply, isHead } = corked
+    response.writeStatus(`${reply.status} ${STATUS_CODES[reply.status]}`)
+    for (let i = 0; i < reply.headers.length; i += 2) {
+      const name = reply.headers[i] as string
+      // end() writes this one itself.
+      if (name !== 'Content-Length') response.writeHeader(name, reply.headers[i + 1] as string)
+    }
+    const close = reply.close || draining
+    if (isHead) response.endWithoutBody(reply.body.length, close)
+    else response.end(reply.body, close)
+  }
+  const write = (response: HttpResponse, reply: Reply, isHead: boolean) => {
+    corked = { response, reply, isHead }
+    response.cork(writeCorked)
+  }
+
+  return {
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        server.listen(host, port, (socket) => {
+          if (!socket) {
+            reject(new Error(`can't listen on ${host}:${port}`))
+            return
+          }
+          listening = socket
+          resolve()
+        })
+      }),
+    async drain(timeoutMs) {
+      draining = true
+      if (listening) uws.us_listen_socket_close(listening)
+      const quiet = new Promise<void>((resolve) => (onQuiet = resolve))
+      const deadline = setTimeout(() => onQuiet(), timeoutMs)
+      if (inFlight > 0) await quiet
+      clearTimeout(deadline)
+      server.close()
+    },
+  }
+}
+
+const targetOf = (request: HttpRequest): string => {
+  const query = request.getQuery()
+  return query ? `${request.getUrl()}?${query}` : request.getUrl()
+}
+
+type Received = { readonly request: Request; readonly aborted: () => boolean }
+
+/** Copies what a handler may need: uWS's request is gone once the route's callback returns. */
+const toRequest = (
+  response: HttpResponse,
+  received: HttpRequest,
+  method: string,
+  target: string,
+): Received => {
+  const headers = new Map<string, string>()
+  received.forEach((name, value) => {
+    const earlier = headers.get(name)
+    headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
+  })
+  let aborted = false
+  let onAborted = () => {}
+  response.onAborted(() => {
+    aborted = true
+    onAborted()
+  })
+  const body = (bytesMax: number): Promise<Body> =>
+    new Promise((resolve) => {
+      onAborted = () => resolve({ kind: 'cut-short' })
+      if (Number(headers.get('content-length') ?? 0) > bytesMax) {
+        resolve({ kind: 'too-large' })
+        return
+      }
+      const chunks: Buffer[] = []
+      let bytes = 0
+      response.onData((chunk, isLast) => {
+        bytes += chunk.byteLength
+        if (bytes > bytesMax) {
+          resolve({ kind: 'too-large' })
+          return
+        }
+        // uWS takes the chunk's memory back when this callback returns.
+        chunks.push(Buffer.from(chunk.slice(0)))
+        if (isLast) resolve({ kind: 'read', bytes: Buffer.concat(chunks) })
+      })
+    })
+  const request = { method, ...splitTarget(target), header: (name: string) => headers.get(name), body }
+  return { request, aborted: () => aborted }
+}

@@ -1,0 +1,94 @@
+// One server process: every part it is made of, wired in one place.
+
+import { openPublisher } from '../lib/command-log/open.ts'
+import type { Config } from '../lib/config.ts'
+import { createTokenVerifier } from '../lib/jwt.ts'
+import { openListCache } from '../lib/list-cache/open.ts'
+import { createLog } from '../lib/log.ts'
+import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { withTimeout } from '../lib/with-timeout.ts'
+import type { App, Engine } from './engines/engine.ts'
+import { createNodeEngine } from './engines/node-http.ts'
+import type { Dependency } from './handlers/health.ts'
+import { createHotLists, type HotLists } from './hot-list.ts'
+import { createRouter } from './router.ts'
+import { createRoutes } from './routes.ts'
+
+export type Fork = {
+  /** Requests in flight finish, publishes are settled, then everything is let go. */
+  stop(): Promise<void>
+}
+
+/** Resolves when it listens, with the usual lists warm. Rejects with what stands in the way. */
+export const startFork = async (config: Config, partitions: number): Promise<Fork> => {
+  const log = createLog('server', config.LOG_LEVEL)
+  const share = (total: number) => Math.max(1, Math.floor(total / config.HTTP_PROCESSES))
+  const store = createPostgresStore({
+    url: config.DATABASE_URL,
+    poolSize: share(config.DB_POOL_SIZE),
+    statementTimeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
+  })
+  const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log)
+  const publisher = openPublisher(config, partitions, log)
+  const lists = createHotLists({
+    cache,
+    store,
+    settings: {
+      ttlMs: config.CACHE_TTL_SEC * 1000,
+      refreshIntervalMs: config.LIST_REFRESH_INTERVAL_MS,
+      refreshTimeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
+      staleIfErrorMs: config.LIST_STALE_IF_ERROR_SEC * 1000,
+    },
+    log,
+  })
+  const handle = createRouter(
+    createRoutes({
+      lists,
+      publisher,
+      verifyToken: createTokenVerifier(config.JWT_SECRET as string),
+      dependencies: [
+        { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
+        { name: config.COMMAND_LOG, without: 'unready', check: publisher.ping },
+        // Without Redis, lists still come from Postgres: no reason to take every server out.
+        { name: config.LIST_CACHE, without: 'degraded', check: () => withTimeout(1_000, cache.ping) },
+        listsAreFresh(lists),
+      ],
+    }),
+    log,
+  )
+  const engine = await createEngine(config, { ready: lists.findByTarget, handle })
+
+  await lists.load(10)
+  await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
+  return {
+    async stop() {
+      await engine.drain(config.HTTP_DRAIN_TIMEOUT_MS)
+      lists.close()
+      await publisher.close()
+      await cache.close()
+      await store.close()
+    },
+  }
+}
+
+const createEngine = async (config: Config, app: App): Promise<Engine> => {
+  if (config.HTTP_ENGINE === 'node') return createNodeEngine(app)
+  const { createUwsEngine } = await import('./engines/uws.ts')
+  return createUwsEngine(app)
+}
+
+/** Until a list was fresh once, invalidations are unproven: such a server is not ready. */
+const listsAreFresh = (lists: HotLists): Dependency => {
+  let wereFresh = false
+  return {
+    name: 'lists',
+    get without() {
+      return wereFresh ? 'degraded' : 'unready'
+    },
+    check() {
+      const { kind } = lists.held().newest
+      wereFresh ||= kind === 'fresh'
+      return kind === 'fresh' ? Promise.resolve() : Promise.reject(new Error(kind))
+    },
+  }
+}

@@ -1,0 +1,31 @@
+// GET /todos and GET /todos?limit=N. Reached only when no reply is ready: an odd query, a list that
+// is not held yet, HEAD.
+
+import { newestCount } from '../../lib/todo-store/todo-store.ts'
+import type { HotLists } from '../hot-list.ts'
+import { Problem, unavailable } from '../problem.ts'
+import type { Handler } from '../router.ts'
+
+export const listTodos =
+  (lists: HotLists): Handler =>
+  (request) => {
+    const limit = parseLimit(request.query)
+    return (
+      lists.find(limit) ??
+      lists.load(limit).catch((error: Error) => {
+        throw unavailable(`the list can't be read now: ${error.message}`)
+      })
+    )
+  }
+
+const parseLimit = (query: string): number | 'all' => {
+  const [text, ...others] = new URLSearchParams(query).getAll('limit')
+  if (text === undefined) return 'all'
+  const limit = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : NaN
+  if (others.length > 0 || !(limit <= newestCount)) {
+    throw new Problem(400, `limit must be one whole number from 1 to ${newestCount}`, {
+      field: 'limit',
+    })
+  }
+  return limit
+}

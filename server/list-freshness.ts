@@ -1,0 +1,176 @@
+// Keeps one list in this process as fresh as the cache's word allows. RFC 5861's terms: while a
+// refresh is under way the last list is served (stale-while-revalidate, bounded by the refresh's
+// timeout), and while refreshes fail too (stale-if-error, bounded by a setting).
+
+import type { CacheEvent, ListCache } from '../lib/list-cache/list-cache.ts'
+import type { Log } from '../lib/log.ts'
+import type { ListName, ListSnapshot, TodoStore } from '../lib/todo-store/todo-store.ts'
+import { withTimeout } from '../lib/with-timeout.ts'
+
+export type FreshnessSettings = {
+  readonly ttlMs: number
+  readonly refreshIntervalMs: number
+  readonly refreshTimeoutMs: number
+  readonly staleIfErrorMs: number
+}
+
+export type Held =
+  | { readonly kind: 'empty' }
+  /** Nothing has changed since: the cache would have said so. */
+  | { readonly kind: 'fresh'; readonly version: number; readonly asOfMs: number }
+  /** True as of `asOfMs`; being revalidated. */
+  | { readonly kind: 'stale'; readonly version: number; readonly asOfMs: number }
+
+export type FreshList = {
+  notice(event: CacheEvent): void
+  /** Resolves when the list is held, rejects with the error that keeps it from being so. */
+  load(): Promise<void>
+  held(): Held
+  close(): void
+}
+
+type Parts = {
+  readonly list: ListName
+  readonly cache: ListCache
+  readonly store: TodoStore
+  readonly settings: FreshnessSettings
+  readonly log: Log
+  /** Asked when a change is noticed: false lets the list go instead of refreshing it. */
+  readonly isWanted: () => boolean
+  /** The list to serve from now on; undefined when none may be served any more. */
+  readonly onList: (snapshot: ListSnapshot | undefined) => void
+}
+
+/** With no word from the cache at all, the store is asked this often. */
+const blindPollMs = 1_000
+const retryMs = 100
+/** A long list under constant writes is refreshed for a quarter of the time at most. */
+const pausePerRefresh = 3
+const waitForFillerMs = 10
+const checkAgeMs = 250
+
+export const keepFresh = (parts: Parts): FreshList => {
+  const { list, cache, store, settings, log, isWanted, onList } = parts
+  let held: Held = { kind: 'empty' }
+  /** Raised by every event: what was asked for before one can't be taken for fresh after it. */
+  let epoch = 0
+  let watching = false
+  let closed = false
+  let revalidating = false
+  let wake = () => {}
+  let loaders: { resolve: () => void; reject: (error: Error) => void }[] = []
+
+  const revalidate = async () => {
+    if (revalidating) return
+    revalidating = true
+    while (held.kind !== 'fresh' && !closed && (isWanted() || loaders.length > 0)) {
+      const asked = { epoch, atMs: performance.now() }
+      let tookMs = 0
+      try {
+        const read = await withTimeout(settings.refreshTimeoutMs, () =>
+          readList(asked.atMs + settings.refreshTimeoutMs),
+        )
+        tookMs = performance.now() - asked.atMs
+        adopt(read.snapshot, asked.atMs, read.isCurrent && watching && asked.epoch === epoch)
+        if (!watching) await sleepUntilEvent(blindPollMs)
+      } catch (error) {
+        const reason = error instanceof Error ? error : new Error(String(error))
+        log.warn({ list, reason: reason.message }, 'list not refreshed')
+        settleLoaders(reason)
+        await sleepUntilEvent(retryMs)
+      }
+      await sleep(Math.max(settings.refreshIntervalMs - tookMs, tookMs * pausePerRefresh))
+    }
+    revalidating = false
+    if (held.kind === 'stale' && !closed && !isWanted()) drop()
+  }
+
+  /** From the cache; on a miss from the store, for everybody; with the cache away from the store. */
+  const readList = async (deadlineMs: number): Promise<{ snapshot: ListSnapshot; isCurrent: boolean }> => {
+    while (performance.now() < deadlineMs) {
+      const answer = await cache.get(list).catch(() => undefined)
+      if (!answer) return { snapshot: await store.readList(list), isCurrent: true }
+      switch (answer.kind) {
+        case 'hit':
+          return { snapshot: answer.snapshot, isCurrent: true }
+        case 'fill': {
+          const snapshot = await store.readList(list)
+          // A refused fill is still a newer list than none, but a change has overtaken it.
+          const filled = await cache.fill(list, snapshot).catch(() => 'filled' as const)
+          return { snapshot, isCurrent: filled === 'filled' }
+        }
+        case 'wait':
+          await sleep(waitForFillerMs)
+      }
+    }
+    throw new Error('another process is filling the cache and does not finish')
+  }
+
+  const adopt = (snapshot: ListSnapshot, asOfMs: number, isFresh: boolean) => {
+    const { version } = snapshot
+    if (held.kind !== 'empty' && version < held.version) {
+      throw new Error(
+        `the lists' version went back from ${held.version} to ${version}: if the database was restored, ` +
+          "run UPDATE command_offsets SET batches = extract(epoch FROM clock_timestamp()) * 1000000 WHERE log = '(born)'",
+      )
+    }
+    const isNew = held.kind === 'empty' || version > held.version
+    held = { kind: isFresh ? 'fresh' : 'stale', version, asOfMs }
+    if (isNew) onList(snapshot)
+    settleLoaders()
+  }
+
+  const drop = () => {
+    held = { kind: 'empty' }
+    onList(undefined)
+  }
+
+  const settleLoaders = (error?: Error) => {
+    for (const { resolve, reject } of loaders) {
+      if (error) reject(error)
+      else resolve()
+    }
+    loaders = []
+  }
+
+  const sleepUntilEvent = (ms: number) =>
+    Promise.race([sleep(ms), new Promise<void>((resolve) => (wake = resolve))])
+
+  const expire = () => {
+    if (held.kind !== 'empty') held = { ...held, kind: 'stale' }
+    wake()
+    void revalidate()
+  }
+
+  // Ages are looked at here, so that a request never reads a clock.
+  const ages = setInterval(() => {
+    if (held.kind === 'empty') return
+    const ageMs = performance.now() - held.asOfMs
+    if (held.kind === 'fresh' && ageMs > settings.ttlMs) expire()
+    if (held.kind === 'stale' && ageMs > settings.refreshTimeoutMs + settings.staleIfErrorMs) drop()
+  }, checkAgeMs)
+
+  return {
+    notice(event) {
+      epoch++
+      if (event.kind === 'lost') watching = false
+      if (event.kind === 'restored') watching = true
+      expire()
+    },
+    load() {
+      if (held.kind !== 'empty') return Promise.resolve()
+      const loaded = new Promise<void>((resolve, reject) => loaders.push({ resolve, reject }))
+      void revalidate()
+      return loaded
+    },
+    held: () => held,
+    close() {
+      closed = true
+      clearInterval(ages)
+      settleLoaders(new Error('the server is stopping'))
+    },
+  }
+}
+
+const sleep = (ms: number): Promise<void> =>
+  ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : Promise.resolve()

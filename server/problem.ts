@@ -1,0 +1,63 @@
+// Errors as HTTP shows them: application/problem+json (RFC 9457). Thrown where they are understood,
+// turned into a reply in one place, the router.
+
+import { createReply, type Reply } from './engines/engine.ts'
+
+const titles = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+} as const
+
+type ProblemStatus = keyof typeof titles
+
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly reply: Reply
+
+  /** `field` names the input at fault; `members` are further members of the JSON. */
+  constructor(
+    status: ProblemStatus,
+    detail: string,
+    options: {
+      field?: string
+      headers?: readonly string[]
+      members?: Readonly<Record<string, string>>
+      close?: boolean
+    } = {},
+  ) {
+    super(detail)
+    const { field, headers = [], members = {}, close = false } = options
+    const body = {
+      type: 'about:blank',
+      title: titles[status],
+      status,
+      detail,
+      ...(field !== undefined && { field }),
+      ...members,
+    }
+    this.reply = createReply(
+      status,
+      ['Content-Type', 'application/problem+json', ...headers],
+      JSON.stringify(body),
+      { close },
+    )
+  }
+}
+
+const retryAfterSec = 1
+
+/** A dependency failed. `publish` tells a writer whether the command may have been taken all the same. */
+export const unavailable = (
+  detail: string,
+  publish?: 'not-attempted' | 'unknown',
+): Problem =>
+  new Problem(503, detail, {
+    headers: ['Retry-After', String(retryAfterSec)],
+    ...(publish && { members: { publish } }),
+  })

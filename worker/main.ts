@@ -1,0 +1,63 @@
+// The worker: takes commands from the log and applies them to Postgres, batch by batch, then tells
+// the lists. Any number of workers may run; the log's partitions are shared out among them.
+
+import { ensureCommandLog, openConsumer } from '../lib/command-log/open.ts'
+import { readConfigOrExit } from '../lib/config.ts'
+import { openListCache } from '../lib/list-cache/open.ts'
+import { createLog } from '../lib/log.ts'
+import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { createAnnouncer } from './announcer.ts'
+import { createSink } from './sink.ts'
+
+const pruneEveryMs = 600_000
+/** A command may be logged twice minutes apart, by a producer's retry; a week is far beyond that. */
+const appliedCommandsKeptSec = 7 * 24 * 3600
+const waitForLogMs = 1_000
+
+const config = readConfigOrExit('worker')
+const log = createLog('worker', config.LOG_LEVEL)
+const store = createPostgresStore({
+  url: config.DATABASE_URL,
+  poolSize: config.WORKER_POOL_SIZE + 1, // one for the announcements
+})
+const cache = openListCache(config, 1, log)
+const announcer = createAnnouncer(store, cache, log)
+const consumer = openConsumer(config, log)
+
+let stopping = false
+const stop = async () => {
+  if (stopping) process.exit(1) // a second signal: leave at once
+  stopping = true
+  await consumer.stop()
+  await announcer.close()
+  await cache.close()
+  await store.close()
+  process.exit(0)
+}
+process.on('SIGTERM', () => void stop())
+process.on('SIGINT', () => void stop())
+// Started by a parent that is gone (killed, not stopped): nobody else would stop this one.
+process.on('disconnect', () => void stop())
+
+// For as long as it takes: a worker may be started before its broker.
+for (;;) {
+  try {
+    await ensureCommandLog(config, log)
+    break
+  } catch (error) {
+    log.warn({ reason: (error as Error).message }, `waiting for the command log: ${config.COMMAND_LOG}`)
+    await new Promise((resolve) => setTimeout(resolve, waitForLogMs))
+  }
+}
+await consumer.start(
+  createSink({ log: config.KAFKA_TODO_TOPIC, store, onApplied: announcer.changed, logger: log }),
+  (reason) => {
+    log.fatal(reason)
+    process.exit(1)
+  },
+)
+setInterval(() => {
+  store.pruneAppliedCommands(appliedCommandsKeptSec).catch(() => {}) // tried again in ten minutes
+}, pruneEveryMs).unref()
+log.info({ log: config.KAFKA_TODO_TOPIC, partitionsAtOnce: config.WORKER_POOL_SIZE }, 'worker ready')
+process.send?.({ kind: 'ready' })

@@ -1,0 +1,58 @@
+// Where deliveries end: decides what of a delivery is new, applies it until the store has it, and
+// settles what an error left open by reading the stored offset again.
+
+import type { Delivery, DeliveryResult, LogRecord, Sink } from '../lib/command-log/command-log.ts'
+import type { Log } from '../lib/log.ts'
+import type { TodoStore } from '../lib/todo-store/todo-store.ts'
+import { applyBatch } from './apply.ts'
+
+export type SinkSettings = {
+  readonly log: string
+  readonly store: TodoStore
+  /** Called after each transaction that changed the store. Must not throw. */
+  readonly onApplied: () => void
+  readonly logger: Log
+}
+
+const firstRetryMs = 50
+const lastRetryMs = 2_000
+
+export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sink => {
+  return async (delivery) => {
+    const { partition } = delivery
+    let retryMs = firstRetryMs
+    while (!delivery.abandoned()) {
+      try {
+        // Read each time: a zombie, a rebalance or an ambiguous COMMIT all end in the right place.
+        const expected = await store.nextOffset(log, partition)
+        const next = align(expected, delivery)
+        if (next.kind !== 'apply') return next
+        const result = await applyBatch(store, { log, partition, records: next.records })
+        if (result.kind === 'applied') onApplied()
+        else logger.warn({ partition, expected }, 'another worker applied these records: skipped')
+        retryMs = firstRetryMs
+      } catch (error) {
+        // The database is away, or the outcome of a COMMIT is unknown: never skip, ask again.
+        const reason = (error as Error).message
+        logger.warn({ partition, reason, retryMs }, 'batch not applied, trying again')
+        await new Promise((resolve) => setTimeout(resolve, retryMs))
+        retryMs = Math.min(retryMs * 2, lastRetryMs)
+      }
+    }
+    return { kind: 'abandoned' }
+  }
+}
+
+export type Alignment =
+  | DeliveryResult
+  | { readonly kind: 'apply'; readonly records: readonly LogRecord[] }
+
+/** What a delivery holds for a store that expects `expectedOffset` next. Pure. */
+export const align = (expectedOffset: number, delivery: Delivery): Alignment => {
+  const { records, endOffset } = delivery
+  if (endOffset < expectedOffset) return { kind: 'truncated', expectedOffset }
+  const fresh = records.filter((record) => record.offset >= expectedOffset)
+  if (fresh.length === 0) return { kind: 'taken' }
+  const isContiguous = fresh.every((record, i) => record.offset === expectedOffset + i)
+  return isContiguous ? { kind: 'apply', records: fresh } : { kind: 'gap', expectedOffset }
+}
