@@ -76,13 +76,19 @@ return 1`
 
 export const createRedisListCache = (settings: RedisCacheSettings, log: Log): ListCache => {
   const connections = Array.from({ length: settings.poolSize }, () => connect(settings.url, log))
+  // A command right after the start waits for the first connection, or for its failure; later on a
+  // connection that is not there fails at once.
+  const opened = Promise.all(connections.map(firstAttempt))
   let turn = 0
-  const data = (): Redis => connections[turn++ % connections.length] as Redis
+  const data = async (): Promise<Redis> => {
+    await opened
+    return connections[turn++ % connections.length] as Redis
+  }
   let stopWatching = () => {}
 
   return {
     async get(list) {
-      const [kind, version, body] = (await data().callBuffer(
+      const [kind, version, body] = (await (await data()).callBuffer(
         'EVAL',
         getScript,
         3,
@@ -102,7 +108,7 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       }
     },
     async fill(list, { version, body }) {
-      const filled = await data().eval(
+      const filled = await (await data()).eval(
         fillScript,
         1 + everyListKey.length,
         versionKey,
@@ -116,7 +122,7 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       return filled === 1 ? 'filled' : 'refused'
     },
     async announce(version) {
-      await data().eval(
+      await (await data()).eval(
         announceScript,
         1 + everyListKey.length,
         versionKey,
@@ -128,7 +134,7 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       stopWatching = watchVersion(settings.url, data, onEvent, log)
     },
     async ping() {
-      await data().ping()
+      await (await data()).ping()
     },
     close() {
       stopWatching()
@@ -144,6 +150,12 @@ const connect = (url: string, log: Log, options: { autoResubscribe?: boolean } =
   return redis
 }
 
+const firstAttempt = (redis: Redis): Promise<void> =>
+  new Promise((resolve) => {
+    redis.once('ready', () => resolve())
+    redis.once('error', () => resolve())
+  })
+
 const invalidations = '__redis__:invalidate'
 
 /**
@@ -153,7 +165,7 @@ const invalidations = '__redis__:invalidate'
  */
 const watchVersion = (
   url: string,
-  data: () => Redis,
+  data: () => Promise<Redis>,
   onEvent: (event: CacheEvent) => void,
   log: Log,
 ): (() => void) => {
@@ -174,7 +186,7 @@ const watchVersion = (
     await tracking.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', 'PREFIX', versionKey)
     await tracking.subscribe(invalidations)
     const proven = new Promise<void>((resolve) => (canaryCameBack = resolve))
-    await data().set(canaryKey, '1', 'PX', canaryTimeoutMs)
+    await (await data()).set(canaryKey, '1', 'PX', canaryTimeoutMs)
     await withTimeout(canaryTimeoutMs, () => proven)
     live = true
     onEvent({ kind: 'restored' })
