@@ -167,7 +167,8 @@ export const settings = {
     unit: 'host:port,…',
     meaning: 'Kafka bootstrap brokers.',
     parse(text: string) {
-      if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(text)) throw new Error('host:port, comma separated')
+      if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(text))
+        throw new Error('host:port, comma separated')
       return text
     },
   },
@@ -200,7 +201,8 @@ export const settings = {
     min: 1,
     max: 1_000_000,
     unit: 'commands',
-    meaning: 'Commands that may wait for an acknowledgement in one process; more get a 503 at once.',
+    meaning:
+      'Commands that may wait for an acknowledgement in one process; more get a 503 at once.',
   }),
   PUBLISH_TIMEOUT_MS: wholeNumber({
     default: 5_000,
@@ -224,11 +226,19 @@ export const settings = {
     requiredBy: ['server'],
     parse(text: string) {
       if (Buffer.byteLength(text) < 32) {
-        throw new Error('a secret of at least 32 bytes, such as the output of: openssl rand -hex 32')
+        throw new Error(
+          'a secret of at least 32 bytes, such as the output of: openssl rand -hex 32',
+        )
       }
       return text
     },
   } satisfies Setting<string>,
+  DATA_DIR: {
+    default: '.data',
+    unit: 'directory',
+    meaning: 'Where `npm start` keeps its Postgres and its secret.',
+    parse: (text: string) => text,
+  },
   LOG_LEVEL: oneOf({
     default: 'info',
     choices: ['debug', 'info', 'warn', 'error', 'silent'],

@@ -33,7 +33,10 @@ export const createTokenVerifier = (
     try {
       const { sub } = verify(token) as { sub: unknown }
       if (typeof sub !== 'string' || sub.length === 0 || sub.length > userIdLengthMax) {
-        return { kind: 'invalid', reason: `sub must be a string of 1 to ${userIdLengthMax} characters` }
+        return {
+          kind: 'invalid',
+          reason: `sub must be a string of 1 to ${userIdLengthMax} characters`,
+        }
       }
       // The user id goes into Postgres text and into UTF-8, which can hold neither of these.
       if (sub.includes('\0') || !sub.isWellFormed()) {

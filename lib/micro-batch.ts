@@ -53,7 +53,8 @@ export const createMicroBatch = <Item>(options: {
       const tooOld = nowMs() - waitMaxMs
       const due = batch.filter((one) => one.addedAtMs >= tooOld)
       for (const one of batch) {
-        if (one.addedAtMs < tooOld) one.settle({ kind: 'refused', reason: 'waited too long to be sent' })
+        if (one.addedAtMs < tooOld)
+          one.settle({ kind: 'refused', reason: 'waited too long to be sent' })
       }
       if (due.length === 0) continue
       flying = due.length

@@ -45,7 +45,8 @@ export const parseDescription = (value: unknown): string =>
   parseText('description', value, 0, descriptionLengthMax)
 
 export const parseCompleted = (value: unknown): boolean => {
-  if (typeof value !== 'boolean') throw new InvalidField('completed', 'completed must be true or false')
+  if (typeof value !== 'boolean')
+    throw new InvalidField('completed', 'completed must be true or false')
   return value
 }
 

@@ -2,18 +2,18 @@
 
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dataDirectory } from './paths.ts'
+import { join } from 'node:path'
 
-const file = new URL('jwt-secret', dataDirectory)
+const fileIn = (dataDirectory: string) => join(dataDirectory, 'jwt-secret')
 
-export const readEmbeddedSecret = (): string | undefined =>
-  existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+export const readEmbeddedSecret = (dataDirectory: string): string | undefined =>
+  existsSync(fileIn(dataDirectory)) ? readFileSync(fileIn(dataDirectory), 'utf8').trim() : undefined
 
-export const embeddedSecret = (): string => {
-  const kept = readEmbeddedSecret()
+export const embeddedSecret = (dataDirectory: string): string => {
+  const kept = readEmbeddedSecret(dataDirectory)
   if (kept) return kept
   const secret = randomBytes(32).toString('hex')
   mkdirSync(dataDirectory, { recursive: true })
-  writeFileSync(file, `${secret}\n`, { mode: 0o600 })
+  writeFileSync(fileIn(dataDirectory), `${secret}\n`, { mode: 0o600 })
   return secret
 }

@@ -2,5 +2,3 @@
 
 export const repository = new URL('../', import.meta.url)
 export const migrationsDirectory = new URL('sql/', repository)
-/** Everything that is made while running and can be deleted. */
-export const dataDirectory = new URL('.data/', repository)

@@ -17,8 +17,10 @@ export type Running = {
   stop(): Promise<void>
 }
 
-export const startServer = (env: NodeJS.ProcessEnv): Promise<Running> => start('server/main.ts', env)
-export const startWorker = (env: NodeJS.ProcessEnv): Promise<Running> => start('worker/main.ts', env)
+export const startServer = (env: NodeJS.ProcessEnv): Promise<Running> =>
+  start('server/main.ts', env)
+export const startWorker = (env: NodeJS.ProcessEnv): Promise<Running> =>
+  start('worker/main.ts', env)
 
 const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> => {
   const child = fork(fileURLToPath(new URL(script, repository)), {

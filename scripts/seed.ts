@@ -10,9 +10,31 @@ const chunkSize = 1_000
 /** The log name under which a seed raises the lists' version. */
 const seedLog = '(seed)'
 
-const verbs = ['Write', 'Review', 'Fix', 'Measure', 'Plan', 'Clean up', 'Call about', 'Order', 'Test']
-const things = ['the quarterly report', 'the garden shed', 'a flaky test', 'the release notes', 'tickets']
-const whens = ['before lunch', 'by Friday', 'with the team', 'once the parts arrive', 'when it is quiet']
+const verbs = [
+  'Write',
+  'Review',
+  'Fix',
+  'Measure',
+  'Plan',
+  'Clean up',
+  'Call about',
+  'Order',
+  'Test',
+]
+const things = [
+  'the quarterly report',
+  'the garden shed',
+  'a flaky test',
+  'the release notes',
+  'tickets',
+]
+const whens = [
+  'before lunch',
+  'by Friday',
+  'with the team',
+  'once the parts arrive',
+  'when it is quiet',
+]
 
 export type SeedTarget = { readonly databaseUrl: string; readonly count: number }
 
@@ -84,7 +106,9 @@ if (import.meta.main ?? process.argv[1] === import.meta.filename) {
   try {
     await seed({ databaseUrl: DATABASE_URL, count }, progressBar('seeding', count))
   } catch (error) {
-    console.error(`can't seed (${(error as Error).message}): check DATABASE_URL, and npm run migrate`)
+    console.error(
+      `can't seed (${(error as Error).message}): check DATABASE_URL, and npm run migrate`,
+    )
     process.exit(1)
   }
 }

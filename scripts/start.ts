@@ -2,12 +2,13 @@
 // the todos and the command log and carries the invalidations; nothing listens beyond loopback.
 
 import { fork, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError, readConfig, type Config } from '../lib/config.ts'
 import { signToken } from '../lib/jwt.ts'
 import { migrate } from '../lib/migrate.ts'
 import { embeddedSecret } from './embedded-secret.ts'
-import { dataDirectory, migrationsDirectory, repository } from './paths.ts'
+import { migrationsDirectory, repository } from './paths.ts'
 import { isSeeded, progressBar, seed, seedCountDefault } from './seed.ts'
 import { isFree } from './services/ports.ts'
 import { startPostgres } from './services/postgres.ts'
@@ -20,7 +21,11 @@ type Child = { readonly process: ChildProcess; readonly exited: Promise<void> }
 
 const main = async () => {
   const startedMs = performance.now()
-  const config = readConfig(embeddedEnvironment('postgres://unknown.yet'), 'server')
+  // Before anything is written: a wrong setting must leave no trace.
+  const { DATA_DIR } = readConfig(process.env, 'script')
+  const secret = process.env['JWT_SECRET'] ?? embeddedSecret(DATA_DIR)
+  const environmentFor = (databaseUrl: string) => embeddedEnvironment(databaseUrl, secret)
+  const config = readConfig(environmentFor('postgres://unknown.yet'), 'server')
   if (!(await isFree(config.HTTP_PORT))) {
     throw new StartFailure(
       `port ${config.HTTP_PORT} is taken: stop what listens there, or set HTTP_PORT to another`,
@@ -35,16 +40,20 @@ const main = async () => {
   process.on('SIGTERM', () => stop(0))
 
   try {
-    running.postgres = await startPostgres({
-      directory: fileURLToPath(new URL('postgres', dataDirectory)),
-    })
+    running.postgres = await startPostgres({ directory: join(DATA_DIR, 'postgres') })
     const { url } = running.postgres
     await migrate(url, migrationsDirectory)
     if (!(await isSeeded(url))) {
-      await seed({ databaseUrl: url, count: seedCountDefault }, progressBar('seeding', seedCountDefault))
+      await seed(
+        { databaseUrl: url, count: seedCountDefault },
+        progressBar('seeding', seedCountDefault),
+      )
     }
-    const environment = embeddedEnvironment(url)
-    const started = [startChild('worker/main.ts', environment), startChild('server/main.ts', environment)]
+    const environment = environmentFor(url)
+    const started = [
+      startChild('worker/main.ts', environment),
+      startChild('server/main.ts', environment),
+    ]
     for (const { child } of started) running.children.push(child)
     const [, port] = await Promise.all(started.map((one) => one.ready))
     for (const { child } of started) {
@@ -63,14 +72,14 @@ const main = async () => {
 
 class StartFailure extends Error {}
 
-const embeddedEnvironment = (databaseUrl: string): NodeJS.ProcessEnv => ({
+const embeddedEnvironment = (databaseUrl: string, secret: string): NodeJS.ProcessEnv => ({
   LOG_LEVEL: 'warn',
   ...process.env,
   DATABASE_URL: databaseUrl,
   COMMAND_LOG: 'postgres',
   LIST_CACHE: 'postgres',
   HTTP_HOST: host,
-  JWT_SECRET: process.env.JWT_SECRET || embeddedSecret(),
+  JWT_SECRET: secret,
 })
 
 /** A process group of its own: a terminal's Ctrl-C is for this script, which stops all in order. */
@@ -120,7 +129,7 @@ Write:
 Benchmark:
   npx autocannon -c 50 -p 16 -d 10 '${url}/todos?limit=10'
 
-Ctrl-C stops everything; the data stays in .data/
+Ctrl-C stops everything; the data stays in ${config.DATA_DIR}/
 `)
 }
 

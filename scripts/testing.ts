@@ -3,7 +3,7 @@
 // starts what it needs itself.
 
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
@@ -26,10 +26,17 @@ export const sharedVariables = {
 export const quiet: Log = createLog('test', 'silent')
 export const testSecret = 'a secret that only tests know, 32+ bytes'
 
-/** A directory of the test's own; readable to the user that Postgres runs as. */
+/** A directory of the test's own. */
 export const testDirectory = async (t: Test): Promise<string> => {
-  const directory = await mkdtemp(join(tmpdir(), 'todos-test-'))
+  const directory = await makeTemporaryDirectory()
   t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Open to the user that Postgres runs as when we are root; mkdtemp's own mode is not. */
+export const makeTemporaryDirectory = async (): Promise<string> => {
+  const directory = await mkdtemp(join(tmpdir(), 'todos-test-'))
+  await chmod(directory, 0o755)
   return directory
 }
 

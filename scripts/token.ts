@@ -20,8 +20,12 @@ const usage = (): never => {
 
 const readOptions = () => {
   try {
-    const options = { sub: { type: 'string', default: 'demo' }, ttl: { type: 'string', default: '1h' } }
-    return parseArgs({ options: options as { sub: { type: 'string' }; ttl: { type: 'string' } } }).values
+    const options = {
+      sub: { type: 'string', default: 'demo' },
+      ttl: { type: 'string', default: '1h' },
+    }
+    return parseArgs({ options: options as { sub: { type: 'string' }; ttl: { type: 'string' } } })
+      .values
   } catch {
     return usage()
   }
@@ -30,9 +34,12 @@ const readOptions = () => {
 const { sub, ttl } = readOptions()
 const ttlSec = parseTtlSec(ttl ?? '')
 if (!sub || ttlSec === undefined) usage()
-const secret = readConfigOrExit('script').JWT_SECRET ?? readEmbeddedSecret()
+const { JWT_SECRET, DATA_DIR } = readConfigOrExit('script')
+const secret = JWT_SECRET ?? readEmbeddedSecret(DATA_DIR)
 if (secret === undefined) {
-  console.error('JWT_SECRET is not set: set it to the secret that the server uses, or run npm start first')
+  console.error(
+    'JWT_SECRET is not set: set it to the secret that the server uses, or run npm start first',
+  )
   process.exit(1)
 }
 console.log(signToken(secret, sub as string, ttlSec as number))

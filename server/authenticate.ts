@@ -27,8 +27,5 @@ export const authenticate = (
 
 const invalidToken = (reason: string) =>
   new Problem(401, reason, {
-    headers: [
-      'WWW-Authenticate',
-      `${realm}, error="invalid_token", error_description="${reason}"`,
-    ],
+    headers: ['WWW-Authenticate', `${realm}, error="invalid_token", error_description="${reason}"`],
   })

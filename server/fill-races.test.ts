@@ -39,59 +39,62 @@ function* interleavings(remaining: readonly number[]): Generator<number[]> {
   }
 }
 
-void t.test('in every order of two fillers and a worker, Redis never holds an old list', async (t) => {
-  const redis = await setUp(t)
-  if (!redis) return
-  const cache = redis.open()
-  let orders = 0
-  for (const order of interleavings([3, 3, 2])) {
-    orders++
-    await redis.admin.flushall()
-    await cache.announce(1)
-    let committed = 1
-    const filler = () => {
-      let mayFill = false
-      let read: ListSnapshot | undefined
-      return [
-        async () => {
-          mayFill = (await cache.get('newest')).kind === 'fill'
-        },
+void t.test(
+  'in every order of two fillers and a worker, Redis never holds an old list',
+  async (t) => {
+    const redis = await setUp(t)
+    if (!redis) return
+    const cache = redis.open()
+    let orders = 0
+    for (const order of interleavings([3, 3, 2])) {
+      orders++
+      await redis.admin.flushall()
+      await cache.announce(1)
+      let committed = 1
+      const filler = () => {
+        let mayFill = false
+        let read: ListSnapshot | undefined
+        return [
+          async () => {
+            mayFill = (await cache.get('newest')).kind === 'fill'
+          },
+          () => {
+            if (mayFill) read = snapshot(committed)
+            return Promise.resolve()
+          },
+          async () => {
+            if (read) await cache.fill('newest', read)
+          },
+        ]
+      }
+      const worker = [
         () => {
-          if (mayFill) read = snapshot(committed)
+          committed++
           return Promise.resolve()
         },
-        async () => {
-          if (read) await cache.fill('newest', read)
-        },
+        () => cache.announce(committed),
       ]
-    }
-    const worker = [
-      () => {
-        committed++
-        return Promise.resolve()
-      },
-      () => cache.announce(committed),
-    ]
-    const actors = [filler(), filler(), worker]
-    for (const actor of order) {
-      await actors[actor]?.shift()?.()
-      const [version, list] = await Promise.all([
-        redis.admin.get('todos:version'),
-        redis.admin.hget('todos:limit:1000', 'version'),
-      ])
-      if (list !== null && list !== version) {
-        t.fail(`order ${order.join('')}: the list is of ${list}, the version is ${version}`)
+      const actors = [filler(), filler(), worker]
+      for (const actor of order) {
+        await actors[actor]?.shift()?.()
+        const [version, list] = await Promise.all([
+          redis.admin.get('todos:version'),
+          redis.admin.hget('todos:limit:1000', 'version'),
+        ])
+        if (list !== null && list !== version) {
+          t.fail(`order ${order.join('')}: the list is of ${list}, the version is ${version}`)
+          return
+        }
+      }
+      const answer = await cache.get('newest')
+      if (answer.kind === 'hit' && answer.snapshot.version !== 2) {
+        t.fail(`order ${order.join('')}: ends with a list of ${answer.snapshot.version}`)
         return
       }
     }
-    const answer = await cache.get('newest')
-    if (answer.kind === 'hit' && answer.snapshot.version !== 2) {
-      t.fail(`order ${order.join('')}: ends with a list of ${answer.snapshot.version}`)
-      return
-    }
-  }
-  t.equal(orders, 560)
-})
+    t.equal(orders, 560)
+  },
+)
 
 void t.test('the store is asked once per list and version by all processes together', async (t) => {
   const redis = await setUp(t)
@@ -135,7 +138,9 @@ void t.test('the store is asked once per list and version by all processes toget
   }
   // Emptied caches and many requests at once: still one read.
   await redis.admin.flushall()
-  await Promise.all(processes.flatMap((lists) => Array.from({ length: 250 }, () => lists.load('all'))))
+  await Promise.all(
+    processes.flatMap((lists) => Array.from({ length: 250 }, () => lists.load('all'))),
+  )
   await everybodyFresh()
 
   const newest = reads.filter((read) => read.startsWith('newest'))

@@ -50,7 +50,11 @@ export const startFork = async (config: Config, partitions: number): Promise<For
         { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
         { name: config.COMMAND_LOG, without: 'unready', check: publisher.ping },
         // Without Redis, lists still come from Postgres: no reason to take every server out.
-        { name: config.LIST_CACHE, without: 'degraded', check: () => withTimeout(1_000, cache.ping) },
+        {
+          name: config.LIST_CACHE,
+          without: 'degraded',
+          check: () => withTimeout(1_000, cache.ping),
+        },
         listsAreFresh(lists),
       ],
     }),

@@ -41,7 +41,8 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
   let allWasAsked = false
 
   const findNewest = (limit: number): Reply | undefined =>
-    newest && (newest.replies[limit] ??= listReply(newest.version, limit, newest.window.prefix(limit)))
+    newest &&
+    (newest.replies[limit] ??= listReply(newest.version, limit, newest.window.prefix(limit)))
 
   const newestList = keepFresh({
     ...{ cache, store, settings, log },

@@ -29,7 +29,7 @@ const scripted = (t: Test, options: Partial<FreshnessSettings> = {}) => {
           const value = make()
           return () => resolve(value)
         } catch (error) {
-          return () => reject(error as Error)
+          return () => reject(error)
         }
       })()
       if (world.held) replies.push(settle)
@@ -155,26 +155,32 @@ void t.test('with the cache away the list comes from the store', async (t) => {
   t.match(list.held(), { kind: 'fresh', version: 1 })
 })
 
-void t.test('a list that cannot be refreshed is served up to its bound, then no more', async (t) => {
-  const { world, list, served, notice } = scripted(t, { staleIfErrorMs: 400, refreshTimeoutMs: 100 })
-  world.held = false
-  notice('restored')
-  await list.load()
-  world.cacheFails = true
-  world.storeFails = true
-  notice('changed')
-  t.equal(list.held().kind, 'stale')
-  t.same(served, [1], 'still served')
-  await eventually(
-    () => served,
-    (seen) => seen.at(-1) === undefined,
-  )
-  t.equal(list.held().kind, 'empty')
-  await t.rejects(list.load(), { message: 'no store' })
-  world.storeFails = false
-  await list.load()
-  t.same(served, [1, undefined, 1], 'and it recovers by itself')
-})
+void t.test(
+  'a list that cannot be refreshed is served up to its bound, then no more',
+  async (t) => {
+    const { world, list, served, notice } = scripted(t, {
+      staleIfErrorMs: 400,
+      refreshTimeoutMs: 100,
+    })
+    world.held = false
+    notice('restored')
+    await list.load()
+    world.cacheFails = true
+    world.storeFails = true
+    notice('changed')
+    t.equal(list.held().kind, 'stale')
+    t.same(served, [1], 'still served')
+    await eventually(
+      () => served,
+      (seen) => seen.at(-1) === undefined,
+    )
+    t.equal(list.held().kind, 'empty')
+    await t.rejects(list.load(), { message: 'no store' })
+    world.storeFails = false
+    await list.load()
+    t.same(served, [1, undefined, 1], 'and it recovers by itself')
+  },
+)
 
 void t.test('a store that hangs counts as one that fails', async (t) => {
   const { list, notice } = scripted(t, { refreshTimeoutMs: 50 })
@@ -182,15 +188,18 @@ void t.test('a store that hangs counts as one that fails', async (t) => {
   await t.rejects(list.load(), { message: 'no answer within 50 ms' })
 })
 
-void t.test('a list is read again when its time to live is over, change or no change', async (t) => {
-  const { world, list, notice } = scripted(t, { ttlMs: 100 })
-  world.held = false
-  notice('restored')
-  await list.load()
-  world.version = 2 // and nobody ever says so
-  await eventually(list.held, (held) => held.kind === 'fresh' && held.version === 2)
-  t.pass('refreshed')
-})
+void t.test(
+  'a list is read again when its time to live is over, change or no change',
+  async (t) => {
+    const { world, list, notice } = scripted(t, { ttlMs: 100 })
+    world.held = false
+    notice('restored')
+    await list.load()
+    world.version = 2 // and nobody ever says so
+    await eventually(list.held, (held) => held.kind === 'fresh' && held.version === 2)
+    t.pass('refreshed')
+  },
+)
 
 void t.test('a version that goes back is refused', async (t) => {
   const { world, list, served, notice } = scripted(t)

@@ -86,7 +86,9 @@ export const keepFresh = (parts: Parts): FreshList => {
   }
 
   /** From the cache; on a miss from the store, for everybody; with the cache away from the store. */
-  const readList = async (deadlineMs: number): Promise<{ snapshot: ListSnapshot; isCurrent: boolean }> => {
+  const readList = async (
+    deadlineMs: number,
+  ): Promise<{ snapshot: ListSnapshot; isCurrent: boolean }> => {
     while (performance.now() < deadlineMs) {
       const answer = await cache.get(list).catch(() => undefined)
       if (!answer) return { snapshot: await store.readList(list), isCurrent: true }

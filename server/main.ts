@@ -18,7 +18,8 @@ const exitWith = (line: string): never => {
   process.exit(1)
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
 
 const runPrimary = async (config: Config) => {
   const log = createLog('server', config.LOG_LEVEL)
@@ -57,13 +58,15 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
   const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1 })
   const cache = openListCache(config, 1, log)
   try {
-    const version = await store.listVersion().catch((error: unknown) =>
-      exitWith(
-        (error as { code?: unknown }).code === '42P01'
-          ? 'the database has no tables yet: run npm run migrate'
-          : `Postgres does not answer (${messageOf(error)}): set DATABASE_URL`,
-      ),
-    )
+    const version = await store
+      .listVersion()
+      .catch((error: unknown) =>
+        exitWith(
+          (error as { code?: unknown }).code === '42P01'
+            ? 'the database has no tables yet: run npm run migrate'
+            : `Postgres does not answer (${messageOf(error)}): set DATABASE_URL`,
+        ),
+      )
     const allowed = await store.connectionsAllowed()
     if (config.DB_POOL_SIZE > allowed) {
       log.warn(
@@ -72,14 +75,18 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
     }
     // A Redis that still holds lists of another database is overruled before a fork believes it.
     await cache.announce(version).catch((error: unknown) => {
-      log.warn(`${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`)
+      log.warn(
+        `${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`,
+      )
     })
   } finally {
     await cache.close()
     await store.close()
   }
   return ensureCommandLog(config, log).catch((error: unknown) => {
-    log.warn(`${config.COMMAND_LOG} does not answer (${messageOf(error)}): writes get 503 until it does`)
+    log.warn(
+      `${config.COMMAND_LOG} does not answer (${messageOf(error)}): writes get 503 until it does`,
+    )
     return config.KAFKA_PARTITIONS
   })
 }
@@ -114,7 +121,10 @@ const superviseForks = (config: Config, environment: NodeJS.ProcessEnv, log: Log
           return
         }
         delayMs = performance.now() - startedMs > calmMs ? crashDelayFirstMs : delayMs
-        log.error({ fork: fork.process.pid, code, signal, delayMs }, 'a server process died: replaced')
+        log.error(
+          { fork: fork.process.pid, code, signal, delayMs },
+          'a server process died: replaced',
+        )
         setTimeout(() => state === 'running' && startOne(index), delayMs)
         delayMs = Math.min(delayMs * 2, crashDelayLastMs)
       })

@@ -53,10 +53,7 @@ export class Problem extends Error {
 const retryAfterSec = 1
 
 /** A dependency failed. `publish` tells a writer whether the command may have been taken all the same. */
-export const unavailable = (
-  detail: string,
-  publish?: 'not-attempted' | 'unknown',
-): Problem =>
+export const unavailable = (detail: string, publish?: 'not-attempted' | 'unknown'): Problem =>
   new Problem(503, detail, {
     headers: ['Retry-After', String(retryAfterSec)],
     ...(publish && { members: { publish } }),

@@ -31,7 +31,9 @@ export const applyBatch = (store: TodoStore, batch: Batch): Promise<ApplyResult>
     // First, because it takes the partition's row lock: from here on nobody else applies it.
     const ours = await transaction.advanceOffset(log, partition, first, next)
     if (!ours) return { kind: 'fenced' }
-    const applied = await transaction.alreadyApplied(commands.map(({ command }) => command.commandId))
+    const applied = await transaction.alreadyApplied(
+      commands.map(({ command }) => command.commandId),
+    )
     const fresh = commands.filter(({ command }) => !applied.has(command.commandId))
     const refused = await applyCommands(transaction, fresh)
     await transaction.deadLetter(log, partition, [...poison, ...refused])

@@ -11,10 +11,7 @@ export type Folded = {
 }
 
 /** `rows`: the todos as they are before, for every id that the commands name and that exists. */
-export const fold = (
-  rows: ReadonlyMap<string, TodoRow>,
-  commands: readonly Command[],
-): Folded => {
+export const fold = (rows: ReadonlyMap<string, TodoRow>, commands: readonly Command[]): Folded => {
   const outcomes = new Map<string, CommandOutcome>()
   const after = new Map<string, TodoRow | undefined>()
   for (const command of commands) {

@@ -45,7 +45,10 @@ for (;;) {
     await ensureCommandLog(config, log)
     break
   } catch (error) {
-    log.warn({ reason: (error as Error).message }, `waiting for the command log: ${config.COMMAND_LOG}`)
+    log.warn(
+      { reason: (error as Error).message },
+      `waiting for the command log: ${config.COMMAND_LOG}`,
+    )
     await new Promise((resolve) => setTimeout(resolve, waitForLogMs))
   }
 }
@@ -59,5 +62,8 @@ await consumer.start(
 setInterval(() => {
   store.pruneAppliedCommands(appliedCommandsKeptSec).catch(() => {}) // tried again in ten minutes
 }, pruneEveryMs).unref()
-log.info({ log: config.KAFKA_TODO_TOPIC, partitionsAtOnce: config.WORKER_POOL_SIZE }, 'worker ready')
+log.info(
+  { log: config.KAFKA_TODO_TOPIC, partitionsAtOnce: config.WORKER_POOL_SIZE },
+  'worker ready',
+)
 process.send?.({ kind: 'ready' })

@@ -44,8 +44,7 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
 }
 
 export type Alignment =
-  | DeliveryResult
-  | { readonly kind: 'apply'; readonly records: readonly LogRecord[] }
+  DeliveryResult | { readonly kind: 'apply'; readonly records: readonly LogRecord[] }
 
 /** What a delivery holds for a store that expects `expectedOffset` next. Pure. */
 export const align = (expectedOffset: number, delivery: Delivery): Alignment => {

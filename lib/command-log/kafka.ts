@@ -125,7 +125,10 @@ export const createKafkaPublisher = (
       )
     } catch (error) {
       const reason = (error as Error).message
-      log.warn({ commands: commands.length, reason }, 'publish not acknowledged: producer discarded')
+      log.warn(
+        { commands: commands.length, reason },
+        'publish not acknowledged: producer discarded',
+      )
       state = { kind: 'down', reason: `Kafka does not answer: ${reason}` }
       discard(producer)
       void connect()
@@ -203,9 +206,10 @@ export const createKafkaConsumer = (
           try {
             const result = await sink({
               partition,
-              records: batch.messages.map(
-                ({ offset, value }): LogRecord => ({ offset: Number(offset), value }),
-              ),
+              records: batch.messages.map(({ offset, value }): LogRecord => ({
+                offset: Number(offset),
+                value,
+              })),
               endOffset: Number(batch.highWatermark),
               abandoned: () => isStale() || !isRunning(),
             })

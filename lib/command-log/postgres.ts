@@ -20,9 +20,11 @@ const channel = 'command_log'
 const deliveryMax = 1_000
 
 /** Makes the log's partitions unless they are there; returns how many there are. */
-export const ensureLog = async (
-  settings: { url: string; log: string; partitions: number },
-): Promise<number> => {
+export const ensureLog = async (settings: {
+  url: string
+  log: string
+  partitions: number
+}): Promise<number> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   const { log } = settings
   try {
@@ -225,7 +227,7 @@ const deliverOne = (
         onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
         return false
     }
-  }) as Promise<boolean>
+  })
 
 const sleepOr = (ms: number, event: Promise<void>): Promise<void> => {
   let timer: NodeJS.Timeout | undefined

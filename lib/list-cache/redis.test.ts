@@ -68,7 +68,11 @@ void t.test('a new version drops the lists and the leases at once', async (t) =>
   await other.announce(1)
   t.same(await slow.get('newest'), { kind: 'fill' })
   await other.announce(2)
-  t.same(await other.get('newest'), { kind: 'fill' }, 'nobody waits for a filler of the old version')
+  t.same(
+    await other.get('newest'),
+    { kind: 'fill' },
+    'nobody waits for a filler of the old version',
+  )
   t.equal(await slow.fill('newest', snapshot(1)), 'refused')
   t.equal(await other.fill('newest', snapshot(2)), 'filled')
   t.same(await slow.get('newest'), { kind: 'hit', snapshot: snapshot(2) })
@@ -170,21 +174,24 @@ void t.test('a frozen Redis is noticed without a closed connection', async (t) =
   await noticed
 })
 
-void t.test('without proof that invalidations arrive, changes are not said to be noticed', async (t) => {
-  const redis = await setUp(t)
-  if (!redis) return
-  // Redis takes TRACKING and SUBSCRIBE, but the canary's invalidation never comes: writes to any
-  // key but the version's own are refused, as a wrong key prefix or a dropped push would have it.
-  await redis.admin.call('ACL', 'SETUSER', 'default', 'resetkeys', '~todos:version', '~todos:l*')
-  const cache = createRedisListCache({ url: redis.service.url, ttlSec: 300, poolSize: 1 }, quiet)
-  t.teardown(() => cache.close())
-  const events = new EventEmitter()
-  cache.watch((event) => events.emit(event.kind))
-  let isRestored = false
-  events.once('restored', () => (isRestored = true))
-  await cache.ping().catch(() => {})
-  await delay(1_500)
-  t.equal(isRestored, false)
-  await redis.admin.call('ACL', 'SETUSER', 'default', 'allkeys')
-  if (!isRestored) await once(events, 'restored')
-})
+void t.test(
+  'without proof that invalidations arrive, changes are not said to be noticed',
+  async (t) => {
+    const redis = await setUp(t)
+    if (!redis) return
+    // Redis takes TRACKING and SUBSCRIBE, but the canary's invalidation never comes: writes to any
+    // key but the version's own are refused, as a wrong key prefix or a dropped push would have it.
+    await redis.admin.call('ACL', 'SETUSER', 'default', 'resetkeys', '~todos:version', '~todos:l*')
+    const cache = createRedisListCache({ url: redis.service.url, ttlSec: 300, poolSize: 1 }, quiet)
+    t.teardown(() => cache.close())
+    const events = new EventEmitter()
+    cache.watch((event) => events.emit(event.kind))
+    let isRestored = false
+    events.once('restored', () => (isRestored = true))
+    await cache.ping().catch(() => {})
+    await delay(1_500)
+    t.equal(isRestored, false)
+    await redis.admin.call('ACL', 'SETUSER', 'default', 'allkeys')
+    if (!isRestored) await once(events, 'restored')
+  },
+)

@@ -88,7 +88,9 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
 
   return {
     async get(list) {
-      const [kind, version, body] = (await (await data()).callBuffer(
+      const [kind, version, body] = (await (
+        await data()
+      ).callBuffer(
         'EVAL',
         getScript,
         3,
@@ -108,7 +110,9 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       }
     },
     async fill(list, { version, body }) {
-      const filled = await (await data()).eval(
+      const filled = await (
+        await data()
+      ).eval(
         fillScript,
         1 + everyListKey.length,
         versionKey,
@@ -122,13 +126,9 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       return filled === 1 ? 'filled' : 'refused'
     },
     async announce(version) {
-      await (await data()).eval(
-        announceScript,
-        1 + everyListKey.length,
-        versionKey,
-        ...everyListKey,
-        version,
-      )
+      await (
+        await data()
+      ).eval(announceScript, 1 + everyListKey.length, versionKey, ...everyListKey, version)
     },
     watch(onEvent) {
       stopWatching = watchVersion(settings.url, data, onEvent, log)

@@ -1,0 +1,38 @@
+// Stricter than the compiler: no promise left floating, no `any`, every switch exhaustive.
+
+import tseslint from 'typescript-eslint'
+
+export default tseslint.config(
+  { ignores: ['dist/', '.data/', '.tap/', '**/*.js'] },
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      // Numbers and errors in messages are fine.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // Our objects are closures, made once: their methods need no `this`.
+      '@typescript-eslint/unbound-method': 'off',
+      // It can't see that a variable changes across an await.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/use-unknown-in-catch-callback-variable': 'off',
+      // `() => resolve(value)` is clearer than a block.
+      '@typescript-eslint/no-confusing-void-expression': 'off',
+      // Index signatures are read with brackets (noPropertyAccessFromIndexSignature's spirit).
+      '@typescript-eslint/dot-notation': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['**/*.test.ts', '**/*.contract.ts', 'scripts/testing.ts'],
+    rules: {
+      // tap's subtests are awaited by tap itself, and its `t` is passed around.
+      '@typescript-eslint/no-floating-promises': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+)
