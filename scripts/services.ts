@@ -2,7 +2,8 @@
 // Prints the environment that the server and the worker need, and stays until Ctrl-C.
 
 import { randomBytes } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startKafka } from './services/kafka.ts'
 import { startNginx } from './services/nginx.ts'
@@ -11,10 +12,11 @@ import { startPostgres } from './services/postgres.ts'
 import { startRedis } from './services/redis.ts'
 import type { Service } from './services/service.ts'
 
-const DATA = join(dirname(fileURLToPath(import.meta.url)), '../.data/services')
-const UPSTREAMS = ['127.0.0.1:8080']
+const data = join(dirname(fileURLToPath(import.meta.url)), '../.data/services')
+const environmentFile = join(data, 'environment')
+const upstreams = ['127.0.0.1:8080']
 // SIGHUP: the services are in no terminal's process group, closing theirs would leave them running.
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 type Placed = { readonly directory: string; readonly port: number }
 type Start = (place: Placed) => Promise<Service>
@@ -27,12 +29,12 @@ const services: readonly { folder: string; usualPort: number; start: Start }[] =
   {
     folder: 'nginx-http',
     usualPort: 8088,
-    start: (place) => startNginx({ ...place, mode: 'http', upstreams: UPSTREAMS }),
+    start: (place) => startNginx({ ...place, mode: 'http', upstreams: upstreams }),
   },
   {
     folder: 'nginx-stream',
     usualPort: 8089,
-    start: (place) => startNginx({ ...place, mode: 'stream', upstreams: UPSTREAMS }),
+    start: (place) => startNginx({ ...place, mode: 'stream', upstreams: upstreams }),
   },
 ]
 
@@ -40,7 +42,7 @@ const main = async () => {
   const running: Service[] = []
   let stopping = false
   const stopAsked = new Promise<void>((resolve) => {
-    for (const signal of STOP_SIGNALS) {
+    for (const signal of stopSignals) {
       process.on(signal, () => {
         stopping = true
         resolve()
@@ -56,7 +58,7 @@ const main = async () => {
     for (const { folder, usualPort, start } of services) {
       if (stopping) break
       const port = await nextFreePort(usualPort)
-      const service = await start({ directory: join(DATA, folder), port })
+      const service = await start({ directory: join(data, folder), port })
       running.push(service)
       const moved = port === usualPort ? '' : `  (${usualPort} is taken)`
       say(`${service.name.padEnd(14)}${service.url}${moved}`)
@@ -88,10 +90,13 @@ const guide = (running: readonly Service[]): string => {
     JWT_SECRET: randomBytes(32).toString('hex'),
   }
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${value}`)
+  writeFileSync(environmentFile, `${exports.join('\n')}\n`, { mode: 0o600 })
   return `
-In another terminal:
+The environment to use, in every terminal (or: source ${relative('', environmentFile)})
 
 ${exports.join('\n')}
+
+Then:
 
 npm run migrate
 npm run seed

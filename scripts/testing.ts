@@ -90,7 +90,8 @@ export const testTopic = (): string => `test-${randomBytes(6).toString('hex')}`
 export const testConfig = (settings: Readonly<Record<string, string>>): Config =>
   readConfig({ JWT_SECRET: testSecret, LOG_LEVEL: 'silent', ...settings }, 'server')
 
-const orSkip = async <T>(t: Test, start: () => Promise<T>): Promise<T | undefined> => {
+/** What `start` makes; undefined, and the test skipped, when its program is not on this machine. */
+export const orSkip = async <T>(t: Test, start: () => Promise<T>): Promise<T | undefined> => {
   try {
     return await start()
   } catch (error) {

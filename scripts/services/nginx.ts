@@ -1,0 +1,94 @@
+// A real Nginx in front of the API, L7 (`http`) or L4 (`stream`), from the templates in nginx/.
+// Everything it writes is under its own directory, so it runs as any user and beside any other.
+
+import { execFile } from 'node:child_process'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { loopback, accepts, ask, freePort } from './ports.ts'
+import { ServiceMissing, findProgram, startService, type Service } from './service.ts'
+
+const run = promisify(execFile)
+
+const startTimeoutMs = 10_000
+const stopTimeoutMs = 5_000
+const templates = join(dirname(fileURLToPath(import.meta.url)), '../../nginx')
+// Back in after a second: the default of 10 s outlasts the restart of what it balances.
+const serverOptions = 'max_fails=1 fail_timeout=1s'
+
+export type NginxMode = 'http' | 'stream'
+
+export const startNginx = async (options: {
+  directory: string
+  port?: number
+  /** host:port of each server behind it. */
+  upstreams: readonly string[]
+  mode: NginxMode
+}): Promise<Service> => {
+  const { mode, upstreams } = options
+  const command = findProgram('nginx')
+  if (command === undefined) {
+    throw new ServiceMissing(
+      'nginx',
+      'install Nginx (apt-get install nginx-light libnginx-mod-stream, brew install nginx)',
+    )
+  }
+  const directory = resolve(options.directory)
+  const port = options.port ?? (await freePort())
+  const directives = ['daemon off', ...(mode === 'stream' ? await streamModule(command) : [])]
+  // The compiled-in user of the workers may not enter our directory.
+  if (process.getuid?.() === 0) directives.push('user root')
+
+  await mkdir(directory, { recursive: true })
+  const config = join(directory, `${mode}.conf`)
+  const template = await readFile(join(templates, `${mode}.conf`), 'utf8')
+  await writeFile(config, render(template, { directory, port, upstreams }))
+  return startService({
+    name: `nginx-${mode}`,
+    url: mode === 'http' ? `http://${loopback}:${port}` : `tcp://${loopback}:${port}`,
+    port,
+    directory,
+    command,
+    args: ['-p', directory, '-e', 'stderr', '-c', config, '-g', `${directives.join('; ')};`],
+    answers: () => (mode === 'http' ? answersHealth(port) : accepts(port)),
+    startTimeoutMs: startTimeoutMs,
+    stopSignal: 'SIGTERM',
+    stopTimeoutMs: stopTimeoutMs,
+  })
+}
+
+/** The template with its placeholders filled in; Nginx's own `$variables` have no braces. */
+export const render = (
+  template: string,
+  values: { directory: string; port: number; upstreams: readonly string[] },
+): string => {
+  const placeholders: Readonly<Record<string, string>> = {
+    LISTEN: `${loopback}:${values.port}`,
+    DIRECTORY: values.directory,
+    UPSTREAMS: values.upstreams.map((server) => `server ${server} ${serverOptions};`).join(' '),
+  }
+  return template.replace(/\$\{(\w+)\}/g, (whole, name: string) => placeholders[name] ?? whole)
+}
+
+/** Directives that load the stream module where it is a separate file, as in Debian. */
+const streamModule = async (nginx: string): Promise<string[]> => {
+  const { stderr } = await run(nginx, ['-e', 'stderr', '-V'])
+  const flags = new Map(
+    [...stderr.matchAll(/--([\w-]+)(?:=(\S+))?/g)].map(([, name, value]) => [name, value ?? '']),
+  )
+  if (flags.get('with-stream') === '') return []
+  const file = join(flags.get('modules-path') ?? '/usr/lib/nginx/modules', 'ngx_stream_module.so')
+  await access(file).catch(() => {
+    throw new ServiceMissing(
+      "nginx's stream module",
+      'install it (apt-get install libnginx-mod-stream; part of nginx in Homebrew)',
+    )
+  })
+  return [`load_module ${file}`]
+}
+
+const answersHealth = async (port: number): Promise<void> => {
+  const reply = await ask(port, 'GET /nginx/health HTTP/1.1\r\nHost: health\r\n\r\n')
+  if (!reply.startsWith('HTTP/1.1 200')) throw new Error(reply.split('\r\n')[0])
+}

@@ -1,0 +1,68 @@
+// Loopback ports: finding one that is free, waiting for one to become free, asking what is on it.
+// Every launcher listens on 127.0.0.1 only.
+
+import { createServer, connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export const loopback = '127.0.0.1'
+
+// Below the range that Linux (32768) and macOS (49152) take the local ports of outgoing connections
+// from: a client that retries a killed service would otherwise end up owning the service's port,
+// or connected to itself.
+const portsFrom = 20_000
+const portsTo = 32_000
+const requestTimeoutMs = 2_000
+
+export const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ port, host: loopback }, () => server.close(() => resolve(true)))
+  })
+
+export const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = portsFrom + Math.floor(Math.random() * (portsTo - portsFrom))
+    if (await isFree(port)) return port
+  }
+}
+
+/** The first free port from `port` on. */
+export const nextFreePort = async (port: number): Promise<number> => {
+  while (!(await isFree(port))) port++
+  return port
+}
+
+/** A process that was just killed may hold its port for a moment. */
+export const becomesFree = async (port: number, timeoutMs: number): Promise<boolean> => {
+  const deadline = Date.now() + timeoutMs
+  while (!(await isFree(port))) {
+    if (Date.now() > deadline) return false
+    await delay(20)
+  }
+  return true
+}
+
+/** Sends `request` as it is, resolves with the first bytes that come back. */
+export const ask = (port: number, request: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ port, host: loopback, timeout: requestTimeoutMs })
+    const settle = (finish: () => void) => {
+      socket.destroy()
+      finish()
+    }
+    socket.on('connect', () => socket.write(request))
+    socket.on('data', (data) => settle(() => resolve(data.toString('latin1'))))
+    socket.on('timeout', () => settle(() => reject(new Error('no answer'))))
+    socket.on('end', () => settle(() => reject(new Error('closed without an answer'))))
+    socket.on('error', (error) => settle(() => reject(error)))
+  })
+
+export const accepts = (port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ port, host: loopback }, () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.on('error', reject)
+  })
