@@ -4,6 +4,8 @@
 import { spawnSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { repository } from './paths.ts'
 import { startKafka } from './services/kafka.ts'
 import { startNginx } from './services/nginx.ts'
 import { startPostgres } from './services/postgres.ts'
@@ -13,10 +15,14 @@ import { makeTemporaryDirectory, sharedVariables } from './testing.ts'
 
 const run = (command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean => {
   console.log(`\n> ${command} ${args.join(' ')}`)
-  const { status } = spawnSync('npx', ['--no', command, ...args], {
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  })
+  const { status } = spawnSync(
+    fileURLToPath(new URL(`node_modules/.bin/${command}`, repository)),
+    args,
+    {
+      stdio: 'inherit',
+      env: { ...process.env, ...env },
+    },
+  )
   return status === 0
 }
 
