@@ -88,6 +88,59 @@ export const settings = {
     unit: 'processes',
     meaning: 'Server processes. Default: one per core.',
   }),
+  HTTP_HEADERS_TIMEOUT_MS: wholeNumber({
+    default: 10_000,
+    min: 1_000,
+    max: 600_000,
+    unit: 'ms',
+    meaning:
+      'A request whose head is not complete after this gets a 408; so does a silent connection.',
+  }),
+  HTTP_REQUEST_TIMEOUT_MS: wholeNumber({
+    default: 30_000,
+    min: 1_000,
+    max: 600_000,
+    unit: 'ms',
+    meaning:
+      'A request that is not complete after this gets a 408. At least HTTP_HEADERS_TIMEOUT_MS.',
+  }),
+  HTTP_KEEP_ALIVE_TIMEOUT_MS: wholeNumber({
+    default: 75_000,
+    min: 1_000,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning:
+      'An idle connection is closed after this. Longer than a proxy in front keeps its own (Nginx: 60 s).',
+  }),
+  HTTP_WRITE_STALL_TIMEOUT_MS: wholeNumber({
+    default: 20_000,
+    min: 1_000,
+    max: 600_000,
+    unit: 'ms',
+    meaning: 'A client that takes none of the bytes that wait for it for this long is cut off.',
+  }),
+  HTTP_HEADER_BYTES_MAX: wholeNumber({
+    default: 16_384,
+    min: 1_024,
+    max: 1_048_576,
+    unit: 'bytes',
+    meaning: 'Largest head of a request; more is a 431. uWebSockets.js has its own: 4,096.',
+  }),
+  HTTP_CONNECTIONS_MAX: wholeNumber({
+    default: 50_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'connections',
+    meaning:
+      'Connections of the whole server, shared out over its processes; more are closed at once.',
+  }),
+  HTTP_BACKLOG: wholeNumber({
+    default: 4_096,
+    min: 1,
+    max: 65_535,
+    unit: 'connections',
+    meaning: 'Connections that wait to be accepted; the kernel caps it (net.core.somaxconn).',
+  }),
   HTTP_DRAIN_TIMEOUT_MS: wholeNumber({
     default: 10_000,
     min: 0,
@@ -156,6 +209,14 @@ export const settings = {
     unit: 's',
     meaning:
       'stale-if-error: how long a list that cannot be refreshed is still served; after that 503.',
+  }),
+  LIST_MEMORY_MAX_MB: wholeNumber({
+    default: 64,
+    min: 1,
+    max: 65_536,
+    unit: 'MB',
+    meaning:
+      'Memory for ready-made replies in each process; past it the least recently used ones go first.',
   }),
   COMMAND_LOG: oneOf({
     default: 'kafka',

@@ -7,7 +7,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
-import type { App, Engine } from './engines/engine.ts'
+import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import type { Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
@@ -38,6 +38,7 @@ export const startFork = async (config: Config, partitions: number): Promise<For
       refreshIntervalMs: config.LIST_REFRESH_INTERVAL_MS,
       refreshTimeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
       staleIfErrorMs: config.LIST_STALE_IF_ERROR_SEC * 1000,
+      memoryBytesMax: config.LIST_MEMORY_MAX_MB * 1_000_000,
     },
     log,
   })
@@ -60,7 +61,7 @@ export const startFork = async (config: Config, partitions: number): Promise<For
     }),
     log,
   )
-  const engine = await createEngine(config, { ready: lists.findByTarget, handle })
+  const engine = await createEngine(config, { ready: lists.sourceOfTarget, handle })
 
   await lists.load(10)
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
@@ -76,7 +77,16 @@ export const startFork = async (config: Config, partitions: number): Promise<For
 }
 
 const createEngine = async (config: Config, app: App): Promise<Engine> => {
-  if (config.HTTP_ENGINE === 'node') return createNodeEngine(app)
+  const settings: EngineSettings = {
+    headersTimeoutMs: config.HTTP_HEADERS_TIMEOUT_MS,
+    requestTimeoutMs: config.HTTP_REQUEST_TIMEOUT_MS,
+    keepAliveTimeoutMs: config.HTTP_KEEP_ALIVE_TIMEOUT_MS,
+    writeStallTimeoutMs: config.HTTP_WRITE_STALL_TIMEOUT_MS,
+    headerBytesMax: config.HTTP_HEADER_BYTES_MAX,
+    connectionsMax: Math.ceil(config.HTTP_CONNECTIONS_MAX / config.HTTP_PROCESSES),
+    backlog: config.HTTP_BACKLOG,
+  }
+  if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./engines/uws.ts')
   return createUwsEngine(app)
 }

@@ -1,20 +1,24 @@
-// The ready-made replies to GET /todos and GET /todos?limit=N, made when a list changes, not when it
-// is asked for.
+// The lists in memory, as replies: made when a list changes or is first asked for, not per request.
 
 import type { ListCache } from '../lib/list-cache/list-cache.ts'
 import type { Log } from '../lib/log.ts'
-import { newestCount, type TodoStore } from '../lib/todo-store/todo-store.ts'
-import { createReply, type Reply } from './engines/engine.ts'
+import { newestCount, type ListSnapshot, type TodoStore } from '../lib/todo-store/todo-store.ts'
+import type { ReadySource, Request } from './engines/engine.ts'
+import { chooseEncoding, holds } from './encodings.ts'
 import { keepFresh, type FreshnessSettings, type Held } from './list-freshness.ts'
 import { createListWindow, type ListWindow } from './list-window.ts'
+import { createReadyReplies, type Ready } from './ready-replies.ts'
+
+/** 1 to 1,000, or every todo there is. */
+export type Limit = number | 'all'
 
 export type HotLists = {
-  /** The reply as it stands, or undefined when no list is held. */
-  find(limit: number | 'all'): Reply | undefined
-  /** For the request target as it came: `/todos` and `/todos?limit=1` to `1000`, spelled just so. */
-  findByTarget(target: string): Reply | undefined
+  /** Replies to this list in the form that the request's headers ask for, as it is at the time. */
+  source(limit: Limit, header: Request['header']): ReadySource
+  /** For a target spelled `/todos` or `/todos?limit=N`; undefined for any other. */
+  sourceOfTarget(target: string, header: Request['header']): ReadySource | undefined
   /** Fetches a list that is not held; rejects when it can't be had. */
-  load(limit: number | 'all'): Promise<Reply>
+  load(limit: Limit): Promise<void>
   held(): { readonly newest: Held; readonly all: Held }
   close(): void
 }
@@ -22,27 +26,24 @@ export type HotLists = {
 type Parts = {
   readonly cache: ListCache
   readonly store: TodoStore
-  readonly settings: FreshnessSettings
+  readonly settings: FreshnessSettings & { readonly memoryBytesMax: number }
   readonly log: Log
 }
 
-/** What benchmarks and pages ask for: made at once when the list changes, the others when asked for. */
+/** What benchmarks and pages ask for: made at once when the list changes. */
 const usualLimits = [10, newestCount]
 
-const limitOfTarget = new Map<string, number | 'all'>([
+const limitOfTarget = new Map<string, Limit>([
   ['/todos', 'all'],
   ...Array.from({ length: newestCount }, (_, i) => [`/todos?limit=${i + 1}`, i + 1] as const),
 ])
 
 export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists => {
-  let newest: { window: ListWindow; version: number; replies: (Reply | undefined)[] } | undefined
-  let all: Reply | undefined
+  const replies = createReadyReplies(settings.memoryBytesMax)
+  let newest: { window: ListWindow; version: number } | undefined
+  let all: ListSnapshot | undefined
   /** The whole list costs most to refresh: it is let go unless it was asked for since the last time. */
   let allWasAsked = false
-
-  const findNewest = (limit: number): Reply | undefined =>
-    newest &&
-    (newest.replies[limit] ??= listReply(newest.version, limit, newest.window.prefix(limit)))
 
   const newestList = keepFresh({
     ...{ cache, store, settings, log },
@@ -52,9 +53,9 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
       newest = snapshot && {
         window: createListWindow(snapshot.body),
         version: snapshot.version,
-        replies: [],
       }
-      for (const limit of usualLimits) findNewest(limit)
+      replies.forget((limit) => limit > 0)
+      for (const limit of usualLimits) find(limit, 'identity')
     },
   })
   const allList = keepFresh({
@@ -62,7 +63,8 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
     list: 'all',
     isWanted: () => allWasAsked,
     onList(snapshot) {
-      all = snapshot && listReply(snapshot.version, 'all', snapshot.body)
+      all = snapshot
+      replies.forget((limit) => limit === 0)
       allWasAsked = false
     },
   })
@@ -71,24 +73,33 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
     allList.notice(event)
   })
 
-  const find = (limit: number | 'all'): Reply | undefined => {
-    if (limit !== 'all') return findNewest(limit)
-    allWasAsked = true
-    return all
+  const find = (limit: Limit, encoding: ReturnType<typeof chooseEncoding>): Ready | undefined => {
+    if (limit === 'all') {
+      allWasAsked = true
+      return all && replies.find(0, encoding, all.version, bodyOfAll)
+    }
+    return newest && replies.find(limit, encoding, newest.version, bodyOfNewest)
+  }
+  const bodyOfAll = () => (all as ListSnapshot).body
+  const bodyOfNewest = (limit: number) => (newest as { window: ListWindow }).window.prefix(limit)
+
+  const source = (limit: Limit, header: Request['header']): ReadySource => {
+    const encoding = chooseEncoding(header('accept-encoding'))
+    const ifNoneMatch = header('if-none-match')
+    if (ifNoneMatch === undefined) return () => find(limit, encoding)?.reply
+    return () => {
+      const ready = find(limit, encoding)
+      return ready && (holds(ifNoneMatch, ready.etag) ? ready.notModified : ready.reply)
+    }
   }
 
   return {
-    find,
-    findByTarget(target) {
+    source,
+    sourceOfTarget(target, header) {
       const limit = limitOfTarget.get(target)
-      return limit === undefined ? undefined : find(limit)
+      return limit === undefined ? undefined : source(limit, header)
     },
-    async load(limit) {
-      await (limit === 'all' ? allList : newestList).load()
-      const reply = find(limit)
-      if (!reply) throw new Error('it was lost again while it was loaded')
-      return reply
-    },
+    load: (limit) => (limit === 'all' ? allList : newestList).load(),
     held: () => ({ newest: newestList.held(), all: allList.held() }),
     close() {
       newestList.close()
@@ -96,18 +107,3 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
     },
   }
 }
-
-const listReply = (version: number, limit: number | 'all', body: Buffer): Reply =>
-  createReply(
-    200,
-    [
-      'Content-Type',
-      'application/json',
-      // Two lists of one version and limit are the same bytes, on every process and host.
-      'ETag',
-      `"${version}-${limit}"`,
-      'Cache-Control',
-      'no-cache',
-    ],
-    body,
-  )

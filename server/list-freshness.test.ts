@@ -24,14 +24,14 @@ const scripted = (t: Test, options: Partial<FreshnessSettings> = {}) => {
   const reply = <T>(make: () => T): Promise<T> =>
     new Promise((resolve, reject) => {
       // What a reply says is settled when it is asked for; when it arrives is the test's choice.
-      const settle = (() => {
-        try {
-          const value = make()
-          return () => resolve(value)
-        } catch (error) {
-          return () => reject(error)
-        }
-      })()
+      let settle: () => void
+      try {
+        const value = make()
+        settle = () => resolve(value)
+      } catch (error) {
+        const reason = error as Error
+        settle = () => reject(reason)
+      }
       if (world.held) replies.push(settle)
       else settle()
     })

@@ -28,11 +28,26 @@ export type Request = {
   body(bytesMax: number): Promise<Body>
 }
 
+/** Asked again for each identical request: the reply as it stands now, or undefined when none does. */
+export type ReadySource = () => Reply | undefined
+
 export type App = {
-  /** A ready-made reply to GET `target`, or undefined: then `handle` decides. Called per request. */
-  ready(target: string): Reply | undefined
+  /** Where ready-made replies to `GET target` come from; undefined: `handle` decides. */
+  ready(target: string, header: Request['header']): ReadySource | undefined
   /** Never throws, never rejects. */
   handle(request: Request): Reply | Promise<Reply>
+}
+
+export type EngineSettings = {
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly writeStallTimeoutMs: number
+  readonly headerBytesMax: number
+  /** Of this process; more are closed at once. */
+  readonly connectionsMax: number
+  /** Connections that the kernel keeps for us while we are busy. */
+  readonly backlog: number
 }
 
 export type Engine = {

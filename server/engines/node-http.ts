@@ -1,81 +1,114 @@
-// The engine on raw node:http: the default. Correct under torn packets and pending replies, and one
-// port shared by all forks through node:cluster on every platform.
+// The engine on raw node:http, with the fast path in front: the default. Correct under torn packets
+// and pending replies, and one port shared by all forks through node:cluster on every platform.
 
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import { splitTarget, type App, type Body, type Engine, type Reply } from './engine.ts'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http'
+import { createServer, type Socket } from 'node:net'
+import {
+  splitTarget,
+  type App,
+  type Body,
+  type Engine,
+  type EngineSettings,
+  type Reply,
+} from './engine.ts'
+import { createFastConnection } from './fast-path.ts'
+import { watchSockets } from './socket-watch.ts'
+import { createWires } from './wire.ts'
 
-/** Longer than a proxy keeps idle connections (Nginx: 60 s), else it meets resets. */
-const keepAliveTimeoutMs = 75_000
-const headersTimeoutMs = 10_000
-const requestTimeoutMs = 30_000
-
-export const createNodeEngine = (app: App): Engine => {
+export const createNodeEngine = (app: App, settings: EngineSettings): Engine => {
   let draining = false
-  let inFlight = 0
-  let onQuiet = () => {}
+  const isDraining = () => draining
+  const wires = createWires(settings.keepAliveTimeoutMs)
+  // Never listens: it is given the sockets that the fast path does not keep.
+  const parser = createParser(app, settings, isDraining)
+  const watch = watchSockets(settings, (socket) => {
+    rejectMalformed(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
+  })
+  const parts = {
+    ...{ app, wires, isDraining, reject: rejectMalformed },
+    handOver: (socket: Socket) => parser.emit('connection', socket),
+  }
+  const front = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    socket.on('error', () => socket.destroy())
+    watch.add(socket)
+    watch.own(
+      socket,
+      createFastConnection(socket, parts, () => watch.disown(socket)),
+    )
+  })
+  front.maxConnections = settings.connectionsMax
 
-  const server = createServer(
+  return {
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        front.once('error', reject)
+        front.listen({ host, port, backlog: settings.backlog }, () => resolve())
+      }),
+    async drain(timeoutMs) {
+      draining = true
+      const closed = new Promise<void>((resolve) => front.close(() => resolve()))
+      // What is idle is closed now; what is in flight says Connection: close with its answer.
+      for (const connection of watch.owned()) connection.closeIfIdle()
+      parser.closeIdleConnections()
+      const deadline = setTimeout(() => {
+        for (const socket of watch.sockets()) socket.destroy()
+      }, timeoutMs)
+      await closed
+      clearTimeout(deadline)
+      watch.stop()
+      wires.stop()
+      parser.close()
+    },
+  }
+}
+
+/** Plain node:http with the application behind it: what the fast path must be equal to. */
+export const createParser = (
+  app: App,
+  settings: EngineSettings,
+  isDraining: () => boolean,
+): HttpServer => {
+  const write = (response: ServerResponse, reply: Reply) => {
+    if (reply.close || isDraining()) response.shouldKeepAlive = false
+    response.writeHead(reply.status, reply.headers as string[])
+    response.end(reply.body)
+  }
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    write(response, await app.handle(toRequest(request)))
+  }
+  const server = createHttpServer(
     {
-      keepAliveTimeout: keepAliveTimeoutMs,
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: settings.keepAliveTimeoutMs,
+      headersTimeout: settings.headersTimeoutMs,
+      requestTimeout: settings.requestTimeoutMs,
+      maxHeaderSize: settings.headerBytesMax,
       connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
-      const ready = request.method === 'GET' ? app.ready(request.url as string) : undefined
+      const header = (name: string) => findHeader(request.rawHeaders, name)
+      const target = request.url as string
+      const ready = request.method === 'GET' ? app.ready(target, header)?.() : undefined
       if (ready) write(response, ready)
       else void answer(request, response)
     },
   )
   server.on('clientError', rejectMalformed)
-
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    inFlight++
-    try {
-      write(response, await app.handle(toRequest(request)))
-    } finally {
-      inFlight--
-      if (inFlight === 0) onQuiet()
-    }
-  }
-
-  const write = (response: ServerResponse, reply: Reply) => {
-    if (reply.close || draining) response.shouldKeepAlive = false
-    response.writeHead(reply.status, reply.headers as string[])
-    response.end(reply.body)
-  }
-
-  return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(port, host, () => resolve())
-      }),
-    async drain(timeoutMs) {
-      draining = true
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      const quiet = new Promise<void>((resolve) => (onQuiet = resolve))
-      server.closeIdleConnections()
-      const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs)
-      if (inFlight > 0) await quiet
-      server.closeIdleConnections()
-      await closed
-      clearTimeout(deadline)
-    },
-  }
+  // Node arms headersTimeout and requestTimeout on this event: without it they never run out.
+  server.emit('listening')
+  return server
 }
 
-const toRequest = (request: IncomingMessage) => {
-  const { path, query } = splitTarget(request.url as string)
-  return {
-    method: request.method as string,
-    path,
-    query,
-    header: (name: string) => findHeader(request.rawHeaders, name),
-    body: (bytesMax: number) => readBody(request, bytesMax),
-  }
-}
+const toRequest = (request: IncomingMessage) => ({
+  method: request.method as string,
+  ...splitTarget(request.url as string),
+  header: (name: string) => findHeader(request.rawHeaders, name),
+  body: (bytesMax: number) => readBody(request, bytesMax),
+})
 
 // `request.headers` keeps the first of two Authorization headers; both engines must see both.
 const findHeader = (rawHeaders: readonly string[], name: string): string | undefined => {
@@ -106,7 +139,7 @@ const readBody = (request: IncomingMessage, bytesMax: number): Promise<Body> =>
   })
 
 /** What node's parser refuses never reaches the application: say so as it would. */
-const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) => {
+export const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) => {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return

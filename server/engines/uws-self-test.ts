@@ -23,9 +23,12 @@ export const selfTest = async (): Promise<string | undefined> => {
   try {
     const faults: string[] = []
     const torn = await statusOf(port, ['GET /torn HT', 'TP/1.1\r\nHost: a\r\n\r\n'])
-    if (torn !== 200) faults.push(`a request line split across packets is answered ${torn ?? 'with nothing'}`)
+    if (torn !== 200)
+      faults.push(`a request line split across packets is answered ${torn ?? 'with nothing'}`)
     const post = 'POST / HTTP/1.1\r\nHost: a\r\n'
-    const lengths = await statusOf(port, [`${post}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`])
+    const lengths = await statusOf(port, [
+      `${post}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
+    ])
     if (lengths === 200) faults.push('two differing Content-Lengths are accepted')
     const coding = await statusOf(port, [`${post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`])
     if (coding === 200) faults.push('Transfer-Encoding: xchunked is accepted')

@@ -4,7 +4,14 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
-import { splitTarget, type App, type Body, type Engine, type Reply, type Request } from './engine.ts'
+import {
+  splitTarget,
+  type App,
+  type Body,
+  type Engine,
+  type Reply,
+  type Request,
+} from './engine.ts'
 import { loadUws } from './uws-load.ts'
 
 export const createUwsEngine = async (app: App): Promise<Engine> => {
@@ -18,7 +25,8 @@ export const createUwsEngine = async (app: App): Promise<Engine> => {
   server.any('/*', (response, request) => {
     const method = request.getCaseSensitiveMethod()
     const target = targetOf(request)
-    const ready = method === 'GET' ? app.ready(target) : undefined
+    const header = (name: string) => request.getHeader(name) || undefined
+    const ready = method === 'GET' ? app.ready(target, header)?.() : undefined
     if (ready) write(response, ready, false)
     else void answer(response, toRequest(response, request, method, target))
   })
@@ -46,7 +54,8 @@ export const createUwsEngine = async (app: App): Promise<Engine> => {
       if (name !== 'Content-Length') response.writeHeader(name, reply.headers[i + 1] as string)
     }
     const close = reply.close || draining
-    if (isHead) response.endWithoutBody(reply.body.length, close)
+    if (reply.status === 304) response.endWithoutBody(undefined, close)
+    else if (isHead) response.endWithoutBody(reply.body.length, close)
     else response.end(reply.body, close)
   }
   const write = (response: HttpResponse, reply: Reply, isHead: boolean) => {
@@ -123,6 +132,11 @@ const toRequest = (
         if (isLast) resolve({ kind: 'read', bytes: Buffer.concat(chunks) })
       })
     })
-  const request = { method, ...splitTarget(target), header: (name: string) => headers.get(name), body }
+  const request = {
+    method,
+    ...splitTarget(target),
+    header: (name: string) => headers.get(name),
+    body,
+  }
   return { request, aborted: () => aborted }
 }

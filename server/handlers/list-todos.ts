@@ -2,7 +2,8 @@
 // is not held yet, HEAD.
 
 import { newestCount } from '../../lib/todo-store/todo-store.ts'
-import type { HotLists } from '../hot-list.ts'
+import type { ReadySource, Reply } from '../engines/engine.ts'
+import type { HotLists, Limit } from '../hot-list.ts'
 import { Problem, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
 
@@ -10,15 +11,22 @@ export const listTodos =
   (lists: HotLists): Handler =>
   (request) => {
     const limit = parseLimit(request.query)
-    return (
-      lists.find(limit) ??
-      lists.load(limit).catch((error: Error) => {
-        throw unavailable(`the list can't be read now: ${error.message}`)
-      })
-    )
+    const source = lists.source(limit, request.header)
+    return source() ?? loaded(lists, limit, source)
   }
 
-const parseLimit = (query: string): number | 'all' => {
+const loaded = async (lists: HotLists, limit: Limit, source: ReadySource): Promise<Reply> => {
+  try {
+    await lists.load(limit)
+    const reply = source()
+    if (reply) return reply
+  } catch (error) {
+    throw unavailable(`the list can't be read now: ${(error as Error).message}`)
+  }
+  throw unavailable("the list can't be read now")
+}
+
+const parseLimit = (query: string): Limit => {
   const [text, ...others] = new URLSearchParams(query).getAll('limit')
   if (text === undefined) return 'all'
   const limit = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : NaN

@@ -1,0 +1,183 @@
+// The front door of the node engine: it owns a socket for as long as every byte on it repeats the
+// first request, and answers each run of copies with one write. Everything else, at any byte, is
+// handed to node's own parser with nothing lost: there it is decided what the odd ones mean.
+
+import type { Socket } from 'node:net'
+import type { App, ReadySource, Reply } from './engine.ts'
+import { readPlainGet } from './plain-get.ts'
+import { countRepeats } from './repeats.ts'
+import type { Wire, Wires } from './wire.ts'
+
+/** Bytes that may wait unsent on one connection before it is read no further. */
+const unsentBytesMax = 1024 * 1024
+
+export type FastPathParts = {
+  readonly app: App
+  readonly wires: Wires
+  /** Takes the socket over, to whose front the bytes that are not answered yet were put back. */
+  readonly handOver: (socket: Socket) => void
+  /** Node's own answer to a request that ends, or stalls, half way. */
+  readonly reject: (error: NodeJS.ErrnoException, socket: Socket) => void
+  readonly isDraining: () => boolean
+}
+
+export type FastConnection = {
+  readonly socket: Socket
+  /** What it is waiting for, for the timeouts. */
+  waitsFor(): 'first-request' | 'next-request' | 'rest-of-request' | 'nothing'
+  /** Raised by every chunk. */
+  chunks(): number
+  /** Closes it, if it is between two requests. */
+  closeIfIdle(): void
+}
+
+export const createFastConnection = (
+  socket: Socket,
+  { app, wires, handOver, reject, isDraining }: FastPathParts,
+  onDone: () => void,
+): FastConnection => {
+  let request: Buffer | undefined
+  let source: ReadySource | undefined
+  /** Bytes of the next copy that have come. */
+  let matched = 0
+  /** Copies that have come and are not answered. */
+  let owed = 0
+  let ended = false
+  let done = false
+  let chunks = 0
+  let last: { reply: Reply; second: number; wire: Wire } | undefined
+
+  const onData = (chunk: Buffer) => {
+    chunks++
+    if (!request || !source) {
+      const plain = readPlainGet(chunk)
+      source = plain && app.ready(plain.target, plain.header)
+      if (!plain || !source) {
+        giveUp(chunk)
+        return
+      }
+      // A copy: a slice would keep the whole chunk alive for as long as the connection.
+      request = Buffer.from(chunk.subarray(0, plain.length))
+    }
+    const repeats = countRepeats(request, matched, chunk)
+    if (repeats.kind === 'other') {
+      giveUp(matched === 0 ? chunk : Buffer.concat([request.subarray(0, matched), chunk]))
+      return
+    }
+    matched = repeats.matched
+    owed += repeats.complete
+    if (owed > 0) answer(request, source)
+  }
+
+  const answer = (learned: Buffer, ready: ReadySource) => {
+    while (owed > 0 && socket.writableLength < unsentBytesMax) {
+      const reply = ready()
+      if (!reply) {
+        // No list to serve any more: node's way answers these too, after those already written.
+        const unanswered = Buffer.alloc(owed * learned.length + matched, learned)
+        giveUp(unanswered)
+        return
+      }
+      if (isDraining() && owed === 1) {
+        finish(wires.closing(reply))
+        return
+      }
+      const wanted = isDraining() ? owed - 1 : owed
+      const { length, copies } = wireOf(reply, wanted)
+      const run = Math.min(wanted, copies.length / length)
+      owed -= run
+      socket.write(run * length === copies.length ? copies : copies.subarray(0, run * length))
+    }
+    if (owed > 0) socket.pause()
+    else if (ended) endOfInput()
+  }
+
+  const wireOf = (reply: Reply, wanted: number): Wire => {
+    const second = wires.second()
+    if (
+      last?.reply === reply &&
+      last.second === second &&
+      last.wire.copies.length >= wanted * last.wire.length
+    ) {
+      return last.wire
+    }
+    const wire = wires.of(reply, wanted)
+    last = { reply, second, wire }
+    return wire
+  }
+
+  const onDrain = () => {
+    if (owed === 0 || !request || !source) return
+    answer(request, source)
+    if (owed === 0 && !done) socket.resume()
+  }
+
+  const onEnd = () => {
+    ended = true
+    if (owed === 0) endOfInput()
+  }
+
+  /** The client has sent its last byte. What it asked for whole is answered; half a request is bad. */
+  const endOfInput = () => {
+    if (matched > 0) {
+      release()
+      reject(
+        Object.assign(new Error('the request ended early'), { code: 'HPE_INVALID_EOF_STATE' }),
+        socket,
+      )
+      return
+    }
+    finish()
+  }
+
+  const finish = (lastBytes?: Buffer) => {
+    owed = 0
+    release()
+    if (lastBytes) socket.end(lastBytes)
+    else socket.end()
+  }
+
+  const giveUp = (unanswered: Buffer) => {
+    if (ended) {
+      // Nothing can be put back behind the end of the input, and nobody waits for more than this.
+      finish()
+      return
+    }
+    release()
+    // Paused, so that the bytes put back come first: node's parser begins to read on resume.
+    socket.pause()
+    socket.unshift(unanswered)
+    handOver(socket)
+    socket.resume()
+  }
+
+  const onClose = () => release()
+
+  const release = () => {
+    if (done) return
+    done = true
+    socket.off('data', onData)
+    socket.off('drain', onDrain)
+    socket.off('end', onEnd)
+    socket.off('close', onClose)
+    onDone()
+  }
+
+  socket.on('data', onData)
+  socket.on('drain', onDrain)
+  socket.on('end', onEnd)
+  socket.on('close', onClose)
+
+  return {
+    socket,
+    waitsFor() {
+      if (owed > 0 || socket.writableLength > 0) return 'nothing'
+      if (matched > 0) return 'rest-of-request'
+      return request ? 'next-request' : 'first-request'
+    },
+    chunks: () => chunks,
+    closeIfIdle() {
+      if (owed === 0 && matched === 0) finish()
+    },
+  }
+}

@@ -1,0 +1,28 @@
+// Pure: is a chunk nothing but byte-identical copies of one request? Any cut is fine: a chunk may
+// begin and end in the middle of a copy.
+
+export type Repeats =
+  /** Copies completed by this chunk, and bytes of the next one that have come already. */
+  | { readonly kind: 'copies'; readonly complete: number; readonly matched: number }
+  | { readonly kind: 'other' }
+
+const other: Repeats = { kind: 'other' }
+
+/** `matched`: how many bytes of `request` came before `chunk`. */
+export const countRepeats = (request: Buffer, matched: number, chunk: Buffer): Repeats => {
+  const { length } = request
+  // Up to one whole period is compared with the request itself …
+  const toEnd = Math.min(chunk.length, length - matched)
+  if (request.compare(chunk, 0, toEnd, matched, matched + toEnd) !== 0) return other
+  const wrapped = Math.min(chunk.length - toEnd, matched)
+  if (wrapped > 0 && request.compare(chunk, toEnd, toEnd + wrapped, 0, wrapped) !== 0) return other
+  // … and then the chunk with itself, one period on: equal throughout means periodic throughout.
+  if (
+    chunk.length > length &&
+    chunk.compare(chunk, length, chunk.length, 0, chunk.length - length) !== 0
+  ) {
+    return other
+  }
+  const total = matched + chunk.length
+  return { kind: 'copies', complete: Math.floor(total / length), matched: total % length }
+}

@@ -1,0 +1,114 @@
+// Closes sockets that keep us waiting: silent ones, half requests, and clients that do not read.
+// One look at all of them a second, so that a request never touches a timer.
+
+import type { Socket } from 'node:net'
+import type { FastConnection } from './fast-path.ts'
+
+export type SocketTimeouts = {
+  readonly headersTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly writeStallTimeoutMs: number
+}
+
+export type SocketWatch = {
+  add(socket: Socket): void
+  /** The fast path owns this socket's timeouts until `disown`; after that node's own parser does. */
+  own(socket: Socket, connection: FastConnection): void
+  disown(socket: Socket): void
+  owned(): Iterable<FastConnection>
+  sockets(): ReadonlySet<Socket>
+  stop(): void
+}
+
+type Watched = {
+  connection: FastConnection | undefined
+  chunks: number
+  waitedMs: number
+  unsentBytes: number
+  stalledMs: number
+}
+
+const lookEveryMs = 1_000
+
+export const watchSockets = (
+  timeouts: SocketTimeouts,
+  /** Answers 408 and closes. */
+  onRequestTimeout: (socket: Socket) => void,
+): SocketWatch => {
+  const watched = new Map<Socket, Watched>()
+  const sockets = new Set<Socket>()
+
+  const look = () => {
+    for (const [socket, state] of watched) {
+      if (isStalled(socket, state, timeouts.writeStallTimeoutMs)) socket.destroy()
+      else if (state.connection) wait(socket, state, state.connection)
+    }
+  }
+
+  const wait = (socket: Socket, state: Watched, connection: FastConnection) => {
+    const chunks = connection.chunks()
+    const waitsFor = connection.waitsFor()
+    if (chunks !== state.chunks || waitsFor === 'nothing') {
+      state.chunks = chunks
+      state.waitedMs = 0
+      return
+    }
+    state.waitedMs += lookEveryMs
+    if (waitsFor === 'next-request') {
+      if (state.waitedMs >= timeouts.keepAliveTimeoutMs) connection.closeIfIdle()
+    } else if (state.waitedMs >= timeouts.headersTimeoutMs) {
+      onRequestTimeout(socket)
+    }
+  }
+
+  const timer = setInterval(look, lookEveryMs).unref()
+
+  return {
+    add(socket) {
+      sockets.add(socket)
+      watched.set(socket, {
+        connection: undefined,
+        chunks: 0,
+        waitedMs: 0,
+        unsentBytes: 0,
+        stalledMs: 0,
+      })
+      socket.once('close', () => {
+        sockets.delete(socket)
+        watched.delete(socket)
+      })
+    },
+    own(socket, connection) {
+      const state = watched.get(socket)
+      if (state) state.connection = connection
+    },
+    disown(socket) {
+      const state = watched.get(socket)
+      if (state) state.connection = undefined
+    },
+    *owned() {
+      for (const { connection } of watched.values()) if (connection) yield connection
+    },
+    sockets: () => sockets,
+    stop() {
+      clearInterval(timer)
+    },
+  }
+}
+
+/** True when bytes wait to be sent and the client has taken none of them for too long. */
+const isStalled = (socket: Socket, state: Watched, timeoutMs: number): boolean => {
+  const unsentBytes = unsentBytesOf(socket)
+  state.stalledMs =
+    unsentBytes > 0 && unsentBytes === state.unsentBytes ? state.stalledMs + lookEveryMs : 0
+  state.unsentBytes = unsentBytes
+  return state.stalledMs >= timeoutMs
+}
+
+// `writableLength` falls only when a whole write is through, `writeQueueSize` with every byte that
+// the kernel takes: a slow reader of a large list is not a stalled one. It is not documented, but
+// net.Socket's own timeout is built on it.
+const unsentBytesOf = (socket: Socket): number => {
+  const handle = (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle
+  return handle?.writeQueueSize ?? socket.writableLength
+}
