@@ -4,7 +4,7 @@ import { openPublisher } from '../lib/command-log/open.ts'
 import type { Config } from '../lib/config.ts'
 import { createTokenVerifier } from '../lib/jwt.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
-import { createLog } from '../lib/log.ts'
+import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import type { App, Engine, EngineSettings } from './engines/engine.ts'
@@ -61,7 +61,7 @@ export const startFork = async (config: Config, partitions: number): Promise<For
     }),
     log,
   )
-  const engine = await createEngine(config, { ready: lists.sourceOfTarget, handle })
+  const engine = await createEngine(config, { ready: lists.sourceOfTarget, handle }, log)
 
   await lists.load(10)
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
@@ -76,7 +76,7 @@ export const startFork = async (config: Config, partitions: number): Promise<For
   }
 }
 
-const createEngine = async (config: Config, app: App): Promise<Engine> => {
+const createEngine = async (config: Config, app: App, log: Log): Promise<Engine> => {
   const settings: EngineSettings = {
     headersTimeoutMs: config.HTTP_HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.HTTP_REQUEST_TIMEOUT_MS,
@@ -88,7 +88,7 @@ const createEngine = async (config: Config, app: App): Promise<Engine> => {
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./engines/uws.ts')
-  return createUwsEngine(app)
+  return createUwsEngine(app, log)
 }
 
 /** Until a list was fresh once, invalidations are unproven: such a server is not ready. */

@@ -3,6 +3,7 @@
 // uws-self-test.ts and the README.
 
 import { STATUS_CODES } from 'node:http'
+import type { Log } from '../../lib/log.ts'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
 import {
   splitTarget,
@@ -14,10 +15,12 @@ import {
 } from './engine.ts'
 import { loadUws } from './uws-load.ts'
 
-export const createUwsEngine = async (app: App): Promise<Engine> => {
+export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
   const uws = await loadUws()
   let draining = false
   let inFlight = 0
+  /** Connections that ended while their answer was pending. */
+  let lost = 0
   let onQuiet = () => {}
   let listening: us_listen_socket | undefined
 
@@ -35,11 +38,23 @@ export const createUwsEngine = async (app: App): Promise<Engine> => {
     inFlight++
     try {
       const reply = await app.handle(request)
-      if (!aborted()) write(response, reply, request.method === 'HEAD')
+      if (aborted()) countLost()
+      else write(response, reply, request.method === 'HEAD')
     } finally {
       inFlight--
       if (inFlight === 0) onQuiet()
     }
+  }
+
+  // uWS closes a connection on which a request arrives while an answer is pending, and does not tell
+  // that from a client that left: said once, counted always.
+  const countLost = () => {
+    lost++
+    if (lost > 1) return
+    log.warn(
+      { lost },
+      'a connection ended while its answer was pending: uWebSockets.js closes those on which another request is pipelined; HTTP_ENGINE=node answers both',
+    )
   }
 
   // uWS batches what is written inside cork(), up to 16 KiB; outside it every status line, header
@@ -82,6 +97,7 @@ export const createUwsEngine = async (app: App): Promise<Engine> => {
       const deadline = setTimeout(() => onQuiet(), timeoutMs)
       if (inFlight > 0) await quiet
       clearTimeout(deadline)
+      if (lost > 0) log.warn({ lost }, 'connections that ended while their answer was pending')
       server.close()
     },
   }

@@ -1,0 +1,200 @@
+// Clients that do not read, read slowly, say nothing, or say half of it (H4, H5): each costs a
+// bounded amount, is cut off within its setting, and does not hold up the others.
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { eventually } from '../../scripts/testing.ts'
+import { freePort } from '../../scripts/services/ports.ts'
+import { createReply, type App, type EngineSettings } from './engine.ts'
+import { createNodeEngine } from './node-http.ts'
+
+const small = createReply(200, [], 'small')
+const large = createReply(200, [], Buffer.alloc(200_000, 'x'))
+const app: App = {
+  ready: (target) =>
+    target === '/small' ? () => small : target === '/large' ? () => large : undefined,
+  async handle(request) {
+    const body = await request.body(1_000)
+    return createReply(200, [], body.kind)
+  },
+}
+const settings: EngineSettings = {
+  headersTimeoutMs: 1_000,
+  requestTimeoutMs: 2_000,
+  keepAliveTimeoutMs: 1_000,
+  writeStallTimeoutMs: 2_000,
+  headerBytesMax: 16_384,
+  connectionsMax: 20_000,
+  backlog: 4_096,
+}
+const patient: EngineSettings = {
+  ...settings,
+  headersTimeoutMs: 60_000,
+  requestTimeoutMs: 60_000,
+  keepAliveTimeoutMs: 60_000,
+}
+
+const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+const listen = async (t: Test, overrides: EngineSettings = settings): Promise<number> => {
+  const engine = createNodeEngine(app, overrides)
+  const port = await freePort()
+  await engine.listen('127.0.0.1', port)
+  t.teardown(() => engine.drain(100))
+  return port
+}
+
+const open = async (t: Test, port: number): Promise<Socket> => {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  t.teardown(() => {
+    socket.destroy()
+  })
+  await once(socket, 'connect')
+  return socket
+}
+
+/** What came back until the server closed. */
+const untilClosed = async (socket: Socket): Promise<string> => {
+  let received = ''
+  socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')))
+  if (!socket.closed) await once(socket, 'close')
+  return received
+}
+
+const statusOf = (answer: string) => /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]
+
+void t.test(
+  'a client that pipelines 100,000 large lists and never reads costs little',
+  async (t) => {
+    const port = await listen(t)
+    const socket = await open(t, port)
+    socket.pause()
+    const before = process.memoryUsage()
+    let isClosed = false
+    socket.once('close', () => (isClosed = true))
+    socket.write(get('/large').repeat(100_000))
+    let highest = 0
+    await eventually(
+      () => {
+        const { rss, arrayBuffers } = process.memoryUsage()
+        highest = Math.max(highest, rss - before.rss, arrayBuffers - before.arrayBuffers)
+        // Reading nothing, it learns of the close only when it writes.
+        socket.write('x')
+        return isClosed
+      },
+      (closed) => closed,
+      20_000,
+    )
+    // 5 MB of that are the requests themselves, in this same process.
+    t.ok(highest < 64e6, `${Math.round(highest / 1e6)} MB`)
+  },
+)
+
+void t.test('a client that reads slowly gets every byte', async (t) => {
+  const port = await listen(t)
+  const socket = await open(t, port)
+  const count = 60
+  socket.write(get('/large').repeat(count))
+  let bytes = 0
+  let answerLength = large.body.length
+  socket.on('data', (chunk: Buffer) => {
+    if (bytes === 0) answerLength = chunk.indexOf('\r\n\r\n') + 4 + large.body.length
+    bytes += chunk.length
+    socket.pause()
+    setTimeout(() => socket.resume(), 5)
+  })
+  await eventually(
+    () => bytes,
+    (received) => received >= count * answerLength,
+    60_000,
+  )
+  t.equal(bytes, count * answerLength)
+})
+
+void t.test('those who keep us waiting are answered 408, or closed', async (t) => {
+  const port = await listen(t)
+  const cases: [string, string, string | undefined][] = [
+    ['a silent connection', '', '408'],
+    ['half a first request', 'GET /small HT', '408'],
+    ['half a body', 'POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc', '408'],
+    ['half an odd request', 'GET /odd HTTP/1.1\r\nHost', '408'],
+  ]
+  await Promise.all(
+    cases.map(async ([name, bytes, status]) => {
+      const socket = await open(t, port)
+      if (bytes) socket.write(bytes)
+      t.equal(statusOf(await untilClosed(socket)), status, name)
+    }),
+  )
+})
+
+void t.test('a connection that the fast path owns is held to the same', async (t) => {
+  const port = await listen(t)
+  const [idle, half, steady] = await Promise.all([open(t, port), open(t, port), open(t, port)])
+  idle.write(get('/small').repeat(1_000))
+  half.write(`${get('/small').repeat(3)}GET /sm`)
+  const steadyAnswers: string[] = []
+  steady.on('data', (chunk: Buffer) => steadyAnswers.push(chunk.toString()))
+  const talking = setInterval(() => steady.write(get('/small')), 200)
+  t.teardown(() => clearInterval(talking))
+
+  const [idleAnswers, halfAnswers] = await Promise.all([untilClosed(idle), untilClosed(half)])
+  t.equal(idleAnswers.match(/HTTP\/1\.1 200/g)?.length, 1_000)
+  t.notMatch(idleAnswers, /408/, 'an idle keep-alive connection is closed without a word')
+  t.equal(halfAnswers.match(/HTTP\/1\.1 200/g)?.length, 3)
+  t.match(halfAnswers, /HTTP\/1\.1 408/)
+  t.equal(steady.destroyed, false, 'one that goes on asking is not')
+  t.ok(steadyAnswers.length > 0)
+})
+
+void t.test('a request that trickles in is answered when it is whole', async (t) => {
+  const port = await listen(t, patient)
+  const socket = await open(t, port)
+  const stream = get('/small').repeat(2)
+  let received = ''
+  socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
+  for (const byte of stream) {
+    socket.write(byte)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await eventually(
+    () => received.match(/HTTP\/1\.1 200/g)?.length ?? 0,
+    (count) => count === 2,
+  )
+  t.pass('twice')
+})
+
+void t.test('thousands of idle connections do not hold up a fresh one', async (t) => {
+  const port = await listen(t, patient)
+  const idle: Socket[] = []
+  for (let i = 0; i < 4_000; i += 100) {
+    idle.push(...(await Promise.all(Array.from({ length: 100 }, () => open(t, port)))))
+  }
+  const socket = await open(t, port)
+  socket.write(get('/small'))
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  t.equal(statusOf(answer.toString()), '200')
+  t.ok(idle.every((one) => !one.destroyed))
+})
+
+void t.test('connections past the limit are closed, and room is made again', async (t) => {
+  const port = await listen(t, { ...patient, connectionsMax: 2 })
+  const [first, second] = [await open(t, port), await open(t, port)]
+  const third = await open(t, port)
+  t.equal(await untilClosed(third), '')
+  first.destroy()
+  await eventually(
+    async () => {
+      const socket = await open(t, port)
+      socket.write(get('/small'))
+      return Promise.race([
+        once(socket, 'data').then(() => true),
+        once(socket, 'close').then(() => false),
+      ])
+    },
+    (answered) => answered,
+  )
+  t.equal(second.destroyed, false)
+})
