@@ -1,8 +1,10 @@
 // Clients that do not read, read slowly, say nothing, or say half of it (H4, H5): each costs a
 // bounded amount, is cut off within its setting, and does not hold up the others.
 
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { eventually } from '../../scripts/testing.ts'
 import { freePort } from '../../scripts/services/ports.ts'
@@ -112,6 +114,41 @@ void t.test('a client that reads slowly gets every byte', async (t) => {
   )
   t.equal(bytes, count * answerLength)
 })
+
+void t.test(
+  'the uws engine: a client that never reads is bounded, a slow one is served',
+  async (t) => {
+    // In a process of its own: what uWS buffers is the process's, and so is the bound.
+    const child = fork(fileURLToPath(new URL('uws-slow-clients-server.ts', import.meta.url)))
+    t.teardown(() => child.kill())
+    const ask = (): Promise<{ port: number; highestBytes: number }> => {
+      const answer = once(child, 'message').then(([message]) => message as never)
+      child.send('how much?')
+      return answer
+    }
+    const { port, highestBytes: idleBytes } = await ask()
+    const stuck = await Promise.all(Array.from({ length: 4 }, () => open(t, port)))
+    for (const socket of stuck) {
+      socket.pause()
+      socket.write(get('/large').repeat(6_000))
+    }
+    const slow = await open(t, port)
+    slow.write(get('/large'))
+    let bytes = 0
+    slow.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      slow.pause()
+      setTimeout(() => slow.resume(), 5)
+    })
+    await eventually(
+      () => bytes,
+      (received) => received > large.body.length,
+    )
+    const { highestBytes } = await ask()
+    // Unbounded, it is 4 x 6,000 x 200 KB: 4.8 GB.
+    t.ok(highestBytes - idleBytes < 600e6, `${Math.round((highestBytes - idleBytes) / 1e6)} MB`)
+  },
+)
 
 void t.test('those who keep us waiting are answered 408, or closed', async (t) => {
   const port = await listen(t)

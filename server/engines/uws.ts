@@ -14,6 +14,7 @@ import {
   type Request,
 } from './engine.ts'
 import { loadUws } from './uws-load.ts'
+import { createUnsentBound, largeBytesMin, sendAsItDrains } from './uws-unsent.ts'
 
 export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
   const uws = await loadUws()
@@ -24,6 +25,7 @@ export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
   let onQuiet = () => {}
   let listening: us_listen_socket | undefined
 
+  const unsent = createUnsentBound()
   const server = uws.App()
   server.any('/*', (response, request) => {
     const method = request.getCaseSensitiveMethod()
@@ -71,7 +73,9 @@ export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
     const close = reply.close || draining
     if (reply.status === 304) response.endWithoutBody(undefined, close)
     else if (isHead) response.endWithoutBody(reply.body.length, close)
-    else response.end(reply.body, close)
+    else if (reply.body.length < largeBytesMin || unsent.allows(reply.body.length)) {
+      response.end(reply.body, close)
+    } else sendAsItDrains(response, reply.body)
   }
   const write = (response: HttpResponse, reply: Reply, isHead: boolean) => {
     corked = { response, reply, isHead }
