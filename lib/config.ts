@@ -305,7 +305,7 @@ export const settings = {
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
     meaning: 'Least severe log line that is written.',
   }),
-} as const satisfies Record<string, Setting<unknown>>
+} as const satisfies Record<string, Setting<string | number>>
 
 type ValueOf<S> = S extends { parse: (text: string) => infer Value } ? Value : never
 /** Each setting under its own name; `undefined` only where there is neither a value nor a default. */
@@ -327,8 +327,8 @@ export class ConfigError extends Error {
  */
 export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
   const faults: string[] = []
-  const values: Record<string, unknown> = {}
-  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+  const values: Record<string, string | number | undefined> = {}
+  for (const [name, setting] of Object.entries<Setting<string | number | undefined>>(settings)) {
     const text = env[name]
     values[name] = setting.default
     if (text === undefined || text === '') {
@@ -345,13 +345,18 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
       faults.push(`${name} is ${shown}: set it to ${(error as Error).message}`)
     }
   }
+  if (Number(values['HTTP_REQUEST_TIMEOUT_MS']) < Number(values['HTTP_HEADERS_TIMEOUT_MS'])) {
+    faults.push(
+      `HTTP_REQUEST_TIMEOUT_MS is ${values['HTTP_REQUEST_TIMEOUT_MS']}: set it to HTTP_HEADERS_TIMEOUT_MS (${values['HTTP_HEADERS_TIMEOUT_MS']}) or more`,
+    )
+  }
   for (const name of Object.keys(env)) {
     if (name in settings) continue
     const meant = Object.keys(settings).find((known) => isNearly(name, known))
     if (meant) faults.push(`${name} is not a setting: did you mean ${meant}?`)
   }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'))
-  return values as Config
+  return values as unknown as Config
 }
 
 /** For the top of a program: the settings, or the faults on stderr and exit code 1. */

@@ -1,0 +1,21 @@
+// Prints the README's table of settings from lib/config.ts; config.test.ts holds the README to it.
+
+import { settings } from '../lib/config.ts'
+
+const perCore = new Set(['HTTP_PROCESSES', 'REDIS_POOL_SIZE'])
+
+export const settingsTable = (): string =>
+  [
+    '| Setting | Default | Unit | Meaning |',
+    '| --- | --- | --- | --- |',
+    ...Object.entries(settings).map(([name, setting]) => {
+      const value = perCore.has(name)
+        ? 'one per core'
+        : setting.default === undefined
+          ? 'none'
+          : `\`${setting.default}\``
+      return `| \`${name}\` | ${value} | ${setting.unit} | ${setting.meaning} |`
+    }),
+  ].join('\n')
+
+if (process.argv[1] === import.meta.filename) console.log(settingsTable())
