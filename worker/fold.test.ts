@@ -103,8 +103,11 @@ t.test('any batch, split anywhere, is the same as one by one', async (t) => {
 
 /** Applies batch after batch to a table in memory; each id may be changed once a batch. */
 const apply = (table: Map<string, TodoRow>, batches: readonly (readonly Command[])[]) => {
+  const known = new Set<string>() // as applied_commands keeps them from batch to batch
   for (const batch of batches) {
-    const { inserts, updates, deletes } = fold(table, batch).changes
+    const fresh = batch.filter(({ commandId }) => !known.has(commandId))
+    for (const { commandId } of fresh) known.add(commandId)
+    const { inserts, updates, deletes } = fold(table, fresh).changes
     const ids = [...inserts, ...updates].map((one) => one.id).concat(deletes)
     if (new Set(ids).size !== ids.length) throw new Error('one id twice in a batch')
     if (inserts.some((one) => table.has(one.id))) throw new Error('an insert of a row that exists')
