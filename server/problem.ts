@@ -8,8 +8,10 @@ const titles = {
   401: 'Unauthorized',
   404: 'Not Found',
   405: 'Method Not Allowed',
-  413: 'Content Too Large',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
   415: 'Unsupported Media Type',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 } as const
@@ -58,3 +60,9 @@ export const unavailable = (detail: string, publish?: 'not-attempted' | 'unknown
     headers: ['Retry-After', String(retryAfterSec)],
     ...(publish && { members: { publish } }),
   })
+
+/** Both engines take any Host, or several, so this is theirs to answer. */
+export const badHost = new Problem(400, 'send one Host header: a name, and a port if you like', {
+  field: 'Host',
+  close: true,
+})

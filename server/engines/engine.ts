@@ -72,6 +72,10 @@ export const createReply = (
   }
 }
 
+/** RFC 9112 §3.2: one Host, a name or an address with or without a port. Node's parser takes any. */
+export const isHost = (value: string | undefined): boolean =>
+  value !== undefined && /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(value)
+
 /** Path and query of a request target; an absolute-form target (RFC 9112 §3.2.2) loses its origin. */
 export const splitTarget = (target: string): { path: string; query: string } => {
   const origin = target.startsWith('/') ? undefined : /^https?:\/\/[^/?#]*/i.exec(target)?.[0]

@@ -6,9 +6,12 @@ import {
   type IncomingMessage,
   type Server as HttpServer,
   type ServerResponse,
+  STATUS_CODES,
 } from 'node:http'
 import { createServer, type Socket } from 'node:net'
+import { badHost, Problem } from '../problem.ts'
 import {
+  isHost,
   splitTarget,
   type App,
   type Body,
@@ -73,13 +76,26 @@ export const createParser = (
   settings: EngineSettings,
   isDraining: () => boolean,
 ): HttpServer => {
+  /** Requests whose answers are being made, by connection. */
+  const pending = new WeakMap<Socket, Set<IncomingMessage>>()
+  /** Connections whose input is broken: closed behind the last answer to a whole request. */
+  const condemned = new WeakSet<Socket>()
+  const awaitsAnswer = (socket: Socket) =>
+    [...(pending.get(socket) ?? [])].some((request) => request.complete)
+
   const write = (response: ServerResponse, reply: Reply) => {
     if (reply.close || isDraining()) response.shouldKeepAlive = false
     response.writeHead(reply.status, reply.headers as string[])
     response.end(reply.body)
   }
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    write(response, await app.handle(toRequest(request)))
+    const { socket } = request
+    const requests = pending.get(socket) ?? new Set()
+    pending.set(socket, requests.add(request))
+    const reply = await app.handle(toRequest(request))
+    requests.delete(request)
+    if (condemned.has(socket) && !awaitsAnswer(socket)) response.shouldKeepAlive = false
+    write(response, reply)
   }
   const server = createHttpServer(
     {
@@ -88,16 +104,27 @@ export const createParser = (
       requestTimeout: settings.requestTimeoutMs,
       maxHeaderSize: settings.headerBytesMax,
       connectionsCheckingInterval: 1_000,
+      requireHostHeader: false, // checked below, to say what is wrong
     },
     (request, response) => {
       const header = (name: string) => findHeader(request.rawHeaders, name)
+      const host = header('host')
+      if (!isHost(host) && (host !== undefined || request.httpVersion === '1.1')) {
+        write(response, badHost.reply)
+        return
+      }
       const target = request.url as string
       const ready = request.method === 'GET' ? app.ready(target, header)?.() : undefined
       if (ready) write(response, ready)
       else void answer(request, response)
     },
   )
-  server.on('clientError', rejectMalformed)
+  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+    const socket = stream as Socket
+    // Behind a pending answer this one would be taken for it: the connection ends with that instead.
+    if (awaitsAnswer(socket)) condemned.add(socket)
+    else rejectMalformed(error, socket)
+  })
   // Node arms headersTimeout and requestTimeout on this event: without it they never run out.
   server.emit('listening')
   return server
@@ -138,21 +165,28 @@ const readBody = (request: IncomingMessage, bytesMax: number): Promise<Body> =>
     request.on('close', () => resolve({ kind: 'cut-short' }))
   })
 
-/** What node's parser refuses never reaches the application: say so as it would. */
+const malformed = new Problem(400, 'this is not HTTP/1.1')
+const tooLarge = new Problem(431, 'the head of the request is too large')
+const tooSlow = new Problem(408, 'the request did not come in time')
+
+/** What node's parser refuses never reaches the application: answered here, and closed. */
 export const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) => {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const [status, title] =
+  // After a request with Connection: close the client may send what it likes: nobody reads it.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return
+  const { reply } =
     error.code === 'HPE_HEADER_OVERFLOW'
-      ? [431, 'Request Header Fields Too Large']
+      ? tooLarge
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? [408, 'Request Timeout']
-        : [400, 'Bad Request']
-  const body = JSON.stringify({ type: 'about:blank', title, status })
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
+        ? tooSlow
+        : malformed
+  const head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}\r\nConnection: close\r\n`
+  let lines = ''
+  for (let i = 0; i < reply.headers.length; i += 2) {
+    lines += `${reply.headers[i]}: ${reply.headers[i + 1]}\r\n`
+  }
+  socket.end(Buffer.concat([Buffer.from(`${head}${lines}\r\n`), reply.body]))
 }

@@ -5,7 +5,9 @@
 import { STATUS_CODES } from 'node:http'
 import type { Log } from '../../lib/log.ts'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
+import { badHost } from '../problem.ts'
 import {
+  isHost,
   splitTarget,
   type App,
   type Body,
@@ -39,7 +41,7 @@ export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
   const answer = async (response: HttpResponse, { request, aborted }: Received) => {
     inFlight++
     try {
-      const reply = await app.handle(request)
+      const reply = isHost(request.header('host')) ? await app.handle(request) : badHost.reply
       if (aborted()) countLost()
       else write(response, reply, request.method === 'HEAD')
     } finally {
@@ -71,8 +73,7 @@ export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
       if (name !== 'Content-Length') response.writeHeader(name, reply.headers[i + 1] as string)
     }
     const close = reply.close || draining
-    if (reply.status === 304) response.endWithoutBody(undefined, close)
-    else if (isHead) response.endWithoutBody(reply.body.length, close)
+    if (isHead || reply.status === 304) endWithoutBody(response, reply, isHead, close)
     else if (reply.body.length < largeBytesMin || unsent.allows(reply.body.length)) {
       response.end(reply.body, close)
     } else sendAsItDrains(response, reply.body)
@@ -105,6 +106,15 @@ export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
       server.close()
     },
   }
+}
+
+// The bundled build never finishes endWithoutBody(length), and reads endWithoutBody(undefined) as that:
+// the next request on the connection would close it. Without arguments it does finish.
+const endWithoutBody = (response: HttpResponse, reply: Reply, isHead: boolean, close: boolean) => {
+  if (isHead && reply.status !== 304)
+    response.writeHeader('Content-Length', String(reply.body.length))
+  if (close) response.writeHeader('Connection', 'close')
+  response.endWithoutBody()
 }
 
 const targetOf = (request: HttpRequest): string => {
