@@ -1,7 +1,7 @@
 // Applies the numbered files of sql/ that a database has not seen yet, each in one transaction.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { connectPostgres } from './todo-store/postgres.ts'
+import { connectPostgres } from './postgres-pool.ts'
 
 /** `directory` holds files such as 001-name.sql. Returns the names of those it applied now. */
 export const migrate = async (databaseUrl: string, directory: URL): Promise<string[]> => {

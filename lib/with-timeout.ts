@@ -1,10 +1,17 @@
 // A bound on how long a promise may take: a client library that hangs must not hang its caller.
 
-/** Rejects after `timeoutMs`; what `work` does afterwards is ignored. */
+/** Nobody answered in time; whether the work was done is unknown. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+  readonly code = 'NO_ANSWER'
+}
+
+/** Rejects with NoAnswer after `timeoutMs`; what `work` does afterwards is ignored. */
 export const withTimeout = async <T>(timeoutMs: number, work: () => Promise<T>): Promise<T> => {
+  if (timeoutMs === Infinity) return work()
   let timer: NodeJS.Timeout | undefined
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+    timer = setTimeout(() => reject(new NoAnswer(`no answer within ${timeoutMs} ms`)), timeoutMs)
   })
   try {
     return await Promise.race([work(), expired])

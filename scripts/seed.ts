@@ -3,7 +3,7 @@
 
 import hyperid from 'hyperid'
 import { readConfigOrExit } from '../lib/config.ts'
-import { connectPostgres } from '../lib/todo-store/postgres.ts'
+import { connectPostgres } from '../lib/postgres-pool.ts'
 
 export const seedCountDefault = 10_000
 const chunkSize = 1_000

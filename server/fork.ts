@@ -26,7 +26,7 @@ export const startFork = async (config: Config, partitions: number): Promise<For
   const store = createPostgresStore({
     url: config.DATABASE_URL,
     poolSize: share(config.DB_POOL_SIZE),
-    statementTimeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
+    timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
   })
   const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log)
   const publisher = openPublisher(config, partitions, log)

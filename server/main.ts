@@ -55,7 +55,7 @@ const reservePort = (config: Config): Promise<number> =>
 
 /** Looks at Postgres and the log once for all forks; returns the log's number of partitions. */
 const prepareStores = async (config: Config, log: Log): Promise<number> => {
-  const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1 })
+  const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
     const version = await store

@@ -14,7 +14,7 @@ import { randomCommands } from './random-commands.ts'
 
 const setUp = async (t: Test, poolSize = 2) => {
   const url = await testDatabase(t)
-  const store = createPostgresStore({ url, poolSize })
+  const store = createPostgresStore({ url, poolSize, timeoutMs: 20_000 })
   const sql = postgres(url, { max: 1 })
   t.teardown(async () => {
     await store.close()

@@ -12,6 +12,8 @@ import { createSink } from './sink.ts'
 const pruneEveryMs = 600_000
 /** A command may be logged twice minutes apart, by a producer's retry; a week is far beyond that. */
 const appliedCommandsKeptSec = 7 * 24 * 3600
+/** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
+const storeTimeoutMs = 20_000
 const waitForLogMs = 1_000
 
 const config = readConfigOrExit('worker')
@@ -19,6 +21,7 @@ const log = createLog('worker', config.LOG_LEVEL)
 const store = createPostgresStore({
   url: config.DATABASE_URL,
   poolSize: config.WORKER_POOL_SIZE + 1, // one for the announcements
+  timeoutMs: storeTimeoutMs,
 })
 const cache = openListCache(config, 1, log)
 const announcer = createAnnouncer(store, cache, log)

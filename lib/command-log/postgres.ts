@@ -1,13 +1,11 @@
 // The command log in Postgres, for the embedded stack. Offsets are dense in each partition, as in
 // Kafka, so the worker applies both logs by the same rules.
 
-import type { Sql } from 'postgres'
 import { encodeCommand, type Command } from '../command.ts'
 import type { Log } from '../log.ts'
 import { createMicroBatch } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
-import { connectPostgres } from '../todo-store/postgres.ts'
-import { withTimeout } from '../with-timeout.ts'
+import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
 import {
   lostCommands,
   type CommandConsumer,
@@ -64,33 +62,35 @@ export const createPostgresPublisher = (settings: {
   readonly queueMax: number
   readonly timeoutMs: number
 }): CommandPublisher => {
-  const sql = connectPostgres({
+  const pool = createPool({
     url: settings.url,
     poolSize: 2, // one to publish, one to answer pings meanwhile
-    statementTimeoutMs: settings.timeoutMs,
+    timeoutMs: settings.timeoutMs,
   })
   const batch = createMicroBatch<Command>({
     pendingMax: settings.queueMax,
     batchMax: 1_000,
     waitMaxMs: settings.timeoutMs,
-    send: (commands) =>
-      withTimeout(settings.timeoutMs, () =>
-        append(sql, settings.log, settings.partitions, commands),
-      ),
+    send: (commands) => append(pool, settings.log, settings.partitions, commands),
   })
   return {
     publish: (command) => batch.add(command),
     async ping() {
-      await withTimeout(1_000, () => sql`SELECT 1`)
+      await pool.run((sql) => sql`SELECT 1`)
     },
     async close() {
       await batch.idle()
-      await sql.end({ timeout: 5 })
+      await pool.close()
     },
   }
 }
 
-const append = async (sql: Sql, log: string, partitions: number, commands: readonly Command[]) => {
+const append = async (
+  pool: Pool,
+  log: string,
+  partitions: number,
+  commands: readonly Command[],
+) => {
   const byPartition = new Map<number, string[]>()
   for (const command of commands) {
     const partition = partitionOf(command.todoId, partitions)
@@ -98,7 +98,7 @@ const append = async (sql: Sql, log: string, partitions: number, commands: reado
     records.push(encodeCommand(command))
     byPartition.set(partition, records)
   }
-  await sql.begin(async (tx) => {
+  await pool.transaction(async (tx) => {
     const touched = [...byPartition.keys()]
     const rows = await tx<{ partition: number; next_offset: string }[]>`
       SELECT partition, next_offset FROM command_log_partitions
@@ -130,13 +130,18 @@ const append = async (sql: Sql, log: string, partitions: number, commands: reado
 /** How long a notification may be missed for: an idle consumer looks anyway, this often. */
 const idleLookMs = 500
 const retryMs = 200
+const statementTimeoutMs = 10_000
 
 export const createPostgresConsumer = (
   settings: { readonly url: string; readonly log: string; readonly partitionsAtOnce: number },
   log: Log,
 ): CommandConsumer => {
-  // Every runner holds one connection for as long as it holds its claim.
-  const sql = connectPostgres({ url: settings.url, poolSize: settings.partitionsAtOnce })
+  const pool = createPool({
+    url: settings.url,
+    // Every runner holds one connection for as long as it holds its claim; one is for deleting.
+    poolSize: settings.partitionsAtOnce + 1,
+    timeoutMs: statementTimeoutMs,
+  })
   let stopping = false
   let wake = () => {}
   let awake = new Promise<void>((resolve) => (wake = resolve))
@@ -150,7 +155,7 @@ export const createPostgresConsumer = (
   const run = async (sink: Sink, onFatal: (reason: string) => void) => {
     while (!stopping) {
       try {
-        const found = await deliverOne(sql, settings.log, sink, () => stopping, onFatal)
+        const found = await deliverOne(pool, settings.log, sink, () => stopping, onFatal)
         if (!found && !stopping) await sleepOr(idleLookMs, awake)
       } catch (error) {
         log.warn({ reason: (error as Error).message }, 'the command log does not answer')
@@ -174,60 +179,62 @@ export const createPostgresConsumer = (
       wakeAll()
       await Promise.all(runners)
       await stopListening()
-      await sql.end({ timeout: 5 })
+      await pool.close()
     },
   }
 }
 
 /** Claims a partition that has records, delivers some, and deletes them. False: nothing to do. */
 const deliverOne = (
-  sql: Sql,
+  pool: Pool,
   log: string,
   sink: Sink,
   abandoned: () => boolean,
   onFatal: (reason: string) => void,
 ): Promise<boolean> =>
-  sql.begin(async (tx) => {
-    // Claims are tried in random order, so that a busy partition cannot starve the others.
-    const [claim] = await tx<{ partition: number }[]>`
+  // The sink takes as long as it takes: a database that is away is waited for.
+  pool.transaction(
+    async (tx) => {
+      // Claims are tried in random order, so that a busy partition cannot starve the others.
+      const [claim] = await tx<{ partition: number }[]>`
       SELECT partition FROM command_log_claims AS claims
       WHERE log = ${log} AND EXISTS (
         SELECT FROM command_log WHERE log = ${log} AND partition = claims.partition)
       ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`
-    if (!claim) return false
-    const { partition } = claim
-    const rows = await tx<{ record_offset: string; record: Buffer }[]>`
+      if (!claim) return false
+      const { partition } = claim
+      const rows = await tx<{ record_offset: string; record: Buffer }[]>`
       SELECT record_offset, record FROM command_log
       WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`
-    const records: LogRecord[] = rows.map((row) => ({
-      offset: Number(row.record_offset),
-      value: row.record,
-    }))
-    const [first, last] = [records[0], records.at(-1)]
-    if (!first || !last) return false
-    const [end] = await tx<{ next_offset: string }[]>`
+      const records: LogRecord[] = rows.map((row) => ({
+        offset: Number(row.record_offset),
+        value: row.record,
+      }))
+      const [first, last] = [records[0], records.at(-1)]
+      if (!first || !last) return false
+      const [end] = await tx<{ next_offset: string }[]>`
       SELECT next_offset FROM command_log_partitions
       WHERE log = ${log} AND partition = ${partition}`
-    const result = await sink({
-      partition,
-      records,
-      endOffset: Number(end?.next_offset),
-      abandoned,
-    })
-    switch (result.kind) {
-      case 'taken':
-        await tx`
-          DELETE FROM command_log
-          WHERE log = ${log} AND partition = ${partition} AND record_offset <= ${last.offset}`
-        return true
-      case 'abandoned':
-        return false
-      case 'gap':
-      case 'truncated':
-        onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
-        return false
-    }
-  })
+      const endOffset = Number(end?.next_offset)
+      const result = await sink({ partition, records, endOffset, abandoned })
+      switch (result.kind) {
+        case 'taken':
+          await pool.run(
+            (sql) => sql`
+            DELETE FROM command_log
+            WHERE log = ${log} AND partition = ${partition} AND record_offset <= ${last.offset}`,
+          )
+          return true
+        case 'abandoned':
+          return false
+        case 'gap':
+        case 'truncated':
+          onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          return false
+      }
+    },
+    { timeoutMs: Infinity },
+  )
 
 const sleepOr = (ms: number, event: Promise<void>): Promise<void> => {
   let timer: NodeJS.Timeout | undefined

@@ -67,7 +67,9 @@ for (const [name, backend] of Object.entries(backends)) {
       const filler = opened()
       const events = watched(filler)
       await once(events, 'restored')
+      const before = once(events, 'changed')
       await cache.announce(2_000)
+      await before
       await filler.get('newest')
       const moved = once(events, 'changed')
       await cache.announce(2_001)

@@ -1,15 +1,15 @@
 // The list cache without a cache, for the embedded stack: every process reads lists from Postgres
 // itself, and LISTEN/NOTIFY carries the word of a change.
 
-import type { Sql } from 'postgres'
 import { listen } from '../pg-listen.ts'
-import { connectPostgres } from '../todo-store/postgres.ts'
+import { createPool } from '../postgres-pool.ts'
 import type { ListCache } from './list-cache.ts'
 
 const channel = 'todos_version'
+const timeoutMs = 2_000
 
 export const createPostgresListCache = (settings: { url: string }): ListCache => {
-  const sql: Sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs })
   let stopListening = () => Promise.resolve()
   /** The latest version heard of or announced here: an announcement may come any number of times. */
   let known = -1
@@ -20,7 +20,7 @@ export const createPostgresListCache = (settings: { url: string }): ListCache =>
     },
     async announce(version) {
       if (version <= known) return
-      await sql.notify(channel, String(version))
+      await pool.run((sql) => sql.notify(channel, String(version)))
       known = Math.max(known, version)
     },
     watch(onEvent) {
@@ -36,11 +36,11 @@ export const createPostgresListCache = (settings: { url: string }): ListCache =>
       })
     },
     async ping() {
-      await sql`SELECT 1`
+      await pool.run((sql) => sql`SELECT 1`)
     },
     async close() {
       await stopListening()
-      await sql.end({ timeout: 5 })
+      await pool.close()
     },
   }
 }

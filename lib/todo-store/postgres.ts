@@ -1,90 +1,75 @@
 // Todos in Postgres, through postgres.js. Set-based statements only; rows are always locked in id
 // order, because unordered `unnest` deadlocked in 404 of 480 concurrent batches, ordered in none.
 
-import postgres, { type Sql, type TransactionSql } from 'postgres'
+import type { ReservedSql } from 'postgres'
+import { createPool, type PoolSettings } from '../postgres-pool.ts'
 import { todoJson } from '../todo.ts'
 import {
   newestCount,
+  storeErrorKind,
   type CommandOutcome,
   type StoreTransaction,
   type TodoRow,
   type TodoStore,
 } from './todo-store.ts'
 
-export type PostgresSettings = {
-  readonly url: string
-  readonly poolSize: number
-  /** Bound on any one statement; without it a lost connection hangs its caller. */
-  readonly statementTimeoutMs?: number
-}
-
-export const connectPostgres = ({ url, poolSize, statementTimeoutMs }: PostgresSettings): Sql =>
-  postgres(url, {
-    max: poolSize,
-    connect_timeout: 5,
-    // postgres.js waits up to 20 s between attempts; after a restart that is 20 s of needless outage.
-    backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 1),
-    // postgres.js prints notices ("relation exists") to stdout; stdout is for our log lines.
-    onnotice: () => {},
-    connection: {
-      application_name: 'todos',
-      ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
-    },
-  })
-
-export const createPostgresStore = (settings: PostgresSettings): TodoStore => {
-  const sql = connectPostgres(settings)
+export const createPostgresStore = (settings: PoolSettings): TodoStore => {
+  const pool = createPool(settings)
   return {
-    async readList(list) {
+    readList: (list) =>
       // One snapshot for the version and the rows: else a list could carry the version of another.
-      const [[version], rows] = await sql.begin(
-        'isolation level repeatable read read only',
-        (tx) =>
-          [
+      pool.transaction(
+        async (tx) => {
+          const [[version], rows] = await Promise.all([
             tx<{ version: string }[]>`SELECT sum(batches) AS version FROM command_offsets`,
             tx<TodoRow[]>`
               SELECT id, title, description, completed, user_id, created_at, updated_at
               FROM todos ORDER BY created_at DESC, id DESC
               ${list === 'newest' ? tx`LIMIT ${newestCount}` : tx``}`,
-          ] as const,
-      )
-      return {
-        version: Number(version?.version),
-        body: Buffer.from(`[${rows.map(todoJson).join(',\n')}]`),
-      }
-    },
-    async listVersion() {
-      const [row] = await sql<{ version: string }[]>`
-        SELECT sum(batches) AS version FROM command_offsets`
-      return Number(row?.version)
-    },
-    async nextOffset(log, partition) {
-      const [row] = await sql<{ next_offset: string }[]>`
-        SELECT next_offset FROM command_offsets WHERE log = ${log} AND partition = ${partition}`
-      return Number(row?.next_offset ?? 0)
-    },
-    transaction: async (work) =>
-      (await sql.begin((tx) => work(inTransaction(tx)))) as Awaited<ReturnType<typeof work>>,
-    async pruneAppliedCommands(olderThanSec) {
-      const result = await sql`
-        DELETE FROM applied_commands
-        WHERE applied_at < now() - make_interval(secs => ${olderThanSec})`
-      return result.count
-    },
-    async ping() {
-      await sql`SELECT 1`
-    },
-    async connectionsAllowed() {
-      const [row] = await sql<{ allowed: number }[]>`
-        SELECT current_setting('max_connections')::int
-          - current_setting('superuser_reserved_connections')::int AS allowed`
-      return row?.allowed ?? 0
-    },
-    close: () => sql.end({ timeout: 5 }),
+          ])
+          return {
+            version: Number(version?.version),
+            body: Buffer.from(`[${rows.map(todoJson).join(',\n')}]`),
+          }
+        },
+        { begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' },
+      ),
+    listVersion: () =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ version: string }[]>`
+          SELECT sum(batches) AS version FROM command_offsets`
+        return Number(row?.version)
+      }),
+    nextOffset: (log, partition) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ next_offset: string }[]>`
+          SELECT next_offset FROM command_offsets WHERE log = ${log} AND partition = ${partition}`
+        return Number(row?.next_offset ?? 0)
+      }),
+    transaction: (work) => pool.transaction((tx) => work(inTransaction(tx))),
+    pruneAppliedCommands: (olderThanSec) =>
+      pool.run(async (sql) => {
+        const result = await sql`
+          DELETE FROM applied_commands
+          WHERE applied_at < now() - make_interval(secs => ${olderThanSec})`
+        return result.count
+      }),
+    ping: () =>
+      pool.run(async (sql) => {
+        await sql`SELECT 1`
+      }),
+    connectionsAllowed: () =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ allowed: number }[]>`
+          SELECT current_setting('max_connections')::int
+            - current_setting('superuser_reserved_connections')::int AS allowed`
+        return row?.allowed ?? 0
+      }),
+    close: pool.close,
   }
 }
 
-const inTransaction = (tx: TransactionSql): StoreTransaction => ({
+const inTransaction = (tx: ReservedSql): StoreTransaction => ({
   async advanceOffset(log, partition, expected, next) {
     // The upsert covers a partition's first batch; the compare covers all the others.
     const result = await tx`
@@ -148,8 +133,15 @@ const inTransaction = (tx: TransactionSql): StoreTransaction => ({
         VALUES (${log}, ${partition}, ${offset}, ${reason}, ${record})`
     }
   },
-  savepoint: async (work) =>
-    (await tx.savepoint((inner) => work(inTransaction(inner)))) as Awaited<ReturnType<typeof work>>,
+  async savepoint(work) {
+    await tx`SAVEPOINT before_work`
+    try {
+      return await work(inTransaction(tx))
+    } catch (error) {
+      if (storeErrorKind(error) === 'command') await tx`ROLLBACK TO SAVEPOINT before_work`
+      throw error
+    }
+  },
 })
 
 // postgres.js takes an array of booleans or dates for one boolean or date: those go through array().

@@ -57,7 +57,7 @@ export interface StoreTransaction {
   write(changes: TodoChanges): Promise<void>
   recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
   deadLetter(log: string, partition: number, letters: readonly DeadLetter[]): Promise<void>
-  /** Runs `work`; when it throws, undoes just that. */
+  /** Runs `work`; when the data itself is refused, undoes just that. Not to be nested. */
   savepoint<T>(work: (inner: StoreTransaction) => Promise<T>): Promise<T>
 }
 

@@ -1,0 +1,109 @@
+// Connections to Postgres through postgres.js, with its faults routed around here and nowhere else.
+// postgres.js 3.4.9 writes to a connection that has just closed: that throws where nobody can catch
+// it (porsager/postgres#1208), or leaves the connection unable to ever connect again. So a transaction
+// is never rolled back over a lost connection, everything has a deadline, and a pool on which a
+// connection was lost is replaced whole.
+
+import postgres, { type ReservedSql, type Sql } from 'postgres'
+import { withTimeout } from './with-timeout.ts'
+
+export type PoolSettings = {
+  readonly url: string
+  readonly poolSize: number
+  /** For any one use of the pool, from asking for a connection to the answer. */
+  readonly timeoutMs: number
+}
+
+export type Pool = {
+  /** Runs statements on any connection. */
+  run<T>(work: (sql: Sql) => PromiseLike<T>): Promise<T>
+  /** Runs `work` on one connection, then COMMIT; ROLLBACK when it throws. */
+  transaction<T>(
+    work: (sql: ReservedSql) => Promise<T>,
+    options?: {
+      begin?: 'BEGIN' | 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
+      timeoutMs?: number
+    },
+  ): Promise<T>
+  close(): Promise<void>
+}
+
+/** For scripts that connect once, and for LISTEN; servers and workers use a pool. */
+export const connectPostgres = ({ url, poolSize }: Omit<PoolSettings, 'timeoutMs'>): Sql =>
+  postgres(url, {
+    max: poolSize,
+    connect_timeout: 5,
+    // postgres.js waits up to 20 s between attempts; after a restart that is 20 s of needless outage.
+    backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 1),
+    // postgres.js prints notices ("relation exists") to stdout; stdout is for our log lines.
+    onnotice: () => {},
+    connection: { application_name: 'todos' },
+  })
+
+export const createPool = (settings: PoolSettings): Pool => {
+  surviveLateWrites()
+  let sql = connectPostgres(settings)
+
+  const replaceIfLost = (used: Sql, error: unknown) => {
+    if (!isConnectionLost(error) || used !== sql) return
+    sql = connectPostgres(settings)
+    void used.end({ timeout: 0 }).catch(() => {})
+  }
+
+  return {
+    async run(work) {
+      const used = sql
+      try {
+        return await withTimeout(settings.timeoutMs, async () => work(used))
+      } catch (error) {
+        replaceIfLost(used, error)
+        throw error
+      }
+    },
+    async transaction(work, { begin = 'BEGIN', timeoutMs = settings.timeoutMs } = {}) {
+      const used = sql
+      let reserved: ReservedSql | undefined
+      const step = (statement: string) =>
+        withTimeout(settings.timeoutMs, async () => (reserved as ReservedSql).unsafe(statement))
+      try {
+        reserved = await withTimeout(settings.timeoutMs, () => used.reserve())
+        await step(begin)
+        const result = await withTimeout(timeoutMs, () => work(reserved as ReservedSql))
+        await step('COMMIT')
+        reserved.release()
+        return result
+      } catch (error) {
+        replaceIfLost(used, error)
+        if (reserved && !isConnectionLost(error)) {
+          await step('ROLLBACK').then(
+            () => reserved?.release(),
+            (failure: unknown) => replaceIfLost(used, failure),
+          )
+        }
+        throw error
+      }
+    },
+    close: () => sql.end({ timeout: 5 }),
+  }
+}
+
+const lostCodes = new Set([
+  ...['CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED', 'CONNECT_TIMEOUT'],
+  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'NO_ANSWER'],
+  ...['57P01', '57P02', '57P03'], // the server shuts down, crashed, or is starting up
+])
+const isConnectionLost = (error: unknown): boolean =>
+  lostCodes.has(String((error as { code?: unknown } | null)?.code))
+
+let survives = false
+
+/** What postgres.js throws from a timer ends the process: its pool is being replaced already. */
+const surviveLateWrites = () => {
+  if (survives) return
+  survives = true
+  process.on('uncaughtException', (error) => {
+    if (error instanceof TypeError && /\bnextWrite\b.*postgres/.test(error.stack ?? '')) return
+    console.error(error)
+    process.exit(1)
+  })
+}

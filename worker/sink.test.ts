@@ -1,0 +1,140 @@
+// The sink against a real Postgres that fails in the worst places: an answer to COMMIT that never
+// comes (K5), a database killed amid a stream (K9), another worker that was faster (K4).
+
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { encodeCommand } from '../lib/command.ts'
+import type { Delivery } from '../lib/command-log/command-log.ts'
+import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { migrate } from '../lib/migrate.ts'
+import { migrationsDirectory } from '../scripts/paths.ts'
+import { startPostgres } from '../scripts/services/postgres.ts'
+import { startTcpProxy } from '../scripts/tcp-proxy.ts'
+import { ownPostgres, quiet, seeded, testDatabase, testDirectory } from '../scripts/testing.ts'
+import { align, createSink } from './sink.ts'
+
+const record = (offset: number) => ({
+  offset,
+  value: Buffer.from(
+    encodeCommand({
+      ...{ kind: 'create', commandId: `c${offset}`, todoId: `t${offset}`, userId: 'ann' },
+      ...{ atMs: 1_000, title: `todo ${offset}`, description: '' },
+    }),
+  ),
+})
+const delivery = (from: number, count: number, over: Partial<Delivery> = {}): Delivery => ({
+  partition: 0,
+  records: Array.from({ length: count }, (_, i) => record(from + i)),
+  endOffset: from + count,
+  abandoned: () => false,
+  ...over,
+})
+
+t.test('align tells what of a delivery is new', async (t) => {
+  t.match(align(0, delivery(0, 3)), { kind: 'apply', records: { length: 3 } })
+  t.match(align(2, delivery(0, 3)), { kind: 'apply', records: [{ offset: 2 }] })
+  t.same(align(3, delivery(0, 3)), { kind: 'taken' }, 'a redelivery')
+  t.same(align(0, delivery(1, 3)), { kind: 'gap', expectedOffset: 0 })
+  const holed = { ...delivery(0, 3), records: [record(0), record(2)] }
+  t.same(align(0, holed), { kind: 'gap', expectedOffset: 0 }, 'never over a hole')
+  t.same(align(9, delivery(0, 3)), { kind: 'truncated', expectedOffset: 9 })
+  t.same(align(0, { ...delivery(0, 0), endOffset: 0 }), { kind: 'taken' })
+})
+
+const sinkOn = (t: Test, url: string) => {
+  const store = createPostgresStore({ url, poolSize: 1, timeoutMs: 5_000 })
+  t.teardown(() => store.close())
+  let applied = 0
+  const sink = createSink({ log: 'log', store, onApplied: () => applied++, logger: quiet })
+  return { sink, applied: () => applied }
+}
+
+const through = (url: string, port: number): string => {
+  const proxied = new URL(url)
+  proxied.port = String(port)
+  return proxied.href
+}
+
+t.test('an answer to COMMIT that never comes leaves exactly one effect', async (t) => {
+  const url = await testDatabase(t)
+  const proxy = await startTcpProxy(t, Number(new URL(url).port))
+  const { sink } = sinkOn(t, through(url, proxy.port))
+  const sql = postgres(url, { max: 1 })
+  t.teardown(() => sql.end())
+  const random = seeded(t)
+  let cuts = 0
+  for (let batch = 0; batch < 20; batch++) {
+    const reachesPostgres = random.below(2) === 0
+    proxy.inspect('to-service', (chunk) => {
+      if (!chunk.toString('latin1').toLowerCase().includes('commit')) return 'pass'
+      cuts++
+      if (!reachesPostgres) {
+        proxy.passAll()
+        return 'cut'
+      }
+      // Postgres gets it, and what it says to it is lost.
+      proxy.passAll()
+      proxy.inspect('to-client', () => {
+        proxy.passAll()
+        return 'cut'
+      })
+      return 'pass'
+    })
+    t.same(await sink(delivery(batch * 5, 5)), { kind: 'taken' })
+    proxy.passAll()
+  }
+  t.ok(cuts >= 20, `${cuts} commits were cut`)
+  const [row] = await sql`SELECT count(*), max(revision), min(revision) FROM todos`
+  t.match(row, { count: '100', max: 1, min: 1 })
+  t.equal((await sql`SELECT FROM dead_letters`).count, 0)
+})
+
+t.test('a database killed amid a stream loses and skips nothing', async (t) => {
+  const directory = await testDirectory(t)
+  let service = await startPostgres({ directory, durable: false })
+  t.teardown(() => service.stop())
+  await migrate(service.url, migrationsDirectory)
+  const { sink } = sinkOn(t, service.url)
+  let isDone = false
+  const stream = (async () => {
+    for (let batch = 0; batch < 200; batch++) {
+      t.same((await sink(delivery(batch * 10, 10))).kind, 'taken')
+    }
+    isDone = true
+  })()
+  for (let kill = 0; kill < 3 && !isDone; kill++) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    service.kill('SIGKILL')
+    await service.exited
+    service = await startPostgres({ directory, durable: false, port: service.port })
+  }
+  await stream
+  const sql = postgres(service.url, { max: 1 })
+  t.teardown(() => sql.end())
+  t.match(await sql`SELECT count(*), max(revision) FROM todos`, [{ count: '2000', max: 1 }])
+  t.equal((await sql`SELECT FROM dead_letters`).count, 0)
+})
+
+t.test('what another worker has applied is taken as done', async (t) => {
+  const { url } = await ownPostgres(t)
+  await migrate(url, migrationsDirectory)
+  const [ours, theirs] = [sinkOn(t, url), sinkOn(t, url)]
+  t.same(await theirs.sink(delivery(0, 5)), { kind: 'taken' })
+  t.same(await ours.sink(delivery(0, 5)), { kind: 'taken' })
+  t.same([ours.applied(), theirs.applied()], [0, 1])
+  t.same(await ours.sink(delivery(0, 8)), { kind: 'taken' }, 'and the rest is applied')
+  t.same(await Promise.all([ours.sink(delivery(8, 9)), theirs.sink(delivery(8, 9))]), [
+    { kind: 'taken' },
+    { kind: 'taken' },
+  ])
+  const sql = postgres(url, { max: 1 })
+  t.teardown(() => sql.end())
+  t.match(await sql`SELECT count(*), max(revision) FROM todos`, [{ count: '17', max: 1 }])
+})
+
+t.test('an abandoned delivery is not applied', async (t) => {
+  const url = await testDatabase(t)
+  const { sink, applied } = sinkOn(t, url)
+  t.same(await sink(delivery(0, 5, { abandoned: () => true })), { kind: 'abandoned' })
+  t.equal(applied(), 0)
+})
