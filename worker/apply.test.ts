@@ -91,7 +91,7 @@ t.test('poison is set aside with its reason and its bytes, the rest is applied',
     null,
     Buffer.from('[]'),
     Buffer.from(JSON.stringify({ schema: 99 })),
-    Buffer.from(encodeCommand(create('x', { title: 'x'.repeat(1_000_000) } as Partial<Command>))),
+    Buffer.from(encodeCommand(create('x', { title: 'x'.repeat(1_000_000) }))),
     Buffer.from(encodeCommand(create('x')).replace('create"', 'explode"')),
     Buffer.from([0xff, 0xfe]),
   ]
@@ -129,9 +129,10 @@ t.test('what a command came to is kept by its id', async (t) => {
     ...{ kind: 'update', commandId, todoId, userId, atMs: 2_000, change },
   })
   await apply(0, 0, [create('a'), update('1', 'a', 'eve'), update('2', 'b', 'ann')])
-  const rows = await sql`SELECT command_id, outcome FROM applied_commands ORDER BY 1`
+  const rows = await sql<{ command_id: string; outcome: string }[]>`
+    SELECT command_id, outcome FROM applied_commands ORDER BY 1`
   t.same(
-    rows.map((one) => [one['command_id'], one['outcome']]),
+    rows.map((one) => [one.command_id, one.outcome]),
     [
       ['1', 'forbidden'],
       ['2', 'not-found'],

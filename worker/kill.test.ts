@@ -116,7 +116,7 @@ for (const [name, stack] of Object.entries(stacks)) {
           const title = `todo ${sent}`
           const answer = await send('POST', '/todos', { title })
           if (answer.status !== 202) throw new Error(`POST: ${JSON.stringify(answer)}`)
-          own = answer.body.id as string
+          own = answer.body.id ?? ''
           expected.set(own, { title, completed: false, revision: 1, deleted: false })
         } else if (choice === 1) {
           const answer = await send('DELETE', `/todos/${own}`)

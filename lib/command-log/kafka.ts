@@ -195,6 +195,8 @@ export const createKafkaConsumer = (
       await consumer.subscribe({ topics: [settings.topic], fromBeginning: true })
       await consumer.run({
         autoCommit: false,
+        // Else a batch that was abandoned counts as done, and waits until something newer comes.
+        eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: settings.partitionsAtOnce,
         async eachBatch({ batch, heartbeat, isRunning, isStale, resolveOffset }) {
           const { partition } = batch

@@ -120,7 +120,7 @@ export const createParser = (
     },
   )
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
-    const socket = stream as Socket
+    const socket = stream as unknown as Socket
     // Behind a pending answer this one would be taken for it: the connection ends with that instead.
     if (awaitsAnswer(socket)) condemned.add(socket)
     else rejectMalformed(error, socket)

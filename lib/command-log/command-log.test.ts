@@ -1,0 +1,224 @@
+// What every command log promises, run against both drivers: real Kafka, and real Postgres.
+
+import t, { type Test } from 'tap'
+import {
+  eventually,
+  quiet,
+  testConfig,
+  testDatabase,
+  testKafka,
+  testTopic,
+} from '../../scripts/testing.ts'
+import type { Command } from '../command.ts'
+import { decodeCommand } from '../command.ts'
+import type { CommandConsumer, CommandPublisher, Delivery, Sink } from './command-log.ts'
+import { ensureCommandLog, openConsumer, openPublisher } from './open.ts'
+
+type Settings = Record<string, string>
+const backends: Record<string, (t: Test) => Promise<Settings | undefined>> = {
+  async kafka(t) {
+    const brokers = await testKafka(t)
+    return brokers === undefined ? undefined : { COMMAND_LOG: 'kafka', KAFKA_BROKERS: brokers }
+  },
+  postgres: async (t) => ({ COMMAND_LOG: 'postgres', DATABASE_URL: await testDatabase(t) }),
+}
+
+const partitions = 3
+
+const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
+  const topic = testTopic()
+  const config = testConfig({
+    ...settings,
+    KAFKA_TODO_TOPIC: topic,
+    KAFKA_PARTITIONS: String(partitions),
+    WORKER_POOL_SIZE: String(partitions),
+    ...over,
+  })
+  t.equal(await ensureCommandLog(config, quiet), partitions)
+  const publisher = openPublisher(config, partitions, quiet)
+  t.teardown(() => publisher.close())
+  await eventually(
+    () =>
+      publisher.ping().then(
+        () => true,
+        () => false,
+      ),
+    (isUp) => isUp,
+    20_000,
+  )
+  return {
+    topic,
+    config,
+    publisher,
+    consumer: () => consumerOf(t, () => openConsumer(config, quiet)),
+  }
+}
+
+/** A consumer whose sink remembers offsets, as the store would, and what it was given. */
+const consumerOf = (t: Test, open: () => CommandConsumer) => {
+  let consumer: CommandConsumer | undefined
+  const stop = async () => {
+    await consumer?.stop()
+    consumer = undefined
+  }
+  t.teardown(stop)
+  return {
+    async start(sink: Sink, onFatal: (reason: string) => void = (reason) => t.fail(reason)) {
+      consumer = open()
+      await consumer.start(sink, onFatal)
+    },
+    stop,
+  }
+}
+
+/** A sink in memory: applies in offset order and complains of anything else. */
+const memorySink = () => {
+  const applied = new Map<number, Command[]>()
+  const nextOffset = (partition: number) => applied.get(partition)?.length ?? 0
+  let deliveries = 0
+  const faults: string[] = []
+  const sink: Sink = ({ partition, records, abandoned }: Delivery) => {
+    deliveries++
+    if (abandoned()) return Promise.resolve({ kind: 'abandoned' })
+    for (const { offset, value } of records) {
+      const expected = nextOffset(partition)
+      if (offset < expected) continue // a redelivery
+      if (offset > expected) faults.push(`partition ${partition}: ${offset} instead of ${expected}`)
+      const decoded = decodeCommand(value)
+      if (decoded.kind === 'poison') faults.push(decoded.reason)
+      else applied.set(partition, [...(applied.get(partition) ?? []), decoded.command])
+    }
+    return Promise.resolve({ kind: 'taken' })
+  }
+  const all = () => [...applied.values()].flat()
+  return { sink, applied, all, faults, deliveries: () => deliveries }
+}
+
+let made = 0
+const command = (todoId: string): Command => ({
+  ...{ kind: 'update', commandId: `c${++made}`, todoId, userId: 'ann', atMs: 1_000 },
+  change: { title: `change ${made}` },
+})
+
+/** Publishes `count` commands to each todo, each todo's one after the other; returns them by todo. */
+const publishAll = async (t: Test, publisher: CommandPublisher, todos: number, count: number) => {
+  const published = new Map<string, Command[]>()
+  await Promise.all(
+    Array.from({ length: todos }, async (_, todo) => {
+      for (let i = 0; i < count; i++) {
+        const one = command(`todo-${todo}`)
+        const outcome = await publisher.publish(one)
+        if (outcome.kind !== 'acknowledged') t.fail(`${outcome.kind}: ${outcome.reason}`)
+        published.set(one.todoId, [...(published.get(one.todoId) ?? []), one])
+      }
+    }),
+  )
+  return published
+}
+
+const sameByTodo = (t: Test, published: Map<string, Command[]>, received: readonly Command[]) => {
+  for (const [todoId, commands] of published) {
+    t.same(
+      received.filter((one) => one.todoId === todoId).map((one) => one.commandId),
+      commands.map((one) => one.commandId),
+      `${todoId}: all of them, once, in order`,
+    )
+  }
+}
+
+for (const [name, backend] of Object.entries(backends)) {
+  void t.test(`the ${name} command log`, async (t) => {
+    const settings = await backend(t)
+    if (!settings) return
+
+    await t.test('what is acknowledged is delivered, in order per todo', async (t) => {
+      const { publisher, consumer } = await setUp(t, settings)
+      const { sink, all, faults, applied } = memorySink()
+      await consumer().start(sink)
+      const published = await publishAll(t, publisher, 20, 15)
+      await eventually(
+        () => all().length,
+        (count) => count >= 300,
+        30_000,
+      )
+      sameByTodo(t, published, all())
+      t.same(faults, [], 'offsets are dense')
+      t.ok(applied.size > 1, 'spread over partitions')
+    })
+
+    await t.test('a consumer that is stopped and started goes on', async (t) => {
+      const { publisher, consumer } = await setUp(t, settings)
+      const { sink, all, faults } = memorySink()
+      const one = consumer()
+      await one.start(sink)
+      const first = await publishAll(t, publisher, 5, 5)
+      await eventually(all, (seen) => seen.length >= 25, 30_000)
+      await one.stop()
+      const second = await publishAll(t, publisher, 5, 5)
+      t.equal(all().length, 25, 'stopped is stopped')
+      await one.start(sink)
+      await eventually(all, (seen) => seen.length >= 50, 30_000)
+      const both = new Map(
+        [...first].map(([id, list]) => [id, [...list, ...(second.get(id) ?? [])]]),
+      )
+      sameByTodo(t, both, all())
+      t.same(faults, [])
+    })
+
+    await t.test(
+      'two consumers share the work, and nothing is delivered out of order',
+      async (t) => {
+        const { publisher, consumer } = await setUp(t, settings)
+        const { sink, all, faults } = memorySink()
+        await Promise.all([consumer().start(sink), consumer().start(sink)])
+        const published = await publishAll(t, publisher, 20, 10)
+        await eventually(all, (seen) => seen.length >= 200, 40_000)
+        sameByTodo(t, published, all())
+        t.same(faults, [])
+      },
+    )
+
+    await t.test('what was abandoned is delivered again', async (t) => {
+      const { publisher, consumer } = await setUp(t, settings)
+      const { sink, all } = memorySink()
+      let abandonedOnce = false
+      const one = consumer()
+      await one.start((delivery) => {
+        if (abandonedOnce) return sink(delivery)
+        abandonedOnce = true
+        return Promise.resolve({ kind: 'abandoned' })
+      })
+      const published = await publishAll(t, publisher, 1, 3)
+      await eventually(all, (seen) => seen.length >= 3, 30_000)
+      sameByTodo(t, published, all())
+    })
+
+    await t.test('commands that are gone from the log stop it, loudly', async (t) => {
+      const { topic, publisher, consumer } = await setUp(t, settings)
+      await publishAll(t, publisher, 1, 3)
+      for (const kind of ['gap', 'truncated'] as const) {
+        const one = consumer()
+        const reason = await new Promise<string>((resolve) => {
+          void one.start(
+            // As a store would that has applied less, or more, than there is.
+            () => Promise.resolve({ kind, expectedOffset: kind === 'gap' ? -1 : 99 }),
+            resolve,
+          )
+        })
+        t.match(reason, `of ${topic}`)
+        t.match(reason, /UPDATE command_offsets SET next_offset = \d+ WHERE log = /)
+        await one.stop()
+      }
+    })
+
+    await t.test('past its bound a publisher refuses at once, and recovers', async (t) => {
+      const { publisher } = await setUp(t, settings, { PUBLISH_QUEUE_MAX: '50' })
+      const outcomes = await Promise.all(
+        Array.from({ length: 500 }, (_, i) => publisher.publish(command(`todo-${i}`))),
+      )
+      const kinds = new Set(outcomes.map((one) => one.kind))
+      t.same([...kinds].sort(), ['acknowledged', 'refused'])
+      t.match(await publisher.publish(command('todo-1')), { kind: 'acknowledged' })
+    })
+  })
+}
