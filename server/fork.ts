@@ -92,17 +92,13 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
 }
 
 /** Until a list was fresh once, invalidations are unproven: such a server is not ready. */
-const listsAreFresh = (lists: HotLists): Dependency => {
-  let wereFresh = false
-  return {
-    name: 'lists',
-    get without() {
-      return wereFresh ? 'degraded' : 'unready'
-    },
-    check() {
-      const { kind } = lists.held().newest
-      wereFresh ||= kind === 'fresh'
-      return kind === 'fresh' ? Promise.resolve() : Promise.reject(new Error(kind))
-    },
-  }
-}
+const listsAreFresh = (lists: HotLists): Dependency => ({
+  name: 'lists',
+  get without() {
+    return lists.wereFresh() ? 'degraded' : 'unready'
+  },
+  check() {
+    const { kind } = lists.held().newest
+    return kind === 'fresh' ? Promise.resolve() : Promise.reject(new Error(kind))
+  },
+})

@@ -20,6 +20,8 @@ export type HotLists = {
   /** Fetches a list that is not held; rejects when it can't be had. */
   load(limit: Limit): Promise<void>
   held(): { readonly newest: Held; readonly all: Held }
+  /** Whether the newest were fresh at any time: until then invalidations are unproven. */
+  wereFresh(): boolean
   close(): void
 }
 
@@ -101,6 +103,7 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
     },
     load: (limit) => (limit === 'all' ? allList : newestList).load(),
     held: () => ({ newest: newestList.held(), all: allList.held() }),
+    wereFresh: newestList.wasFresh,
     close() {
       newestList.close()
       allList.close()

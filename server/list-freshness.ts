@@ -26,6 +26,8 @@ export type FreshList = {
   /** Resolves when the list is held, rejects with the error that keeps it from being so. */
   load(): Promise<void>
   held(): Held
+  /** Whether it was fresh at any time: until then invalidations are unproven. */
+  wasFresh(): boolean
   close(): void
 }
 
@@ -55,6 +57,7 @@ export const keepFresh = (parts: Parts): FreshList => {
   /** Raised by every event: what was asked for before one can't be taken for fresh after it. */
   let epoch = 0
   let watching = false
+  let wasFresh = false
   let closed = false
   let revalidating = false
   let wake = () => {}
@@ -118,6 +121,7 @@ export const keepFresh = (parts: Parts): FreshList => {
     }
     const isNew = held.kind === 'empty' || version > held.version
     held = { kind: isFresh ? 'fresh' : 'stale', version, asOfMs }
+    wasFresh ||= isFresh
     if (isNew) onList(snapshot)
     settleLoaders()
   }
@@ -166,6 +170,7 @@ export const keepFresh = (parts: Parts): FreshList => {
       return loaded
     },
     held: () => held,
+    wasFresh: () => wasFresh,
     close() {
       closed = true
       clearInterval(ages)
