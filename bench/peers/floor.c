@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,7 @@ static void accept_one(int listener) {
 
 int main(int argc, char **argv) {
   if (argc != 3) return fprintf(stderr, "usage: floor FILE_10 FILE_1000\n"), 2;
+  signal(SIGPIPE, SIG_IGN); // a client that left is EPIPE, not the end
   answers[0] = load(argv[1]);
   answers[1] = load(argv[2]);
 

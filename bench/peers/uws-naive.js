@@ -1,7 +1,7 @@
 // A peer: uWebSockets.js as its examples use it, without cork(). Under pipelining it leaves the 16 KiB
 // cork buffer at once, and every status line, header and body becomes a send() of its own.
 
-import uws from 'uWebSockets.js'
+import * as uws from 'uWebSockets.js'
 import { answers, host, listening } from './answers.js'
 
 const byLimit = new Map(

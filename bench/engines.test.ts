@@ -1,0 +1,92 @@
+// The whole benchmark on two subjects with a short window: the JSON has its shape, the counts agree,
+// and an interrupted run leaves nothing behind. How fast anything was is not looked at.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { findProgram } from '../scripts/services/service.ts'
+import { eventually, testDirectory } from '../scripts/testing.ts'
+import { treePids } from './engines/cpu.ts'
+
+const hasFloor = process.platform === 'linux' && findProgram('cc') !== undefined
+const only = hasFloor ? ['node', 'floor'] : ['node']
+
+const start = (t: Test, args: readonly string[]) => {
+  const script = fileURLToPath(new URL('engines.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (data: Buffer) => (output += data.toString()))
+  child.stderr.on('data', (data: Buffer) => (output += data.toString()))
+  const exited = once(child, 'close') as Promise<[number | null]>
+  t.teardown(() => child.kill('SIGKILL'))
+  return { child, pid: child.pid as number, exited, output: () => output }
+}
+
+type Row = Record<string, unknown>
+type Result = { rows: Row[]; leftOut: unknown[] } & Record<string, unknown>
+
+const number = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0
+
+const checkRun = async (t: Test, limits: readonly number[], generators: readonly string[]) => {
+  const file = join(await testDirectory(t), 'result.json')
+  const short = ['--rounds', '1', '--window', '700', '--depths', '1,16', '--limits', limits.join()]
+  const wanted = generators.length === 1 ? ['--generator', generators.join()] : []
+  const run = start(t, [...short, '--only', only.join(), '--json', file, ...wanted])
+  const [code] = await run.exited
+  t.equal(code, 0, run.output())
+  const result = JSON.parse(await readFile(file, 'utf8')) as Result
+  t.ok(generators.includes(String(result['generator'])), 'it says which generator')
+  t.match(result, { pinned: Boolean, machine: { cpu: String, cores: Number } })
+  t.match(result['machine'], { node: process.version, kernel: String })
+  t.strictSame(result.leftOut, [])
+  const cells = result.rows.map(({ name, depth, limit }) => [name, depth, limit].join(' '))
+  const cellsWanted = only.flatMap((name) =>
+    limits.flatMap((limit) => [1, 16].map((depth) => `${name} ${depth} ${limit}`)),
+  )
+  t.strictSame(cells.sort(), cellsWanted.sort())
+  for (const row of result.rows) {
+    const which = `${String(row['name'])} ${String(row['depth'])} ${String(row['limit'])}`
+    t.equal(row['invalid'], undefined, `${which}: the counts agree with the bytes`)
+    for (const name of ['cpuUsPerRequest', 'requestsPerSecond']) t.ok(number(row[name]), name)
+    t.ok(number(row['p99Ms']) || /only \d+ requests/.test(String(row['p99From'])), 'p99Ms')
+    if (hasFloor) t.ok(number(row['ratioToFloor']), 'ratioToFloor')
+    if (row['name'] === 'floor') t.equal(row['ratioToFloor'], 1)
+  }
+  t.match(run.output(), /depth 16, limit=10 +CPU us\/req/)
+}
+
+t.test('two subjects, with the generator that is there', (t) =>
+  checkRun(t, [10, 1000], ['wrk', 'autocannon']),
+)
+
+t.test('two subjects with autocannon', (t) => checkRun(t, [10], ['autocannon']))
+
+t.test('Ctrl-C ends the servers, the generator and Postgres', async (t) => {
+  const run = start(t, ['--only', 'node', '--window', '60000'])
+  const generatorRuns = () => treePids(run.pid).length >= 5
+  await eventually(
+    () => run.output() + String(generatorRuns()),
+    (seen) => seen.endsWith('true') && seen.includes('round 1'),
+    30_000,
+  )
+  const pids = treePids(run.pid)
+  run.child.kill('SIGINT')
+  const [code] = await run.exited
+  t.equal(code, 130, run.output())
+  t.match(run.output(), /interrupted/)
+  await eventually(
+    () => pids.flatMap((pid) => treePids(pid)),
+    (left) => left.length === 0,
+  )
+})
+
+t.test('a wrong option is refused with the right ones', async (t) => {
+  const run = start(t, ['--only', 'nginx'])
+  t.strictSame((await run.exited)[0], 2)
+  t.match(run.output(), /--only takes node, uws, .*floor, not "nginx"/)
+})

@@ -1,0 +1,24 @@
+// One run of autocannon in a process of its own, so that its CPU can be told from ours. Plain
+// JavaScript: autocannon has no types. Takes options as a message, answers with the counts.
+
+import autocannon from 'autocannon'
+
+process.once('message', ({ url, connections, pipelining, windowMs }) => {
+  const run = autocannon(
+    // Longer than the window: it is stopped, because its own clock knows whole seconds only.
+    { url, connections, pipelining, duration: Math.ceil(windowMs / 1000) + 5 },
+    (error, result) => {
+      if (error) throw error
+      process.send({
+        // Not requests.total, which counts what failed as well.
+        requests: result['2xx'],
+        bytes: result.throughput.total,
+        durationUs: Math.round((result.finish - result.start) * 1000),
+        errors: result.errors + result.timeouts + result.non2xx,
+      })
+      process.disconnect()
+    },
+  )
+  setTimeout(() => run.stop(), windowMs)
+})
+process.send('ready')

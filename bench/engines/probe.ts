@@ -1,0 +1,48 @@
+// What one client sees while others load the server: a few connections of our own, each with a single
+// request in flight, timed one by one. For runs whose generator cannot time a request (pipelining).
+
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { loopback } from '../../scripts/services/ports.ts'
+import { requestFor } from './exchange.ts'
+
+export type Probe = {
+  /** Closes its connections; the time from sending to the last byte, for each request. */
+  stop(): number[]
+}
+
+const connections = 8
+/** Between two requests of a connection: the probe is to look, not to load. */
+const pauseMs = 2
+
+/** Every answer is `responseBytes` long, which was checked before. */
+export const startProbe = (port: number, target: string, responseBytes: number): Probe => {
+  const latenciesMs: number[] = []
+  const request = requestFor(port, target)
+  const sockets = Array.from({ length: connections }, () => {
+    let sentMs = 0
+    let bytes = 0
+    const socket = connect({ port, host: loopback, noDelay: true })
+    const send = () => {
+      if (socket.destroyed) return
+      bytes = 0
+      sentMs = performance.now()
+      socket.write(request)
+    }
+    socket.on('connect', send)
+    socket.on('error', () => {}) // the counts of the generator tell
+    socket.on('data', (data) => {
+      bytes += data.length
+      if (bytes < responseBytes) return
+      latenciesMs.push(performance.now() - sentMs)
+      void delay(pauseMs).then(send)
+    })
+    return socket
+  })
+  return {
+    stop() {
+      for (const socket of sockets) socket.destroy()
+      return latenciesMs
+    },
+  }
+}

@@ -1,0 +1,72 @@
+// The answers that every subject gives: those of our own server, from a real Postgres with made-up
+// todos, kept as files so that the peers send the same bytes.
+
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { migrate } from '../../lib/migrate.ts'
+import { migrationsDirectory } from '../../scripts/paths.ts'
+import { startServer, type Running } from '../../scripts/running.ts'
+import { seed } from '../../scripts/seed.ts'
+import { startPostgres } from '../../scripts/services/postgres.ts'
+import type { Service } from '../../scripts/services/service.ts'
+import { exchange } from './exchange.ts'
+
+export const limits = [10, 1000] as const
+export type Limit = (typeof limits)[number]
+export type OurEngine = 'node' | 'uws'
+
+export type Todos = {
+  readonly body: (limit: Limit) => Buffer
+  /** What the peers of bench/peers/ read: the headers and the file of each body. */
+  readonly manifestFile: string
+  /** Whole responses, in the order of `limits`. */
+  readonly responseFiles: readonly string[]
+}
+
+/** More than the longest list. */
+const todoCount = 1_200
+/** Ours to choose; Date and Connection are each server's own business. */
+const sharedHeaders = ['content-type', 'etag', 'cache-control', 'vary']
+
+export const startDatabase = async (directory: string): Promise<Service> => {
+  const database = await startPostgres({ directory: join(directory, 'postgres'), durable: false })
+  await migrate(database.url, migrationsDirectory)
+  await seed({ databaseUrl: database.url, count: todoCount }, () => {})
+  return database
+}
+
+/** Our server with one process, as it is deployed but for Kafka and Redis, which no hot read uses. */
+export const startOurs = (engine: OurEngine, databaseUrl: string): Promise<Running> =>
+  startServer({
+    ...{ HTTP_ENGINE: engine, HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1' },
+    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: databaseUrl },
+    ...{ JWT_SECRET: 'only reads are measured: nobody signs with this', LOG_LEVEL: 'error' },
+  })
+
+export const recordTodos = async (directory: string, databaseUrl: string): Promise<Todos> => {
+  const server = await startOurs('node', databaseUrl)
+  try {
+    const bodies = new Map<Limit, Buffer>()
+    const responseFiles: string[] = []
+    const answers: object[] = []
+    for (const limit of limits) {
+      const [answer] = await exchange(server.port, `/todos?limit=${limit}`, 1)
+      if (answer?.status !== 200) throw new Error(`limit=${limit} gave a ${answer?.status}`)
+      const count = (JSON.parse(answer.body.toString()) as unknown[]).length
+      if (count !== limit) throw new Error(`limit=${limit} gave ${count} todos`)
+      bodies.set(limit, answer.body)
+      const bodyFile = join(directory, `body-${limit}`)
+      const responseFile = join(directory, `response-${limit}`)
+      await writeFile(bodyFile, answer.body)
+      await writeFile(responseFile, answer.whole)
+      responseFiles.push(responseFile)
+      const headers = answer.headers.filter(([name]) => sharedHeaders.includes(name.toLowerCase()))
+      answers.push({ limit, headers, bodyFile })
+    }
+    const manifestFile = join(directory, 'manifest.json')
+    await writeFile(manifestFile, JSON.stringify({ answers }))
+    return { body: (limit) => bodies.get(limit) as Buffer, manifestFile, responseFiles }
+  } finally {
+    await server.stop()
+  }
+}
