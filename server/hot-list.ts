@@ -3,7 +3,7 @@
 import type { ListCache } from '../lib/list-cache/list-cache.ts'
 import type { Log } from '../lib/log.ts'
 import { newestCount, type ListSnapshot, type TodoStore } from '../lib/todo-store/todo-store.ts'
-import type { ReadySource, Request } from './engines/engine.ts'
+import type { ReadySource } from './engines/engine.ts'
 import { chooseEncoding, holds } from './encodings.ts'
 import { keepFresh, type FreshnessSettings, type Held } from './list-freshness.ts'
 import { createListWindow, type ListWindow } from './list-window.ts'
@@ -14,9 +14,13 @@ export type Limit = number | 'all'
 
 export type HotLists = {
   /** Replies to this list in the form that the request's headers ask for, as it is at the time. */
-  source(limit: Limit, header: Request['header']): ReadySource
+  source(limit: Limit, acceptEncoding?: string, ifNoneMatch?: string): ReadySource
   /** For a target spelled `/todos` or `/todos?limit=N`; undefined for any other. */
-  sourceOfTarget(target: string, header: Request['header']): ReadySource | undefined
+  sourceOfTarget(
+    target: string,
+    acceptEncoding?: string,
+    ifNoneMatch?: string,
+  ): ReadySource | undefined
   /** Fetches a list that is not held; rejects when it can't be had. */
   load(limit: Limit): Promise<void>
   held(): { readonly newest: Held; readonly all: Held }
@@ -85,9 +89,19 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
   const bodyOfAll = () => (all as ListSnapshot).body
   const bodyOfNewest = (limit: number) => (newest as { window: ListWindow }).window.prefix(limit)
 
-  const source = (limit: Limit, header: Request['header']): ReadySource => {
-    const encoding = chooseEncoding(header('accept-encoding'))
-    const ifNoneMatch = header('if-none-match')
+  /** For clients that ask for nothing special: made once, so that their requests make nothing. */
+  const plainSources = new Map<Limit, ReadySource>()
+  const plainSource = (limit: Limit): ReadySource => {
+    const known = plainSources.get(limit)
+    if (known) return known
+    const made = () => find(limit, 'identity')?.reply
+    plainSources.set(limit, made)
+    return made
+  }
+
+  const source = (limit: Limit, acceptEncoding?: string, ifNoneMatch?: string): ReadySource => {
+    if (acceptEncoding === undefined && ifNoneMatch === undefined) return plainSource(limit)
+    const encoding = chooseEncoding(acceptEncoding)
     if (ifNoneMatch === undefined) return () => find(limit, encoding)?.reply
     return () => {
       const ready = find(limit, encoding)
@@ -97,9 +111,9 @@ export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists
 
   return {
     source,
-    sourceOfTarget(target, header) {
+    sourceOfTarget(target, acceptEncoding, ifNoneMatch) {
       const limit = limitOfTarget.get(target)
-      return limit === undefined ? undefined : source(limit, header)
+      return limit === undefined ? undefined : source(limit, acceptEncoding, ifNoneMatch)
     },
     load: (limit) => (limit === 'all' ? allList : newestList).load(),
     held: () => ({ newest: newestList.held(), all: allList.held() }),

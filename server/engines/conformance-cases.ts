@@ -1,5 +1,6 @@
 // The table of requests that both engines must answer alike. Bodies are given where they are exact;
-// errors by their status and the field they must name.
+// errors by their status and the field they must name. At its end: what is not quite HTTP/1.1, and
+// each thing that the bundled uWebSockets.js makes of it that node does not.
 
 import { bodyBytesMax } from '../json-body.ts'
 
@@ -13,23 +14,27 @@ export type Case = {
   readonly headers?: readonly string[]
   /** A HEAD request: an answer without a body. */
   readonly isHead?: boolean
-  /** Where the bundled uWebSockets.js differs, and why that is left so. */
+  /** The answer is node's own: of ours is nothing but the status. */
+  readonly isForeign?: boolean
+  /** Where the bundled uWebSockets.js differs, and why that is left so; no status: no answer. */
   readonly uws?: { readonly status: number | undefined; readonly why: string }
 }
 
 type Options = { readonly token?: string | undefined; readonly headers?: readonly string[] }
 
-const head = (method: string, target: string, lines: readonly string[]) =>
+const head = (method: string, target: string, lines: readonly string[] = []) =>
   [`${method} ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n')
+const get = (target: string, ...headers: string[]) => head('GET', target, headers)
 
-/** All cases, for a list whose todos are `todos`, newest first, and a good token. */
-export const conformanceCases = (todos: readonly object[], token: string): Case[] => {
-  const get = (target: string, ...headers: string[]) => head('GET', target, headers)
-  const list = (count: number) =>
-    `[${todos
-      .slice(0, count)
-      .map((one) => JSON.stringify(one))
-      .join(',\n')}]`
+const smallHeads = 'the bundled binary takes heads of 4,096 bytes and 100 headers'
+const problem = 'content-type: application/problem+json'
+const bad = (name: string, request: string | Buffer, field: string, status = 400): Case => ({
+  ...{ name, request, status, body: { status, field, type: 'about:blank' } },
+  headers: [problem],
+})
+
+/** What writes are made of, for the user of `token`. */
+const writesOf = (token: string) => {
   const withBody = (
     method: string,
     target: string,
@@ -45,24 +50,33 @@ export const conformanceCases = (todos: readonly object[], token: string): Case[
     ]
     return Buffer.concat([Buffer.from(head(method, target, lines)), bytes])
   }
-  const post = (body: unknown, options?: Options) =>
-    withBody('POST', '/todos', typeof body === 'string' ? body : JSON.stringify(body), options)
-  const put = (id: string, body: unknown) => withBody('PUT', `/todos/${id}`, JSON.stringify(body))
-  const chunked = (bytes: number) =>
-    head('POST', '/todos', [
-      `Authorization: Bearer ${token}`,
-      'Content-Type: application/json',
-      'Transfer-Encoding: chunked',
-    ]) + `${bytes.toString(16)}\r\n${JSON.stringify({ title: 'x' }).padEnd(bytes)}\r\n0\r\n\r\n`
+  const asText = (body: unknown) => (typeof body === 'string' ? body : JSON.stringify(body))
+  return {
+    withBody,
+    post: (body: unknown, options?: Options) => withBody('POST', '/todos', asText(body), options),
+    put: (id: string, body: unknown) => withBody('PUT', `/todos/${id}`, asText(body)),
+    /** A good POST but for these lines and what follows the head. */
+    framed: (lines: readonly string[], rest: string) =>
+      head('POST', '/todos', [
+        ...[`Authorization: Bearer ${token}`, 'Content-Type: application/json'],
+        ...lines,
+      ]) + rest,
+  }
+}
 
-  const good = (name: string, request: string | Buffer, message: string): Case => ({
-    ...{ name, request, status: 202, body: { message } },
-    headers: ['content-type: application/json'],
-  })
-  const bad = (name: string, request: string | Buffer, field: string, status = 400): Case => ({
-    ...{ name, request, status, body: { status, field, type: 'about:blank' } },
-    headers: ['content-type: application/problem+json'],
-  })
+/** Well-formed requests, for a list whose todos are `todos`, newest first, and a good token. */
+export const conformanceCases = (todos: readonly object[], token: string): Case[] => [
+  ...readCases(todos),
+  ...writeCases(token),
+  ...tokenCases(token),
+]
+
+const readCases = (todos: readonly object[]): Case[] => {
+  const list = (count: number) =>
+    `[${todos
+      .slice(0, count)
+      .map((one) => JSON.stringify(one))
+      .join(',\n')}]`
   const json = [
     'content-type: application/json',
     'cache-control: no-cache',
@@ -71,6 +85,18 @@ export const conformanceCases = (todos: readonly object[], token: string): Case[
   const lists = (name: string, request: string, count: number): Case => ({
     ...{ name, request, status: 200, body: list(count), headers: json },
   })
+  const headOf = (target: string, status: number, headers: readonly string[]): Case => ({
+    ...{ name: `HEAD ${target}`, request: head('HEAD', target), status, headers },
+    ...{ isHead: true, body: '' },
+  })
+  const missing = (target: string): Case => ({
+    ...{ name: `nothing at ${target}`, request: get(target), headers: [problem] },
+    ...{ status: 404, body: { status: 404 } },
+  })
+  const notAllowed = (method: string, target: string, allow: string): Case => ({
+    ...{ name: `${method} ${target}`, request: head(method, target), status: 405 },
+    headers: [`allow: ${allow}`, problem],
+  })
 
   return [
     lists('all', get('/todos'), todos.length),
@@ -78,188 +104,337 @@ export const conformanceCases = (todos: readonly object[], token: string): Case[
     lists('the newest ten', get('/todos?limit=10'), 10),
     lists('more than there are', get('/todos?limit=1000'), todos.length),
     lists('other parameters besides', get('/todos?limit=2&x=1'), 2),
+    lists('other parameters before', get('/todos?x=1&limit=2'), 2),
+    lists('other parameters only', get('/todos?Limit=2'), todos.length),
     lists('percent-encoded digits', get('/todos?limit=%32'), 2),
+    lists('a percent-encoded name', get('/todos?%6cimit=2'), 2),
     lists('an empty query', get('/todos?'), todos.length),
+    lists('with a body that nobody reads', `${get('/todos?limit=1', 'Content-Length: 1')}x`, 1),
     {
       ...lists('an absolute target', get('http://a/todos?limit=2'), 2),
       uws: { status: 505, why: 'the bundled binary takes paths only' },
     },
-    ...['0', '1001', '01', '+1', '1.0', '-1', 'abc', '', '1e2', '10000', ' 1', '%201'].map(
-      (limit) =>
-        limit.startsWith(' ')
-          ? bad('a space in the target', get('/todos?limit=%20'), 'limit')
-          : bad(`limit=${limit}`, get(`/todos?limit=${limit}`), 'limit'),
-    ),
+    ...[
+      ...['0', '1001', '01', '+1', '1.0', '-1', 'abc', '', '1e2', '0x1', '10000', '1,2'],
+      ...['%201', '%20', '1%20', '1%00', '%EF%BC%91', '%', '9'.repeat(400)],
+    ].map((limit) => bad(`limit=${limit.slice(0, 12)}`, get(`/todos?limit=${limit}`), 'limit')),
     bad('two limits', get('/todos?limit=1&limit=2'), 'limit'),
+    bad('two limits, one without a value', get('/todos?limit=1&limit'), 'limit'),
+
+    headOf('/todos?limit=10', 200, [...json, `content-length: ${Buffer.byteLength(list(10))}`]),
+    headOf('/todos', 200, [...json, `content-length: ${Buffer.byteLength(list(todos.length))}`]),
+    headOf('/todos?limit=0', 400, [problem]),
+    headOf('/health', 200, ['content-length: 15']),
+    headOf('/ready', 200, ['cache-control: no-store']),
+    headOf('/nothing', 404, [problem]),
     {
-      ...{
-        name: 'HEAD of a list',
-        request: head('HEAD', '/todos?limit=10', []),
-        status: 200,
-        body: '',
-      },
-      ...{ isHead: true, headers: [...json, `content-length: ${Buffer.byteLength(list(10))}`] },
+      ...{ name: 'health', request: get('/health'), status: 200, body: '{"status":"ok"}' },
+      headers: ['content-type: application/json', 'cache-control: no-store'],
     },
-    {
-      name: 'HEAD of health',
-      request: head('HEAD', '/health', []),
-      status: 200,
-      body: '',
-      isHead: true,
-    },
-    { name: 'health', request: get('/health'), status: 200, body: '{"status":"ok"}' },
     {
       ...{ name: 'ready', request: get('/ready'), status: 200 },
-      body: { status: 'ready', dependencies: { postgres: 'ok', lists: 'ok' } },
-    },
-    { name: 'nothing there', request: get('/nothing'), status: 404, body: { status: 404 } },
-    { name: 'the root', request: get('/'), status: 404, body: { status: 404 } },
-    { name: 'below a todo', request: get('/todos/a/b'), status: 404, body: { status: 404 } },
-    {
-      ...{ name: 'a method the list has not', request: head('PATCH', '/todos', []), status: 405 },
-      headers: ['allow: GET, HEAD, POST'],
-    },
-    {
-      ...{ name: 'OPTIONS', request: head('OPTIONS', '/todos/a', []), status: 405 },
-      headers: ['allow: PUT, DELETE'],
+      headers: ['content-type: application/json', 'cache-control: no-store'],
+      body: '{"status":"ready","dependencies":{"postgres":"ok","lists":"ok"}}',
     },
 
-    good('POST', post({ title: 'New', description: 'text' }), 'the todo will be created'),
-    good('POST without description', post({ title: 'New' }), 'the todo will be created'),
-    good(
-      'unknown members',
-      post({ title: 'New', id: 'x', user_id: 'y' }),
-      'the todo will be created',
+    ...['/nothing', '/', '/todos/', '//todos', '/todos/a/b', '/Todos', '/%74odos', '/todos%00'].map(
+      missing,
     ),
-    good('200 code points', post({ title: '\u{1F600}'.repeat(200) }), 'the todo will be created'),
-    good(
-      'members of prototypes',
-      post('{"__proto__":{"a":1},"title":"x"}'),
-      'the todo will be created',
-    ),
-    good('the last of two alike', post('{"title":1,"title":"x"}'), 'the todo will be created'),
-    good('PUT of one field', put('some-id', { completed: true }), 'the todo will be updated'),
-    good(
-      'PUT of all',
-      put('i', { title: 'a', description: '', completed: false }),
-      'the todo will be updated',
-    ),
-    good(
-      'DELETE',
-      withBody('DELETE', '/todos/some-id', '', { headers: [] }),
-      'the todo will be deleted',
-    ),
-    good(
-      'a charset',
-      post({ title: 'x' }, { headers: ['content-type: Application/JSON; charset=utf-8'] }),
-      'the todo will be created',
-    ),
-    good(
-      'a lower-case scheme',
-      post({ title: 'x' }, { token: `bearer ${token}` }),
-      'the todo will be created',
-    ),
+    notAllowed('PATCH', '/todos', 'GET, HEAD, POST'),
+    notAllowed('PUT', '/todos', 'GET, HEAD, POST'),
+    notAllowed('OPTIONS', '/todos/a', 'PUT, DELETE'),
+    notAllowed('GET', '/todos/a', 'PUT, DELETE'),
+    notAllowed('TRACE', '/todos/a', 'PUT, DELETE'),
+    notAllowed('POST', '/health', 'GET, HEAD'),
+    notAllowed('DELETE', '/ready', 'GET, HEAD'),
+  ]
+}
 
+const writeCases = (token: string): Case[] => {
+  const { withBody, post, put, framed } = writesOf(token)
+  const chunked = (bytes: number) =>
+    framed(
+      ['Transfer-Encoding: chunked'],
+      `${bytes.toString(16)}\r\n${JSON.stringify({ title: 'x' }).padEnd(bytes)}\r\n0\r\n\r\n`,
+    )
+  const good = (name: string, request: string | Buffer, message: string, id?: string): Case => ({
+    ...{ name, request, status: 202, headers: ['content-type: application/json'] },
+    body: id === undefined ? { message } : JSON.stringify({ id, message }),
+  })
+  const created = (name: string, request: string | Buffer) =>
+    good(name, request, 'the todo will be created')
+  const updated = (name: string, id: string, body: unknown) =>
+    good(name, put(id, body), 'the todo will be updated', id)
+  const deleted = (name: string, request: string | Buffer, id: string) =>
+    good(name, request, 'the todo will be deleted', id)
+
+  const media = 'Content-Type'
+  const smiles = '\u{1F600}'.repeat(200)
+  const notText = { 'a number': 1, null: null, false: false, 'an array': ['x'], 'an object': {} }
+  const tooLarge = (name: string, request: string | Buffer): Case => ({
+    ...{ name, request, status: 413, headers: [problem] },
+  })
+
+  return [
+    created('POST', post({ title: 'New', description: 'text' })),
+    created('POST without description', post({ title: 'New' })),
+    created('unknown members', post({ title: 'New', id: 'x', user_id: 'y', completed: 'z' })),
+    created('200 code points', post({ title: smiles })),
+    created('2,000 code points', post({ title: 'x', description: smiles.repeat(10) })),
+    created('control characters but NUL', post({ title: '\u0001\t\r\n\u007f\u2028' })),
+    created('members of prototypes', post('{"__proto__":{"a":1},"title":"x"}')),
+    created('the last of two alike', post('{"title":1,"title":"x"}')),
+    created('white space around', post(' \r\n\t{"title":"x"}\n')),
+    updated('PUT of the title', 'some-id', { title: 'a' }),
+    updated('PUT of the description', 'some-id', { description: '' }),
+    updated('PUT of completed', 'some-id', { completed: true }),
+    updated('PUT of all', 'i', { title: 'a', description: '', completed: false }),
+    updated('PUT of unknown members besides', '-_', { completed: true, user_id: 'y' }),
+    updated('64 characters of id', 'x'.repeat(64), { completed: true }),
+    deleted('DELETE', withBody('DELETE', '/todos/some-id', '', { headers: [] }), 'some-id'),
+    deleted('DELETE with a body', withBody('DELETE', '/todos/other-id', 'not JSON'), 'other-id'),
+
+    ...['title', 'description'].flatMap((field) =>
+      Object.entries(notText)
+        // A description that is null is one that is not given.
+        .filter(([, value]) => field === 'title' || value !== null)
+        .map(([what, value]) =>
+          bad(`${what} for a ${field}`, post({ title: 'x', [field]: value }), field),
+        ),
+    ),
     bad('no title', post({}), 'title'),
+    bad('a title that only the prototype has', post('{"__proto__":{"title":"x"}}'), 'title'),
     bad('a title of nothing', post({ title: '' }), 'title'),
     bad('201 characters', post({ title: 'x'.repeat(201) }), 'title'),
-    bad('a number for a title', post({ title: 1 }), 'title'),
-    bad('null for a title', post({ title: null }), 'title'),
+    bad('201 code points', post({ title: `${smiles}x` }), 'title'),
     bad('NUL', post({ title: 'a\0b' }), 'title'),
+    bad('NUL in the description', post({ title: 'x', description: '\0' }), 'description'),
     bad('half a surrogate pair', post('{"title":"\\ud800"}'), 'title'),
+    bad('surrogates the wrong way round', post('{"title":"\\ude00\\ud83d"}'), 'title'),
     bad('2,001 characters', post({ title: 'x', description: 'x'.repeat(2_001) }), 'description'),
-    bad('yes for completed', put('a', { completed: 'yes' }), 'completed'),
+    bad('a PUT of 201 characters', put('a', { title: 'x'.repeat(201) }), 'title'),
+    bad('a PUT of no title', put('a', { title: '' }), 'title'),
+    bad('null for a title in a PUT', put('a', { title: null, completed: true }), 'title'),
+    bad('2,001 in a PUT', put('a', { description: 'x'.repeat(2_001) }), 'description'),
+    bad('null for a description in a PUT', put('a', { description: null }), 'description'),
+    ...['yes', 'true', 1, 0, null, [true]].map((completed) =>
+      bad(`${JSON.stringify(completed)} for completed`, put('a', { completed }), 'completed'),
+    ),
     bad('nothing to change', put('a', {}), 'change'),
+    bad('nothing that can be changed', put('a', { id: 'b', user_id: 'c' }), 'change'),
+    bad('an array for a change', put('a', '[]'), 'body'),
     bad('an id of other letters', put('a%20b', { completed: true }), 'id'),
+    bad('an id of ../', put('..', { completed: true }), 'id'),
     bad('an id too long', put('x'.repeat(65), { completed: true }), 'id'),
+    bad('DELETE of an id of other letters', withBody('DELETE', '/todos/a.b', ''), 'id'),
+
     bad('no body', post(''), 'body'),
+    bad('white space', post(' '), 'body'),
     bad('half of JSON', post('{"title":'), 'body'),
-    bad('an array', post('[]'), 'body'),
-    bad('null', post('null'), 'body'),
-    bad('a string', post('"x"'), 'body'),
-    bad('a byte order mark', withBody('POST', '/todos', '\ufeff{"title":"x"}'), 'body'),
-    bad(
-      'bytes that are not UTF-8',
-      withBody('POST', '/todos', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])),
-      'body',
+    bad('two values', post('{"title":"x"}{}'), 'body'),
+    bad('a comment', post('{"title":"x"}//'), 'body'),
+    ...['[]', '[{"title":"x"}]', 'null', '1', 'true', '"x"', 'NaN'].map((text) =>
+      bad(`${text} for a body`, post(text), 'body'),
     ),
+    bad('a byte order mark', post('\ufeff{"title":"x"}'), 'body'),
+    ...['ff', 'c080', 'eda080', 'f09f98'].map((hex) => {
+      const bytes = [Buffer.from('{"title":"'), Buffer.from(hex, 'hex'), Buffer.from('"}')]
+      return bad(`${hex}, not UTF-8`, withBody('POST', '/todos', Buffer.concat(bytes)), 'body')
+    }),
     bad('deep nesting', post(`{"title":${'['.repeat(8_000)}${']'.repeat(8_000)}}`), 'title'),
+    bad('deep nesting that does not end', post('['.repeat(bodyBytesMax)), 'body'),
 
-    good(
-      '16 KiB',
-      post(JSON.stringify({ title: 'x' }).padEnd(bodyBytesMax)),
-      'the todo will be created',
+    created('16 KiB', post(JSON.stringify({ title: 'x' }).padEnd(bodyBytesMax))),
+    created('16 KiB in a chunk', chunked(bodyBytesMax)),
+    created(
+      'chunks of one byte',
+      framed(
+        ['Transfer-Encoding: chunked'],
+        `${'{"title":"x"}'
+          .split('')
+          .map((byte) => `1\r\n${byte}\r\n`)
+          .join('')}0\r\n\r\n`,
+      ),
     ),
-    good('16 KiB in chunks', chunked(bodyBytesMax), 'the todo will be created'),
-    { name: 'a byte more', request: post(' '.repeat(bodyBytesMax + 1)), status: 413 },
-    { name: 'a byte more in chunks', request: chunked(bodyBytesMax + 1), status: 413 },
-    bad(
-      'a form',
-      post('title=x', { headers: ['Content-Type: application/x-www-form-urlencoded'] }),
-      'Content-Type',
-      415,
-    ),
-    bad('no media type', post({ title: 'x' }, { headers: [] }), 'Content-Type', 415),
+    tooLarge('a byte more', post(' '.repeat(bodyBytesMax + 1))),
+    tooLarge('a byte more in a chunk', chunked(bodyBytesMax + 1)),
+    tooLarge('far more than is sent', framed(['Content-Length: 1000000000'], '{')),
 
-    {
-      ...{ name: 'no token', request: post({ title: 'x' }, { token: undefined }), status: 401 },
-      headers: ['www-authenticate: Bearer realm="todos"'],
-    },
     ...[
-      'Bearer',
-      'Bearer ',
-      'Basic YTpi',
-      'Bearer a b',
-      'Bearer not.a.token',
-      `Bearer ${token}x`,
-      token,
-    ].map((bearer): Case => ({
-      ...{ name: `Authorization: ${bearer.slice(0, 12)}`, status: 401 },
-      request: post({ title: 'x' }, { token: bearer }),
-      headers: [],
+      'application/json',
+      'Application/JSON; charset=utf-8',
+      'application/json ; charset="utf-8"',
+    ].map((type) => created(type, post({ title: 'x' }, { headers: [`content-type: ${type}`] }))),
+    ...[
+      'application/x-www-form-urlencoded',
+      'text/plain',
+      'application/json5',
+      'application/jsonx; application/json',
+      'application/json\r\nContent-Type: text/plain',
+    ].map((type) => ({
+      ...bad(type, post({ title: 'x' }, { headers: [`Content-Type: ${type}`] }), media, 415),
+      headers: [problem, 'accept-post: application/json'],
     })),
-    {
-      name: 'two tokens',
-      request: post({ title: 'x' }, { token: `Bearer ${token}\r\nAuthorization: Bearer ${token}` }),
-      status: 401,
-    },
-    {
-      name: 'a 401 before a 413',
-      request: post(' '.repeat(20_000), { token: undefined }),
-      status: 401,
-    },
+    bad('no media type', post({ title: 'x' }, { headers: [] }), media, 415),
+  ]
+}
 
+const tokenCases = (token: string): Case[] => {
+  const { withBody, post, framed } = writesOf(token)
+  const realm = 'www-authenticate: Bearer realm="todos"'
+  const body = { status: 401, title: 'Unauthorized' }
+  const none = (name: string, request: string | Buffer): Case => ({
+    ...{ name, request, status: 401, body, headers: [realm, problem] },
+  })
+  const wrong = (authorization: string, detail: string): Case => ({
+    ...{ name: `Authorization: ${authorization.slice(0, 14)}`, status: 401 },
+    request: post({ title: 'x' }, { token: authorization }),
+    body: { ...body, detail },
+    headers: [`${realm}, error="invalid_token", error_description="${detail}"`, problem],
+  })
+  const form = 'the Authorization header must be: Bearer <token>'
+  const accepted = (name: string, authorization: string): Case => ({
+    ...{ name, request: post({ title: 'x' }, { token: authorization }), status: 202 },
+  })
+
+  return [
+    accepted('a lower-case scheme', `bearer ${token}`),
+    accepted('a scheme in capitals', `BEARER ${token}`),
+    accepted('spaces behind the scheme', `Bearer   ${token}`),
+    none('no token', post({ title: 'x' }, { token: undefined })),
+    none('no token for a PUT', withBody('PUT', '/todos/a', '{}', { token: undefined })),
+    none('no token for a DELETE', head('DELETE', '/todos/a')),
+    none('a 401 before a 415', post('x', { token: undefined, headers: [] })),
+    none('a 401 before a 413', post(' '.repeat(20_000), { token: undefined })),
+    none('a token in the query', head('DELETE', `/todos/a?access_token=${token}`)),
+    wrong('Bearer', form),
+    wrong('Bearer ', form),
+    wrong('Bearer\t', form),
+    wrong('Basic YTpi', form),
+    wrong('Bearer a b', form),
+    wrong(token, form),
+    wrong(`Bearer${token}`, form),
+    wrong(`Bearer "${token}"`, form),
+    wrong('Bearer not.a.token', 'the token is malformed'),
+    wrong(`Bearer ${token}x`, 'the signature does not match'),
+    wrong(`Bearer ${token}\r\nAuthorization: Bearer ${token}`, form),
+    wrong(`Bearer ${token}\r\nauthorization: Basic YTpi`, form),
+    wrong(`Basic YTpi\r\nAuthorization: Bearer ${token}`, form),
     {
-      ...{ name: 'two differing lengths', status: 400 },
-      request:
-        'POST /todos HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
-      uws: { status: 401, why: 'the bundled binary takes the first (its self-test says so)' },
+      // Node keeps the first 1,000 headers unless told otherwise, and says nothing.
+      ...{ name: 'a token behind 2,000 headers', status: 202 },
+      request: framed(['Content-Length: 13'], '{"title":"x"}').replace(
+        'Host: a\r\n',
+        `Host: a\r\n${'X:\r\n'.repeat(2_000)}`,
+      ),
+      uws: { status: 431, why: smallHeads },
     },
-    {
-      ...{ name: 'an unknown transfer coding', status: 400 },
-      request: 'POST /todos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
-      uws: { status: 401, why: 'the bundled binary takes it for chunked (its self-test says so)' },
-    },
-    {
-      ...bad('no Host', 'GET /todos?limit=1 HTTP/1.1\r\n\r\n', 'Host'),
-      uws: { status: undefined, why: 'the bundled binary closes without an answer' },
-    },
-    {
-      ...bad('two Hosts', get('/todos?limit=1', 'Host: b'), 'Host'),
-      uws: {
-        status: 200,
-        why: 'a ready list depends on no Host: not worth a look on the hot path',
-      },
-    },
-    bad('two Hosts, not a list', get('/health', 'Host: b'), 'Host'),
-    bad('a Host that is none', 'GET /health HTTP/1.1\r\nHost: a b@c/d\r\n\r\n', 'Host'),
-    {
-      ...{
-        name: 'another version',
-        request: 'GET /todos HTTP/3.0\r\nHost: a\r\n\r\n',
-        status: 400,
-      },
-      uws: { status: 505, why: 'the bundled binary knows the right status, node does not' },
-    },
+  ]
+}
+
+/** What is not quite HTTP/1.1, or at its edge. */
+export const malformedCases = (token: string): Case[] => {
+  const { framed } = writesOf(token)
+  const text = '{"title":"x"}'
+  const length = 'Content-Length: 13'
+  const chunked = (body: string, coding = 'chunked') =>
+    framed([`Transfer-Encoding: ${coding}`], body)
+  const chunks = `d\r\n${text}\r\n0\r\n\r\n`
+  const health = (...lines: string[]) => get('/health', ...lines)
+
+  const refused = (name: string, request: string): Case => ({ name, request, status: 400 })
+  const taken = (name: string, request: string, status = 202): Case => ({ name, request, status })
+  const healthy = (name: string, request: string): Case => ({
+    ...{ name, request, status: 200, body: '{"status":"ok"}' },
+  })
+  const differs = (status: number | undefined, why: string, one: Case): Case => ({
+    ...{ ...one, uws: { status, why } },
+  })
+
+  const firstWins = 'the bundled binary takes the first (its self-test says so)'
+  const lax = 'the bundled binary takes it for chunked (its self-test says so)'
+  const itsWords = 'the bundled binary refuses it too, in its own words'
+  const silent = 'the bundled binary drops the request and, in time, the connection'
+  const lines = 'the bundled binary refuses every line that it can not read with this'
+  const anyMethod = 'the bundled binary knows no methods: it leaves them to the router'
+  const noTrailers = 'the bundled binary takes it for the next request'
+
+  return [
+    taken('a length with zeros in front', framed(['Content-Length: 0013'], text)),
+    differs(
+      202,
+      firstWins,
+      refused('two differing lengths', framed([length, 'Content-Length: 12'], text)),
+    ),
+    differs(202, firstWins, refused('two equal lengths', framed([length, length], text))),
+    ...['13, 13', '+13', '-1', '0xd', '1_3', '1 3', '9'.repeat(30)].map((value) => {
+      const request = framed([`Content-Length: ${value}`], text)
+      return differs(400, itsWords, refused(`a length of ${value.slice(0, 12)}`, request))
+    }),
+    differs(
+      400,
+      itsWords,
+      refused('a length and a coding', framed([length, 'Transfer-Encoding: chunked'], chunks)),
+    ),
+    taken('a coding in capitals', chunked(chunks, 'CHUNKED')),
+    ...['xchunked', 'chunked, identity'].map((coding) =>
+      differs(202, lax, refused(`the coding ${coding}`, chunked(chunks, coding))),
+    ),
+    ...['-d', '0xd', 'fffffffffffffffff'].map((size) =>
+      differs(400, itsWords, refused(`a chunk of ${size}`, chunked(chunks.replace('d', size)))),
+    ),
+    differs(
+      202,
+      'the bundled binary skips two bytes behind a chunk, whatever they are',
+      refused('a chunk that goes on', chunked(`d\r\n${text}XX0\r\n\r\n`)),
+    ),
+    differs(
+      undefined,
+      'the bundled binary waits for more, whatever comes',
+      taken('an extension of a chunk', chunked(chunks.replace('d', 'd;a=b'))),
+    ),
+    differs(505, noTrailers, taken('a trailer', chunked(chunks.replace('0\r\n', '0\r\nX: y\r\n')))),
+    differs(202, 'the bundled binary looks at no expectations', {
+      ...taken('an expectation that nobody knows', framed(['Expect: foo', length], text), 417),
+      isForeign: true,
+    }),
+
+    differs(undefined, silent, bad('no Host', 'GET /todos?limit=1 HTTP/1.1\r\n\r\n', 'Host')),
+    differs(
+      200,
+      'a ready list depends on no Host: not worth a look on the hot path',
+      bad('two Hosts', get('/todos?limit=1', 'Host: b'), 'Host'),
+    ),
+    bad('two Hosts, not a list', health('Host: b'), 'Host'),
+    bad('two equal Hosts', health('Host: a'), 'Host'),
+    ...['a b@c/d', 'u@a', 'a/b', 'a:b', 'a:123456', '[::1', 'a,b'].map((host) =>
+      bad(`a Host of ${host}`, health().replace('Host: a', `Host: ${host}`), 'Host'),
+    ),
+    ...['a:80', '[::1]:8080', '127.0.0.1', 'a_b.example', 'EXAMPLE.com'].map((host) =>
+      healthy(`a Host of ${host}`, health().replace('Host: a', `Host: ${host}`)),
+    ),
+
+    ...['get /todos?limit=1', 'Get /health', 'BREW /health'].map((line) =>
+      differs(405, anyMethod, refused(line, health().replace('GET /health', line))),
+    ),
+    ...['GET\t/health HTTP/1.1', 'GET /health HTTP/1.2', 'GET /health HTTP/3.0', '\x16\x03\x01']
+      .map((line) => health().replace('GET /health HTTP/1.1', line))
+      .map((request) => differs(505, lines, refused(JSON.stringify(request), request))),
+    differs(505, lines, refused('lines that end in LF only', health().replaceAll('\r', ''))),
+    ...['X : y', 'X: y\r\n z', 'X: y\0z', 'no colon'].map((line) =>
+      differs(undefined, silent, refused(JSON.stringify(line), health(line))),
+    ),
+    differs(
+      200,
+      'the bundled binary takes it; nothing here looks for such a header',
+      refused('a header without a name', health(': y')),
+    ),
+    differs(undefined, silent, healthy('an empty line in front', `\r\n${health()}`)),
+    differs(505, lines, healthy('HTTP/1.0', 'GET /health HTTP/1.0\r\n\r\n')),
+    differs(431, smallHeads, healthy('a head of 5 KB', health(`X: ${'x'.repeat(5_000)}`))),
+    differs(431, smallHeads, healthy('150 headers', health(...Array<string>(150).fill('X: y')))),
+    differs(431, itsWords, {
+      ...{ name: 'a head of 17 KB', request: health(`X: ${'x'.repeat(17_000)}`), status: 431 },
+    }),
   ]
 }

@@ -1,167 +1,305 @@
 // Every request of the table against both engines, wired as a server process is, on a real Postgres:
-// the same status, the same headers of ours, the same bytes.
+// the same status, the same headers of ours, the same bytes. Only failures are staged.
 
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { signToken } from '../../lib/jwt.ts'
-import { freePort } from '../../scripts/services/ports.ts'
+import { decodeCommand } from '../../lib/command.ts'
+import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
+import { createTokenVerifier, signToken } from '../../lib/jwt.ts'
+import type { ListCache } from '../../lib/list-cache/list-cache.ts'
+import type { BatchOutcome } from '../../lib/micro-batch.ts'
+import { connectPostgres } from '../../lib/postgres-pool.ts'
+import type { TodoStore } from '../../lib/todo-store/todo-store.ts'
 import { seed } from '../../scripts/seed.ts'
-import { testConfig, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
-import { ensureCommandLog } from '../../lib/command-log/open.ts'
-import { startFork } from '../fork.ts'
-import { quiet } from '../../scripts/testing.ts'
-import { conformanceCases, type Case } from './conformance-cases.ts'
+import { quiet, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
+import type { Dependency } from '../handlers/health.ts'
+import { createHotLists } from '../hot-list.ts'
+import { createRouter } from '../router.ts'
+import { createRoutes } from '../routes.ts'
+import { conformanceCases, malformedCases, type Case } from './conformance-cases.ts'
+import {
+  comparable,
+  engineNames,
+  exchange,
+  headerOf,
+  open,
+  read,
+  serve,
+  serveAll,
+  type Answer,
+} from './conformance-harness.ts'
 import { selfTest } from './uws-self-test.ts'
 
-type Answer = {
-  readonly head: string[]
-  readonly body: string
-  readonly status: number | undefined
-}
-
-/** Engine headers: theirs to choose, not ours to compare. */
-const isEngines = (line: string) => /^(date|connection|keep-alive|uwebsockets): /i.test(line)
-
-const start = async (t: Test, engine: string, database: string): Promise<number> => {
-  const port = await freePort()
-  const config = testConfig({
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: database },
-    ...{ HTTP_ENGINE: engine, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port) },
-    ...{ HTTP_PROCESSES: '1', KAFKA_TODO_TOPIC: testTopic(), HTTP_DRAIN_TIMEOUT_MS: '100' },
-  })
-  const fork = await startFork(config, await ensureCommandLog(config, quiet))
-  t.teardown(() => fork.stop())
-  return port
-}
-
-/** Sends bytes on a connection of their own; reads one answer, or more until `count`. */
-const exchange = async (port: number, bytes: string | Buffer, count = 1, isHead = false) => {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {})
-  let received = Buffer.alloc(0)
-  const answers = () => split(received, isHead)
-  const done = new Promise<void>((resolve) => {
-    socket.on('close', () => resolve())
-    socket.on('data', (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk])
-      if (answers().length >= count) resolve()
-    })
-  })
-  await once(socket, 'connect')
-  socket.write(bytes)
-  await done
-  socket.destroy()
-  return answers()
-}
-
-/** The answer to `next` on a connection that was asked for a HEAD before. */
-const exchangeAfterHead = async (port: number, next: string): Promise<Answer | undefined> => {
-  const head = next.replace('GET', 'HEAD')
-  const socket = connect(port, '127.0.0.1')
-  await once(socket, 'connect')
-  socket.write(head)
-  const [first] = (await once(socket, 'data')) as [Buffer]
-  socket.write(next)
-  let received = Buffer.alloc(0)
-  for await (const chunk of socket) {
-    received = Buffer.concat([received, chunk as Buffer])
-    if (split(received, false).length > 0) break
-  }
-  return split(first, true).length === 1 ? split(received, false)[0] : undefined
-}
-
-/** The whole answers in a stream. */
-const split = (stream: Buffer, isHead: boolean): Answer[] => {
-  const answers: Answer[] = []
-  for (let at = 0; at < stream.length;) {
-    const end = stream.indexOf('\r\n\r\n', at)
-    if (end === -1) break
-    const head = stream.toString('latin1', at, end).split('\r\n')
-    const length = head.find((line) => /^content-length: /i.test(line))?.slice(16)
-    const bodyEnd = end + 4 + (isHead ? 0 : Number(length ?? 0))
-    if (bodyEnd > stream.length) break
-    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head[0] ?? '')?.[1])
-    answers.push({ head, body: stream.toString('utf8', end + 4, bodyEnd), status })
-    at = bodyEnd
-  }
-  return answers
-}
+const token = signToken(testSecret, 'ann', 3_600)
+const get = (target: string, ...headers: string[]) =>
+  [`GET ${target} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n')
 
 const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
   t.equal(answer?.status, one.status, 'status')
-  if (!answer) return
+  if (!answer || one.isForeign) return
   const lines = answer.head.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()))
   for (const header of one.headers ?? []) t.ok(lines.includes(header), header)
-  if (one.status === 401) t.ok(lines.some((line) => line.startsWith('www-authenticate: Bearer ')))
-  if (one.status >= 400 && one.body !== '') {
-    t.match(JSON.parse(answer.body), { type: 'about:blank', title: String, status: one.status })
+  if (one.status >= 400 && !one.isHead && headerOf(answer, 'Content-Type') !== 'application/json') {
+    const { status } = one
+    t.match(headerOf(answer, 'Content-Type'), 'application/problem+json')
+    t.match(JSON.parse(answer.body), { type: 'about:blank', title: /\w/, status, detail: /\w/ })
   }
   if (typeof one.body === 'string') t.equal(answer.body, one.body)
   else if (one.body) t.match(JSON.parse(answer.body), one.body)
-  if (one.status === 202) t.match(JSON.parse(answer.body), { id: /^[\w-]+$/, message: String })
+  if (one.status === 202) {
+    const body = JSON.parse(answer.body) as Record<string, unknown>
+    t.same(Object.keys(body), ['id', 'message'])
+    t.match(body, { id: /^[\w-]{1,64}$/, message: /^the todo will be / })
+  }
 }
 
-/** Ids are new for each request. */
-const comparable = ({ head, body }: Answer) => ({
-  head: head.filter((line) => !isEngines(line)),
-  body: body.replace(/"id":"[\w-]{30,}"/, '"id":"…"'),
-})
+/** One request to both engines: as the table says, and the same bytes. */
+const checkBoth = async (t: Test, one: Case, ports: Ports, uwsIsFaulty: boolean) => {
+  const isHead = one.isHead ?? false
+  const [byNode] = await exchange(ports.node, one.request, { isHead })
+  checkCase(t, one, byNode)
+  // Where no answer is expected, a FIN tells the server not to wait for more.
+  const end = one.uws !== undefined && one.uws.status === undefined
+  const [byUws] = await exchange(ports.uws, one.request, { isHead, end })
+  if (one.uws && (uwsIsFaulty || byUws?.status === one.uws.status)) {
+    t.equal(byUws?.status, one.uws.status, `known of uws: ${one.uws.why}`)
+    return
+  }
+  checkCase(t, one, byUws)
+  if (byNode && byUws) t.same(comparable(byUws), comparable(byNode), 'byte for byte')
+}
 
-void t.test('both engines answer the table alike', async (t) => {
-  const database = await testDatabase(t)
-  await seed({ databaseUrl: database, count: 25 }, () => {})
-  const [node, uws] = [await start(t, 'node', database), await start(t, 'uws', database)]
-  const [all] = await exchange(node, 'GET /todos HTTP/1.1\r\nHost: a\r\n\r\n')
+type Ports = { readonly node: number; readonly uws: number }
+
+void t.test('both engines, as they run in production', async (t) => {
+  const databaseUrl = await testDatabase(t)
+  await seed({ databaseUrl, count: 25 }, () => {})
+  const logs = { node: testTopic(), uws: testTopic() }
+  const ports = {
+    node: await serveAll(t, { engine: 'node', databaseUrl, log: logs.node }),
+    uws: await serveAll(t, { engine: 'uws', databaseUrl, log: logs.uws }),
+  }
+  const [all] = await exchange(ports.node, get('/todos'))
   const todos = JSON.parse(all?.body ?? '') as object[]
   t.equal(todos.length, 25)
   t.same(Object.keys(todos[0] ?? {}), [
     ...['id', 'title', 'description', 'completed', 'user_id', 'created_at', 'updated_at'],
   ])
-  const token = signToken(testSecret, 'ann', 600)
-  const knownFaults = await selfTest()
+  const uwsIsFaulty = (await selfTest()) !== undefined
 
-  for (const one of conformanceCases(todos, token)) {
-    await t.test(one.name, async (t) => {
-      const [byNode] = await exchange(node, one.request, 1, one.isHead)
-      checkCase(t, one, byNode)
-      const [byUws] = await exchange(uws, one.request, 1, one.isHead)
-      if (one.uws && knownFaults) {
-        t.equal(byUws?.status, one.uws.status, `uws: ${one.uws.why}`)
-        return
-      }
-      checkCase(t, one, byUws)
-      if (byNode && byUws) t.same(comparable(byUws), comparable(byNode), 'byte for byte')
-    })
+  const logged = async (log: string) => {
+    const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+    const rows = await sql<{ record: Buffer }[]>`SELECT record FROM command_log WHERE log = ${log}`
+    await sql.end()
+    return rows.map(({ record }) => decodeCommand(record))
   }
 
-  for (const [name, port] of Object.entries({ node, uws })) {
-    await t.test(
-      `${name}: conditional, compressed, kept alive, pipelined and closed`,
-      async (t) => {
-        const get = (...headers: string[]) =>
-          ['GET /todos?limit=25 HTTP/1.1', 'Host: a', ...headers, '', ''].join('\r\n')
-        const header = (answer: Answer | undefined, start: string) =>
-          answer?.head.find((line) => line.toLowerCase().startsWith(start))
-        const [plain] = await exchange(port, get())
-        const etag = header(plain, 'etag')?.slice(6) ?? ''
-        const conditional = await exchange(port, get(`If-None-Match: "x", W/${etag}`) + get(), 2)
-        t.match(conditional, [{ status: 304, body: '' }, { status: 200 }])
-        t.equal(header(conditional[0], 'etag'), header(plain, 'etag'))
+  const cases = conformanceCases(todos, token)
+  for (const one of cases) await t.test(one.name, (t) => checkBoth(t, one, ports, uwsIsFaulty))
 
-        const pair = await exchange(port, get() + get().replace('limit=25', 'limit=1'), 2)
-        t.same(
-          pair.map(({ body }) => (JSON.parse(body) as object[]).length),
-          [25, 1],
-          'answered in order',
-        )
-        const headFirst = await exchangeAfterHead(port, get())
-        t.equal(headFirst?.status, 200, 'a HEAD leaves the connection in order')
-        const closed = await exchange(port, get('Connection: close') + get(), 2)
-        // uWS answers what it has read already; both close.
-        if (name === 'node') t.equal(closed.length, 1, 'what follows a close is not answered')
-        t.equal(closed[0]?.status, 200)
-      },
+  await t.test('the log holds each write that got a 202, and nothing else', async (t) => {
+    for (const engine of engineNames) {
+      const isTaken = (one: Case) =>
+        (engine === 'uws' && uwsIsFaulty && one.uws ? one.uws.status : one.status) === 202
+      const decoded = await logged(logs[engine])
+      t.equal(decoded.length, cases.filter(isTaken).length, engine)
+      t.ok(decoded.every((one) => one.kind === 'command' && one.command.userId === 'ann'))
+      const titles = decoded.map((one) =>
+        one.kind === 'command' && one.command.kind === 'create' ? one.command.title : undefined,
+      )
+      t.ok(titles.includes('\u{1F600}'.repeat(200)), 'as it was sent')
+      t.ok(titles.includes('\u0001\t\r\n\u007f\u2028'), 'as it was sent')
+    }
+  })
+
+  for (const one of malformedCases(token)) {
+    await t.test(one.name, (t) => checkBoth(t, one, ports, uwsIsFaulty))
+  }
+
+  for (const engine of engineNames) await t.test(engine, (t) => checkConnections(t, engine, ports))
+})
+
+const checkConnections = async (t: Test, engine: keyof Ports, ports: Ports) => {
+  const port = ports[engine]
+  const lengths = (answers: readonly Answer[]) =>
+    answers.map(({ body }) => (JSON.parse(body) as object[]).length)
+
+  await t.test('a list that the client has is not sent again', async (t) => {
+    const [plain] = await exchange(port, get('/todos?limit=25'))
+    const etag = headerOf(plain, 'ETag') ?? ''
+    const conditional = get('/todos?limit=25', `If-None-Match: "x", W/${etag}`)
+    const answers = await exchange(port, conditional + get('/todos?limit=25'), { count: 2 })
+    t.match(answers, [{ status: 304, body: '' }, { status: 200 }])
+    t.equal(headerOf(answers[0], 'ETag'), etag)
+  })
+
+  await t.test('a connection is kept for the next request', async (t) => {
+    const socket = await open(port)
+    const post = 'POST /todos HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}'
+    const list = [get('/todos?limit=2'), 200] as const
+    for (const [request, status] of [
+      ...[list, list, [get('/todos?limit=3'), 200], [get('/health'), 200], [post, 401]],
+      ...[[get('/nothing'), 404], list, list],
+    ] as const) {
+      socket.write(request)
+      t.match(await read(socket), [{ status }], request.split('\r\n')[0] as string)
+    }
+    socket.destroy()
+  })
+
+  await t.test('requests in one segment are answered in order', async (t) => {
+    const limits = [25, 1, 1, 7, 25, 25, 25, 2]
+    const requests = limits.map((limit) => get(`/todos?limit=${limit}`)).join('')
+    t.same(lengths(await exchange(port, requests, { count: limits.length })), limits)
+  })
+
+  await t.test('a HEAD leaves the connection in order', async (t) => {
+    for (const target of ['/todos?limit=25', '/todos?limit=0', '/nothing', '/health']) {
+      const socket = await open(port)
+      socket.write(get(target).replace('GET', 'HEAD'))
+      const [head] = await read(socket, { isHead: true })
+      socket.write(get(target))
+      const [full] = await read(socket)
+      t.equal(head?.status, full?.status)
+      t.equal(headerOf(head, 'Content-Length'), String(Buffer.byteLength(full?.body ?? '')))
+      t.equal(headerOf(head, 'Content-Type'), headerOf(full, 'Content-Type'))
+      socket.destroy()
+    }
+  })
+
+  await t.test('Connection: close is honoured', async (t) => {
+    for (const target of ['/todos?limit=25', '/todos', '/health', '/nothing']) {
+      for (const value of ['close', 'Close']) {
+        const socket = await open(port)
+        const closed = once(socket, 'close')
+        socket.write(get(target, `Connection: ${value}`))
+        const answers = await read(socket)
+        t.equal(answers.length, 1)
+        // uWS closes without a word.
+        if (engine === 'node') t.equal(headerOf(answers[0], 'Connection'), 'close', target)
+        await closed
+      }
+    }
+    const both = get('/todos?limit=25', 'Connection: close') + get('/todos?limit=25')
+    const answers = await exchange(port, both, { count: 2 })
+    // uWS answers what it has read already; both close.
+    if (engine === 'node') t.equal(answers.length, 1, 'what follows a close is not answered')
+    t.equal(answers[0]?.status, 200)
+  })
+
+  await t.test('a body that is too large closes the connection', async (t) => {
+    const socket = await open(port)
+    const closed = once(socket, 'close')
+    const lines = [`Authorization: Bearer ${token}`, 'Content-Type: application/json']
+    socket.write(
+      get('/todos', ...lines, 'Content-Length: 99999999').replace('GET', 'POST') + '{"title":"x"}',
     )
+    t.match(await read(socket), [{ status: 413 }])
+    await closed
+  })
+}
+
+const never = () => Promise.reject(new Error('it is away'))
+const cacheAway: ListCache = {
+  get: never,
+  fill: never,
+  announce: never,
+  watch: () => {},
+  ping: never,
+  close: () => Promise.resolve(),
+}
+
+/** An application without a list to show, whose publisher answers `outcome`. */
+const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependency[] = []) => {
+  const publisher: CommandPublisher = {
+    publish: () => Promise.resolve(outcome),
+    ping: never,
+    close: () => Promise.resolve(),
+  }
+  const lists = createHotLists({
+    cache: cacheAway,
+    store: { readList: never } as unknown as TodoStore,
+    settings: {
+      ...{ ttlMs: 1_000, refreshIntervalMs: 0, refreshTimeoutMs: 100, staleIfErrorMs: 0 },
+      memoryBytesMax: 1_000_000,
+    },
+    log: quiet,
+  })
+  t.teardown(() => lists.close())
+  const verifyToken = createTokenVerifier(testSecret)
+  const routes = createRoutes({ lists, publisher, verifyToken, dependencies })
+  return { ready: lists.sourceOfTarget, handle: createRouter(routes, quiet) }
+}
+
+const unavailable = (name: string, request: string, body: Case['body']): Case => ({
+  ...{ name, request, status: 503, body: body ?? {} },
+  headers: ['retry-after: 1', 'content-type: application/problem+json'],
+})
+const text = '{"title":"x"}'
+const write = (method: string, target: string) =>
+  get(
+    target,
+    ...[`Authorization: Bearer ${token}`, 'Content-Type: application/json'],
+    `Content-Length: ${text.length}`,
+  ).replace('GET', method) + text
+const writes = [write('POST', '/todos'), write('PUT', '/todos/a'), write('DELETE', '/todos/a')]
+
+const serveBoth = async (t: Test, ...staged: [BatchOutcome, (readonly Dependency[])?]) => ({
+  node: await serve(t, 'node', failing(t, ...staged)),
+  uws: await serve(t, 'uws', failing(t, ...staged)),
+})
+
+void t.test(
+  'a write that is not acknowledged is a 503 that says whether it was sent',
+  async (t) => {
+    for (const [outcome, publish] of [
+      [{ kind: 'refused', reason: 'the log is away' }, 'not-attempted'],
+      [{ kind: 'unknown', reason: 'the log is silent' }, 'unknown'],
+    ] as const) {
+      const ports = await serveBoth(t, outcome)
+      for (const request of writes) {
+        const one = unavailable(publish, request, { publish, detail: new RegExp(outcome.reason) })
+        await checkBoth(t, one, ports, false)
+      }
+    }
+  },
+)
+
+void t.test('lists that can not be had are a 503, in time', async (t) => {
+  const ports = await serveBoth(t, { kind: 'acknowledged' })
+  for (const target of ['/todos', '/todos?limit=1', '/todos?limit=1000']) {
+    const one = unavailable(target, get(target), { detail: /it is away/ })
+    await checkBoth(t, one, ports, false)
+    const head = { ...one, request: get(target).replace('GET', 'HEAD'), isHead: true, body: '' }
+    await checkBoth(t, head, ports, false)
+  }
+  const [health] = await exchange(ports.node, get('/health'))
+  t.equal(health?.status, 200, 'the process lives')
+})
+
+void t.test('/ready names each dependency', async (t) => {
+  const good = () => Promise.resolve()
+  const dependency = (name: string, without: Dependency['without'], check = good) => ({
+    ...{ name, without, check },
+  })
+  const fails = 'fails: it is away'
+  for (const [postgres, redis, status, word] of [
+    [good, good, 200, 'ready'],
+    [good, never, 200, 'degraded'],
+    [never, good, 503, 'unready'],
+    [never, never, 503, 'unready'],
+  ] as const) {
+    const dependencies = [
+      dependency('postgres', 'unready', postgres),
+      dependency('redis', 'degraded', redis),
+    ]
+    const ports = await serveBoth(t, { kind: 'acknowledged' }, dependencies)
+    const states = [postgres, redis].map((check) => (check === good ? 'ok' : fails))
+    const one: Case = {
+      ...{ name: word, request: get('/ready'), status },
+      body: `{"status":"${word}","dependencies":{"postgres":"${states[0]}","redis":"${states[1]}"}}`,
+      headers: ['cache-control: no-store', ...(status === 503 ? ['retry-after: 1'] : [])],
+    }
+    await checkBoth(t, one, ports, false)
   }
 })

@@ -35,10 +35,10 @@ const notModified: Reply = {
 }
 
 const app: App = {
-  ready(target, header) {
+  ready(target, acceptEncoding, ifNoneMatch) {
     if (target !== '/todos?limit=10' && target !== '/todos?limit=1000') return undefined
-    if (header('if-none-match') === '"1"') return () => notModified
-    if (header('accept-encoding') === 'gzip') return () => compressed
+    if (ifNoneMatch === '"1"') return () => notModified
+    if (acceptEncoding === 'gzip') return () => compressed
     return () => (target === '/todos?limit=10' ? small : large)
   },
   async handle(request) {

@@ -32,8 +32,11 @@ export type Request = {
 export type ReadySource = () => Reply | undefined
 
 export type App = {
-  /** Where ready-made replies to `GET target` come from; undefined: `handle` decides. */
-  ready(target: string, header: Request['header']): ReadySource | undefined
+  /**
+   * Where ready-made replies to `GET target` come from, in the form that these two headers ask for;
+   * undefined: `handle` decides. Two strings, not a function: a hot request makes no closure.
+   */
+  ready(target: string, acceptEncoding?: string, ifNoneMatch?: string): ReadySource | undefined
   /** Never throws, never rejects. */
   handle(request: Request): Reply | Promise<Reply>
 }

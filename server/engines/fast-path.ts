@@ -51,7 +51,9 @@ export const createFastConnection = (
     chunks++
     if (!request || !source) {
       const plain = readPlainGet(chunk)
-      source = plain && app.ready(plain.target, plain.header)
+      source =
+        plain &&
+        app.ready(plain.target, plain.header('accept-encoding'), plain.header('if-none-match'))
       if (!plain || !source) {
         giveUp(chunk)
         return

@@ -107,14 +107,20 @@ export const createParser = (
       requireHostHeader: false, // checked below, to say what is wrong
     },
     (request, response) => {
-      const header = (name: string) => findHeader(request.rawHeaders, name)
-      const host = header('host')
+      const { rawHeaders, method } = request
+      const host = findHeader(rawHeaders, 'host')
       if (!isHost(host) && (host !== undefined || request.httpVersion === '1.1')) {
         write(response, badHost.reply)
         return
       }
-      const target = request.url as string
-      const ready = request.method === 'GET' ? app.ready(target, header)?.() : undefined
+      const ready =
+        method === 'GET'
+          ? app.ready(
+              request.url as string,
+              findHeader(rawHeaders, 'accept-encoding'),
+              findHeader(rawHeaders, 'if-none-match'),
+            )?.()
+          : undefined
       if (ready) write(response, ready)
       else void answer(request, response)
     },
@@ -125,6 +131,9 @@ export const createParser = (
     if (awaitsAnswer(socket)) condemned.add(socket)
     else rejectMalformed(error, socket)
   })
+  // By default node drops the headers past 1,000 and says nothing, an Authorization among them: the
+  // size of the head is the bound.
+  server.maxHeadersCount = 0
   // Node arms headersTimeout and requestTimeout on this event: without it they never run out.
   server.emit('listening')
   return server

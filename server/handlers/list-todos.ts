@@ -11,7 +11,11 @@ export const listTodos =
   (lists: HotLists): Handler =>
   (request) => {
     const limit = parseLimit(request.query)
-    const source = lists.source(limit, request.header)
+    const source = lists.source(
+      limit,
+      request.header('accept-encoding'),
+      request.header('if-none-match'),
+    )
     return source() ?? loaded(lists, limit, source)
   }
 
