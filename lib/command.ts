@@ -41,14 +41,17 @@ export type Decoded =
   | { readonly kind: 'command'; readonly command: Command }
   | { readonly kind: 'poison'; readonly reason: string }
 
+// Lenient, it would turn broken bytes into U+FFFD: a command that nobody sent.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** The command in `bytes`, or why it can never be one. Never throws. */
 export const decodeCommand = (bytes: Buffer | null): Decoded => {
   if (bytes === null) return { kind: 'poison', reason: 'the record has no value' }
   let json: unknown
   try {
-    json = JSON.parse(bytes.toString('utf8'))
+    json = JSON.parse(utf8.decode(bytes))
   } catch {
-    return { kind: 'poison', reason: 'not JSON' }
+    return { kind: 'poison', reason: 'not JSON in UTF-8' }
   }
   try {
     return { kind: 'command', command: parseCommand(json) }
@@ -109,6 +112,10 @@ export const parseChange = (value: unknown): TodoChange => {
 const parseShortText = (field: string, value: unknown, max: number): string => {
   if (typeof value !== 'string' || value.length < 1 || value.length > max || value.includes('\0')) {
     throw new InvalidField(field, `${field} must be a string of 1 to ${max} characters`)
+  }
+  // In Postgres all lone surrogates are one U+FFFD: two users, or two commands, would become one.
+  if (!value.isWellFormed()) {
+    throw new InvalidField(field, `${field} must not contain lone surrogates`)
   }
   return value
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { seeded } from '../scripts/testing.ts'
 import { settingsTable } from '../scripts/settings-table.ts'
 import { ConfigError, readConfig, settings } from './config.ts'
 
@@ -17,12 +18,27 @@ const faultsOf = (env: NodeJS.ProcessEnv): string[] => {
   }
 }
 
-t.test("the README's settings are these settings", async (t) => {
+t.test("the README's table of settings is this table, row by row", async (t) => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-  t.ok(
-    readme.includes(`${settingsTable()}\n`),
+  const [, section = ''] = readme.split(/^## Settings$/m)
+  const rows = section.split(/^## /m)[0]?.match(/^\|.*$/gm)
+  t.same(
+    rows,
+    settingsTable().split('\n'),
     'if not: node --import tsx scripts/settings-table.ts prints the table for README.md',
   )
+  t.equal(rows?.length, 2 + Object.keys(settings).length)
+})
+
+t.test('each default is one that may be set, and means the same', async (t) => {
+  const config = readConfig({ JWT_SECRET: secret }, 'server')
+  for (const [name, setting] of Object.entries(settings)) {
+    if (setting.default === undefined) continue
+    t.equal(setting.parse(String(setting.default)), setting.default, name)
+    t.equal(config[name as keyof typeof settings], setting.default, name)
+    const emptied = readConfig({ JWT_SECRET: secret, [name]: '' }, 'server')
+    t.equal(emptied[name as keyof typeof settings], setting.default, `${name} is empty`)
+  }
 })
 
 t.test('the defaults of the reference hold', async (t) => {
@@ -50,6 +66,55 @@ t.test('every setting that cannot be is told in one line that names it', async (
     const faults = faultsOf({ JWT_SECRET: secret, [name]: value })
     t.equal(faults.length, 1, name)
     t.match(faults[0], new RegExp(`^${name} is .*: set it to `))
+  }
+})
+
+t.test('a number may be what its message says, to the last, and no more', async (t) => {
+  let numbers = 0
+  for (const [name, setting] of Object.entries(settings)) {
+    if (typeof setting.default !== 'number') continue
+    numbers++
+    const valueOf = (text: string) => {
+      // So that no other setting is contradicted.
+      const others = { HTTP_HEADERS_TIMEOUT_MS: '1000', HTTP_REQUEST_TIMEOUT_MS: '600000' }
+      const config = readConfig({ JWT_SECRET: secret, ...others, [name]: text }, 'server')
+      return config[name as keyof typeof settings]
+    }
+    const message = faultsOf({ JWT_SECRET: secret, [name]: 'x' })[0] ?? ''
+    const [, min, max] = (/from (\d+) to (\d+)$/.exec(message) ?? []).map(Number)
+    for (const good of [min, max] as number[]) t.equal(valueOf(String(good)), good, name)
+    for (const bad of [
+      ...[String((min as number) - 1), String((max as number) + 1), '1e3', '0x10', '1.5', '+5'],
+      ...[' 5', '5 ', '5ms', '1_000', 'NaN', 'Infinity', '\uff15'],
+    ]) {
+      t.throws(() => valueOf(bad), ConfigError, `${name}=${bad}`)
+    }
+  }
+  t.ok(numbers > 10)
+})
+
+t.test('a fault is one line, whatever the value', async (t) => {
+  for (const name of Object.keys(settings)) {
+    // None at all where any text will do.
+    const faults = faultsOf({ JWT_SECRET: secret, [name]: 'a\r\nb' })
+    t.ok(faults.length <= 1, name)
+    t.notMatch(faults.join(), '\r')
+  }
+})
+
+t.test('no password in a URL is repeated', async (t) => {
+  for (const name of ['DATABASE_URL', 'REDIS_URL']) {
+    for (const value of [
+      'mysql://user:hunter2@host/db',
+      'postgres//user:hunter2@host/db',
+      'host?password=hunter2',
+      'redis//:hunter2',
+      'http://user:hunter2@host',
+    ]) {
+      const [fault = ''] = faultsOf({ JWT_SECRET: secret, [name]: value })
+      t.match(fault, new RegExp(`^${name} is .*: set it to a URL that begins with `))
+      t.notMatch(fault, 'hunter2')
+    }
   }
 })
 
@@ -86,12 +151,39 @@ t.test('a name that nearly spells a setting is refused', async (t) => {
   }
 })
 
+t.test('each setting with a letter too many, too few, changed or swapped is refused', async (t) => {
+  const random = seeded(t)
+  const wrongly = (name: string): string => {
+    const i = 1 + random.below(name.length - 2)
+    const [before, letter, after] = [name.slice(0, i), name.charAt(i), name.slice(i + 1)]
+    const other = 'QXZ'.charAt(random.below(3))
+    return [
+      ...[`${before}${after}`, `${before}${other}${letter}${after}`, `${before}${other}${after}`],
+      `${before}${after.charAt(0)}${letter}${after.slice(1)}`,
+    ][random.below(4)] as string
+  }
+  for (const name of Object.keys(settings)) {
+    for (let round = 0; round < 20; round++) {
+      const wrong = wrongly(name)
+      if (wrong in settings) continue
+      t.match(faultsOf({ JWT_SECRET: secret, [wrong]: 'hunter2' }), [
+        new RegExp(`^${wrong} is not a setting: did you mean ${name}\\?$`),
+      ])
+    }
+  }
+})
+
 t.test('what others put into the environment is not refused', async (t) => {
   t.same(
     faultsOf({
       JWT_SECRET: secret,
       REDIS_PORT: 'tcp://10.0.0.1:6379',
       REDIS_SERVICE_HOST: '10.0.0.1',
+      REDIS_PORT_6379_TCP_ADDR: '10.0.0.1',
+      KAFKA_SERVICE_PORT: '9092',
+      TODOS_HTTP_PORT: 'tcp://10.0.0.1:8080',
+      KUBERNETES_PORT: 'tcp://10.0.0.1:443',
+      DATABASE_PASSWORD: 'hunter2',
       KAFKA_HOME: '/opt/kafka',
       HTTP_PROXY: 'http://proxy',
       PATH: '/bin',

@@ -10,6 +10,8 @@ type Setting<Value> = {
   readonly unit: string
   readonly meaning: string
   readonly parse: (text: string) => Value
+  /** Holds a secret, or may: its value is never shown. */
+  readonly isSecret?: true
   /** Roles that cannot start without a value; the others leave it undefined. */
   readonly requiredBy?: readonly Role[]
 }
@@ -54,6 +56,7 @@ const url = (spec: {
   default: spec.default,
   unit: 'URL',
   meaning: spec.meaning,
+  isSecret: true, // its password
   parse(text) {
     if (!URL.canParse(text) || !spec.protocols.includes(new URL(text).protocol)) {
       throw new Error(`a URL that begins with ${spec.protocols.join('// or ')}//`)
@@ -284,6 +287,7 @@ export const settings = {
     default: undefined,
     unit: 'at least 32 bytes',
     meaning: 'HS256 secret of the access tokens. Required by the server.',
+    isSecret: true,
     requiredBy: ['server'],
     parse(text: string) {
       if (Buffer.byteLength(text) < 32) {
@@ -340,8 +344,10 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
     try {
       values[name] = setting.parse(text)
     } catch (error) {
-      // The value of a secret is never repeated: this line ends up in logs.
-      const shown = name === 'JWT_SECRET' ? `${Buffer.byteLength(text)} bytes long` : `"${text}"`
+      // This line ends up in logs: no secrets in it, and no line ends.
+      const shown = setting.isSecret
+        ? `${Buffer.byteLength(text)} bytes long`
+        : JSON.stringify(text)
       faults.push(`${name} is ${shown}: set it to ${(error as Error).message}`)
     }
   }

@@ -39,13 +39,12 @@ export const createUnsentBound = (): UnsentBound => {
 }
 
 /**
- * Sends `body` as fast as the client reads it, keeping none of it in uWS's own buffer. Another
+ * The response must have an abort handler. Sends `body` as fast as the client reads it, keeping none of it in uWS's own buffer. Another
  * request pipelined meanwhile closes the connection: uWS does not answer behind a pending reply.
  */
 export const sendAsItDrains = (response: HttpResponse, body: Buffer): void => {
   const [, isDone] = response.tryEnd(body, body.length)
   if (isDone) return
-  response.onAborted(() => {})
   response.onWritable((offset) => {
     const [isTaken] = response.tryEnd(body.subarray(offset), body.length)
     return isTaken

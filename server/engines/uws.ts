@@ -77,9 +77,13 @@ export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
     if (name !== '') response.writeHeader(name, value)
     const close = reply.close || draining
     if (isHead || reply.status === 304) endWithoutBody(response, reply, isHead, close)
-    else if (reply.body.length < largeBytesMin || unsent.allows(reply.body.length)) {
-      response.end(reply.body, close)
-    } else sendAsItDrains(response, reply.body)
+    else if (reply.body.length < largeBytesMin) response.end(reply.body, close)
+    else {
+      // Under backpressure the bundled build takes end() for unanswered, and ends the process.
+      response.onAborted(() => {})
+      if (unsent.allows(reply.body.length)) response.end(reply.body, close)
+      else sendAsItDrains(response, reply.body)
+    }
   }
   const write = (response: HttpResponse, reply: Reply, isHead: boolean) => {
     corked = { response, reply, isHead }
