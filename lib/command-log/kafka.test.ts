@@ -65,11 +65,12 @@ t.test('a broker killed amid writes', async (t) => {
   isStopped = true
   await writers
 
-  const logged = await readAll(settings)
+  const { ids: logged, ends } = await readAll(settings)
   const acknowledged = [...outcomes].filter(([, kind]) => kind === 'acknowledged').map(([id]) => id)
   const refused = [...outcomes].filter(([, kind]) => kind === 'refused').map(([id]) => id)
   t.comment(
-    `${acknowledged.length} acknowledged, ${refused.length} refused, ${outcomes.size} in all`,
+    `${acknowledged.length} acknowledged, ${refused.length} refused, ${outcomes.size} in all; ` +
+      `the log ends at ${[...ends.values()].join(' and ')} with ${logged.size} different commands`,
   )
   t.same(
     acknowledged.filter((id) => !logged.has(id)),
@@ -90,20 +91,24 @@ const readAll = async ({ brokers, topic }: { brokers: string; topic: string }) =
   await admin.connect()
   const offsets = await admin.fetchTopicOffsets(topic)
   await admin.disconnect()
-  let left = offsets.reduce((sum, { high }) => sum + Number(high), 0)
+  const ends = new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
+  const read = new Map<number, number>()
   const ids = new Set<string>()
   const consumer = kafka.consumer({ groupId: `${topic}-check` })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
   await new Promise<void>((resolve) => {
+    // To the end of each partition: a rebalance delivers some twice, so counting them ends too soon.
+    const isAllRead = () => [...ends].every(([partition, end]) => (read.get(partition) ?? 0) >= end)
     void consumer.run({
-      eachMessage({ message }) {
+      eachMessage({ partition, message }) {
         ids.add((JSON.parse(String(message.value)) as Command).commandId)
-        if (--left === 0) resolve()
+        read.set(partition, Math.max(read.get(partition) ?? 0, Number(message.offset) + 1))
+        if (isAllRead()) resolve()
         return Promise.resolve()
       },
     })
   })
   await consumer.disconnect()
-  return ids
+  return { ids, ends }
 }
