@@ -16,7 +16,7 @@ export type SocketWatch = {
   own(socket: Socket, connection: FastConnection): void
   disown(socket: Socket): void
   owned(): Iterable<FastConnection>
-  sockets(): ReadonlySet<Socket>
+  sockets(): Iterable<Socket>
   stop(): void
 }
 
@@ -36,7 +36,6 @@ export const watchSockets = (
   onRequestTimeout: (socket: Socket) => void,
 ): SocketWatch => {
   const watched = new Map<Socket, Watched>()
-  const sockets = new Set<Socket>()
 
   const look = () => {
     for (const [socket, state] of watched) {
@@ -65,7 +64,6 @@ export const watchSockets = (
 
   return {
     add(socket) {
-      sockets.add(socket)
       watched.set(socket, {
         connection: undefined,
         chunks: 0,
@@ -74,7 +72,6 @@ export const watchSockets = (
         stalledMs: 0,
       })
       socket.once('close', () => {
-        sockets.delete(socket)
         watched.delete(socket)
       })
     },
@@ -89,7 +86,7 @@ export const watchSockets = (
     *owned() {
       for (const { connection } of watched.values()) if (connection) yield connection
     },
-    sockets: () => sockets,
+    sockets: () => watched.keys(),
     stop() {
       clearInterval(timer)
     },

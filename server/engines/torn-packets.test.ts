@@ -8,7 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { eventually, quiet, seeded } from '../../scripts/testing.ts'
 import { freePort } from '../../scripts/services/ports.ts'
-import { createReply, type App, type Engine, type EngineSettings } from './engine.ts'
+import { patientSettings } from './conformance-harness.ts'
+import { createReply, type App, type Engine } from './engine.ts'
 import { createNodeEngine } from './node-http.ts'
 import { selfTest } from './uws-self-test.ts'
 import { createUwsEngine } from './uws.ts'
@@ -21,17 +22,8 @@ const app: App = {
     return createReply(202, [], body.kind === 'read' ? `took ${body.bytes.toString()}` : body.kind)
   },
 }
-const settings: EngineSettings = {
-  headersTimeoutMs: 30_000,
-  requestTimeoutMs: 30_000,
-  keepAliveTimeoutMs: 30_000,
-  writeStallTimeoutMs: 30_000,
-  headerBytesMax: 16_384,
-  connectionsMax: 10_000,
-  backlog: 128,
-}
 const engines: Record<string, () => Promise<Engine>> = {
-  node: () => Promise.resolve(createNodeEngine(app, settings)),
+  node: () => Promise.resolve(createNodeEngine(app, patientSettings)),
   uws: () => createUwsEngine(app, quiet),
 }
 
