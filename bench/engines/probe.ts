@@ -11,9 +11,9 @@ export type Probe = {
   stop(): number[]
 }
 
-const connections = 8
+const connections = 2
 /** Between two requests of a connection: the probe is to look, not to load. */
-const pauseMs = 2
+const pauseMs = 5
 
 /** Every answer is `responseBytes` long, which was checked before. */
 export const startProbe = (port: number, target: string, responseBytes: number): Probe => {

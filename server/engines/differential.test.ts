@@ -1,17 +1,22 @@
 // The fast path against plain node:http with the same application: the same bytes, cut at the same
 // places, must be answered with the same bytes (the Date aside), whatever they are. CASES=… runs more.
 
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
+import { freePort, loopback } from '../../scripts/services/ports.ts'
 import { seeded } from '../../scripts/testing.ts'
 import { createReply, type App, type EngineSettings, type Reply } from './engine.ts'
 import { createFastConnection } from './fast-path.ts'
 import { randomStream } from './hostile-streams.ts'
-import { createParser, rejectMalformed } from './node-http.ts'
+import type { InPlaceReader, InPlaceSocket } from './in-place-socket.ts'
+import { createNodeEngine, createParser, rejectMalformed } from './node-http.ts'
 import { createWires } from './wire.ts'
 
 const cases = Number(process.env['CASES'] ?? 200_000)
+const casesOverTcp = cases / 20
 
 const settings: EngineSettings = {
   headersTimeoutMs: 60_000,
@@ -82,42 +87,67 @@ t.teardown(() => {
   wires.stop()
 })
 
-const plain = (socket: Socket) => parser.emit('connection', socket)
+const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) => {
+  const connection = createEnd()
+  const { end, written, closed } = connection
+  const deliver = { to: (chunk: Buffer) => void end.push(chunk) }
+  open({ socket: end, deliver })
+  for (const chunk of chunks) {
+    if (end.destroyed || end.writableEnded) break
+    deliver.to(chunk)
+    // As the kernel would: one chunk is one read, with a turn of the event loop between.
+    await nextTurn()
+  }
+  end.push(null)
+  end.read(0) // as a socket does: 'end' is told even if nobody reads the stream
+  await closed
+  end.destroy()
+  return normal(written)
+}
+
+type End = { readonly socket: Socket; readonly deliver: { to: (chunk: Buffer) => void } }
+
+const plain = ({ socket }: { socket: Socket }) => void parser.emit('connection', socket)
+
 let handedOver = 0
-const fast = (socket: Socket) =>
+const fast = ({ socket, deliver }: End) => {
   createFastConnection(
-    socket,
+    inPlace(socket, deliver),
     {
       ...{ app, wires, reject: rejectMalformed, isDraining: () => false },
       handOver(one) {
         handedOver++
-        plain(one)
+        plain({ socket: one })
       },
     },
     () => {},
   )
-
-const answersOf = async (open: (socket: Socket) => unknown, chunks: readonly Buffer[]) => {
-  const { end, written, closed } = createEnd()
-  open(end)
-  for (const chunk of chunks) {
-    if (end.destroyed || end.writableEnded) break
-    end.push(chunk)
-    // As the kernel would: one chunk is one read, with a turn of the event loop between.
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  end.push(null)
-  await closed
-  end.destroy()
-  return (
-    Buffer.concat(written)
-      .toString('latin1')
-      .replace(/Date: [^\r]*/g, 'Date: -')
-      // Node itself puts an interim answer behind the head of the final one when it is pipelined
-      // behind an answer that is not flushed yet: where it lands depends on the turn of the loop.
-      .replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '')
-  )
 }
+
+/** One buffer for all connections, as in readInPlace, spoilt as soon as it was looked at. */
+const shared = Buffer.alloc(64 * 1024)
+const inPlace = (socket: Socket, deliver: End['deliver']): InPlaceSocket => {
+  const push = deliver.to
+  return {
+    socket,
+    readWith(reader: InPlaceReader | undefined) {
+      deliver.to = reader
+        ? (chunk) => {
+            reader(shared, chunk.copy(shared))
+            shared.fill('#', 0, chunk.length)
+          }
+        : push
+    },
+  }
+}
+
+const normal = (written: readonly Buffer[]): string =>
+  Buffer.concat(written)
+    .toString('latin1')
+    .replace(/Date: [^\r]*/g, 'Date: -')
+    // Node itself puts an interim answer behind the head of the final one when it is pipelined
+    // behind an answer that is not flushed yet: where it lands depends on the turn of the loop.
+    .replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '')
 
 void t.test(`${cases} random streams are answered as plain node:http answers them`, async (t) => {
   const random = seeded(t)
@@ -142,4 +172,59 @@ void t.test(`${cases} random streams are answered as plain node:http answers the
   // A generator of nothing but garbage, or of nothing but repeats, would prove little.
   t.ok(answered > cases / 4)
   t.ok(handedOver > cases / 4 && handedOver < cases * 0.95)
+})
+
+/**
+ * What a real client reads until the connection is closed. A server that closes with input unread
+ * resets the connection, and what was on its way to the client is lost.
+ */
+const answersOver = async (port: number, chunks: readonly Buffer[]) => {
+  const socket = connect({ port, host: loopback, noDelay: true, allowHalfOpen: true })
+  let wasReset = false
+  socket.on('error', () => (wasReset = true))
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  const read: Buffer[] = []
+  socket.on('data', (data) => read.push(data))
+  for (const chunk of chunks) {
+    if (!socket.writable) break
+    socket.write(chunk)
+    await nextTurn()
+  }
+  socket.end()
+  await closed
+  return { text: normal(read), wasReset }
+}
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port
+
+void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
+  const random = seeded(t)
+  const plainServer = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    socket.on('error', () => socket.destroy())
+    plain({ socket })
+  })
+  await once(plainServer.listen(0, loopback), 'listening')
+  t.teardown(() => plainServer.close())
+  const engine = createNodeEngine(app, settings)
+  const enginePort = await freePort()
+  await engine.listen(loopback, enginePort)
+  t.teardown(() => engine.drain(0))
+  let whole = 0
+  for (let i = 0; i < casesOverTcp; i++) {
+    const chunks = randomStream(random)
+    const [expected, actual] = await Promise.all([
+      answersOver(portOf(plainServer), chunks),
+      answersOver(enginePort, chunks),
+    ])
+    if (!expected.wasReset && !actual.wasReset) whole++
+    const length = Math.min(
+      ...[expected, actual].map((one) => (one.wasReset ? one.text.length : Infinity)),
+    )
+    const [wanted, got] = [expected, actual].map(({ text }) => text.slice(0, length))
+    if (wanted === got) continue
+    const stream = JSON.stringify(chunks.map((one) => one.toString('latin1')))
+    t.same(got, wanted, `case ${i}: ${stream}`)
+    return
+  }
+  t.ok(whole > casesOverTcp / 2, `${whole} without a reset`)
 })

@@ -4,9 +4,10 @@
 
 import type { Socket } from 'node:net'
 import type { App, ReadySource, Reply } from './engine.ts'
+import type { InPlaceSocket } from './in-place-socket.ts'
 import { readPlainGet } from './plain-get.ts'
 import { countRepeats } from './repeats.ts'
-import type { Wire, Wires } from './wire.ts'
+import type { Wires } from './wire.ts'
 
 /** Bytes that may wait unsent on one connection before it is read no further. */
 const unsentBytesMax = 1024 * 1024
@@ -31,8 +32,17 @@ export type FastConnection = {
   closeIfIdle(): void
 }
 
+/** Bytes that answer `run` requests, of the `wanted` that wait. */
+type Answer = {
+  readonly reply: Reply
+  readonly second: number
+  readonly wanted: number
+  readonly run: number
+  readonly bytes: Buffer
+}
+
 export const createFastConnection = (
-  socket: Socket,
+  { socket, readWith }: InPlaceSocket,
   { app, wires, handOver, reject, isDraining }: FastPathParts,
   onDone: () => void,
 ): FastConnection => {
@@ -45,25 +55,24 @@ export const createFastConnection = (
   let ended = false
   let done = false
   let chunks = 0
-  let last: { reply: Reply; second: number; wire: Wire } | undefined
+  let last: Answer | undefined
 
-  const onData = (chunk: Buffer) => {
+  const onBytes = (buffer: Buffer, length: number) => {
     chunks++
     if (!request || !source) {
-      const plain = readPlainGet(chunk)
+      const plain = readPlainGet(buffer.subarray(0, length))
       source =
         plain &&
         app.ready(plain.target, plain.header('accept-encoding'), plain.header('if-none-match'))
       if (!plain || !source) {
-        giveUp(chunk)
+        giveUp(Buffer.from(buffer.subarray(0, length)))
         return
       }
-      // A copy: a slice would keep the whole chunk alive for as long as the connection.
-      request = Buffer.from(chunk.subarray(0, plain.length))
+      request = Buffer.from(buffer.subarray(0, plain.length))
     }
-    const repeats = countRepeats(request, matched, chunk)
+    const repeats = countRepeats(request, matched, buffer, length)
     if (repeats.kind === 'other') {
-      giveUp(matched === 0 ? chunk : Buffer.concat([request.subarray(0, matched), chunk]))
+      giveUp(Buffer.concat([request.subarray(0, matched), buffer.subarray(0, length)]))
       return
     }
     matched = repeats.matched
@@ -84,28 +93,22 @@ export const createFastConnection = (
         finish(wires.closing(reply))
         return
       }
-      const wanted = isDraining() ? owed - 1 : owed
-      const { length, copies } = wireOf(reply, wanted)
-      const run = Math.min(wanted, copies.length / length)
+      const { run, bytes } = answerTo(reply, isDraining() ? owed - 1 : owed)
       owed -= run
-      socket.write(run * length === copies.length ? copies : copies.subarray(0, run * length))
+      socket.write(bytes)
     }
     if (owed > 0) socket.pause()
     else if (ended) endOfInput()
   }
 
-  const wireOf = (reply: Reply, wanted: number): Wire => {
+  /** A client keeps its depth: the answer to the last run is most often the answer to this one. */
+  const answerTo = (reply: Reply, wanted: number): Answer => {
     const second = wires.second()
-    if (
-      last?.reply === reply &&
-      last.second === second &&
-      last.wire.copies.length >= wanted * last.wire.length
-    ) {
-      return last.wire
-    }
-    const wire = wires.of(reply, wanted)
-    last = { reply, second, wire }
-    return wire
+    if (last?.wanted === wanted && last.reply === reply && last.second === second) return last
+    const { length, copies } = wires.of(reply, wanted)
+    const run = Math.min(wanted, copies.length / length)
+    last = { reply, second, wanted, run, bytes: copies.subarray(0, run * length) }
+    return last
   }
 
   const onDrain = () => {
@@ -158,14 +161,14 @@ export const createFastConnection = (
   const release = () => {
     if (done) return
     done = true
-    socket.off('data', onData)
+    readWith(undefined)
     socket.off('drain', onDrain)
     socket.off('end', onEnd)
     socket.off('close', onClose)
     onDone()
   }
 
-  socket.on('data', onData)
+  readWith(onBytes)
   socket.on('drain', onDrain)
   socket.on('end', onEnd)
   socket.on('close', onClose)

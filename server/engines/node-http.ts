@@ -20,6 +20,7 @@ import {
   type Reply,
 } from './engine.ts'
 import { createFastConnection } from './fast-path.ts'
+import { readInPlace } from './in-place-socket.ts'
 import { watchSockets } from './socket-watch.ts'
 import { createWires } from './wire.ts'
 
@@ -36,12 +37,14 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
     ...{ app, wires, isDraining, reject: rejectMalformed },
     handOver: (socket: Socket) => parser.emit('connection', socket),
   }
-  const front = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const front = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => {
+    const inPlace = readInPlace(accepted)
+    const { socket } = inPlace
     socket.on('error', () => socket.destroy())
     watch.add(socket)
     watch.own(
       socket,
-      createFastConnection(socket, parts, () => watch.disown(socket)),
+      createFastConnection(inPlace, parts, () => watch.disown(socket)),
     )
   })
   front.maxConnections = settings.connectionsMax
@@ -76,26 +79,30 @@ export const createParser = (
   settings: EngineSettings,
   isDraining: () => boolean,
 ): HttpServer => {
-  /** Requests whose answers are being made, by connection. */
-  const pending = new WeakMap<Socket, Set<IncomingMessage>>()
-  /** Connections whose input is broken: closed behind the last answer to a whole request. */
-  const condemned = new WeakSet<Socket>()
+  /** Requests whose answers are not sent to the last byte, by connection. */
+  const unanswered = new WeakMap<Socket, Set<IncomingMessage>>()
+  /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
+  const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
   const awaitsAnswer = (socket: Socket) =>
-    [...(pending.get(socket) ?? [])].some((request) => request.complete)
+    [...(unanswered.get(socket) ?? [])].some((request) => request.complete)
 
+  const expectAnswer = (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request
+    const requests = unanswered.get(socket) ?? new Set()
+    unanswered.set(socket, requests.add(request))
+    response.once('close', () => {
+      requests.delete(request)
+      const error = broken.get(socket)
+      if (error && !awaitsAnswer(socket)) rejectMalformed(error, socket)
+    })
+  }
   const write = (response: ServerResponse, reply: Reply) => {
+    const { req } = response
+    // Broken half way, before it was answered: what it gets is the 400.
+    if (!req.complete && broken.has(req.socket)) return
     if (reply.close || isDraining()) response.shouldKeepAlive = false
     response.writeHead(reply.status, reply.headers as string[])
     response.end(reply.body)
-  }
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request
-    const requests = pending.get(socket) ?? new Set()
-    pending.set(socket, requests.add(request))
-    const reply = await app.handle(toRequest(request))
-    requests.delete(request)
-    if (condemned.has(socket) && !awaitsAnswer(socket)) response.shouldKeepAlive = false
-    write(response, reply)
   }
   const server = createHttpServer(
     {
@@ -107,6 +114,7 @@ export const createParser = (
       requireHostHeader: false, // checked below, to say what is wrong
     },
     (request, response) => {
+      expectAnswer(request, response)
       const { rawHeaders, method } = request
       const host = findHeader(rawHeaders, 'host')
       if (!isHost(host) && (host !== undefined || request.httpVersion === '1.1')) {
@@ -122,14 +130,16 @@ export const createParser = (
             )?.()
           : undefined
       if (ready) write(response, ready)
-      else void answer(request, response)
+      else
+        void Promise.resolve(app.handle(toRequest(request))).then((reply) => write(response, reply))
     },
   )
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as unknown as Socket
-    // Behind a pending answer this one would be taken for it: the connection ends with that instead.
-    if (awaitsAnswer(socket)) condemned.add(socket)
-    else rejectMalformed(error, socket)
+    if (broken.has(socket)) return // said once, however much more of it comes
+    broken.set(socket, error)
+    // In front of answers that are due, this one would be taken for theirs.
+    if (!awaitsAnswer(socket)) rejectMalformed(error, socket)
   })
   // By default node drops the headers past 1,000 and says nothing, an Authorization among them: the
   // size of the head is the bound.

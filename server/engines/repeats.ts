@@ -8,21 +8,26 @@ export type Repeats =
 
 const other: Repeats = { kind: 'other' }
 
-/** `matched`: how many bytes of `request` came before `chunk`. */
-export const countRepeats = (request: Buffer, matched: number, chunk: Buffer): Repeats => {
+/** `chunk` ends at `chunkBytes`; `matched` bytes of `request` came before it. */
+export const countRepeats = (
+  request: Buffer,
+  matched: number,
+  chunk: Buffer,
+  chunkBytes: number,
+): Repeats => {
   const { length } = request
   // Up to one whole period is compared with the request itself …
-  const toEnd = Math.min(chunk.length, length - matched)
+  const toEnd = Math.min(chunkBytes, length - matched)
   if (request.compare(chunk, 0, toEnd, matched, matched + toEnd) !== 0) return other
-  const wrapped = Math.min(chunk.length - toEnd, matched)
+  const wrapped = Math.min(chunkBytes - toEnd, matched)
   if (wrapped > 0 && request.compare(chunk, toEnd, toEnd + wrapped, 0, wrapped) !== 0) return other
   // … and then the chunk with itself, one period on: equal throughout means periodic throughout.
   if (
-    chunk.length > length &&
-    chunk.compare(chunk, length, chunk.length, 0, chunk.length - length) !== 0
+    chunkBytes > length &&
+    chunk.compare(chunk, length, chunkBytes, 0, chunkBytes - length) !== 0
   ) {
     return other
   }
-  const total = matched + chunk.length
+  const total = matched + chunkBytes
   return { kind: 'copies', complete: Math.floor(total / length), matched: total % length }
 }
