@@ -88,7 +88,7 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./engines/uws.ts')
-  return createUwsEngine(app, log)
+  return createUwsEngine(app, settings, log)
 }
 
 /** Until a list was fresh once, invalidations are unproven: such a server is not ready. */

@@ -29,7 +29,9 @@ export const patientSettings: EngineSettings = {
 /** `app` on an engine of the test's own; the port. */
 export const serve = async (t: Test, name: EngineName, app: App): Promise<number> => {
   const engine =
-    name === 'node' ? createNodeEngine(app, patientSettings) : await createUwsEngine(app, quiet)
+    name === 'node'
+      ? createNodeEngine(app, patientSettings)
+      : await createUwsEngine(app, patientSettings, quiet)
   const port = await freePort()
   await engine.listen('127.0.0.1', port)
   t.teardown(() => engine.drain(100))

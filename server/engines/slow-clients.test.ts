@@ -6,10 +6,11 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { eventually } from '../../scripts/testing.ts'
+import { eventually, quiet } from '../../scripts/testing.ts'
 import { freePort } from '../../scripts/services/ports.ts'
-import { createReply, type App, type EngineSettings } from './engine.ts'
+import { createReply, type App, type Engine, type EngineSettings } from './engine.ts'
 import { createNodeEngine } from './node-http.ts'
+import { createUwsEngine } from './uws.ts'
 
 const small = createReply(200, [], 'small')
 const large = createReply(200, [], Buffer.alloc(200_000, 'x'))
@@ -39,8 +40,10 @@ const patient: EngineSettings = {
 
 const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`
 
-const listen = async (t: Test, overrides: EngineSettings = settings): Promise<number> => {
-  const engine = createNodeEngine(app, overrides)
+const listen = (t: Test, overrides: EngineSettings = settings): Promise<number> =>
+  listenWith(t, createNodeEngine(app, overrides))
+
+const listenWith = async (t: Test, engine: Engine): Promise<number> => {
   const port = await freePort()
   await engine.listen('127.0.0.1', port)
   t.teardown(() => engine.drain(100))
@@ -233,22 +236,32 @@ void t.test('ten thousand idle connections do not hold up a fresh one', async (t
   t.equal(clients.exitCode, null, 'none of the others was closed')
 })
 
-void t.test('connections past the limit are closed, and room is made again', async (t) => {
-  const port = await listen(t, { ...patient, connectionsMax: 2 })
-  const [first, second] = [await open(t, port), await open(t, port)]
-  const third = await open(t, port)
-  t.equal(await untilClosed(third), '')
-  first.destroy()
-  await eventually(
-    async () => {
-      const socket = await open(t, port)
-      socket.write(get('/small'))
-      return Promise.race([
-        once(socket, 'data').then(() => true),
-        once(socket, 'close').then(() => false),
-      ])
+const limited = { ...patient, connectionsMax: 2 }
+const limitedEngines = {
+  node: () => createNodeEngine(app, limited),
+  uws: () => createUwsEngine(app, limited, quiet),
+}
+for (const [name, create] of Object.entries(limitedEngines)) {
+  void t.test(
+    `${name}: connections past the limit are closed, and room is made again`,
+    async (t) => {
+      const port = await listenWith(t, await create())
+      const [first, second] = [await open(t, port), await open(t, port)]
+      const third = await open(t, port)
+      t.equal(await untilClosed(third), '')
+      first.destroy()
+      await eventually(
+        async () => {
+          const socket = await open(t, port)
+          socket.write(get('/small'))
+          return Promise.race([
+            once(socket, 'data').then(() => true),
+            once(socket, 'close').then(() => false),
+          ])
+        },
+        (answered) => answered,
+      )
+      t.equal(second.destroyed, false)
     },
-    (answered) => answered,
   )
-  t.equal(second.destroyed, false)
-})
+}

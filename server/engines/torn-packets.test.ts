@@ -24,7 +24,7 @@ const app: App = {
 }
 const engines: Record<string, () => Promise<Engine>> = {
   node: () => Promise.resolve(createNodeEngine(app, patientSettings)),
-  uws: () => createUwsEngine(app, quiet),
+  uws: () => createUwsEngine(app, patientSettings, quiet),
 }
 
 const get = 'GET /todos?limit=10 HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -160,7 +160,7 @@ void t.test(
       warn: { value: (_details: unknown, message: string) => warnings.push(message) },
     }) as typeof quiet
     const slow: App = { ...app, handle: () => delay(200).then(() => createReply(202, [], 'late')) }
-    const port = await listen(t, () => createUwsEngine(slow, log))
+    const port = await listen(t, () => createUwsEngine(slow, patientSettings, log))
     for (let i = 0; i < 3; i++) {
       const { statuses } = await answersTo(port, [post + post], 2)
       t.same(statuses, [])

@@ -6,7 +6,11 @@ import { createReply } from './engine.ts'
 import { createUwsEngine } from './uws.ts'
 
 const large = createReply(200, [], Buffer.alloc(200_000, 'x'))
-const engine = await createUwsEngine({ ready: () => () => large, handle: () => large }, quiet)
+const engine = await createUwsEngine(
+  { ready: () => () => large, handle: () => large },
+  { connectionsMax: 100 },
+  quiet,
+)
 const port = await freePort()
 await engine.listen('127.0.0.1', port)
 

@@ -12,13 +12,19 @@ import {
   type App,
   type Body,
   type Engine,
+  type EngineSettings,
   type Reply,
   type Request,
 } from './engine.ts'
 import { loadUws } from './uws-load.ts'
 import { createUnsentBound, largeBytesMin, sendAsItDrains } from './uws-unsent.ts'
 
-export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
+export const createUwsEngine = async (
+  app: App,
+  /** The other settings it can't keep: its binary has timeouts and a header limit of its own. */
+  { connectionsMax }: Pick<EngineSettings, 'connectionsMax'>,
+  log: Log,
+): Promise<Engine> => {
   const uws = await loadUws()
   let draining = false
   let inFlight = 0
@@ -29,6 +35,12 @@ export const createUwsEngine = async (app: App, log: Log): Promise<Engine> => {
 
   const unsent = createUnsentBound()
   const server = uws.App()
+  let connections = 0
+  // Told of every connection that opens (1) and closes (-1).
+  server.filter((response, change) => {
+    connections += Number(change)
+    if (connections > connectionsMax) response.close()
+  })
   server.any('/*', (response, request) => {
     const method = request.getCaseSensitiveMethod()
     const target = targetOf(request)
