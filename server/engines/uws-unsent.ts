@@ -12,8 +12,8 @@ export type UnsentBound = {
 
 /** Replies below this are not worth counting. */
 export const largeBytesMin = 16 * 1024
-/** In one turn of the event loop: enough for 80 pipelined lists of 1,000. */
-const turnBytesMax = 64 * 1024 * 1024
+/** In one turn of the event loop: 8 clients with 80 lists of 1,000 in flight each, answered twice. */
+const turnBytesMax = 256 * 1024 * 1024
 /** Over what the process took before it answered anything. */
 const residentBytesMax = 256 * 1024 * 1024
 

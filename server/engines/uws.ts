@@ -37,8 +37,8 @@ export const createUwsEngine = async (
   const server = uws.App()
   let connections = 0
   // Told of every connection that opens (1) and closes (-1).
-  server.filter((response, change) => {
-    connections += Number(change)
+  server.filter((response, change: number) => {
+    connections += change
     if (connections > connectionsMax) response.close()
   })
   server.any('/*', (response, request) => {
