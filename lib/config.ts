@@ -268,6 +268,14 @@ export const settings = {
     meaning:
       'Commands that may wait for an acknowledgement in one process; more get a 503 at once.',
   }),
+  PUBLISH_WAIT_MAX_MS: wholeNumber({
+    default: 1_000,
+    min: 10,
+    max: 60_000,
+    unit: 'ms',
+    meaning:
+      'How long a command may wait for its turn to be sent, or for those before it to be acknowledged, before it gets a 503.',
+  }),
   PUBLISH_TIMEOUT_MS: wholeNumber({
     default: 5_000,
     min: 100,

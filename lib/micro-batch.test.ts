@@ -99,6 +99,24 @@ t.test('what waited too long is refused instead of sent', async (t) => {
   t.same(sends[1]?.items, ['c'])
 })
 
+t.test('while a send hangs, what waits is refused, and so is what comes, at once', async (t) => {
+  const { send, nth, sends } = heldSends()
+  let now = 0
+  const batch = createMicroBatch({ ...bounds, waitMaxMs: 10, send, nowMs: () => now })
+  const hanging = batch.add('a')
+  const one = await nth(0)
+  const waiting = batch.add('b')
+  now = 11
+  t.match(await batch.add('c'), { kind: 'refused' })
+  t.match(await waiting, { kind: 'refused' }, 'before the send is answered')
+  one.settle()
+  t.match(await hanging, { kind: 'acknowledged' })
+  const after = batch.add('d')
+  ;(await nth(1)).settle()
+  t.match(await after, { kind: 'acknowledged' }, 'and it goes on')
+  t.same(sends[1]?.items, ['d'])
+})
+
 t.test('idle waits for all that is under way', async (t) => {
   const { send, nth } = heldSends()
   const batch = createMicroBatch({ ...bounds, send })

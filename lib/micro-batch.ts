@@ -28,9 +28,13 @@ type Waiting<Item> = {
   readonly settle: (outcome: BatchOutcome) => void
 }
 
+/** How often those that wait are looked at, while a send flies. */
+const lookEveryMs = 25
+
 /**
- * `send` must settle in bounded time: its caller's deadline is the bound on how long items wait.
- * Items that waited longer than `waitMaxMs` for their turn are refused instead of sent.
+ * `send` must settle in bounded time: its deadline is the bound on how long those that fly are in
+ * doubt. Nothing waits unsent for longer than `waitMaxMs`, and nothing is taken while a send has
+ * been flying for longer than that: whoever answers sends is away.
  */
 export const createMicroBatch = <Item>(options: {
   readonly pendingMax: number
@@ -41,39 +45,47 @@ export const createMicroBatch = <Item>(options: {
 }): MicroBatch<Item> => {
   const { pendingMax, batchMax, waitMaxMs, send } = options
   const nowMs = options.nowMs ?? (() => performance.now())
-  let waiting: Waiting<Item>[] = []
+  const waiting: Waiting<Item>[] = []
   let flying = 0
+  let flyingSinceMs = 0
   let running = false
   let onIdle: (() => void)[] = []
 
   const run = async () => {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, batchMax)
-      waiting = waiting.slice(batchMax)
-      const tooOld = nowMs() - waitMaxMs
-      const due = batch.filter((one) => one.addedAtMs >= tooOld)
-      for (const one of batch) {
-        if (one.addedAtMs < tooOld)
-          one.settle({ kind: 'refused', reason: 'waited too long to be sent' })
-      }
-      if (due.length === 0) continue
-      flying = due.length
-      const outcome = await outcomeOf(() => send(due.map((one) => one.item)))
+    const looking = setInterval(refuseLate, lookEveryMs)
+    for (refuseLate(); waiting.length > 0; refuseLate()) {
+      const batch = waiting.splice(0, batchMax)
+      flying = batch.length
+      flyingSinceMs = nowMs()
+      const outcome = await outcomeOf(() => send(batch.map((one) => one.item)))
       flying = 0
-      for (const one of due) one.settle(outcome)
+      for (const one of batch) one.settle(outcome)
     }
+    clearInterval(looking)
     running = false
     for (const resolve of onIdle) resolve()
     onIdle = []
   }
 
+  const refuseLate = () => {
+    const tooOldMs = nowMs() - waitMaxMs
+    const firstInTime = waiting.findIndex((one) => one.addedAtMs >= tooOldMs)
+    const late = waiting.splice(0, firstInTime === -1 ? waiting.length : firstInTime)
+    for (const one of late) one.settle({ kind: 'refused', reason: 'waited too long to be sent' })
+  }
+
   return {
     add(item) {
+      const addedAtMs = nowMs()
       if (waiting.length + flying >= pendingMax) {
         return Promise.resolve({ kind: 'refused', reason: 'too many writes are waiting' })
       }
+      if (flying > 0 && addedAtMs - flyingSinceMs > waitMaxMs) {
+        const reason = `no acknowledgement for over ${waitMaxMs} ms`
+        return Promise.resolve({ kind: 'refused', reason })
+      }
       return new Promise((settle) => {
-        waiting.push({ item, addedAtMs: nowMs(), settle })
+        waiting.push({ item, addedAtMs, settle })
         if (running) return
         running = true
         // Requests that were read in the same turn of the event loop share the first send too.

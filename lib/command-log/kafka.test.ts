@@ -1,12 +1,12 @@
 // The Kafka driver when the broker is killed and comes back: nothing acknowledged is lost, nothing
 // hangs, and no restart of ours is needed.
 
-import { Kafka, logLevel } from 'kafkajs'
 import t from 'tap'
 import { startKafka } from '../../scripts/services/kafka.ts'
 import { eventually, orSkip, quiet, testDirectory, testTopic } from '../../scripts/testing.ts'
 import type { Command } from '../command.ts'
 import { createKafkaPublisher, ensureTopic } from './kafka.ts'
+import { readTopic } from './read-topic.ts'
 
 t.test('a broker killed amid writes', async (t) => {
   const directory = await testDirectory(t)
@@ -16,7 +16,10 @@ t.test('a broker killed amid writes', async (t) => {
   t.teardown(() => broker.stop())
   const settings = { brokers: broker.url, topic: testTopic() }
   await ensureTopic({ ...settings, partitions: 2, replicationFactor: 1 }, quiet, 20_000)
-  const publisher = createKafkaPublisher({ ...settings, queueMax: 1_000, timeoutMs: 1_000 }, quiet)
+  const publisher = createKafkaPublisher(
+    { ...settings, queueMax: 1_000, waitMaxMs: 1_000, timeoutMs: 1_000 },
+    quiet,
+  )
   t.teardown(() => publisher.close())
 
   let made = 0
@@ -65,7 +68,8 @@ t.test('a broker killed amid writes', async (t) => {
   isStopped = true
   await writers
 
-  const { ids: logged, ends } = await readAll(settings)
+  const { values, ends } = await readTopic(settings.brokers, settings.topic)
+  const logged = new Set(values.map((value) => (JSON.parse(value) as Command).commandId))
   const acknowledged = [...outcomes].filter(([, kind]) => kind === 'acknowledged').map(([id]) => id)
   const refused = [...outcomes].filter(([, kind]) => kind === 'refused').map(([id]) => id)
   t.comment(
@@ -83,32 +87,3 @@ t.test('a broker killed amid writes', async (t) => {
     'none that was refused is',
   )
 })
-
-/** The ids of all commands in the topic. */
-const readAll = async ({ brokers, topic }: { brokers: string; topic: string }) => {
-  const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
-  const admin = kafka.admin()
-  await admin.connect()
-  const offsets = await admin.fetchTopicOffsets(topic)
-  await admin.disconnect()
-  const ends = new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
-  const read = new Map<number, number>()
-  const ids = new Set<string>()
-  const consumer = kafka.consumer({ groupId: `${topic}-check` })
-  await consumer.connect()
-  await consumer.subscribe({ topics: [topic], fromBeginning: true })
-  await new Promise<void>((resolve) => {
-    // To the end of each partition: a rebalance delivers some twice, so counting them ends too soon.
-    const isAllRead = () => [...ends].every(([partition, end]) => (read.get(partition) ?? 0) >= end)
-    void consumer.run({
-      eachMessage({ partition, message }) {
-        ids.add((JSON.parse(String(message.value)) as Command).commandId)
-        read.set(partition, Math.max(read.get(partition) ?? 0, Number(message.offset) + 1))
-        if (isAllRead()) resolve()
-        return Promise.resolve()
-      },
-    })
-  })
-  await consumer.disconnect()
-  return { ids, ends }
-}

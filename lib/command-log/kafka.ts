@@ -1,11 +1,13 @@
 // The command log on Kafka, through kafkajs. Its faults are routed around here and nowhere else:
 // - its idempotent producer reuses sequence numbers after a failed send, and the broker then takes
-//   the next batch for a duplicate and acknowledges it unwritten. So one send is in flight per
-//   producer, retries are unlimited, and a producer that missed our deadline is thrown away;
+//   the next batch for a duplicate and acknowledges it unwritten (lost-acks.test.ts shows it). So
+//   one send is in flight per producer, and a producer with a failed send is thrown away, its
+//   connections cut: a send that it would go on retrying might arrive behind newer commands;
 // - its consumer goes to the end of the topic when an offset is out of range. So it always begins
 //   at the beginning, and the sink's own offset decides where it goes on.
 
-import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { Kafka, logLevel, Partitioners, type ISocketFactory, type Producer } from 'kafkajs'
 import { encodeCommand, type Command } from '../command.ts'
 import type { Log } from '../log.ts'
 import { createMicroBatch, NotSent } from '../micro-batch.ts'
@@ -24,16 +26,27 @@ export type KafkaSettings = {
 
 const connectTimeoutMs = 1_000
 const pingTimeoutMs = 1_000
+const retryEveryMs = 500
 /** Far above any outage that a worker must be able to sit out. */
 const retentionMs = 30 * 24 * 3600 * 1000
 
-const createClient = (settings: KafkaSettings, log: Log, requestTimeoutMs: number) =>
+const createClient = (
+  settings: KafkaSettings,
+  log: Log,
+  requestTimeoutMs: number,
+  options: { retries?: number; socketFactory?: ISocketFactory } = {},
+) =>
   new Kafka({
+    ...(options.socketFactory && { socketFactory: options.socketFactory }),
     clientId: 'todos',
     brokers: settings.brokers.split(','),
     connectionTimeout: connectTimeoutMs,
     requestTimeout: requestTimeoutMs,
-    retry: { initialRetryTime: 50, maxRetryTime: 500, retries: Number.MAX_SAFE_INTEGER },
+    retry: {
+      initialRetryTime: 50,
+      maxRetryTime: retryEveryMs,
+      retries: options.retries ?? Number.MAX_SAFE_INTEGER,
+    },
     logLevel: logLevel.WARN,
     logCreator:
       () =>
@@ -76,62 +89,71 @@ export const ensureTopic = async (
 }
 
 type ProducerState =
-  | { readonly kind: 'down'; readonly reason: string }
-  | { readonly kind: 'up'; readonly producer: Producer }
+  { readonly kind: 'down'; readonly reason: string } | ({ readonly kind: 'up' } & OwnProducer)
+
+/** A producer whose connections are ours to watch and to cut. */
+type OwnProducer = {
+  readonly producer: Producer
+  /** Rejects once the last of its connections is closed, by whichever side. */
+  readonly lost: Promise<never>
+  /** For good: kafkajs goes on retrying behind our back, and must reach nobody any more. */
+  discard(): void
+}
+
+const reconnectEveryMs = 100
 
 export const createKafkaPublisher = (
-  settings: KafkaSettings & { queueMax: number; timeoutMs: number },
+  settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
   log: Log,
 ): CommandPublisher => {
-  const client = createClient(settings, log, settings.timeoutMs)
-  const admin = client.admin()
+  const admin = createClient(settings, log, settings.timeoutMs).admin()
   let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
   let closed = false
 
   const connect = async () => {
     while (!closed) {
-      const producer = client.producer({
-        idempotent: true,
-        maxInFlightRequests: 1,
-        createPartitioner: Partitioners.DefaultPartitioner,
-      })
+      const own = createProducer(settings, log)
       try {
-        await withTimeout(settings.timeoutMs, () => producer.connect())
-        state = { kind: 'up', producer }
+        await withTimeout(settings.timeoutMs, () =>
+          Promise.race([own.producer.connect(), own.lost]),
+        )
+        own.lost.catch((error: unknown) => fail(own, error as Error))
+        state = { kind: 'up', ...own }
         return
       } catch (error) {
         state = { kind: 'down', reason: `Kafka does not answer: ${(error as Error).message}` }
-        discard(producer)
-        await new Promise((resolve) => setTimeout(resolve, 200))
+        own.discard()
+        await new Promise((resolve) => setTimeout(resolve, reconnectEveryMs))
       }
     }
   }
 
-  const discard = (producer: Producer) => void producer.disconnect().catch(() => {})
+  const fail = ({ producer, discard }: OwnProducer, error: Error) => {
+    discard()
+    if (closed || state.kind === 'down' || state.producer !== producer) return
+    state = { kind: 'down', reason: `Kafka does not answer: ${error.message}` }
+    const again = connect()
+    // Kafka closes connections that have been idle for long: no news.
+    if (batch.pending() === 0) return
+    log.warn({ reason: error.message }, 'Kafka does not answer: writes get a 503 until it does')
+    void again.then(() => log.warn('Kafka answers again'))
+  }
 
   const send = async (commands: Command[]) => {
     if (state.kind === 'down') throw new NotSent(state.reason)
-    const { producer } = state
+    const own = state
+    const acknowledged = own.producer.send({
+      topic: settings.topic,
+      acks: -1,
+      messages: commands.map((command) => ({
+        key: command.todoId,
+        value: encodeCommand(command),
+      })),
+    })
     try {
-      await withTimeout(settings.timeoutMs, () =>
-        producer.send({
-          topic: settings.topic,
-          acks: -1,
-          messages: commands.map((command) => ({
-            key: command.todoId,
-            value: encodeCommand(command),
-          })),
-        }),
-      )
+      await withTimeout(settings.timeoutMs, () => Promise.race([acknowledged, own.lost]))
     } catch (error) {
-      const reason = (error as Error).message
-      log.warn(
-        { commands: commands.length, reason },
-        'publish not acknowledged: producer discarded',
-      )
-      state = { kind: 'down', reason: `Kafka does not answer: ${reason}` }
-      discard(producer)
-      void connect()
+      fail(own, error as Error)
       throw error
     }
   }
@@ -139,7 +161,7 @@ export const createKafkaPublisher = (
   const batch = createMicroBatch<Command>({
     pendingMax: settings.queueMax,
     batchMax: 1_000,
-    waitMaxMs: settings.timeoutMs,
+    waitMaxMs: settings.waitMaxMs,
     send,
   })
   void connect()
@@ -161,6 +183,41 @@ export const createKafkaPublisher = (
       closed = true
       if (state.kind === 'up') await state.producer.disconnect().catch(() => {})
       await admin.disconnect().catch(() => {})
+    },
+  }
+}
+
+const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Log): OwnProducer => {
+  const sockets = new Set<Socket>()
+  let discarded = false
+  let lose: (error: Error) => void = () => {}
+  const lost = new Promise<never>((_, reject) => (lose = reject))
+  lost.catch(() => {}) // whoever waits for it hears it
+  // Enough for our deadline; without an end, a discarded producer would try for ever.
+  const retries = 10 + Math.ceil(settings.timeoutMs / retryEveryMs)
+  const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
+    const socket = connectTcp({ host, port, noDelay: true }, onConnect)
+    sockets.add(socket)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      if (sockets.size === 0) lose(new Error(`the connection to ${host}:${port} was lost`))
+    })
+    if (discarded) socket.destroy()
+    return socket
+  }
+  const client = createClient(settings, log, settings.timeoutMs, { retries, socketFactory })
+  const producer = client.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  })
+  return {
+    producer,
+    lost,
+    discard() {
+      discarded = true
+      producer.disconnect().catch(() => {})
+      for (const socket of sockets) socket.destroy()
     },
   }
 }

@@ -28,7 +28,11 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
       })
 
 export const openPublisher = (config: Config, partitions: number, log: Log): CommandPublisher => {
-  const bounds = { queueMax: config.PUBLISH_QUEUE_MAX, timeoutMs: config.PUBLISH_TIMEOUT_MS }
+  const bounds = {
+    queueMax: config.PUBLISH_QUEUE_MAX,
+    waitMaxMs: config.PUBLISH_WAIT_MAX_MS,
+    timeoutMs: config.PUBLISH_TIMEOUT_MS,
+  }
   return config.COMMAND_LOG === 'kafka'
     ? createKafkaPublisher(
         { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, ...bounds },

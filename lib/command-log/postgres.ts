@@ -60,6 +60,7 @@ export const createPostgresPublisher = (settings: {
   readonly log: string
   readonly partitions: number
   readonly queueMax: number
+  readonly waitMaxMs: number
   readonly timeoutMs: number
 }): CommandPublisher => {
   const pool = createPool({
@@ -70,7 +71,7 @@ export const createPostgresPublisher = (settings: {
   const batch = createMicroBatch<Command>({
     pendingMax: settings.queueMax,
     batchMax: 1_000,
-    waitMaxMs: settings.timeoutMs,
+    waitMaxMs: settings.waitMaxMs,
     send: (commands) => append(pool, settings.log, settings.partitions, commands),
   })
   return {

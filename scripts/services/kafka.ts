@@ -20,6 +20,8 @@ const clusterId = 'MkU3OEVBNTcwNTJENDM2Qg'
 export const startKafka = async (options: {
   directory: string
   port?: number
+  /** Where clients are told to find it: a proxy's port, in tests. */
+  advertisedPort?: number
 }): Promise<Service> => {
   const java = findProgram('java')
   if (java === undefined) {
@@ -32,7 +34,11 @@ export const startKafka = async (options: {
   const jars = await kafkaJars()
   const directory = resolve(options.directory)
   const port = options.port ?? (await freePort())
-  const files = await writeSettings(directory, port, await freePort())
+  const files = await writeSettings(directory, {
+    port,
+    controllerPort: await freePort(),
+    advertisedPort: options.advertisedPort ?? port,
+  })
   const inJava = (mainClass: string) => [
     heap,
     `-Dlog4j2.configurationFile=${files.logging}`,
@@ -66,11 +72,17 @@ const isFormatted = (directory: string): Promise<boolean> =>
     () => false,
   )
 
-const writeSettings = async (directory: string, port: number, controllerPort: number) => {
+type Ports = {
+  readonly port: number
+  readonly controllerPort: number
+  readonly advertisedPort: number
+}
+
+const writeSettings = async (directory: string, ports: Ports) => {
   await mkdir(directory, { recursive: true })
   const server = join(directory, 'server.properties')
   const logging = join(directory, 'log4j2.properties')
-  await writeFile(server, properties(serverSettings(directory, port, controllerPort)))
+  await writeFile(server, properties(serverSettings(directory, ports)))
   await writeFile(logging, properties(log4jSettings))
   return { server, logging }
 }
@@ -80,12 +92,12 @@ const properties = (settings: Readonly<Record<string, string | number | boolean>
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
 
-const serverSettings = (directory: string, port: number, controllerPort: number) => ({
+const serverSettings = (directory: string, { port, controllerPort, advertisedPort }: Ports) => ({
   'process.roles': 'broker,controller',
   'node.id': 1,
   'controller.quorum.voters': `1@${loopback}:${controllerPort}`,
   listeners: `PLAINTEXT://${loopback}:${port},CONTROLLER://${loopback}:${controllerPort}`,
-  'advertised.listeners': `PLAINTEXT://${loopback}:${port}`,
+  'advertised.listeners': `PLAINTEXT://${loopback}:${advertisedPort}`,
   'controller.listener.names': 'CONTROLLER',
   'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
   'log.dirs': logFolder(directory),

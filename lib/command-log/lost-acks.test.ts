@@ -1,0 +1,171 @@
+// Acknowledgements that never arrive (K1): a proxy in front of a real broker forwards a produce
+// request and swallows or cuts what comes back. What kafkajs makes of that alone, and what we do.
+
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import t, { type Test } from 'tap'
+import { startKafka } from '../../scripts/services/kafka.ts'
+import { freePort, loopback } from '../../scripts/services/ports.ts'
+import { startTcpProxy } from '../../scripts/tcp-proxy.ts'
+import {
+  eventually,
+  orSkip,
+  quiet,
+  seeded,
+  testDirectory,
+  testTopic,
+} from '../../scripts/testing.ts'
+import type { Command } from '../command.ts'
+import { createKafkaPublisher, ensureTopic } from './kafka.ts'
+import { readTopic } from './read-topic.ts'
+
+const produceKey = 0
+/** A request is its length, then which one it is; kafkajs writes each in one piece. */
+const isProduce = (chunk: Buffer) => chunk.length > 6 && chunk.readInt16BE(4) === produceKey
+
+const faultKinds = [
+  'drop the answer',
+  'cut before the answer',
+  'cut before the request',
+  'drop all answers for a while',
+  'cut everything',
+  'nobody accepts for a while',
+] as const
+type FaultKind = (typeof faultKinds)[number]
+
+const startBehindProxy = async (t: Test) => {
+  const port = await freePort()
+  const proxy = await startTcpProxy(t, port)
+  const directory = await testDirectory(t)
+  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: proxy.port }))
+  if (!broker) return undefined
+  t.teardown(() => broker.stop())
+  return { proxy, brokers: `${loopback}:${proxy.port}` }
+}
+
+void t.test('acknowledgements that never arrive', async (t) => {
+  const started = await startBehindProxy(t)
+  if (!started) return
+  const { proxy, brokers } = started
+  const makeTopic = async (partitions: number) => {
+    const topic = testTopic()
+    await ensureTopic({ brokers, topic, partitions, replicationFactor: 1 }, quiet, 20_000)
+    return topic
+  }
+
+  // When this fails, kafkajs was mended, and the rule of one send in flight may be looked at again.
+  await t.test('kafkajs alone, idempotent, with two sends waiting: one is lost', async (t) => {
+    const topic = await makeTopic(1)
+    const producer = new Kafka({
+      ...{ brokers: [brokers], logLevel: logLevel.NOTHING, requestTimeout: 500 },
+      retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 100 },
+    }).producer({
+      ...{ idempotent: true, maxInFlightRequests: 1 },
+      createPartitioner: Partitioners.DefaultPartitioner,
+    })
+    await producer.connect()
+    const send = (value: string) =>
+      producer.send({ topic, acks: -1, messages: [{ key: 'k', value }] })
+    await send('first')
+    let isWithheld = false
+    proxy.inspect('to-service', (chunk) => {
+      if (!isWithheld && isProduce(chunk)) {
+        isWithheld = true
+        proxy.inspect('to-client', () => {
+          proxy.inspect('to-client', () => 'pass')
+          return 'drop'
+        })
+      }
+      return 'pass'
+    })
+    const acknowledged = ['a', 'b', 'c'].map(async (value) => (await send(value), value))
+    t.same(await Promise.all(acknowledged), ['a', 'b', 'c'], 'all three are acknowledged')
+    proxy.passAll()
+    await producer.disconnect()
+    const { values } = await readTopic(brokers, topic)
+    t.same(values, ['first', 'a', 'b', 'a'], 'one is not in the log, one is in it twice')
+  })
+
+  await t.test(
+    'ours: none that was acknowledged is lost, none that was refused is there',
+    async (t) => {
+      const random = seeded(t)
+      const topic = await makeTopic(3)
+      const publisher = createKafkaPublisher(
+        { brokers, topic, queueMax: 1_000, waitMaxMs: 500, timeoutMs: 800 },
+        quiet,
+      )
+      t.teardown(() => publisher.close())
+      const outcomes = new Map<string, string>()
+      const publish = async () => {
+        const commandId = `c${outcomes.size}`
+        outcomes.set(commandId, 'pending')
+        const command: Command = {
+          ...{ kind: 'delete', commandId, todoId: `t${random.below(20)}`, userId: 'a', atMs: 1 },
+        }
+        const { kind } = await publisher.publish(command)
+        outcomes.set(commandId, kind)
+        // A client that is refused does not ask again at once.
+        if (kind !== 'acknowledged') await new Promise((resolve) => setTimeout(resolve, 20))
+        return kind
+      }
+      await eventually(publish, (kind) => kind === 'acknowledged', 30_000)
+
+      let isStopped = false
+      const writers = Array.from({ length: 50 }, async () => {
+        while (!isStopped) await publish()
+      })
+      const faults: Partial<Record<FaultKind, number>> = {}
+      for (let round = 0; round < 30; round++) {
+        const fault = faultKinds[random.below(faultKinds.length)] as FaultKind
+        faults[fault] = (faults[fault] ?? 0) + 1
+        let isDone = false
+        const once = (verdict: 'drop' | 'cut') => () => {
+          if (isDone) return 'pass' as const
+          isDone = true
+          return verdict
+        }
+        proxy.inspect('to-service', (chunk) => {
+          if (!isProduce(chunk) || isDone) return 'pass'
+          if (fault === 'cut before the request') return once('cut')()
+          if (fault === 'drop the answer') proxy.inspect('to-client', once('drop'))
+          if (fault === 'cut before the answer') proxy.inspect('to-client', once('cut'))
+          return 'pass'
+        })
+        if (fault === 'drop all answers for a while') proxy.inspect('to-client', () => 'drop')
+        if (fault === 'nobody accepts for a while') proxy.refuse()
+        if (fault === 'cut everything' || fault === 'nobody accepts for a while') proxy.cutAll()
+        const for_ = 50 + random.below(900)
+        await new Promise((resolve) => setTimeout(resolve, for_))
+        proxy.passAll()
+        const before = outcomes.size
+        await eventually(
+          () => [...outcomes.values()].slice(before),
+          (kinds) => kinds.filter((kind) => kind === 'acknowledged').length > 50,
+          30_000,
+        )
+      }
+      isStopped = true
+      await Promise.all(writers)
+
+      const { values } = await readTopic(brokers, topic)
+      const logged = values.map((value) => (JSON.parse(value) as Command).commandId)
+      const inLog = new Set(logged)
+      const those = (kind: string) =>
+        [...outcomes].filter((one) => one[1] === kind).map(([id]) => id)
+      t.comment(
+        `${JSON.stringify(faults)}: ${those('acknowledged').length} acknowledged, ` +
+          `${those('refused').length} refused, ${those('unknown').length} in doubt; ` +
+          `${logged.length - inLog.size} are in the log twice, for the worker to see`,
+      )
+      t.same(
+        those('acknowledged').filter((id) => !inLog.has(id)),
+        [],
+      )
+      t.same(
+        those('refused').filter((id) => inLog.has(id)),
+        [],
+      )
+      t.ok(those('unknown').length > 0, 'some were in doubt, or nothing was tested')
+    },
+  )
+})

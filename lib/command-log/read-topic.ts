@@ -1,0 +1,32 @@
+// Reads a whole topic back, for tests: what the log really holds, whoever was told what.
+
+import { Kafka, logLevel } from 'kafkajs'
+
+/** Every value in offset order within its partition, and each partition's end. */
+export const readTopic = async (brokers: string, topic: string) => {
+  const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  await admin.connect()
+  const offsets = await admin.fetchTopicOffsets(topic)
+  await admin.disconnect()
+  const ends = new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
+  // A rebalance delivers some records twice: by partition and offset, each is kept once.
+  const found = new Map([...ends.keys()].map((partition) => [partition, new Map<number, string>()]))
+  const isAllRead = () =>
+    [...ends].every(([partition, end]) => end === 0 || found.get(partition)?.has(end - 1))
+  const consumer = kafka.consumer({ groupId: `${topic}-check-${Date.now()}` })
+  await consumer.connect()
+  await consumer.subscribe({ topics: [topic], fromBeginning: true })
+  await new Promise<void>((resolve) => {
+    if ([...ends.values()].every((end) => end === 0)) resolve()
+    void consumer.run({
+      eachMessage({ partition, message }) {
+        found.get(partition)?.set(Number(message.offset), String(message.value))
+        if (isAllRead()) resolve()
+        return Promise.resolve()
+      },
+    })
+  })
+  await consumer.disconnect()
+  return { values: [...found.values()].flatMap((records) => [...records.values()]), ends }
+}
