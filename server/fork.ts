@@ -7,6 +7,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
+import { createAppliedCommands } from './applied-commands.ts'
 import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import type { Dependency } from './handlers/health.ts'
@@ -42,10 +43,10 @@ export const startFork = async (config: Config, partitions: number): Promise<For
     },
     log,
   })
+  const applied = createAppliedCommands(store)
   const handle = createRouter(
     createRoutes({
-      lists,
-      publisher,
+      ...{ lists, publisher, store, applied },
       verifyToken: createTokenVerifier(config.JWT_SECRET as string),
       dependencies: [
         { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
@@ -67,6 +68,7 @@ export const startFork = async (config: Config, partitions: number): Promise<For
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
   return {
     async stop() {
+      applied.stop()
       await engine.drain(config.HTTP_DRAIN_TIMEOUT_MS)
       lists.close()
       await publisher.close()

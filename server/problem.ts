@@ -1,16 +1,20 @@
 // Errors as HTTP shows them: application/problem+json (RFC 9457). Thrown where they are understood,
 // turned into a reply in one place, the router.
 
+import { InvalidField } from '../lib/todo.ts'
 import { createReply, type Reply } from './engines/engine.ts'
 
 const titles = {
   400: 'Bad Request',
   401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',
+  409: 'Conflict',
   413: 'Payload Too Large',
   415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
@@ -49,6 +53,16 @@ export class Problem extends Error {
       JSON.stringify(body),
       { close },
     )
+  }
+}
+
+/** What `parse` returns; a field that it refuses is a 400 that names it. */
+export const checkField = <T>(parse: () => T): T => {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof InvalidField) throw new Problem(400, error.message, { field: error.field })
+    throw error
   }
 }
 

@@ -40,6 +40,32 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
           SELECT sum(batches) AS version FROM command_offsets`
         return Number(row?.version)
       }),
+    readTodo: (id) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<TodoRow[]>`
+          SELECT id, title, description, completed, user_id, created_at, updated_at, revision
+          FROM todos WHERE id = ${id}`
+        return row
+      }),
+    outcomesOf: (commandIds) =>
+      pool.run(async (sql) => {
+        const rows = await sql<{ command_id: string; outcome: CommandOutcome }[]>`
+          SELECT command_id, outcome FROM applied_commands
+          WHERE command_id = ANY(${commandIds as string[]})`
+        return new Map(rows.map((row) => [row.command_id, row.outcome]))
+      }),
+    claimIdempotencyKey: (userId, key, fingerprint) =>
+      pool.run(async (sql) => {
+        await sql`
+          INSERT INTO idempotency_keys (user_id, key, fingerprint)
+          VALUES (${userId}, ${key}, ${fingerprint}) ON CONFLICT DO NOTHING`
+        // A statement of its own: in one with the INSERT, what another request has just committed
+        // would not be seen.
+        const [row] = await sql<{ is_ours: boolean }[]>`
+          SELECT fingerprint = ${fingerprint} AS is_ours FROM idempotency_keys
+          WHERE user_id = ${userId} AND key = ${key}`
+        return row?.is_ours === false ? 'other' : 'ours'
+      }),
     nextOffset: (log, partition) =>
       pool.run(async (sql) => {
         const [row] = await sql<{ next_offset: string }[]>`
@@ -52,6 +78,9 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
         const result = await sql`
           DELETE FROM applied_commands
           WHERE applied_at < now() - make_interval(secs => ${olderThanSec})`
+        await sql`
+          DELETE FROM idempotency_keys
+          WHERE created_at < now() - make_interval(secs => ${olderThanSec})`
         return result.count
       }),
     ping: () =>

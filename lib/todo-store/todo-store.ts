@@ -35,11 +35,16 @@ export type TodoChanges = {
 export interface TodoStore {
   readList(list: ListName): Promise<ListSnapshot>
   listVersion(): Promise<number>
+  readTodo(id: string): Promise<TodoRow | undefined>
+  /** Of those that were applied or refused. */
+  outcomesOf(commandIds: readonly string[]): Promise<Map<string, CommandOutcome>>
+  /** `other` when this user's key came with another fingerprint before. */
+  claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>
   /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
   nextOffset(log: string, partition: number): Promise<number>
   /** Runs `work` in one transaction, rolled back when it throws. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
-  /** Forgets applied command ids older than this; returns how many. */
+  /** Forgets applied command ids and idempotency keys older than this; returns how many ids. */
   pruneAppliedCommands(olderThanSec: number): Promise<number>
   ping(): Promise<void>
   /** How many connections the database allows to users like us, in all. */

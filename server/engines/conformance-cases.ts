@@ -85,6 +85,11 @@ const readCases = (todos: readonly object[]): Case[] => {
   const lists = (name: string, request: string, count: number): Case => ({
     ...{ name, request, status: 200, body: list(count), headers: json },
   })
+  const first = todos[0] as { id: string }
+  const oneTodo = (name: string, request: string): Case => ({
+    ...{ name, request, status: 200, body: JSON.stringify(first) },
+    headers: ['content-type: application/json', 'cache-control: no-cache', 'etag: "1"'],
+  })
   const headOf = (target: string, status: number, headers: readonly string[]): Case => ({
     ...{ name: `HEAD ${target}`, request: head('HEAD', target), status, headers },
     ...{ isHead: true, body: '' },
@@ -142,9 +147,17 @@ const readCases = (todos: readonly object[]): Case[] => {
     ),
     notAllowed('PATCH', '/todos', 'GET, HEAD, POST'),
     notAllowed('PUT', '/todos', 'GET, HEAD, POST'),
-    notAllowed('OPTIONS', '/todos/a', 'PUT, DELETE'),
-    notAllowed('GET', '/todos/a', 'PUT, DELETE'),
-    notAllowed('TRACE', '/todos/a', 'PUT, DELETE'),
+    notAllowed('OPTIONS', '/todos/a', 'GET, HEAD, PUT, DELETE'),
+    notAllowed('POST', '/todos/a', 'GET, HEAD, PUT, DELETE'),
+    notAllowed('TRACE', '/todos/a', 'GET, HEAD, PUT, DELETE'),
+    oneTodo('a todo', get(`/todos/${first.id}`)),
+    oneTodo('an old version of a todo', get(`/todos/${first.id}`, 'If-None-Match: "0"')),
+    {
+      ...{ name: 'a todo that the client has', status: 304, body: '', headers: ['etag: "1"'] },
+      request: get(`/todos/${first.id}`, 'If-None-Match: "1"'),
+    },
+    missing('/todos/a'),
+    bad('a todo of other letters', get('/todos/a.b'), 'id'),
     notAllowed('POST', '/health', 'GET, HEAD'),
     notAllowed('DELETE', '/ready', 'GET, HEAD'),
   ]

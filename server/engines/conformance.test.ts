@@ -13,6 +13,7 @@ import type { TodoStore } from '../../lib/todo-store/todo-store.ts'
 import { seed } from '../../scripts/seed.ts'
 import { quiet, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
 import type { Dependency } from '../handlers/health.ts'
+import { createAppliedCommands } from '../applied-commands.ts'
 import { createHotLists } from '../hot-list.ts'
 import { createRouter } from '../router.ts'
 import { createRoutes } from '../routes.ts'
@@ -216,9 +217,10 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     ping: never,
     close: () => Promise.resolve(),
   }
+  const store = { readList: never, readTodo: never, outcomesOf: never } as unknown as TodoStore
   const lists = createHotLists({
     cache: cacheAway,
-    store: { readList: never } as unknown as TodoStore,
+    store,
     settings: {
       ...{ ttlMs: 1_000, refreshIntervalMs: 0, refreshTimeoutMs: 100, staleIfErrorMs: 0 },
       memoryBytesMax: 1_000_000,
@@ -227,7 +229,8 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
   })
   t.teardown(() => lists.close())
   const verifyToken = createTokenVerifier(testSecret)
-  const routes = createRoutes({ lists, publisher, verifyToken, dependencies })
+  const applied = createAppliedCommands(store)
+  const routes = createRoutes({ lists, publisher, verifyToken, store, applied, dependencies })
   return { ready: lists.sourceOfTarget, handle: createRouter(routes, quiet) }
 }
 

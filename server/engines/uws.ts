@@ -89,7 +89,7 @@ export const createUwsEngine = async (
     if (reply.status !== 200) response.writeStatus(status)
     if (name !== '') response.writeHeader(name, value)
     const close = reply.close || draining
-    if (isHead || reply.status === 304) endWithoutBody(response, reply, isHead, close)
+    if (isHead || hasNoBody(reply)) endWithoutBody(response, reply, isHead, close)
     else if (reply.body.length < largeBytesMin) response.end(reply.body, close)
     else {
       // Under backpressure the bundled build takes end() for unanswered, and ends the process.
@@ -155,11 +155,13 @@ const packed = (reply: Reply): PackedHead => {
 // The bundled build never finishes endWithoutBody(length), and reads endWithoutBody(undefined) as that:
 // the next request on the connection would close it. Without arguments it does finish.
 const endWithoutBody = (response: HttpResponse, reply: Reply, isHead: boolean, close: boolean) => {
-  if (isHead && reply.status !== 304)
-    response.writeHeader('Content-Length', String(reply.body.length))
+  if (isHead && !hasNoBody(reply)) response.writeHeader('Content-Length', String(reply.body.length))
   if (close) response.writeHeader('Connection', 'close')
   response.endWithoutBody()
 }
+
+/** RFC 9110 section 8.6: no Content-Length either. */
+const hasNoBody = ({ status }: Reply): boolean => status === 204 || status === 304
 
 const targetOf = (request: HttpRequest): string => {
   const query = request.getQuery()

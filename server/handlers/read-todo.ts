@@ -1,0 +1,34 @@
+// GET /todos/:id: one todo, from Postgres. Not the hot path: lists are.
+
+import { parseTodoId, todoJson } from '../../lib/todo.ts'
+import type { TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
+import { createReply, type Reply } from '../engines/engine.ts'
+import { Problem, checkField, unavailable } from '../problem.ts'
+import type { Handler } from '../router.ts'
+
+export const readTodo =
+  (store: Pick<TodoStore, 'readTodo'>): Handler =>
+  async (request, id) => {
+    const row = await store.readTodo(checkField(() => parseTodoId(id))).catch((error: unknown) => {
+      throw unavailable(`the todo can't be read now: ${(error as Error).message}`)
+    })
+    if (!row) throw new Problem(404, 'there is no such todo')
+    if (request.header('if-none-match') !== etagOf(row)) return todoReply(200, row)
+    return { status: 304, headers: validators(row), body: Buffer.alloc(0), close: false }
+  }
+
+/** `headers` come on top of those that every todo has. */
+export const todoReply = (
+  status: 200 | 201,
+  row: TodoRow,
+  headers: readonly string[] = [],
+): Reply =>
+  createReply(
+    status,
+    ['Content-Type', 'application/json', ...validators(row), ...headers],
+    todoJson(row),
+  )
+
+const etagOf = (row: TodoRow): string => `"${row.revision}"`
+
+const validators = (row: TodoRow): string[] => ['ETag', etagOf(row), 'Cache-Control', 'no-cache']

@@ -1,0 +1,44 @@
+// The two request headers that change how a write is answered: Idempotency-Key and Prefer: wait.
+
+import { createHash } from 'node:crypto'
+import type { Request } from './engines/engine.ts'
+import { Problem } from './problem.ts'
+
+/** Longer than this nobody is kept waiting, whatever was asked for. */
+export const waitSecMax = 30
+
+/** Nobody's preferences are longer; splitting takes time that grows with the square of this. */
+const preferLengthMax = 1_000
+
+/** A comma, unless it stands between quotes. */
+const outsideQuotes = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/
+
+/** Seconds of `Prefer: wait=N` (RFC 7240 section 4.3), at most `waitSecMax`; 0 without it. */
+export const parseWaitSec = (prefer: string | undefined): number => {
+  if (prefer === undefined || prefer.length > preferLengthMax) return 0
+  const wait = prefer
+    .split(outsideQuotes)
+    .map((preference) => /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;|$)/i.exec(preference)?.[1])
+    .find((seconds) => seconds !== undefined) // of two, the first counts (section 2)
+  return Math.min(Number(wait ?? 0), waitSecMax)
+}
+
+/** The key as it came, or undefined without the header; a 400 when it is no key. */
+export const idempotencyKeyOf = (request: Request): string | undefined => {
+  const key = request.header('idempotency-key')
+  if (key === undefined) return undefined
+  if (!/^[!-~]{1,255}$/.test(key)) {
+    throw new Problem(400, 'Idempotency-Key must be 1 to 255 printable ASCII characters', {
+      field: 'Idempotency-Key',
+    })
+  }
+  return key
+}
+
+/** The same for the same user and key, on every process and host and after every restart. */
+export const idFromKey = (userId: string, key: string): string =>
+  createHash('sha256').update(`${userId}\0${key}`).digest('base64url')
+
+/** The same for the same values. */
+export const fingerprintOf = (...values: readonly string[]): Buffer =>
+  createHash('sha256').update(JSON.stringify(values)).digest()
