@@ -3,10 +3,15 @@
 
 import autocannon from 'autocannon'
 
-process.once('message', ({ url, connections, pipelining, windowMs }) => {
+process.once('message', ({ url, connections, pipelining, windowMs, method, headers, body }) => {
+  // autocannon's own percentiles are whole milliseconds.
+  const latenciesUs = []
   const run = autocannon(
     // Longer than the window: it is stopped, because its own clock knows whole seconds only.
-    { url, connections, pipelining, duration: Math.ceil(windowMs / 1000) + 5 },
+    {
+      ...{ url, connections, pipelining, method, headers, body },
+      duration: Math.ceil(windowMs / 1000) + 5,
+    },
     (error, result) => {
       if (error) throw error
       process.send({
@@ -15,10 +20,14 @@ process.once('message', ({ url, connections, pipelining, windowMs }) => {
         bytes: result.throughput.total,
         durationUs: Math.round((result.finish - result.start) * 1000),
         errors: result.errors + result.timeouts + result.non2xx,
+        p99Us: latenciesUs.sort((a, b) => a - b)[Math.ceil(latenciesUs.length * 0.99) - 1],
       })
       process.disconnect()
     },
   )
+  if (pipelining === 1) {
+    run.on('response', (_client, _status, _bytes, ms) => latenciesUs.push(ms * 1000))
+  }
   setTimeout(() => run.stop(), windowMs)
 })
 process.send('ready')

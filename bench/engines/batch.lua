@@ -1,8 +1,10 @@
 -- Pipelining for wrk, and its result as one exact line: wrk's own report rounds the bytes.
--- Arguments: the depth. A batch is sent, all of it awaited, and sent again.
+-- Arguments: the depth, and for writes a method and a body. A batch is sent, all of it awaited, and
+-- sent again.
 
 function init(args)
   local depth = tonumber(args[1])
+  if args[2] then wrk.method, wrk.body = args[2], args[3] end
   if depth > 1 then
     local batch = string.rep(wrk.format(), depth)
     request = function() return batch end

@@ -18,6 +18,12 @@ export type Load = {
   readonly connections: number
   readonly windowMs: number
   readonly signal: AbortSignal
+  /** A GET without it. */
+  readonly write?: {
+    readonly method: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: string
+  }
 }
 
 export type Counts = {
@@ -83,8 +89,13 @@ const createWrk = (program: string, cores: number): Generator => ({
     // Longer than the window: its own clock knows whole seconds only, so SIGINT makes it report.
     const seconds = Math.ceil(load.windowMs / 1000) + 5
     const settings = { t: threads, c: load.connections, d: seconds, s: script }
-    const options = Object.entries(settings).map(([name, value]) => `-${name}${value}`)
-    const child = spawn(program, [...options, '--latency', urlOf(load), '--', `${load.depth}`], {
+    const { method, headers = {}, body } = load.write ?? {}
+    const options = [
+      ...Object.entries(settings).map(([name, value]) => `-${name}${value}`),
+      ...Object.entries(headers).map(([name, value]) => `-H${name}: ${value}`),
+    ]
+    const scriptArguments = [String(load.depth), method, body].filter((one) => one !== undefined)
+    const child = spawn(program, [...options, '--latency', urlOf(load), '--', ...scriptArguments], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
@@ -110,7 +121,7 @@ const autocannon: Generator = {
     })
     child.once('message', (message) => (counts = message as Counts))
     const { connections, depth, windowMs } = load
-    child.send({ url: urlOf(load), connections, pipelining: depth, windowMs })
+    child.send({ url: urlOf(load), connections, pipelining: depth, windowMs, ...load.write })
     const cpuSeconds = await windowOf(child, load, () => {})
     if (!counts) throw new Error('autocannon gave no result')
     return { ...counts, cpuShare: cpuSeconds / (windowMs / 1000) }

@@ -1,0 +1,163 @@
+// npm run bench:writes: acknowledged writes a second, how fast they are applied, when they are seen,
+// and what each tier pays for one. Everything on one machine, generator included.
+
+import { rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { signToken } from '../lib/jwt.ts'
+import { connectPostgres } from '../lib/postgres-pool.ts'
+import { eventually, makeTemporaryDirectory, testSecret } from '../scripts/testing.ts'
+import { treeCpuSeconds } from './engines/cpu.ts'
+import { chooseGenerator, type Load } from './engines/generator.ts'
+import { percentile } from './engines/summary.ts'
+import { report, type Result } from './writes/report.ts'
+import { startTopology, type Tier, type Topology } from './writes/topology.ts'
+import { measureVisibility } from './writes/visible.ts'
+
+const usage = `npm run bench:writes -- [options]
+  --quick            short windows, under a minute in all
+  --connections N    clients that write one after the other (200)
+  --seconds N        measured (15)
+  --rate N           writes a second while visibility is measured (1000)
+  --json FILE        the result as JSON
+Settings of server and worker are taken from the environment: HTTP_PROCESSES=1 npm run bench:writes`
+
+const warmupMs = 3_000
+const catchUpTimeoutMs = 120_000
+const signal = new AbortController().signal
+
+const main = async (options: Options): Promise<Result> => {
+  const directory = await makeTemporaryDirectory()
+  const topology = await startTopology(directory, { JWT_SECRET: testSecret })
+  try {
+    const sql = connectPostgres({ url: topology.databaseUrl, poolSize: 1 })
+    const applied = async () => {
+      const [row] = await sql<{ applied: string }[]>`
+        SELECT coalesce(sum(next_offset), 0) AS applied FROM command_offsets`
+      return Number(row?.applied)
+    }
+    const token = signToken(testSecret, 'bench', 3_600)
+    const generator = chooseGenerator(1)
+    const load: Load = {
+      ...{
+        port: topology.port,
+        target: '/todos',
+        depth: 1,
+        connections: options.connections,
+        signal,
+      },
+      windowMs: warmupMs,
+      write: {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ title: 'Buy milk', description: 'two litres' }),
+      },
+    }
+    console.log(`${generator.description}, ${options.connections} connections; warming up`)
+    const warm = await generator.run(load)
+    await eventually(applied, (count) => count >= warm.requests, catchUpTimeoutMs)
+
+    console.log(`writing for ${options.seconds} s`)
+    const before = { cpu: cpuOf(topology), applied: await applied(), ms: performance.now() }
+    const run = await generator.run({ ...load, windowMs: options.seconds * 1000 })
+    const after = { cpu: cpuOf(topology), applied: await applied(), ms: performance.now() }
+    const seconds = (after.ms - before.ms) / 1000
+    // Those that were in flight when the generator stopped may come on top.
+    const wanted = before.applied + run.requests
+    await eventually(applied, (count) => count >= wanted, catchUpTimeoutMs)
+    const caughtUpMs = performance.now() - after.ms
+    const cpuAtEnd = cpuOf(topology)
+    const [rows] = await sql<{ todos: string; letters: string }[]>`
+      SELECT (SELECT count(*) FROM todos) AS todos, (SELECT count(*) FROM dead_letters) AS letters`
+
+    console.log(`watching ${options.perSecond} writes a second become visible`)
+    const visibility = await measureVisibility({
+      ...{ port: topology.port, token, perSecond: options.perSecond },
+      seconds: Math.max(3, Math.round(options.seconds / 2)),
+    })
+    await sql.end()
+    return {
+      acknowledgedPerSecond: Math.round((run.requests / run.durationUs) * 1e6),
+      p99Ms: run.p99Us === undefined ? null : run.p99Us / 1000,
+      appliedPerSecond: Math.round((after.applied - before.applied) / seconds),
+      catchUpMs: Math.round(caughtUpMs),
+      visibleP99Ms: Number(percentile(visibility.latenciesMs, 0.99).toFixed(1)),
+      visibleP50Ms: Number(percentile(visibility.latenciesMs, 0.5).toFixed(1)),
+      connections: options.connections,
+      cores: availableParallelism(),
+      generator: generator.name,
+      cpuUsPerCommand: Object.fromEntries([
+        ...[...topology.pids.keys()].map((tier) => [
+          tier,
+          (((cpuAtEnd.get(tier) ?? 0) - (before.cpu.get(tier) ?? 0)) * 1e6) / run.requests,
+        ]),
+        ['generator', (run.cpuShare * options.seconds * 1e6) / run.requests],
+      ]) as Result['cpuUsPerCommand'],
+      coresUsed: Object.fromEntries(
+        [...topology.pids.keys()].map((tier) => [
+          tier,
+          ((after.cpu.get(tier) ?? 0) - (before.cpu.get(tier) ?? 0)) / seconds,
+        ]),
+      ) as Result['coresUsed'],
+      faults: [
+        ...(run.errors > 0 ? [`${run.errors} writes were not answered 202`] : []),
+        ...(visibility.failed > 0 ? [`${visibility.failed} of the timed writes failed`] : []),
+        ...(visibility.unseen > 0 ? [`${visibility.unseen} todos were never in a list`] : []),
+        ...(Number(rows?.letters) > 0 ? [`${rows?.letters} dead letters`] : []),
+        ...(Number(rows?.todos) < warm.requests + run.requests
+          ? [`${rows?.todos} todos for ${warm.requests + run.requests} acknowledged`]
+          : []),
+      ],
+    }
+  } finally {
+    await topology.stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const cpuOf = ({ pids }: Topology): Map<Tier, number> =>
+  new Map([...pids].map(([tier, pid]) => [tier, treeCpuSeconds(pid)]))
+
+type Options = {
+  readonly connections: number
+  readonly seconds: number
+  readonly perSecond: number
+  readonly jsonFile: string | undefined
+}
+
+const parseOptions = (): Options => {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    options: {
+      ...{ quick: { type: 'boolean' }, help: { type: 'boolean' } },
+      ...{ connections: text, seconds: text, rate: text, json: text },
+    },
+  })
+  if (values.help) throw new Error('')
+  const number = (name: 'connections' | 'seconds' | 'rate', usual: number) => {
+    const given = values[name]
+    if (given === undefined) return usual
+    if (!/^[1-9]\d{0,5}$/.test(given)) throw new Error(`--${name} takes a whole number`)
+    return Number(given)
+  }
+  return {
+    connections: number('connections', 200),
+    seconds: number('seconds', values.quick ? 6 : 15),
+    perSecond: number('rate', 1_000),
+    jsonFile: values.json,
+  }
+}
+
+let options: Options
+try {
+  options = parseOptions()
+} catch (error) {
+  console.error(`${(error as Error).message}\n\n${usage}`.trim())
+  process.exit(2)
+}
+const result = await main(options)
+console.log(`\n${report(result)}`)
+if (options.jsonFile !== undefined) {
+  await writeFile(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`)
+}
+process.exitCode = result.faults.length > 0 ? 1 : 0
