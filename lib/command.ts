@@ -120,8 +120,8 @@ const parseShortText = (field: string, value: unknown, max: number): string => {
   return value
 }
 
-// Postgres's timestamptz ends in the year 294276; a JavaScript Date ends sooner, at 8.64e15 ms.
-const timeMsMax = 8.64e15
+/** The end of the year 9999: later ones are written with a sign in JSON, and sort as text no more. */
+const timeMsMax = 253_402_300_799_999
 
 const parseTime = (value: unknown): number => {
   if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > timeMsMax) {

@@ -20,10 +20,7 @@ export type Pool = {
   /** Runs `work` on one connection, then COMMIT; ROLLBACK when it throws. */
   transaction<T>(
     work: (sql: ReservedSql) => Promise<T>,
-    options?: {
-      begin?: 'BEGIN' | 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
-      timeoutMs?: number
-    },
+    options?: { timeoutMs?: number },
   ): Promise<T>
   close(): Promise<void>
 }
@@ -65,14 +62,14 @@ export const createPool = (settings: PoolSettings): Pool => {
         throw error
       }
     },
-    async transaction(work, { begin = 'BEGIN', timeoutMs = settings.timeoutMs } = {}) {
+    async transaction(work, { timeoutMs = settings.timeoutMs } = {}) {
       const used = sql
       let reserved: ReservedSql | undefined
       const step = (statement: string) =>
         withTimeout(settings.timeoutMs, async () => (reserved as ReservedSql).unsafe(statement))
       try {
         reserved = await withTimeout(settings.timeoutMs, () => used.reserve())
-        await step(begin)
+        await step('BEGIN')
         const result = await withTimeout(timeoutMs, () => work(reserved as ReservedSql))
         await step('COMMIT')
         reserved.release()

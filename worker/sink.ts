@@ -18,18 +18,29 @@ const firstRetryMs = 50
 const lastRetryMs = 2_000
 
 export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sink => {
+  /** Where the last batch of each partition ended. A guess: the transaction compares. */
+  const guesses = new Map<number, number>()
+
   return async (delivery) => {
     const { partition } = delivery
     let retryMs = firstRetryMs
     while (!delivery.abandoned()) {
       try {
-        // Read each time: a zombie, a rebalance or an ambiguous COMMIT all end in the right place.
-        const expected = await store.nextOffset(log, partition)
+        // Read after anything unusual: a zombie, a rebalance or an ambiguous COMMIT all end in the
+        // right place.
+        const guess = guesses.get(partition)
+        const expected = guess ?? (await store.nextOffset(log, partition))
+        guesses.delete(partition)
         const next = align(expected, delivery)
-        if (next.kind !== 'apply') return next
-        const result = await applyBatch(store, { log, partition, records: next.records })
-        if (result.kind === 'applied') onApplied()
-        else logger.warn({ partition, expected }, 'another worker applied these records: skipped')
+        if (next.kind === 'apply') {
+          const result = await applyBatch(store, { log, partition, records: next.records })
+          if (result.kind === 'applied') {
+            onApplied()
+            guesses.set(partition, expected + next.records.length)
+            return { kind: 'taken' }
+          }
+          logger.warn({ partition, expected }, 'another worker applied these records: skipped')
+        } else if (guess === undefined) return next
         retryMs = firstRetryMs
       } catch (error) {
         // The database is away, or the outcome of a COMMIT is unknown: never skip, ask again.

@@ -225,6 +225,8 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
 /** Heartbeats go out this often while a batch is applied, well inside the session timeout. */
 const heartbeatIntervalMs = 1_000
 const sessionTimeoutMs = 10_000
+/** Once a batch, it was a third of the broker's work. */
+const commitEveryMs = 1_000
 
 export const createKafkaConsumer = (
   settings: KafkaSettings & { groupId: string; partitionsAtOnce: number },
@@ -239,6 +241,16 @@ export const createKafkaConsumer = (
     allowAutoTopicCreation: false,
     retry: { restartOnFailure: () => Promise.resolve(true) },
   })
+  /** Offsets to commit: a hint for the next start and for dashboards, the sink's are the truth. */
+  const hints = new Map<number, string>()
+  const commitHints = async () => {
+    const partitions = [...hints].map(([partition, offset]) => ({ partition, offset }))
+    hints.clear()
+    await consumer
+      .commitOffsets(partitions.map((one) => ({ topic: settings.topic, ...one })))
+      .catch(() => {}) // partitions that are no longer ours, or a broker that is away
+  }
+  let committing: NodeJS.Timeout | undefined
   /** Partitions that were sent back to an offset, and where they stood then. */
   const soughtTo = new Map<number, number>()
 
@@ -249,6 +261,7 @@ export const createKafkaConsumer = (
         if (!payload.restart) onFatal(`the Kafka consumer stopped: ${payload.error.message}`)
       })
       await consumer.connect()
+      committing = setInterval(() => void commitHints(), commitEveryMs)
       await consumer.subscribe({ topics: [settings.topic], fromBeginning: true })
       await consumer.run({
         autoCommit: false,
@@ -276,11 +289,7 @@ export const createKafkaConsumer = (
               case 'taken': {
                 soughtTo.delete(partition)
                 resolveOffset(last.offset)
-                const offset = String(Number(last.offset) + 1)
-                // A hint for the next start and for lag dashboards; the sink's offset is the truth.
-                await consumer
-                  .commitOffsets([{ topic: settings.topic, partition, offset }])
-                  .catch(() => {})
+                hints.set(partition, String(Number(last.offset) + 1))
                 return
               }
               case 'abandoned':
@@ -305,6 +314,8 @@ export const createKafkaConsumer = (
       })
     },
     async stop() {
+      clearInterval(committing)
+      await commitHints()
       await consumer.disconnect()
     },
   }
