@@ -14,13 +14,28 @@ import { report, type Result } from './writes/report.ts'
 import { startTopology, type Tier, type Topology } from './writes/topology.ts'
 import { measureVisibility } from './writes/visible.ts'
 
+/** What suits clients that do not pipeline, with everything on one machine. */
+function usualSettings(): Readonly<Record<string, string>> {
+  const cores = availableParallelism()
+  return {
+    HTTP_ENGINE: 'uws',
+    // A core of two for those that the server waits for; fewer processes make larger batches.
+    HTTP_PROCESSES: String(Math.max(1, Math.floor(cores / 2))),
+    // Each partition is a record batch of its own in every produce request and every transaction.
+    KAFKA_PARTITIONS: String(Math.min(6, cores)),
+  }
+}
+
 const usage = `npm run bench:writes -- [options]
   --quick            short windows, under a minute in all
   --connections N    clients that write one after the other (200)
   --seconds N        measured (15)
   --rate N           writes a second while visibility is measured (1000)
   --json FILE        the result as JSON
-Settings of server and worker are taken from the environment: HTTP_PROCESSES=1 npm run bench:writes`
+Settings of server and worker are taken from the environment; unless they are there:
+${Object.entries(usualSettings())
+  .map(([name, value]) => `  ${name}=${value}`)
+  .join('\n')}`
 
 const warmupMs = 3_000
 const catchUpTimeoutMs = 120_000
@@ -28,7 +43,10 @@ const signal = new AbortController().signal
 
 const main = async (options: Options): Promise<Result> => {
   const directory = await makeTemporaryDirectory()
-  const topology = await startTopology(directory, { JWT_SECRET: testSecret })
+  const settings = Object.fromEntries(
+    Object.entries(usualSettings()).map(([name, value]) => [name, process.env[name] ?? value]),
+  )
+  const topology = await startTopology(directory, { ...settings, JWT_SECRET: testSecret })
   try {
     const sql = connectPostgres({ url: topology.databaseUrl, poolSize: 1 })
     const applied = async () => {
@@ -53,7 +71,11 @@ const main = async (options: Options): Promise<Result> => {
         body: JSON.stringify({ title: 'Buy milk', description: 'two litres' }),
       },
     }
-    console.log(`${generator.description}, ${options.connections} connections; warming up`)
+    console.log(
+      `${Object.entries(settings)
+        .map((pair) => pair.join('='))
+        .join(' ')}\n${generator.description}, ${options.connections} connections; warming up`,
+    )
     const warm = await generator.run(load)
     await eventually(applied, (count) => count >= warm.requests, catchUpTimeoutMs)
 
@@ -84,7 +106,7 @@ const main = async (options: Options): Promise<Result> => {
       visibleP99Ms: Number(percentile(visibility.latenciesMs, 0.99).toFixed(1)),
       visibleP50Ms: Number(percentile(visibility.latenciesMs, 0.5).toFixed(1)),
       connections: options.connections,
-      cores: availableParallelism(),
+      ...{ cores: availableParallelism(), settings },
       generator: generator.name,
       cpuUsPerCommand: Object.fromEntries([
         ...[...topology.pids.keys()].map((tier) => [

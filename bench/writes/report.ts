@@ -14,6 +14,7 @@ export type Result = {
   readonly visibleP99Ms: number
   readonly connections: number
   readonly cores: number
+  readonly settings: Readonly<Record<string, string>>
   readonly generator: string
   /** Until the last command was applied. */
   readonly cpuUsPerCommand: Readonly<Record<Tier | 'generator', number>>
