@@ -178,6 +178,28 @@ for (const [name, backend] of Object.entries(backends)) {
       },
     )
 
+    await t.test('as many partitions are worked on at once as the setting says', async (t) => {
+      const { publisher, consumer } = await setUp(t, settings, { WORKER_POOL_SIZE: '2' })
+      await publishAll(t, publisher, 60, 1) // in every partition
+      const { sink, all } = memorySink()
+      const working = new Set<number>()
+      let most = 0
+      let met = () => {}
+      const bothMet = new Promise<void>((resolve) => (met = resolve))
+      await consumer().start(async (delivery) => {
+        working.add(delivery.partition)
+        most = Math.max(most, working.size)
+        if (working.size === 2) met()
+        await bothMet // one at a time, it would wait here for ever
+        // Room for a third to come in, if it may.
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        working.delete(delivery.partition)
+        return sink(delivery)
+      })
+      await eventually(all, (seen) => seen.length >= 60, 30_000)
+      t.equal(most, 2)
+    })
+
     await t.test('what was abandoned is delivered again', async (t) => {
       const { publisher, consumer } = await setUp(t, settings)
       const { sink, all } = memorySink()
