@@ -12,7 +12,7 @@ import {
 import type { Command } from '../command.ts'
 import { decodeCommand } from '../command.ts'
 import type { CommandConsumer, CommandPublisher, Delivery, Sink } from './command-log.ts'
-import { ensureCommandLog, openConsumer, openPublisher } from './open.ts'
+import { ensureCommandLog, openConsumer, openPublisher, readEnds } from './open.ts'
 
 type Settings = Record<string, string>
 const backends: Record<string, (t: Test) => Promise<Settings | undefined>> = {
@@ -231,6 +231,21 @@ for (const [name, backend] of Object.entries(backends)) {
         t.match(reason, /UPDATE command_offsets SET next_offset = \d+ WHERE log = /)
         await one.stop()
       }
+    })
+
+    await t.test('the ends of its partitions are known, and asking makes no log', async (t) => {
+      const { config, publisher, consumer } = await setUp(t, settings)
+      t.same([...(await readEnds(config, quiet)).values()], [0, 0, 0])
+      await publishAll(t, publisher, 20, 2)
+      const ends = await readEnds(config, quiet)
+      const { sink, all, applied } = memorySink()
+      await consumer().start(sink)
+      await eventually(all, (seen) => seen.length >= 40, 30_000)
+      for (const [partition, end] of ends) {
+        t.equal(end, applied.get(partition)?.length ?? 0, `partition ${partition}`)
+      }
+      const another = { ...config, KAFKA_TODO_TOPIC: testTopic() }
+      for (let i = 0; i < 2; i++) t.equal((await readEnds(another, quiet)).size, 0)
     })
 
     await t.test('past its bound a publisher refuses at once, and recovers', async (t) => {

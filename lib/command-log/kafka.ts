@@ -320,3 +320,23 @@ export const createKafkaConsumer = (
     },
   }
 }
+
+/** Each partition's end: the offset of its next record. Empty when there is no such topic. */
+export const readTopicEnds = async (
+  settings: KafkaSettings,
+  log: Log,
+  timeoutMs: number,
+): Promise<Map<number, number>> => {
+  const admin = createClient(settings, log, timeoutMs).admin()
+  try {
+    return await withTimeout(timeoutMs, async () => {
+      await admin.connect()
+      // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
+      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, number>()
+      const partitions = await admin.fetchTopicOffsets(settings.topic)
+      return new Map(partitions.map(({ partition, high }) => [partition, Number(high)]))
+    })
+  } finally {
+    void admin.disconnect().catch(() => {})
+  }
+}

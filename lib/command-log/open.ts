@@ -3,9 +3,15 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { CommandConsumer, CommandPublisher } from './command-log.ts'
-import { createKafkaConsumer, createKafkaPublisher, ensureTopic } from './kafka.ts'
-import { createPostgresConsumer, createPostgresPublisher, ensureLog } from './postgres.ts'
+import { createKafkaConsumer, createKafkaPublisher, ensureTopic, readTopicEnds } from './kafka.ts'
+import {
+  createPostgresConsumer,
+  createPostgresPublisher,
+  ensureLog,
+  readLogEnds,
+} from './postgres.ts'
 
+const readTimeoutMs = 10_000
 const ensureTimeoutMs = 10_000
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
@@ -26,6 +32,19 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
         log: config.KAFKA_TODO_TOPIC,
         partitions: config.KAFKA_PARTITIONS,
       })
+
+/**
+ * The offset that each partition will give to its next record; empty when there is no such log.
+ * Rejects when it is away. Read what is applied before this, and nothing is ahead of the log.
+ */
+export const readEnds = (config: Config, log: Log): Promise<Map<number, number>> =>
+  config.COMMAND_LOG === 'kafka'
+    ? readTopicEnds(
+        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
+        log,
+        readTimeoutMs,
+      )
+    : readLogEnds({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
 
 export const openPublisher = (config: Config, partitions: number, log: Log): CommandPublisher => {
   const bounds = {

@@ -13,6 +13,7 @@ import {
   type LogRecord,
   type Sink,
 } from './command-log.ts'
+import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
 const deliveryMax = 1_000
@@ -43,6 +44,24 @@ export const ensureLog = async (settings: {
     })
   } finally {
     await sql.end()
+  }
+}
+
+/** Each partition's end: the offset of its next record. Empty when there is no such log. */
+export const readLogEnds = async (
+  settings: { url: string; log: string },
+  timeoutMs: number,
+): Promise<Map<number, number>> => {
+  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  try {
+    const rows = await withTimeout(
+      timeoutMs,
+      async () => sql<{ partition: number; next_offset: string }[]>`
+        SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`,
+    )
+    return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+  } finally {
+    await sql.end({ timeout: 1 })
   }
 }
 

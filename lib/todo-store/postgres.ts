@@ -67,6 +67,12 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
           SELECT next_offset FROM command_offsets WHERE log = ${log} AND partition = ${partition}`
         return Number(row?.next_offset ?? 0)
       }),
+    nextOffsets: (log) =>
+      pool.run(async (sql) => {
+        const rows = await sql<{ partition: number; next_offset: string }[]>`
+          SELECT partition, next_offset FROM command_offsets WHERE log = ${log}`
+        return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+      }),
     transaction: (work) => pool.transaction((tx) => work(inTransaction(tx))),
     pruneAppliedCommands: (olderThanSec) =>
       pool.run(async (sql) => {

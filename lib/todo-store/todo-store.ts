@@ -42,6 +42,8 @@ export interface TodoStore {
   claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>
   /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
   nextOffset(log: string, partition: number): Promise<number>
+  /** The same for every partition of which something was applied. */
+  nextOffsets(log: string): Promise<Map<number, number>>
   /** Runs `work` in one transaction, rolled back when it throws. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
   /** Forgets applied command ids and idempotency keys older than this; returns how many ids. */

@@ -1,0 +1,111 @@
+// `npm run lag` against both command logs: what the log has and the store has not.
+
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
+import { lagAsText, readLag } from './lag.ts'
+import { repository } from './paths.ts'
+import { eventually, quiet, testConfig, testDatabase, testKafka, testTopic } from './testing.ts'
+
+type Settings = Record<string, string>
+
+const run = async (env: Settings, ...args: string[]) => {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/lag.ts', ...args], {
+    cwd: fileURLToPath(repository),
+    env: { ...process.env, ...env },
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', (data: Buffer) => (output.stdout += data.toString()))
+  child.stderr.on('data', (data: Buffer) => (output.stderr += data.toString()))
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { code, ...output }
+}
+
+const backends: Record<string, (t: Test) => Promise<Settings | undefined>> = {
+  postgres: () => Promise.resolve({ COMMAND_LOG: 'postgres' }),
+  async kafka(t) {
+    const brokers = await testKafka(t)
+    return brokers === undefined ? undefined : { COMMAND_LOG: 'kafka', KAFKA_BROKERS: brokers }
+  },
+}
+
+for (const [name, backend] of Object.entries(backends)) {
+  t.test(`the lag behind the ${name} log, by partition`, async (t) => {
+    const chosen = await backend(t)
+    if (!chosen) return
+    const url = await testDatabase(t)
+    const log = testTopic()
+    const settings = {
+      ...chosen,
+      ...{ DATABASE_URL: url, KAFKA_TODO_TOPIC: log, KAFKA_PARTITIONS: '3' },
+    }
+    const config = testConfig(settings)
+    t.same(await readLag(config), [], 'no log yet')
+    const partitions = await ensureCommandLog(config, quiet)
+    const none = { end: 0, applied: 0, lag: 0 }
+    t.same(
+      await readLag(config),
+      [0, 1, 2].map((partition) => ({ partition, ...none })),
+    )
+
+    const publisher = openPublisher(config, partitions, quiet)
+    t.teardown(() => publisher.close())
+    const isUp = () =>
+      publisher.ping().then(
+        () => true,
+        () => false,
+      )
+    await eventually(isUp, (answers) => answers, 20_000)
+    for (let i = 0; i < 30; i++) {
+      const outcome = await publisher.publish({
+        ...{ kind: 'delete', commandId: `c${i}`, todoId: `t${i}`, userId: 'ann', atMs: 1_000 },
+      })
+      t.equal(outcome.kind, 'acknowledged')
+    }
+    const sql = postgres(url, { max: 1 })
+    t.teardown(() => sql.end())
+    await sql`INSERT INTO command_offsets VALUES (${log}, 1, 2, 1), ('another', 1, 9, 1)`
+    const seen = await readLag(config)
+    t.equal(
+      seen.reduce((sum, { end }) => sum + end, 0),
+      30,
+    )
+    t.same(
+      seen.map(({ applied }) => applied),
+      [0, 2, 0],
+    )
+    for (const { end, applied, lag } of seen) t.equal(lag, end - applied)
+
+    const asText = await run(settings)
+    t.same([asText.code, asText.stderr], [0, ''])
+    t.equal(asText.stdout, `${lagAsText(log, seen)}\n`)
+    t.match(asText.stdout, /^partition 1: log end \d+, applied 2, lag \d+$/m)
+    t.match(asText.stdout, new RegExp(`^${log}: lag 28 in 3 partitions$`, 'm'))
+    const asJson = await run(settings, '--json')
+    t.same(JSON.parse(asJson.stdout), { log, lag: 28, partitions: seen })
+  })
+}
+
+t.test('what is in the way is one line', async (t) => {
+  const env = { COMMAND_LOG: 'postgres', DATABASE_URL: 'postgres://127.0.0.1:1/none' }
+  const away = await run(env)
+  t.equal(away.code, 1)
+  t.match(away.stderr, /^can't read the lag \(.*ECONNREFUSED.*\): check DATABASE_URL.*\n$/)
+  const none = await run({ ...env, DATABASE_URL: await testDatabase(t) })
+  t.equal(none.code, 1)
+  t.match(none.stderr, /^can't read the lag \(there is no command log todo-commands yet\).*\n$/)
+  const wrong = await run(env, '--jsno')
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, /^usage: .*\n$/)
+})
+
+t.test('a log that ends before what was applied is pointed out, and hides no lag', async (t) => {
+  const text = lagAsText('todos', [
+    { partition: 0, end: 3, applied: 9, lag: -6 },
+    { partition: 1, end: 9, applied: 4, lag: 5 },
+  ])
+  t.match(text, /^partition 0: .*lag -6 \(the log ends before what was applied/m)
+  t.match(text, /^todos: lag 5 /m)
+})

@@ -1,0 +1,90 @@
+// npm run lag [-- --json]: how many commands of each partition of the log wait to be applied, for
+// the log and the database that the environment names. For operators and their alarms.
+
+import { parseArgs } from 'node:util'
+import { readEnds } from '../lib/command-log/open.ts'
+import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { createLog } from '../lib/log.ts'
+import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+
+export type PartitionLag = {
+  readonly partition: number
+  /** The offset that the log will give to its next record. */
+  readonly end: number
+  /** The offset that is applied next. */
+  readonly applied: number
+  /** Below zero when the log ends before what was applied: another log, or one that lost commands. */
+  readonly lag: number
+}
+
+const readTimeoutMs = 10_000
+
+/** In order of partition; empty when there is no such log. */
+export const readLag = async (config: Config): Promise<PartitionLag[]> => {
+  const log = createLog('lag', 'silent')
+  const store = createPostgresStore({
+    url: config.DATABASE_URL,
+    poolSize: 1,
+    timeoutMs: readTimeoutMs,
+  })
+  try {
+    // First: read after the ends, it could be ahead of them.
+    const applied = await store.nextOffsets(config.KAFKA_TODO_TOPIC)
+    const ends = await readEnds(config, log)
+    return [...ends]
+      .map(([partition, end]) => {
+        const next = applied.get(partition) ?? 0
+        return { partition, end, applied: next, lag: end - next }
+      })
+      .sort((a, b) => a.partition - b.partition)
+  } finally {
+    await store.close()
+  }
+}
+
+const total = (partitions: readonly PartitionLag[]) =>
+  partitions.reduce((sum, { lag }) => sum + Math.max(lag, 0), 0)
+
+export const lagAsJson = (log: string, partitions: readonly PartitionLag[]): string =>
+  JSON.stringify({ log, lag: total(partitions), partitions })
+
+export const lagAsText = (log: string, partitions: readonly PartitionLag[]): string =>
+  [
+    ...partitions.map(
+      ({ partition, end, applied, lag }) =>
+        `partition ${partition}: log end ${end}, applied ${applied}, lag ${lag}` +
+        (lag < 0 ? ' (the log ends before what was applied: is it another one?)' : ''),
+    ),
+    `${log}: lag ${total(partitions)} in ${partitions.length} partitions`,
+  ].join('\n')
+
+const usage = 'usage: npm run lag [-- --json]'
+
+const readOptions = () => {
+  try {
+    return parseArgs({ options: { json: { type: 'boolean' }, help: { type: 'boolean' } } }).values
+  } catch {
+    console.error(usage)
+    return process.exit(2)
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { json, help } = readOptions()
+  if (help) {
+    console.log(usage)
+    process.exit(0)
+  }
+  const config = readConfigOrExit('script')
+  const log = config.KAFKA_TODO_TOPIC
+  try {
+    const partitions = await readLag(config)
+    if (partitions.length === 0) throw new Error(`there is no command log ${log} yet`)
+    console.log((json ? lagAsJson : lagAsText)(log, partitions))
+  } catch (error) {
+    console.error(
+      `can't read the lag (${(error as Error).message}): check DATABASE_URL, COMMAND_LOG, KAFKA_BROKERS and KAFKA_TODO_TOPIC`,
+    )
+    process.exit(1)
+  }
+}
