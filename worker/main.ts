@@ -7,6 +7,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announcer.ts'
+import { createLagWatch } from './lag.ts'
 import { createSink } from './sink.ts'
 
 const pruneEveryMs = 600_000
@@ -15,6 +16,7 @@ const appliedCommandsKeptSec = 7 * 24 * 3600
 /** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
 const storeTimeoutMs = 20_000
 const waitForLogMs = 1_000
+const reportLagEveryMs = 10_000
 
 const config = readConfigOrExit('worker')
 const log = createLog('worker', config.LOG_LEVEL)
@@ -55,13 +57,18 @@ for (;;) {
     await new Promise((resolve) => setTimeout(resolve, waitForLogMs))
   }
 }
-await consumer.start(
-  createSink({ log: config.KAFKA_TODO_TOPIC, store, onApplied: announcer.changed, logger: log }),
-  (reason) => {
-    log.fatal(reason)
-    process.exit(1)
-  },
-)
+const lag = createLagWatch(log)
+const sink = createSink({
+  log: config.KAFKA_TODO_TOPIC,
+  store,
+  onApplied: announcer.changed,
+  logger: log,
+})
+await consumer.start(lag.watch(sink), (reason) => {
+  log.fatal(reason)
+  process.exit(1)
+})
+setInterval(lag.report, reportLagEveryMs).unref()
 setInterval(() => {
   store.pruneAppliedCommands(appliedCommandsKeptSec).catch(() => {}) // tried again in ten minutes
 }, pruneEveryMs).unref()
