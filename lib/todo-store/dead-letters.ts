@@ -1,0 +1,96 @@
+// The records that could never apply, for the operator who looks at them, sends them again or throws
+// them away. The worker only ever adds to them, in the transaction of their batch: see postgres.ts.
+
+import { createPool, type PoolSettings } from '../postgres-pool.ts'
+
+export type Letter = {
+  readonly id: number
+  readonly partition: number
+  readonly offset: number
+  readonly reason: string
+  readonly failedAt: Date
+  readonly record: Buffer | null
+}
+
+/** `record` is only the beginning of it; `size` is its length in bytes. */
+export type LetterSummary = Letter & { readonly size: number | null }
+
+export type DeadLetters = {
+  count(): Promise<number>
+  /** Newest first. */
+  newest(limit: number, previewBytes: number): Promise<LetterSummary[]>
+  get(id: number): Promise<Letter | undefined>
+  /** Those of `ids` that exist, all of them without: in the order in which the log had them. */
+  idsOf(ids?: readonly number[]): Promise<number[]>
+  /** How many there were to remove. */
+  remove(ids: readonly number[]): Promise<number>
+  /** The ids of commands that took effect or were refused for good: the sink skips these. */
+  isApplied(commandId: string): Promise<boolean>
+  close(): Promise<void>
+}
+
+type Row = {
+  id: string
+  partition: number
+  record_offset: string
+  reason: string
+  failed_at: Date
+  record: Buffer | null
+}
+
+/** Letters of one log only: another log's can't be published to this one, nor discarded by mistake. */
+export const openDeadLetters = (settings: PoolSettings, log: string): DeadLetters => {
+  const pool = createPool(settings)
+  return {
+    count: () =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ count: string }[]>`
+          SELECT count(*) AS count FROM dead_letters WHERE log = ${log}`
+        return Number(row?.count)
+      }),
+    newest: (limit, previewBytes) =>
+      pool.run(async (sql) => {
+        const rows = await sql<(Row & { size: number | null })[]>`
+          SELECT id, partition, record_offset, reason, failed_at, length(record) AS size,
+            substring(record FROM 1 FOR ${previewBytes}) AS record
+          FROM dead_letters WHERE log = ${log} ORDER BY id DESC LIMIT ${limit}`
+        return rows.map((row) => ({ ...letterOf(row), size: row.size }))
+      }),
+    get: (id) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<Row[]>`
+          SELECT id, partition, record_offset, reason, failed_at, record
+          FROM dead_letters WHERE log = ${log} AND id = ${id}`
+        return row && letterOf(row)
+      }),
+    idsOf: (ids) =>
+      pool.run(async (sql) => {
+        const rows = await sql<{ id: string }[]>`
+          SELECT id FROM dead_letters
+          WHERE log = ${log} ${ids ? sql`AND id = ANY(${ids as number[]}::bigint[])` : sql``}
+          ORDER BY partition, record_offset`
+        return rows.map((row) => Number(row.id))
+      }),
+    remove: (ids) =>
+      pool.run(async (sql) => {
+        const result = await sql`
+          DELETE FROM dead_letters WHERE log = ${log} AND id = ANY(${ids as number[]}::bigint[])`
+        return result.count
+      }),
+    isApplied: (commandId) =>
+      pool.run(async (sql) => {
+        const result = await sql`SELECT FROM applied_commands WHERE command_id = ${commandId}`
+        return result.count > 0
+      }),
+    close: pool.close,
+  }
+}
+
+const letterOf = (row: Row): Letter => ({
+  id: Number(row.id),
+  partition: row.partition,
+  offset: Number(row.record_offset),
+  reason: row.reason,
+  failedAt: row.failed_at,
+  record: row.record,
+})

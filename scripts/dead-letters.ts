@@ -1,0 +1,181 @@
+// npm run dead-letters -- list | show | replay | discard: what to do with records that could not be
+// applied. A replay goes through the log like any write, so the order of locks, the offsets and
+// "each command id once" hold for it too; the letter goes only when the log has acknowledged it.
+
+import type { CommandPublisher } from '../lib/command-log/command-log.ts'
+import { openPublisher, readEnds } from '../lib/command-log/open.ts'
+import { decodeCommand } from '../lib/command.ts'
+import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { createLog } from '../lib/log.ts'
+import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
+import { parseRequest, usage, Usage } from './dead-letters-arguments.ts'
+import { letterLine, letterText } from './letter-text.ts'
+
+const timeoutMs = 10_000
+const previewBytes = 160
+
+type Write = (line: string) => void
+type Output = { readonly out: Write; readonly err: Write }
+
+/** Something that an operator can understand from its message alone. */
+class Failure extends Error {}
+
+/** Returns the exit code. */
+export const deadLetters = async (
+  args: readonly string[],
+  readSettings: () => Config,
+  { out, err }: Output,
+): Promise<number> => {
+  let letters: DeadLetters | undefined
+  try {
+    const request = parseRequest(args)
+    if (request.kind === 'help') {
+      out(usage)
+      return 0
+    }
+    const config = readSettings()
+    const log = config.KAFKA_TODO_TOPIC
+    letters = openDeadLetters({ url: config.DATABASE_URL, poolSize: 1, timeoutMs }, log)
+    switch (request.kind) {
+      case 'list': {
+        const newest = await letters.newest(request.limit, previewBytes)
+        for (const letter of newest) out(letterLine(letter))
+        out(`${log}: ${newest.length} of ${await letters.count()} dead letters`)
+        return 0
+      }
+      case 'show': {
+        const letter = await letters.get(request.id)
+        if (!letter) throw new Failure(`no dead letter ${request.id} in ${log}`)
+        out(letterText(log, letter))
+        return 0
+      }
+      case 'discard': {
+        const ids = await chosen(letters, request.ids, log)
+        out(`${await letters.remove(ids)} discarded`)
+        return 0
+      }
+      case 'replay': {
+        const ids = await chosen(letters, request.ids, log)
+        if (ids.length === 0) {
+          out('0 replayed')
+          return 0
+        }
+        return await withPublisher(config, (publisher) =>
+          replay(letters as DeadLetters, publisher, ids, request.record, { out, err }),
+        )
+      }
+    }
+  } catch (error) {
+    if (error instanceof Usage) {
+      err(`${error.message}\n${usage}`)
+      return 2
+    }
+    const { message } = error as Error
+    err(
+      error instanceof Failure
+        ? message
+        : `the database does not answer (${message}): check DATABASE_URL, and npm run migrate`,
+    )
+    return 1
+  } finally {
+    await letters?.close()
+  }
+}
+
+/** All or nothing: a mistyped id must not leave the operator to find out what was done. */
+const chosen = async (letters: DeadLetters, ids: number[] | undefined, log: string) => {
+  // Read once: what --all replays and the database refuses again is a new letter, left alone.
+  const found = await letters.idsOf(ids)
+  const missing = (ids ?? []).filter((id) => !found.includes(id))
+  if (missing.length > 0) {
+    throw new Failure(`no dead letter ${missing.join(', ')} in ${log}: nothing was done`)
+  }
+  return found
+}
+
+const withPublisher = async <T>(
+  config: Config,
+  work: (publisher: CommandPublisher) => Promise<T>,
+): Promise<T> => {
+  const log = createLog('dead-letters', 'silent')
+  const ends = await readEnds(config, log).catch((error: unknown) => {
+    throw new Failure(`the command log does not answer (${(error as Error).message})`)
+  })
+  // Its partitions decide where a todo's commands go: it must be there, not made here.
+  if (ends.size === 0) throw new Failure(`there is no command log ${config.KAFKA_TODO_TOPIC} yet`)
+  const publisher = openPublisher(config, ends.size, log)
+  try {
+    await untilUp(publisher)
+    return await work(publisher)
+  } finally {
+    await publisher.close()
+  }
+}
+
+const untilUp = async (publisher: CommandPublisher) => {
+  const deadlineMs = performance.now() + timeoutMs
+  for (;;) {
+    try {
+      await publisher.ping()
+      return
+    } catch (error) {
+      if (performance.now() > deadlineMs) {
+        throw new Failure(`the command log does not answer (${(error as Error).message})`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+/** One after the other, so that a todo's commands stay in the order in which the log had them. */
+const replay = async (
+  letters: DeadLetters,
+  publisher: CommandPublisher,
+  ids: readonly number[],
+  record: string | undefined,
+  { out, err }: Output,
+): Promise<number> => {
+  let replayed = 0
+  for (const id of ids) {
+    const letter = await letters.get(id)
+    if (!letter) continue // replayed or discarded by somebody else meanwhile
+    const refusal = await replayOne(letters, publisher, letter, record)
+    if (refusal === undefined) replayed++
+    else err(`letter ${id} stays: ${refusal}`)
+  }
+  out(`${replayed} of ${ids.length} replayed`)
+  return replayed === ids.length ? 0 : 1
+}
+
+/** Why it was not replayed; undefined when it was. */
+const replayOne = async (
+  letters: DeadLetters,
+  publisher: CommandPublisher,
+  letter: Letter,
+  record: string | undefined,
+): Promise<string | undefined> => {
+  const decoded = decodeCommand(record === undefined ? letter.record : Buffer.from(record))
+  if (decoded.kind === 'poison') return decoded.reason
+  const { command } = decoded
+  // The sink would skip it without a word, and the letter would be gone for nothing.
+  if (record !== undefined && (await letters.isApplied(command.commandId))) {
+    return `a command "${command.commandId}" was applied before: give the record another commandId`
+  }
+  const outcome = await publisher.publish(command)
+  if (outcome.kind !== 'acknowledged') {
+    // Not the next one either: it may be about the same todo.
+    throw new Failure(
+      `the log did not acknowledge letter ${letter.id} (${outcome.reason}): it and those after it ` +
+        'stay; to replay it again is safe, it applies once',
+    )
+  }
+  await letters.remove([letter.id])
+  return undefined
+}
+
+if (process.argv[1] === import.meta.filename) {
+  process.exitCode = await deadLetters(process.argv.slice(2), () => readConfigOrExit('script'), {
+    out: console.log,
+    err: console.error,
+  })
+}
