@@ -2,7 +2,7 @@
 
 import { Kafka, logLevel } from 'kafkajs'
 
-/** Every value in offset order within its partition, and each partition's end. */
+/** Every record, in offset order within its partition, and each partition's end. */
 export const readTopic = async (brokers: string, topic: string) => {
   const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
@@ -28,5 +28,8 @@ export const readTopic = async (brokers: string, topic: string) => {
     })
   })
   await consumer.disconnect()
-  return { values: [...found.values()].flatMap((records) => [...records.values()]), ends }
+  const records = [...found].flatMap(([partition, values]) =>
+    [...values].map(([offset, value]) => ({ partition, offset, value })),
+  )
+  return { records, values: records.map(({ value }) => value), ends }
 }

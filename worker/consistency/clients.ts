@@ -1,0 +1,137 @@
+// Clients that write at random and remember what they were told, and readers that remember the lists
+// they saw: the history that check.ts judges.
+
+import { Agent, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import { signToken } from '../../lib/jwt.ts'
+import { loopback } from '../../scripts/services/ports.ts'
+import { testSecret, type seeded } from '../../scripts/testing.ts'
+import type { ListRead, Operation, Outcome } from './check.ts'
+
+type Answer = { readonly status: number; readonly etag: string; readonly text: string }
+
+export const exchange = (
+  agent: Agent,
+  port: number,
+  method: string,
+  path: string,
+  body = '',
+): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    }
+    const sent = request({ agent, port, host: loopback, method, path, headers }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => (text += chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        if (!response.complete) reject(new Error('the answer was cut'))
+        else resolve({ status: response.statusCode ?? 0, etag: response.headers.etag ?? '', text })
+      })
+    })
+    sent.setTimeout(answerTimeoutMs, () => sent.destroy(new Error('no answer')))
+    sent.on('error', reject)
+    sent.end(body)
+  })
+
+const token = signToken(testSecret, 'ann', 3_600)
+const answerTimeoutMs = 15_000
+/** Between two operations of a client; after a refusal it waits longer, as it was told to. */
+const pauseMs = 20
+const refusedPauseMs = 200
+
+const outcomeOf = ({ status, text }: Answer): Outcome => {
+  if (status === 202) return 'ok'
+  if (status >= 400 && status < 500) return 'fail'
+  const notTried = status === 503 && text.includes('"publish":"not-attempted"')
+  return notTried ? 'fail' : 'info'
+}
+
+export type Clients = {
+  readonly operations: readonly Operation[]
+  readonly reads: readonly ListRead[]
+  /** Resolves when each has finished what it was doing. */
+  stop(): Promise<void>
+}
+
+export const startClients = (
+  port: number,
+  counts: { readonly writers: number; readonly readers: number },
+  random: ReturnType<typeof seeded>,
+): Clients => {
+  const operations: Operation[] = []
+  const reads: ListRead[] = []
+  /** Todos that anybody may change; who deletes one takes it out first. */
+  const todos: string[] = []
+  let named = 0
+  let connections = 0
+  let stopped = false
+
+  const operate = async (agent: Agent) => {
+    const choice = random.below(10)
+    const index = random.below(Math.max(1, todos.length))
+    const target = todos[index]
+    const title = `op-${++named}`
+    const startMs = performance.now()
+    const kind = target === undefined || choice < 3 ? 'create' : choice < 8 ? 'update' : 'delete'
+    if (kind === 'delete') todos.splice(index, 1)
+    const [method, path] =
+      kind === 'create'
+        ? ['POST', '/todos']
+        : [kind === 'update' ? 'PUT' : 'DELETE', `/todos/${target}`]
+    const body = kind === 'delete' ? '' : JSON.stringify({ title })
+    const answer = await exchange(agent, port, method, path, body).catch(() => undefined)
+    const outcome = answer ? outcomeOf(answer) : 'info'
+    const isMade = kind === 'create' && answer && outcome === 'ok'
+    const todoId = isMade ? (JSON.parse(answer.text) as { id: string }).id : target
+    if (isMade && todoId !== undefined) todos.push(todoId)
+    operations.push({
+      ...{ kind, title, outcome, startMs, endMs: performance.now() },
+      todoId: kind === 'create' && !isMade ? undefined : todoId,
+    })
+    await delay(outcome === 'ok' ? pauseMs : refusedPauseMs)
+  }
+
+  const write = async () => {
+    const agent = new Agent({ keepAlive: true })
+    while (!stopped) await operate(agent)
+    agent.destroy()
+  }
+
+  const read = async () => {
+    // One socket at a time: what a list may not go back on is a connection.
+    let agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    let connection = ++connections
+    while (!stopped) {
+      const answer = await exchange(agent, port, 'GET', '/todos?limit=50').catch(() => undefined)
+      if (answer?.status === 200) {
+        const version = Number(/^"(\d+)-/.exec(answer.etag)?.[1])
+        const titles = (JSON.parse(answer.text) as { title: string }[]).map((one) => one.title)
+        reads.push({ connection, version, titles })
+      } else {
+        agent.destroy()
+        agent = new Agent({ keepAlive: true, maxSockets: 1 })
+        connection = ++connections
+      }
+      await delay(pauseMs)
+    }
+    agent.destroy()
+  }
+
+  const running = [
+    ...Array.from({ length: counts.writers }, write),
+    ...Array.from({ length: counts.readers }, read),
+  ]
+  return {
+    operations,
+    reads,
+    async stop() {
+      stopped = true
+      await Promise.all(running)
+    },
+  }
+}
