@@ -9,7 +9,8 @@ process.once('message', ({ url, connections, pipelining, windowMs, method, heade
   const run = autocannon(
     // Longer than the window: it is stopped, because its own clock knows whole seconds only.
     {
-      ...{ url, connections, pipelining, method, headers, body },
+      ...{ url, connections, pipelining },
+      ...(method && { method, headers, body }),
       duration: Math.ceil(windowMs / 1000) + 5,
     },
     (error, result) => {

@@ -101,6 +101,8 @@ type OwnProducer = {
 }
 
 const reconnectEveryMs = 100
+/** A broker that is starting takes connections and leaves them unanswered: then a fresh one is due. */
+const attemptTimeoutMs = 2_000
 
 export const createKafkaPublisher = (
   settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
@@ -114,9 +116,7 @@ export const createKafkaPublisher = (
     while (!closed) {
       const own = createProducer(settings, log)
       try {
-        await withTimeout(settings.timeoutMs, () =>
-          Promise.race([own.producer.connect(), own.lost]),
-        )
+        await withTimeout(attemptTimeoutMs, () => Promise.race([own.producer.connect(), own.lost]))
         own.lost.catch((error: unknown) => fail(own, error as Error))
         state = { kind: 'up', ...own }
         return
