@@ -61,6 +61,20 @@ void t.test('one process fills a list, the others wait and then get the same byt
   t.same(await second.get('newest'), { kind: 'hit', snapshot: list })
 })
 
+void t.test('after a flush, filling one list leaves the lease of the other alone', async (t) => {
+  const redis = await setUp(t)
+  if (!redis) return
+  const [first, second] = [await redis.open(), await redis.open()]
+  await first.announce(7)
+  await redis.admin.flushall()
+  t.same(await first.get('newest'), { kind: 'fill' })
+  t.same(await second.get('all'), { kind: 'fill' })
+  t.equal(await second.fill('all', snapshot(7)), 'filled')
+  t.same(await second.get('newest'), { kind: 'wait' }, 'the first is still at it')
+  t.equal(await first.fill('newest', snapshot(7)), 'filled')
+  t.same(await second.get('newest'), { kind: 'hit', snapshot: snapshot(7) })
+})
+
 void t.test('a new version drops the lists and the leases at once', async (t) => {
   const redis = await setUp(t)
   if (!redis) return

@@ -49,13 +49,15 @@ if list[1] and list[1] == redis.call('GET', KEYS[1]) then return {'hit', list[1]
 if redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[1]) then return {'fill'} end
 return {'wait'}`
 
-// A newer version drops every list and every lease in the same step. Shared by both scripts below.
+// A newer version drops every list and every lease in the same step; the first one after a flush does
+// not: there are no lists, and the leases are those of processes that fill them again just now.
+// Shared by both scripts below.
 const announceFunction = `
 local function announce(version)
   local known = tonumber(redis.call('GET', KEYS[1]) or '-1')
   if tonumber(version) > known then
     redis.call('SET', KEYS[1], version)
-    redis.call('UNLINK', unpack(KEYS, 2))
+    if known >= 0 then redis.call('UNLINK', unpack(KEYS, 2)) end
   end
   return tonumber(version) >= known
 end`

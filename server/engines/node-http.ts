@@ -190,12 +190,13 @@ const tooSlow = new Problem(408, 'the request did not come in time')
 
 /** What node's parser refuses never reaches the application: answered here, and closed. */
 export const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) => {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  if (error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  // After a request with Connection: close the client may send what it likes: nobody reads it.
-  if (error.code === 'HPE_CLOSED_CONNECTION') return
+  // Ended already, by an answer that says Connection: close: what follows nobody reads, and what is
+  // still on its way to the client must get there.
+  if (!socket.writable) return
   const { reply } =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? tooLarge

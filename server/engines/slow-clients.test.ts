@@ -170,6 +170,41 @@ void t.test('those who keep us waiting are answered 408, or closed', async (t) =
   )
 })
 
+void t.test('a large last answer gets there, whatever is sent behind it', async (t) => {
+  const port = await listen(t, patient)
+  const socket = await open(t, port)
+  socket.pause()
+  socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20))
+  socket.write('GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  socket.write('and this is not HTTP\r\n\r\n')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const received = await untilClosed(socket.resume())
+  t.equal(received.match(/HTTP\/1\.1 200/g)?.length, 21)
+  t.equal(received.match(/x+/g)?.join('').length, 21 * large.body.length)
+})
+
+void t.test(
+  'a client that keeps its half open after our last word is not waited for',
+  async (t) => {
+    const port = await listen(t)
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => {})
+    socket.write('this is not HTTP\r\n\r\n')
+    let received = ''
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
+    await once(socket, 'end')
+    t.equal(statusOf(received), '400')
+    // The server's end is gone when what we send is answered with a reset.
+    const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    const talking = setInterval(() => socket.write('still here'), 100)
+    t.teardown(() => clearInterval(talking))
+    await gone
+    t.pass('closed')
+  },
+)
+
 void t.test('a connection that the fast path owns is held to the same', async (t) => {
   const port = await listen(t)
   const [idle, half, steady] = await Promise.all([open(t, port), open(t, port), open(t, port)])

@@ -40,8 +40,15 @@ export const watchSockets = (
   const look = () => {
     for (const [socket, state] of watched) {
       if (isStalled(socket, state, timeouts.writeStallTimeoutMs)) socket.destroy()
+      // We have said our last word: a client that leaves its half open is not waited for.
+      else if (socket.writableFinished) lingers(socket, state)
       else if (state.connection) wait(socket, state, state.connection)
     }
+  }
+
+  const lingers = (socket: Socket, state: Watched) => {
+    state.waitedMs += lookEveryMs
+    if (state.waitedMs >= timeouts.writeStallTimeoutMs) socket.destroy()
   }
 
   const wait = (socket: Socket, state: Watched, connection: FastConnection) => {
