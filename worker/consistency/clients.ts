@@ -2,13 +2,20 @@
 // they saw: the history that check.ts judges.
 
 import { Agent, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { signToken } from '../../lib/jwt.ts'
 import { loopback } from '../../scripts/services/ports.ts'
 import { testSecret, type seeded } from '../../scripts/testing.ts'
 import type { ListRead, Operation, Outcome } from './check.ts'
 
-type Answer = { readonly status: number; readonly etag: string; readonly text: string }
+type Answer = {
+  readonly status: number
+  readonly etag: string
+  readonly text: string
+  /** The agent opens another in silence when a process was killed between two requests. */
+  readonly socket: Socket
+}
 
 export const exchange = (
   agent: Agent,
@@ -28,9 +35,16 @@ export const exchange = (
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => (text += chunk))
       response.on('error', reject)
+      const { socket } = response
       response.on('end', () => {
         if (!response.complete) reject(new Error('the answer was cut'))
-        else resolve({ status: response.statusCode ?? 0, etag: response.headers.etag ?? '', text })
+        else
+          resolve({
+            status: response.statusCode ?? 0,
+            etag: response.headers.etag ?? '',
+            text,
+            socket,
+          })
       })
     })
     sent.setTimeout(answerTimeoutMs, () => sent.destroy(new Error('no answer')))
@@ -106,9 +120,12 @@ export const startClients = (
     // One socket at a time: what a list may not go back on is a connection.
     let agent = new Agent({ keepAlive: true, maxSockets: 1 })
     let connection = ++connections
+    let known: Socket | undefined
     while (!stopped) {
       const answer = await exchange(agent, port, 'GET', '/todos?limit=50').catch(() => undefined)
       if (answer?.status === 200) {
+        if (answer.socket !== known) connection = ++connections
+        known = answer.socket
         const version = Number(/^"(\d+)-/.exec(answer.etag)?.[1])
         const titles = (JSON.parse(answer.text) as { title: string }[]).map((one) => one.title)
         reads.push({ connection, version, titles })
