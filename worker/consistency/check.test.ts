@@ -3,65 +3,9 @@
 
 import t from 'tap'
 import { seeded } from '../../scripts/testing.ts'
-import { check, type Evidence, type Logged, type Operation, type Row } from './check.ts'
-
-type Random = ReturnType<typeof seeded>
-type Draft = {
-  -readonly [Key in keyof Evidence]: Evidence[Key] extends readonly (infer Item)[]
-    ? Item[]
-    : Evidence[Key] extends ReadonlyMap<infer K, infer V>
-      ? Map<K, V>
-      : Evidence[Key]
-}
-
-const partitions = 3
-
-/** A run in which nothing went wrong but what may: doubt, refusals, and a retry that logged twice. */
-const soundHistory = (random: Random): Draft => {
-  const operations: Operation[] = []
-  const log: Logged[] = []
-  const ends = new Map(Array.from({ length: partitions }, (_, one) => [one, 0]))
-  const rows = new Map<string, Row>()
-  const alive: string[] = []
-  let made = 0
-  let nowMs = 0
-  const append = (one: Omit<Logged, 'partition' | 'offset'>) => {
-    const partition = Number(one.todoId.slice(1)) % partitions
-    const offset = ends.get(partition) ?? 0
-    ends.set(partition, offset + 1)
-    log.push({ ...one, partition, offset })
-  }
-  for (let n = 0; n < 300; n++) {
-    const title = `title ${n}`
-    const choice = random.below(4)
-    const index = random.below(Math.max(1, alive.length))
-    const target = alive[index]
-    const kind: Operation['kind'] =
-      target === undefined || choice < 2 ? 'create' : choice === 2 ? 'update' : 'delete'
-    const todoId = kind === 'create' ? `t${made++}` : (target as string)
-    const fate = random.below(10)
-    const outcome = fate === 0 ? 'fail' : fate === 1 ? 'info' : 'ok'
-    const isLogged = outcome === 'ok' || (outcome === 'info' && random.below(2) === 0)
-    operations.push({ kind, title, outcome, todoId, startMs: nowMs + 1, endMs: nowMs + 2 })
-    nowMs += 3
-    if (kind === 'delete') alive.splice(index, 1) // one delete a todo, whatever comes of it
-    if (!isLogged) continue
-    const logged = { commandId: `c${n}`, kind, todoId, userId: 'ann', title }
-    append(logged)
-    if (random.below(20) === 0) append(logged)
-    const revision = (rows.get(todoId)?.revision ?? 0) + 1
-    if (kind === 'delete') rows.delete(todoId)
-    else rows.set(todoId, { title, revision })
-    if (kind === 'create') alive.push(todoId)
-  }
-  const titles = [...rows.values()].map(({ title }) => title)
-  return {
-    ...{ operations, log, ends, todos: rows, deadLetters: 0 },
-    nextOffsets: new Map(ends),
-    reads: [1, 2, 3].map((version) => ({ connection: 1, version, titles })),
-    finalLists: [titles, [...titles].reverse()],
-  }
-}
+import { check } from './check.ts'
+import type { Logged, Operation, Row } from './evidence.ts'
+import { partitions, soundHistory, type Draft, type Random } from './sound-history.ts'
 
 void t.test('sound histories pass', (t) => {
   const random = seeded(t)
@@ -82,15 +26,24 @@ const replace = (draft: Draft, one: Logged, by: Partial<Logged>) => {
   draft.log = draft.log.map((logged) => (logged === one ? { ...logged, ...by } : logged))
 }
 
-const anomalies: Record<
-  string,
-  [invariant: string, inject: (draft: Draft, random: Random) => void]
-> = {
+const isRefused = ({ kind, outcome }: Operation) => kind !== 'delete' && outcome === 'fail'
+
+type Anomaly = [invariant: string, inject: (draft: Draft, random: Random) => void]
+const anomalies: Record<string, Anomaly> = {
   'an acknowledged write that is not in the log': [
     'I1',
     (draft) => {
       const { title } = lastOk(draft, 'create')
       draft.log = draft.log.filter((one) => one.title !== title)
+    },
+  ],
+  'an acknowledgement that names another todo': [
+    'I1',
+    (draft) => {
+      const one = loggedAs(draft, lastOk(draft, 'create'))
+      draft.operations = draft.operations.map((other) =>
+        other.title === one.title ? { ...other, todoId: 'another' } : other,
+      )
     },
   ],
   'one write under two command ids': [
@@ -114,6 +67,22 @@ const anomalies: Record<
     (draft, random) => {
       const commandId = 'nobody'
       draft.log.push({ ...pick(draft.log, random), commandId, title: 'x', kind: 'update' })
+    },
+  ],
+  'a write that is logged otherwise than asked': [
+    'I3',
+    (draft) => replace(draft, loggedAs(draft, lastOk(draft, 'create')), { description: 'another' }),
+  ],
+  "a write under another user's name": [
+    'I3',
+    (draft) => replace(draft, loggedAs(draft, lastOk(draft, 'create')), { userId: 'carol' }),
+  ],
+  'a refused write in the table': [
+    'I3',
+    (draft) => {
+      const { title = '' } = draft.operations.find(isRefused) as Operation
+      const [id, row] = [...draft.todos][0] as [string, Row]
+      draft.todos.set(id, { ...row, title })
     },
   ],
   'one todo in two partitions': [
@@ -153,26 +122,84 @@ const anomalies: Record<
     'I6',
     (draft) => {
       const { todoId = '' } = lastOk(draft, 'delete')
-      draft.todos.set(todoId, { title: 'back', revision: 1 })
+      draft.todos.set(todoId, [...draft.todos.values()][0] as Row)
     },
+  ],
+  ...Object.fromEntries(
+    Object.entries({
+      description: 'another',
+      completed: 'neither',
+      userId: 'carol',
+      createdMs: -1,
+      updatedMs: -1,
+    }).map(([field, value]): [string, Anomaly] => [
+      `a todo with a wrong ${field}`,
+      [
+        'I6',
+        (draft, random) => {
+          const [id, row] = pick([...draft.todos], random)
+          draft.todos.set(id, { ...row, [field]: value })
+        },
+      ],
+    ]),
+  ),
+  'a command whose outcome was not stored': [
+    'I6',
+    (draft, random) => void draft.outcomes.delete(pick(draft.log, random).commandId),
+  ],
+  'a command that was refused by mistake': [
+    'I6',
+    (draft, random) => void draft.outcomes.set(pick(draft.log, random).commandId, 'exists'),
   ],
   'a good command among the dead letters': ['I6', (draft) => void (draft.deadLetters = 1)],
   'a partition that is not applied to its end': [
     'I7',
     (draft) => draft.nextOffsets.set(1, (draft.nextOffsets.get(1) ?? 0) - 1),
   ],
+  'a hole in the log': [
+    'I7',
+    (draft, random) => {
+      const one = pick(draft.log, random)
+      draft.log = draft.log.filter((other) => other !== one)
+    },
+  ],
+  'a partition that is applied past its end': [
+    'I7',
+    (draft) => draft.nextOffsets.set(1, (draft.nextOffsets.get(1) ?? 0) + 1),
+  ],
+  'a partition that the log does not have': ['I7', (draft) => draft.nextOffsets.set(9, 1)],
   'a list that went back': [
     'I8',
-    (draft) => draft.reads.push({ connection: 1, version: 2, titles: [] }),
+    (draft) => draft.reads.push({ connection: 1, version: 2, todos: draft.reads[0]?.todos ?? [] }),
+  ],
+  'a list without a version': [
+    'I8',
+    (draft) => draft.reads.push({ connection: 2, version: NaN, todos: [] }),
+  ],
+  'two lists of one version': [
+    'I8',
+    (draft) => draft.reads.push({ connection: 2, version: 3, todos: [] }),
   ],
   'a refused write in a list': [
     'I8',
     (draft) => {
-      const { title } = draft.operations.find(({ outcome }) => outcome === 'fail') as Operation
-      draft.reads.push({ connection: 1, version: 4, titles: [title] })
+      const { title = '' } = draft.operations.find(isRefused) as Operation
+      draft.reads.push({ connection: 1, version: 4, todos: [{ id: 't0', title }] })
     },
   ],
-  'a list that stays stale': ['I8', (draft) => draft.finalLists.push(['old'])],
+  'a list of what nobody wrote': [
+    'I8',
+    (draft) =>
+      draft.reads.push({ connection: 1, version: 4, todos: [{ id: 't0', title: 'nobody' }] }),
+  ],
+  'a list that stays stale': [
+    'I8',
+    (draft) => draft.finalLists.push(draft.finalLists[0]?.slice(1) ?? []),
+  ],
+  'a list in another order': [
+    'I8',
+    (draft) => draft.finalLists.push([...(draft.finalLists[0] ?? [])].reverse()),
+  ],
 }
 
 for (const [name, [invariant, inject]] of Object.entries(anomalies)) {

@@ -2,51 +2,9 @@
 // the log, the table and the lists are held against each other. Pure, and it shares no code with what
 // it checks: it has a fold of its own.
 
-/** `ok`: 202. `fail`: certainly not taken (a 4xx, or a 503 that says so). `info`: nobody knows. */
-export type Outcome = 'ok' | 'fail' | 'info'
-
-export type Operation = {
-  readonly kind: 'create' | 'update' | 'delete'
-  /** Undefined for a create whose answer never came. */
-  readonly todoId: string | undefined
-  /** The title it sets, which no other operation sets; a todo is deleted by one operation at most. */
-  readonly title: string
-  readonly startMs: number
-  readonly endMs: number
-  readonly outcome: Outcome
-}
-
-export type Logged = {
-  readonly partition: number
-  readonly offset: number
-  readonly commandId: string
-  readonly kind: Operation['kind']
-  readonly todoId: string
-  readonly userId: string
-  readonly title: string
-}
-
-export type Row = { readonly title: string; readonly revision: number }
-
-/** A list as one connection read it, in the order of its reads. */
-export type ListRead = {
-  readonly connection: number
-  readonly version: number
-  readonly titles: readonly string[]
-}
-
-export type Evidence = {
-  readonly operations: readonly Operation[]
-  readonly log: readonly Logged[]
-  /** Each partition's end when everything was over. */
-  readonly ends: ReadonlyMap<number, number>
-  readonly todos: ReadonlyMap<string, Row>
-  readonly nextOffsets: ReadonlyMap<number, number>
-  readonly deadLetters: number
-  readonly reads: readonly ListRead[]
-  /** The whole list, as each of several connections read it at the end. */
-  readonly finalLists: readonly (readonly string[])[]
-}
+import { isDeepStrictEqual } from 'node:util'
+import type { Evidence, Fields, Listed, Logged, Operation } from './evidence.ts'
+import { foldLog, inOffsetOrder } from './fold-log.ts'
 
 export type Violation = {
   readonly invariant: `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8}`
@@ -56,7 +14,7 @@ export type Violation = {
 /** Every violation, named by its invariant; none for a sound run. */
 export const check = (evidence: Evidence): Violation[] => {
   const byOperation = new Map<string, Logged[]>()
-  for (const logged of [...evidence.log].sort((a, b) => a.offset - b.offset)) {
+  for (const logged of inOffsetOrder(evidence.log)) {
     const key = keyOf(logged)
     byOperation.set(key, [...(byOperation.get(key) ?? []), logged])
   }
@@ -69,18 +27,22 @@ export const check = (evidence: Evidence): Violation[] => {
     ...tableIsTheFold(evidence),
     ...nothingWaiting(evidence),
     ...readsAreTrue(evidence),
+    ...endsAsTheTable(evidence),
   ]
 }
 
-const keyOf = (one: { kind: Operation['kind']; todoId: string | undefined; title: string }) =>
-  one.kind === 'delete' ? `delete ${one.todoId}` : `set ${one.title}`
+const keyOf = ({ kind, todoId, title }: Pick<Operation, 'kind' | 'todoId' | 'title'>) =>
+  kind === 'delete' ? `delete ${todoId}` : `set ${title}`
+
+const asText = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
 
 type ByOperation = ReadonlyMap<string, readonly Logged[]>
 
-/** I1: what was acknowledged is in the log. */
+/** I1: what was acknowledged is in the log, under the id that the client was told. */
 const nothingLost = ({ operations }: Evidence, logged: ByOperation): Violation[] =>
   operations
-    .filter((one) => one.outcome === 'ok' && !logged.has(keyOf(one)))
+    .filter((one) => one.outcome === 'ok')
+    .filter((one) => !logged.get(keyOf(one))?.some(({ todoId }) => todoId === one.todoId))
     .map((one) => ({ invariant: 'I1', detail: `${keyOf(one)} was acknowledged and is not logged` }))
 
 /** I2: a retry may log a command twice, but under one id: two ids would be two effects. */
@@ -89,15 +51,28 @@ const nothingDoubled = (logged: ByOperation): Violation[] =>
     .filter(([, copies]) => new Set(copies.map(({ commandId }) => commandId)).size > 1)
     .map(([key]) => ({ invariant: 'I2', detail: `${key} is logged under two command ids` }))
 
-/** I3: what is logged was asked for, and not refused. */
-const nothingFromNowhere = ({ operations }: Evidence, logged: ByOperation): Violation[] => {
-  const asked = new Map(operations.map((one) => [keyOf(one), one.outcome]))
-  return [...logged.keys()]
-    .filter((key) => (asked.get(key) ?? 'fail') === 'fail')
-    .map((key) => ({
-      invariant: 'I3',
-      detail: `${key} is logged, but was ${asked.has(key) ? 'refused' : 'never asked for'}`,
-    }))
+/** I3: what is logged or stored was asked for, just so, and not refused. */
+const nothingFromNowhere = ({ operations, todos }: Evidence, logged: ByOperation): Violation[] => {
+  const asked = new Map(operations.map((one) => [keyOf(one), one]))
+  const add = (detail: string): Violation => ({ invariant: 'I3', detail })
+  return [
+    ...[...logged.values()].flat().flatMap((one) => {
+      const operation = asked.get(keyOf(one))
+      if (!operation) return [add(`${keyOf(one)} is logged, but was never asked for`)]
+      if (operation.outcome === 'fail') return [add(`${keyOf(one)} is logged, but was refused`)]
+      const isSame = operation.kind === one.kind && fieldsOf(operation) === fieldsOf(one)
+      return isSame ? [] : [add(`${keyOf(one)} is logged otherwise: ${fieldsOf(one)}`)]
+    }),
+    ...[...todos.values()]
+      .filter(({ title }) => (asked.get(`set ${title}`)?.outcome ?? 'fail') === 'fail')
+      .map(({ title }) => add(`the table has ${title}, which was refused or never asked for`)),
+  ]
+}
+
+/** As one text; a create without a description has an empty one. */
+const fieldsOf = (one: Fields & Pick<Operation, 'kind' | 'userId'>): string => {
+  const { kind, userId, title, description, completed } = one
+  return asText([userId, title, kind === 'create' ? (description ?? '') : description, completed])
 }
 
 /** I4: all commands of a todo are in one partition, or nothing orders them. */
@@ -131,71 +106,71 @@ const realTimeOrder = ({ operations }: Evidence, logged: ByOperation): Violation
   )
 }
 
-/** Whose each todo is, its title and how many commands made it; deleted ones are gone for good. */
-const foldLog = (log: readonly Logged[]): Map<string, Row> => {
-  const rows = new Map<string, Row & { userId: string }>()
-  const seen = new Set<string>()
-  for (const { commandId, kind, todoId, userId, title } of [...log].sort(
-    (a, b) => a.offset - b.offset,
-  )) {
-    if (seen.has(commandId)) continue
-    seen.add(commandId)
-    const row = rows.get(todoId)
-    if (kind === 'create') {
-      if (!row) rows.set(todoId, { title, revision: 1, userId })
-    } else if (row?.userId === userId) {
-      if (kind === 'delete') rows.delete(todoId)
-      else rows.set(todoId, { title, revision: row.revision + 1, userId })
-    }
-  }
-  return rows
-}
-
-/** I6: the table is what the log makes of nothing, each command counted once. */
-const tableIsTheFold = ({ log, todos, deadLetters }: Evidence): Violation[] => {
+/** I6: the table is what the log makes of nothing, field by field. */
+const tableIsTheFold = ({ log, todos, outcomes, deadLetters }: Evidence): Violation[] => {
   const expected = foldLog(log)
-  const describe = (row?: Row) => (row ? `"${row.title}", revision ${row.revision}` : 'not there')
-  const differing = [...new Set([...expected.keys(), ...todos.keys()])].filter(
-    (id) => describe(expected.get(id)) !== describe(todos.get(id)),
-  )
+  const add = (detail: string): Violation => ({ invariant: 'I6', detail })
   return [
-    ...differing.map((id) => ({
-      invariant: 'I6' as const,
-      detail: `${id} is ${describe(todos.get(id))}, the log makes it ${describe(expected.get(id))}`,
-    })),
-    ...(deadLetters > 0
-      ? [{ invariant: 'I6' as const, detail: `${deadLetters} dead letters` }]
-      : []),
+    ...differences(expected.rows, todos).map((detail) => add(`todo ${detail}`)),
+    ...differences(expected.outcomes, outcomes).map((detail) => add(`outcome of ${detail}`)),
+    ...(deadLetters > 0 ? [add(`${deadLetters} dead letters`)] : []),
   ]
 }
 
-/** I7: every partition is applied to its end. */
-const nothingWaiting = ({ ends, nextOffsets }: Evidence): Violation[] =>
-  [...ends]
-    .filter(([partition, end]) => (nextOffsets.get(partition) ?? 0) !== end)
-    .map(([partition, end]) => ({
-      invariant: 'I7',
-      detail: `partition ${partition} ends at ${end}, applied up to ${nextOffsets.get(partition)}`,
-    }))
+const differences = <T>(expected: ReadonlyMap<string, T>, found: ReadonlyMap<string, T>) =>
+  [...new Set([...expected.keys(), ...found.keys()])]
+    .filter((id) => !isDeepStrictEqual(expected.get(id), found.get(id)))
+    .map((id) => `${id} is ${asText(found.get(id))}, the log makes it ${asText(expected.get(id))}`)
 
-/** I8: lists never go back on a connection, hold what was asked for only, and end as the table. */
-const readsAreTrue = ({ operations, todos, reads, finalLists }: Evidence): Violation[] => {
-  const known = new Set(
-    operations.flatMap(({ outcome, title }) => (outcome === 'fail' ? [] : title)),
+/** I7: every partition is without holes, and applied to its end. */
+const nothingWaiting = ({ log, ends, nextOffsets }: Evidence): Violation[] =>
+  [...new Set([...ends.keys(), ...nextOffsets.keys()])].flatMap((partition) => {
+    const end = ends.get(partition) ?? 0
+    const next = nextOffsets.get(partition) ?? 0
+    const offsets = log.filter((one) => one.partition === partition).map(({ offset }) => offset)
+    const held = new Set(offsets.filter((offset) => offset < end)).size
+    const add = (detail: string): Violation => ({ invariant: 'I7', detail })
+    return [
+      ...(held === end ? [] : [add(`partition ${partition} holds ${held} of ${end} records`)]),
+      ...(next === end
+        ? []
+        : [add(`partition ${partition} ends at ${end}, is applied to ${next}`)]),
+    ]
+  })
+
+/** I8: lists never go back on a connection, and one version is one list, of what was asked for. */
+const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] => {
+  const refused = new Set(
+    operations.filter(({ outcome }) => outcome === 'fail').map(({ title }) => title),
   )
+  const known = new Set(operations.map(({ title }) => title))
   const newest = new Map<number, number>()
+  const byVersion = new Map<number, string>()
   const violations: Violation[] = []
   const add = (detail: string) => violations.push({ invariant: 'I8', detail })
-  for (const { connection, version, titles } of reads) {
+  for (const { connection, version, todos } of reads) {
     const before = newest.get(connection) ?? 0
-    if (version < before) add(`connection ${connection} went back from ${before} to ${version}`)
+    if (!(version >= before)) add(`connection ${connection} went from ${before} to ${version}`)
     newest.set(connection, version)
-    for (const title of titles) if (!known.has(title)) add(`a list held ${title}`)
+    const list = asText(todos.map(({ id, title }) => [id, title]))
+    if ((byVersion.get(version) ?? list) !== list) add(`version ${version} is two lists`)
+    byVersion.set(version, list)
   }
-  const expected = [...todos.values()].map(({ title }) => title).sort()
-  for (const list of finalLists) {
-    const isSame = list.length === expected.length && [...list].sort().join() === expected.join()
-    if (!isSame) add(`a list stays stale: ${list.length} todos, the table has ${expected.length}`)
+  for (const { title } of [...reads.map(({ todos }) => todos), ...finalLists].flat()) {
+    if (refused.has(title)) add(`a list held ${title}, which was refused`)
+    else if (!known.has(title)) add(`a list held ${title}, which was never asked for`)
   }
   return violations
+}
+
+/** I8: when nothing changes any more, everybody is told what the table holds, in its order. */
+const endsAsTheTable = ({ todos, finalLists }: Evidence): Violation[] => {
+  const textOf = (list: readonly Listed[]) => asText(list.map(({ id, title }) => [id, title]))
+  const expected = textOf([...todos].map(([id, { title }]) => ({ id, title })))
+  return finalLists
+    .filter((list) => textOf(list) !== expected)
+    .map((list) => ({
+      invariant: 'I8',
+      detail: `a list stays stale: ${list.length} todos, the table has ${todos.size}`,
+    }))
 }

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { signToken } from '../../lib/jwt.ts'
 import { loopback } from '../../scripts/services/ports.ts'
 import { testSecret, type seeded } from '../../scripts/testing.ts'
-import type { ListRead, Operation, Outcome } from './check.ts'
+import type { Listed, ListRead, Operation, Outcome } from './evidence.ts'
 
 type Answer = {
   readonly status: number
@@ -23,10 +23,11 @@ export const exchange = (
   method: string,
   path: string,
   body = '',
+  user: keyof typeof tokens = 'ann',
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const headers = {
-      authorization: `Bearer ${token}`,
+      authorization: `Bearer ${tokens[user]}`,
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
     }
@@ -52,11 +53,17 @@ export const exchange = (
     sent.end(body)
   })
 
-const token = signToken(testSecret, 'ann', 3_600)
+const tokenTtlSec = 24 * 3_600 // longer than any run
+const tokens = {
+  ann: signToken(testSecret, 'ann', tokenTtlSec),
+  bob: signToken(testSecret, 'bob', tokenTtlSec),
+}
 const answerTimeoutMs = 15_000
-/** Between two operations of a client; after a refusal it waits longer, as it was told to. */
-const pauseMs = 20
+/** Between two operations of a client: what two cores can apply, and a long run can remember. */
+const pauseMs = 60
+/** After a refusal it waits longer, as it was told to. */
 const refusedPauseMs = 200
+const rememberedMax = 100
 
 const outcomeOf = ({ status, text }: Answer): Outcome => {
   if (status === 202) return 'ok'
@@ -68,6 +75,8 @@ const outcomeOf = ({ status, text }: Answer): Outcome => {
 export type Clients = {
   readonly operations: readonly Operation[]
   readonly reads: readonly ListRead[]
+  /** How many operations were answered 202 so far. */
+  acknowledged(): number
   /** Resolves when each has finished what it was doing. */
   stop(): Promise<void>
 }
@@ -82,6 +91,7 @@ export const startClients = (
   /** Todos that anybody may change; who deletes one takes it out first. */
   const todos: string[] = []
   let named = 0
+  let acknowledgedCount = 0
   let connections = 0
   let stopped = false
 
@@ -89,24 +99,31 @@ export const startClients = (
     const choice = random.below(10)
     const index = random.below(Math.max(1, todos.length))
     const target = todos[index]
-    const title = `op-${++named}`
-    const startMs = performance.now()
     const kind = target === undefined || choice < 3 ? 'create' : choice < 8 ? 'update' : 'delete'
     if (kind === 'delete') todos.splice(index, 1)
+    const name = `op-${++named}`
+    // Somebody else's attempts too: they are logged, and must have no effect.
+    const userId = kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann'
+    const fields = {
+      title: kind === 'delete' ? undefined : name,
+      description: kind !== 'delete' && random.below(2) === 0 ? `of ${name}` : undefined,
+      completed: kind === 'update' && random.below(2) === 0 ? random.below(2) === 0 : undefined,
+    }
     const [method, path] =
       kind === 'create'
         ? ['POST', '/todos']
         : [kind === 'update' ? 'PUT' : 'DELETE', `/todos/${target}`]
-    const body = kind === 'delete' ? '' : JSON.stringify({ title })
-    const answer = await exchange(agent, port, method, path, body).catch(() => undefined)
+    const body = kind === 'delete' ? '' : JSON.stringify(fields)
+    const startMs = performance.now()
+    const answer = await exchange(agent, port, method, path, body, userId).catch(() => undefined)
     const outcome = answer ? outcomeOf(answer) : 'info'
-    const isMade = kind === 'create' && answer && outcome === 'ok'
-    const todoId = isMade ? (JSON.parse(answer.text) as { id: string }).id : target
-    if (isMade && todoId !== undefined) todos.push(todoId)
-    operations.push({
-      ...{ kind, title, outcome, startMs, endMs: performance.now() },
-      todoId: kind === 'create' && !isMade ? undefined : todoId,
-    })
+    // The id that the answer names, whatever was asked for: the check compares it with the log.
+    const told =
+      answer && outcome === 'ok' ? (JSON.parse(answer.text) as { id: string }).id : undefined
+    if (kind === 'create' && told !== undefined) todos.push(told)
+    const todoId = told ?? (kind === 'create' ? undefined : target)
+    if (outcome === 'ok') acknowledgedCount++
+    operations.push({ kind, userId, todoId, ...fields, startMs, endMs: performance.now(), outcome })
     await delay(outcome === 'ok' ? pauseMs : refusedPauseMs)
   }
 
@@ -114,6 +131,17 @@ export const startClients = (
     const agent = new Agent({ keepAlive: true })
     while (!stopped) await operate(agent)
     agent.destroy()
+  }
+
+  /** Several readers mostly see the same list: it is remembered once. */
+  const remembered = new Map<string, Listed[]>()
+  const listOf = (text: string): Listed[] => {
+    const known = remembered.get(text)
+    if (known) return known
+    const list = (JSON.parse(text) as Listed[]).map(({ id, title }) => ({ id, title }))
+    if (remembered.size === rememberedMax) remembered.clear()
+    remembered.set(text, list)
+    return list
   }
 
   const read = async () => {
@@ -127,8 +155,7 @@ export const startClients = (
         if (answer.socket !== known) connection = ++connections
         known = answer.socket
         const version = Number(/^"(\d+)-/.exec(answer.etag)?.[1])
-        const titles = (JSON.parse(answer.text) as { title: string }[]).map((one) => one.title)
-        reads.push({ connection, version, titles })
+        reads.push({ connection, version, todos: listOf(answer.text) })
       } else {
         agent.destroy()
         agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -146,6 +173,7 @@ export const startClients = (
   return {
     operations,
     reads,
+    acknowledged: () => acknowledgedCount,
     async stop() {
       stopped = true
       await Promise.all(running)

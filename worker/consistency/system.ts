@@ -1,5 +1,5 @@
-// The whole system on real services, each part of which can be killed, frozen and started again in
-// its place, in an order that a seed decides.
+// The whole system on real services or on the embedded stack, as processes that stay findable when
+// they are killed and started again in their place.
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -8,24 +8,55 @@ import { migrate } from '../../lib/migrate.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { startServer, startWorker, type Running } from '../../scripts/running.ts'
 import { startKafka } from '../../scripts/services/kafka.ts'
-import { freePort } from '../../scripts/services/ports.ts'
+import { becomesFree, freePort } from '../../scripts/services/ports.ts'
 import { startPostgres } from '../../scripts/services/postgres.ts'
 import { startRedis } from '../../scripts/services/redis.ts'
 import type { Service } from '../../scripts/services/service.ts'
-import { testSecret, type seeded } from '../../scripts/testing.ts'
+import { testSecret } from '../../scripts/testing.ts'
+import {
+  keepEmbeddedLog,
+  readEmbeddedLog,
+  readKafkaLog,
+  readNextOffsets,
+  readTables,
+} from './read-back.ts'
+
+export type Stack = 'real' | 'embedded'
+export type ServiceName = 'postgres' | 'redis' | 'kafka'
 
 export type System = {
   readonly port: number
-  readonly databaseUrl: string
-  readonly brokers: string
-  /** One random fault, from its beginning to its end; says what it was. */
-  fault(random: ReturnType<typeof seeded>): Promise<string>
+  readonly workerCount: number
+  /** The services that the system must survive the loss of. */
+  readonly breakable: readonly ServiceName[]
+  readonly worker: (n: number) => Running
+  readonly service: (name: ServiceName) => Service
+  /** Everything that was ever logged, and each partition's end. */
+  readonly readLog: () => ReturnType<typeof readKafkaLog>
+  readonly readTables: () => ReturnType<typeof readTables>
+  readonly readNextOffsets: () => ReturnType<typeof readNextOffsets>
+  killWorker(n: number): Promise<void>
+  /** The server's processes but its first. */
+  forks(): number[]
+  killFork(pid: number): Promise<void>
+  killServer(): Promise<void>
+  killService(name: ServiceName): Promise<void>
+  /** What nobody killed and ended all the same, with its last words. */
+  endedByThemselves(): string[]
+  /** How often a text is in what the server or the workers printed, the killed ones included. */
+  countPrinted(text: string): number
   stop(): Promise<void>
 }
 
-const workerCount = 2
+const processCount = 2
+const restartTimeoutMs = 60_000
+const settleTimeoutMs = 15_000
 
-export const startSystem = async (directory: string, topic: string): Promise<System> => {
+export const startSystem = async (
+  directory: string,
+  topic: string,
+  stack: Stack,
+): Promise<System> => {
   const place = async (name: string) => ({
     directory: join(directory, name),
     port: await freePort(),
@@ -40,79 +71,110 @@ export const startSystem = async (directory: string, topic: string): Promise<Sys
     redis: () => startRedis(places.redis),
     kafka: () => startKafka(places.kafka),
   }
-  type Name = keyof typeof starts
-  const services: Record<Name, Service> = {
-    postgres: await starts.postgres(),
-    redis: await starts.redis(),
-    kafka: await starts.kafka(),
-  }
-  await migrate(services.postgres.url, migrationsDirectory)
+  const names: ServiceName[] = stack === 'real' ? ['postgres', 'redis', 'kafka'] : ['postgres']
+  const services = new Map<ServiceName, Service>()
+  for (const name of names) services.set(name, await starts[name]())
+  const service = (name: ServiceName) => services.get(name) as Service
+  const databaseUrl = service('postgres').url
+  await migrate(databaseUrl, migrationsDirectory)
+  if (stack === 'embedded') await keepEmbeddedLog(databaseUrl)
+  const port = await freePort()
   const environment = {
-    ...{ DATABASE_URL: services.postgres.url, REDIS_URL: services.redis.url },
-    ...{ KAFKA_BROKERS: services.kafka.url, KAFKA_TODO_TOPIC: topic, KAFKA_PARTITIONS: '3' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: String(await freePort()), HTTP_PROCESSES: '2' },
-    ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'error' },
+    ...(stack === 'real'
+      ? { REDIS_URL: service('redis').url, KAFKA_BROKERS: service('kafka').url }
+      : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
+    ...{ DATABASE_URL: databaseUrl, KAFKA_TODO_TOPIC: topic, KAFKA_PARTITIONS: '3' },
+    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port), HTTP_PROCESSES: String(processCount) },
+    ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
   }
-  const server = await startServer(environment)
-  const workers: Running[] = []
-  for (let n = 0; n < workerCount; n++) workers.push(await startWorker(environment))
 
-  const faults: readonly ((random: ReturnType<typeof seeded>) => Promise<string>)[] = [
-    async (random) => {
-      const n = random.below(workerCount)
-      workers[n]?.process.kill('SIGKILL')
-      await workers[n]?.exited
-      workers[n] = await startWorker(environment)
-      return `worker ${n} killed`
-    },
-    async (random) => {
-      const n = random.below(workerCount)
-      const ms = random.below(3) === 0 ? 12_000 : 500 + random.below(2_000)
-      workers[n]?.process.kill('SIGSTOP') // past its session it comes back as a zombie
-      await delay(ms)
-      workers[n]?.process.kill('SIGCONT')
-      return `worker ${n} frozen for ${ms} ms`
-    },
-    async (random) => {
-      const forks = childrenOf(server.process.pid ?? 0)
-      const one = forks[random.below(forks.length)]
-      if (one !== undefined) process.kill(one, 'SIGKILL')
-      await delay(500)
-      return 'a server process killed'
-    },
-    ...(['postgres', 'redis', 'kafka'] as const).flatMap((name: Name) => [
-      async () => {
-        services[name].kill('SIGKILL')
-        await services[name].exited
-        services[name] = await starts[name]()
-        return `${name} killed`
-      },
-      async (random: ReturnType<typeof seeded>) => {
-        const ms = 200 + random.below(3_000)
-        services[name].kill('SIGSTOP')
-        await delay(ms)
-        services[name].kill('SIGCONT')
-        return `${name} frozen for ${ms} ms`
-      },
-    ]),
-  ]
+  const everyone: Running[] = []
+  const killed = new Set<Running>()
+  /** A server that finds its database away says so and ends: an operator would start it again. */
+  const launch = async (start: (env: NodeJS.ProcessEnv) => Promise<Running>): Promise<Running> => {
+    for (const deadline = performance.now() + restartTimeoutMs; ;) {
+      try {
+        const running = await start(environment)
+        everyone.push(running)
+        return running
+      } catch (error) {
+        if (performance.now() > deadline) throw error
+        await delay(200)
+      }
+    }
+  }
+  const kill = async (running: Running) => {
+    killed.add(running)
+    running.process.kill('SIGKILL')
+    await running.exited
+  }
+  const left = { databaseUrl, topic, brokers: services.get('kafka')?.url ?? '' }
+  let server = await launch(startServer)
+  const workers = [await launch(startWorker), await launch(startWorker)]
+  const forks = () => childrenOf(server.process.pid ?? 0)
 
   return {
-    port: server.port,
-    databaseUrl: services.postgres.url,
-    brokers: services.kafka.url,
-    fault: (random) => (faults[random.below(faults.length)] as (typeof faults)[number])(random),
+    ...{ port, workerCount: workers.length, service, forks },
+    // The embedded stack is one Postgres: without it there is nothing to survive in.
+    breakable: stack === 'real' ? names : [],
+    readLog: () => (stack === 'real' ? readKafkaLog(left) : readEmbeddedLog(left)),
+    readTables: () => readTables(left),
+    readNextOffsets: () => readNextOffsets(left),
+    worker: (n) => workers[n] as Running,
+    async killWorker(n) {
+      await kill(workers[n] as Running)
+      workers[n] = await launch(startWorker)
+    },
+    async killFork(pid) {
+      send(pid, 'SIGKILL')
+      const deadline = performance.now() + settleTimeoutMs
+      while (forks().includes(pid) || forks().length < processCount) {
+        if (performance.now() > deadline) throw new Error(`fork ${pid} was not replaced`)
+        await delay(20)
+      }
+    },
+    async killServer() {
+      const orphans = forks()
+      await kill(server)
+      for (const pid of orphans) send(pid, 'SIGKILL')
+      // A fork that was being started just now leaves by itself.
+      await becomesFree(port, settleTimeoutMs)
+      server = await launch(startServer)
+    },
+    async killService(name) {
+      service(name).kill('SIGKILL')
+      await service(name).exited
+      services.set(name, await starts[name]())
+    },
+    endedByThemselves: () =>
+      everyone
+        .filter(
+          (one) => !killed.has(one) && (one.process.exitCode ?? one.process.signalCode) !== null,
+        )
+        .map((one) => one.output().slice(-2_000)),
+    countPrinted: (text) =>
+      everyone.reduce((sum, one) => sum + one.output().split(text).length - 1, 0),
     async stop() {
+      for (const one of [server, ...workers]) killed.add(one)
       await Promise.all([server, ...workers].map((one) => one.stop()))
-      for (const service of Object.values(services)) await service.stop()
+      for (const one of services.values()) await one.stop()
     },
   }
 }
 
+export const send = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // gone already
+  }
+}
+
 const childrenOf = (pid: number): number[] =>
-  execFileSync('ps', ['-axo', 'pid=,ppid='], { encoding: 'utf8' })
+  execFileSync('ps', ['-axo', 'pid=,ppid=,stat='], { encoding: 'utf8' })
     .trim()
     .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .filter(([, parent]) => parent === pid)
-    .map(([child = 0]) => child)
+    .map((line) => line.trim().split(/\s+/))
+    // The dead that are not buried yet are listed too.
+    .filter(([, parent, state]) => Number(parent) === pid && !state?.startsWith('Z'))
+    .map(([child]) => Number(child))

@@ -1,0 +1,70 @@
+// What a run of writes leaves behind, as check.ts judges it: what clients were told, what the log
+// holds, and what the database and the lists say in the end.
+
+/** `ok`: 202. `fail`: certainly not taken (a 4xx, or a 503 that says so). `info`: nobody knows. */
+export type Outcome = 'ok' | 'fail' | 'info'
+
+/** The fields that a command sets; those that it leaves alone are undefined. */
+export type Fields = {
+  readonly title: string | undefined
+  readonly description: string | undefined
+  readonly completed: boolean | undefined
+}
+
+export type Operation = Fields & {
+  readonly kind: 'create' | 'update' | 'delete'
+  readonly userId: string
+  /** Undefined for a create whose answer never came. */
+  readonly todoId: string | undefined
+  /** No other operation sets it. A delete sets none: one operation at most deletes a todo. */
+  readonly title: string | undefined
+  readonly startMs: number
+  readonly endMs: number
+  readonly outcome: Outcome
+}
+
+export type Logged = Fields & {
+  readonly partition: number
+  readonly offset: number
+  readonly commandId: string
+  readonly kind: Operation['kind']
+  readonly todoId: string
+  readonly userId: string
+  readonly atMs: number
+}
+
+export type Row = {
+  readonly title: string
+  readonly description: string
+  readonly completed: boolean
+  readonly userId: string
+  readonly createdMs: number
+  readonly updatedMs: number
+  readonly revision: number
+}
+
+/** A todo in a list. */
+export type Listed = { readonly id: string; readonly title: string }
+
+/** A list as one connection read it, in the order of its reads; all of one length at most. */
+export type ListRead = {
+  readonly connection: number
+  readonly version: number
+  readonly todos: readonly Listed[]
+}
+
+export type Evidence = {
+  readonly operations: readonly Operation[]
+  readonly log: readonly Logged[]
+  /** Each partition's end when everything was over. */
+  readonly ends: ReadonlyMap<number, number>
+  /** By id, in the order that lists must have. */
+  readonly todos: ReadonlyMap<string, Row>
+  /** What the database says came of each command, by command id. */
+  readonly outcomes: ReadonlyMap<string, string>
+  readonly nextOffsets: ReadonlyMap<number, number>
+  readonly deadLetters: number
+  readonly reads: readonly ListRead[]
+  /** The whole list, as each of several connections read it at the end. */
+  readonly finalLists: readonly (readonly Listed[])[]
+}

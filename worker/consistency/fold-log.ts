@@ -1,0 +1,45 @@
+// What a log makes of nothing, said a second time and as plainly as can be, one command after the
+// other: the checker must not share its idea of that with the worker that it checks.
+
+import type { Logged, Row } from './evidence.ts'
+
+/** A todo's commands are in one partition, so offsets order them whatever partitions there are. */
+export const inOffsetOrder = (log: readonly Logged[]): Logged[] =>
+  [...log].sort((a, b) => a.offset - b.offset)
+
+/** The rows that a log makes of nothing, and what comes of each command; each counts once. */
+export const foldLog = (log: readonly Logged[]) => {
+  const rows = new Map<string, Row>()
+  const outcomes = new Map<string, string>()
+  for (const one of inOffsetOrder(log)) {
+    if (outcomes.has(one.commandId)) continue
+    const row = rows.get(one.todoId)
+    const isOwn = row?.userId === one.userId
+    const isCreate = one.kind === 'create'
+    outcomes.set(
+      one.commandId,
+      isCreate
+        ? row
+          ? 'exists'
+          : 'applied'
+        : !row
+          ? 'not-found'
+          : isOwn
+            ? 'applied'
+            : 'forbidden',
+    )
+    if (outcomes.get(one.commandId) !== 'applied') continue
+    if (one.kind === 'delete') rows.delete(one.todoId)
+    else
+      rows.set(one.todoId, {
+        title: one.title ?? row?.title ?? '',
+        description: one.description ?? row?.description ?? '',
+        completed: one.completed ?? row?.completed ?? false,
+        userId: one.userId,
+        createdMs: row?.createdMs ?? one.atMs,
+        updatedMs: Math.max(row?.updatedMs ?? 0, one.atMs),
+        revision: (row?.revision ?? 0) + 1,
+      })
+  }
+  return { rows, outcomes }
+}
