@@ -22,7 +22,7 @@ export type CellRun = {
 }
 
 /** Connections are made and compilers run in it: part of the load, not of the window. */
-const leadInSeconds = 1
+export const leadInSeconds = 1
 /** Past this, a generator that should have ended is starved. */
 const endTimeoutMs = 15_000
 const generatorThreadsMax = 8

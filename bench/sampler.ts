@@ -23,6 +23,8 @@ export type SamplerPlan = {
   readonly expected: unknown
   /** How many todos an answer must have; null where that is not known. */
   readonly length: number | null
+  /** Something else, of a server that is not ours: whether it is always the same is all that is asked. */
+  readonly isList: boolean
 }
 
 const burstEveryMs = 100
@@ -83,8 +85,9 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
 /** What is wrong with a body, undefined when it can be right. */
 export const objectionToList = (
   body: string,
-  { expected, length }: Pick<SamplerPlan, 'expected' | 'length'>,
+  { expected, length, isList }: Pick<SamplerPlan, 'expected' | 'length' | 'isList'>,
 ): string | undefined => {
+  if (!isList) return undefined
   let list: unknown
   try {
     list = JSON.parse(body)

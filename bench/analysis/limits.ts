@@ -83,7 +83,7 @@ const explain = (by: string, input: LimitInput, ceiling: Ceiling): string => {
   const own = sum(served.map((tier) => tier.demand))
   const limited = {
     neither: isOpenLoop
-      ? 'Nothing was full: an open loop sends what it is told to.'
+      ? 'Nothing was full: an open loop sends what it is told to. Requests that come one by one cost a wake-up each, so the demands are those of a quiet server and the ceilings are low.'
       : 'Nothing was full: too little was in flight to ask for more.',
     generator: 'The generator was full: the servers could have done more.',
     'the machine': `All ${cores} cores were busy, shared by the tiers and the generator.`,
