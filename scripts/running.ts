@@ -17,13 +17,13 @@ export type Running = {
   stop(): Promise<void>
 }
 
-export const startServer = (env: NodeJS.ProcessEnv): Promise<Running> =>
-  start('server/main.ts', env)
-export const startWorker = (env: NodeJS.ProcessEnv): Promise<Running> =>
-  start('worker/main.ts', env)
+export const startServer = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
+  start(new URL('server/main.ts', root), env)
+export const startWorker = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
+  start(new URL('worker/main.ts', root), env)
 
-const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> => {
-  const child = fork(fileURLToPath(new URL(script, repository)), {
+const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
+  const child = fork(fileURLToPath(script), {
     env: { ...process.env, ...env },
     execArgv: ['--import', 'tsx'],
     silent: true,
@@ -38,7 +38,8 @@ const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> =
     child.once('message', (message) => resolve((message as { port?: number }).port ?? 0))
   })
   const first = await Promise.race([ready, exited.then((how) => ({ how }))])
-  if (typeof first === 'object') throw new Error(`${script} ended (${first.how}): ${output}`)
+  if (typeof first === 'object')
+    throw new Error(`${script.pathname} ended (${first.how}): ${output}`)
   return {
     process: child,
     port: first,
