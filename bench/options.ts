@@ -31,7 +31,7 @@ const text = { type: 'string' } as const
 const optionTable = {
   ...{ scenario: text, url: text, json: text, html: text, rate: text, generator: text },
   ...{ engine: text, processes: text, nginx: text, services: text, writes: text, todos: text },
-  ...{ 'warm-up': text, help: { type: 'boolean', short: 'h' } as const },
+  'warm-up': text,
   connections: { ...text, short: 'c' },
   pipelining: { ...text, short: 'p' },
   seconds: { ...text, short: 'd' },
@@ -39,13 +39,12 @@ const optionTable = {
   set: { ...text, multiple: true },
 } as const
 
-/** Throws what is wrong with them; with no message when only the usage is asked for. */
+/** Throws what is wrong with them. */
 export const parseOptions = (
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
 ): Options => {
   const { values } = parseArgs({ args: [...args], options: optionTable })
-  if (values.help) throw new Error('')
   const base = readScenario(values.scenario ?? 'quick')
   const url = values.url === undefined ? null : parseUrl(values.url)
   const number = (name: string, value: string | undefined) => {

@@ -7,7 +7,8 @@ import { predict } from './analysis/limits.ts'
 import { percent } from './analysis/laws.ts'
 import { measureCell } from './cell.ts'
 import type { Cell } from './result.ts'
-import { readScenario, type Scenario } from './scenario.ts'
+import { runProgram } from './command.ts'
+import { parseScenario, readScenario, type Scenario } from './scenario.ts'
 import { coresHere, startTarget } from './target.ts'
 
 const usage = `npm run bench:predict -- [--scenario NAME] [--processes N] [--seconds N]
@@ -15,9 +16,7 @@ const usage = `npm run bench:predict -- [--scenario NAME] [--processes N] [--sec
 Exit codes: 0 within 15%, 1 failed, 2 usage, 3 further off.`
 
 const errorMax = 0.15
-const signal = new AbortController().signal
-
-const measure = async (scenario: Scenario): Promise<Cell> => {
+const measure = async (scenario: Scenario, signal: AbortSignal): Promise<Cell> => {
   const target = await startTarget(scenario, { signal, say: console.log })
   try {
     const [load] = scenario.loads
@@ -40,49 +39,36 @@ const measure = async (scenario: Scenario): Promise<Cell> => {
   }
 }
 
-const main = async (scenario: Scenario, processes: number): Promise<number> => {
+const main = async ({ scenario, processes }: Asked, signal: AbortSignal): Promise<number> => {
   const half = Math.floor(processes / 2)
-  const full = await measure({ ...scenario, processes })
+  const full = await measure({ ...scenario, processes }, signal)
   const { perSecond, by } = predict(full.tiers, coresHere, half)
   console.log(
     `predicted for ${half}: ${Math.round(perSecond).toLocaleString('en-US')} a second, limited by ${by}`,
   )
-  const measured = (await measure({ ...scenario, processes: half })).goodPerSecond
+  const measured = (await measure({ ...scenario, processes: half }, signal)).goodPerSecond
   const off = perSecond / measured - 1
   console.log(`the prediction was ${percent(off)} off`)
   return Math.abs(off) <= errorMax ? 0 : 3
 }
 
+type Asked = { readonly scenario: Scenario; readonly processes: number }
+
 const text = { type: 'string' } as const
-const parse = () => {
-  const { values } = parseArgs({
-    options: { scenario: text, processes: text, seconds: text, help: { type: 'boolean' } },
-  })
-  if (values.help) throw new Error('')
+const parse = (args: readonly string[]): Asked => {
+  const options = { scenario: text, processes: text, seconds: text }
+  const { values } = parseArgs({ args: [...args], options })
   const processes = Number(values.processes ?? coresHere)
   if (!(processes >= 2)) throw new Error('--processes: at least 2, to have a half')
-  const scenario = readScenario(values.scenario ?? 'keepalive')
-  const loads = scenario.loads.map((load) => ({
-    ...load,
-    seconds: values.seconds === undefined ? load.seconds : Number(values.seconds),
-  }))
-  // More than one thread of load would take the cores that are to be predicted.
-  return {
-    scenario: { ...scenario, loads, generatorThreads: scenario.generatorThreads ?? 1 },
-    processes,
-  }
+  const seconds = values.seconds === undefined ? {} : { seconds: Number(values.seconds) }
+  const { name, ...fields } = readScenario(values.scenario ?? 'keepalive')
+  const scenario = parseScenario(name, {
+    ...fields,
+    loads: fields.loads.map((load) => ({ ...load, ...seconds })),
+    // More than one thread of load would take the cores that are to be predicted.
+    generatorThreads: fields.generatorThreads ?? 1,
+  })
+  return { scenario, processes }
 }
 
-let asked: ReturnType<typeof parse>
-try {
-  asked = parse()
-} catch (error) {
-  console.error(`${(error as Error).message}\n\n${usage}`.trim())
-  process.exit(2)
-}
-try {
-  process.exitCode = await main(asked.scenario, asked.processes)
-} catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = 1
-}
+await runProgram({ usage, parse, main })

@@ -6,6 +6,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fitUsl } from './analysis/usl.ts'
 import { isInvalid, measureCell } from './cell.ts'
+import { commandOf, exitCodes, runProgram } from './command.ts'
 import { describeMachine } from './machine.ts'
 import { parseOptions, usage, type Options } from './options.ts'
 import { htmlReport } from './report/html.ts'
@@ -13,8 +14,6 @@ import { progressLine, terminalReport } from './report/terminal.ts'
 import { resultFormat, type Cell, type Result } from './result.ts'
 import { attachTarget, startTarget } from './target.ts'
 import { repository } from '../scripts/paths.ts'
-
-const exitCodes = { valid: 0, failed: 1, usage: 2, invalid: 3, interrupted: 130 }
 
 const say = (line: string) => console.log(line)
 
@@ -41,7 +40,7 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
     format: resultFormat,
     verdict: cells.some(isInvalid) ? 'INVALID' : 'VALID',
     scenario,
-    command: ['npm run bench --', ...process.argv.slice(2).map(quoted)].join(' '),
+    command: commandOf('bench', {}),
     startedAt: startedAt.toISOString(),
     machine: describeMachine(),
     topology: target.topology,
@@ -57,7 +56,7 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
   const complaints = target.complaints().trim()
   if (complaints !== '') say(`\nthe servers said:\n${complaints}`)
   await keep(result, options, startedAt)
-  return result.verdict === 'VALID' ? exitCodes.valid : exitCodes.invalid
+  return result.verdict === 'VALID' ? exitCodes.judged : exitCodes.untrusted
 }
 
 /** On a terminal one line that changes, elsewhere a line for each second. */
@@ -69,9 +68,6 @@ const progressOn =
     if (!stream.isTTY) stream.write(`${line}\n`)
     else stream.write(`\r\x1b[K${line.slice(0, stream.columns - 1)}${isLast ? '\n' : ''}`)
   }
-
-const quoted = (argument: string): string =>
-  /^[\w./:=,-]+$/.test(argument) ? argument : `'${argument}'`
 
 const keep = async (result: Result, { jsonFile, htmlFile }: Options, startedAt: Date) => {
   const stamp = startedAt.toISOString().slice(0, 19).replaceAll(':', '-')
@@ -87,26 +83,4 @@ const keep = async (result: Result, { jsonFile, htmlFile }: Options, startedAt: 
   }
 }
 
-const interrupted = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => {
-    if (interrupted.signal.aborted) process.exit(exitCodes.interrupted) // without waiting
-    say('\ninterrupted: stopping what was started')
-    interrupted.abort(new Error('interrupted'))
-  })
-}
-
-let options: Options
-try {
-  options = parseOptions(process.argv.slice(2))
-} catch (error) {
-  console.error(`${(error as Error).message}\n\n${usage()}`.trim())
-  process.exit(exitCodes.usage)
-}
-try {
-  process.exitCode = await main(options, interrupted.signal)
-} catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = interrupted.signal.aborted ? exitCodes.interrupted : exitCodes.failed
-}
-process.exit()
+await runProgram({ usage: usage(), parse: parseOptions, main })
