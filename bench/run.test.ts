@@ -42,7 +42,7 @@ const run = async (t: Test, args: readonly string[]) => {
 
 void t.test('an open loop on our own servers', async (t) => {
   const { code, output, result, failed, page } = await run(t, [
-    ...['--scenario', 'quick', '-d', '3', '--rate', '500', '--set', 'DB_POOL_SIZE=3'],
+    ...['--scenario', 'quick', '-d', '2', '--rate', '800', '--set', 'DB_POOL_SIZE=3'],
   ])
   t.same(failed, [])
   const [cell] = result.cells
@@ -57,8 +57,8 @@ void t.test('an open loop on our own servers', async (t) => {
 
 void t.test('autocannon through Nginx, one load after the other', async (t) => {
   const { result, failed } = await run(t, [
-    ...['--scenario', 'ladder', '-c', '4', '-p', '2', '-d', '3', '--nginx', 'l7'],
-    ...['--engine', 'uws', '--warm-up', '1'],
+    ...['--scenario', 'ladder', '-c', '4', '-p', '2', '-d', '2', '--nginx', 'l7'],
+    ...['--engine', 'uws', '--warm-up', '0'],
   ])
   const names = failed.map(({ name }) => name)
   // A few milliseconds of tests beside it are enough for these two.
@@ -72,9 +72,8 @@ void t.test('autocannon through Nginx, one load after the other', async (t) => {
   t.ok(result.cells.every(({ tiers }) => tiers.some(({ name }) => name === 'nginx')))
 })
 
-const lie = async (t: Test, listener: RequestListener, requestsMax = 0): Promise<string> => {
+const lie = async (t: Test, listener: RequestListener): Promise<string> => {
   const server = createServer(listener)
-  server.maxRequestsPerSocket = requestsMax
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
     server.closeAllConnections()
@@ -90,7 +89,7 @@ const reply = (response: Parameters<RequestListener>[1], status: number, body: s
   response.writeHead(status, { 'content-length': Buffer.byteLength(body) })
   response.end(body)
 }
-const short = ['--generator', 'autocannon', '-c', '4', '-d', '3', '--warm-up', '1', '-t', '1']
+const short = ['--generator', 'autocannon', '-c', '4', '-d', '2', '--warm-up', '0', '-t', '1']
 const reasonsOf = (failed: readonly Check[]) => failed.map(({ name }) => name)
 
 void t.test('a server whose bodies are not always the same is called by its name', async (t) => {
@@ -104,7 +103,12 @@ void t.test('a server whose bodies are not always the same is called by its name
 })
 
 void t.test('a server that closes connections early', async (t) => {
-  const url = await lie(t, (_, response) => reply(response, 200, list(10)), 50)
+  let count = 0
+  const url = await lie(t, (request, response) => {
+    reply(response, 200, list(10))
+    // Nginx with its keepalive_requests of 1000 does so too, and autocannon calls it no error.
+    if (++count % 50 === 0) request.socket.end()
+  })
   const { code, output, failed } = await run(t, [...short, '-p', '4', '--url', url])
   t.equal(code, 3)
   t.match(output, /^INVALID/m)
@@ -137,7 +141,7 @@ void t.test('a server that hangs', async (t) => {
 
 void t.test('pipelined writes on uWebSockets.js', async (t) => {
   const { code, output, failed } = await run(t, [
-    ...['--scenario', 'writes', '--services', 'embedded', '-c', '4', '-p', '10', '-d', '3'],
+    ...['--scenario', 'writes', '--services', 'embedded', '-c', '4', '-p', '10', '-d', '2'],
     ...['--warm-up', '0'],
   ])
   t.equal(code, 3)

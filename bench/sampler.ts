@@ -30,6 +30,8 @@ export type SamplerPlan = {
 const burstEveryMs = 100
 const singlesEveryMs = 5
 const answerTimeoutMs = 5_000
+/** A request that is open for so long at the end was not answered. */
+const silentMs = 1_000
 
 export const startSampler = (plan: SamplerPlan): Sampler => {
   const bodies = new Set<string>()
@@ -38,6 +40,8 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
   let wrong = 0
   let complaint: string | null = null
   let isOver = false
+  /** When the single request was sent that is not answered yet. */
+  let singleSinceMs = Infinity
 
   const objectTo = (why: string) => {
     wrong++
@@ -54,11 +58,13 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
     }
   }
   const ask = async (count: number) => {
+    if (count === 1) singleSinceMs = performance.now()
     try {
       for (const { status, body } of await exchangeAt(plan, count)) look(status, body)
     } catch (error) {
       if (!isOver) objectTo((error as Error).message)
     }
+    if (count === 1) singleSinceMs = Infinity
   }
   const bursts = async () => {
     for (; !isOver; await delay(burstEveryMs)) await ask(plan.depth)
@@ -74,6 +80,8 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
   const running = Promise.all([bursts(), singles()])
   return {
     async stop() {
+      const openMs = performance.now() - singleSinceMs
+      if (!isOver && openMs > silentMs) objectTo(`no answer for ${Math.round(openMs)} ms`)
       isOver = true
       close()
       await running
