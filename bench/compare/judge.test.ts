@@ -53,7 +53,7 @@ t.test('the columns show both medians', async (t) => {
   const [, , , head = '', first = ''] = reportOf(samplesOf({ goodput: 0.5, cpu: 1, p99: 1 })).split(
     '\n',
   )
-  t.match(head, /^ +A +B +B to A +95% interval$/)
+  t.match(head, /^ +A +B +B to A, paired +95% interval$/)
   t.match(first, /^good answers a second +12,000 +6,0\d\d +0\.50x +\(0\.50 to 0\.51\)$/)
 })
 
@@ -87,6 +87,11 @@ t.test('of what runs elsewhere no CPU is known', async (t) => {
   t.equal(compareSamples(samples, false).isTrusted, true)
   t.match(reportOf(samples), /CPU us per good answer: not compared: the CPU of what runs elsewhere/)
   t.match(reportOf(samples), /good answers a second: B is 2\.01x A/)
+})
+
+t.test('where too few requests were timed for a p99, it says so', async (t) => {
+  const text = reportOf(samplesOf({ goodput: 1, cpu: 1, p99: 1 }, () => ({ p99: null })))
+  t.match(text, /p99 ms: not compared: too few requests were timed/)
 })
 
 t.test('at a fixed rate good-put is not compared, and p99 means something', async (t) => {
