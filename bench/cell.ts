@@ -2,19 +2,18 @@
 // reads every counter at both its ends, and judges what came out.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { checksOf, goodOf, isGeneratorFull } from './analysis/checks.ts'
-import { limitOf } from './analysis/limits.ts'
-import { treeCpuSeconds } from './engines/cpu.ts'
+import { checksOf, goodOf } from './analysis/checks.ts'
 import { chooseGenerator } from './engines/generator.ts'
 import { latencyOf, latencyOfSorted, percentileOf } from './latency.ts'
 import { startLoad, type LoadOrder, type RunningLoad } from './load/load.ts'
 import type { Reading } from './load/recording.cjs'
-import { calibrate, machineCpu, type MachineCpu } from './noise.ts'
-import type { AutocannonOwn, Cell, Counts, Load, Second, TierUse } from './result.ts'
+import { calibrate } from './noise.ts'
+import type { AutocannonOwn, Cell, Counts, Load, Second } from './result.ts'
 import { startSampler } from './sampler.ts'
 import type { Scenario, ScenarioLoad } from './scenario.ts'
 import { coresHere, processesOf, type Target } from './target.ts'
-import { captureAnswer, isTrueInTheEnd } from './truth.ts'
+import { captureAnswer, isTrueInTheEnd, type Captured } from './truth.ts'
+import { cpuNow, judgeWindow, type CpuNow } from './window.ts'
 
 export type CellRun = {
   readonly signal: AbortSignal
@@ -22,7 +21,7 @@ export type CellRun = {
 }
 
 /** Connections are made and compilers run in it: part of the load, not of the window. */
-const leadInSeconds = 1
+export const leadInSeconds = 1
 /** Past this, a generator that should have ended is starved. */
 const endTimeoutMs = 15_000
 const generatorThreadsMax = 8
@@ -32,21 +31,20 @@ const backgroundConnections = 16
 export const measureCell = async (
   target: Target,
   scenario: Scenario,
-  load: ScenarioLoad,
+  asked: ScenarioLoad,
   run: CellRun,
 ): Promise<Cell> => {
-  const order = orderOf(target, scenario, load)
+  const load = loadOf(target, scenario, asked)
   const captured = await captureAnswer(target, scenario)
   const rowsBefore = (await target.database?.count()) ?? 0
   const background =
     scenario.writesPerSecond > 0
-      ? await startLoad(backgroundOf(target, scenario, load.seconds))
+      ? await startLoad(backgroundOf(target, scenario, asked.seconds))
       : undefined
   try {
-    const measured =
-      order.generator === 'wrk'
-        ? await measureWithWrk({ target, scenario, load, run, order, captured, background })
-        : await measureWithReadings({ target, scenario, load, run, order, captured, background })
+    const { seconds } = asked
+    const work = { target, scenario, seconds, run, load, captured, background }
+    const measured = await (load.generator === 'wrk' ? measureWithWrk : measureWithReadings)(work)
     background?.stop()
     const acknowledged = scenario.method === 'POST' ? measured.goodInAll : 0
     const isTrueAtEnd = await isTrueInTheEnd(target, scenario, rowsBefore + acknowledged)
@@ -68,15 +66,13 @@ export const measureCell = async (
 export const isInvalid = ({ checks }: Pick<Cell, 'checks'>): boolean =>
   checks.some(({ verdict }) => verdict === 'fail')
 
-type Order = Omit<LoadOrder, 'generator'> & { readonly generator: Load['generator'] }
-
 type Work = {
   readonly target: Target
   readonly scenario: Scenario
-  readonly load: ScenarioLoad
+  readonly seconds: number
   readonly run: CellRun
-  readonly order: Order
-  readonly captured: Awaited<ReturnType<typeof captureAnswer>>
+  readonly load: Load
+  readonly captured: Captured
   readonly background: RunningLoad | undefined
 }
 
@@ -86,11 +82,8 @@ type Measured = Omit<Cell, 'checks' | 'samples'> & {
   readonly goodInAll: number
 }
 
-const orderOf = (target: Target, scenario: Scenario, load: ScenarioLoad): Order => {
-  const { connections, pipelining, seconds, ratePerSecond } = load
-  const hasWrk = scenario.generator === 'auto' && hasProgramWrk()
-  const generator =
-    scenario.generator !== 'auto' ? scenario.generator : hasWrk ? 'wrk' : 'autocannon'
+const loadOf = (target: Target, scenario: Scenario, asked: ScenarioLoad): Load => {
+  const { connections, pipelining, ratePerSecond } = asked
   const left = Math.max(1, coresHere - (target.topology ? processesOf(scenario) : 0))
   let threads = Math.min(
     scenario.generatorThreads ?? Math.min(left, generatorThreadsMax),
@@ -98,15 +91,13 @@ const orderOf = (target: Target, scenario: Scenario, load: ScenarioLoad): Order 
   )
   // autocannon gives each of its threads the same number, and drops the rest without a word.
   while (connections % threads !== 0) threads--
+  const { generator } = scenario
   return {
-    ...{ generator, connections, pipelining, threads, seconds, ratePerSecond },
-    url: target.origin + scenario.path,
-    method: scenario.method,
-    ...(scenario.method === 'POST' ? writeOf(target) : { headers: {} }),
+    generator: generator === 'auto' ? chooseGenerator(1).name : generator,
+    ...{ method: scenario.method, url: target.origin + scenario.path },
+    ...{ connections, pipelining, ratePerSecond, threads },
   }
 }
-
-const hasProgramWrk = (): boolean => chooseGenerator(1).name === 'wrk'
 
 const writeOf = ({ token }: Target) => {
   if (token === null) throw new Error('writes need a token: set TOKEN (npm run token)')
@@ -126,72 +117,66 @@ const backgroundOf = (target: Target, scenario: Scenario, seconds: number): Load
 
 /** autocannon and the open loop: their counters are read while they run. */
 const measureWithReadings = async (work: Work): Promise<Measured> => {
-  const { scenario, load, run, order, target, captured, background } = work
+  const { target, scenario, seconds: plannedSeconds, run, load, captured, background } = work
   const { signal } = run
-  const asOrder = (seconds: number): LoadOrder => ({
-    ...order,
-    generator: order.generator === 'open-loop' ? 'open-loop' : 'autocannon',
-    seconds,
-  })
+  const begin = (seconds: number) =>
+    startLoad({
+      ...{ ...load, seconds, generator: load.ratePerSecond === null ? 'autocannon' : 'open-loop' },
+      ...(load.method === 'POST' ? writeOf(target) : { headers: {} }),
+    })
   let goodInAll = 0
   if (scenario.warmUpSeconds > 0) {
-    const warm = await startLoad(asOrder(scenario.warmUpSeconds))
+    const warm = await begin(scenario.warmUpSeconds)
     try {
       await delay(scenario.warmUpSeconds * 1000, undefined, { signal })
-      goodInAll += goodOf((await warm.read()).reading.statuses, order.method)
+      goodInAll += goodOf((await warm.read()).reading.statuses, load.method)
     } finally {
       warm.stop()
     }
   }
   const calibratedMs = calibrate()
   // One second more than is looked at, so that it still runs when the window closes.
-  const running = await startLoad(asOrder(leadInSeconds + load.seconds + 1))
-  const sampler = startSampler({ ...captured.sampling, depth: Math.min(load.pipelining, 100) })
+  const running = await begin(leadInSeconds + plannedSeconds + 1)
+  const sampler = startSampler({ ...captured.sampling, depth: samplerDepth(load) })
   try {
     await delay(leadInSeconds * 1000, undefined, { signal })
-    const look = async () => {
+    const look = async (): Promise<Look> => {
       const { atMs, reading } = await running.read()
       return { atMs, reading, cpu: cpuNow(target, [running, background]) }
     }
     const first = await look()
     const series: Second[] = []
     let last = first
-    while (last.atMs - first.atMs < load.seconds * 1000 - 500) {
+    while (last.atMs - first.atMs < plannedSeconds * 1000 - 500) {
       const nextMs = first.atMs + (series.length + 1) * 1000
       await delay(Math.max(0, nextMs - last.atMs), undefined, { signal })
       const now = await look()
-      series.push(secondOf(first.atMs, last, now, order.method))
-      run.onSecond?.(series[series.length - 1] as Second)
+      const second = secondOf(first.atMs, last, now, load.method)
+      series.push(second)
+      run.onSecond?.(second)
       last = now
     }
     const { latenciesUs: _, ...samples } = await sampler.stop()
     const autocannon = await endOf(running, signal)
-    const final = await running.read().catch(() => last)
+    const final = await running.read()
     running.stop()
-    goodInAll += goodOf(final.reading.statuses, order.method)
     const seconds = (last.atMs - first.atMs) / 1000
     const counts = countsOf(first.reading, last.reading, final.reading)
-    const rest = finish(work, { seconds, counts, cpu: [first.cpu, last.cpu], calibratedMs })
-    const loops = last.reading.loops.map((loop, i) => {
-      const active = loop.activeMs - (first.reading.loops[i]?.activeMs ?? 0)
-      const idle = loop.idleMs - (first.reading.loops[i]?.idleMs ?? 0)
-      return active / Math.max(1, active + idle)
+    const judged = judgeWindow(target, {
+      ...{ load, seconds, counts, cpu: [first.cpu, last.cpu], calibratedMs },
+      loop: loopBetween(first.reading, last.reading),
     })
-    const generator = {
-      loopUtilization: loops.length > 0 ? Math.max(...loops) : null,
-      loopLagP99Ms: last.reading.loopLagP99Ms,
-      cpuShare: rest.generatorCores / order.threads,
-    }
     return {
-      ...rest.cell(generator),
-      ...{ series, samples, autocannon, goodInAll },
+      ...{ load, seconds, plannedSeconds, counts, series, samples, autocannon, ...judged },
+      answerBytes: captured.answerBytes,
       latency: latencyOf(
         first.reading,
         last.reading,
-        order.generator === 'open-loop'
-          ? 'the moment each request was due'
-          : 'the sending of each request',
+        load.ratePerSecond === null
+          ? 'the sending of each request'
+          : 'the moment each request was due',
       ),
+      goodInAll: goodInAll + goodOf(final.reading.statuses, load.method),
     }
   } finally {
     running.stop()
@@ -201,28 +186,26 @@ const measureWithReadings = async (work: Work): Promise<Measured> => {
 
 /** wrk says nothing until it ends: no series, and latencies from the sampler. */
 const measureWithWrk = async (work: Work): Promise<Measured> => {
-  const { scenario, load, run, order, target, captured, background } = work
-  const wrk = chooseGenerator(order.threads, 'wrk')
-  const { pathname, search } = new URL(order.url)
-  const { method, headers, body } = order
-  const wrkLoad = {
-    ...{ port: 0, origin: target.origin, target: pathname + search, depth: load.pipelining },
+  const { target, scenario, seconds: plannedSeconds, run, load, captured, background } = work
+  const wrk = chooseGenerator(load.threads, 'wrk')
+  const { method } = load
+  const order = {
+    ...{ port: 0, origin: target.origin, target: scenario.path, depth: load.pipelining },
     ...{ connections: load.connections, signal: run.signal },
-    ...(body !== undefined && { write: { method, headers, body } }),
+    ...(method === 'POST' && { write: { method, ...writeOf(target) } }),
   }
   let goodInAll = 0
   if (scenario.warmUpSeconds > 0) {
-    goodInAll += (await wrk.run({ ...wrkLoad, windowMs: scenario.warmUpSeconds * 1000 })).requests
+    goodInAll += (await wrk.run({ ...order, windowMs: scenario.warmUpSeconds * 1000 })).requests
   }
   const calibratedMs = calibrate()
-  const sampler = startSampler({ ...captured.sampling, depth: Math.min(load.pipelining, 100) })
+  const sampler = startSampler({ ...captured.sampling, depth: samplerDepth(load) })
   try {
     const before = cpuNow(target, [background])
-    const result = await wrk.run({ ...wrkLoad, windowMs: load.seconds * 1000 })
+    const result = await wrk.run({ ...order, windowMs: plannedSeconds * 1000 })
     const after = cpuNow(target, [background])
     const { latenciesUs, ...samples } = await sampler.stop()
     const seconds = result.durationUs / 1e6
-    const generatorCores = (result.cpuShare * order.threads * load.seconds) / seconds
     const total = result.requests + result.errors
     const counts: Counts = {
       ...{ sent: total, completed: total, bytes: result.bytes },
@@ -230,46 +213,31 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
       // wrk tells errors of sockets and statuses apart, but not which.
       ...{ closed: 0, resets: result.errors, lost: 0, timeouts: 0, dropped: 0 },
     }
-    const cpu = [before, after] as const
-    const rest = finish(work, { seconds, counts, cpu, calibratedMs, generatorCores })
+    const judged = judgeWindow(target, {
+      ...{ load, seconds, counts, cpu: [before, after], calibratedMs, loop: null },
+      generatorCores: (result.cpuShare * load.threads * plannedSeconds) / seconds,
+    })
     return {
-      ...rest.cell({
-        ...{ loopUtilization: null, loopLagP99Ms: null },
-        cpuShare: rest.generatorCores / order.threads,
-      }),
-      ...{ samples, series: [], autocannon: null, goodInAll: goodInAll + result.requests },
-      latency: latencyOfSorted([...latenciesUs].sort((a, b) => a - b)),
+      ...{ load, seconds, plannedSeconds, counts, samples, ...judged },
+      ...{ answerBytes: captured.answerBytes, series: [], autocannon: null },
+      latency: method === 'GET' ? latencyOfSorted([...latenciesUs].sort((a, b) => a - b)) : null,
+      goodInAll: goodInAll + result.requests,
     }
   } finally {
     await sampler.stop()
   }
 }
 
-type CpuNow = {
-  readonly tiers: ReadonlyMap<string, number>
-  readonly machine: MachineCpu | null
-  readonly ownSeconds: number
-}
+const samplerDepth = ({ pipelining }: Load): number => Math.min(pipelining, 100)
 
-/** CPU seconds of each tier so far; a process that is gone costs nothing more. */
-const cpuNow = (target: Target, loads: readonly (RunningLoad | undefined)[]): CpuNow => {
-  const secondsOf = (pid: number) => {
-    try {
-      return treeCpuSeconds(pid)
-    } catch {
-      return 0
-    }
-  }
-  const own = process.cpuUsage()
-  const generators = loads.map((load) => (load ? secondsOf(load.pid) : 0))
-  return {
-    tiers: new Map([
-      ['generator', generators.reduce((sum, one) => sum + one, 0)],
-      ...[...target.tiers].map(([name, { pid }]): [string, number] => [name, secondsOf(pid)]),
-    ]),
-    machine: machineCpu(),
-    ownSeconds: (own.user + own.system) / 1e6,
-  }
+/** Of the busiest thread. */
+const loopBetween = (first: Reading, last: Reading) => {
+  const busy = last.loops.map((loop, i) => {
+    const active = loop.activeMs - (first.loops[i]?.activeMs ?? 0)
+    const idle = loop.idleMs - (first.loops[i]?.idleMs ?? 0)
+    return active / Math.max(1, active + idle)
+  })
+  return { utilization: Math.max(0, ...busy), lagP99Ms: last.loopLagP99Ms }
 }
 
 type Look = { readonly atMs: number; readonly reading: Reading; readonly cpu: CpuNow }
@@ -312,60 +280,5 @@ const endOf = async (running: RunningLoad, signal: AbortSignal): Promise<Autocan
   } finally {
     timer.abort()
     late.catch(() => {})
-  }
-}
-
-type Window = {
-  readonly seconds: number
-  readonly counts: Counts
-  readonly cpu: readonly [CpuNow, CpuNow]
-  readonly calibratedMs: number
-  /** For wrk, whose process is gone by now. */
-  readonly generatorCores?: number
-}
-
-/** From counters to what they mean, the same for every generator. */
-const finish = (work: Work, { seconds, counts, cpu, calibratedMs, ...rest }: Window) => {
-  const { target, order, load, captured } = work
-  const [before, after] = cpu
-  const good = goodOf(counts.statuses, order.method)
-  const coresOf = (name: string) =>
-    Math.max(0, (after.tiers.get(name) ?? 0) - (before.tiers.get(name) ?? 0)) / seconds
-  const generatorCores = (rest.generatorCores ?? 0) + coresOf('generator')
-  const use = (name: string, cores: number, coresMax: number): TierUse => ({
-    ...{ name, cores, coresMax },
-    demand: good === 0 ? 0 : (cores * seconds * 1e6) / good,
-  })
-  const tiers = [
-    use('generator', generatorCores, Math.min(coresHere, order.threads)),
-    ...[...target.tiers].map(([name, { coresMax }]) => use(name, coresOf(name), coresMax)),
-  ]
-  const attributed = tiers.reduce((sum, one) => sum + one.cores, 0)
-  const own = (after.ownSeconds - before.ownSeconds) / seconds
-  const machine = after.machine && before.machine ? [before.machine, after.machine] : null
-  const [from, to] = machine ?? [null, null]
-  const otherCores = from && to ? (to.busy - from.busy) / seconds - attributed - own : null
-  return {
-    generatorCores,
-    cell: (generator: Cell['generator']) => ({
-      load: {
-        ...{ generator: order.generator, method: order.method, url: order.url },
-        ...{ connections: load.connections, pipelining: load.pipelining },
-        ...{ ratePerSecond: load.ratePerSecond, threads: order.threads },
-      },
-      ...{ seconds, plannedSeconds: load.seconds, counts, tiers, generator },
-      goodPerSecond: good / seconds,
-      limit: limitOf({
-        ...{ tiers, cores: coresHere, goodPerSecond: good / seconds, otherCores },
-        isGeneratorFull: isGeneratorFull({ generator }),
-        isOpenLoop: load.ratePerSecond !== null,
-      }),
-      noise: {
-        steal: from && to ? (to.steal - from.steal) / (to.total - from.total) : null,
-        otherCores: otherCores === null ? null : Math.max(0, otherCores),
-        calibrationMs: [calibratedMs, calibrate()] as const,
-      },
-      answerBytes: captured.answerBytes,
-    }),
   }
 }

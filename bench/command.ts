@@ -1,8 +1,8 @@
-// What bench:tune and bench:compare share as programs: usage errors, Ctrl-C, exit codes, and a JSON
+// What the programs of this folder share: usage errors, Ctrl-C, exit codes, and a JSON
 // file that says on what and how it was made.
 
 import { writeFile } from 'node:fs/promises'
-import { cpus, release } from 'node:os'
+import { describeMachine } from './machine.ts'
 
 export const exitCodes = {
   /** What was asked is answered. */
@@ -63,11 +63,6 @@ export const commandOf = (script: string, chosen: Readonly<Record<string, string
 
 export const writeJson = async (file: string | undefined, outcome: object): Promise<void> => {
   if (file === undefined) return
-  const machine = {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    node: process.version,
-    kernel: release(),
-  }
+  const machine = describeMachine()
   await writeFile(file, `${JSON.stringify({ ...outcome, machine }, null, 2)}\n`)
 }

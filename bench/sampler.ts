@@ -23,11 +23,15 @@ export type SamplerPlan = {
   readonly expected: unknown
   /** How many todos an answer must have; null where that is not known. */
   readonly length: number | null
+  /** Something else, of a server that is not ours: whether it is always the same is all that is asked. */
+  readonly isList: boolean
 }
 
 const burstEveryMs = 100
 const singlesEveryMs = 5
 const answerTimeoutMs = 5_000
+/** A request that is open for so long at the end was not answered. */
+const silentMs = 1_000
 
 export const startSampler = (plan: SamplerPlan): Sampler => {
   const bodies = new Set<string>()
@@ -36,6 +40,8 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
   let wrong = 0
   let complaint: string | null = null
   let isOver = false
+  /** When the single request was sent that is not answered yet. */
+  let singleSinceMs = Infinity
 
   const objectTo = (why: string) => {
     wrong++
@@ -52,11 +58,13 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
     }
   }
   const ask = async (count: number) => {
+    if (count === 1) singleSinceMs = performance.now()
     try {
       for (const { status, body } of await exchangeAt(plan, count)) look(status, body)
     } catch (error) {
       if (!isOver) objectTo((error as Error).message)
     }
+    if (count === 1) singleSinceMs = Infinity
   }
   const bursts = async () => {
     for (; !isOver; await delay(burstEveryMs)) await ask(plan.depth)
@@ -72,6 +80,8 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
   const running = Promise.all([bursts(), singles()])
   return {
     async stop() {
+      const openMs = performance.now() - singleSinceMs
+      if (!isOver && openMs > silentMs) objectTo(`no answer for ${Math.round(openMs)} ms`)
       isOver = true
       close()
       await running
@@ -83,8 +93,9 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
 /** What is wrong with a body, undefined when it can be right. */
 export const objectionToList = (
   body: string,
-  { expected, length }: Pick<SamplerPlan, 'expected' | 'length'>,
+  { expected, length, isList }: Pick<SamplerPlan, 'expected' | 'length' | 'isList'>,
 ): string | undefined => {
+  if (!isList) return undefined
   let list: unknown
   try {
     list = JSON.parse(body)

@@ -83,14 +83,15 @@ const explain = (by: string, input: LimitInput, ceiling: Ceiling): string => {
   const own = sum(served.map((tier) => tier.demand))
   const limited = {
     neither: isOpenLoop
-      ? 'Nothing was full: an open loop sends what it is told to.'
+      ? 'Nothing was full: an open loop sends what it is told to. Requests that come one by one cost a wake-up each, which a busy server saves.'
       : 'Nothing was full: too little was in flight to ask for more.',
     generator: 'The generator was full: the servers could have done more.',
     'the machine': `All ${cores} cores were busy, shared by the tiers and the generator.`,
   }[by]
   return [
     limited ?? `The ${by} was full: ${percentOf(tiers, by)} of the cores that it may use.`,
-    `One answer takes ${us(all)} us of CPU here, ${us(own)} without the generator: at most`,
+    `One answer takes ${us(all)} us of CPU here, ${us(own)} without the generator:`,
+    by === 'neither' ? 'at least' : 'at most',
     `${thousands(ceiling.perSecond)} a second on this machine (${ceiling.by} would be full),`,
     `${thousands((cores * 1e6) / own)} on ${cores} cores if the load came from elsewhere.`,
   ].join(' ')

@@ -72,12 +72,13 @@ export const startLoad = async (order: LoadOrder): Promise<RunningLoad> => {
       reject(new Error(`the generator has ended (${signal ?? code}) ${complaints.trim()}`))
     })
   })
-  failed.catch(() => {}) // told to whoever waits
+  const over = Promise.race([ended, failed])
+  over.catch(() => {}) // told to whoever waits
   await Promise.race([ready, failed])
   child.send(order)
   return {
     pid: child.pid ?? 0,
-    ended: Promise.race([ended, failed]),
+    ended: over,
     read: () =>
       Promise.race([
         failed,
