@@ -74,5 +74,8 @@ const whyMissing = (
   if (metric === 'cpu' && sound.some(({ cpu }) => cpu === null)) {
     return 'the CPU of what runs elsewhere is not known'
   }
+  if (metric === 'p99' && sound.some(({ p99 }) => p99 === null)) {
+    return 'too few requests were timed for a 99th percentile; measure for longer (--seconds)'
+  }
   return `${pairs} rounds in which both were sound, and it takes ${pairsMin}`
 }

@@ -38,7 +38,7 @@ const closedLoopNote =
 const untrusted =
   'UNTRUSTED: too few rounds were sound for good-put or CPU. See above what was wrong with them; on a quiet machine, run more and longer rounds.'
 
-const heads = ['', 'A', 'B', 'B to A', '95% interval']
+const heads = ['', 'A', 'B', 'B to A, paired', '95% interval']
 const cellsOf = ({ metric, medianA, medianB, ratio }: Line): string[] => {
   const [shown = '', interval = ''] = showRatio(ratio).split(/ (?=\()/)
   const { name, show } = metrics[metric]

@@ -47,7 +47,8 @@ export const resolveSide = async (text: string, directory: string): Promise<Side
     throw new Error(`"${text}" has no server/main.ts: there is nothing to run`)
   }
   const subject = (await git('log', '-1', '--format=%h %s', commit)) ?? commit
-  return { kind: 'commit', commit, title: `${text} (${subject})` }
+  const title = subject.startsWith(text) ? subject : `${text} (${subject})`
+  return { kind: 'commit', commit, title }
 }
 
 const engineSide = (engine: Engine): Side => ({

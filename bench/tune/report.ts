@@ -2,19 +2,21 @@
 // Pure: text out.
 
 import { metrics, type Metric } from '../analysis/figures.ts'
+import { pairsMin } from '../analysis/statistics.ts'
 import { invalidLines, machineFullNote, showRatio } from '../comparison-text.ts'
 import { layOut } from '../engines/table.ts'
 import type { Rounds } from '../rounds.ts'
 import type { Judgement, Row } from './judge.ts'
 
-export const tuneReport = (judgement: Judgement, { samples, leftOut }: Rounds): string => {
+export const tuneReport = (judgement: Judgement, measured: Rounds): string => {
+  const { samples } = measured
   const { metric, metricReason, baseline } = judgement
   return [
     layOut([heads(judgement), ...judgement.rows.map((row) => cellsOf(row, judgement))]),
     '',
     `Judged by ${metrics[metric].name}. ${metricReason ?? ''}`.trim(),
     ...(baseline ? sentences(judgement, titleOf(judgement)) : []),
-    ...notJudged(judgement, leftOut),
+    ...notJudged(judgement, measured),
     ...machineFullNote(samples, metric),
     ...invalidLines(samples),
     '',
@@ -63,12 +65,18 @@ const sentences = ({ rows, comparisons }: Judgement, base: string): string[] => 
   ]
 }
 
-const notJudged = ({ rows }: Judgement, leftOut: Rounds['leftOut']): string[] =>
+const notJudged = ({ rows, metric }: Judgement, { samples, leftOut }: Rounds): string[] =>
   rows
     .filter(({ verdict }) => verdict === 'not judged')
     .map(({ candidate: { name }, rounds }) => {
-      const why = leftOut.find((one) => one.name === name)?.why
-      return `Not judged: ${name}: ${why ?? `${rounds} rounds of it can be used, and it takes three that the one it is compared with has too`}.`
+      const own = samples.filter((one) => one.name === name)
+      const isHidden = metric !== 'cpu' && own.some(({ isGeneratorFull }) => isGeneratorFull)
+      const why =
+        leftOut.find((one) => one.name === name)?.why ??
+        (isHidden
+          ? 'the generator was full, and what it measured is its own (--metric cpu tells)'
+          : `${rounds} of its rounds can be used for this, and it takes ${pairsMin} in which what it is compared with was sound too`)
+      return `Not judged: ${name}: ${why}.`
     })
 
 const advice = ({ use }: Judgement): string =>
