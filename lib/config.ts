@@ -39,7 +39,7 @@ const portOrOff = (spec: { default: number; meaning: string }): Setting<number |
   parse(text) {
     if (text === 'off') return text
     const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN
-    if (!(port <= 65535)) throw new Error('a port from 0 to 65535, or off')
+    if (!(port <= 65535)) throw new Error('off, or a port from 0 to 65535')
     return port
   },
 })
