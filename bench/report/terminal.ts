@@ -60,7 +60,7 @@ const cellLines = (cell: Cell): string[] => {
   return [
     headline,
     `  ${labelOf(load)} in flight, ${load.generator} on ${load.threads} thread${load.threads === 1 ? '' : 's'}, ${cell.seconds.toFixed(1)} s`,
-    latency
+    latency && latency.count > 0
       ? `  latency, from ${latency.from}: mean ${time(latency.mean)}, p50 ${time(latency.p50)}, p90 ${time(latency.p90)}, p99 ${time(latency.p99)}, p99.9 ${time(latency.p999)}, max ${time(latency.max)}`
       : '  latency: not measured',
     '',
@@ -79,7 +79,7 @@ const tierTable = (cell: Cell): string[] => {
     cores(row.cores),
     row.utilization === null ? '' : percent(row.utilization),
     significant(row.demand),
-    ...row.coresFor.map((value) => (value === null ? '' : value.toFixed(1))),
+    ...row.coresFor.map((value) => significant(value)),
   ])
   return layOut([['', 'cores', 'of its own', 'CPU us/answer', ...rates], ...rows]).split('\n')
 }
