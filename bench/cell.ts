@@ -135,6 +135,7 @@ const measureWithReadings = async (work: Work): Promise<Measured> => {
     }
   }
   const calibratedMs = calibrate()
+  const handledBefore = await target.handled(load.method)
   // One second more than is looked at, so that it still runs when the window closes.
   const running = await begin(leadInSeconds + plannedSeconds + 1)
   const sampler = startSampler({ ...captured.sampling, depth: samplerDepth(load) })
@@ -161,7 +162,10 @@ const measureWithReadings = async (work: Work): Promise<Measured> => {
     const final = await running.read()
     running.stop()
     const seconds = (last.atMs - first.atMs) / 1000
-    const counts = countsOf(first.reading, last.reading, final.reading)
+    const counts = {
+      ...countsOf(first.reading, last.reading, final.reading),
+      handledInAll: await handledSince(handledBefore, target, load, samples.taken),
+    }
     const judged = judgeWindow(target, {
       ...{ load, seconds, counts, cpu: [first.cpu, last.cpu], calibratedMs },
       loop: loopBetween(first.reading, last.reading),
@@ -184,7 +188,7 @@ const measureWithReadings = async (work: Work): Promise<Measured> => {
   }
 }
 
-/** wrk says nothing until it ends: no series, and latencies from the sampler. */
+/** wrk says nothing until it ends: the server tells how it goes, the sampler how long it takes. */
 const measureWithWrk = async (work: Work): Promise<Measured> => {
   const { target, scenario, seconds: plannedSeconds, run, load, captured, background } = work
   const wrk = chooseGenerator(load.threads, 'wrk')
@@ -201,8 +205,12 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
   const calibratedMs = calibrate()
   const sampler = startSampler({ ...captured.sampling, depth: samplerDepth(load) })
   try {
+    const handledBefore = await target.handled(method)
     const before = cpuNow(target, [background])
-    const result = await wrk.run({ ...order, windowMs: plannedSeconds * 1000 })
+    const progress = startProgress(work)
+    const result = await wrk
+      .run({ ...order, windowMs: plannedSeconds * 1000 })
+      .finally(() => progress.stop())
     const after = cpuNow(target, [background])
     const { latenciesUs, ...samples } = await sampler.stop()
     const seconds = result.durationUs / 1e6
@@ -212,6 +220,8 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
       statuses: { [method === 'POST' ? '202' : '200']: result.requests },
       // wrk tells errors of sockets and statuses apart, but not which.
       ...{ closed: 0, resets: result.errors, lost: 0, timeouts: 0, dropped: 0 },
+      completedInAll: total,
+      handledInAll: await handledSince(handledBefore, target, load, samples.taken),
     }
     const judged = judgeWindow(target, {
       ...{ load, seconds, counts, cpu: [before, after], calibratedMs, loop: null },
@@ -219,13 +229,52 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
     })
     return {
       ...{ load, seconds, plannedSeconds, counts, samples, ...judged },
-      ...{ answerBytes: captured.answerBytes, series: [], autocannon: null },
+      ...{ answerBytes: captured.answerBytes, series: progress.series, autocannon: null },
       latency: method === 'GET' ? latencyOfSorted([...latenciesUs].sort((a, b) => a - b)) : null,
       goodInAll: goodInAll + result.requests,
     }
   } finally {
     await sampler.stop()
   }
+}
+
+/** Second by second, from the server's own counters; none where it can't be asked. */
+const startProgress = ({ target, load, run, background }: Work) => {
+  const series: Second[] = []
+  const look = async () => ({
+    atMs: performance.now(),
+    handled: await target.handled(load.method).catch(() => null),
+    cpu: cpuNow(target, [background]),
+  })
+  const first = look()
+  let last = first
+  const timer = setInterval(() => {
+    const before = last
+    last = look()
+    void Promise.all([first, before, last]).then(([start, from, to]) => {
+      if (from.handled === null || to.handled === null) return
+      const seconds = (to.atMs - from.atMs) / 1000
+      const second = {
+        atSeconds: (to.atMs - start.atMs) / 1000,
+        goodPerSecond: (to.handled - from.handled) / seconds,
+        ...{ p50: null, p99: null, cores: coresBetween(from.cpu, to.cpu, seconds) },
+      }
+      series.push(second)
+      run.onSecond?.(second)
+    })
+  }, 1_000)
+  return { series, stop: () => clearInterval(timer) }
+}
+
+/** What the server has answered since, but for what was sampled. */
+const handledSince = async (
+  before: number | null,
+  target: Target,
+  { method }: Load,
+  sampled: number,
+): Promise<number | null> => {
+  const now = await target.handled(method)
+  return before === null || now === null ? null : now - before - (method === 'GET' ? sampled : 0)
 }
 
 const samplerDepth = ({ pipelining }: Load): number => Math.min(pipelining, 100)
@@ -250,16 +299,19 @@ const secondOf = (startMs: number, from: Look, to: Look, method: 'GET' | 'POST')
     goodPerSecond: good / seconds,
     p50: percentileOf(from.reading, to.reading, 0.5),
     p99: percentileOf(from.reading, to.reading, 0.99),
-    cores: Object.fromEntries(
-      [...to.cpu.tiers].map(([name, used]) => [
-        name,
-        Math.max(0, used - (from.cpu.tiers.get(name) ?? 0)) / seconds,
-      ]),
-    ),
+    cores: coresBetween(from.cpu, to.cpu, seconds),
   }
 }
 
-const countsOf = (first: Reading, last: Reading, final: Reading): Counts => ({
+const coresBetween = (from: CpuNow, to: CpuNow, seconds: number): Record<string, number> =>
+  Object.fromEntries(
+    [...to.tiers].map(([name, used]) => [
+      name,
+      Math.max(0, used - (from.tiers.get(name) ?? 0)) / seconds,
+    ]),
+  )
+
+const countsOf = (first: Reading, last: Reading, final: Reading): Omit<Counts, 'handledInAll'> => ({
   sent: last.sent - first.sent,
   completed: last.completed - first.completed,
   statuses: Object.fromEntries(
@@ -270,6 +322,7 @@ const countsOf = (first: Reading, last: Reading, final: Reading): Counts => ({
   bytes: last.bytes - first.bytes,
   ...{ closed: final.closed, resets: final.resets, timeouts: final.timeouts, lost: final.lost },
   dropped: last.dropped,
+  completedInAll: final.completed,
 })
 
 const endOf = async (running: RunningLoad, signal: AbortSignal): Promise<AutocannonOwn | null> => {

@@ -94,6 +94,10 @@ export type Counts = {
   readonly timeouts: number
   /** Open loop only: due, and never sent before the end. */
   readonly dropped: number
+  /** From the first request to the last answer, lead-in included. */
+  readonly completedInAll: number
+  /** The same as the server counted it; null where it can't be asked. */
+  readonly handledInAll: number | null
 }
 
 export type Latency = {

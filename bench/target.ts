@@ -11,6 +11,7 @@ import type { Sql } from 'postgres'
 import { connectPostgres } from '../lib/postgres-pool.ts'
 import { migrationsDirectory, repository } from '../scripts/paths.ts'
 import { startServer, startWorker } from '../scripts/running.ts'
+import { scrape } from '../scripts/scrape.ts'
 import { seed } from '../scripts/seed.ts'
 import { startKafka } from '../scripts/services/kafka.ts'
 import { startNginx } from '../scripts/services/nginx.ts'
@@ -32,6 +33,8 @@ export type Target = {
   readonly token: string | null
   /** Null where the database can't be asked. */
   readonly database: Truth | null
+  /** Requests with this method that the server has answered so far; null where it can't be asked. */
+  handled(method: string): Promise<number | null>
   /** What the servers complained about so far. */
   complaints(): string
   stop(): Promise<void>
@@ -150,8 +153,20 @@ const start = async (
     tiers: new Map(tiers),
     token: signToken(benchSecret, 'bench', tokenTtlSec),
     database: truthOf(database.url, sql),
+    handled: (method) => handledBy(server.metricsPort, method),
     complaints: () => [server, worker].map((one) => one?.output() ?? '').join(''),
   }
+}
+
+const handledBy = async (metricsPort: number, method: string): Promise<number | null> => {
+  // A commit from before there were metrics.
+  if (metricsPort === 0) return null
+  const page = await scrape(metricsPort)
+  const of = { http_request_method: method }
+  return (
+    page.total('http_server_ready_requests_total', of) +
+    page.total('http_server_request_duration_seconds_count', of)
+  )
 }
 
 const truthOf = (url: string, sql: Sql): Truth => ({
@@ -172,5 +187,6 @@ const truthOf = (url: string, sql: Sql): Truth => ({
 export const attachTarget = (origin: string): Promise<Target> =>
   Promise.resolve({
     ...{ origin, topology: null, tiers: new Map(), token: process.env['TOKEN'] ?? null },
-    ...{ database: null, complaints: () => '', stop: () => Promise.resolve() },
+    ...{ database: null, handled: () => Promise.resolve(null) },
+    ...{ complaints: () => '', stop: () => Promise.resolve() },
   })

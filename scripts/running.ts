@@ -9,6 +9,8 @@ export type Running = {
   readonly process: ChildProcess
   /** The server's port; 0 for a worker. */
   readonly port: number
+  /** Of its metrics; 0 when it opens none. */
+  readonly metricsPort: number
   /** What it has printed so far, both streams. */
   readonly output: () => string
   /** The exit code, or the signal that ended it. */
@@ -24,7 +26,8 @@ export const startWorker = (env: NodeJS.ProcessEnv, root: URL = repository): Pro
 
 const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
   const child = fork(fileURLToPath(script), {
-    env: { ...process.env, ...env },
+    // Any number of them may run at once.
+    env: { METRICS_PORT: '0', WORKER_METRICS_PORT: '0', ...process.env, ...env },
     execArgv: ['--import', 'tsx'],
     silent: true,
   })
@@ -34,15 +37,15 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? code ?? 0))
   })
-  const ready = new Promise<number>((resolve) => {
-    child.once('message', (message) => resolve((message as { port?: number }).port ?? 0))
+  const ready = new Promise<{ port?: number; metricsPort?: number }>((resolve) => {
+    child.once('message', (message) => resolve(message as object))
   })
   const first = await Promise.race([ready, exited.then((how) => ({ how }))])
-  if (typeof first === 'object')
-    throw new Error(`${script.pathname} ended (${first.how}): ${output}`)
+  if ('how' in first) throw new Error(`${script.pathname} ended (${first.how}): ${output}`)
   return {
     process: child,
-    port: first,
+    port: first.port ?? 0,
+    metricsPort: first.metricsPort ?? 0,
     output: () => output,
     exited,
     async stop() {

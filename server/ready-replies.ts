@@ -2,16 +2,25 @@
 // their list changes. Bounded in memory: the least recently used go first.
 
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import { createReply, type Reply } from './engines/engine.ts'
+import {
+  createReady,
+  createReply,
+  type ReadyReply,
+  type Reply,
+  type Tally,
+} from './engines/engine.ts'
 import type { Encoding } from './encodings.ts'
 
 /** What one list and encoding is answered with. */
 export type Ready = {
-  readonly reply: Reply
+  readonly reply: ReadyReply
   readonly etag: string
   /** The answer to a client that holds it already. */
-  readonly notModified: Reply
+  readonly notModified: ReadyReply
 }
+
+/** Requests that were answered with a list, and with word that the client has it. */
+export type ReadyTallies = { readonly full: Tally; readonly notModified: Tally }
 
 export type ReadyReplies = {
   /**
@@ -21,6 +30,7 @@ export type ReadyReplies = {
   find(limit: number, encoding: Encoding, version: number, bodyOf: BodyOf): Ready
   /** The replies of these lists are of the past. */
   forget(isOld: (limit: number) => boolean): void
+  readonly tallies: ReadyTallies
 }
 
 type BodyOf = (limit: number) => Buffer
@@ -40,11 +50,17 @@ const limitOf = (key: Key): number => Math.floor(key / 4)
 
 export const createReadyReplies = (bytesMax: number): ReadyReplies => {
   const entries = new Map<Key, Entry>()
+  const tallies = { full: { requests: 0 }, notModified: { requests: 0 } }
   let bytes = 0
   let uses = 0
 
   const add = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
-    const ready = makeReady(limit, encoding, version, body)
+    const { etag, reply, notModified } = makeReady(limit, encoding, version, body)
+    const ready = {
+      etag,
+      reply: createReady(reply, tallies.full),
+      notModified: createReady(notModified, tallies.notModified),
+    }
     const entry = { ready, bytes: body.length + overheadBytes, usedAt: ++uses }
     const key = keyOf(limit, encoding)
     remove(key)
@@ -92,6 +108,7 @@ export const createReadyReplies = (bytesMax: number): ReadyReplies => {
     forget(isOld) {
       for (const key of entries.keys()) if (isOld(limitOf(key))) remove(key)
     },
+    tallies,
   }
 }
 
@@ -118,7 +135,12 @@ const compress = (
   else brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }, callback)
 }
 
-const makeReady = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
+const makeReady = (
+  limit: number,
+  encoding: Encoding,
+  version: number,
+  body: Buffer,
+): { readonly etag: string; readonly reply: Reply; readonly notModified: Reply } => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`

@@ -8,6 +8,7 @@ import { checksOf, type CheckContext } from './checks.ts'
 const counts: Counts = {
   ...{ sent: 100_000, completed: 100_000, statuses: { '200': 100_000 }, bytes: 250_000_000 },
   ...{ closed: 0, resets: 0, lost: 0, timeouts: 0, dropped: 0 },
+  ...{ completedInAll: 110_100, handledInAll: 110_164 },
 }
 
 /** 10,000 answers a second for 10 s, 64 in flight for 6.4 ms each. */
@@ -82,6 +83,18 @@ const faults: readonly (readonly [string, Omit<Cell, 'checks'>, string, RegExp])
   ['resets', withCounts({ resets: 1 }), 'connections stay open', /closes connections early/],
   ['timeouts', withCounts({ timeouts: 80 }), 'connections stay open', /closes connections early/],
   ['never answered', withCounts({ sent: 100_100 }), 'sent against completed', /without an answer/],
+  [
+    'answered by somebody else',
+    withCounts({ handledInAll: 1_000 }),
+    'as many as the server counted',
+    /something in between/,
+  ],
+  [
+    'answered, and not heard',
+    withCounts({ handledInAll: 120_000 }),
+    'as many as the server counted',
+    /never came/,
+  ],
   [
     'another answer',
     withCounts({ bytes: 40_000_000 }),

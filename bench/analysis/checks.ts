@@ -46,6 +46,7 @@ export const checksOf = (cell: Omit<Cell, 'checks'>, context: CheckContext): Che
   statuses(cell),
   connections(cell, context),
   ledger(cell),
+  handled(cell),
   ...rate(cell),
   ...ownBooks(cell, context),
   durationAsPlanned(cell.seconds, cell.plannedSeconds),
@@ -120,6 +121,25 @@ const ledger = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
     `${count(counts.sent)} sent, ${count(counts.completed)} completed: ${count(open)} apart`,
     `${count(inFlight)}, what can be in flight`,
     'Requests went without an answer and without an error.',
+  )
+}
+
+/** Of all checks the strongest: two who counted, and did not talk. */
+const handled = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
+  const name = 'as many as the server counted'
+  const { completedInAll, handledInAll, lost, timeouts } = counts
+  if (handledInAll === null) return unknown(name, "the server's counters can't be read")
+  const apart = handledInAll - completedInAll
+  // What was in flight when the load ended was answered, and heard by nobody.
+  const inFlight = load.connections * load.pipelining
+  return check(
+    name,
+    apart >= -1 && apart <= inFlight + lost + timeouts ? 'ok' : 'fail',
+    `${count(completedInAll)} here, ${count(handledInAll)} there: ${count(apart)} apart`,
+    `0 to ${count(inFlight)}`,
+    apart < 0
+      ? 'More answers came than the server gave: something in between answers for it, such as a proxy with errors of its own.'
+      : 'The server answered requests whose answers never came: look for a proxy that sends them again, or for connections that were lost.',
   )
 }
 
@@ -220,9 +240,7 @@ const samples = ({ samples }: Omit<Cell, 'checks'>, { listsAreStill }: CheckCont
 }
 
 const series = ({ series, load }: Omit<Cell, 'checks'>): Check[] =>
-  load.generator === 'wrk' || load.ratePerSecond !== null
-    ? []
-    : [steadyRate(series.map(({ goodPerSecond }) => goodPerSecond))]
+  load.ratePerSecond !== null ? [] : [steadyRate(series.map(({ goodPerSecond }) => goodPerSecond))]
 
 const generator = ({ generator, load, autocannon }: Omit<Cell, 'checks'>): Check => {
   const { loopUtilization, loopLagP99Ms, cpuShare } = generator

@@ -10,7 +10,15 @@ export const madeUpCell = (some: Partial<Cell> = {}): Cell => ({
   ...{ seconds: 5, plannedSeconds: 5, goodPerSecond: 50_000 },
   counts: {
     ...{ sent: 250_064, completed: 250_000, statuses: { 200: 250_000 }, bytes: 525_000_000 },
-    ...{ closed: 0, resets: 0, lost: 0, timeouts: 0, dropped: 0 },
+    ...{
+      closed: 0,
+      resets: 0,
+      lost: 0,
+      timeouts: 0,
+      dropped: 0,
+      completedInAll: 0,
+      handledInAll: null,
+    },
   },
   latency: {
     ...{ from: 'the sending of each request', count: 250_000, mean: 1_280, p50: 1_200, p90: 1_500 },

@@ -37,7 +37,16 @@ export const sampleCell = (some: Partial<Cell> = {}, goodPerSecond = 512_345.6):
   plannedSeconds: 60,
   counts: {
     ...{ sent: 30_911_000, completed: 30_750_983, statuses: { 200: 30_750_901, 503: 82 } },
-    ...{ bytes: 70_727_260_900, closed: 0, resets: 3, lost: 17, timeouts: 0, dropped: 0 },
+    ...{
+      bytes: 70_727_260_900,
+      closed: 0,
+      resets: 3,
+      lost: 17,
+      timeouts: 0,
+      dropped: 0,
+      completedInAll: 0,
+      handledInAll: null,
+    },
   },
   goodPerSecond,
   latency: sampleLatency(30_750_983, 290_000),
@@ -210,7 +219,7 @@ export const sampleOfNothing = (): Result =>
         {
           counts: {
             ...{ sent: 160_000, completed: 0, statuses: {}, bytes: 0, closed: 0, resets: 2000 },
-            ...{ lost: 160_000, timeouts: 0, dropped: 0 },
+            ...{ lost: 160_000, timeouts: 0, dropped: 0, completedInAll: 0, handledInAll: null },
           },
           latency: { ...sampleLatency(0, 1), histogram: [], mean: NaN },
           series: [{ atSeconds: 1, goodPerSecond: 0, p50: null, p99: null, cores: { server: 0 } }],

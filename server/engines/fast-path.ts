@@ -90,11 +90,13 @@ export const createFastConnection = (
         return
       }
       if (isDraining() && owed === 1) {
+        reply.tally.requests++
         finish(wires.closing(reply))
         return
       }
       const { run, bytes } = answerTo(reply, isDraining() ? owed - 1 : owed)
       owed -= run
+      reply.tally.requests += run
       socket.write(bytes)
     }
     if (owed > 0) socket.pause()

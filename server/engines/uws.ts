@@ -52,14 +52,16 @@ export const createUwsEngine = async (
             request.getHeader('if-none-match') || undefined,
           )?.()
         : undefined
-    if (ready) write(response, ready, false)
-    else void answer(response, toRequest(response, request, method, target))
+    if (ready) {
+      ready.tally.requests++
+      write(response, ready, false)
+    } else void answer(response, toRequest(response, request, method, target))
   })
 
   const answer = async (response: HttpResponse, { request, aborted }: Received) => {
     inFlight++
     try {
-      const reply = isHost(request.header('host')) ? await app.handle(request) : badHost.reply
+      const reply = await app.handle(request)
       if (aborted()) countLost()
       else write(response, reply, request.method === 'HEAD')
     } finally {
@@ -125,6 +127,7 @@ export const createUwsEngine = async (
       if (lost > 0) log.warn({ lost }, 'connections that ended while their answer was pending')
       server.close()
     },
+    connections: () => ({ open: connections, lost }),
   }
 }
 
@@ -213,6 +216,7 @@ const toRequest = (
     ...splitTarget(target),
     header: (name: string) => headers.get(name),
     body,
+    ...(!isHost(headers.get('host')) && { refusal: badHost.reply }),
   }
   return { request, aborted: () => aborted }
 }
