@@ -12,6 +12,17 @@ export const showRatio = ({ ratio, low, high, isReal }: PairedRatio): string => 
   return `${ratio.toFixed(digits)}x (${low.toFixed(digits)} to ${high.toFixed(digits)})`
 }
 
+/** "No difference can be told" is worth as much as the difference that could have been. */
+export const unseen = (ratios: readonly PairedRatio[]): string[] => {
+  const dull = ratios.filter(({ isReal }) => !isReal)
+  if (dull.length === 0) return []
+  const widest = Math.max(...dull.map(({ low, high }) => Math.sqrt(high / low) - 1))
+  const percent = (widest * 100).toFixed(widest < 0.1 ? 1 : 0)
+  return [
+    `A difference of less than about ${percent}% could not have been seen; more rounds, longer ones or a quieter machine show smaller ones.`,
+  ]
+}
+
 /** What was measured and is not used, and why. */
 export const invalidLines = (samples: readonly Sample[]): string[] =>
   samples.flatMap(({ name, round, fault }) =>

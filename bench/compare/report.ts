@@ -1,7 +1,7 @@
 // The comparison of A and B in plain words. Pure: text out.
 
 import { metrics } from '../analysis/figures.ts'
-import { invalidLines, machineFullNote, showRatio } from '../comparison-text.ts'
+import { invalidLines, machineFullNote, showRatio, unseen } from '../comparison-text.ts'
 import { layOut } from '../engines/table.ts'
 import type { Sample } from '../rounds.ts'
 import type { Comparison, Line } from './judge.ts'
@@ -48,7 +48,8 @@ const cellsOf = ({ metric, medianA, medianB, ratio }: Line): string[] => {
 const sentence = ({ metric, ratio }: Line): string => {
   const { name, isMoreBetter } = metrics[metric]
   if (!ratio.isReal) {
-    return `${name}: no difference can be told (${showRatio(ratio).split('(')[1] ?? ''}.`
+    const [, interval = ''] = showRatio(ratio).split('(')
+    return [`${name}: no difference can be told (${interval}.`, ...unseen([ratio])].join(' ')
   }
   const verdict = ratio.ratio > 1 === isMoreBetter ? 'better' : 'worse'
   return `${name}: B is ${showRatio(ratio).replace('x (', 'x A (')}: ${verdict}.`

@@ -3,7 +3,7 @@
 
 import { metrics, type Metric } from '../analysis/figures.ts'
 import { pairsMin } from '../analysis/statistics.ts'
-import { invalidLines, machineFullNote, showRatio } from '../comparison-text.ts'
+import { invalidLines, machineFullNote, showRatio, unseen } from '../comparison-text.ts'
 import { layOut } from '../engines/table.ts'
 import type { Rounds } from '../rounds.ts'
 import type { Judgement, Row } from './judge.ts'
@@ -57,6 +57,7 @@ const sentences = ({ rows, comparisons }: Judgement, base: string): string[] => 
     ...line(`Really better than ${base}`, of('better')),
     ...line(`Really worse than ${base}`, of('worse')),
     ...line(`No difference to ${base} can be told`, of('no difference')),
+    ...unseen(rows.flatMap(({ ratio }) => ratio ?? [])),
     ...(comparisons > 1
       ? [`The intervals are widened so that all ${comparisons} hold at once in 95 of 100 runs.`]
       : comparisons === 1
