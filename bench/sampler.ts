@@ -3,7 +3,7 @@
 // right length, newest first, and as long as nobody writes always the same one. Also times single
 // requests, for generators whose own times can't be trusted.
 
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { parseAnswer } from './engines/exchange.ts'
@@ -28,7 +28,7 @@ export type SamplerPlan = {
 }
 
 const burstEveryMs = 100
-const singlesEveryMs = 5
+const singlesEveryMs = 2
 const answerTimeoutMs = 5_000
 /** A request that is open for so long at the end was not answered. */
 const silentMs = 1_000
@@ -57,33 +57,34 @@ export const startSampler = (plan: SamplerPlan): Sampler => {
       if (bodies.size < 10_000) bodies.add(body)
     }
   }
-  const ask = async (count: number) => {
-    if (count === 1) singleSinceMs = performance.now()
+  const ask = async (connection: Connection, count: number) => {
     try {
-      for (const { status, body } of await exchangeAt(plan, count)) look(status, body)
+      for (const { status, body } of await connection.exchange(count)) look(status, body)
     } catch (error) {
       if (!isOver) objectTo((error as Error).message)
     }
-    if (count === 1) singleSinceMs = Infinity
   }
+  const forBursts = keptConnection(plan)
+  const forSingles = keptConnection(plan)
   const bursts = async () => {
-    for (; !isOver; await delay(burstEveryMs)) await ask(plan.depth)
+    for (; !isOver; await delay(burstEveryMs)) await ask(forBursts, plan.depth)
   }
   const singles = async () => {
     for (; !isOver; await delay(singlesEveryMs)) {
-      const startMs = performance.now()
-      await ask(1)
-      latenciesUs.push((performance.now() - startMs) * 1000)
+      singleSinceMs = performance.now()
+      await ask(forSingles, 1)
+      latenciesUs.push((performance.now() - singleSinceMs) * 1000)
+      singleSinceMs = Infinity
     }
   }
-  const { exchangeAt, close } = keptConnections()
   const running = Promise.all([bursts(), singles()])
   return {
     async stop() {
       const openMs = performance.now() - singleSinceMs
       if (!isOver && openMs > silentMs) objectTo(`no answer for ${Math.round(openMs)} ms`)
       isOver = true
-      close()
+      forBursts.close()
+      forSingles.close()
       await running
       return { taken, wrong, complaint, bodies: bodies.size, latenciesUs }
     },
@@ -118,46 +119,52 @@ export const objectionToList = (
 
 type Exchanged = { readonly status: number; readonly body: string }
 
-/** One connection for bursts and one for single requests, made again when they are lost. */
-const keptConnections = () => {
-  const kept = new Map<boolean, ReturnType<typeof connect>>()
-  const exchangeAt = ({ origin, path }: SamplerPlan, count: number): Promise<Exchanged[]> =>
-    new Promise((resolve, reject) => {
-      const { hostname, port, host } = new URL(origin)
-      const isSingle = count === 1
-      const old = kept.get(isSingle)
-      const socket = old && !old.destroyed ? old : connect(Number(port || 80), hostname)
-      kept.set(isSingle, socket)
-      const answers: Exchanged[] = []
-      let rest = Buffer.alloc(0)
-      const end = (error?: Error) => {
-        clearTimeout(timer)
-        socket.removeAllListeners()
-        socket.on('error', () => {})
-        if (!error) return resolve(answers)
-        socket.destroy()
-        reject(error)
-      }
-      const timer = setTimeout(
-        () => end(new Error(`no answer within ${answerTimeoutMs} ms`)),
-        answerTimeoutMs,
-      )
-      socket.on('error', end)
-      socket.on('close', () =>
-        end(new Error(`the server closed a connection after ${answers.length} of ${count}`)),
-      )
-      socket.on('data', (data) => {
-        rest = Buffer.concat([rest, data])
-        try {
-          for (let one; (one = parseAnswer(rest)); rest = rest.subarray(one.whole.length)) {
-            answers.push({ status: one.status, body: one.body.toString() })
-          }
-        } catch (error) {
-          return end(error as Error)
+type Connection = {
+  /** One exchange at a time. */
+  exchange(count: number): Promise<Exchanged[]>
+  close(): void
+}
+
+/** Made again when it is lost. */
+const keptConnection = ({ origin, path }: SamplerPlan): Connection => {
+  const { hostname, port, host } = new URL(origin)
+  let kept: Socket | undefined
+  return {
+    exchange: (count) =>
+      new Promise((resolve, reject) => {
+        const socket = kept?.destroyed === false ? kept : connect(Number(port || 80), hostname)
+        kept = socket
+        const answers: Exchanged[] = []
+        let rest = Buffer.alloc(0)
+        const end = (error?: Error) => {
+          clearTimeout(timer)
+          socket.removeAllListeners()
+          socket.on('error', () => {})
+          if (!error) return resolve(answers)
+          socket.destroy()
+          reject(error)
         }
-        if (answers.length >= count) end()
-      })
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(count))
-    })
-  return { exchangeAt, close: () => kept.forEach((socket) => socket.destroy()) }
+        const timer = setTimeout(
+          () => end(new Error(`no answer within ${answerTimeoutMs} ms`)),
+          answerTimeoutMs,
+        )
+        socket.on('error', end)
+        socket.on('close', () =>
+          end(new Error(`the server closed a connection after ${answers.length} of ${count}`)),
+        )
+        socket.on('data', (data) => {
+          rest = Buffer.concat([rest, data])
+          try {
+            for (let one; (one = parseAnswer(rest)); rest = rest.subarray(one.whole.length)) {
+              answers.push({ status: one.status, body: one.body.toString() })
+            }
+          } catch (error) {
+            return end(error as Error)
+          }
+          if (answers.length >= count) end()
+        })
+        socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(count))
+      }),
+    close: () => kept?.destroy(),
+  }
 }

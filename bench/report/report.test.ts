@@ -109,6 +109,18 @@ void t.test('the raw result is in the page, whole', (t) => {
   t.end()
 })
 
+void t.test('of many loads the terminal tells all in a line each, and the best in full', (t) => {
+  const rates = [10, 20, 40, 30]
+  const text = terminalReport(
+    sampleResult({ cells: rates.map((rate) => sampleCell({}, rate)) }),
+    200,
+  )
+  t.equal((text.match(/good answers a second/g) ?? []).length, 1)
+  t.match(text, /^40 good answers a second/m)
+  for (const rate of rates) t.match(text, new RegExp(`80 +${rate} `))
+  t.end()
+})
+
 void t.test('one line of progress', (t) => {
   const second = {
     ...{ atSeconds: 12.02, goodPerSecond: 500_023.4, p50: 300, p99: 6_400 },

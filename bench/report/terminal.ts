@@ -5,16 +5,39 @@
 import { layOut } from '../engines/table.ts'
 import type { Cell, Check, Result, Second } from '../result.ts'
 import { cores, count, percent, significant, time } from './figures.ts'
-import { complaintsOf, labelOf, ledgerOf, tierRows, verdictCounts } from './reading.ts'
+import { complaintsOf, headlineOf, labelOf, ledgerOf, tierRows, verdictCounts } from './reading.ts'
 
 export const terminalReport = (result: Result, width = 100): string =>
   [
     ...verdictLines(result),
-    ...result.cells.flatMap((cell) => ['', ...cellLines(cell)]),
+    ...(result.cells.length > detailedMax ? ['', ...overview(result)] : []),
+    ...detailed(result).flatMap((cell) => ['', ...cellLines(cell)]),
     ...(result.usl ? ['', 'Universal Scalability Law', `  ${result.usl.explanation}`] : []),
   ]
     .flatMap((line) => wrap(line, width))
     .join('\n')
+
+/** With more loads than this, only the best one is told in full. */
+const detailedMax = 3
+
+const detailed = (result: Result): readonly Cell[] => {
+  if (result.cells.length <= detailedMax) return result.cells
+  const headline = headlineOf(result)
+  return headline ? [headline] : []
+}
+
+const overview = ({ cells }: Result): string[] =>
+  layOut([
+    ['connections x in flight', 'good answers/s', 'p50', 'p99', 'CPU us/answer', 'limited by'],
+    ...cells.map((cell) => [
+      labelOf(cell.load),
+      count(cell.goodPerSecond),
+      time(cell.latency?.p50 ?? null),
+      time(cell.latency?.p99 ?? null),
+      significant(tierRows(cell).at(-1)?.demand ?? null),
+      cell.limit?.by ?? '',
+    ]),
+  ]).split('\n')
 
 /** `12 s of 60 s  500,023/s  p99 6.40 ms  server 0.98  generator 1.00` */
 export const progressLine = (second: Second, ofSeconds: number): string =>
