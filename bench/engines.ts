@@ -27,7 +27,8 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
     const todos = await recordTodos(directory, database.url)
     const place = { directory, databaseUrl: database.url, todos, signal, say }
     const { subjects, leftOut } = await prepareSubjects(options.only, place)
-    const plan = { windowMs: options.windowMs, generator, todos, signal }
+    const { windowMs, scrapeMs } = options
+    const plan = { windowMs, scrapeMs, generator, todos, signal }
     const samples = await runRounds(subjects, leftOut, { options, plan, pinning })
     const rows = summarize(samples)
     say(`\n${tables(rows)}`)
@@ -107,7 +108,7 @@ const runOne = async (
 const resultOf = (
   rows: readonly Row[],
   leftOut: readonly LeftOut[],
-  { rounds, windowMs }: Options,
+  { rounds, windowMs, scrapeMs }: Options,
   generator: Generator,
   pinning: Pinning,
 ) => ({
@@ -116,7 +117,7 @@ const resultOf = (
   generator: generator.name,
   pinned: pinning.isPinned,
   pinning: pinning.description,
-  ...{ rounds, windowMs },
+  ...{ rounds, windowMs, scrapeMs },
   machine: {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,

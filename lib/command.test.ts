@@ -21,6 +21,17 @@ t.test('every kind comes back as it went', async (t) => {
   }
 })
 
+t.test('a request id that is none is left out, and no reason to refuse the command', async (t) => {
+  const command: Command = { ...envelope, kind: 'delete' }
+  const named = { ...command, requestId: 'r~/1' }
+  t.same(decodeText(encodeCommand(named)), { kind: 'command', command: named })
+  for (const requestId of [5, null, '', 'a b', 'a\nb', 'ü', 'x'.repeat(129), {}, ['x']]) {
+    t.same(decodeJson({ schema: 1, ...command, requestId }), { kind: 'command', command })
+  }
+  const poison = decodeJson({ schema: 2, ...command, requestId: 'mine' })
+  t.match(poison, { kind: 'poison', requestId: 'mine' }, 'what can not apply says whose it is')
+})
+
 t.test('whatever a command holds comes back as it went', async (t) => {
   const random = seeded(t)
   const letters = ['x', '"', '\\', '\n', '\u2028', '\u007f', 'ü', smile, '__proto__']

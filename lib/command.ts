@@ -41,7 +41,7 @@ export const encodeCommand = (command: Command): string =>
 
 export type Decoded =
   | { readonly kind: 'command'; readonly command: Command }
-  | { readonly kind: 'poison'; readonly reason: string }
+  | { readonly kind: 'poison'; readonly reason: string; readonly requestId?: string }
 
 // Lenient, it would turn broken bytes into U+FFFD: a command that nobody sent.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -58,8 +58,8 @@ export const decodeCommand = (bytes: Buffer | null): Decoded => {
   try {
     return { kind: 'command', command: parseCommand(json) }
   } catch (error) {
-    if (error instanceof InvalidField) return { kind: 'poison', reason: error.message }
-    throw error
+    if (!(error instanceof InvalidField)) throw error
+    return { kind: 'poison', reason: error.message, ...requestIdIn(json) }
   }
 }
 
@@ -124,8 +124,10 @@ const parseShortText = (field: string, value: unknown, max: number): string => {
 }
 
 /** A bad one is no reason to refuse a command: it only ever goes to a log. */
-const requestIdIn = ({ requestId }: Record<string, unknown>): { requestId?: string } =>
-  typeof requestId === 'string' && /^[!-~]{1,128}$/.test(requestId) ? { requestId } : {}
+const requestIdIn = (record: unknown): { requestId?: string } => {
+  const requestId = (record as { requestId?: unknown } | null)?.requestId
+  return typeof requestId === 'string' && /^[!-~]{1,128}$/.test(requestId) ? { requestId } : {}
+}
 
 /** The end of the year 9999: later ones are written with a sign in JSON, and sort as text no more. */
 const timeMsMax = 253_402_300_799_999

@@ -29,9 +29,11 @@ export type Effects = {
   readonly effects: readonly { readonly command: Command; readonly outcome: CommandOutcome }[]
   /** Commands that took effect, or were refused, before: another record of the same command. */
   readonly duplicates: number
-  /** Those without a command did not decode. */
-  readonly letters: readonly (DeadLetter & { readonly command?: Command })[]
+  readonly letters: readonly Letter[]
 }
+
+/** Without a command: it did not decode, but may have said which request it comes from. */
+type Letter = DeadLetter & { readonly command?: Command; readonly requestId?: string }
 
 /** For those who watch. A batch whose COMMIT was lost and settled later is not told of. */
 export type AppliedBatch = Effects & {
@@ -67,7 +69,7 @@ type Decoded = { readonly record: LogRecord; readonly command: Command }
 
 type Outcomes = {
   readonly effects: Effects['effects']
-  readonly refused: Effects['letters']
+  readonly refused: readonly Letter[]
 }
 
 /** All at once; if the database refuses the data, one by one, to find those that it refuses. */
@@ -100,7 +102,7 @@ const applyCommands = async (
     }
   }
   const effects: Outcomes['effects'][number][] = []
-  const refused: Outcomes['refused'][number][] = []
+  const refused: Letter[] = []
   for (const one of decoded) {
     const alone = await applyCommands(transaction, [one])
     effects.push(...alone.effects)
@@ -111,11 +113,15 @@ const applyCommands = async (
 
 const decodeAll = (records: readonly LogRecord[]) => {
   const commands: Decoded[] = []
-  const poison: DeadLetter[] = []
+  const poison: Letter[] = []
   for (const record of records) {
     const decoded = decodeCommand(record.value)
-    if (decoded.kind === 'command') commands.push({ record, command: decoded.command })
-    else poison.push({ offset: record.offset, reason: decoded.reason, record: record.value })
+    if (decoded.kind === 'command') {
+      commands.push({ record, command: decoded.command })
+      continue
+    }
+    const { kind: _, ...why } = decoded
+    poison.push({ offset: record.offset, record: record.value, ...why })
   }
   return { commands, poison }
 }

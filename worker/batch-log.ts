@@ -21,8 +21,8 @@ export const logBatch = ({ partition, effects, letters }: AppliedBatch, log: Log
     log.warn({ partition, refused: refused.length, commands }, 'commands had no effect')
   }
   if (letters.length > 0) {
-    const records = letters.slice(0, toldMax).map(({ offset, reason, command }) => ({
-      ...{ offset, reason },
+    const records = letters.slice(0, toldMax).map(({ offset, reason, command, requestId }) => ({
+      ...{ offset, reason, request_id: requestId },
       ...(command && idsOf(command)),
     }))
     log.warn(

@@ -80,7 +80,9 @@ t.test('commands are counted by what became of them', async (t) => {
   const [letters, refused] = ['dead_letters', 'refused'].map((field) =>
     warnings.find((line) => field in line),
   )
-  t.match(letters, { dead_letters: 1, records: [{ reason: /title/ }] })
+  t.match(letters, {
+    ...{ dead_letters: 1, records: [{ reason: /title/, request_id: 'of-a-bad-one' }] },
+  })
   t.match(refused, { refused: 1, commands: [{ request_id: 'of-eve', outcome: 'forbidden' }] })
 })
 

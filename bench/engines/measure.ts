@@ -5,6 +5,7 @@ import type { Generator, Counts } from './generator.ts'
 import { treeCpuSeconds } from './cpu.ts'
 import { exchange } from './exchange.ts'
 import { startProbe } from './probe.ts'
+import { startScraper } from './scraper.ts'
 import type { Name, Started, Subject } from './subjects.ts'
 import type { Limit, Todos } from './todos.ts'
 
@@ -26,6 +27,8 @@ export type Sample = Cell & {
 export type Plan = {
   readonly windowMs: number
   readonly generator: Generator
+  /** A page of metrics is read this often. */
+  readonly scrapeMs: number | undefined
   readonly todos: Todos
   readonly signal: AbortSignal
 }
@@ -81,7 +84,7 @@ const measure = async (
   subject: Subject,
   server: Started,
   cell: Cell,
-  { generator, todos, windowMs, signal }: Plan,
+  { generator, scrapeMs, todos, windowMs, signal }: Plan,
 ): Promise<Sample> => {
   const { depth, limit } = cell
   const target = subject.target(limit)
@@ -94,7 +97,15 @@ const measure = async (
   const usesProbe = depth > 1 || generator.name !== 'wrk'
   const cpuBefore = treeCpuSeconds(server.pid)
   const probe = usesProbe ? startProbe(server.port, target, responseBytes) : undefined
-  const result = await generator.run({ ...load, windowMs }).finally(() => probe?.stop())
+  const { metricsPort } = server
+  const stopScraping =
+    scrapeMs === undefined || metricsPort === undefined
+      ? undefined
+      : startScraper(metricsPort, scrapeMs)
+  const result = await generator.run({ ...load, windowMs }).finally(() => {
+    probe?.stop()
+    stopScraping?.()
+  })
   const serverCpuSeconds = treeCpuSeconds(server.pid) - cpuBefore
   const latenciesMs = probe?.stop() ?? []
   const objection = objectionTo(result, responseBytes, connections)

@@ -14,6 +14,7 @@ export type Options = {
   readonly cells: readonly Cell[]
   readonly generator: Generator['name'] | undefined
   readonly jsonFile: string | undefined
+  readonly scrapeMs: number | undefined
 }
 
 const generators = ['wrk', 'autocannon'] as const
@@ -26,11 +27,13 @@ export const usage = `npm run bench:engines -- [options]
   --window MS        measured at a time, instead of 3000
   --depths 1,16,80   requests in flight on a connection
   --limits 10,1000   todos in a list
+  --scrape MS        ours is asked for its metrics this often meanwhile
   --generator NAME   ${generators.join(' or ')}; otherwise wrk where it is installed`
 
 const full = { rounds: 5, windowMs: 3_000 }
 const quick = { rounds: 2, windowMs: 1_000 }
 const depthsDefault = '1,16,80'
+const windowMsMax = 60_000
 const windowMsMin = 200 // CPU time is counted in steps of 10 ms
 
 export const parseOptions = (args: readonly string[]): Options => {
@@ -39,7 +42,7 @@ export const parseOptions = (args: readonly string[]): Options => {
     args: [...args],
     options: {
       ...{ quick: { type: 'boolean' }, only: text, json: text, rounds: text, window: text },
-      ...{ depths: text, limits: text, generator: text },
+      ...{ depths: text, limits: text, generator: text, scrape: text },
     },
   })
   const base = values.quick ? quick : full
@@ -52,12 +55,21 @@ export const parseOptions = (args: readonly string[]): Options => {
   return {
     only: listOf('--only', values.only ?? names.join(), (item) => oneOf('--only', item, names)),
     rounds: wholeNumber('--rounds', values.rounds ?? `${base.rounds}`, 1, 1_000),
-    windowMs: wholeNumber('--window', values.window ?? `${base.windowMs}`, windowMsMin, 60_000),
+    windowMs: wholeNumber(
+      '--window',
+      values.window ?? `${base.windowMs}`,
+      windowMsMin,
+      windowMsMax,
+    ),
     cells: chosen.flatMap((limit) => depths.map((depth) => ({ depth, limit }))),
     generator:
       values.generator === undefined
         ? undefined
         : oneOf('--generator', values.generator, generators),
     jsonFile: values.json,
+    scrapeMs:
+      values.scrape === undefined
+        ? undefined
+        : wholeNumber('--scrape', values.scrape, 100, windowMsMax),
   }
 }

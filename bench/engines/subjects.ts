@@ -17,6 +17,8 @@ export type Name = (typeof names)[number]
 export type Started = {
   readonly pid: number
   readonly port: number
+  /** Of its metrics, where it has such a page. */
+  readonly metricsPort?: number
   /** What it complained about so far. */
   complaints(): string
   stop(): Promise<void>
@@ -88,8 +90,8 @@ const prepare = async (name: Name, place: Place): Promise<Subject> => {
 }
 
 const ours = async (engine: OurEngine, databaseUrl: string): Promise<Started> => {
-  const { process: child, port, output, stop } = await startOurs(engine, databaseUrl)
-  return { pid: child.pid as number, port, complaints: output, stop }
+  const { process: child, port, metricsPort, output, stop } = await startOurs(engine, databaseUrl)
+  return { pid: child.pid as number, port, metricsPort, complaints: output, stop }
 }
 
 /** Undefined when they are there; else what went wrong, which leaves them out. */
