@@ -122,6 +122,13 @@ t.test('settings that contradict each other are told', async (t) => {
   t.match(faultsOf({ JWT_SECRET: secret, HTTP_REQUEST_TIMEOUT_MS: '5000' }), [
     /^HTTP_REQUEST_TIMEOUT_MS is 5000: set it to HTTP_HEADERS_TIMEOUT_MS \(10000\) or more$/,
   ])
+  const portEach = { JWT_SECRET: secret, HTTP_PORT_PER_PROCESS: 'true', HTTP_PROCESSES: '3' }
+  for (const port of ['0', '65534']) {
+    t.match(faultsOf({ ...portEach, HTTP_PORT: port }), [
+      /^HTTP_PORT is \d+: with HTTP_PORT_PER_PROCESS set it to the first of 3 ports$/,
+    ])
+  }
+  t.same(faultsOf({ ...portEach, HTTP_PORT: '65533' }), [])
 })
 
 t.test('all faults are told at once', async (t) => {

@@ -24,7 +24,8 @@ export const startWorker = (env: NodeJS.ProcessEnv): Promise<Running> =>
 
 const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> => {
   const child = fork(fileURLToPath(new URL(script, repository)), {
-    env: { ...process.env, ...env },
+    // Most have no load balancer to wait for.
+    env: { HTTP_DRAIN_DELAY_MS: '0', ...process.env, ...env },
     execArgv: ['--import', 'tsx'],
     silent: true,
   })
