@@ -1,7 +1,7 @@
 // Starts a server or a worker as an operator would, as a process of its own, and waits until it says
 // that it is ready. For tests and benchmarks.
 
-import { fork, type ChildProcess } from 'node:child_process'
+import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { repository } from './paths.ts'
 
@@ -51,3 +51,13 @@ const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> =
     },
   }
 }
+
+/** The processes that a process has started, such as a server's forks. */
+export const childrenOf = (pid: number): number[] =>
+  execFileSync('ps', ['-axo', 'pid=,ppid=,stat='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    // The dead that are not buried yet are listed too.
+    .filter(([, parent, state]) => Number(parent) === pid && !state?.startsWith('Z'))
+    .map(([child]) => Number(child))
