@@ -52,12 +52,17 @@ const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> =
   }
 }
 
-/** The processes that a process has started, such as a server's forks. */
-export const childrenOf = (pid: number): number[] =>
-  execFileSync('ps', ['-axo', 'pid=,ppid=,stat='], { encoding: 'utf8' })
+/** The processes that a server's first has forked. */
+export const forksOf = (server: Running): number[] =>
+  execFileSync('ps', ['-axo', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' })
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    // The dead that are not buried yet are listed too.
-    .filter(([, parent, state]) => Number(parent) === pid && !state?.startsWith('Z'))
+    // The dead that are not buried yet are listed too, and the compiler that tsx starts.
+    .filter(
+      ([, parent, state, ...command]) =>
+        Number(parent) === server.process.pid &&
+        !state?.startsWith('Z') &&
+        command.join(' ').includes('main.ts'),
+    )
     .map(([child]) => Number(child))

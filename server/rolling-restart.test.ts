@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { signToken } from '../lib/jwt.ts'
-import { childrenOf, startServer, startWorker, type Running } from '../scripts/running.ts'
+import { forksOf, startServer, startWorker, type Running } from '../scripts/running.ts'
 import { get, post, startSteadyClients, type Client } from '../scripts/steady-clients.ts'
 import {
   eventually,
@@ -97,7 +97,7 @@ for (const [engine, stack] of [
     await eventually(load.answered, (count) => count > 1_000, 30_000)
 
     const said = (text: string) => server.output().split(text).length - 1
-    const pids = () => childrenOf(server.process.pid ?? 0)
+    const pids = () => forksOf(server)
     let rolling = true
     const stalls = (async () => {
       while (rolling) {

@@ -10,7 +10,7 @@ import t, { type Test } from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { migrate } from '../lib/migrate.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
-import { childrenOf, startServer, type Running } from '../scripts/running.ts'
+import { forksOf, startServer, type Running } from '../scripts/running.ts'
 import { becomesFree, freePort, loopback } from '../scripts/services/ports.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { get, post, startSteadyClients } from '../scripts/steady-clients.ts'
@@ -36,8 +36,6 @@ const start = async (t: Test, env: NodeJS.ProcessEnv): Promise<Running> => {
   })
   return server
 }
-
-const forksOf = (server: Running) => childrenOf(server.process.pid ?? 0)
 
 const lines = (server: Running) =>
   server

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { migrate } from '../../lib/migrate.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
-import { childrenOf, startServer, startWorker, type Running } from '../../scripts/running.ts'
+import { forksOf, startServer, startWorker, type Running } from '../../scripts/running.ts'
 import { startKafka } from '../../scripts/services/kafka.ts'
 import { becomesFree, freePort } from '../../scripts/services/ports.ts'
 import { startPostgres } from '../../scripts/services/postgres.ts'
@@ -110,7 +110,7 @@ export const startSystem = async (
   const left = { databaseUrl, topic, brokers: services.get('kafka')?.url ?? '' }
   let server = await launch(startServer)
   const workers = [await launch(startWorker), await launch(startWorker)]
-  const forks = () => childrenOf(server.process.pid ?? 0)
+  const forks = () => forksOf(server)
 
   return {
     ...{ port, workerCount: workers.length, service, forks },
