@@ -127,6 +127,13 @@ t.test('settings that contradict each other are told', async (t) => {
   ])
   t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: '0', HTTP_PORT: '0' }), [], 'two free ones')
   t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: 'off', WORKER_METRICS_PORT: 'off' }), [])
+  const portEach = { JWT_SECRET: secret, HTTP_PORT_PER_PROCESS: 'true', HTTP_PROCESSES: '3' }
+  for (const port of ['0', '65534']) {
+    t.match(faultsOf({ ...portEach, HTTP_PORT: port }), [
+      /^HTTP_PORT is \d+: with HTTP_PORT_PER_PROCESS set it to the first of 3 ports$/,
+    ])
+  }
+  t.same(faultsOf({ ...portEach, HTTP_PORT: '65533' }), [])
 })
 
 t.test('all faults are told at once', async (t) => {

@@ -90,6 +90,12 @@ export const settings = {
     unit: 'port',
     meaning: 'Port that the API listens on; 0 takes a free one.',
   }),
+  HTTP_PORT_PER_PROCESS: oneOf({
+    default: 'false',
+    choices: ['false', 'true'],
+    meaning:
+      'true: each process listens on a port of its own, HTTP_PORT, HTTP_PORT + 1, …, for a proxy in front. For uws on macOS, where a shared port is not shared out.',
+  }),
   HTTP_ENGINE: oneOf({
     default: 'node',
     choices: ['node', 'uws'],
@@ -155,12 +161,21 @@ export const settings = {
     unit: 'connections',
     meaning: 'Connections that wait to be accepted; the kernel caps it (net.core.somaxconn).',
   }),
+  HTTP_DRAIN_DELAY_MS: wholeNumber({
+    default: 5_000,
+    min: 0,
+    max: 600_000,
+    unit: 'ms',
+    meaning:
+      'On SIGTERM: how long `/ready` says `draining` while all is served as before, so that load balancers turn away. Then, and in a rolling restart, idle connections are kept as long again, to be told `Connection: close`: longer than a proxy in front keeps its own. 0: leaves at once, `npm start` does.',
+  }),
   HTTP_DRAIN_TIMEOUT_MS: wholeNumber({
     default: 10_000,
     min: 0,
     max: 600_000,
     unit: 'ms',
-    meaning: 'On SIGTERM: how long requests in flight may take before they are cut.',
+    meaning:
+      'After HTTP_DRAIN_DELAY_MS: how long requests in flight may take before they are cut, idle connections included.',
   }),
   DATABASE_URL: url({
     default: 'postgres://postgres:postgres@localhost:5432/todos',
@@ -389,6 +404,14 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
     faults.push(
       `METRICS_PORT is ${values['METRICS_PORT']}, which is HTTP_PORT: set one of them to another`,
     )
+  }
+  if (values['HTTP_PORT_PER_PROCESS'] === 'true') {
+    const first = Number(values['HTTP_PORT'])
+    if (first === 0 || first + Number(values['HTTP_PROCESSES']) - 1 > 65_535) {
+      faults.push(
+        `HTTP_PORT is ${first}: with HTTP_PORT_PER_PROCESS set it to the first of ${values['HTTP_PROCESSES']} ports`,
+      )
+    }
   }
   for (const name of Object.keys(env)) {
     if (name in settings) continue

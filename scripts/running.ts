@@ -1,7 +1,7 @@
 // Starts a server or a worker as an operator would, as a process of its own, and waits until it says
 // that it is ready. For tests and benchmarks.
 
-import { fork, type ChildProcess } from 'node:child_process'
+import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { repository } from './paths.ts'
 
@@ -26,8 +26,12 @@ export const startWorker = (env: NodeJS.ProcessEnv, root: URL = repository): Pro
 
 const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
   const child = fork(fileURLToPath(script), {
-    // Any number of them may run at once.
-    env: { METRICS_PORT: '0', WORKER_METRICS_PORT: '0', ...process.env, ...env },
+    // Any number of them may run at once, and most have no load balancer to wait for.
+    env: {
+      ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', HTTP_DRAIN_DELAY_MS: '0' },
+      ...process.env,
+      ...env,
+    },
     execArgv: ['--import', 'tsx'],
     silent: true,
   })
@@ -54,3 +58,18 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
     },
   }
 }
+
+/** The processes that a server's first has forked. */
+export const forksOf = (server: Running): number[] =>
+  execFileSync('ps', ['-axo', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    // The dead that are not buried yet are listed too, and the compiler that tsx starts.
+    .filter(
+      ([, parent, state, ...command]) =>
+        Number(parent) === server.process.pid &&
+        !state?.startsWith('Z') &&
+        command.join(' ').includes('main.ts'),
+    )
+    .map(([child]) => Number(child))

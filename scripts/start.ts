@@ -79,6 +79,7 @@ class StartFailure extends Error {}
 
 const embeddedEnvironment = (databaseUrl: string, secret: string): NodeJS.ProcessEnv => ({
   LOG_LEVEL: 'warn',
+  HTTP_DRAIN_DELAY_MS: '0', // no load balancer is in front: Ctrl-C is quick
   ...process.env,
   DATABASE_URL: databaseUrl,
   COMMAND_LOG: 'postgres',

@@ -1,6 +1,7 @@
 // One server process: every part it is made of, wired in one place.
 
 import { Registry } from 'prom-client'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openPublisher } from '../lib/command-log/open.ts'
 import type { Config } from '../lib/config.ts'
 import { createTokenVerifier } from '../lib/jwt.ts'
@@ -13,7 +14,7 @@ import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
 import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
-import type { Dependency } from './handlers/health.ts'
+import { checkAll, type Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
 import { forkPlace, reportMetrics } from './metrics-fork.ts'
 import {
@@ -26,9 +27,19 @@ import { createRouter } from './router.ts'
 import { createRoutes } from './routes.ts'
 
 export type Fork = {
-  /** Requests in flight finish, publishes are settled, then everything is let go. */
+  /** Whether `/ready` was content when it began to listen. */
+  readonly isReady: boolean
+  /** From now on `/ready` fails; all else goes on. */
+  announceDrain(): void
+  /** Requests in flight finish, publishes are settled, then everything is let go. In bounded time. */
   stop(): Promise<void>
 }
+
+/** With something away it listens all the same, after this: lists can be served without the log. */
+const readyWaitMs = 3_000
+const readyLookEveryMs = 20
+/** What is left to let go of once publishes are settled. */
+const closeTimeoutMs = 3_000
 
 /** Resolves when it listens, with the usual lists warm. Rejects with what stands in the way. */
 export const startFork = async (config: Config, partitions: number): Promise<Fork> => {
@@ -57,21 +68,20 @@ export const startFork = async (config: Config, partitions: number): Promise<For
     log,
   })
   const applied = createAppliedCommands(store)
+  let draining = false
+  const dependencies: Dependency[] = [
+    { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
+    { name: config.COMMAND_LOG, without: 'unready', check: publisher.ping },
+    // Without Redis, lists still come from Postgres: no reason to take every server out.
+    { name: config.LIST_CACHE, without: 'degraded', check: () => withTimeout(1_000, cache.ping) },
+    listsAreFresh(lists),
+  ]
   const handle = createRouter(
     createRoutes({
       ...{ lists, publisher, store, applied },
       verifyToken: createTokenVerifier(config.JWT_SECRET as string),
-      dependencies: [
-        { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
-        { name: config.COMMAND_LOG, without: 'unready', check: publisher.ping },
-        // Without Redis, lists still come from Postgres: no reason to take every server out.
-        {
-          name: config.LIST_CACHE,
-          without: 'degraded',
-          check: () => withTimeout(1_000, cache.ping),
-        },
-        listsAreFresh(lists),
-      ],
+      dependencies,
+      isDraining: () => draining,
     }),
     log,
     addRequestMetrics(registry),
@@ -84,17 +94,42 @@ export const startFork = async (config: Config, partitions: number): Promise<For
   const reportLast = reportMetrics(registry)
 
   await lists.load(10)
+  const isReady = await becomesReady(dependencies)
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
   return {
+    isReady,
+    announceDrain() {
+      draining = true
+    },
     async stop() {
       applied.stop()
-      await engine.drain(config.HTTP_DRAIN_TIMEOUT_MS)
+      await engine.drain(config.HTTP_DRAIN_TIMEOUT_MS, config.HTTP_DRAIN_DELAY_MS)
       lists.close()
-      await publisher.close()
-      await cache.close()
-      await store.close()
+      const publishTimeoutMs = config.PUBLISH_WAIT_MAX_MS + config.PUBLISH_TIMEOUT_MS
+      try {
+        await withTimeout(publishTimeoutMs + closeTimeoutMs, async () => {
+          await publisher.close()
+          await cache.close()
+          await store.close()
+        })
+      } catch (error) {
+        log.warn(
+          { reason: (error as Error).message },
+          'left without a word to what does not answer',
+        )
+      }
       await reportLast()
     },
+  }
+}
+
+/** Else a process that takes another's place would refuse the first writes it gets. */
+const becomesReady = async (dependencies: readonly Dependency[]): Promise<boolean> => {
+  const deadlineMs = performance.now() + readyWaitMs
+  for (;;) {
+    if ((await checkAll(dependencies)).status !== 'unready') return true
+    if (performance.now() > deadlineMs) return false
+    await delay(readyLookEveryMs)
   }
 }
 

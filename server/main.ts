@@ -1,8 +1,9 @@
 // The server: a primary that checks what it can before it forks, then keeps one process per core
 // alive, and stops them in order.
 
-import cluster, { type Worker } from 'node:cluster'
+import cluster from 'node:cluster'
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ensureCommandLog } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
@@ -10,6 +11,7 @@ import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
 import { openMetricsPage } from './metrics-page.ts'
+import { superviseForks, type Leave, type Listening } from './supervisor.ts'
 
 /** What the primary hands to each fork, through its environment. */
 const partitionsVariable = 'TODOS_LOG_PARTITIONS'
@@ -24,13 +26,7 @@ const messageOf = (error: unknown): string =>
 
 const runPrimary = async (config: Config) => {
   const log = createLog('server', config.LOG_LEVEL)
-  const port = await reservePort(config).catch((error: NodeJS.ErrnoException) =>
-    exitWith(
-      error.code === 'EADDRINUSE'
-        ? `port ${config.HTTP_PORT} is taken: stop what listens there, or set HTTP_PORT to another`
-        : `can't listen on ${config.HTTP_HOST}:${config.HTTP_PORT} (${error.message}): set HTTP_HOST and HTTP_PORT`,
-    ),
-  )
+  const ports = await reservePorts(config)
   if (config.HTTP_ENGINE === 'uws') {
     const { selfTest } = await import('./engines/uws-self-test.ts')
     const verdict = await selfTest().catch((error: unknown) => exitWith(messageOf(error)))
@@ -40,18 +36,42 @@ const runPrimary = async (config: Config) => {
     exitWith(messageOf(error)),
   )
   const partitions = await prepareStores(config, log)
-  const forkEnvironment = { HTTP_PORT: String(port), [partitionsVariable]: String(partitions) }
-  await superviseForks(config, forkEnvironment, log)
-  log.info({ engine: config.HTTP_ENGINE, port, processes: config.HTTP_PROCESSES }, 'server ready')
+  const environmentOf = (index: number) => ({
+    HTTP_PORT: String(ports[index % ports.length]),
+    TODOS_FORK_INDEX: String(index),
+    [partitionsVariable]: String(partitions),
+  })
+  await superviseForks(config, environmentOf, log)
+  const [port] = ports
+  log.info({ engine: config.HTTP_ENGINE, ports, processes: config.HTTP_PROCESSES }, 'server ready')
   process.send?.({ kind: 'ready', port, metricsPort })
 }
 
+/** One that all forks share, or one for each. */
+const reservePorts = async (config: Config): Promise<number[]> => {
+  const isShared = config.HTTP_PORT_PER_PROCESS === 'false'
+  const count = isShared ? 1 : config.HTTP_PROCESSES
+  const ports: number[] = []
+  for (let port = config.HTTP_PORT; ports.length < count; port++) {
+    ports.push(
+      await reservePort(config.HTTP_HOST, port).catch((error: NodeJS.ErrnoException) =>
+        exitWith(
+          error.code === 'EADDRINUSE'
+            ? `port ${port} is taken: stop what listens there, or set HTTP_PORT to another`
+            : `can't listen on ${config.HTTP_HOST}:${port} (${error.message}): set HTTP_HOST and HTTP_PORT`,
+        ),
+      ),
+    )
+  }
+  return ports
+}
+
 /** The port to listen on, found free: a fork that fails to bind would say so far less clearly. */
-const reservePort = (config: Config): Promise<number> =>
+const reservePort = (host: string, port: number): Promise<number> =>
   new Promise((resolve, reject) => {
     const probe = createServer()
     probe.once('error', reject)
-    probe.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT, exclusive: true }, () => {
+    probe.listen({ host, port, exclusive: true }, () => {
       const address = probe.address()
       probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
     })
@@ -95,77 +115,32 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
   })
 }
 
-const crashDelayFirstMs = 100
-const crashDelayLastMs = 5_000
-/** A fork that lived this long did not crash at its start: the delay begins anew. */
-const calmMs = 30_000
-
-/** Resolves when every fork listens; from then on one that dies is replaced, with a growing delay. */
-const superviseForks = (config: Config, environment: NodeJS.ProcessEnv, log: Log): Promise<void> =>
-  new Promise((resolve) => {
-    let state: 'starting' | 'running' | 'stopping' = 'starting'
-    let listening = 0
-    let delayMs = crashDelayFirstMs
-
-    const startOne = (index: number) => {
-      const startedMs = performance.now()
-      const fork = cluster.fork({ ...environment, TODOS_FORK_INDEX: String(index) })
-      fork.on('message', ({ kind }: { kind: string }) => {
-        if (kind !== 'listening') return
-        listening++
-        if (state === 'starting' && listening === config.HTTP_PROCESSES) {
-          state = 'running'
-          resolve()
-        }
-      })
-      fork.on('exit', (code: number, signal: string | null) => {
-        if (state === 'stopping') return
-        // What stands in the way of the first start is not going to change: the fork has said it.
-        if (state === 'starting') {
-          stop(1)
-          return
-        }
-        delayMs = performance.now() - startedMs > calmMs ? crashDelayFirstMs : delayMs
-        log.error(
-          { fork: fork.process.pid, code, signal, delayMs },
-          'a server process died: replaced',
-        )
-        setTimeout(() => state === 'running' && startOne(index), delayMs)
-        delayMs = Math.min(delayMs * 2, crashDelayLastMs)
-      })
-    }
-
-    const stop = (exitCode: number) => {
-      if (state === 'stopping') process.exit(1) // a second signal: leave at once
-      state = 'stopping'
-      const forks = Object.values(cluster.workers ?? {}).filter((fork): fork is Worker => !!fork)
-      const exited = forks.map(
-        (fork) => new Promise((done) => (fork.isDead() ? done(null) : fork.on('exit', done))),
-      )
-      for (const fork of forks) fork.process.kill('SIGTERM')
-      void Promise.all(exited).then(() => process.exit(exitCode))
-    }
-    process.on('SIGTERM', () => stop(0))
-    process.on('SIGINT', () => stop(0))
-    // Started by a parent that is gone (killed, not stopped): nobody else would stop this server.
-    process.on('disconnect', () => stop(0))
-
-    for (let index = 0; index < config.HTTP_PROCESSES; index++) startOne(index)
-  })
-
 const runFork = async (config: Config) => {
   let started: ReturnType<typeof startFork> | undefined
-  process.on('SIGINT', () => {}) // a terminal's Ctrl-C reaches every process: the primary decides
-  process.on('SIGTERM', () => {
-    process.removeAllListeners('SIGTERM')
-    void (started ?? Promise.resolve(undefined))
-      .then((fork) => fork?.stop())
-      .then(() => process.exit(0))
+  let leaving = false
+  const leave = async (kind: Leave['kind']) => {
+    if (leaving) return
+    leaving = true
+    const fork = await started
+    if (kind === 'drain') {
+      fork?.announceDrain()
+      await delay(config.HTTP_DRAIN_DELAY_MS)
+    }
+    await fork?.stop()
+    process.exit(0)
+  }
+  process.on('message', (message: Leave) => {
+    if (message.kind === 'drain' || message.kind === 'retire') void leave(message.kind)
   })
+  // A terminal's Ctrl-C and a supervisor's SIGTERM to the whole group reach every process: what a
+  // second one means, the primary decides.
+  process.on('SIGTERM', () => void leave('drain'))
+  process.on('SIGINT', () => {})
+  process.on('SIGHUP', () => {})
   try {
     started = startFork(config, Number(process.env[partitionsVariable]))
-    await started
-    process.send?.({ kind: 'listening' })
+    const { isReady } = await started
+    process.send?.({ kind: 'listening', isReady } satisfies Listening)
   } catch (error) {
     exitWith(`a server process can't start: ${messageOf(error)}`)
   }

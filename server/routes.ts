@@ -12,6 +12,7 @@ export type Parts = WriteParts & {
   readonly lists: HotLists
   readonly store: TodoStore
   readonly dependencies: readonly Dependency[]
+  readonly isDraining: () => boolean
 }
 
 export const createRoutes = (parts: Parts): Route[] => [
@@ -21,5 +22,5 @@ export const createRoutes = (parts: Parts): Route[] => [
   { method: 'PUT', path: '/todos/:id', handler: updateTodo(parts) },
   { method: 'DELETE', path: '/todos/:id', handler: deleteTodo(parts) },
   { method: 'GET', path: '/health', handler: getHealth },
-  { method: 'GET', path: '/ready', handler: getReady(parts.dependencies) },
+  { method: 'GET', path: '/ready', handler: getReady(parts.dependencies, parts.isDraining) },
 ]

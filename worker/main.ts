@@ -7,6 +7,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { withTimeout } from '../lib/with-timeout.ts'
 import { createAnnouncer } from './announcer.ts'
 import { logBatch } from './batch-log.ts'
 import { healthPage } from './health.ts'
@@ -21,6 +22,7 @@ const appliedCommandsKeptSec = 7 * 24 * 3600
 /** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
 const storeTimeoutMs = 20_000
 const waitForLogMs = 1_000
+const closeTimeoutMs = 3_000
 const reportLagEveryMs = 10_000
 
 const config = readConfigOrExit('worker')
@@ -41,9 +43,12 @@ const stop = async () => {
   if (stopping) process.exit(1) // a second signal: leave at once
   stopping = true
   await consumer.stop()
-  await announcer.close()
-  await cache.close()
-  await store.close()
+  // All that was delivered is applied or left to another: what does not answer is not waited for.
+  await withTimeout(closeTimeoutMs, async () => {
+    await announcer.close()
+    await cache.close()
+    await store.close()
+  }).catch((error: Error) => log.warn({ reason: error.message }, 'left without closing it all'))
   process.exit(0)
 }
 process.on('SIGTERM', () => void stop())
@@ -88,10 +93,14 @@ const sink = createSink({
   logger: log,
 })
 consuming = true
-await consumer.start(lag.watch(sink), (reason) => {
-  log.fatal(reason)
-  process.exit(1)
-})
+try {
+  await consumer.start(lag.watch(sink), (reason) => {
+    log.fatal(reason)
+    process.exit(1)
+  })
+} catch (error) {
+  if (!stopping) throw error // it was told to leave while it was joining
+}
 setInterval(lag.report, reportLagEveryMs).unref()
 setInterval(() => {
   store.pruneAppliedCommands(appliedCommandsKeptSec).catch(() => {}) // tried again in ten minutes

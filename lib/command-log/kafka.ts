@@ -15,6 +15,7 @@ import {
   lostCommands,
   type CommandConsumer,
   type CommandPublisher,
+  type DeliveryResult,
   type LogRecord,
 } from './command-log.ts'
 import { withTimeout } from '../with-timeout.ts'
@@ -227,6 +228,8 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
 /** Heartbeats go out this often while a batch is applied, well inside the session timeout. */
 const heartbeatIntervalMs = 1_000
 const sessionTimeoutMs = 10_000
+/** A broker that is away is not waited for: it misses us after the session timeout. */
+const leaveTimeoutMs = 5_000
 /** Once a batch, it was a third of the broker's work. */
 const commitEveryMs = 1_000
 
@@ -257,6 +260,8 @@ export const createKafkaConsumer = (
       .catch(() => {}) // partitions that are no longer ours, or a broker that is away
   }
   let committing: NodeJS.Timeout | undefined
+  let stopping = false
+  const underWay = new Set<Promise<DeliveryResult>>()
   /** Partitions that were sent back to an offset, and where they stood then. */
   const soughtTo = new Map<number, number>()
 
@@ -280,21 +285,23 @@ export const createKafkaConsumer = (
         async eachBatch({ batch, heartbeat, isRunning, isStale, resolveOffset }) {
           const { partition } = batch
           const last = batch.messages.at(-1)
-          if (!last) return
+          if (!last || stopping) return
           const heartbeats = setInterval(() => {
             sign()
             heartbeat().catch(() => {}) // a failed one shows as isStale
           }, heartbeatIntervalMs)
           try {
-            const result = await sink({
+            const delivered = sink({
               partition,
               records: batch.messages.map(({ offset, value }): LogRecord => ({
                 offset: Number(offset),
                 value,
               })),
               endOffset: Number(batch.highWatermark),
-              abandoned: () => isStale() || !isRunning(),
+              abandoned: () => stopping || isStale() || !isRunning(),
             })
+            underWay.add(delivered)
+            const result = await delivered.finally(() => underWay.delete(delivered))
             switch (result.kind) {
               case 'taken': {
                 soughtTo.delete(partition)
@@ -325,9 +332,16 @@ export const createKafkaConsumer = (
     },
     lastSignMs: () => lastSignMs,
     async stop() {
+      stopping = true
       clearInterval(committing)
-      await commitHints()
-      await consumer.disconnect()
+      // Of several batches under way, kafkajs waits for one.
+      await Promise.allSettled(underWay)
+      await withTimeout(leaveTimeoutMs, async () => {
+        await commitHints()
+        await consumer.disconnect()
+      }).catch((error: Error) => {
+        log.warn({ reason: error.message }, 'left the consumer group without a word to Kafka')
+      })
     },
   }
 }

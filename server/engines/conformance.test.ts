@@ -255,7 +255,15 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
   t.teardown(() => lists.close())
   const verifyToken = createTokenVerifier(testSecret)
   const applied = createAppliedCommands(store)
-  const routes = createRoutes({ lists, publisher, verifyToken, store, applied, dependencies })
+  const routes = createRoutes({
+    lists,
+    publisher,
+    verifyToken,
+    store,
+    applied,
+    dependencies,
+    isDraining: () => false,
+  })
   return { ready: lists.sourceOfTarget, handle: createRouter(routes, quiet) }
 }
 

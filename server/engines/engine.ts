@@ -65,8 +65,11 @@ export type EngineSettings = {
 export type Engine = {
   /** Rejects with the system's error (EADDRINUSE, …). */
   listen(host: string, port: number): Promise<void>
-  /** Stops accepting, lets requests in flight finish for up to `timeoutMs`, then cuts the rest. */
-  drain(timeoutMs: number): Promise<void>
+  /**
+   * Stops accepting; each connection's next answer is its last, and says so. Connections that stay
+   * idle for `idleMs` are closed; whatever is not done after `timeoutMs` is cut.
+   */
+  drain(timeoutMs: number, idleMs?: number): Promise<void>
   connections(): Connections
 }
 

@@ -142,6 +142,9 @@ export const createFastConnection = (
     release()
     if (lastBytes) socket.end(lastBytes)
     else socket.end()
+    // What still comes is read and dropped: closed with input unread, the connection would be reset,
+    // and the reset may overtake the answer.
+    socket.resume()
   }
 
   const giveUp = (unanswered: Buffer) => {

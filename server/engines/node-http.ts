@@ -36,7 +36,10 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
   })
   const parts = {
     ...{ app, wires, isDraining, reject: rejectMalformed },
-    handOver: (socket: Socket) => parser.emit('connection', socket),
+    handOver(socket: Socket) {
+      socket.destroySoon = () => closeInStages(socket)
+      parser.emit('connection', socket)
+    },
   }
   const front = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => {
     const inPlace = readInPlace(accepted)
@@ -56,23 +59,43 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
         front.once('error', reject)
         front.listen({ host, port, backlog: settings.backlog }, () => resolve())
       }),
-    async drain(timeoutMs) {
+    async drain(timeoutMs, idleMs = 0) {
       draining = true
       const closed = new Promise<void>((resolve) => front.close(() => resolve()))
-      // What is idle is closed now; what is in flight says Connection: close with its answer.
-      for (const connection of watch.owned()) connection.closeIfIdle()
-      parser.closeIdleConnections()
-      const deadline = setTimeout(() => {
-        for (const socket of watch.sockets()) socket.destroy()
-      }, timeoutMs)
+      const startedMs = performance.now()
+      const closeMore = () => {
+        const elapsedMs = performance.now() - startedMs
+        if (elapsedMs >= timeoutMs) for (const socket of watch.sockets()) socket.destroy()
+        else if (elapsedMs >= idleMs) closeIdle()
+      }
+      const closeIdle = () => {
+        for (const connection of watch.owned()) connection.closeIfIdle()
+        // Node takes a connection whose last answer is still on its way for idle, and would cut it.
+        const isSending = [...watch.sockets()].some((socket) => socket.writableLength > 0)
+        if (!isSending) parser.closeIdleConnections()
+      }
+      closeMore()
+      const looking = setInterval(closeMore, drainLookEveryMs)
       await closed
-      clearTimeout(deadline)
+      clearInterval(looking)
       watch.stop()
       wires.stop()
       parser.close()
     },
     connections: () => ({ open: watch.count(), lost: 0 }),
   }
+}
+
+const drainLookEveryMs = 20
+
+/**
+ * RFC 9112 section 9.6: a close with input unread is a reset, which may overtake the last answer. So
+ * only our half is closed, what still comes is read and dropped, and the client closes the rest.
+ * Who does not is cut off by the watch.
+ */
+const closeInStages = (socket: Socket) => {
+  socket.end()
+  socket.resume()
 }
 
 /** Plain node:http with the application behind it: what the fast path must be equal to. */
@@ -85,6 +108,10 @@ export const createParser = (
   const unanswered = new WeakMap<Socket, Set<IncomingMessage>>()
   /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
   const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
+  /** Each connection's newest request: where it is draining, the one whose answer is the last. */
+  const newest = new WeakMap<Socket, IncomingMessage>()
+  /** Connections that were told of their close. */
+  const toldToClose = new WeakSet<Socket>()
   const awaitsAnswer = (socket: Socket) =>
     [...(unanswered.get(socket) ?? [])].some((request) => request.complete)
 
@@ -92,6 +119,7 @@ export const createParser = (
     const { socket } = request
     const requests = unanswered.get(socket) ?? new Set()
     unanswered.set(socket, requests.add(request))
+    newest.set(socket, request)
     response.once('close', () => {
       requests.delete(request)
       const error = broken.get(socket)
@@ -102,7 +130,10 @@ export const createParser = (
     const { req } = response
     // Broken half way, before it was answered: what it gets is the 400.
     if (!req.complete && broken.has(req.socket)) return
-    if (reply.close || isDraining()) response.shouldKeepAlive = false
+    if (reply.close || (isDraining() && newest.get(req.socket) === req)) {
+      response.shouldKeepAlive = false
+      toldToClose.add(req.socket)
+    }
     response.writeHead(reply.status, reply.headers as string[])
     response.end(reply.body)
   }
@@ -116,6 +147,12 @@ export const createParser = (
       requireHostHeader: false, // checked below, to say what is wrong
     },
     (request, response) => {
+      if (toldToClose.has(request.socket)) {
+        // The client may repeat it elsewhere, for it was told (RFC 9112 section 9.6): it must not
+        // have had an effect here.
+        request.resume()
+        return
+      }
       expectAnswer(request, response)
       const { rawHeaders, method } = request
       const host = findHeader(rawHeaders, 'host')
@@ -130,7 +167,9 @@ export const createParser = (
           : undefined
       if (ready) {
         ready.tally.requests++
-        write(response, ready)
+        // Draining, only after all that came with it is parsed: the answer to the last one closes.
+        if (isDraining()) queueMicrotask(() => write(response, ready))
+        else write(response, ready)
         return
       }
       const asked = toRequest(request, refused ? badHost.reply : undefined)

@@ -3,6 +3,7 @@
 // uws-self-test.ts and the README.
 
 import { STATUS_CODES } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../../lib/log.ts'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
 import { badHost } from '../problem.ts'
@@ -16,6 +17,7 @@ import {
   type Reply,
   type Request,
 } from './engine.ts'
+import { closeWhenCalm } from './uws-listener.ts'
 import { loadUws } from './uws-load.ts'
 import { createUnsentBound, largeBytesMin, sendAsItDrains } from './uws-unsent.ts'
 
@@ -30,7 +32,8 @@ export const createUwsEngine = async (
   let inFlight = 0
   /** Connections that ended while their answer was pending. */
   let lost = 0
-  let onQuiet = () => {}
+  /** Connections that opened or closed and requests that came: what the loop had to do. */
+  let events = 0
   let listening: us_listen_socket | undefined
 
   const unsent = createUnsentBound()
@@ -39,9 +42,11 @@ export const createUwsEngine = async (
   // Told of every connection that opens (1) and closes (-1).
   server.filter((response, change: number) => {
     connections += change
+    events++
     if (connections > connectionsMax) response.close()
   })
   server.any('/*', (response, request) => {
+    events++
     const method = request.getCaseSensitiveMethod()
     const target = targetOf(request)
     const ready =
@@ -66,7 +71,6 @@ export const createUwsEngine = async (
       else write(response, reply, request.method === 'HEAD')
     } finally {
       inFlight--
-      if (inFlight === 0) onQuiet()
     }
   }
 
@@ -97,7 +101,10 @@ export const createUwsEngine = async (
       // Under backpressure the bundled build takes end() for unanswered, and ends the process.
       response.onAborted(() => {})
       if (unsent.allows(reply.body.length)) response.end(reply.body, close)
-      else sendAsItDrains(response, reply.body)
+      else {
+        if (close) response.writeHeader('Connection', 'close')
+        sendAsItDrains(response, reply.body)
+      }
     }
   }
   const write = (response: HttpResponse, reply: Reply, isHead: boolean) => {
@@ -117,19 +124,23 @@ export const createUwsEngine = async (
           resolve()
         })
       }),
-    async drain(timeoutMs) {
+    async drain(timeoutMs, idleMs = 0) {
       draining = true
-      if (listening) uws.us_listen_socket_close(listening)
-      const quiet = new Promise<void>((resolve) => (onQuiet = resolve))
-      const deadline = setTimeout(() => onQuiet(), timeoutMs)
-      if (inFlight > 0) await quiet
-      clearTimeout(deadline)
+      const startedMs = performance.now()
+      const isWithin = (ms: number) => performance.now() - startedMs < ms
+      if (listening) await closeWhenCalm(uws.us_listen_socket_close, listening, () => events)
+      // It does not tell which connections are idle, nor what it has not sent yet.
+      while (connections > 0 && isWithin(timeoutMs) && (inFlight > 0 || isWithin(idleMs))) {
+        await delay(drainLookEveryMs)
+      }
       if (lost > 0) log.warn({ lost }, 'connections that ended while their answer was pending')
       server.close()
     },
     connections: () => ({ open: connections, lost }),
   }
 }
+
+const drainLookEveryMs = 10
 
 /** A reply's head as uWS takes it: one call for all headers, for each call copies across from V8. */
 type PackedHead = { readonly status: string; readonly name: string; readonly value: string }

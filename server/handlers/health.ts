@@ -16,14 +16,26 @@ const alive = createReply(200, noStore, JSON.stringify({ status: 'ok' }))
 
 export const getHealth: Handler = () => alive
 
+const draining = createReply(
+  503,
+  [...noStore, 'Retry-After', '1'],
+  JSON.stringify({ status: 'draining', dependencies: {} }),
+)
+
 /** However many probes come, the dependencies are asked once in this time. */
 const keepMs = 500
 
-export const getReady = (dependencies: readonly Dependency[]): Handler => {
+export const getReady = (
+  dependencies: readonly Dependency[],
+  /** This process is about to leave: load balancers are to turn away while it still serves. */
+  isDraining: () => boolean,
+): Handler => {
   let asked: { atMs: number; report: Promise<Report> } | undefined
   return async () => {
+    if (isDraining()) return draining
     const nowMs = performance.now()
-    if (!asked || nowMs - asked.atMs > keepMs) asked = { atMs: nowMs, report: check(dependencies) }
+    if (!asked || nowMs - asked.atMs > keepMs)
+      asked = { atMs: nowMs, report: checkAll(dependencies) }
     const { status, states } = await asked.report
     return createReply(
       status === 'unready' ? 503 : 200,
@@ -38,7 +50,7 @@ type Report = {
   readonly states: Readonly<Record<string, string>>
 }
 
-const check = async (dependencies: readonly Dependency[]): Promise<Report> => {
+export const checkAll = async (dependencies: readonly Dependency[]): Promise<Report> => {
   const states: Record<string, string> = {}
   let status: Report['status'] = 'ready'
   const results = await Promise.allSettled(dependencies.map((one) => one.check()))

@@ -1,12 +1,11 @@
 // The whole system on real services or on the embedded stack, as processes that stay findable when
 // they are killed and started again in their place.
 
-import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { migrate } from '../../lib/migrate.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
-import { startServer, startWorker, type Running } from '../../scripts/running.ts'
+import { forksOf, startServer, startWorker, type Running } from '../../scripts/running.ts'
 import { startKafka } from '../../scripts/services/kafka.ts'
 import { becomesFree, freePort } from '../../scripts/services/ports.ts'
 import { startPostgres } from '../../scripts/services/postgres.ts'
@@ -111,7 +110,7 @@ export const startSystem = async (
   const left = { databaseUrl, topic, brokers: services.get('kafka')?.url ?? '' }
   let server = await launch(startServer)
   const workers = [await launch(startWorker), await launch(startWorker)]
-  const forks = () => childrenOf(server.process.pid ?? 0)
+  const forks = () => forksOf(server)
 
   return {
     ...{ port, workerCount: workers.length, service, forks },
@@ -169,12 +168,3 @@ export const send = (pid: number, signal: NodeJS.Signals): void => {
     // gone already
   }
 }
-
-const childrenOf = (pid: number): number[] =>
-  execFileSync('ps', ['-axo', 'pid=,ppid=,stat='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    // The dead that are not buried yet are listed too.
-    .filter(([, parent, state]) => Number(parent) === pid && !state?.startsWith('Z'))
-    .map(([child]) => Number(child))
