@@ -81,8 +81,11 @@ export const addPoolMetrics = (
   )
 }
 
-/** How often the event loop is looked at: late by how much, is its delay. */
-const delayResolutionMs = 20
+/**
+ * How often the event loop is looked at: late by how much, is its delay. At 20 ms a primary and a fork
+ * that were idle took 8 ms of CPU a second for it, at 80 requests pipelined 4% of what they cost.
+ */
+const delayResolutionMs = 200
 
 /** `process`: its place, not its pid: a process that is replaced goes on in the same series. */
 export const addProcessMetrics = (registry: Registry, process_: string): void => {
