@@ -4,6 +4,7 @@
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import { createReply, type Reply } from './engines/engine.ts'
 import type { Encoding } from './encodings.ts'
+import { nosniff } from './security-headers.ts'
 
 /** What one list and encoding is answered with. */
 export type Ready = {
@@ -118,6 +119,8 @@ const compress = (
   else brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }, callback)
 }
 
+const contentType = ['Content-Type', 'application/json', ...nosniff]
+
 const makeReady = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
   // of one release: a strong ETag.
@@ -127,7 +130,7 @@ const makeReady = (limit: number, encoding: Encoding, version: number, body: Buf
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,
-    reply: createReply(200, ['Content-Type', 'application/json', ...coding, ...shared], body),
+    reply: createReply(200, [...contentType, ...coding, ...shared], body),
     notModified: { status: 304, headers: shared, body: Buffer.alloc(0), close: false },
   }
 }

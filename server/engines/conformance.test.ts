@@ -35,14 +35,19 @@ const token = signToken(testSecret, 'ann', 3_600)
 const get = (target: string, ...headers: string[]) =>
   [`GET ${target} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n')
 
+const inert = "default-src 'none'; frame-ancestors 'none'"
+
 const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
   t.equal(answer?.status, one.status, 'status')
   if (!answer || one.isForeign) return
   const lines = answer.head.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()))
   for (const header of one.headers ?? []) t.ok(lines.includes(header), header)
+  if (![204, 304].includes(one.status)) t.ok(lines.includes('x-content-type-options: nosniff'))
   if (one.status >= 400 && !one.isHead && headerOf(answer, 'Content-Type') !== 'application/json') {
     const { status } = one
     t.match(headerOf(answer, 'Content-Type'), 'application/problem+json')
+    t.equal(headerOf(answer, 'Cache-Control'), 'no-store', 'an error does not outlive its cause')
+    t.equal(headerOf(answer, 'Content-Security-Policy'), inert)
     t.match(JSON.parse(answer.body), { type: 'about:blank', title: /\w/, status, detail: /\w/ })
   }
   if (typeof one.body === 'string') t.equal(answer.body, one.body)

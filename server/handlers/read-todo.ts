@@ -5,6 +5,7 @@ import type { TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
 import { createReply, type Reply } from '../engines/engine.ts'
 import { Problem, checkField, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
+import { jsonHeaders } from '../security-headers.ts'
 
 export const readTodo =
   (store: Pick<TodoStore, 'readTodo'>): Handler =>
@@ -22,12 +23,7 @@ export const todoReply = (
   status: 200 | 201,
   row: TodoRow,
   headers: readonly string[] = [],
-): Reply =>
-  createReply(
-    status,
-    ['Content-Type', 'application/json', ...validators(row), ...headers],
-    todoJson(row),
-  )
+): Reply => createReply(status, [...jsonHeaders, ...validators(row), ...headers], todoJson(row))
 
 const etagOf = (row: TodoRow): string => `"${row.revision}"`
 
