@@ -8,6 +8,7 @@ import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
+import { listHeadersOf, readCors, withCors } from './cors.ts'
 import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import type { Dependency } from './handlers/health.ts'
@@ -31,9 +32,11 @@ export const startFork = async (config: Config, partitions: number): Promise<For
   })
   const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log)
   const publisher = openPublisher(config, partitions, log)
+  const cors = readCors(config.CORS_ORIGINS)
   const lists = createHotLists({
     cache,
     store,
+    headers: listHeadersOf(cors),
     settings: {
       ttlMs: config.CACHE_TTL_SEC * 1000,
       refreshIntervalMs: config.LIST_REFRESH_INTERVAL_MS,
@@ -62,7 +65,8 @@ export const startFork = async (config: Config, partitions: number): Promise<For
     }),
     log,
   )
-  const engine = await createEngine(config, { ready: lists.sourceOfTarget, handle }, log)
+  const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
+  const engine = await createEngine(config, app, log)
 
   await lists.load(10)
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)

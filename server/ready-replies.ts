@@ -39,13 +39,17 @@ const encodingCodes = { identity: 0, gzip: 1, br: 2 } as const satisfies Record<
 const keyOf = (limit: number, encoding: Encoding): Key => limit * 4 + encodingCodes[encoding]
 const limitOf = (key: Key): number => Math.floor(key / 4)
 
-export const createReadyReplies = (bytesMax: number): ReadyReplies => {
+/** `headers` come on top of those that every list has. */
+export const createReadyReplies = (
+  bytesMax: number,
+  headers: readonly string[] = [],
+): ReadyReplies => {
   const entries = new Map<Key, Entry>()
   let bytes = 0
   let uses = 0
 
   const add = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
-    const ready = makeReady(limit, encoding, version, body)
+    const ready = makeReady(limit, encoding, version, body, headers)
     const entry = { ready, bytes: body.length + overheadBytes, usedAt: ++uses }
     const key = keyOf(limit, encoding)
     remove(key)
@@ -121,12 +125,21 @@ const compress = (
 
 const contentType = ['Content-Type', 'application/json', ...nosniff]
 
-const makeReady = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
+const makeReady = (
+  limit: number,
+  encoding: Encoding,
+  version: number,
+  body: Buffer,
+  headers: readonly string[],
+): Ready => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`
   const etag = `"${version}-${limit === 0 ? 'all' : limit}${suffix}"`
-  const shared = ['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Accept-Encoding']
+  const shared = [
+    ...['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Accept-Encoding'],
+    ...headers,
+  ]
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,

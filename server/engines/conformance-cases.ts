@@ -12,6 +12,8 @@ export type Case = {
   readonly body?: string | Readonly<Record<string, unknown>>
   /** Header lines that must be there, in lower case but for their values. */
   readonly headers?: readonly string[]
+  /** Names of headers, in lower case, that must not be there. */
+  readonly absent?: readonly string[]
   /** A HEAD request: an answer without a body. */
   readonly isHead?: boolean
   /** The answer is node's own: of ours is nothing but the status. */
@@ -22,7 +24,7 @@ export type Case = {
 
 type Options = { readonly token?: string | undefined; readonly headers?: readonly string[] }
 
-const head = (method: string, target: string, lines: readonly string[] = []) =>
+export const head = (method: string, target: string, lines: readonly string[] = []) =>
   [`${method} ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n')
 const get = (target: string, ...headers: string[]) => head('GET', target, headers)
 

@@ -37,6 +37,8 @@ export type App = {
    * undefined: `handle` decides. Two strings, not a function: a hot request makes no closure.
    */
   ready(target: string, acceptEncoding?: string, ifNoneMatch?: string): ReadySource | undefined
+  /** Name, in lower case, of a header with which a request has no ready reply: `handle` decides. */
+  readonly notReadyWith?: string
   /** Never throws, never rejects. */
   handle(request: Request): Reply | Promise<Reply>
 }

@@ -79,6 +79,7 @@ export const createParser = (
   settings: EngineSettings,
   isDraining: () => boolean,
 ): HttpServer => {
+  const { notReadyWith } = app
   /** Requests whose answers are not sent to the last byte, by connection. */
   const unanswered = new WeakMap<Socket, Set<IncomingMessage>>()
   /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
@@ -122,7 +123,8 @@ export const createParser = (
         return
       }
       const ready =
-        method === 'GET'
+        method === 'GET' &&
+        (notReadyWith === undefined || findHeader(rawHeaders, notReadyWith) === undefined)
           ? app.ready(
               request.url as string,
               findHeader(rawHeaders, 'accept-encoding'),

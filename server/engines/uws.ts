@@ -26,6 +26,7 @@ export const createUwsEngine = async (
   log: Log,
 ): Promise<Engine> => {
   const uws = await loadUws()
+  const { notReadyWith } = app
   let draining = false
   let inFlight = 0
   /** Connections that ended while their answer was pending. */
@@ -45,7 +46,7 @@ export const createUwsEngine = async (
     const method = request.getCaseSensitiveMethod()
     const target = targetOf(request)
     const ready =
-      method === 'GET'
+      method === 'GET' && (notReadyWith === undefined || request.getHeader(notReadyWith) === '')
         ? app.ready(
             target,
             request.getHeader('accept-encoding') || undefined,
