@@ -21,7 +21,7 @@ const titles = {
   503: 'Service Unavailable',
 } as const
 
-type ProblemStatus = keyof typeof titles
+export type ProblemStatus = keyof typeof titles
 
 export class Problem extends Error {
   override readonly name = 'Problem'
