@@ -3,7 +3,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', '.data/', '.tap/', '**/*.js'] },
+  { ignores: ['dist/', '.data/', '.tap/', '**/*.js', '**/*.cjs'] },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

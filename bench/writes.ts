@@ -1,17 +1,17 @@
 // npm run bench:writes: acknowledged writes a second, how fast they are applied, when they are seen,
 // and what each tier pays for one. Everything on one machine, generator included.
 
-import { rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { signToken } from '../lib/jwt.ts'
 import { connectPostgres } from '../lib/postgres-pool.ts'
-import { eventually, makeTemporaryDirectory, testSecret } from '../scripts/testing.ts'
+import { eventually } from '../scripts/testing.ts'
 import { treeCpuSeconds } from './engines/cpu.ts'
 import { chooseGenerator, type Load } from './engines/generator.ts'
 import { percentile } from './engines/summary.ts'
+import { readScenario } from './scenario.ts'
+import { startTarget, type Target, type Tier } from './target.ts'
 import { report, type Result } from './writes/report.ts'
-import { startTopology, type Tier, type Topology } from './writes/topology.ts'
 import { measureVisibility } from './writes/visible.ts'
 
 /** What suits clients that do not pipeline, with everything on one machine. */
@@ -42,23 +42,24 @@ const catchUpTimeoutMs = 120_000
 const signal = new AbortController().signal
 
 const main = async (options: Options): Promise<Result> => {
-  const directory = await makeTemporaryDirectory()
   const settings = Object.fromEntries(
     Object.entries(usualSettings()).map(([name, value]) => [name, process.env[name] ?? value]),
   )
-  const topology = await startTopology(directory, { ...settings, JWT_SECRET: testSecret })
+  const scenario = { ...readScenario('writes'), todos: 0, settings }
+  const target = await startTarget(scenario, { signal, say: console.log })
+  const port = Number(new URL(target.origin).port)
   try {
-    const sql = connectPostgres({ url: topology.databaseUrl, poolSize: 1 })
+    const sql = connectPostgres({ url: target.database?.url ?? '', poolSize: 1 })
     const applied = async () => {
       const [row] = await sql<{ applied: string }[]>`
         SELECT coalesce(sum(next_offset), 0) AS applied FROM command_offsets`
       return Number(row?.applied)
     }
-    const token = signToken(testSecret, 'bench', 3_600)
+    const token = target.token ?? ''
     const generator = chooseGenerator(1)
     const load: Load = {
       ...{
-        port: topology.port,
+        port,
         target: '/todos',
         depth: 1,
         connections: options.connections,
@@ -80,21 +81,21 @@ const main = async (options: Options): Promise<Result> => {
     await eventually(applied, (count) => count >= warm.requests, catchUpTimeoutMs)
 
     console.log(`writing for ${options.seconds} s`)
-    const before = { cpu: cpuOf(topology), applied: await applied(), ms: performance.now() }
+    const before = { cpu: cpuOf(target), applied: await applied(), ms: performance.now() }
     const run = await generator.run({ ...load, windowMs: options.seconds * 1000 })
-    const after = { cpu: cpuOf(topology), applied: await applied(), ms: performance.now() }
+    const after = { cpu: cpuOf(target), applied: await applied(), ms: performance.now() }
     const seconds = (after.ms - before.ms) / 1000
     // Those that were in flight when the generator stopped may come on top.
     const wanted = before.applied + run.requests
     await eventually(applied, (count) => count >= wanted, catchUpTimeoutMs)
     const caughtUpMs = performance.now() - after.ms
-    const cpuAtEnd = cpuOf(topology)
+    const cpuAtEnd = cpuOf(target)
     const [rows] = await sql<{ todos: string; letters: string }[]>`
       SELECT (SELECT count(*) FROM todos) AS todos, (SELECT count(*) FROM dead_letters) AS letters`
 
     console.log(`watching ${options.perSecond} writes a second become visible`)
     const visibility = await measureVisibility({
-      ...{ port: topology.port, token, perSecond: options.perSecond },
+      ...{ port, token, perSecond: options.perSecond },
       seconds: Math.max(3, Math.round(options.seconds / 2)),
     })
     await sql.end()
@@ -109,18 +110,18 @@ const main = async (options: Options): Promise<Result> => {
       ...{ cores: availableParallelism(), settings },
       generator: generator.name,
       cpuUsPerCommand: Object.fromEntries([
-        ...[...topology.pids.keys()].map((tier) => [
+        ...[...target.tiers.keys()].map((tier) => [
           tier,
           (((cpuAtEnd.get(tier) ?? 0) - (before.cpu.get(tier) ?? 0)) * 1e6) / run.requests,
         ]),
         ['generator', (run.cpuShare * options.seconds * 1e6) / run.requests],
       ]) as Result['cpuUsPerCommand'],
       coresUsed: Object.fromEntries(
-        [...topology.pids.keys()].map((tier) => [
+        [...target.tiers.keys()].map((tier) => [
           tier,
           ((after.cpu.get(tier) ?? 0) - (before.cpu.get(tier) ?? 0)) / seconds,
         ]),
-      ) as Result['coresUsed'],
+      ),
       faults: [
         ...(run.errors > 0 ? [`${run.errors} writes were not answered 202`] : []),
         ...(visibility.failed > 0 ? [`${visibility.failed} of the timed writes failed`] : []),
@@ -132,13 +133,12 @@ const main = async (options: Options): Promise<Result> => {
       ],
     }
   } finally {
-    await topology.stop()
-    await rm(directory, { recursive: true, force: true })
+    await target.stop()
   }
 }
 
-const cpuOf = ({ pids }: Topology): Map<Tier, number> =>
-  new Map([...pids].map(([tier, pid]) => [tier, treeCpuSeconds(pid)]))
+const cpuOf = ({ tiers }: Target): Map<Tier, number> =>
+  new Map([...tiers].map(([tier, { pid }]) => [tier, treeCpuSeconds(pid)]))
 
 type Options = {
   readonly connections: number

@@ -17,6 +17,8 @@ type Envelope = {
   readonly userId: string
   /** When the server took the command, ms since the epoch. */
   readonly atMs: number
+  /** What the request is called in the logs. Came later: records may lack it, readers ignore it. */
+  readonly requestId?: string
 }
 export type TodoChange = {
   readonly title?: string
@@ -74,6 +76,7 @@ const parseCommand = (json: unknown): Command => {
     todoId: parseTodoId(record['todoId']),
     userId: parseShortText('userId', record['userId'], userIdLengthMax),
     atMs: parseTime(record['atMs']),
+    ...requestIdIn(record),
   }
   switch (record['kind']) {
     case 'create':
@@ -119,6 +122,10 @@ const parseShortText = (field: string, value: unknown, max: number): string => {
   }
   return value
 }
+
+/** A bad one is no reason to refuse a command: it only ever goes to a log. */
+const requestIdIn = ({ requestId }: Record<string, unknown>): { requestId?: string } =>
+  typeof requestId === 'string' && /^[!-~]{1,128}$/.test(requestId) ? { requestId } : {}
 
 /** The end of the year 9999: later ones are written with a sign in JSON, and sort as text no more. */
 const timeMsMax = 253_402_300_799_999

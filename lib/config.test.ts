@@ -141,6 +141,11 @@ t.test('settings that contradict each other are told', async (t) => {
   t.match(faultsOf({ JWT_SECRET: secret, HTTP_REQUEST_TIMEOUT_MS: '5000' }), [
     /^HTTP_REQUEST_TIMEOUT_MS is 5000: set it to HTTP_HEADERS_TIMEOUT_MS \(10000\) or more$/,
   ])
+  t.match(faultsOf({ JWT_SECRET: secret, METRICS_PORT: '8080' }), [
+    /^METRICS_PORT is 8080, which is HTTP_PORT: set one of them to another$/,
+  ])
+  t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: '0', HTTP_PORT: '0' }), [], 'two free ones')
+  t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: 'off', WORKER_METRICS_PORT: 'off' }), [])
 })
 
 t.test('all faults are told at once', async (t) => {

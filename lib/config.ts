@@ -33,6 +33,17 @@ const wholeNumber = (spec: {
   },
 })
 
+const portOrOff = (spec: { default: number; meaning: string }): Setting<number | 'off'> => ({
+  ...spec,
+  unit: 'port or off',
+  parse(text) {
+    if (text === 'off') return text
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN
+    if (!(port <= 65535)) throw new Error('off, or a port from 0 to 65535')
+    return port
+  },
+})
+
 const oneOf = <Choice extends string>(spec: {
   default: Choice
   choices: readonly Choice[]
@@ -324,6 +335,16 @@ export const settings = {
       return text
     },
   } satisfies Setting<string>,
+  METRICS_PORT: portOrOff({
+    default: 9464,
+    meaning:
+      "Port of the server's `/metrics`, on HTTP_HOST; 0 takes a free one and logs it, off opens none.",
+  }),
+  WORKER_METRICS_PORT: portOrOff({
+    default: 9465,
+    meaning:
+      "Port of a worker's `/metrics` and `/health`, on HTTP_HOST. A second worker on a machine needs another: 0 takes a free one and logs it, off opens none.",
+  }),
   DATA_DIR: {
     default: '.data',
     unit: 'directory',
@@ -380,6 +401,11 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
   if (Number(values['HTTP_REQUEST_TIMEOUT_MS']) < Number(values['HTTP_HEADERS_TIMEOUT_MS'])) {
     faults.push(
       `HTTP_REQUEST_TIMEOUT_MS is ${values['HTTP_REQUEST_TIMEOUT_MS']}: set it to HTTP_HEADERS_TIMEOUT_MS (${values['HTTP_HEADERS_TIMEOUT_MS']}) or more`,
+    )
+  }
+  if (values['METRICS_PORT'] === values['HTTP_PORT'] && values['HTTP_PORT'] !== 0) {
+    faults.push(
+      `METRICS_PORT is ${values['METRICS_PORT']}, which is HTTP_PORT: set one of them to another`,
     )
   }
   for (const name of Object.keys(env)) {

@@ -1,8 +1,47 @@
-// Structured logs: one JSON line an event on stdout. Never a token, a body or a password.
+// Structured logs: one JSON line an event on stdout. Never a token, a body or a password. Fields that
+// OpenTelemetry names have its names; a request is told by `request_id`, here and in the worker.
 
 import { pino, type Logger } from 'pino'
 
 export type Log = Logger
 
 export const createLog = (service: string, level: string): Log =>
-  pino({ level, base: { service, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime })
+  pino({
+    level,
+    base: { 'service.name': `todos-${service}`, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  })
+
+/** An error as fields of a line. */
+export const errorFields = (error: unknown): Readonly<Record<string, unknown>> =>
+  error instanceof Error
+    ? { 'error.type': error.name, 'error.message': error.message, 'error.stack': error.stack }
+    : { 'error.type': typeof error, 'error.message': String(error) }
+
+/** How many lines of one kind a process writes in a second: an outage must not fill a disk. */
+const linesPerSecondMax = 10
+
+/** For lines that come as often as clients like: those past the bound are counted, and told of later. */
+export const createBoundedLog = (
+  write: (fields: Readonly<Record<string, unknown>>, message: string) => void,
+  nowMs: () => number = () => performance.now(),
+): typeof write => {
+  let second = 0
+  let lines = 0
+  let omitted = 0
+  return (fields, message) => {
+    const now = Math.floor(nowMs() / 1_000)
+    if (now !== second) {
+      second = now
+      lines = 0
+    }
+    if (lines >= linesPerSecondMax) {
+      omitted++
+      return
+    }
+    lines++
+    write(omitted > 0 ? { ...fields, omitted_before: omitted } : fields, message)
+    omitted = 0
+  }
+}

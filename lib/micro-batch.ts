@@ -5,9 +5,13 @@
 export type BatchOutcome =
   | { readonly kind: 'acknowledged' }
   /** Certainly not sent: a retry cannot double anything. */
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly cause: RefusalCause; readonly reason: string }
   /** Sent, and no answer: it may or may not have happened. */
   | { readonly kind: 'unknown'; readonly reason: string }
+
+/** A closed set, for those who count. */
+export const refusalCauses = ['queue-full', 'waited-too-long', 'log-silent', 'log-away'] as const
+export type RefusalCause = (typeof refusalCauses)[number]
 
 export type MicroBatch<Item> = {
   /** Never rejects. `refused` at once when `pendingMax` items wait or fly already. */
@@ -71,18 +75,20 @@ export const createMicroBatch = <Item>(options: {
     const tooOldMs = nowMs() - waitMaxMs
     const firstInTime = waiting.findIndex((one) => one.addedAtMs >= tooOldMs)
     const late = waiting.splice(0, firstInTime === -1 ? waiting.length : firstInTime)
-    for (const one of late) one.settle({ kind: 'refused', reason: 'waited too long to be sent' })
+    const reason = 'waited too long to be sent'
+    for (const one of late) one.settle({ kind: 'refused', cause: 'waited-too-long', reason })
   }
 
   return {
     add(item) {
       const addedAtMs = nowMs()
       if (waiting.length + flying >= pendingMax) {
-        return Promise.resolve({ kind: 'refused', reason: 'too many writes are waiting' })
+        const reason = 'too many writes are waiting'
+        return Promise.resolve({ kind: 'refused', cause: 'queue-full', reason })
       }
       if (flying > 0 && addedAtMs - flyingSinceMs > waitMaxMs) {
         const reason = `no acknowledgement for over ${waitMaxMs} ms`
-        return Promise.resolve({ kind: 'refused', reason })
+        return Promise.resolve({ kind: 'refused', cause: 'log-silent', reason })
       }
       return new Promise((settle) => {
         waiting.push({ item, addedAtMs, settle })
@@ -103,6 +109,8 @@ const outcomeOf = async (send: () => Promise<void>): Promise<BatchOutcome> => {
     return { kind: 'acknowledged' }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return error instanceof NotSent ? { kind: 'refused', reason } : { kind: 'unknown', reason }
+    return error instanceof NotSent
+      ? { kind: 'refused', cause: 'log-away', reason }
+      : { kind: 'unknown', reason }
   }
 }

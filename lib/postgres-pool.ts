@@ -5,6 +5,7 @@
 // connection was lost is replaced whole.
 
 import postgres, { type ReservedSql, type Sql } from 'postgres'
+import { createPoolUse, type PoolUse } from './pool-use.ts'
 import { withTimeout } from './with-timeout.ts'
 
 export type PoolSettings = {
@@ -12,6 +13,8 @@ export type PoolSettings = {
   readonly poolSize: number
   /** For any one use of the pool, from asking for a connection to the answer. */
   readonly timeoutMs: number
+  /** Told how much it is used. */
+  readonly use?: PoolUse
 }
 
 export type Pool = {
@@ -26,7 +29,7 @@ export type Pool = {
 }
 
 /** For scripts that connect once, and for LISTEN; servers and workers use a pool. */
-export const connectPostgres = ({ url, poolSize }: Omit<PoolSettings, 'timeoutMs'>): Sql =>
+export const connectPostgres = ({ url, poolSize }: Pick<PoolSettings, 'url' | 'poolSize'>): Sql =>
   postgres(url, {
     max: poolSize,
     connect_timeout: 5,
@@ -45,6 +48,8 @@ export const connectPostgres = ({ url, poolSize }: Omit<PoolSettings, 'timeoutMs
 export const createPool = (settings: PoolSettings): Pool => {
   surviveLateWrites()
   let sql = connectPostgres(settings)
+  const use = settings.use ?? createPoolUse()
+  use.size = settings.poolSize
 
   const replaceIfLost = (used: Sql, error: unknown) => {
     if (!isConnectionLost(error) || used !== sql) return
@@ -55,16 +60,20 @@ export const createPool = (settings: PoolSettings): Pool => {
   return {
     async run(work) {
       const used = sql
+      use.underWay++
       try {
         return await withTimeout(settings.timeoutMs, async () => work(used))
       } catch (error) {
         replaceIfLost(used, error)
         throw error
+      } finally {
+        use.underWay--
       }
     },
     async transaction(work, { timeoutMs = settings.timeoutMs } = {}) {
       const used = sql
       let reserved: ReservedSql | undefined
+      use.underWay++
       const step = (statement: string) =>
         withTimeout(settings.timeoutMs, async () => (reserved as ReservedSql).unsafe(statement))
       try {
@@ -83,6 +92,8 @@ export const createPool = (settings: PoolSettings): Pool => {
           )
         }
         throw error
+      } finally {
+        use.underWay--
       }
     },
     close: () => sql.end({ timeout: 5 }),

@@ -9,6 +9,8 @@ export type Running = {
   readonly process: ChildProcess
   /** The server's port; 0 for a worker. */
   readonly port: number
+  /** Of its metrics; 0 when it opens none. */
+  readonly metricsPort: number
   /** What it has printed so far, both streams. */
   readonly output: () => string
   /** The exit code, or the signal that ended it. */
@@ -17,14 +19,15 @@ export type Running = {
   stop(): Promise<void>
 }
 
-export const startServer = (env: NodeJS.ProcessEnv): Promise<Running> =>
-  start('server/main.ts', env)
-export const startWorker = (env: NodeJS.ProcessEnv): Promise<Running> =>
-  start('worker/main.ts', env)
+export const startServer = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
+  start(new URL('server/main.ts', root), env)
+export const startWorker = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
+  start(new URL('worker/main.ts', root), env)
 
-const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> => {
-  const child = fork(fileURLToPath(new URL(script, repository)), {
-    env: { ...process.env, ...env },
+const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
+  const child = fork(fileURLToPath(script), {
+    // Any number of them may run at once.
+    env: { METRICS_PORT: '0', WORKER_METRICS_PORT: '0', ...process.env, ...env },
     execArgv: ['--import', 'tsx'],
     silent: true,
   })
@@ -34,14 +37,15 @@ const start = async (script: string, env: NodeJS.ProcessEnv): Promise<Running> =
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? code ?? 0))
   })
-  const ready = new Promise<number>((resolve) => {
-    child.once('message', (message) => resolve((message as { port?: number }).port ?? 0))
+  const ready = new Promise<{ port?: number; metricsPort?: number }>((resolve) => {
+    child.once('message', (message) => resolve(message as object))
   })
   const first = await Promise.race([ready, exited.then((how) => ({ how }))])
-  if (typeof first === 'object') throw new Error(`${script} ended (${first.how}): ${output}`)
+  if ('how' in first) throw new Error(`${script.pathname} ended (${first.how}): ${output}`)
   return {
     process: child,
-    port: first,
+    port: first.port ?? 0,
+    metricsPort: first.metricsPort ?? 0,
     output: () => output,
     exited,
     async stop() {

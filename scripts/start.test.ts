@@ -22,7 +22,10 @@ type Started = {
 const start = (t: Test, env: NodeJS.ProcessEnv): Started => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/start.ts'], {
     cwd: fileURLToPath(repository),
-    env: { ...process.env, HTTP_PROCESSES: '2', ...env },
+    env: {
+      ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', ...process.env },
+      ...{ HTTP_PROCESSES: '2', ...env },
+    },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -70,6 +73,10 @@ void t.test('a first and a second start', async (t) => {
   t.match(run.output(), new RegExp(`curl '${url}/todos\\?limit=10'`), 'a read to paste')
   t.match(run.output(), new RegExp(`curl -X POST ${url}/todos .*${token}`), 'a write to paste')
   t.match(run.output(), /npx autocannon .*limit=10/, 'the benchmark to paste')
+  const metricsPorts = [...run.output().matchAll(/:(\d+)\/metrics$/gm)].map(([, one]) =>
+    Number(one),
+  )
+  t.equal(metricsPorts.length, 2, 'the metrics of the server and of the worker')
   const all = (await (await fetch(`${url}/todos`)).json()) as unknown[]
   t.equal(all.length, 10_000)
 
@@ -94,10 +101,9 @@ void t.test('a first and a second start', async (t) => {
   await t.test('nothing listens beyond loopback', async (t) => {
     if (process.platform !== 'linux') return t.plan(0, 'only Linux tells what listens')
     const postgresPort = await postgresPortOf(directory)
-    const sockets = (await listening()).filter((one) => [port, postgresPort].includes(one.port))
-    t.ok(
-      sockets.some((one) => one.port === port) && sockets.some((one) => one.port === postgresPort),
-    )
+    const ports = [port, postgresPort, ...metricsPorts]
+    const sockets = (await listening()).filter((one) => ports.includes(one.port))
+    t.same(new Set(sockets.map((one) => one.port)), new Set(ports))
     for (const socket of sockets) t.equal(socket.address, loopbackInProc)
   })
 
@@ -142,6 +148,9 @@ void t.test('what stands in the way is one line, and exit code 1', async (t) => 
   t.teardown(() => taken.close())
   for (const [env, line] of [
     [{ HTTP_PORT: String(port) }, /^port \d+ is taken: .*set HTTP_PORT to another\n$/],
+    [{ METRICS_PORT: String(port) }, /^port \d+ is taken: .*set METRICS_PORT to another\n$/],
+    [{ WORKER_METRICS_PORT: String(port) }, /^port \d+ .*set WORKER_METRICS_PORT to another\n$/],
+    [{ METRICS_PORT: 'no' }, /^METRICS_PORT is "no": set it to off, or a port from 0 to 65535\n$/],
     [{ HTTP_ENGINE: 'fast' }, /^HTTP_ENGINE is "fast": set it to node or uws\n$/],
     [{ DB_POOLSIZE: '5' }, /^DB_POOLSIZE is not a setting: did you mean DB_POOL_SIZE\?\n$/],
     [{ JWT_SECRET: 'short' }, /^JWT_SECRET is 5 bytes long: set it to .*32 bytes.*\n$/],

@@ -17,6 +17,7 @@ import type { Service } from './services/service.ts'
 const host = '127.0.0.1'
 const tokenTtlSec = 30 * 86_400
 
+type Ready = { readonly port?: number; readonly metricsPort?: number }
 type Child = { readonly process: ChildProcess; readonly exited: Promise<void> }
 
 const main = async () => {
@@ -26,9 +27,11 @@ const main = async () => {
   const secret = process.env['JWT_SECRET'] ?? embeddedSecret(DATA_DIR)
   const environmentFor = (databaseUrl: string) => embeddedEnvironment(databaseUrl, secret)
   const config = readConfig(environmentFor('postgres://unknown.yet'), 'server')
-  if (!(await isFree(config.HTTP_PORT))) {
+  for (const name of ['HTTP_PORT', 'METRICS_PORT', 'WORKER_METRICS_PORT'] as const) {
+    const port = config[name]
+    if (port === 'off' || (await isFree(port))) continue
     throw new StartFailure(
-      `port ${config.HTTP_PORT} is taken: stop what listens there, or set HTTP_PORT to another`,
+      `port ${port} is taken: stop what listens there, or set ${name} to another`,
     )
   }
   for (const name of ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {
@@ -55,14 +58,16 @@ const main = async () => {
       startChild('server/main.ts', environment),
     ]
     for (const { child } of started) running.children.push(child)
-    const [, port] = await Promise.all(started.map((one) => one.ready))
+    const [worker, server] = await Promise.all(started.map((one) => one.ready))
     for (const { child } of started) {
       void child.exited.then(() => {
         if (!stop.isUnderWay()) console.error('a process of the stack ended: stopping')
         stop(1)
       })
     }
-    greet(config, port as number, Math.round(performance.now() - startedMs))
+    const metricsPorts = [server, worker].map((ready) => ready?.metricsPort)
+    const tookMs = Math.round(performance.now() - startedMs)
+    greet(config, server?.port as number, metricsPorts, tookMs)
   } catch (error) {
     if (stop.isUnderWay()) return
     console.error((error as Error).message)
@@ -86,8 +91,8 @@ const embeddedEnvironment = (databaseUrl: string, secret: string): NodeJS.Proces
 const startChild = (script: string, env: NodeJS.ProcessEnv) => {
   const child = fork(fileURLToPath(new URL(script, repository)), { env, detached: true })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const ready = new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve((message as { port: number }).port))
+  const ready = new Promise<Ready>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as Ready))
     // It has said why on stderr.
     child.once('exit', () => reject(new StartFailure(`${script} did not start`)))
   })
@@ -113,8 +118,16 @@ const stopper = (running: { postgres?: Service; children: Child[] }) => {
   return Object.assign(stop, { isUnderWay: () => underWay })
 }
 
-const greet = (config: Config, port: number, tookMs: number) => {
+const greet = (
+  config: Config,
+  port: number,
+  metricsPorts: readonly (number | undefined)[],
+  tookMs: number,
+) => {
   const url = `http://${host}:${port}`
+  const metrics = metricsPorts
+    .filter((one) => one !== undefined)
+    .map((one) => `http://${host}:${one}/metrics`)
   const token = signToken(config.JWT_SECRET as string, 'demo', tokenTtlSec)
   console.log(`
 Todo API: ${url}   (engine ${config.HTTP_ENGINE}, ${config.HTTP_PROCESSES} processes, started in ${tookMs} ms)
@@ -128,6 +141,8 @@ Write:
   curl -X POST ${url}/todos -H 'Content-Type: application/json' -H 'Authorization: Bearer ${token}' -d '{"title":"My first todo"}'
 Benchmark:
   npx autocannon -c 50 -p 16 -d 10 '${url}/todos?limit=10'
+Metrics, of the server and of the worker:
+  ${metrics.join('\n  ') || 'off'}
 
 Ctrl-C stops everything; the data stays in ${config.DATA_DIR}/
 `)

@@ -12,6 +12,7 @@ import { readConfig, type Config } from '../lib/config.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { migrate } from '../lib/migrate.ts'
 import { migrationsDirectory } from './paths.ts'
+import { randomFrom } from './random.ts'
 import { startKafka } from './services/kafka.ts'
 import { startPostgres } from './services/postgres.ts'
 import { startRedis } from './services/redis.ts'
@@ -119,18 +120,12 @@ export const eventually = async <T>(
   }
 }
 
-/** A small seeded generator (mulberry32): tests print their seed, and take it from SEED. */
+/** Random numbers from a seed: tests print it, and take it from SEED. */
 export const seeded = (
   t: Test,
 ): { readonly seed: number; next(): number; below(max: number): number } => {
   const seed = Number(process.env['SEED'] ?? randomBytes(4).readUInt32LE())
   t.comment(`SEED=${seed}`)
-  let state = seed
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
+  const next = randomFrom(seed)
   return { seed, next, below: (max) => Math.floor(next() * max) }
 }

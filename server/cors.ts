@@ -65,10 +65,9 @@ export const withCors = (cors: Cors, app: App): App => {
       const origin = request.header('origin')
       const headers = headersFor(origin)
       // For every path: a page can read what is wrong with its request only if that gets through.
-      if (origin !== undefined && isAllowed(origin) && isPreflight(request)) {
-        return { ...preflight, headers: [...headers, ...preflightHeaders] }
-      }
-      const reply = app.handle(request)
+      const isDecided = origin !== undefined && isAllowed(origin) && isPreflight(request)
+      // Through the application all the same: it names and counts what is answered.
+      const reply = app.handle(isDecided ? { ...request, decided: preflight } : request)
       return reply instanceof Promise
         ? reply.then((settled) => addTo(settled, headers))
         : addTo(reply, headers)
@@ -76,10 +75,12 @@ export const withCors = (cors: Cors, app: App): App => {
   }
 }
 
-const preflight = { status: 204, body: Buffer.alloc(0), close: false }
+const preflight = { status: 204, headers: preflightHeaders, body: Buffer.alloc(0), close: false }
 
-const isPreflight = (request: Request): boolean =>
-  request.method === 'OPTIONS' && request.header('access-control-request-method') !== undefined
+const isPreflight = ({ method, header, decided }: Request): boolean =>
+  decided === undefined &&
+  method === 'OPTIONS' &&
+  header('access-control-request-method') !== undefined
 
 /** A list has some of them already. */
 const addTo = (reply: Reply, headers: readonly string[]): Reply => {

@@ -1,10 +1,13 @@
 // One server process: every part it is made of, wired in one place.
 
+import { Registry } from 'prom-client'
 import { openPublisher } from '../lib/command-log/open.ts'
 import type { Config } from '../lib/config.ts'
 import { createTokenVerifier } from '../lib/jwt.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
+import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
+import { createPoolUse } from '../lib/pool-use.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
@@ -13,6 +16,13 @@ import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import type { Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
+import { forkPlace, reportMetrics } from './metrics-fork.ts'
+import {
+  addConnectionMetrics,
+  addListMetrics,
+  addPublishMetrics,
+  addRequestMetrics,
+} from './metrics.ts'
 import { createRouter } from './router.ts'
 import { createRoutes } from './routes.ts'
 
@@ -25,13 +35,16 @@ export type Fork = {
 export const startFork = async (config: Config, partitions: number): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
   const share = (total: number) => Math.max(1, Math.floor(total / config.HTTP_PROCESSES))
+  const registry = new Registry()
+  const pools = { store: createPoolUse(), cache: createPoolUse(), log: createPoolUse() }
   const store = createPostgresStore({
     url: config.DATABASE_URL,
     poolSize: share(config.DB_POOL_SIZE),
     timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
+    use: pools.store,
   })
-  const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log)
-  const publisher = openPublisher(config, partitions, log)
+  const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log, pools.cache)
+  const publisher = addPublishMetrics(registry, openPublisher(config, partitions, log, pools.log))
   const cors = readCors(config.CORS_ORIGINS)
   const lists = createHotLists({
     cache,
@@ -64,9 +77,15 @@ export const startFork = async (config: Config, partitions: number): Promise<For
       ],
     }),
     log,
+    addRequestMetrics(registry),
   )
   const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
   const engine = await createEngine(config, app, log)
+  addListMetrics(registry, lists)
+  addConnectionMetrics(registry, engine)
+  addPoolMetrics(registry, pools)
+  addProcessMetrics(registry, forkPlace())
+  const reportLast = reportMetrics(registry)
 
   await lists.load(10)
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
@@ -78,6 +97,7 @@ export const startFork = async (config: Config, partitions: number): Promise<For
       await publisher.close()
       await cache.close()
       await store.close()
+      await reportLast()
     },
   }
 }

@@ -5,9 +5,9 @@ import type { Log } from '../lib/log.ts'
 import { newestCount, type ListSnapshot, type TodoStore } from '../lib/todo-store/todo-store.ts'
 import type { ReadySource } from './engines/engine.ts'
 import { chooseEncoding, holds } from './encodings.ts'
-import { keepFresh, type FreshnessSettings, type Held } from './list-freshness.ts'
+import { keepFresh, type FreshnessSettings, type Held, type Refreshes } from './list-freshness.ts'
 import { createListWindow, type ListWindow } from './list-window.ts'
-import { createReadyReplies, type Ready } from './ready-replies.ts'
+import { createReadyReplies, type Ready, type ReadyTallies } from './ready-replies.ts'
 
 /** 1 to 1,000, or every todo there is. */
 export type Limit = number | 'all'
@@ -26,7 +26,17 @@ export type HotLists = {
   held(): { readonly newest: Held; readonly all: Held }
   /** Whether the newest were fresh at any time: until then invalidations are unproven. */
   wereFresh(): boolean
+  readonly counts: ListCounts
   close(): void
+}
+
+/** So far, in this process. */
+export type ListCounts = {
+  /** Answered with ready bytes, by the engine alone. */
+  readonly ready: ReadyTallies
+  /** Raised by the handler of what the engine leaves to it: odd queries, HEAD, lists not held. */
+  readonly handled: { hits: number; misses: number }
+  readonly refreshes: { readonly newest: Refreshes; readonly all: Refreshes }
 }
 
 type Parts = {
@@ -43,6 +53,7 @@ const usualLimits = [10, newestCount]
 
 const limitOfTarget = new Map<string, Limit>([
   ['/todos', 'all'],
+  ['/todos?', 'all'], // uWebSockets.js does not tell them apart
   ...Array.from({ length: newestCount }, (_, i) => [`/todos?limit=${i + 1}`, i + 1] as const),
 ])
 
@@ -120,6 +131,11 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     load: (limit) => (limit === 'all' ? allList : newestList).load(),
     held: () => ({ newest: newestList.held(), all: allList.held() }),
     wereFresh: newestList.wasFresh,
+    counts: {
+      ready: replies.tallies,
+      handled: { hits: 0, misses: 0 },
+      refreshes: { newest: newestList.refreshes, all: allList.refreshes },
+    },
     close() {
       newestList.close()
       allList.close()

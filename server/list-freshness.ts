@@ -28,8 +28,12 @@ export type FreshList = {
   held(): Held
   /** Whether it was fresh at any time: until then invalidations are unproven. */
   wasFresh(): boolean
+  /** So far. */
+  readonly refreshes: Refreshes
   close(): void
 }
+
+export type Refreshes = { done: number; failed: number }
 
 type Parts = {
   readonly list: ListName
@@ -58,6 +62,7 @@ export const keepFresh = (parts: Parts): FreshList => {
   let epoch = 0
   let watching = false
   let wasFresh = false
+  const refreshes: Refreshes = { done: 0, failed: 0 }
   let closed = false
   let revalidating = false
   let wake = () => {}
@@ -75,9 +80,11 @@ export const keepFresh = (parts: Parts): FreshList => {
         )
         tookMs = performance.now() - asked.atMs
         adopt(read.snapshot, asked.atMs, read.isCurrent && watching && asked.epoch === epoch)
+        refreshes.done++
         if (!watching) await sleepUntilEvent(blindPollMs)
       } catch (error) {
         const reason = error instanceof Error ? error : new Error(String(error))
+        refreshes.failed++
         log.warn({ list, reason: reason.message }, 'list not refreshed')
         settleLoaders(reason)
         await sleepUntilEvent(retryMs)
@@ -171,6 +178,7 @@ export const keepFresh = (parts: Parts): FreshList => {
     },
     held: () => held,
     wasFresh: () => wasFresh,
+    refreshes,
     close() {
       closed = true
       clearInterval(ages)

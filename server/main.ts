@@ -9,6 +9,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
+import { openMetricsPage } from './metrics-page.ts'
 
 /** What the primary hands to each fork, through its environment. */
 const partitionsVariable = 'TODOS_LOG_PARTITIONS'
@@ -35,11 +36,14 @@ const runPrimary = async (config: Config) => {
     const verdict = await selfTest().catch((error: unknown) => exitWith(messageOf(error)))
     if (verdict) log.warn(verdict)
   }
+  const metricsPort = await openMetricsPage(config, log).catch((error: unknown) =>
+    exitWith(messageOf(error)),
+  )
   const partitions = await prepareStores(config, log)
   const forkEnvironment = { HTTP_PORT: String(port), [partitionsVariable]: String(partitions) }
   await superviseForks(config, forkEnvironment, log)
   log.info({ engine: config.HTTP_ENGINE, port, processes: config.HTTP_PROCESSES }, 'server ready')
-  process.send?.({ kind: 'ready', port })
+  process.send?.({ kind: 'ready', port, metricsPort })
 }
 
 /** The port to listen on, found free: a fork that fails to bind would say so far less clearly. */
@@ -106,7 +110,8 @@ const superviseForks = (config: Config, environment: NodeJS.ProcessEnv, log: Log
     const startOne = (index: number) => {
       const startedMs = performance.now()
       const fork = cluster.fork({ ...environment, TODOS_FORK_INDEX: String(index) })
-      fork.on('message', () => {
+      fork.on('message', ({ kind }: { kind: string }) => {
+        if (kind !== 'listening') return
         listening++
         if (state === 'starting' && listening === config.HTTP_PROCESSES) {
           state = 'running'

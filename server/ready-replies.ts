@@ -2,17 +2,26 @@
 // their list changes. Bounded in memory: the least recently used go first.
 
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import { createReply, type Reply } from './engines/engine.ts'
+import {
+  createReady,
+  createReply,
+  type ReadyReply,
+  type Reply,
+  type Tally,
+} from './engines/engine.ts'
 import type { Encoding } from './encodings.ts'
 import { nosniff } from './security-headers.ts'
 
 /** What one list and encoding is answered with. */
 export type Ready = {
-  readonly reply: Reply
+  readonly reply: ReadyReply
   readonly etag: string
   /** The answer to a client that holds it already. */
-  readonly notModified: Reply
+  readonly notModified: ReadyReply
 }
+
+/** Requests that were answered with a list, and with word that the client has it. */
+export type ReadyTallies = { readonly full: Tally; readonly notModified: Tally }
 
 export type ReadyReplies = {
   /**
@@ -22,6 +31,7 @@ export type ReadyReplies = {
   find(limit: number, encoding: Encoding, version: number, bodyOf: BodyOf): Ready
   /** The replies of these lists are of the past. */
   forget(isOld: (limit: number) => boolean): void
+  readonly tallies: ReadyTallies
 }
 
 type BodyOf = (limit: number) => Buffer
@@ -45,11 +55,17 @@ export const createReadyReplies = (
   headers: readonly string[] = [],
 ): ReadyReplies => {
   const entries = new Map<Key, Entry>()
+  const tallies = { full: { requests: 0 }, notModified: { requests: 0 } }
   let bytes = 0
   let uses = 0
 
   const add = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
-    const ready = makeReady(limit, encoding, version, body, headers)
+    const { etag, reply, notModified } = makeReady(limit, encoding, version, body, headers)
+    const ready = {
+      etag,
+      reply: createReady(reply, tallies.full),
+      notModified: createReady(notModified, tallies.notModified),
+    }
     const entry = { ready, bytes: body.length + overheadBytes, usedAt: ++uses }
     const key = keyOf(limit, encoding)
     remove(key)
@@ -97,6 +113,7 @@ export const createReadyReplies = (
     forget(isOld) {
       for (const key of entries.keys()) if (isOld(limitOf(key))) remove(key)
     },
+    tallies,
   }
 }
 
@@ -131,7 +148,7 @@ const makeReady = (
   version: number,
   body: Buffer,
   headers: readonly string[],
-): Ready => {
+): { readonly etag: string; readonly reply: Reply; readonly notModified: Reply } => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`

@@ -1,11 +1,14 @@
 // Finds the route of a request and turns what its handler throws into a reply. The routes
-// themselves are in routes.ts.
+// themselves are in routes.ts. Nothing of this is on the hot path: ready lists never come here.
 
-import type { Log } from '../lib/log.ts'
+import { createBoundedLog, errorFields, type Log } from '../lib/log.ts'
 import type { App, Reply, Request } from './engines/engine.ts'
 import { Problem } from './problem.ts'
+import { requestIdOf } from './request-id.ts'
 
-export type Handler = (request: Request, id: string) => Reply | Promise<Reply>
+/** `requestId`: what it is called in the answer, in logs and in the command that it becomes. */
+export type NamedRequest = Request & { readonly requestId: string }
+export type Handler = (request: NamedRequest, id: string) => Reply | Promise<Reply>
 
 /** `path` is literal, or ends in `/:id`. */
 export type Route = {
@@ -14,7 +17,20 @@ export type Route = {
   readonly handler: Handler
 }
 
-export const createRouter = (routes: readonly Route[], log: Log): App['handle'] => {
+export type Answered = {
+  readonly method: string
+  /** The route's path; '' when there is none. */
+  readonly route: string
+  readonly status: number
+  /** From the request's head to the reply, a body that was read included. */
+  readonly seconds: number
+}
+
+export const createRouter = (
+  routes: readonly Route[],
+  log: Log,
+  onAnswered: (answered: Answered) => void = () => {},
+): App['handle'] => {
   const byPath = new Map<string, Map<string, Handler>>()
   for (const { method, path, handler } of routes) {
     const methods = byPath.get(path) ?? new Map<string, Handler>()
@@ -23,15 +39,19 @@ export const createRouter = (routes: readonly Route[], log: Log): App['handle'] 
     byPath.set(path, methods)
   }
 
-  const dispatch = (request: Request): Reply | Promise<Reply> => {
-    const { method, path } = request
-    let methods = byPath.get(path)
-    let id = ''
-    if (!methods) {
-      const slash = path.lastIndexOf('/')
-      id = path.slice(slash + 1)
-      methods = id === '' ? undefined : byPath.get(`${path.slice(0, slash)}/:id`)
-    }
+  const find = (path: string): Found => {
+    const methods = byPath.get(path)
+    if (methods) return { route: path, methods, id: '' }
+    const slash = path.lastIndexOf('/')
+    const id = path.slice(slash + 1)
+    const route = `${path.slice(0, slash)}/:id`
+    const ofId = id === '' ? undefined : byPath.get(route)
+    return ofId ? { route, methods: ofId, id } : { route: '', methods: undefined, id: '' }
+  }
+
+  const dispatch = ({ request, found: { methods, id } }: Asked): Reply | Promise<Reply> => {
+    const { method, path, decided } = request
+    if (decided) return decided
     if (!methods) throw new Problem(404, `there is nothing at ${path}`)
     const handler = methods.get(method)
     if (handler) return handler(request, id)
@@ -39,18 +59,49 @@ export const createRouter = (routes: readonly Route[], log: Log): App['handle'] 
     throw new Problem(405, `${path} takes ${allow}`, { headers: ['Allow', allow] })
   }
 
-  const onError = (error: unknown): Reply => {
-    if (error instanceof Problem) return error.reply
-    log.error({ err: error }, 'request failed')
-    return new Problem(500, 'the server failed; the log says why').reply
+  const logUnavailable = createBoundedLog((fields, message) => log.warn(fields, message))
+
+  const onError = (error: unknown, { request, found }: Asked): Reply => {
+    const { reply } =
+      error instanceof Problem ? error : new Problem(500, 'the server failed; the log says why')
+    if (reply.status < 500) return reply
+    const fields = {
+      ...{ request_id: request.requestId, 'http.request.method': request.method },
+      ...{ 'http.route': found.route, 'http.response.status_code': reply.status },
+    }
+    // A dependency that is away is not a fault of ours, and told with each request it would be a flood.
+    if (error instanceof Problem)
+      logUnavailable({ ...fields, reason: error.message }, 'unavailable')
+    else log.error({ ...fields, ...errorFields(error) }, 'request failed')
+    return reply
   }
 
-  return (request) => {
+  const finish = (reply: Reply, { request, found, startedMs }: Asked): Reply => {
+    const seconds = (performance.now() - startedMs) / 1_000
+    onAnswered({ method: request.method, route: found.route, status: reply.status, seconds })
+    // In front: uWebSockets.js writes Content-Length last.
+    return { ...reply, headers: ['X-Request-Id', request.requestId, ...reply.headers] }
+  }
+
+  return (received) => {
+    const request = { ...received, requestId: requestIdOf(received) }
+    const asked = { request, found: find(request.path), startedMs: performance.now() }
     try {
-      const reply = dispatch(request)
-      return reply instanceof Promise ? reply.catch(onError) : reply
+      const reply = dispatch(asked)
+      if (!(reply instanceof Promise)) return finish(reply, asked)
+      return reply
+        .catch((error: unknown) => onError(error, asked))
+        .then((made) => finish(made, asked))
     } catch (error) {
-      return onError(error)
+      return finish(onError(error, asked), asked)
     }
   }
+}
+
+type Asked = { readonly request: NamedRequest; readonly found: Found; readonly startedMs: number }
+
+type Found = {
+  readonly route: string
+  readonly methods: ReadonlyMap<string, Handler> | undefined
+  readonly id: string
 }

@@ -51,14 +51,14 @@ t.test('a batch at another offset than the stored one changes nothing', async (t
     { kind: 'fenced' },
     'nothing stored yet: only 0 is right',
   )
-  t.same(await apply(0, 0, [create('a'), create('b')]), { kind: 'applied' })
+  t.match(await apply(0, 0, [create('a'), create('b')]), { kind: 'applied' })
   const version = await store.listVersion()
   t.same(await apply(0, 0, [create('c')]), { kind: 'fenced' }, 'a redelivery')
   t.same(await apply(0, 1, [create('c')]), { kind: 'fenced' })
   t.same(await apply(0, 3, [create('c')]), { kind: 'fenced' }, 'a gap')
   t.equal((await todos()).length, 2)
   t.equal(await store.listVersion(), version)
-  t.same(await apply(1, 0, [create('c')]), { kind: 'applied' }, 'each partition has its own')
+  t.match(await apply(1, 0, [create('c')]), { kind: 'applied' }, 'each partition has its own')
   t.equal(await store.listVersion(), version + 1)
   t.equal(await store.nextOffset('log', 0), 2)
 })
@@ -79,8 +79,9 @@ t.test('a command that was logged twice is applied once', async (t) => {
     ...{ kind: 'update', commandId: 'u', todoId: 'a', userId: 'ann', atMs: 2_000 },
     change: { completed: true },
   }
-  await apply(0, 0, [create('a'), update, update])
-  await apply(0, 3, [update, create('a')])
+  const first = await apply(0, 0, [create('a'), update, update])
+  t.match(first, { effects: [{ outcome: 'applied' }, { outcome: 'applied' }], duplicates: 1 })
+  t.match(await apply(0, 3, [update, create('a')]), { effects: [], duplicates: 2, letters: [] })
   t.match(await todos(), [{ id: 'a', completed: true, revision: 2 }])
 })
 
@@ -95,7 +96,8 @@ t.test('poison is set aside with its reason and its bytes, the rest is applied',
     Buffer.from(encodeCommand(create('x')).replace('create"', 'explode"')),
     Buffer.from([0xff, 0xfe]),
   ]
-  await apply(0, 0, [create('a'), ...odd, create('b')])
+  const result = await apply(0, 0, [create('a'), ...odd, create('b')])
+  t.ok(result.kind === 'applied' && result.letters.length === odd.length)
   t.same(
     (await todos()).map((todo) => todo.id),
     ['a', 'b'],
@@ -112,7 +114,12 @@ t.test('poison is set aside with its reason and its bytes, the rest is applied',
 t.test('what only the database refuses is set aside alone', async (t) => {
   const { sql, apply, todos } = await setUp(t)
   await sql`ALTER TABLE todos ADD CONSTRAINT no_thirteen CHECK (title <> 'todo 13')`
-  await apply(0, 0, [create('12'), create('13'), create('14')])
+  const result = await apply(0, 0, [create('12'), create('13'), create('14')])
+  t.match(result, {
+    effects: [{ command: { todoId: '12' } }, { command: { todoId: '14' } }],
+    letters: [{ offset: 1, command: { todoId: '13' } }],
+    duplicates: 0,
+  })
   t.same(
     (await todos()).map((todo) => todo.id),
     ['12', '14'],
@@ -128,7 +135,16 @@ t.test('what a command came to is kept by its id', async (t) => {
   const update = (commandId: string, todoId: string, userId: string): Command => ({
     ...{ kind: 'update', commandId, todoId, userId, atMs: 2_000, change },
   })
-  await apply(0, 0, [create('a'), update('1', 'a', 'eve'), update('2', 'b', 'ann')])
+  const result = await apply(0, 0, [create('a'), update('1', 'a', 'eve'), update('2', 'b', 'ann')])
+  t.same(
+    result.kind === 'applied' &&
+      result.effects.map(({ command, outcome }) => [command.commandId, outcome]),
+    [
+      ['create-a', 'applied'],
+      ['1', 'forbidden'],
+      ['2', 'not-found'],
+    ],
+  )
   const rows = await sql<{ command_id: string; outcome: string }[]>`
     SELECT command_id, outcome FROM applied_commands ORDER BY 1`
   t.same(

@@ -5,6 +5,7 @@ import { decodeCommand, type Command } from '../lib/command.ts'
 import type { LogRecord } from '../lib/command-log/command-log.ts'
 import {
   storeErrorKind,
+  type CommandOutcome,
   type DeadLetter,
   type StoreTransaction,
   type TodoStore,
@@ -18,8 +19,27 @@ export type Batch = {
   readonly records: readonly LogRecord[]
 }
 
-/** `fenced`: the store expects another offset: these records, or some of them, are not ours to apply. */
-export type ApplyResult = { readonly kind: 'applied' | 'fenced' }
+export type ApplyResult =
+  | ({ readonly kind: 'applied' } & Effects)
+  /** The store expects another offset: these records, or some of them, are not ours to apply. */
+  | { readonly kind: 'fenced' }
+
+/** What became of a batch's commands. */
+export type Effects = {
+  readonly effects: readonly { readonly command: Command; readonly outcome: CommandOutcome }[]
+  /** Commands that took effect, or were refused, before: another record of the same command. */
+  readonly duplicates: number
+  /** Those without a command did not decode. */
+  readonly letters: readonly (DeadLetter & { readonly command?: Command })[]
+}
+
+/** For those who watch. A batch whose COMMIT was lost and settled later is not told of. */
+export type AppliedBatch = Effects & {
+  readonly partition: number
+  readonly records: number
+  /** What its transaction took. */
+  readonly seconds: number
+}
 
 /** Rejects when the store does not answer: whether it was applied is then told by its stored offset. */
 export const applyBatch = (store: TodoStore, batch: Batch): Promise<ApplyResult> => {
@@ -35,43 +55,58 @@ export const applyBatch = (store: TodoStore, batch: Batch): Promise<ApplyResult>
       commands.map(({ command }) => command.commandId),
     )
     const fresh = commands.filter(({ command }) => !applied.has(command.commandId))
-    const refused = await applyCommands(transaction, fresh)
-    await transaction.deadLetter(log, partition, [...poison, ...refused])
-    return { kind: 'applied' }
+    const { effects, refused } = await applyCommands(transaction, fresh)
+    const letters = [...poison, ...refused]
+    await transaction.deadLetter(log, partition, letters)
+    const duplicates = commands.length - effects.length - refused.length
+    return { kind: 'applied', effects, duplicates, letters }
   })
 }
 
 type Decoded = { readonly record: LogRecord; readonly command: Command }
 
+type Outcomes = {
+  readonly effects: Effects['effects']
+  readonly refused: Effects['letters']
+}
+
 /** All at once; if the database refuses the data, one by one, to find those that it refuses. */
 const applyCommands = async (
   transaction: StoreTransaction,
-  commands: readonly Decoded[],
-): Promise<DeadLetter[]> => {
-  if (commands.length === 0) return []
+  decoded: readonly Decoded[],
+): Promise<Outcomes> => {
+  if (decoded.length === 0) return { effects: [], refused: [] }
   try {
-    await transaction.savepoint(async (inner) => {
-      const ids = [...new Set(commands.map(({ command }) => command.todoId))]
-      const rows = await inner.lockTodos(ids)
-      const { changes, outcomes } = fold(
-        rows,
-        commands.map(({ command }) => command),
-      )
+    return await transaction.savepoint(async (inner) => {
+      const commands = decoded.map(({ command }) => command)
+      const rows = await inner.lockTodos([...new Set(commands.map(({ todoId }) => todoId))])
+      const { changes, outcomes } = fold(rows, commands)
       await inner.write(changes)
       await inner.recordOutcomes(outcomes)
+      const byId = new Map(commands.map((command) => [command.commandId, command]))
+      const effects = [...outcomes].map(([commandId, outcome]) => ({
+        ...{ command: byId.get(commandId) as Command, outcome },
+      }))
+      return { effects, refused: [] }
     })
-    return []
   } catch (error) {
     if (storeErrorKind(error) !== 'command') throw error
-    const [only] = commands
-    if (only && commands.length === 1) {
-      const { offset, value } = only.record
-      return [{ offset, record: value, reason: (error as Error).message }]
+    const [only] = decoded
+    if (only && decoded.length === 1) {
+      const { command, record } = only
+      const { offset, value } = record
+      const letter = { offset, record: value, reason: (error as Error).message, command }
+      return { effects: [], refused: [letter] }
     }
   }
-  const refused: DeadLetter[] = []
-  for (const one of commands) refused.push(...(await applyCommands(transaction, [one])))
-  return refused
+  const effects: Outcomes['effects'][number][] = []
+  const refused: Outcomes['refused'][number][] = []
+  for (const one of decoded) {
+    const alone = await applyCommands(transaction, [one])
+    effects.push(...alone.effects)
+    refused.push(...alone.refused)
+  }
+  return { effects, refused }
 }
 
 const decodeAll = (records: readonly LogRecord[]) => {

@@ -9,6 +9,8 @@ export type LagWatch = {
   watch(sink: Sink): Sink
   /** Logs the lag while there is any, and once when there is none again. For a timer. */
   report(): void
+  /** Commands that wait, by partition that is delivered here. */
+  lags(): Map<number, number>
 }
 
 type Seen = {
@@ -64,5 +66,7 @@ export const createLagWatch = (logger: Log): LagWatch => {
       } else if (wasBehind) logger.info({ lag }, 'caught up: no commands wait here')
       wasBehind = lag > 0
     },
+    lags: () =>
+      new Map([...partitions].map(([partition, seen]) => [partition, seen.end - seen.applied])),
   }
 }

@@ -5,9 +5,14 @@ import { ensureCommandLog, openConsumer } from '../lib/command-log/open.ts'
 import { readConfigOrExit } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
+import { createPoolUse } from '../lib/pool-use.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announcer.ts'
+import { logBatch } from './batch-log.ts'
+import { healthPage } from './health.ts'
 import { createLagWatch } from './lag.ts'
+import { createWorkerMetrics } from './metrics.ts'
+import { openPages } from './pages.ts'
 import { createSink } from './sink.ts'
 
 const pruneEveryMs = 600_000
@@ -20,12 +25,14 @@ const reportLagEveryMs = 10_000
 
 const config = readConfigOrExit('worker')
 const log = createLog('worker', config.LOG_LEVEL)
+const pools = { store: createPoolUse(), cache: createPoolUse() }
 const store = createPostgresStore({
   url: config.DATABASE_URL,
   poolSize: config.WORKER_POOL_SIZE + 1, // one for the announcements
   timeoutMs: storeTimeoutMs,
+  use: pools.store,
 })
-const cache = openListCache(config, 1, log)
+const cache = openListCache(config, 1, log, pools.cache)
 const announcer = createAnnouncer(store, cache, log)
 const consumer = openConsumer(config, log)
 
@@ -44,6 +51,19 @@ process.on('SIGINT', () => void stop())
 // Started by a parent that is gone (killed, not stopped): nobody else would stop this one.
 process.on('disconnect', () => void stop())
 
+const lag = createLagWatch(log)
+const metrics = createWorkerMetrics(lag.lags, pools)
+let consuming = false
+const metricsPort = await openPages(
+  config,
+  metrics.registry,
+  () => healthPage(consuming ? consumer : undefined),
+  log,
+).catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exit(1)
+})
+
 // For as long as it takes: a worker may be started before its broker.
 for (;;) {
   try {
@@ -57,13 +77,17 @@ for (;;) {
     await new Promise((resolve) => setTimeout(resolve, waitForLogMs))
   }
 }
-const lag = createLagWatch(log)
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
   store,
-  onApplied: announcer.changed,
+  onApplied(batch) {
+    announcer.changed()
+    metrics.applied(batch)
+    logBatch(batch, log)
+  },
   logger: log,
 })
+consuming = true
 await consumer.start(lag.watch(sink), (reason) => {
   log.fatal(reason)
   process.exit(1)
@@ -76,4 +100,4 @@ log.info(
   { log: config.KAFKA_TODO_TOPIC, partitionsAtOnce: config.WORKER_POOL_SIZE },
   'worker ready',
 )
-process.send?.({ kind: 'ready' })
+process.send?.({ kind: 'ready', metricsPort })

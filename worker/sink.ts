@@ -4,13 +4,13 @@
 import type { Delivery, DeliveryResult, LogRecord, Sink } from '../lib/command-log/command-log.ts'
 import type { Log } from '../lib/log.ts'
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
-import { applyBatch } from './apply.ts'
+import { applyBatch, type AppliedBatch } from './apply.ts'
 
 export type SinkSettings = {
   readonly log: string
   readonly store: TodoStore
   /** Called after each transaction that changed the store. Must not throw. */
-  readonly onApplied: () => void
+  readonly onApplied: (batch: AppliedBatch) => void
   readonly logger: Log
 }
 
@@ -33,9 +33,11 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
         guesses.delete(partition)
         const next = align(expected, delivery)
         if (next.kind === 'apply') {
+          const startedMs = performance.now()
           const result = await applyBatch(store, { log, partition, records: next.records })
           if (result.kind === 'applied') {
-            onApplied()
+            const seconds = (performance.now() - startedMs) / 1_000
+            onApplied({ ...result, partition, records: next.records.length, seconds })
             guesses.set(partition, expected + next.records.length)
             return { kind: 'taken' }
           }

@@ -18,7 +18,10 @@ const headEnd = '\r\n\r\n'
 
 /** The very bytes that wrk sends. */
 export const requestFor = (port: number, target: string): string =>
-  `GET ${target} HTTP/1.1\r\nHost: ${loopback}:${port}\r\n\r\n`
+  requestTo(`${loopback}:${port}`, target)
+
+const requestTo = (host: string, target: string): string =>
+  `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
 
 /** The first whole answer in `bytes`, undefined when more must come. */
 export const parseAnswer = (bytes: Buffer): Answer | undefined => {
@@ -42,17 +45,22 @@ export const parseAnswer = (bytes: Buffer): Answer | undefined => {
 
 /** Sends `count` requests at once, resolves with their answers. */
 export const exchange = (port: number, target: string, count: number): Promise<Answer[]> =>
+  exchangeWith(`http://${loopback}:${port}`, target, count)
+
+/** The same with a server anywhere: `http://host:port`. */
+export const exchangeWith = (origin: string, target: string, count: number): Promise<Answer[]> =>
   new Promise((resolve, reject) => {
     const answers: Answer[] = []
     let rest = Buffer.alloc(0)
     let chunks: Buffer[] = []
     let waitsFor = 0
-    const socket = connect({ port, host: loopback, timeout: timeoutMs })
+    const { hostname, port, host } = new URL(origin)
+    const socket = connect({ port: Number(port || 80), host: hostname, timeout: timeoutMs })
     const fail = (error: Error) => {
       socket.destroy()
       reject(new Error(`${answers.length} of ${count} answers, then: ${error.message}`))
     }
-    socket.on('connect', () => socket.write(requestFor(port, target).repeat(count)))
+    socket.on('connect', () => socket.write(requestTo(host, target).repeat(count)))
     socket.on('timeout', () => fail(new Error(`nothing for ${timeoutMs / 1000} s`)))
     socket.on('error', fail)
     socket.on('end', () => fail(new Error('the server closed the connection')))

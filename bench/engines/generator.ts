@@ -13,6 +13,8 @@ const stopTimeoutMs = 15_000
 
 export type Load = {
   readonly port: number
+  /** Of a server elsewhere, instead of the port on this machine. */
+  readonly origin?: string
   readonly target: string
   readonly depth: number
   readonly connections: number
@@ -78,7 +80,7 @@ export const parseWrk = (output: string, depth: number): Counts => {
   }
 }
 
-const urlOf = ({ port, target }: Load) => `http://${loopback}:${port}${target}`
+const urlOf = ({ port, target, origin = `http://${loopback}:${port}` }: Load) => origin + target
 
 const createWrk = (program: string, cores: number): Generator => ({
   name: 'wrk',

@@ -1,6 +1,7 @@
 // The command line of npm run bench:engines. What is not understood is refused, with what would be.
 
 import { parseArgs } from 'node:util'
+import { listOf, oneOf, wholeNumber } from '../arguments.ts'
 import type { Generator } from './generator.ts'
 import type { Cell } from './measure.ts'
 import { names, type Name } from './subjects.ts'
@@ -59,28 +60,4 @@ export const parseOptions = (args: readonly string[]): Options => {
         : oneOf('--generator', values.generator, generators),
     jsonFile: values.json,
   }
-}
-
-const listOf = <T>(option: string, text: string, parse: (item: string) => T): T[] => {
-  const items = [...new Set(text.split(',').map((item) => parse(item.trim())))]
-  if (items.length === 0) throw new Error(`${option} takes a list, separated by commas`)
-  return items
-}
-
-const oneOf = <T extends string | number>(
-  option: string,
-  value: string | number,
-  choices: readonly T[],
-): T => {
-  const choice = choices.find((one) => one === value)
-  if (choice === undefined) throw new Error(`${option} takes ${choices.join(', ')}, not "${value}"`)
-  return choice
-}
-
-const wholeNumber = (option: string, text: string, min: number, max: number): number => {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-  if (!(value >= min && value <= max)) {
-    throw new Error(`${option} takes whole numbers from ${min} to ${max}, not "${text}"`)
-  }
-  return value
 }

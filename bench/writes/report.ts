@@ -1,7 +1,7 @@
 // The result of npm run bench:writes in words: the figures beside their targets, what each tier
 // pays, and which of them is the bottleneck. Pure.
 
-import type { Tier } from './topology.ts'
+import type { Tier } from '../target.ts'
 
 export type Result = {
   readonly acknowledgedPerSecond: number
@@ -17,8 +17,8 @@ export type Result = {
   readonly settings: Readonly<Record<string, string>>
   readonly generator: string
   /** Until the last command was applied. */
-  readonly cpuUsPerCommand: Readonly<Record<Tier | 'generator', number>>
-  readonly coresUsed: Readonly<Record<Tier, number>>
+  readonly cpuUsPerCommand: Readonly<Partial<Record<Tier | 'generator', number>>>
+  readonly coresUsed: Readonly<Partial<Record<Tier, number>>>
   /** What makes the figures worthless. */
   readonly faults: readonly string[]
 }

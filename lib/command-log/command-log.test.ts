@@ -57,6 +57,8 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
 /** A consumer whose sink remembers offsets, as the store would, and what it was given. */
 const consumerOf = (t: Test, open: () => CommandConsumer) => {
   let consumer: CommandConsumer | undefined
+  /** How long ago it last did anything. */
+  const silentMs = () => performance.now() - (consumer as CommandConsumer).lastSignMs()
   const stop = async () => {
     await consumer?.stop()
     consumer = undefined
@@ -68,6 +70,7 @@ const consumerOf = (t: Test, open: () => CommandConsumer) => {
       await consumer.start(sink, onFatal)
     },
     stop,
+    silentMs,
   }
 }
 
@@ -214,6 +217,38 @@ for (const [name, backend] of Object.entries(backends)) {
       await eventually(all, (seen) => seen.length >= 3, 30_000)
       sameByTodo(t, published, all())
     })
+
+    await t.test(
+      'a consumer gives signs of life, idle or with a delivery that hangs',
+      async (t) => {
+        const { publisher, consumer } = await setUp(t, settings)
+        const one = consumer()
+        let hang = () => {}
+        const hanging = new Promise<void>((resolve) => (hang = resolve))
+        let finish = () => {}
+        const finished = new Promise<void>((resolve) => (finish = resolve))
+        const { sink } = memorySink()
+        await one.start(async (delivery) => {
+          hang()
+          await finished
+          return sink(delivery)
+        })
+        /** Longer than anything takes but a sign: without one it would be silent for that long. */
+        const staysAlive = async () => {
+          const startedMs = performance.now()
+          await eventually(
+            () => performance.now() - startedMs,
+            (passedMs) => passedMs > 3_000,
+          )
+          await eventually(one.silentMs, (silentMs) => silentMs < 2_000, 20_000)
+        }
+        await staysAlive()
+        await publisher.publish(command('todo-1'))
+        await hanging
+        await staysAlive()
+        finish()
+      },
+    )
 
     await t.test('commands that are gone from the log stop it, loudly', async (t) => {
       const { topic, publisher, consumer } = await setUp(t, settings)

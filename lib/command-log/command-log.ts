@@ -7,6 +7,8 @@ import type { BatchOutcome } from '../micro-batch.ts'
 export interface CommandPublisher {
   /** `acknowledged` only when the log has the command durably. Never rejects, never hangs. */
   publish(command: Command): Promise<BatchOutcome>
+  /** Commands that wait to be sent, or to be acknowledged. */
+  pending(): number
   /** Rejects when the log does not answer in time. */
   ping(): Promise<void>
   /** Settles what is pending, then lets go of its connections. */
@@ -43,6 +45,8 @@ export type Sink = (delivery: Delivery) => Promise<DeliveryResult>
 export interface CommandConsumer {
   /** Begins to deliver and resolves. `onFatal` is told, once, why it can't go on. */
   start(sink: Sink, onFatal: (reason: string) => void): Promise<void>
+  /** When it last did anything (waiting, trying again and delivering are things), of performance.now(). */
+  lastSignMs(): number
   /** Resolves when no delivery is under way any more. */
   stop(): Promise<void>
 }

@@ -34,7 +34,7 @@ const createClient = (
   settings: KafkaSettings,
   log: Log,
   requestTimeoutMs: number,
-  options: { retries?: number; socketFactory?: ISocketFactory } = {},
+  options: { retries?: number; socketFactory?: ISocketFactory; onLogLine?: () => void } = {},
 ) =>
   new Kafka({
     ...(options.socketFactory && { socketFactory: options.socketFactory }),
@@ -51,6 +51,7 @@ const createClient = (
     logCreator:
       () =>
       ({ level, log: entry }) => {
+        options.onLogLine?.()
         const { message, ...details } = entry
         if (level === logLevel.ERROR) log.debug({ kafkajs: details }, message)
       },
@@ -169,8 +170,9 @@ export const createKafkaPublisher = (
   return {
     publish: (command) =>
       state.kind === 'down'
-        ? Promise.resolve({ kind: 'refused', reason: state.reason })
+        ? Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
         : batch.add(command),
+    pending: batch.pending,
     async ping() {
       if (state.kind === 'down') throw new Error(state.reason)
       await withTimeout(pingTimeoutMs, async () => {
@@ -232,7 +234,11 @@ export const createKafkaConsumer = (
   settings: KafkaSettings & { groupId: string; partitionsAtOnce: number },
   log: Log,
 ): CommandConsumer => {
-  const consumer = createClient(settings, log, 30_000).consumer({
+  let lastSignMs = performance.now()
+  const sign = () => void (lastSignMs = performance.now())
+  // While the broker is away, what it logs of its attempts is all that kafkajs tells.
+  const client = createClient(settings, log, 30_000, { onLogLine: sign })
+  const consumer = client.consumer({
     groupId: settings.groupId,
     sessionTimeout: sessionTimeoutMs,
     heartbeatInterval: heartbeatIntervalMs,
@@ -256,10 +262,13 @@ export const createKafkaConsumer = (
 
   return {
     async start(sink, onFatal) {
+      sign()
       consumer.on(consumer.events.CRASH, ({ payload }) => {
         log.warn({ reason: payload.error.message, restart: payload.restart }, 'consumer crashed')
         if (!payload.restart) onFatal(`the Kafka consumer stopped: ${payload.error.message}`)
       })
+      const { FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN } = consumer.events
+      for (const event of [FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN]) consumer.on(event, sign)
       await consumer.connect()
       committing = setInterval(() => void commitHints(), commitEveryMs)
       await consumer.subscribe({ topics: [settings.topic], fromBeginning: true })
@@ -273,6 +282,7 @@ export const createKafkaConsumer = (
           const last = batch.messages.at(-1)
           if (!last) return
           const heartbeats = setInterval(() => {
+            sign()
             heartbeat().catch(() => {}) // a failed one shows as isStale
           }, heartbeatIntervalMs)
           try {
@@ -313,6 +323,7 @@ export const createKafkaConsumer = (
         },
       })
     },
+    lastSignMs: () => lastSignMs,
     async stop() {
       clearInterval(committing)
       await commitHints()

@@ -2,6 +2,7 @@
 
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import type { PoolUse } from '../pool-use.ts'
 import type { CommandConsumer, CommandPublisher } from './command-log.ts'
 import { createKafkaConsumer, createKafkaPublisher, ensureTopic, readTopicEnds } from './kafka.ts'
 import {
@@ -46,7 +47,13 @@ export const readEnds = (config: Config, log: Log): Promise<Map<number, number>>
       )
     : readLogEnds({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
 
-export const openPublisher = (config: Config, partitions: number, log: Log): CommandPublisher => {
+/** `use`: of its connections to Postgres, where they are those. */
+export const openPublisher = (
+  config: Config,
+  partitions: number,
+  log: Log,
+  use?: PoolUse,
+): CommandPublisher => {
   const bounds = {
     queueMax: config.PUBLISH_QUEUE_MAX,
     waitMaxMs: config.PUBLISH_WAIT_MAX_MS,
@@ -62,6 +69,7 @@ export const openPublisher = (config: Config, partitions: number, log: Log): Com
         log: config.KAFKA_TODO_TOPIC,
         partitions,
         ...bounds,
+        ...(use && { use }),
       })
 }
 

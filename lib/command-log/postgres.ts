@@ -3,6 +3,7 @@
 
 import { encodeCommand, type Command } from '../command.ts'
 import type { Log } from '../log.ts'
+import type { PoolUse } from '../pool-use.ts'
 import { createMicroBatch } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
 import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
@@ -81,11 +82,13 @@ export const createPostgresPublisher = (settings: {
   readonly queueMax: number
   readonly waitMaxMs: number
   readonly timeoutMs: number
+  readonly use?: PoolUse
 }): CommandPublisher => {
   const pool = createPool({
     url: settings.url,
     poolSize: 2, // one to publish, one to answer pings meanwhile
     timeoutMs: settings.timeoutMs,
+    ...(settings.use && { use: settings.use }),
   })
   const batch = createMicroBatch<Command>({
     pendingMax: settings.queueMax,
@@ -95,6 +98,7 @@ export const createPostgresPublisher = (settings: {
   })
   return {
     publish: (command) => batch.add(command),
+    pending: batch.pending,
     async ping() {
       await pool.run((sql) => sql`SELECT 1`)
     },
@@ -172,10 +176,19 @@ export const createPostgresConsumer = (
   let runners: Promise<void>[] = []
   let stopListening = () => Promise.resolve()
 
-  const run = async (sink: Sink, onFatal: (reason: string) => void) => {
+  /** Of each runner; Infinity while the sink has a delivery, however long that takes. */
+  const signs = new Map<number, number>()
+
+  const run = async (runner: number, sink: Sink, onFatal: (reason: string) => void) => {
+    const sign = () => signs.set(runner, performance.now())
+    const watched: Sink = async (delivery) => {
+      signs.set(runner, Infinity)
+      return sink(delivery).finally(sign)
+    }
     while (!stopping) {
+      sign()
       try {
-        const found = await deliverOne(pool, settings.log, sink, () => stopping, onFatal)
+        const found = await deliverOne(pool, settings.log, watched, () => stopping, onFatal)
         if (!found && !stopping) await sleepOr(idleLookMs, awake)
       } catch (error) {
         log.warn({ reason: (error as Error).message }, 'the command log does not answer')
@@ -191,9 +204,12 @@ export const createPostgresConsumer = (
         onListening: wakeAll,
         onLost: () => {},
       })
-      runners = Array.from({ length: settings.partitionsAtOnce }, () => run(sink, onFatal))
+      runners = Array.from({ length: settings.partitionsAtOnce }, (_, runner) =>
+        run(runner, sink, onFatal),
+      )
       return Promise.resolve()
     },
+    lastSignMs: () => Math.min(performance.now(), ...signs.values()),
     async stop() {
       stopping = true
       wakeAll()

@@ -2,12 +2,23 @@
 
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import type { PoolUse } from '../pool-use.ts'
 import type { ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
 import { createRedisListCache } from './redis.ts'
 
 /** `poolSize`: Redis data connections of this process. */
-export const openListCache = (config: Config, poolSize: number, log: Log): ListCache =>
-  config.LIST_CACHE === 'redis'
-    ? createRedisListCache({ url: config.REDIS_URL, ttlSec: config.CACHE_TTL_SEC, poolSize }, log)
-    : createPostgresListCache({ url: config.DATABASE_URL })
+export const openListCache = (
+  config: Config,
+  poolSize: number,
+  log: Log,
+  use?: PoolUse,
+): ListCache => {
+  const watched = use && { use }
+  return config.LIST_CACHE === 'redis'
+    ? createRedisListCache(
+        { url: config.REDIS_URL, ttlSec: config.CACHE_TTL_SEC, poolSize, ...watched },
+        log,
+      )
+    : createPostgresListCache({ url: config.DATABASE_URL, ...watched })
+}

@@ -1,6 +1,7 @@
 // The list cache without a cache, for the embedded stack: every process reads lists from Postgres
 // itself, and LISTEN/NOTIFY carries the word of a change.
 
+import type { PoolUse } from '../pool-use.ts'
 import { listen } from '../pg-listen.ts'
 import { createPool } from '../postgres-pool.ts'
 import type { ListCache } from './list-cache.ts'
@@ -8,8 +9,8 @@ import type { ListCache } from './list-cache.ts'
 const channel = 'todos_version'
 const timeoutMs = 2_000
 
-export const createPostgresListCache = (settings: { url: string }): ListCache => {
-  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs })
+export const createPostgresListCache = (settings: { url: string; use?: PoolUse }): ListCache => {
+  const pool = createPool({ ...settings, poolSize: 1, timeoutMs })
   let stopListening = () => Promise.resolve()
   /** The latest version heard of or announced here: an announcement may come any number of times. */
   let known = -1

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Log } from '../log.ts'
+import { createPoolUse, type PoolUse } from '../pool-use.ts'
 import type { ListName } from '../todo-store/todo-store.ts'
 import { withTimeout } from '../with-timeout.ts'
 import type { CacheEvent, ListCache } from './list-cache.ts'
@@ -13,6 +14,8 @@ export type RedisCacheSettings = {
   readonly ttlSec: number
   /** Data connections of this process; they take turns. */
   readonly poolSize: number
+  /** Told how much they are used. */
+  readonly use?: PoolUse
 }
 
 const versionKey = 'todos:version'
@@ -86,21 +89,25 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
     await opened
     return connections[turn++ % connections.length] as Redis
   }
+  const use = settings.use ?? createPoolUse()
+  use.size = settings.poolSize
+  const onData = async <T>(work: (redis: Redis) => Promise<T>): Promise<T> => {
+    use.underWay++
+    try {
+      return await work(await data())
+    } finally {
+      use.underWay--
+    }
+  }
   let stopWatching = () => {}
 
   return {
     async get(list) {
-      const [kind, version, body] = (await (
-        await data()
-      ).callBuffer(
-        'EVAL',
-        getScript,
-        3,
-        versionKey,
-        listKeys[list],
-        leaseKey(list),
-        leaseMs,
-      )) as Buffer[]
+      const keys = [versionKey, listKeys[list], leaseKey(list)]
+      const [kind, version, body] = await onData(
+        (redis) =>
+          redis.callBuffer('EVAL', getScript, keys.length, ...keys, leaseMs) as Promise<Buffer[]>,
+      )
       switch (kind?.toString()) {
         case 'hit':
           if (!version || !body) throw new Error('a list in Redis has no version or no body')
@@ -112,31 +119,25 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       }
     },
     async fill(list, { version, body }) {
-      const filled = await (
-        await data()
-      ).eval(
-        fillScript,
-        1 + everyListKey.length,
-        versionKey,
-        ...everyListKey,
-        version,
-        body,
-        settings.ttlSec,
-        listKeys[list],
-        leaseKey(list),
+      const values = [version, body, settings.ttlSec, listKeys[list], leaseKey(list)]
+      const filled = await onData((redis) =>
+        redis.eval(
+          ...([fillScript, 1 + everyListKey.length, versionKey, ...everyListKey] as const),
+          ...values,
+        ),
       )
       return filled === 1 ? 'filled' : 'refused'
     },
     async announce(version) {
-      await (
-        await data()
-      ).eval(announceScript, 1 + everyListKey.length, versionKey, ...everyListKey, version)
+      await onData((redis) =>
+        redis.eval(announceScript, 1 + everyListKey.length, versionKey, ...everyListKey, version),
+      )
     },
     watch(onEvent) {
       stopWatching = watchVersion(settings.url, data, onEvent, log)
     },
     async ping() {
-      await (await data()).ping()
+      await onData((redis) => redis.ping())
     },
     close() {
       stopWatching()

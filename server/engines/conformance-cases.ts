@@ -16,11 +16,16 @@ export type Case = {
   readonly absent?: readonly string[]
   /** A HEAD request: an answer without a body. */
   readonly isHead?: boolean
+  /** What the answer calls the request: this, a new id, or nothing, as the bytes of ready lists do. */
+  readonly requestId?: string | typeof newRequestId | typeof noRequestId
   /** The answer is node's own: of ours is nothing but the status. */
   readonly isForeign?: boolean
   /** Where the bundled uWebSockets.js differs, and why that is left so; no status: no answer. */
   readonly uws?: { readonly status: number | undefined; readonly why: string }
 }
+
+export const newRequestId = Symbol('a new id')
+export const noRequestId = Symbol('none')
 
 type Options = { readonly token?: string | undefined; readonly headers?: readonly string[] }
 
@@ -72,6 +77,7 @@ export const conformanceCases = (todos: readonly object[], token: string): Case[
   ...readCases(todos),
   ...writeCases(token),
   ...tokenCases(token),
+  ...requestIdCases(token),
 ]
 
 const readCases = (todos: readonly object[]): Case[] => {
@@ -344,6 +350,65 @@ const tokenCases = (token: string): Case[] => {
         `Host: a\r\n${'X:\r\n'.repeat(2_000)}`,
       ),
       uws: { status: 431, why: smallHeads },
+    },
+  ]
+}
+
+const requestIdCases = (token: string): Case[] => {
+  const named = (
+    name: string,
+    requestId: NonNullable<Case['requestId']>,
+    ...lines: string[]
+  ): Case => ({ ...{ name, request: get('/health', ...lines), status: 200, requestId } })
+  const trace = '0af7651916cd43dd8448eb211c80319c'
+  const parent = 'b7ad6b7169203331'
+  const good = `traceparent: 00-${trace}-${parent}-01`
+  const ignored = (value: string) =>
+    named(
+      `traceparent ${value.slice(0, 60)}`,
+      'mine',
+      `traceparent: ${value}`,
+      'X-Request-Id: mine',
+    )
+  const replaced = (value: string) =>
+    named(`X-Request-Id ${value.slice(0, 20)}`, newRequestId, `X-Request-Id: ${value}`)
+  return [
+    named('no request id', newRequestId),
+    named('a request id', 'a-1._~:/+=@Z', 'X-Request-Id: a-1._~:/+=@Z'),
+    named('a request id of 128 characters', 'x'.repeat(128), `x-request-id: ${'x'.repeat(128)}`),
+    named('a trace id', trace, good),
+    named('a trace id, which goes first', trace, 'X-Request-Id: mine', good),
+    named('a trace of a later version', trace, `traceparent: 01-${trace}-${parent}-01-more`),
+    ...[
+      ...['', 'x', `00-${trace}-${parent}`, `00-${trace}-${parent}-01-more`],
+      ...[`ff-${trace}-${parent}-01`, `0-${trace}-${parent}-01`, `00-${trace}-${parent}-1`],
+      ...[`00-${'0'.repeat(32)}-${parent}-01`, `00-${trace}-${'0'.repeat(16)}-01`],
+      ...[`00-${trace.toUpperCase()}-${parent}-01`, `00-${trace}0-${parent}-01`],
+      ...[`00-${trace.slice(1)}-${parent}-01`, `01-${trace}-${parent}-01.more`],
+    ].map(ignored),
+    named('two traceparents', 'mine', good, good, 'X-Request-Id: mine'),
+    ...['x'.repeat(129), 'a b', 'a,b', '"a"', '<a>', '{a}', 'a%0d', 'a\\b', '\xe9', ''].map(
+      replaced,
+    ),
+    named('two request ids', newRequestId, 'X-Request-Id: a', 'X-Request-Id: a'),
+    {
+      ...{ name: 'the id of a write', status: 202, requestId: 'mine' },
+      request: writesOf(token).post(
+        { title: 'New' },
+        { headers: ['Content-Type: application/json', 'X-Request-Id: mine'] },
+      ),
+    },
+    {
+      ...{ name: 'the id of what is nowhere', status: 404, requestId: 'mine' },
+      request: get('/nothing', 'X-Request-Id: mine'),
+    },
+    {
+      ...{ name: 'the id of a list that is not ready', status: 200, requestId: 'mine' },
+      request: get('/todos?limit=%32', 'X-Request-Id: mine'),
+    },
+    {
+      ...{ name: 'a ready list, the same bytes whoever asks', status: 200, requestId: noRequestId },
+      request: get('/todos?limit=2', 'X-Request-Id: mine', good),
     },
   ]
 }

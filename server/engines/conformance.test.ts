@@ -17,7 +17,13 @@ import { createAppliedCommands } from '../applied-commands.ts'
 import { createHotLists } from '../hot-list.ts'
 import { createRouter } from '../router.ts'
 import { createRoutes } from '../routes.ts'
-import { conformanceCases, malformedCases, type Case } from './conformance-cases.ts'
+import {
+  conformanceCases,
+  malformedCases,
+  newRequestId,
+  noRequestId,
+  type Case,
+} from './conformance-cases.ts'
 import {
   comparable,
   type EngineName,
@@ -53,6 +59,7 @@ const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
     t.equal(headerOf(answer, 'Content-Security-Policy'), inert)
     t.match(JSON.parse(answer.body), { type: 'about:blank', title: /\w/, status, detail: /\w/ })
   }
+  checkRequestId(t, one, answer)
   if (typeof one.body === 'string') t.equal(answer.body, one.body)
   else if (one.body) t.match(JSON.parse(answer.body), one.body)
   if (one.status === 202) {
@@ -60,6 +67,22 @@ const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
     t.same(Object.keys(body), ['id', 'message'])
     t.match(body, { id: /^[\w-]{1,64}$/, message: /^the todo will be / })
   }
+}
+
+/** Whatever the case is about, the answer says what the request is called. */
+const checkRequestId = (t: Test, one: Case, answer: Answer) => {
+  const ids = answer.head
+    .filter((line) => /^x-request-id: /i.test(line))
+    .map((line) => line.slice(14))
+  const isReadyList =
+    /^GET \/todos(\?(limit=\d+)?)? /.test(one.request.toString('latin1')) &&
+    (one.status === 200 || one.status === 304)
+  // Refused before it was a request.
+  const isEngines = (one.status === 400 || one.status === 431) && one.body === undefined
+  const expected = one.requestId ?? (isReadyList || isEngines ? noRequestId : newRequestId)
+  if (expected === noRequestId) t.same(ids, [])
+  else if (expected === newRequestId) t.match(ids, [/^[\w-]{33}$/])
+  else t.same(ids, [expected])
 }
 
 /** One request to both engines: as the table says, and the same bytes. */
@@ -88,6 +111,7 @@ void t.test('both engines, as they run in production', async (t) => {
     node: await serveAll(t, { engine: 'node', databaseUrl, log: logs.node }),
     uws: await serveAll(t, { engine: 'uws', databaseUrl, log: logs.uws }),
   }
+  await exchange(ports.uws, get('/todos')) // so that both have the whole list ready
   const [all] = await exchange(ports.node, get('/todos'))
   const todos = JSON.parse(all?.body ?? '') as object[]
   t.equal(todos.length, 25)
@@ -140,6 +164,8 @@ void t.test('CORS', async (t) => {
     const start = (engine: EngineName) =>
       serveAll(t, { engine, databaseUrl, log: testTopic(), corsOrigins })
     const ports = { node: await start('node'), uws: await start('uws') }
+    // So that the whole list is ready.
+    for (const engine of engineNames) await exchange(ports[engine], get('/todos'))
     await t.test(corsOrigins, async (t) => {
       for (const one of cases) await t.test(one.name, (t) => checkBoth(t, one, ports, false))
       for (const engine of engineNames) {
@@ -269,6 +295,7 @@ const cacheAway: ListCache = {
 const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependency[] = []) => {
   const publisher: CommandPublisher = {
     publish: () => Promise.resolve(outcome),
+    pending: () => 0,
     ping: never,
     close: () => Promise.resolve(),
   }
@@ -311,7 +338,7 @@ void t.test(
   'a write that is not acknowledged is a 503 that says whether it was sent',
   async (t) => {
     for (const [outcome, publish] of [
-      [{ kind: 'refused', reason: 'the log is away' }, 'not-attempted'],
+      [{ kind: 'refused', cause: 'log-away', reason: 'the log is away' }, 'not-attempted'],
       [{ kind: 'unknown', reason: 'the log is silent' }, 'unknown'],
     ] as const) {
       const ports = await serveBoth(t, outcome)

@@ -1,6 +1,6 @@
 // Part of the table that both engines answer alike: what CORS adds, by its setting.
 
-import { head, type Case } from './conformance-cases.ts'
+import { head, newRequestId, noRequestId, type Case } from './conformance-cases.ts'
 
 /** The origin that `CORS_ORIGINS` names beside another one. */
 export const ours = 'https://app.example'
@@ -27,27 +27,26 @@ const nothing = [
 const credentials = 'access-control-allow-credentials'
 
 /** One target of each kind: ready lists, lists that are not, one that is compressed, the others. */
-const targets: readonly (readonly [string, number])[] = [
-  ...([
-    ['/todos', 200],
-    ['/todos?limit=10', 200],
-    ['/todos?limit=2&x=1', 200],
-  ] as const),
-  ...([
-    ['/todos?limit=0', 400],
-    ['/todos/none', 404],
-    ['/health', 200],
-  ] as const),
-  ...([['/nothing', 404]] as const),
+const targets: readonly (readonly [string, number, 'ready'?])[] = [
+  ['/todos', 200, 'ready'],
+  ['/todos?limit=10', 200, 'ready'],
+  ['/todos?limit=2&x=1', 200],
+  ['/todos?limit=0', 400],
+  ['/todos/none', 404],
+  ['/health', 200],
+  ['/nothing', 404],
 ]
 
 const each = (
   name: string,
   request: (target: string) => string,
   expected: Pick<Case, 'headers' | 'absent'>,
+  /** Lists that are ready go through the application where the answer depends on who asks. */
+  onReadyLists: typeof newRequestId | typeof noRequestId = noRequestId,
 ): Case[] =>
-  targets.map(([target, status]) => ({
+  targets.map(([target, status, ready]) => ({
     ...{ name: `${name}: ${target}`, request: request(target), status, ...expected },
+    requestId: ready ? onReadyLists : newRequestId,
   }))
 
 /** Without the setting nothing is different for a request that names its origin. */
@@ -86,27 +85,34 @@ export const corsAnyCases: Case[] = [
 /** For `CORS_ORIGINS=${someOrigins}`. */
 export const corsSomeCases: Case[] = [
   ...[ours, 'http://localhost:5173'].flatMap((origin) =>
-    each(`from ${origin}`, (target) => get(target, from(origin)), {
-      ...{ headers: [allow(origin), expose, vary], absent: [credentials] },
-    }),
+    each(
+      `from ${origin}`,
+      (target) => get(target, from(origin)),
+      { headers: [allow(origin), expose, vary], absent: [credentials] },
+      newRequestId,
+    ),
   ),
   ...[
     ...['https://b.example', 'null', 'http://app.example', 'https://app.example:8443'],
     ...['https://app.example.b.example', 'https://APP.example', `${ours}, ${ours}`, ''],
   ].flatMap((origin) =>
-    each(`from ${origin || 'nowhere'}`, (target) => get(target, from(origin)), {
-      ...{ headers: [vary], absent: nothing },
-    }),
+    each(
+      `from ${origin || 'nowhere'}`,
+      (target) => get(target, from(origin)),
+      { headers: [vary], absent: nothing },
+      origin === '' ? noRequestId : newRequestId,
+    ),
   ),
   // A cache in between must not take this one for the answer to a page.
   ...each('no origin named', get, { headers: [vary], absent: nothing }),
   {
     ...{ name: 'two Origins', status: 200, headers: [vary], absent: nothing },
-    request: get('/todos', from(ours), from(ours)),
+    ...{ request: get('/todos', from(ours), from(ours)), requestId: newRequestId },
   },
   {
     ...{ name: 'a list that the page has', status: 304, headers: [allow(ours), expose, vary] },
     request: get('/todos?limit=10', from(ours), 'If-None-Match: *'),
+    requestId: newRequestId,
   },
   {
     ...{ name: 'no token', request: head('DELETE', '/todos/a', [from(ours)]), status: 401 },

@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { freePort, loopback } from '../../scripts/services/ports.ts'
 import { seeded } from '../../scripts/testing.ts'
-import { createReply, type App, type EngineSettings, type Reply } from './engine.ts'
+import { createReady, createReply, type App, type EngineSettings, type Tally } from './engine.ts'
 import { createFastConnection } from './fast-path.ts'
 import { randomStream } from './hostile-streams.ts'
 import type { InPlaceReader, InPlaceSocket } from './in-place-socket.ts'
@@ -28,37 +28,38 @@ const settings: EngineSettings = {
   backlog: 1,
 }
 
-const list = (body: string): Reply => createReply(200, ['ETag', '"1"'], body)
-const small = list('[{"id":1}]')
-const large = list(`[${'"a todo",'.repeat(2_000)}0]`)
-const compressed = createReply(200, ['ETag', '"1-gzip"', 'Content-Encoding', 'gzip'], 'squeezed')
-const notModified: Reply = {
-  status: 304,
-  headers: ['ETag', '"1"'],
-  body: Buffer.alloc(0),
-  close: false,
-}
-
-const app: App = {
-  ready(target, acceptEncoding, ifNoneMatch) {
-    if (target !== '/todos?limit=10' && target !== '/todos?limit=1000') return undefined
-    if (ifNoneMatch === '"1"') return () => notModified
-    if (acceptEncoding === 'gzip') return () => compressed
-    return () => (target === '/todos?limit=10' ? small : large)
-  },
-  async handle(request) {
-    const seen = [request.method, request.path, request.query, request.header('host')]
-    const body = request.method === 'POST' ? await request.body(16) : { kind: 'none' as const }
-    const text = body.kind === 'read' ? body.bytes.toString('latin1') : body.kind
-    return createReply(
-      text === 'too-large' ? 413 : 404,
-      ['X-Seen', 'it'],
-      [...seen, text].join(' '),
-      {
-        close: text === 'too-large',
-      },
-    )
-  },
+const createApp = (): App & { readonly tally: Tally } => {
+  const tally = { requests: 0 }
+  const list = (body: string) => createReady(createReply(200, ['ETag', '"1"'], body), tally)
+  const small = list('[{"id":1}]')
+  const large = list(`[${'"a todo",'.repeat(2_000)}0]`)
+  const gzip = ['ETag', '"1-gzip"', 'Content-Encoding', 'gzip']
+  const compressed = createReady(createReply(200, gzip, 'squeezed'), tally)
+  const notModified = createReady(
+    { status: 304, headers: ['ETag', '"1"'], body: Buffer.alloc(0), close: false },
+    tally,
+  )
+  return {
+    tally,
+    ready(target, acceptEncoding, ifNoneMatch) {
+      if (target !== '/todos?limit=10' && target !== '/todos?limit=1000') return undefined
+      if (ifNoneMatch === '"1"') return () => notModified
+      if (acceptEncoding === 'gzip') return () => compressed
+      return () => (target === '/todos?limit=10' ? small : large)
+    },
+    async handle(request) {
+      if (request.decided) return request.decided
+      const seen = [request.method, request.path, request.query, request.header('host')]
+      const body = request.method === 'POST' ? await request.body(16) : { kind: 'none' as const }
+      const text = body.kind === 'read' ? body.bytes.toString('latin1') : body.kind
+      return createReply(
+        text === 'too-large' ? 413 : 404,
+        ['X-Seen', 'it'],
+        [...seen, text].join(' '),
+        { close: text === 'too-large' },
+      )
+    },
+  }
 }
 
 /** The server's end of a connection in memory: takes chunks, keeps what is written, never blocks. */
@@ -80,12 +81,17 @@ const createEnd = () => {
   return { end: end as unknown as Socket, written, closed }
 }
 
-const parser = createParser(app, settings, () => false)
+/** One for each of the two that are compared, so that what they count is compared too. */
+const createSide = () => {
+  const app = createApp()
+  const parser = createParser(app, settings, () => false)
+  t.teardown(() => parser.close())
+  return { app, parser }
+}
+const plainSide = createSide()
+const fastSide = createSide()
 const wires = createWires(settings.keepAliveTimeoutMs)
-t.teardown(() => {
-  parser.close()
-  wires.stop()
-})
+t.teardown(() => wires.stop())
 
 const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) => {
   const connection = createEnd()
@@ -107,17 +113,17 @@ const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) =>
 
 type End = { readonly socket: Socket; readonly deliver: { to: (chunk: Buffer) => void } }
 
-const plain = ({ socket }: { socket: Socket }) => void parser.emit('connection', socket)
+const plain = ({ socket }: { socket: Socket }) => void plainSide.parser.emit('connection', socket)
 
 let handedOver = 0
 const fast = ({ socket, deliver }: End) => {
   createFastConnection(
     inPlace(socket, deliver),
     {
-      ...{ app, wires, reject: rejectMalformed, isDraining: () => false },
+      ...{ app: fastSide.app, wires, reject: rejectMalformed, isDraining: () => false },
       handOver(one) {
         handedOver++
-        plain({ socket: one })
+        fastSide.parser.emit('connection', one)
       },
     },
     () => {},
@@ -166,6 +172,11 @@ void t.test(`${cases} random streams are answered as plain node:http answers the
       )
       return
     }
+    if (plainSide.app.tally.requests !== fastSide.app.tally.requests) {
+      const stream = JSON.stringify(chunks.map((one) => one.toString('latin1')))
+      t.equal(fastSide.app.tally.requests, plainSide.app.tally.requests, `case ${i}: ${stream}`)
+      return
+    }
     if (expected.startsWith('HTTP/1.1 200')) answered++
   }
   t.comment(`${answered} began with a 200, ${handedOver} were handed to node's parser`)
@@ -212,7 +223,7 @@ void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
   })
   await once(plainServer.listen(0, loopback), 'listening')
   t.teardown(() => plainServer.close())
-  const engine = createNodeEngine(app, settings)
+  const engine = createNodeEngine(createApp(), settings)
   const enginePort = await freePort()
   await engine.listen(loopback, enginePort)
   t.teardown(() => engine.drain(0))

@@ -10,6 +10,12 @@ export type Reply = {
   readonly close: boolean
 }
 
+/** A reply that is made before it is asked for, and a count of the requests that it has answered. */
+export type ReadyReply = Reply & { readonly tally: Tally }
+
+/** An integer, because it is raised on the hot path; shared by replies that are counted together. */
+export type Tally = { requests: number }
+
 export type Body =
   | { readonly kind: 'read'; readonly bytes: Buffer }
   | { readonly kind: 'too-large' }
@@ -26,18 +32,21 @@ export type Request = {
   header(name: string): string | undefined
   /** At most once, and before the handler first awaits anything: uWebSockets.js forgets it then. */
   body(bytesMax: number): Promise<Body>
+  /** What it is answered with, whatever it asks for: known before its route is looked for. */
+  readonly decided?: Reply
 }
 
 /** Asked again for each identical request: the reply as it stands now, or undefined when none does. */
-export type ReadySource = () => Reply | undefined
+export type ReadySource = () => ReadyReply | undefined
 
 export type App = {
   /**
    * Where ready-made replies to `GET target` come from, in the form that these two headers ask for;
-   * undefined: `handle` decides. Two strings, not a function: a hot request makes no closure.
+   * undefined: `handle` decides. Two strings, not a function: a hot request makes no closure. Whoever
+   * sends one raises its tally, by 1 for each request.
    */
   ready(target: string, acceptEncoding?: string, ifNoneMatch?: string): ReadySource | undefined
-  /** Name, in lower case, of a header with which a request has no ready reply: `handle` decides. */
+  /** Name, in lower case, of a header that, unless empty, leaves a request to `handle`. */
   readonly notReadyWith?: string
   /** Never throws, never rejects. */
   handle(request: Request): Reply | Promise<Reply>
@@ -60,6 +69,13 @@ export type Engine = {
   listen(host: string, port: number): Promise<void>
   /** Stops accepting, lets requests in flight finish for up to `timeoutMs`, then cuts the rest. */
   drain(timeoutMs: number): Promise<void>
+  connections(): Connections
+}
+
+export type Connections = {
+  readonly open: number
+  /** So far: ended while an answer was pending, a request pipelined behind it (uWebSockets.js only). */
+  readonly lost: number
 }
 
 export const createReply = (
@@ -76,6 +92,11 @@ export const createReply = (
     close: options.close,
   }
 }
+
+export const createReady = (reply: Reply, tally: Tally = { requests: 0 }): ReadyReply => ({
+  ...{ status: reply.status, headers: reply.headers, body: reply.body, close: reply.close },
+  tally,
+})
 
 /** RFC 9112 §3.2: one Host, a name or an address with or without a port. Node's parser takes any. */
 export const isHost = (value: string | undefined): boolean =>

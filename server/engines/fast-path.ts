@@ -63,7 +63,7 @@ export const createFastConnection = (
     if (!request || !source) {
       const plain = readPlainGet(buffer.subarray(0, length))
       source =
-        plain && !(notReadyWith !== undefined && plain.header(notReadyWith) !== undefined)
+        plain && !(notReadyWith !== undefined && plain.header(notReadyWith))
           ? app.ready(plain.target, plain.header('accept-encoding'), plain.header('if-none-match'))
           : undefined
       if (!plain || !source) {
@@ -92,11 +92,13 @@ export const createFastConnection = (
         return
       }
       if (isDraining() && owed === 1) {
+        reply.tally.requests++
         finish(wires.closing(reply))
         return
       }
       const { run, bytes } = answerTo(reply, isDraining() ? owed - 1 : owed)
       owed -= run
+      reply.tally.requests += run
       socket.write(bytes)
     }
     if (owed > 0) socket.pause()

@@ -18,6 +18,7 @@ import {
   type Engine,
   type EngineSettings,
   type Reply,
+  type Request,
 } from './engine.ts'
 import { createFastConnection } from './fast-path.ts'
 import { readInPlace } from './in-place-socket.ts'
@@ -70,6 +71,7 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
       wires.stop()
       parser.close()
     },
+    connections: () => ({ open: watch.count(), lost: 0 }),
   }
 }
 
@@ -118,22 +120,24 @@ export const createParser = (
       expectAnswer(request, response)
       const { rawHeaders, method } = request
       const host = findHeader(rawHeaders, 'host')
-      if (!isHost(host) && (host !== undefined || request.httpVersion === '1.1')) {
-        write(response, badHost.reply)
-        return
-      }
+      const refused = !isHost(host) && (host !== undefined || request.httpVersion === '1.1')
       const ready =
         method === 'GET' &&
-        (notReadyWith === undefined || findHeader(rawHeaders, notReadyWith) === undefined)
+        !refused &&
+        !(notReadyWith !== undefined && findHeader(rawHeaders, notReadyWith))
           ? app.ready(
               request.url as string,
               findHeader(rawHeaders, 'accept-encoding'),
               findHeader(rawHeaders, 'if-none-match'),
             )?.()
           : undefined
-      if (ready) write(response, ready)
-      else
-        void Promise.resolve(app.handle(toRequest(request))).then((reply) => write(response, reply))
+      if (ready) {
+        ready.tally.requests++
+        write(response, ready)
+        return
+      }
+      const asked = toRequest(request, refused ? badHost.reply : undefined)
+      void Promise.resolve(app.handle(asked)).then((reply) => write(response, reply))
     },
   )
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
@@ -151,11 +155,12 @@ export const createParser = (
   return server
 }
 
-const toRequest = (request: IncomingMessage) => ({
+const toRequest = (request: IncomingMessage, decided: Reply | undefined): Request => ({
   method: request.method as string,
   ...splitTarget(request.url as string),
   header: (name: string) => findHeader(request.rawHeaders, name),
   body: (bytesMax: number) => readBody(request, bytesMax),
+  ...(decided && { decided }),
 })
 
 // `request.headers` keeps the first of two Authorization headers; both engines must see both.

@@ -8,12 +8,12 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { eventually, quiet } from '../../scripts/testing.ts'
 import { freePort } from '../../scripts/services/ports.ts'
-import { createReply, type App, type Engine, type EngineSettings } from './engine.ts'
+import { createReady, createReply, type App, type Engine, type EngineSettings } from './engine.ts'
 import { createNodeEngine } from './node-http.ts'
 import { createUwsEngine } from './uws.ts'
 
-const small = createReply(200, [], 'small')
-const large = createReply(200, [], Buffer.alloc(200_000, 'x'))
+const small = createReady(createReply(200, [], 'small'))
+const large = createReady(createReply(200, [], Buffer.alloc(200_000, 'x')))
 const app: App = {
   ready: (target) =>
     target === '/small' ? () => small : target === '/large' ? () => large : undefined,

@@ -17,6 +17,7 @@ export type SocketWatch = {
   disown(socket: Socket): void
   owned(): Iterable<FastConnection>
   sockets(): Iterable<Socket>
+  count(): number
   stop(): void
 }
 
@@ -94,6 +95,7 @@ export const watchSockets = (
       for (const { connection } of watched.values()) if (connection) yield connection
     },
     sockets: () => watched.keys(),
+    count: () => watched.size,
     stop() {
       clearInterval(timer)
     },

@@ -9,12 +9,12 @@ import t, { type Test } from 'tap'
 import { eventually, quiet, seeded } from '../../scripts/testing.ts'
 import { freePort } from '../../scripts/services/ports.ts'
 import { patientSettings } from './conformance-harness.ts'
-import { createReply, type App, type Engine } from './engine.ts'
+import { createReady, createReply, type App, type Engine } from './engine.ts'
 import { createNodeEngine } from './node-http.ts'
 import { selfTest } from './uws-self-test.ts'
 import { createUwsEngine } from './uws.ts'
 
-const list = createReply(200, ['ETag', '"1"'], `[${'"a todo",'.repeat(250)}0]`)
+const list = createReady(createReply(200, ['ETag', '"1"'], `[${'"a todo",'.repeat(250)}0]`))
 const app: App = {
   ready: (target) => (target === '/todos?limit=10' ? () => list : undefined),
   async handle(request) {

@@ -2,10 +2,10 @@
 
 import { quiet } from '../../scripts/testing.ts'
 import { freePort } from '../../scripts/services/ports.ts'
-import { createReply } from './engine.ts'
+import { createReady, createReply } from './engine.ts'
 import { createUwsEngine } from './uws.ts'
 
-const large = createReply(200, [], Buffer.alloc(200_000, 'x'))
+const large = createReady(createReply(200, [], Buffer.alloc(200_000, 'x')))
 const engine = await createUwsEngine(
   { ready: () => () => large, handle: () => large },
   { connectionsMax: 100 },

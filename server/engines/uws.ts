@@ -53,14 +53,16 @@ export const createUwsEngine = async (
             request.getHeader('if-none-match') || undefined,
           )?.()
         : undefined
-    if (ready) write(response, ready, false)
-    else void answer(response, toRequest(response, request, method, target))
+    if (ready) {
+      ready.tally.requests++
+      write(response, ready, false)
+    } else void answer(response, toRequest(response, request, method, target))
   })
 
   const answer = async (response: HttpResponse, { request, aborted }: Received) => {
     inFlight++
     try {
-      const reply = isHost(request.header('host')) ? await app.handle(request) : badHost.reply
+      const reply = await app.handle(request)
       if (aborted()) countLost()
       else write(response, reply, request.method === 'HEAD')
     } finally {
@@ -126,6 +128,7 @@ export const createUwsEngine = async (
       if (lost > 0) log.warn({ lost }, 'connections that ended while their answer was pending')
       server.close()
     },
+    connections: () => ({ open: connections, lost }),
   }
 }
 
@@ -214,6 +217,7 @@ const toRequest = (
     ...splitTarget(target),
     header: (name: string) => headers.get(name),
     body,
+    ...(!isHost(headers.get('host')) && { decided: badHost.reply }),
   }
   return { request, aborted: () => aborted }
 }

@@ -16,10 +16,14 @@ export const listTodos =
       request.header('accept-encoding'),
       request.header('if-none-match'),
     )
-    return source() ?? loaded(lists, limit, source)
+    const reply = source()
+    if (!reply) return loaded(lists, limit, source)
+    lists.counts.handled.hits++
+    return reply
   }
 
 const loaded = async (lists: HotLists, limit: Limit, source: ReadySource): Promise<Reply> => {
+  lists.counts.handled.misses++
   try {
     await lists.load(limit)
     const reply = source()

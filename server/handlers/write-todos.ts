@@ -10,10 +10,10 @@ import { parseDescription, parseTitle, parseTodoId } from '../../lib/todo.ts'
 import type { CommandOutcome, TodoStore } from '../../lib/todo-store/todo-store.ts'
 import type { AppliedCommands } from '../applied-commands.ts'
 import { authenticate } from '../authenticate.ts'
-import { createReply, type Reply, type Request } from '../engines/engine.ts'
+import { createReply, type Reply } from '../engines/engine.ts'
 import { readJsonObject } from '../json-body.ts'
 import { checkField, Problem, unavailable } from '../problem.ts'
-import type { Handler } from '../router.ts'
+import type { Handler, NamedRequest } from '../router.ts'
 import { jsonHeaders } from '../security-headers.ts'
 import { fingerprintOf, idempotencyKeyOf, idFromKey, parseWaitSec } from '../write-headers.ts'
 import { todoReply } from './read-todo.ts'
@@ -40,8 +40,9 @@ export const createTodo =
       description: parseDescription(body['description'] ?? ''),
     }))
     const ids = key === undefined ? newIds() : await idsOf(parts.store, userId, key, fields)
-    const command = { ...ids, ...fields, kind: 'create' as const, userId, atMs: Date.now() }
-    return publish(parts, command, waitSec)
+    const { requestId } = request
+    const envelope = { ...ids, userId, requestId, atMs: Date.now() }
+    return publish(parts, { ...envelope, ...fields, kind: 'create' }, waitSec)
   }
 
 export const updateTodo =
@@ -62,11 +63,12 @@ export const deleteTodo =
 
 const newIds = () => ({ commandId: newId(), todoId: newId() })
 
-const envelopeOf = ({ verifyToken }: WriteParts, request: Request, id: string) => ({
+const envelopeOf = ({ verifyToken }: WriteParts, request: NamedRequest, id: string) => ({
   userId: authenticate(request, verifyToken),
   waitSec: parseWaitSec(request.header('prefer')),
   todoId: checkField(() => parseTodoId(id)),
   commandId: newId(),
+  requestId: request.requestId,
   atMs: Date.now(),
 })
 

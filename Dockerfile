@@ -1,0 +1,44 @@
+# The server (default), the worker and the migration in one image:
+#   docker build --tag todos:0.1.0 .
+#   docker run … todos:0.1.0
+#   docker run … todos:0.1.0 node dist/worker/main.js
+#   docker run … todos:0.1.0 node dist/scripts/migrate.js
+# Node 22, for which both HTTP engines have binaries. scripts/containers/image.test.ts runs these steps, but for those
+# of the stage `init`, and starts what comes of them.
+
+FROM node:22.23.2-bookworm-slim AS base
+WORKDIR /app
+
+FROM base AS build
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY lib ./lib
+COPY server ./server
+COPY worker ./worker
+COPY scripts ./scripts
+RUN npm run build
+
+FROM base AS dependencies
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+# uWebSockets.js brings 130 MB of binaries, for every platform and Node: this one's stays.
+RUN find node_modules/uWebSockets.js/dist/bin -name '*.node' \
+  ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" \
+  -delete
+
+FROM base AS init
+RUN apt-get update && apt-get install --yes --no-install-recommends tini
+
+FROM base
+ENV NODE_ENV=production
+# PID 1: it passes signals on, and buries what is orphaned.
+COPY --from=init /usr/bin/tini-static /usr/local/bin/tini
+COPY package.json ./
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY sql ./dist/sql
+USER 1000:1000
+EXPOSE 8080 9464 9465
+ENTRYPOINT ["tini", "--"]
+CMD ["node", "dist/server/main.js"]

@@ -1,0 +1,92 @@
+// Starts the generator as a process of its own and reads its counters while it runs.
+
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { AutocannonOwn } from '../result.ts'
+import type { Reading } from './recording.cjs'
+
+export type LoadOrder = {
+  readonly generator: 'autocannon' | 'open-loop'
+  readonly url: string
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Each thread takes the same number: a multiple of `threads`, for autocannon. */
+  readonly connections: number
+  readonly pipelining: number
+  readonly threads: number
+  readonly seconds: number
+  readonly ratePerSecond: number | null
+}
+
+export type RunningLoad = {
+  readonly pid: number
+  /** Rejects when the generator has failed or is gone. */
+  read(): Promise<{ readonly atMs: number; readonly reading: Reading }>
+  /** When its time is over; null for the open loop, which keeps no books of its own. */
+  readonly ended: Promise<AutocannonOwn | null>
+  stop(): void
+}
+
+type Message =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'reading'; readonly atMs: number; readonly reading: Reading }
+  | { readonly kind: 'ended'; readonly own: AutocannonOwn | null }
+
+// None outlives this process, however that ends; they end by themselves when the channel closes.
+const running = new Set<ChildProcess>()
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+
+/** Resolves when the load has begun. */
+export const startLoad = async (order: LoadOrder): Promise<RunningLoad> => {
+  // Without our loader: it wraps every function that is made, which a generator pays for.
+  const child = fork(fileURLToPath(new URL('generator.js', import.meta.url)), {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  running.add(child)
+  let complaints = ''
+  child.stderr?.on('data', (data: Buffer) => (complaints += data.toString()))
+  const waiting: ((message: Message & { kind: 'reading' }) => void)[] = []
+  let onReady: () => void = () => {}
+  let onEnded: (own: AutocannonOwn | null) => void = () => {}
+  const ready = new Promise<void>((resolve) => (onReady = resolve))
+  const ended = new Promise<AutocannonOwn | null>((resolve) => (onEnded = resolve))
+  const failed = new Promise<never>((_, reject) => {
+    child.on('message', (message: Message) => {
+      switch (message.kind) {
+        case 'ready':
+          return onReady()
+        case 'reading':
+          return waiting.shift()?.(message)
+        case 'ended':
+          return onEnded(message.own)
+        case 'failed':
+          return reject(new Error(`the generator: ${message.why}`))
+      }
+    })
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      running.delete(child)
+      reject(new Error(`the generator has ended (${signal ?? code}) ${complaints.trim()}`))
+    })
+  })
+  const over = Promise.race([ended, failed])
+  over.catch(() => {}) // told to whoever waits
+  await Promise.race([ready, failed])
+  child.send(order)
+  return {
+    pid: child.pid ?? 0,
+    ended: over,
+    read: () =>
+      Promise.race([
+        failed,
+        new Promise<Message & { kind: 'reading' }>((resolve) => {
+          waiting.push(resolve)
+          child.send('read')
+        }),
+      ]),
+    stop: () => child.kill('SIGKILL'),
+  }
+}

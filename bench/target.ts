@@ -1,0 +1,192 @@
+// What a scenario is run against: servers and what they need, started on this machine as they are
+// deployed, or something that runs already. Knows which processes are which tier, and what a true
+// list is.
+
+import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { signToken } from '../lib/jwt.ts'
+import { migrate } from '../lib/migrate.ts'
+import type { Sql } from 'postgres'
+import { connectPostgres } from '../lib/postgres-pool.ts'
+import { migrationsDirectory, repository } from '../scripts/paths.ts'
+import { startServer, startWorker } from '../scripts/running.ts'
+import { scrape } from '../scripts/scrape.ts'
+import { seed } from '../scripts/seed.ts'
+import { startKafka } from '../scripts/services/kafka.ts'
+import { startNginx } from '../scripts/services/nginx.ts'
+import { loopback } from '../scripts/services/ports.ts'
+import { startPostgres } from '../scripts/services/postgres.ts'
+import { startRedis } from '../scripts/services/redis.ts'
+import { makeTemporaryDirectory } from '../scripts/testing.ts'
+import type { Topology } from './result.ts'
+import type { Scenario } from './scenario.ts'
+
+export type Tier = 'nginx' | 'server' | 'redis' | 'broker' | 'worker' | 'database'
+
+export type Target = {
+  /** `http://127.0.0.1:8080`, without a slash at its end. */
+  readonly origin: string
+  readonly topology: Topology | null
+  /** In the order in which a request meets them; empty for what runs elsewhere. */
+  readonly tiers: ReadonlyMap<Tier, { readonly pid: number; readonly coresMax: number }>
+  readonly token: string | null
+  /** Null where the database can't be asked. */
+  readonly database: Truth | null
+  /** Requests with this method that the server has answered so far; null where it can't be asked. */
+  handled(method: string): Promise<number | null>
+  /** What the servers complained about so far. */
+  complaints(): string
+  stop(): Promise<void>
+}
+
+/** What the database holds, asked past the server. */
+export type Truth = {
+  readonly url: string
+  /** The list that `?limit=N` should give. */
+  list(limit: number): Promise<unknown>
+  count(): Promise<number>
+}
+
+export type Place = {
+  readonly signal: AbortSignal
+  readonly say: (line: string) => void
+  /** Another checkout, whose server and worker are run. */
+  readonly source?: string
+}
+
+const benchSecret = 'for benchmarks on loopback alone, 32+ bytes'
+const tokenTtlSec = 86_400
+
+export const coresHere = availableParallelism()
+export const processesOf = ({
+  processes,
+  settings,
+}: Pick<Scenario, 'processes' | 'settings'>): number =>
+  Number(settings['HTTP_PROCESSES'] ?? processes ?? Math.max(1, Math.floor(coresHere / 2)))
+
+/** Throws when something can't be started, and then leaves nothing behind. */
+export const startTarget = async (scenario: Scenario, place: Place): Promise<Target> => {
+  const directory = await makeTemporaryDirectory()
+  const stops: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })]
+  let stopping: Promise<void> | undefined
+  const stop = () =>
+    (stopping ??= (async () => {
+      for (const one of stops.toReversed()) await one()
+    })())
+  try {
+    return { ...(await start(scenario, place, directory, stops)), stop }
+  } catch (error) {
+    await stop()
+    place.signal.throwIfAborted()
+    throw error
+  }
+}
+
+const start = async (
+  scenario: Scenario,
+  { signal, source }: Place,
+  directory: string,
+  stops: (() => Promise<unknown>)[],
+): Promise<Omit<Target, 'stop'>> => {
+  const tiers: [Tier, { pid: number; coresMax: number }][] = []
+  const keep = <T extends { stop(): Promise<void> }>(one: T): T => {
+    stops.push(() => one.stop())
+    signal.throwIfAborted()
+    return one
+  }
+  const processes = processesOf(scenario)
+  const isReal = scenario.services === 'real'
+  const database = keep(await startPostgres({ directory: join(directory, 'postgres') }))
+  const redis = isReal ? keep(await startRedis({ directory: join(directory, 'redis') })) : undefined
+  const broker = isReal
+    ? keep(await startKafka({ directory: join(directory, 'kafka') }))
+    : undefined
+  await migrate(database.url, migrationsDirectory)
+  await seed({ databaseUrl: database.url, count: scenario.todos }, () => {})
+
+  const settings = {
+    // Each partition is a record batch of its own in every produce request and transaction.
+    ...(isReal && { KAFKA_PARTITIONS: String(Math.min(6, coresHere)) }),
+    ...scenario.settings,
+  }
+  const environment = {
+    ...{ DATABASE_URL: database.url, JWT_SECRET: benchSecret, LOG_LEVEL: 'warn' },
+    ...(redis && broker
+      ? { REDIS_URL: redis.url, KAFKA_BROKERS: broker.url }
+      : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
+    ...{ HTTP_HOST: loopback, HTTP_PORT: '0', HTTP_ENGINE: scenario.engine },
+    ...{ HTTP_PROCESSES: String(processes), HTTP_DRAIN_TIMEOUT_MS: '1000', ...settings },
+  }
+  const root = source === undefined ? repository : new URL(`file://${source}/`)
+  const server = keep(await startServer(environment, root))
+  const needsWorker = isReal || scenario.method === 'POST' || scenario.writesPerSecond > 0
+  const worker = needsWorker ? keep(await startWorker(environment, root)) : undefined
+  const nginx =
+    scenario.nginx === 'none'
+      ? undefined
+      : keep(
+          await startNginx({
+            directory: join(directory, 'nginx'),
+            upstreams: [`${loopback}:${server.port}`],
+            mode: scenario.nginx === 'l7' ? 'http' : 'stream',
+          }),
+        )
+  const add = (name: Tier, pid: number | undefined, coresMax: number) => {
+    if (pid !== undefined) tiers.push([name, { pid, coresMax }])
+  }
+  add('nginx', nginx?.pid, coresHere)
+  add('server', server.process.pid, processes)
+  add('redis', redis?.pid, 1)
+  add('broker', broker?.pid, coresHere)
+  add('worker', worker?.process.pid, 1)
+  add('database', database.pid, coresHere)
+  const sql = connectPostgres({ url: database.url, poolSize: 1 })
+  stops.push(() => sql.end())
+  return {
+    origin: `http://${loopback}:${nginx?.port ?? server.port}`,
+    topology: {
+      engine: environment.HTTP_ENGINE === 'uws' ? 'uws' : 'node',
+      ...{ processes, nginx: scenario.nginx },
+      ...{ services: scenario.services, settings },
+    },
+    tiers: new Map(tiers),
+    token: signToken(benchSecret, 'bench', tokenTtlSec),
+    database: truthOf(database.url, sql),
+    handled: (method) => handledBy(server.metricsPort, method),
+    complaints: () => [server, worker].map((one) => one?.output() ?? '').join(''),
+  }
+}
+
+const handledBy = async (metricsPort: number, method: string): Promise<number | null> => {
+  // A commit from before there were metrics.
+  if (metricsPort === 0) return null
+  const page = await scrape(metricsPort)
+  const of = { http_request_method: method }
+  return (
+    page.total('http_server_ready_requests_total', of) +
+    page.total('http_server_request_duration_seconds_count', of)
+  )
+}
+
+const truthOf = (url: string, sql: Sql): Truth => ({
+  url,
+  async list(limit) {
+    const rows = await sql<{ created_at: Date; updated_at: Date }[]>`
+      SELECT id, title, description, completed, user_id, created_at, updated_at
+      FROM todos ORDER BY created_at DESC, id DESC LIMIT ${limit}`
+    return JSON.parse(JSON.stringify([...rows])) as unknown
+  },
+  async count() {
+    const [row] = await sql<{ count: number }[]>`SELECT count(*)::int AS count FROM todos`
+    return row?.count ?? 0
+  },
+})
+
+/** What runs at `origin` already; nothing is known of it but its answers. */
+export const attachTarget = (origin: string): Promise<Target> =>
+  Promise.resolve({
+    ...{ origin, topology: null, tiers: new Map(), token: process.env['TOKEN'] ?? null },
+    ...{ database: null, handled: () => Promise.resolve(null) },
+    ...{ complaints: () => '', stop: () => Promise.resolve() },
+  })

@@ -1,0 +1,85 @@
+// What a target answers, held against what its database holds: before a load, to know what to expect,
+// and after it, when everything has come to rest.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { exchangeWith } from './engines/exchange.ts'
+import type { Cell } from './result.ts'
+import { objectionToList, type SamplerPlan } from './sampler.ts'
+import type { Scenario } from './scenario.ts'
+import type { Target } from './target.ts'
+
+/** A backlog of writes is applied within this, or it is called lost. */
+const restTimeoutMs = 60_000
+const askEveryMs = 100
+const pathForWrites = '/todos?limit=10'
+
+export type Captured = {
+  readonly answerBytes: Cell['answerBytes']
+  readonly sampling: Omit<SamplerPlan, 'depth'>
+}
+
+/** Throws when the target does not answer, or not truly: nothing is measured then. */
+export const captureAnswer = async (target: Target, scenario: Scenario): Promise<Captured> => {
+  const isRead = scenario.method === 'GET'
+  const path = isRead ? scenario.path : pathForWrites
+  const [answer] = await exchangeWith(target.origin, path, 1).catch((error: unknown) => {
+    throw new Error(`${target.origin}${path} does not answer: ${(error as Error).message}`)
+  })
+  if (answer?.status !== 200) {
+    throw new Error(`${target.origin}${path} answers ${answer?.status}: ${answer?.body.toString()}`)
+  }
+  const isStill = isRead && scenario.writesPerSecond === 0
+  const limit = limitOf(path)
+  const truth = limit === null ? null : ((await target.database?.list(limit)) ?? null)
+  const sampling = {
+    ...{ origin: target.origin, path },
+    expected: isStill ? truth : null,
+    length: Array.isArray(truth) && isStill ? truth.length : null,
+    isList: /^\/todos(\?|$)/.test(path),
+  }
+  const body = answer.body.toString()
+  const objection = objectionToList(body, { ...sampling, expected: truth })
+  if (objection !== undefined) {
+    throw new Error(`before any load, ${path} gave ${objection}`)
+  }
+  return {
+    sampling,
+    // Lists that change do not keep their length; a POST's answer is not this one.
+    answerBytes: isStill
+      ? { head: answer.whole.length - answer.body.length, body: answer.body.length }
+      : null,
+  }
+}
+
+const limitOf = (path: string): number | null => {
+  const limit = Number(new URL(path, 'http://any').searchParams.get('limit') ?? NaN)
+  return path.startsWith('/todos?') && Number.isInteger(limit) ? limit : null
+}
+
+/**
+ * Whether, once all is at rest, the database has `rowsAtLeast` todos and the server shows what it
+ * holds. Null where the database can't be asked.
+ */
+export const isTrueInTheEnd = async (
+  { origin, database }: Target,
+  { method, path }: Scenario,
+  rowsAtLeast: number,
+): Promise<boolean | null> => {
+  const shown = method === 'GET' ? path : pathForWrites
+  const limit = limitOf(shown)
+  if (!database || limit === null) return null
+  const deadline = performance.now() + restTimeoutMs
+  for (;;) {
+    try {
+      const [answer] = await exchangeWith(origin, shown, 1)
+      const isAll = (await database.count()) >= rowsAtLeast
+      const list: unknown = JSON.parse(answer?.body.toString() ?? '')
+      if (isAll && isDeepStrictEqual(list, await database.list(limit))) return true
+    } catch {
+      // Away, or broken: asked again.
+    }
+    if (performance.now() > deadline) return false
+    await delay(askEveryMs)
+  }
+}

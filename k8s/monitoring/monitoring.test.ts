@@ -1,0 +1,169 @@
+// The dashboard and the alert rules: each query is PromQL, and each metric, label and label value that
+// it names is one that a running server or worker really exports.
+
+import { readFileSync } from 'node:fs'
+import { parser } from '@prometheus-io/lezer-promql'
+import t from 'tap'
+import { parse as parseYaml } from 'yaml'
+import { signToken } from '../../lib/jwt.ts'
+import { startServer, startWorker } from '../../scripts/running.ts'
+import { scrape, type Sample } from '../../scripts/scrape.ts'
+import { eventually, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
+
+type Panel = {
+  readonly id: number
+  readonly type: string
+  readonly title: string
+  readonly gridPos: {
+    readonly x: number
+    readonly y: number
+    readonly w: number
+    readonly h: number
+  }
+  readonly targets?: readonly { readonly expr: string }[]
+}
+type Rule = {
+  readonly alert: string
+  readonly expr: string
+  readonly for?: string
+  readonly labels: { readonly severity: string }
+  readonly annotations: { readonly summary: string }
+}
+
+const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
+const { panels } = JSON.parse(read('dashboard.json')) as { panels: Panel[] }
+const { groups } = parseYaml(read('alerts.yaml')) as { groups: { rules: Rule[] }[] }
+const rules = groups.flatMap((group) => group.rules)
+const expressions = [
+  ...panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+  ...rules.map(({ expr }) => expr),
+]
+
+type Selector = {
+  metric: string
+  readonly matchers: { label: string; op: string; value: string }[]
+}
+
+/** Throws when it is no PromQL. */
+const parsePromql = (expression: string): { selectors: Selector[]; labels: string[] } => {
+  const text = expression.replaceAll('$__rate_interval', '5m') // Grafana's to fill in
+  const selectors: Selector[] = []
+  const labels: string[] = []
+  parser.parse(text).iterate({
+    enter({ name, from, to, node, type }) {
+      const source = text.slice(from, to)
+      if (type.isError) throw new Error(`not PromQL at ${from}: ${text}`)
+      if (name === 'VectorSelector') selectors.push({ metric: '', matchers: [] })
+      const selector = selectors.at(-1)
+      if (name === 'Identifier' && selector) selector.metric = source
+      if (name === 'UnquotedLabelMatcher' && selector) {
+        const [, label = '', op = '', value = ''] = /^(\w+)\s*(\W\W?)\s*"(.*)"$/.exec(source) ?? []
+        selector.matchers.push({ label, op, value })
+      }
+      if (name === 'LabelName' && node.parent?.name === 'GroupingLabels') labels.push(source)
+    },
+  })
+  return { selectors, labels }
+}
+
+/** Each series that a server and a worker export once they have been used. */
+const exported = async (t: Parameters<typeof testDatabase>[0]): Promise<Sample[]> => {
+  const environment = {
+    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
+    ...{ KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
+    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1' },
+  }
+  const [server, worker] = await Promise.all([startServer(environment), startWorker(environment)])
+  t.teardown(() => server.stop())
+  t.teardown(() => worker.stop())
+  const response = await fetch(`http://127.0.0.1:${server.port}/todos`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${signToken(testSecret, 'ann', 60)}`,
+      'content-type': 'application/json',
+    },
+    body: '{"title":"x"}',
+  })
+  t.equal(response.status, 202)
+  const byWorker = await eventually(
+    () => scrape(worker.metricsPort),
+    (seen) => seen.total('todos_worker_commands_total') === 1,
+  )
+  return [...(await scrape(server.metricsPort)).samples, ...byWorker.samples]
+}
+
+t.test('what the queries name is exported', async (t) => {
+  const samples = await exported(t)
+  const used = new Set<string>()
+  for (const expression of expressions) {
+    const { selectors, labels } = parsePromql(expression)
+    t.ok(selectors.length > 0, expression)
+    const known = new Set(['le', 'instance'])
+    for (const { metric, matchers } of selectors) {
+      used.add(metric)
+      const series = samples.filter(({ name }) => name === metric)
+      t.ok(series.length > 0, `${metric} is exported`)
+      for (const one of series) for (const label of Object.keys(one.labels)) known.add(label)
+      for (const { label, op, value } of matchers) {
+        t.ok(known.has(label), `${metric} has the label ${label}`)
+        // Statuses come as they come.
+        if (op !== '=' || label === 'http_response_status_code') continue
+        t.ok(
+          series.some(({ labels }) => labels[label] === value),
+          `${metric} has ${label}="${value}"`,
+        )
+      }
+    }
+    for (const label of labels) t.ok(known.has(label), `by ${label}: ${expression}`)
+  }
+  const families = samples.map(({ name }) => name.replace(/_(bucket|sum|count)$/, ''))
+  const shown = new Set([...used].map((name) => name.replace(/_(bucket|sum|count)$/, '')))
+  t.same(
+    [...new Set(families)].filter((name) => !shown.has(name)),
+    [],
+    'and what is exported is shown, or alarmed of',
+  )
+})
+
+t.test('what is no PromQL, or names what is not there, would be found', async (t) => {
+  t.throws(() => parsePromql('sum(rate(a[5m])'), /not PromQL/)
+  t.throws(() => parsePromql('sum by le (a)'), /not PromQL/)
+  t.same(parsePromql('max by (b) (rate(a{c=~"d"}[$__rate_interval]))'), {
+    selectors: [{ metric: 'a', matchers: [{ label: 'c', op: '=~', value: 'd' }] }],
+    labels: ['b'],
+  })
+})
+
+t.test('each rule says what is wrong, and how much it matters', async (t) => {
+  t.ok(rules.length > 10)
+  t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length)
+  for (const rule of rules) {
+    t.match(rule, {
+      ...{ alert: /^Todos[A-Za-z]+$/, labels: { severity: /^(page|ticket)$/ } },
+      ...{ annotations: { summary: /\w.*\.$/ }, expr: /\w/ },
+    })
+    if (rule.for !== undefined) t.match(rule.for, /^\d+[sm]$/)
+    const named = [...rule.annotations.summary.matchAll(/\$labels\.(\w+)/g)].map(
+      ([, label]) => label,
+    )
+    const { labels } = parsePromql(rule.expr)
+    t.same(
+      named.filter((label) => !labels.includes(label as string)),
+      [],
+      'names labels that the query keeps',
+    )
+  }
+})
+
+t.test('panels have their own id, title and place', async (t) => {
+  t.equal(new Set(panels.map(({ id }) => id)).size, panels.length)
+  for (const [i, panel] of panels.entries()) {
+    t.ok(panel.type === 'row' || (panel.targets ?? []).length > 0, panel.title)
+    t.ok(panel.gridPos.x + panel.gridPos.w <= 24, panel.title)
+    for (const other of panels.slice(i + 1)) {
+      const [a, b] = [panel.gridPos, other.gridPos]
+      const apart = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y
+      t.ok(apart, `${panel.title} and ${other.title}`)
+    }
+  }
+})

@@ -1,0 +1,122 @@
+// What `kubectl kustomize` makes of a directory, for tests that have no kubectl: as much of it as our
+// overlays use. What it does not know is an error, so that nothing is rendered wrongly in silence.
+
+import { readFileSync, statSync } from 'node:fs'
+import { parse, parseAllDocuments } from 'yaml'
+
+export type Fields = { readonly [name: string]: Value }
+export type Value = string | number | boolean | null | Fields | readonly Value[]
+
+export type Manifest = Fields & {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Fields & { readonly name: string }
+}
+
+type Kustomization = {
+  readonly apiVersion: string
+  readonly kind: 'Kustomization'
+  readonly namespace?: string
+  readonly resources: readonly string[]
+  readonly images?: readonly { name: string; newName?: string; newTag?: string }[]
+  readonly patches?: readonly { path: string }[]
+}
+
+/** Kubernetes reads YAML 1.1, in which no, off and n are false. */
+const yaml = { version: '1.1', uniqueKeys: true } as const
+
+const known = ['apiVersion', 'kind', 'namespace', 'resources', 'images', 'patches']
+/** Kinds that are in no namespace; of all that Kubernetes has, those that we have. */
+const clusterWide = ['Namespace']
+
+/** Every manifest of a kustomization, `directory` ending in a slash. */
+export const render = (directory: URL): Manifest[] => {
+  const file = new URL('kustomization.yaml', directory)
+  const { namespace, resources, images, patches, ...rest } = parse(
+    readFileSync(file, 'utf8'),
+    yaml,
+  ) as Kustomization
+  const unknown = Object.keys(rest).filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new Error(`${file.pathname}: render.ts can't do ${unknown.join()}`)
+
+  let manifests = resources.flatMap((path) => {
+    const url = new URL(path, directory)
+    return statSync(url).isDirectory() ? render(new URL(`${url.href}/`)) : readManifests(url)
+  })
+  if (namespace !== undefined) {
+    manifests = manifests.map((one) =>
+      clusterWide.includes(one.kind) ? one : (merge(one, { metadata: { namespace } }) as Manifest),
+    )
+  }
+  for (const { path } of patches ?? []) {
+    for (const patch of readManifests(new URL(path, directory))) {
+      const target = manifests.findIndex((one) => nameOf(one) === nameOf(patch))
+      if (target === -1) throw new Error(`${path} patches ${nameOf(patch)}, which is not there`)
+      manifests = manifests.with(target, merge(manifests[target] as Manifest, patch) as Manifest)
+    }
+  }
+  for (const { name, newName, newTag } of images ?? []) {
+    manifests = manifests.map((one) => renamed(one, name, newName, newTag) as Manifest)
+  }
+  return manifests
+}
+
+/** The documents of one file. */
+export const readManifests = (file: URL): Manifest[] =>
+  parseAllDocuments(readFileSync(file, 'utf8'), yaml).map((document) => {
+    const [fault] = [...document.errors, ...document.warnings]
+    if (fault) throw new Error(`${file.pathname}: ${fault.message}`)
+    return document.toJS() as Manifest
+  })
+
+const nameOf = ({ apiVersion, kind, metadata }: Manifest): string =>
+  JSON.stringify([apiVersion, kind, metadata['namespace'], metadata.name])
+
+/** Lists of objects that Kubernetes merges by the objects' names, and those that it replaces. */
+const mergedByName = ['containers', 'initContainers', 'env', 'volumes']
+const replaced = ['rules', 'tls']
+
+/** A strategic merge: maps are merged, null takes away, lists are merged by name or replaced. */
+const merge = (into: Fields, patch: Fields): Fields => {
+  const merged: Record<string, Value> = { ...into }
+  for (const [name, value] of Object.entries(patch)) {
+    if (name.startsWith('$')) throw new Error(`render.ts can't do ${name}`)
+    if (value === null) Reflect.deleteProperty(merged, name)
+    else merged[name] = mergeValue(name, into[name], value)
+  }
+  return merged
+}
+
+const mergeValue = (name: string, into: Value | undefined, patch: Value): Value => {
+  if (isFields(into) && isFields(patch)) return merge(into, patch)
+  if (!isFieldsList(into) || !isFieldsList(patch) || replaced.includes(name)) return patch
+  if (!mergedByName.includes(name)) throw new Error(`render.ts does not know how to merge ${name}`)
+  const same = (a: Fields, b: Fields) => a['name'] === b['name']
+  // kustomize puts those of the patch in front; the order of variables that name others matters.
+  return [
+    ...patch.map((one) => merge(into.find((other) => same(other, one)) ?? {}, one)),
+    ...into.filter((one) => !patch.some((other) => same(one, other))),
+  ]
+}
+
+const renamed = (value: Value, name: string, newName = name, newTag?: string): Value => {
+  if (Array.isArray(value)) {
+    return value.map((one: Value) => renamed(one, name, newName, newTag))
+  }
+  if (!isFields(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([field, inner]) => {
+      if (field !== 'image' || typeof inner !== 'string') {
+        return [field, renamed(inner, name, newName, newTag)]
+      }
+      const [image, tag] = inner.split(':')
+      return [field, image === name ? `${newName}:${newTag ?? tag ?? ''}` : inner]
+    }),
+  )
+}
+
+export const isFields = (value: Value | undefined): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isFieldsList = (value: Value | undefined): value is readonly Fields[] =>
+  Array.isArray(value) && value.every((one: Value) => isFields(one))

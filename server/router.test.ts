@@ -1,0 +1,74 @@
+// What the router leaves in the log: failures, once each, under the id that the client was told; floods
+// of them in a bounded number of lines; nothing else. What it answers is in engines/conformance-cases.ts.
+
+import { pino } from 'pino'
+import t from 'tap'
+import type { Request } from './engines/engine.ts'
+import { Problem, unavailable } from './problem.ts'
+import { createRouter, type Answered, type Handler } from './router.ts'
+
+const setUp = (handler: Handler) => {
+  const lines: Record<string, unknown>[] = []
+  const log = pino(
+    { base: null, timestamp: false },
+    {
+      write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>),
+    },
+  )
+  const answered: Answered[] = []
+  const route = { method: 'GET', path: '/a/:id', handler } as const
+  const handle = createRouter([route], log, (one) => answered.push(one))
+  const ask = (requestId: string, path = '/a/b') => {
+    const header = (name: string) => (name === 'x-request-id' ? requestId : undefined)
+    return handle({ method: 'GET', path, query: '', header } as Request)
+  }
+  return { ask, lines, answered }
+}
+
+const failed = (status: number, id: string) => ({
+  ...{ request_id: id, 'http.request.method': 'GET', 'http.route': '/a/:id' },
+  'http.response.status_code': status,
+})
+
+for (const [kind, fail] of [
+  [
+    'throws',
+    () => {
+      throw new TypeError('broken')
+    },
+  ],
+  ['rejects', () => Promise.reject(new TypeError('broken'))],
+] as const) {
+  t.test(`a handler that ${kind} is one line, with its error and the request's id`, async (t) => {
+    const { ask, lines, answered } = setUp(fail)
+    t.match(await ask('mine'), { status: 500, headers: ['X-Request-Id', 'mine'] })
+    t.match(lines, [
+      {
+        ...failed(500, 'mine'),
+        ...{ level: 50, 'error.type': 'TypeError', 'error.message': 'broken' },
+        'error.stack': /router\.test/,
+      },
+    ])
+    t.match(answered, [{ method: 'GET', route: '/a/:id', status: 500 }])
+  })
+}
+
+t.test('a client at fault is not logged', async (t) => {
+  const { ask, lines, answered } = setUp(() => {
+    throw new Problem(400, 'no')
+  })
+  t.match(await ask('mine'), { status: 400 })
+  t.match(await ask('mine', '/nowhere'), { status: 404 })
+  t.same(lines, [])
+  t.match(answered, [
+    { route: '/a/:id', status: 400 },
+    { route: '', status: 404 },
+  ])
+})
+
+t.test('an outage is told with the ids of a few', async (t) => {
+  const { ask, lines } = setUp(() => Promise.reject(unavailable('the log is away')))
+  for (let i = 0; i < 1_000; i++) t.match(await ask(`mine-${i}`), { status: 503 })
+  t.match(lines[0], { ...failed(503, 'mine-0'), level: 40, reason: 'the log is away' })
+  t.ok(lines.length < 500, `${lines.length} lines`)
+})
