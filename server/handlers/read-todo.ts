@@ -2,6 +2,7 @@
 
 import { parseTodoId, todoJson } from '../../lib/todo.ts'
 import type { TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
+import { holds } from '../encodings.ts'
 import { createReply, type Reply } from '../engines/engine.ts'
 import { Problem, checkField, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
@@ -14,7 +15,8 @@ export const readTodo =
       throw unavailable(`the todo can't be read now: ${(error as Error).message}`)
     })
     if (!row) throw new Problem(404, 'there is no such todo')
-    if (request.header('if-none-match') !== etagOf(row)) return todoReply(200, row)
+    const ifNoneMatch = request.header('if-none-match')
+    if (ifNoneMatch === undefined || !holds(ifNoneMatch, etagOf(row))) return todoReply(200, row)
     return { status: 304, headers: validators(row), body: Buffer.alloc(0), close: false }
   }
 

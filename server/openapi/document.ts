@@ -5,8 +5,16 @@ import { newestCount } from '../../lib/todo-store/todo-store.ts'
 import { idPattern, titleLengthMax } from '../../lib/todo.ts'
 import { bodyBytesMax } from '../json-body.ts'
 import { idempotencyKeyPattern, waitSecMax } from '../write-headers.ts'
-import type { Content, OpenApi, Operation, Parameter, PathItem, Responses } from './openapi.ts'
-import { json } from './parts.ts'
+import type {
+  Content,
+  Headers,
+  OpenApi,
+  Operation,
+  Parameter,
+  PathItem,
+  Responses,
+} from './openapi.ts'
+import { json, requestId } from './parts.ts'
 import * as problems from './problems.ts'
 import * as responses from './responses.ts'
 import { ref, schemas } from './schemas.ts'
@@ -90,7 +98,7 @@ const listTodos: Operation = {
   responses: {
     ...responses.list,
     ...problems.badRequest(badLimit),
-    ...{ ...problems.unreadable, ...problems.failed },
+    ...{ ...problems.unreadable('list'), ...problems.failed },
   },
 }
 
@@ -114,7 +122,7 @@ const readTodo: Operation = {
   parameters: [id, ifNoneMatch],
   responses: {
     ...{ ...responses.oneTodo, ...problems.badRequest(badId), ...problems.notFound },
-    ...{ ...problems.unreadable, ...problems.failed },
+    ...{ ...problems.unreadable('todo'), ...problems.failed },
   },
 }
 
@@ -149,10 +157,16 @@ const getReady: Operation = {
   responses: { ...responses.ready, ...problems.badRequest() },
 }
 
-const published = (operationId: string, summary: string, content: Content): Operation => ({
+const published = (
+  operationId: string,
+  summary: string,
+  content: Content,
+  headers: Headers = {},
+): Operation => ({
   ...{ ...documents, operationId, summary, parameters: [ifNoneMatch] },
   responses: {
-    ...{ ...responses.validated('The document.', content), ...responses.notModified() },
+    ...responses.validated('The document.', content, { ...requestId, ...headers }),
+    ...responses.notModified(),
     ...problems.badRequest(),
   },
 })
@@ -161,12 +175,13 @@ export const document: OpenApi = {
   openapi: '3.1.0',
   info: {
     title: 'Million RPS Todo API',
-    version: '1.0.0',
+    version: '0.1.0',
     summary: 'Reads from memory, writes acknowledged by a log.',
     description: [
       'Reads are public and come from memory. Writes are acknowledged with a 202 once a log has them durably, and are applied in its order, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that.',
       'Errors are `application/problem+json`. A path takes the methods that are described here: any other is a 405 with `Allow`, and any other path is a 404.',
-      'Every answer with a body says `X-Content-Type-Options: nosniff`. Pages of the origins in the setting `CORS_ORIGINS` may call from a browser; the answers to them have `Access-Control-Allow-Origin`, and `Vary: Origin` unless every origin is allowed.',
+      'A request is called by the trace id of its `traceparent`, else by its `X-Request-Id` (1 to 128 letters, digits and `._~:/+=@-`), else by a new id. The answer says it as `X-Request-Id`, but for lists that are ready and the same bytes for everybody.',
+      'Every answer with a body says `X-Content-Type-Options: nosniff`, and all but lists have a `Content-Security-Policy`. Pages of the origins in the setting `CORS_ORIGINS` may call from a browser; the answers to them have `Access-Control-Allow-Origin`, and `Vary: Origin` unless every origin is allowed.',
     ].join('\n\n'),
     license: { name: 'MIT', identifier: 'MIT' },
   },
@@ -185,9 +200,12 @@ export const document: OpenApi = {
       get: published('getOpenApi', 'This document, for programs', json({ type: 'object' })),
     }),
     '/docs': path({
-      get: published('getDocs', 'This document, for people', {
-        'text/html': { schema: { type: 'string' } },
-      }),
+      get: published(
+        'getDocs',
+        'This document, for people',
+        { 'text/html': { schema: { type: 'string' } } },
+        responses.framing,
+      ),
     }),
   },
   components: {

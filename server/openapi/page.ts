@@ -118,15 +118,20 @@ const parameter = (one: Parameter): Html =>
       ${one.example === undefined ? '' : html`<p>Example: <code>${one.example}</code></p>`}
     </dd>`
 
+/** Of nearly every answer, and told in the description of all. */
+const saidAbove = 'X-Request-Id'
+
 const response = ([status, { description, headers = {}, content = {} }]: [string, Response]) =>
   html`<dt><strong>${status}</strong> ${prose(description)}</dt>
     <dd>
-      ${Object.entries(headers).map(
-        ([name, { description, schema }]) =>
-          html`<p>
-            <code>${name}</code>: ${prose(description)} <span class="dim">${typeOf(schema)}</span>
-          </p>`,
-      )}
+      ${Object.entries(headers)
+        .filter(([name]) => name !== saidAbove)
+        .map(
+          ([name, { description, schema }]) =>
+            html`<p>
+              <code>${name}</code>: ${prose(description)} <span class="dim">${typeOf(schema)}</span>
+            </p>`,
+        )}
       ${contents(content)}
     </dd>`
 

@@ -9,6 +9,13 @@ export const header = (description: string, schema: Schema = { type: 'string' })
 export const constant = (description: string, value: string): Header =>
   header(description, { type: 'string', const: value })
 
+const requestIdIs = 'What the request is called, here and in logs.'
+export const requestId = { 'X-Request-Id': header(requestIdIs) }
+/** Lists that are ready are the same bytes for everybody; what is no request yet has no name. */
+export const requestIdIfAny = {
+  'X-Request-Id': { description: requestIdIs, schema: { type: 'string' } },
+} as const
+
 export const etag = { ETag: header('Names this version, for `If-None-Match`.') }
 export const noStore = { 'Cache-Control': constant('Not to be kept.', 'no-store') }
 export const noCache = {

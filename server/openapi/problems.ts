@@ -1,13 +1,29 @@
 // The errors that operations answer with, as the class makes them that the server itself throws.
 
 import { Problem, type ProblemStatus } from '../problem.ts'
-import { applied, constant, examplesOf, header, noStore, retryAfter } from './parts.ts'
+import {
+  applied,
+  constant,
+  examplesOf,
+  header,
+  noStore,
+  requestId,
+  requestIdIfAny,
+  retryAfter,
+} from './parts.ts'
 import type { Headers, Responses } from './openapi.ts'
 import { ref } from './schemas.ts'
 
 type Example = { readonly detail: string; readonly field?: string; readonly publish?: string }
 
 const problem = (
+  status: ProblemStatus,
+  description: string,
+  examples: readonly Example[],
+  headers: Headers = {},
+): Responses => unnamed(status, description, examples, { ...requestId, ...headers })
+
+const unnamed = (
   status: ProblemStatus,
   description: string,
   examples: readonly Example[],
@@ -35,14 +51,21 @@ const problem = (
 
 /** The 400, and what any request may be answered with before it is looked at further. */
 export const badRequest = (...examples: Example[]): Responses => ({
-  ...problem(400, 'The request is wrong; `field` says where.', [
-    ...examples,
-    { detail: 'send one Host header: a name, and a port if you like', field: 'Host' },
-  ]),
-  ...problem(408, 'The request did not come in time.', [
-    { detail: 'the request did not come in time' },
-  ]),
-  ...problem(431, 'The head of the request is too large.', [
+  ...unnamed(
+    400,
+    'The request is wrong; `field` says where.',
+    [
+      ...examples,
+      { detail: 'send one Host header: a name, and a port if you like', field: 'Host' },
+    ],
+    requestIdIfAny,
+  ),
+  ...unnamed(
+    408,
+    'The request did not come in time. `HTTP_ENGINE=uws` closes the connection without a word.',
+    [{ detail: 'the request did not come in time' }],
+  ),
+  ...unnamed(431, 'The head of the request is too large. `HTTP_ENGINE=uws` says so in HTML.', [
     { detail: 'the head of the request is too large' },
   ]),
 })
@@ -108,12 +131,13 @@ export const keyUsed = problem(422, 'This Idempotency-Key came with another body
   },
 ])
 
-export const unreadable = problem(
-  503,
-  'It can not be read now.',
-  [{ detail: "the list can't be read now: it is away" }],
-  retryAfter,
-)
+export const unreadable = (what: 'list' | 'todo'): Responses =>
+  problem(
+    503,
+    `The ${what} can not be read now.`,
+    [{ detail: `the ${what} can't be read now: no answer in 2000 ms` }],
+    retryAfter,
+  )
 export const unwritable = problem(
   503,
   'The write was not acknowledged; `publish` says whether it may happen all the same.',

@@ -1,6 +1,18 @@
 // What operations answer with when all goes well. What else they answer is in problems.ts.
 
-import { applied, etag, header, json, noCache, noStore, retryAfter, vary } from './parts.ts'
+import {
+  applied,
+  constant,
+  etag,
+  header,
+  json,
+  noCache,
+  noStore,
+  requestId,
+  requestIdIfAny,
+  retryAfter,
+  vary,
+} from './parts.ts'
 import type { Content, Headers, Response, Responses } from './openapi.ts'
 import { ref } from './schemas.ts'
 
@@ -15,10 +27,14 @@ export const exampleTodo = {
 }
 
 /** Bodies with their validator; `headers` besides. */
-export const validated = (description: string, content: Content, headers: Headers = {}) => ({
+export const validated = (
+  description: string,
+  content: Content,
+  headers: Headers = requestId,
+): Responses => ({
   '200': { description, headers: { ...etag, ...noCache, ...headers }, content },
 })
-export const notModified = (headers: Headers = {}): Responses => ({
+export const notModified = (headers: Headers = requestId): Responses => ({
   '304': {
     description: 'What the client has (`If-None-Match`) is still true.',
     headers: { ...etag, ...noCache, ...headers },
@@ -30,14 +46,14 @@ export const list: Responses = {
     'The todos, newest first, all of one version.',
     json({ type: 'array', items: ref('Todo') }, [exampleTodo]),
     {
-      ...vary,
+      ...{ ...vary, ...requestIdIfAny },
       'Content-Encoding': {
         description: 'Longer lists are compressed for clients that take it.',
         schema: { type: 'string', enum: ['gzip', 'br'] },
       },
     },
   ),
-  ...notModified(vary),
+  ...notModified({ ...vary, ...requestIdIfAny }),
 }
 
 export const oneTodo: Responses = {
@@ -47,7 +63,7 @@ export const oneTodo: Responses = {
 
 const todoAfter = (description: string, headers: Headers = {}): Response => ({
   description,
-  headers: { ...etag, ...noCache, ...applied, ...headers },
+  headers: { ...etag, ...noCache, ...applied, ...requestId, ...headers },
   content: json(ref('Todo'), exampleTodo),
 })
 
@@ -55,6 +71,7 @@ export const accepted: Responses = {
   '202': {
     description:
       'The command is durably in the log, and will be applied in its order. Also when the time of `Prefer: wait` ran out.',
+    headers: requestId,
     content: json(ref('Accepted'), { id: exampleTodo.id, message: 'the todo will be created' }),
   },
 }
@@ -67,12 +84,15 @@ export const updated: Responses = {
   '200': todoAfter('With `Prefer: wait`: the todo, as it was changed.'),
 }
 export const deleted: Responses = {
-  '204': { description: 'With `Prefer: wait`: the todo is gone.', headers: applied },
+  '204': {
+    description: 'With `Prefer: wait`: the todo is gone.',
+    headers: { ...applied, ...requestId },
+  },
 }
 
 export const health: Responses = {
   '200': {
-    ...{ description: 'It lives.', headers: noStore },
+    ...{ description: 'It lives.', headers: { ...noStore, ...requestId } },
     content: json(ref('Health'), { status: 'ok' }),
   },
 }
@@ -81,7 +101,7 @@ const readiness = (...examples: unknown[]): Content => json(ref('Readiness'), ..
 export const ready: Responses = {
   '200': {
     description: '`ready`, or `degraded`: it can serve.',
-    headers: noStore,
+    headers: { ...noStore, ...requestId },
     content: readiness(
       { status: 'ready', dependencies: { postgres: 'ok', kafka: 'ok', redis: 'ok', lists: 'ok' } },
       {
@@ -95,7 +115,7 @@ export const ready: Responses = {
   },
   '503': {
     description: '`unready`: send requests elsewhere.',
-    headers: { ...noStore, ...retryAfter },
+    headers: { ...noStore, ...retryAfter, ...requestId },
     content: readiness({
       status: 'unready',
       dependencies: {
@@ -108,10 +128,17 @@ export const ready: Responses = {
   },
 }
 
+/** Of a page for people. */
+export const framing: Headers = {
+  'X-Frame-Options': constant('Not to be shown in a frame.', 'DENY'),
+  'Referrer-Policy': constant('Its links do not say where they are from.', 'no-referrer'),
+}
+
 export const preflight: Responses = {
   '204': {
     description: 'A preflight (CORS) from an origin that the setting `CORS_ORIGINS` allows.',
     headers: {
+      ...requestId,
       'Access-Control-Allow-Origin': header('The origin, or `*`.'),
       'Access-Control-Allow-Methods': header('Methods that may be used.'),
       'Access-Control-Allow-Headers': header('Headers that may be sent.'),
