@@ -76,7 +76,8 @@ const withoutContent = (all: Responses): Responses =>
 /** What a path answers besides: HEAD where there is a GET, and OPTIONS. */
 const path = (operations: PathItem): PathItem => {
   const { get } = operations
-  const [{ operationId, tags } = { operationId: '', tags: [] }] = Object.values(operations)
+  const [{ operationId, tags, parameters } = listTodos] = Object.values(operations)
+  const inPath = parameters?.filter((one) => one.in === 'path')
   return {
     ...operations,
     ...(get && {
@@ -87,6 +88,7 @@ const path = (operations: PathItem): PathItem => {
     }),
     options: {
       ...{ operationId: `${operationId}Options`, tags, summary: 'For browsers that ask first' },
+      ...(inPath && inPath.length > 0 && { parameters: inPath }),
       responses: { ...responses.preflight, ...problems.notAllowed, ...problems.badRequest() },
     },
   }

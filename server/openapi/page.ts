@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import { html, type Html } from './html.ts'
-import type { Content, Method, OpenApi, Operation, Parameter, Response, Schema } from './openapi.ts'
+import type { Content, Method, OpenApi, Parameter, Response, Schema } from './openapi.ts'
+import { operationsOf, type Described } from './operations.ts'
 import { style } from './style.ts'
 
 export type Page = {
@@ -15,12 +16,8 @@ export type Page = {
 const styleElement: Html = { html: `<style>${style}</style>` }
 
 export const renderPage = (document: OpenApi): Page => {
-  const { info, tags, paths, components } = document
-  const operations = Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, operation]) => ({
-      ...{ path, method: method as Method, operation },
-    })),
-  )
+  const { info, tags, components } = document
+  const operations = operationsOf(document)
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -66,8 +63,6 @@ export const renderPage = (document: OpenApi): Page => {
     styleHash: `sha256-${createHash('sha256').update(style).digest('base64')}`,
   }
 }
-
-type Described = { readonly path: string; readonly method: Method; readonly operation: Operation }
 
 /** Said in a line: they are alike on every path. */
 const isMinor = (method: Method): boolean => method === 'head' || method === 'options'
