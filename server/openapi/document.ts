@@ -75,22 +75,26 @@ const withoutContent = (all: Responses): Responses =>
 
 /** What a path answers besides: HEAD where there is a GET, and OPTIONS. */
 const path = (operations: PathItem): PathItem => {
+  const [first] = Object.values(operations)
   const { get } = operations
-  const [{ operationId, tags, parameters } = listTodos] = Object.values(operations)
-  const inPath = parameters?.filter((one) => one.in === 'path')
   return {
     ...operations,
-    ...(get && {
-      head: {
-        ...{ ...get, operationId: `${get.operationId}Head` },
-        ...{ summary: 'As `GET`, without the body', responses: withoutContent(get.responses) },
-      },
-    }),
-    options: {
-      ...{ operationId: `${operationId}Options`, tags, summary: 'For browsers that ask first' },
-      ...(inPath && inPath.length > 0 && { parameters: inPath }),
-      responses: { ...responses.preflight, ...problems.notAllowed, ...problems.badRequest() },
-    },
+    ...(get && { head: headOf(get) }),
+    ...(first && { options: optionsOf(first) }),
+  }
+}
+
+const headOf = (get: Operation): Operation => ({
+  ...{ ...get, operationId: `${get.operationId}Head` },
+  ...{ summary: 'As `GET`, without the body', responses: withoutContent(get.responses) },
+})
+
+const optionsOf = ({ operationId, tags, parameters = [] }: Operation): Operation => {
+  const inPath = parameters.filter((one) => one.in === 'path')
+  return {
+    ...{ operationId: `${operationId}Options`, tags, summary: 'For browsers that ask first' },
+    ...(inPath.length > 0 && { parameters: inPath }),
+    responses: { ...responses.preflight, ...problems.notAllowed, ...problems.badRequest() },
   }
 }
 
