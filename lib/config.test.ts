@@ -118,6 +118,25 @@ t.test('no password in a URL is repeated', async (t) => {
   }
 })
 
+t.test('origins are spelled as browsers spell them', async (t) => {
+  const origins = (text: string) => faultsOf({ JWT_SECRET: secret, CORS_ORIGINS: text })
+  for (const good of [
+    '*',
+    'https://a',
+    'http://localhost:5173,https://a.example',
+    'http://[::1]',
+  ]) {
+    t.same(origins(good), [], good)
+  }
+  for (const bad of [
+    ...['a.example', 'https://a/', 'https://a/b', 'https://a?b', 'https://A', 'https://a:443'],
+    ...['https://u@a', 'https://', 'null', 'ftp://a', 'file:///', '*,https://a', 'https://*.a'],
+    ...['https://a,', ',https://a', 'https://a, https://b', 'https://a;https://b', 'https://ä'],
+  ]) {
+    t.match(origins(bad), [/^CORS_ORIGINS is ".*": set it to \*, or origins as browsers/], bad)
+  }
+})
+
 t.test('settings that contradict each other are told', async (t) => {
   t.match(faultsOf({ JWT_SECRET: secret, HTTP_REQUEST_TIMEOUT_MS: '5000' }), [
     /^HTTP_REQUEST_TIMEOUT_MS is 5000: set it to HTTP_HEADERS_TIMEOUT_MS \(10000\) or more$/,

@@ -76,6 +76,10 @@ const url = (spec: {
   },
 })
 
+/** Browsers send one in lower case, without its usual port, a path or a closing slash. */
+const isOrigin = (text: string): boolean =>
+  /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
+
 export const settings = {
   HTTP_HOST: {
     default: '0.0.0.0',
@@ -177,6 +181,20 @@ export const settings = {
     meaning:
       'After HTTP_DRAIN_DELAY_MS: how long requests in flight may take before they are cut, idle connections included.',
   }),
+  CORS_ORIGINS: {
+    default: '',
+    unit: 'origin,… or *',
+    meaning:
+      'Origins whose web pages may call the API from a browser (CORS), such as `https://app.example`; `*` is all of them.',
+    parse(text: string) {
+      if (text !== '' && text !== '*' && !text.split(',').every(isOrigin)) {
+        throw new Error(
+          '*, or origins as browsers spell them, comma separated: https://app.example',
+        )
+      }
+      return text
+    },
+  },
   DATABASE_URL: url({
     default: 'postgres://postgres:postgres@localhost:5432/todos',
     protocols: ['postgres:', 'postgresql:'],

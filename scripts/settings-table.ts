@@ -11,7 +11,7 @@ export const settingsTable = (): string =>
     ...Object.entries(settings).map(([name, setting]) => {
       const value = perCore.has(name)
         ? 'one per core'
-        : setting.default === undefined
+        : setting.default === undefined || setting.default === ''
           ? 'none'
           : `\`${setting.default}\``
       return `| \`${name}\` | ${value} | ${setting.unit} | ${setting.meaning} |`

@@ -12,6 +12,7 @@ import { createPoolUse } from '../lib/pool-use.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
+import { listHeadersOf, readCors, withCors } from './cors.ts'
 import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import { checkAll, type Dependency } from './handlers/health.ts'
@@ -55,9 +56,11 @@ export const startFork = async (config: Config, partitions: number): Promise<For
   })
   const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log, pools.cache)
   const publisher = addPublishMetrics(registry, openPublisher(config, partitions, log, pools.log))
+  const cors = readCors(config.CORS_ORIGINS)
   const lists = createHotLists({
     cache,
     store,
+    headers: listHeadersOf(cors),
     settings: {
       ttlMs: config.CACHE_TTL_SEC * 1000,
       refreshIntervalMs: config.LIST_REFRESH_INTERVAL_MS,
@@ -86,7 +89,8 @@ export const startFork = async (config: Config, partitions: number): Promise<For
     log,
     addRequestMetrics(registry),
   )
-  const engine = await createEngine(config, { ready: lists.sourceOfTarget, handle }, log)
+  const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
+  const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)
   addConnectionMetrics(registry, engine)
   addPoolMetrics(registry, pools)

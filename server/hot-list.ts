@@ -43,6 +43,8 @@ type Parts = {
   readonly cache: ListCache
   readonly store: TodoStore
   readonly settings: FreshnessSettings & { readonly memoryBytesMax: number }
+  /** Of every reply, besides its own. */
+  readonly headers?: readonly string[]
   readonly log: Log
 }
 
@@ -55,8 +57,8 @@ const limitOfTarget = new Map<string, Limit>([
   ...Array.from({ length: newestCount }, (_, i) => [`/todos?limit=${i + 1}`, i + 1] as const),
 ])
 
-export const createHotLists = ({ cache, store, settings, log }: Parts): HotLists => {
-  const replies = createReadyReplies(settings.memoryBytesMax)
+export const createHotLists = ({ cache, store, settings, headers, log }: Parts): HotLists => {
+  const replies = createReadyReplies(settings.memoryBytesMax, headers)
   let newest: { window: ListWindow; version: number } | undefined
   let all: ListSnapshot | undefined
   /** The whole list costs most to refresh: it is let go unless it was asked for since the last time. */

@@ -3,6 +3,7 @@
 
 import { InvalidField } from '../lib/todo.ts'
 import { createReply, type Reply } from './engines/engine.ts'
+import { problemHeaders } from './security-headers.ts'
 
 const titles = {
   400: 'Bad Request',
@@ -20,7 +21,7 @@ const titles = {
   503: 'Service Unavailable',
 } as const
 
-type ProblemStatus = keyof typeof titles
+export type ProblemStatus = keyof typeof titles
 
 export class Problem extends Error {
   override readonly name = 'Problem'
@@ -47,12 +48,9 @@ export class Problem extends Error {
       ...(field !== undefined && { field }),
       ...members,
     }
-    this.reply = createReply(
-      status,
-      ['Content-Type', 'application/problem+json', ...headers],
-      JSON.stringify(body),
-      { close },
-    )
+    this.reply = createReply(status, [...problemHeaders, ...headers], JSON.stringify(body), {
+      close,
+    })
   }
 }
 

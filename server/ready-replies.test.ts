@@ -18,7 +18,10 @@ t.test('a reply is made once and kept until its list changes', async (t) => {
   t.equal(replies.find(10, 'identity', 1, counted), first)
   t.equal(made, 1)
   t.equal(first.etag, '"1-10"')
-  t.same(first.reply.headers.slice(0, 4), ['Content-Type', 'application/json', 'ETag', '"1-10"'])
+  t.same(first.reply.headers.slice(0, 6), [
+    ...['Content-Type', 'application/json', 'X-Content-Type-Options', 'nosniff'],
+    ...['ETag', '"1-10"'],
+  ])
   t.match(first.notModified, { status: 304, body: { length: 0 } })
   replies.find(0, 'identity', 1, counted)
   replies.forget((limit) => limit > 0)

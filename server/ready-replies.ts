@@ -10,6 +10,7 @@ import {
   type Tally,
 } from './engines/engine.ts'
 import type { Encoding } from './encodings.ts'
+import { nosniff } from './security-headers.ts'
 
 /** What one list and encoding is answered with. */
 export type Ready = {
@@ -48,14 +49,18 @@ const encodingCodes = { identity: 0, gzip: 1, br: 2 } as const satisfies Record<
 const keyOf = (limit: number, encoding: Encoding): Key => limit * 4 + encodingCodes[encoding]
 const limitOf = (key: Key): number => Math.floor(key / 4)
 
-export const createReadyReplies = (bytesMax: number): ReadyReplies => {
+/** `headers` come on top of those that every list has. */
+export const createReadyReplies = (
+  bytesMax: number,
+  headers: readonly string[] = [],
+): ReadyReplies => {
   const entries = new Map<Key, Entry>()
   const tallies = { full: { requests: 0 }, notModified: { requests: 0 } }
   let bytes = 0
   let uses = 0
 
   const add = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
-    const { etag, reply, notModified } = makeReady(limit, encoding, version, body)
+    const { etag, reply, notModified } = makeReady(limit, encoding, version, body, headers)
     const ready = {
       etag,
       reply: createReady(reply, tallies.full),
@@ -135,21 +140,27 @@ const compress = (
   else brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }, callback)
 }
 
+const contentType = ['Content-Type', 'application/json', ...nosniff]
+
 const makeReady = (
   limit: number,
   encoding: Encoding,
   version: number,
   body: Buffer,
+  headers: readonly string[],
 ): { readonly etag: string; readonly reply: Reply; readonly notModified: Reply } => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`
   const etag = `"${version}-${limit === 0 ? 'all' : limit}${suffix}"`
-  const shared = ['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Accept-Encoding']
+  const shared = [
+    ...['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Accept-Encoding'],
+    ...headers,
+  ]
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,
-    reply: createReply(200, ['Content-Type', 'application/json', ...coding, ...shared], body),
+    reply: createReply(200, [...contentType, ...coding, ...shared], body),
     notModified: { status: 304, headers: shared, body: Buffer.alloc(0), close: false },
   }
 }

@@ -50,8 +50,8 @@ export const createRouter = (
   }
 
   const dispatch = ({ request, found: { methods, id } }: Asked): Reply | Promise<Reply> => {
-    const { method, path, refusal } = request
-    if (refusal) return refusal
+    const { method, path, decided } = request
+    if (decided) return decided
     if (!methods) throw new Problem(404, `there is nothing at ${path}`)
     const handler = methods.get(method)
     if (handler) return handler(request, id)

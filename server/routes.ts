@@ -1,6 +1,7 @@
 // Every endpoint on one screen.
 
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
+import { getDocs, getOpenApi } from './handlers/documentation.ts'
 import { getHealth, getReady, type Dependency } from './handlers/health.ts'
 import { listTodos } from './handlers/list-todos.ts'
 import { readTodo } from './handlers/read-todo.ts'
@@ -23,4 +24,6 @@ export const createRoutes = (parts: Parts): Route[] => [
   { method: 'DELETE', path: '/todos/:id', handler: deleteTodo(parts) },
   { method: 'GET', path: '/health', handler: getHealth },
   { method: 'GET', path: '/ready', handler: getReady(parts.dependencies, parts.isDraining) },
+  { method: 'GET', path: '/openapi.json', handler: getOpenApi },
+  { method: 'GET', path: '/docs', handler: getDocs },
 ]

@@ -23,11 +23,13 @@ export const parseWaitSec = (prefer: string | undefined): number => {
   return Math.min(Number(wait ?? 0), waitSecMax)
 }
 
+export const idempotencyKeyPattern = /^[!-~]{1,255}$/
+
 /** The key as it came, or undefined without the header; a 400 when it is no key. */
 export const idempotencyKeyOf = (request: Request): string | undefined => {
   const key = request.header('idempotency-key')
   if (key === undefined) return undefined
-  if (!/^[!-~]{1,255}$/.test(key)) {
+  if (!idempotencyKeyPattern.test(key)) {
     throw new Problem(400, 'Idempotency-Key must be 1 to 255 printable ASCII characters', {
       field: 'Idempotency-Key',
     })

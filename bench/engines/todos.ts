@@ -26,7 +26,7 @@ export type Todos = {
 /** More than the longest list. */
 const todoCount = 1_200
 /** Ours to choose; Date and Connection are each server's own business. */
-const sharedHeaders = ['content-type', 'etag', 'cache-control', 'vary']
+const sharedHeaders = ['content-type', 'x-content-type-options', 'etag', 'cache-control', 'vary']
 
 export const startDatabase = async (directory: string): Promise<Service> => {
   const database = await startPostgres({ directory: join(directory, 'postgres'), durable: false })

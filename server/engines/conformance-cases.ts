@@ -12,6 +12,8 @@ export type Case = {
   readonly body?: string | Readonly<Record<string, unknown>>
   /** Header lines that must be there, in lower case but for their values. */
   readonly headers?: readonly string[]
+  /** Names of headers, in lower case, that must not be there. */
+  readonly absent?: readonly string[]
   /** A HEAD request: an answer without a body. */
   readonly isHead?: boolean
   /** What the answer calls the request: this, a new id, or nothing, as the bytes of ready lists do. */
@@ -27,12 +29,13 @@ export const noRequestId = Symbol('none')
 
 type Options = { readonly token?: string | undefined; readonly headers?: readonly string[] }
 
-const head = (method: string, target: string, lines: readonly string[] = []) =>
+export const head = (method: string, target: string, lines: readonly string[] = []) =>
   [`${method} ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n')
 const get = (target: string, ...headers: string[]) => head('GET', target, headers)
 
 const smallHeads = 'the bundled binary takes heads of 4,096 bytes and 100 headers'
 const problem = 'content-type: application/problem+json'
+const inert = "content-security-policy: default-src 'none'; frame-ancestors 'none'"
 const bad = (name: string, request: string | Buffer, field: string, status = 400): Case => ({
   ...{ name, request, status, body: { status, field, type: 'about:blank' } },
   headers: [problem],
@@ -94,7 +97,7 @@ const readCases = (todos: readonly object[]): Case[] => {
   const first = todos[0] as { id: string }
   const oneTodo = (name: string, request: string): Case => ({
     ...{ name, request, status: 200, body: JSON.stringify(first) },
-    headers: ['content-type: application/json', 'cache-control: no-cache', 'etag: "1"'],
+    headers: ['content-type: application/json', 'cache-control: no-cache', inert, 'etag: "1"'],
   })
   const headOf = (target: string, status: number, headers: readonly string[]): Case => ({
     ...{ name: `HEAD ${target}`, request: head('HEAD', target), status, headers },
@@ -140,7 +143,7 @@ const readCases = (todos: readonly object[]): Case[] => {
     headOf('/nothing', 404, [problem]),
     {
       ...{ name: 'health', request: get('/health'), status: 200, body: '{"status":"ok"}' },
-      headers: ['content-type: application/json', 'cache-control: no-store'],
+      headers: ['content-type: application/json', 'cache-control: no-store', inert],
     },
     {
       ...{ name: 'ready', request: get('/ready'), status: 200 },
@@ -177,7 +180,7 @@ const writeCases = (token: string): Case[] => {
       `${bytes.toString(16)}\r\n${JSON.stringify({ title: 'x' }).padEnd(bytes)}\r\n0\r\n\r\n`,
     )
   const good = (name: string, request: string | Buffer, message: string, id?: string): Case => ({
-    ...{ name, request, status: 202, headers: ['content-type: application/json'] },
+    ...{ name, request, status: 202, headers: ['content-type: application/json', inert] },
     body: id === undefined ? { message } : JSON.stringify({ id, message }),
   })
   const created = (name: string, request: string | Buffer) =>

@@ -41,13 +41,14 @@ export const serve = async (t: Test, name: EngineName, app: App): Promise<number
 /** A server process's every part, wired as it is in production, with the embedded drivers. */
 export const serveAll = async (
   t: Test,
-  settings: { engine: EngineName; databaseUrl: string; log: string },
+  settings: { engine: EngineName; databaseUrl: string; log: string; corsOrigins?: string },
 ): Promise<number> => {
   const port = await freePort()
   const config = testConfig({
     ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: settings.databaseUrl },
     ...{ HTTP_ENGINE: settings.engine, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port) },
     ...{ HTTP_PROCESSES: '1', KAFKA_TODO_TOPIC: settings.log, HTTP_DRAIN_TIMEOUT_MS: '100' },
+    CORS_ORIGINS: settings.corsOrigins ?? '',
   })
   const fork = await startFork(config, await ensureCommandLog(config, quiet))
   t.teardown(() => fork.stop())

@@ -26,6 +26,7 @@ import {
 } from './conformance-cases.ts'
 import {
   comparable,
+  type EngineName,
   engineNames,
   exchange,
   headerOf,
@@ -35,20 +36,27 @@ import {
   serveAll,
   type Answer,
 } from './conformance-harness.ts'
+import { corsAnyCases, corsOffCases, corsSomeCases, ours, someOrigins } from './cors-cases.ts'
 import { selfTest } from './uws-self-test.ts'
 
 const token = signToken(testSecret, 'ann', 3_600)
 const get = (target: string, ...headers: string[]) =>
   [`GET ${target} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n')
 
+const inert = "default-src 'none'; frame-ancestors 'none'"
+
 const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
   t.equal(answer?.status, one.status, 'status')
   if (!answer || one.isForeign) return
   const lines = answer.head.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()))
   for (const header of one.headers ?? []) t.ok(lines.includes(header), header)
+  for (const name of one.absent ?? []) t.equal(headerOf(answer, name), undefined, name)
+  if (![204, 304].includes(one.status)) t.ok(lines.includes('x-content-type-options: nosniff'))
   if (one.status >= 400 && !one.isHead && headerOf(answer, 'Content-Type') !== 'application/json') {
     const { status } = one
     t.match(headerOf(answer, 'Content-Type'), 'application/problem+json')
+    t.equal(headerOf(answer, 'Cache-Control'), 'no-store', 'an error does not outlive its cause')
+    t.equal(headerOf(answer, 'Content-Security-Policy'), inert)
     t.match(JSON.parse(answer.body), { type: 'about:blank', title: /\w/, status, detail: /\w/ })
   }
   checkRequestId(t, one, answer)
@@ -141,8 +149,57 @@ void t.test('both engines, as they run in production', async (t) => {
     await t.test(one.name, (t) => checkBoth(t, one, ports, uwsIsFaulty))
   }
 
+  for (const one of corsOffCases) await t.test(one.name, (t) => checkBoth(t, one, ports, false))
+
   for (const engine of engineNames) await t.test(engine, (t) => checkConnections(t, engine, ports))
 })
+
+void t.test('CORS', async (t) => {
+  const databaseUrl = await testDatabase(t)
+  await seed({ databaseUrl, count: 25 }, () => {})
+  for (const [corsOrigins, cases] of [
+    ['*', corsAnyCases],
+    [someOrigins, corsSomeCases],
+  ] as const) {
+    const start = (engine: EngineName) =>
+      serveAll(t, { engine, databaseUrl, log: testTopic(), corsOrigins })
+    const ports = { node: await start('node'), uws: await start('uws') }
+    // So that the whole list is ready.
+    for (const engine of engineNames) await exchange(ports[engine], get('/todos'))
+    await t.test(corsOrigins, async (t) => {
+      for (const one of cases) await t.test(one.name, (t) => checkBoth(t, one, ports, false))
+      for (const engine of engineNames) {
+        const page = corsOrigins === '*' ? '*' : ours
+        await t.test(engine, (t) => checkOrigins(t, ports[engine], page, corsOrigins === '*'))
+      }
+    })
+  }
+})
+
+/** Pages and others by turns on one connection: what was learned from one is not told the other. */
+const checkOrigins = async (t: Test, port: number, allowed: string, isAny: boolean) => {
+  const plain = get('/todos?limit=10')
+  const byPage = get('/todos?limit=10', `Origin: ${ours}`)
+  const byStranger = get('/todos?limit=10', 'Origin: https://b.example')
+  for (const requests of [
+    [plain, plain, byPage, byPage, plain, byStranger, byPage],
+    [byPage, byPage, byPage, plain, byStranger, byStranger, plain],
+    [byStranger, byStranger, byPage, plain, plain],
+  ]) {
+    const expected = requests.map((one) => (isAny || one === byPage ? allowed : undefined))
+    const answers = await exchange(port, requests.join(''), { count: requests.length })
+    const seen = answers.map((one) => headerOf(one, 'Access-Control-Allow-Origin'))
+    t.same(seen, expected, 'in one packet')
+    const socket = await open(port)
+    for (const [i, request] of requests.entries()) {
+      socket.write(request)
+      const [answer] = await read(socket)
+      t.equal(answer?.status, 200)
+      t.equal(headerOf(answer, 'Access-Control-Allow-Origin'), expected[i], 'one by one')
+    }
+    socket.destroy()
+  }
+}
 
 const checkConnections = async (t: Test, engine: keyof Ports, ports: Ports) => {
   const port = ports[engine]

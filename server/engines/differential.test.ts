@@ -48,7 +48,7 @@ const createApp = (): App & { readonly tally: Tally } => {
       return () => (target === '/todos?limit=10' ? small : large)
     },
     async handle(request) {
-      if (request.refusal) return request.refusal
+      if (request.decided) return request.decided
       const seen = [request.method, request.path, request.query, request.header('host')]
       const body = request.method === 'POST' ? await request.body(16) : { kind: 'none' as const }
       const text = body.kind === 'read' ? body.bytes.toString('latin1') : body.kind

@@ -32,8 +32,8 @@ export type Request = {
   header(name: string): string | undefined
   /** At most once, and before the handler first awaits anything: uWebSockets.js forgets it then. */
   body(bytesMax: number): Promise<Body>
-  /** What the engine has against it already: the answer, whatever it asks for. */
-  readonly refusal?: Reply
+  /** What it is answered with, whatever it asks for: known before its route is looked for. */
+  readonly decided?: Reply
 }
 
 /** Asked again for each identical request: the reply as it stands now, or undefined when none does. */
@@ -46,6 +46,8 @@ export type App = {
    * sends one raises its tally, by 1 for each request.
    */
   ready(target: string, acceptEncoding?: string, ifNoneMatch?: string): ReadySource | undefined
+  /** Name, in lower case, of a header that, unless empty, leaves a request to `handle`. */
+  readonly notReadyWith?: string
   /** Never throws, never rejects. */
   handle(request: Request): Reply | Promise<Reply>
 }

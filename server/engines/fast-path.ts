@@ -46,6 +46,7 @@ export const createFastConnection = (
   { app, wires, handOver, reject, isDraining }: FastPathParts,
   onDone: () => void,
 ): FastConnection => {
+  const { notReadyWith } = app
   let request: Buffer | undefined
   let source: ReadySource | undefined
   /** Bytes of the next copy that have come. */
@@ -62,8 +63,9 @@ export const createFastConnection = (
     if (!request || !source) {
       const plain = readPlainGet(buffer.subarray(0, length))
       source =
-        plain &&
-        app.ready(plain.target, plain.header('accept-encoding'), plain.header('if-none-match'))
+        plain && !(notReadyWith !== undefined && plain.header(notReadyWith))
+          ? app.ready(plain.target, plain.header('accept-encoding'), plain.header('if-none-match'))
+          : undefined
       if (!plain || !source) {
         giveUp(Buffer.from(buffer.subarray(0, length)))
         return

@@ -104,6 +104,7 @@ export const createParser = (
   settings: EngineSettings,
   isDraining: () => boolean,
 ): HttpServer => {
+  const { notReadyWith } = app
   /** Requests whose answers are not sent to the last byte, by connection. */
   const unanswered = new WeakMap<Socket, Set<IncomingMessage>>()
   /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
@@ -158,7 +159,9 @@ export const createParser = (
       const host = findHeader(rawHeaders, 'host')
       const refused = !isHost(host) && (host !== undefined || request.httpVersion === '1.1')
       const ready =
-        method === 'GET' && !refused
+        method === 'GET' &&
+        !refused &&
+        !(notReadyWith !== undefined && findHeader(rawHeaders, notReadyWith))
           ? app.ready(
               request.url as string,
               findHeader(rawHeaders, 'accept-encoding'),
@@ -191,12 +194,12 @@ export const createParser = (
   return server
 }
 
-const toRequest = (request: IncomingMessage, refusal: Reply | undefined): Request => ({
+const toRequest = (request: IncomingMessage, decided: Reply | undefined): Request => ({
   method: request.method as string,
   ...splitTarget(request.url as string),
   header: (name: string) => findHeader(request.rawHeaders, name),
   body: (bytesMax: number) => readBody(request, bytesMax),
-  ...(refusal && { refusal }),
+  ...(decided && { decided }),
 })
 
 // `request.headers` keeps the first of two Authorization headers; both engines must see both.

@@ -74,7 +74,7 @@ export const watchSockets = (
     add(socket) {
       watched.set(socket, {
         connection: undefined,
-        chunks: 0,
+        chunks: -1, // so that the first look is the one to count from: it may come at once
         waitedMs: 0,
         unsentBytes: 0,
         stalledMs: 0,

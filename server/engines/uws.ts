@@ -28,6 +28,7 @@ export const createUwsEngine = async (
   log: Log,
 ): Promise<Engine> => {
   const uws = await loadUws()
+  const { notReadyWith } = app
   let draining = false
   let inFlight = 0
   /** Connections that ended while their answer was pending. */
@@ -50,7 +51,7 @@ export const createUwsEngine = async (
     const method = request.getCaseSensitiveMethod()
     const target = targetOf(request)
     const ready =
-      method === 'GET'
+      method === 'GET' && (notReadyWith === undefined || request.getHeader(notReadyWith) === '')
         ? app.ready(
             target,
             request.getHeader('accept-encoding') || undefined,
@@ -227,7 +228,7 @@ const toRequest = (
     ...splitTarget(target),
     header: (name: string) => headers.get(name),
     body,
-    ...(!isHost(headers.get('host')) && { refusal: badHost.reply }),
+    ...(!isHost(headers.get('host')) && { decided: badHost.reply }),
   }
   return { request, aborted: () => aborted }
 }

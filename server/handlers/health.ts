@@ -2,6 +2,7 @@
 
 import { createReply } from '../engines/engine.ts'
 import type { Handler } from '../router.ts'
+import { jsonHeaders } from '../security-headers.ts'
 
 export type Dependency = {
   readonly name: string
@@ -11,7 +12,7 @@ export type Dependency = {
   readonly check: () => Promise<void>
 }
 
-const noStore = ['Content-Type', 'application/json', 'Cache-Control', 'no-store']
+const noStore = [...jsonHeaders, 'Cache-Control', 'no-store']
 const alive = createReply(200, noStore, JSON.stringify({ status: 'ok' }))
 
 export const getHealth: Handler = () => alive

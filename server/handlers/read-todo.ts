@@ -2,9 +2,11 @@
 
 import { parseTodoId, todoJson } from '../../lib/todo.ts'
 import type { TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
+import { holds } from '../encodings.ts'
 import { createReply, type Reply } from '../engines/engine.ts'
 import { Problem, checkField, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
+import { jsonHeaders } from '../security-headers.ts'
 
 export const readTodo =
   (store: Pick<TodoStore, 'readTodo'>): Handler =>
@@ -13,7 +15,8 @@ export const readTodo =
       throw unavailable(`the todo can't be read now: ${(error as Error).message}`)
     })
     if (!row) throw new Problem(404, 'there is no such todo')
-    if (request.header('if-none-match') !== etagOf(row)) return todoReply(200, row)
+    const ifNoneMatch = request.header('if-none-match')
+    if (ifNoneMatch === undefined || !holds(ifNoneMatch, etagOf(row))) return todoReply(200, row)
     return { status: 304, headers: validators(row), body: Buffer.alloc(0), close: false }
   }
 
@@ -22,12 +25,7 @@ export const todoReply = (
   status: 200 | 201,
   row: TodoRow,
   headers: readonly string[] = [],
-): Reply =>
-  createReply(
-    status,
-    ['Content-Type', 'application/json', ...validators(row), ...headers],
-    todoJson(row),
-  )
+): Reply => createReply(status, [...jsonHeaders, ...validators(row), ...headers], todoJson(row))
 
 const etagOf = (row: TodoRow): string => `"${row.revision}"`
 

@@ -14,6 +14,7 @@ import { createReply, type Reply } from '../engines/engine.ts'
 import { readJsonObject } from '../json-body.ts'
 import { checkField, Problem, unavailable } from '../problem.ts'
 import type { Handler, NamedRequest } from '../router.ts'
+import { jsonHeaders } from '../security-headers.ts'
 import { fingerprintOf, idempotencyKeyOf, idFromKey, parseWaitSec } from '../write-headers.ts'
 import { todoReply } from './read-todo.ts'
 
@@ -111,7 +112,7 @@ const publish = async (parts: WriteParts, command: Command, waitSec: number): Pr
 const accepted = ({ todoId, kind }: Command): Reply =>
   createReply(
     202,
-    ['Content-Type', 'application/json'],
+    jsonHeaders,
     JSON.stringify({ id: todoId, message: `the todo will be ${kind}d` }),
   )
 

@@ -1,0 +1,97 @@
+// Which web pages of other origins may call the API from a browser (the Fetch standard's CORS
+// protocol). Off unless set. No credentials: a page sends the token itself, there are no cookies.
+
+import type { App, Reply, Request } from './engines/engine.ts'
+
+export type Cors =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'any' }
+  /** Answers depend on who asks. */
+  | { readonly kind: 'some'; readonly origins: ReadonlySet<string> }
+
+/** What the setting CORS_ORIGINS says. */
+export const readCors = (origins: string): Cors => {
+  if (origins === '') return { kind: 'off' }
+  if (origins === '*') return { kind: 'any' }
+  return { kind: 'some', origins: new Set(origins.split(',')) }
+}
+
+/** What pages may read besides the headers that they always may. */
+const exposed = 'ETag, Location, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id'
+
+const allow = (origin: string) => [
+  ...['Access-Control-Allow-Origin', origin],
+  ...['Access-Control-Expose-Headers', exposed],
+]
+const varyByOrigin = ['Vary', 'Origin']
+
+/** Of the ready-made lists, so that they need not be touched per request. */
+export const listHeadersOf = (cors: Cors): readonly string[] => {
+  switch (cors.kind) {
+    case 'off':
+      return []
+    case 'any':
+      return allow('*')
+    case 'some':
+      return varyByOrigin
+  }
+}
+
+const preflightHeaders = [
+  ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE'],
+  'Access-Control-Allow-Headers',
+  'authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-request-id',
+  // Two hours: Chromium keeps it no longer, whatever is said.
+  ...['Access-Control-Max-Age', '7200'],
+]
+
+/** `app`, with what CORS adds to its answers. */
+export const withCors = (cors: Cors, app: App): App => {
+  if (cors.kind === 'off') return app
+  const isAllowed = (origin: string) => cors.kind === 'any' || cors.origins.has(origin)
+
+  const headersFor = (origin: string | undefined): string[] => {
+    if (cors.kind === 'any') return allow('*')
+    return origin !== undefined && isAllowed(origin)
+      ? [...varyByOrigin, ...allow(origin)]
+      : varyByOrigin
+  }
+
+  return {
+    ready: app.ready,
+    // Ready lists name no origin: a request that has one is answered below.
+    ...(cors.kind === 'some' && { notReadyWith: 'origin' }),
+    handle(request) {
+      const origin = request.header('origin')
+      const headers = headersFor(origin)
+      // For every path: a page can read what is wrong with its request only if that gets through.
+      const isDecided = origin !== undefined && isAllowed(origin) && isPreflight(request)
+      // Through the application all the same: it names and counts what is answered.
+      const reply = app.handle(isDecided ? { ...request, decided: preflight } : request)
+      return reply instanceof Promise
+        ? reply.then((settled) => addTo(settled, headers))
+        : addTo(reply, headers)
+    },
+  }
+}
+
+const preflight = { status: 204, headers: preflightHeaders, body: Buffer.alloc(0), close: false }
+
+const isPreflight = ({ method, header, decided }: Request): boolean =>
+  decided === undefined &&
+  method === 'OPTIONS' &&
+  header('access-control-request-method') !== undefined
+
+/** A list has some of them already. */
+const addTo = (reply: Reply, headers: readonly string[]): Reply => {
+  const added: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name = '', value = ''] = headers.slice(i, i + 2)
+    if (!has(reply, name, value)) added.push(name, value)
+  }
+  // In front: both engines end with Content-Length.
+  return { ...reply, headers: [...added, ...reply.headers] }
+}
+
+const has = ({ headers }: Reply, name: string, value: string): boolean =>
+  headers.some((one, i) => i % 2 === 0 && one === name && headers[i + 1] === value)

@@ -1,0 +1,227 @@
+// The OpenAPI document of what routes.ts serves: every operation on one screen. A test asks a running
+// server for each of them, and holds every answer to what is said here.
+
+import { newestCount } from '../../lib/todo-store/todo-store.ts'
+import { idPattern, titleLengthMax } from '../../lib/todo.ts'
+import { bodyBytesMax } from '../json-body.ts'
+import { idempotencyKeyPattern, waitSecMax } from '../write-headers.ts'
+import type {
+  Content,
+  Headers,
+  OpenApi,
+  Operation,
+  Parameter,
+  PathItem,
+  Responses,
+} from './openapi.ts'
+import { json, requestId } from './parts.ts'
+import * as problems from './problems.ts'
+import * as responses from './responses.ts'
+import { ref, schemas } from './schemas.ts'
+
+const limit: Parameter = {
+  ...{ name: 'limit', in: 'query', example: 10 },
+  description: 'The newest so many; all todos without it.',
+  schema: { type: 'integer', minimum: 1, maximum: newestCount },
+}
+const id: Parameter = {
+  ...{ name: 'id', in: 'path', required: true, example: responses.exampleTodo.id },
+  description: 'The id of a todo.',
+  schema: { type: 'string', pattern: idPattern.source },
+}
+const ifNoneMatch: Parameter = {
+  ...{ name: 'If-None-Match', in: 'header', example: '"1042-10"', schema: { type: 'string' } },
+  description: 'The `ETag` of what the client has already.',
+}
+const acceptEncoding: Parameter = {
+  ...{ name: 'Accept-Encoding', in: 'header', example: 'br, gzip', schema: { type: 'string' } },
+  description: 'Compressions that the client takes.',
+}
+const prefer: Parameter = {
+  ...{ name: 'Prefer', in: 'header', example: 'wait=5', schema: { type: 'string' } },
+  description: `\`wait=N\` (RFC 7240): wait up to N seconds, ${waitSecMax} at most, until the write has been applied, and answer what came of it.`,
+}
+const idempotencyKey: Parameter = {
+  ...{ name: 'Idempotency-Key', in: 'header', example: '5c1f2b9e-8d0a-4f4e-9d53-5b6f1d1c7a11' },
+  description: 'One key of one user is one todo, however often it is sent. Remembered for a week.',
+  schema: { type: 'string', pattern: idempotencyKeyPattern.source },
+}
+
+const body = (name: 'NewTodo' | 'TodoChange', ...examples: object[]) => ({
+  required: true as const,
+  description: `At most ${bodyBytesMax} bytes of JSON in UTF-8.`,
+  content: json(ref(name), ...examples),
+})
+
+const todos = { tags: ['Todos'] }
+const serving = { tags: ['Health'] }
+const documents = { tags: ['Documentation'] }
+const write = { ...todos, security: [{ bearer: [] }] }
+
+const badId = { detail: 'id must be 1 to 64 letters, digits, - or _', field: 'id' }
+const badTitle = { detail: `title must have 1 to ${titleLengthMax} characters`, field: 'title' }
+const badLimit = {
+  detail: `limit must be one whole number from 1 to ${newestCount}`,
+  field: 'limit',
+}
+
+const withoutContent = (all: Responses): Responses =>
+  Object.fromEntries(
+    Object.entries(all).map(([status, { description, headers }]) => [
+      status,
+      { description, ...(headers && { headers }) },
+    ]),
+  )
+
+/** What a path answers besides: HEAD where there is a GET, and OPTIONS. */
+const path = (operations: PathItem): PathItem => {
+  const [first] = Object.values(operations)
+  const { get } = operations
+  return {
+    ...operations,
+    ...(get && { head: headOf(get) }),
+    ...(first && { options: optionsOf(first) }),
+  }
+}
+
+const headOf = (get: Operation): Operation => ({
+  ...{ ...get, operationId: `${get.operationId}Head` },
+  ...{ summary: 'As `GET`, without the body', responses: withoutContent(get.responses) },
+})
+
+const optionsOf = ({ operationId, tags, parameters = [] }: Operation): Operation => {
+  const inPath = parameters.filter((one) => one.in === 'path')
+  return {
+    ...{ operationId: `${operationId}Options`, tags, summary: 'For browsers that ask first' },
+    ...(inPath.length > 0 && { parameters: inPath }),
+    responses: { ...responses.preflight, ...problems.notAllowed, ...problems.badRequest() },
+  }
+}
+
+const listTodos: Operation = {
+  ...{ ...todos, operationId: 'listTodos', summary: 'The newest todos, or all' },
+  parameters: [limit, ifNoneMatch, acceptEncoding],
+  responses: {
+    ...responses.list,
+    ...problems.badRequest(badLimit),
+    ...{ ...problems.unreadable('list'), ...problems.failed },
+  },
+}
+
+const createTodo: Operation = {
+  ...{ ...write, operationId: 'createTodo', summary: 'Makes a todo' },
+  parameters: [prefer, idempotencyKey],
+  requestBody: body(
+    'NewTodo',
+    { title: 'Buy milk', description: 'Two litres' },
+    { title: 'Call Bob' },
+  ),
+  responses: {
+    ...{ ...responses.accepted, ...responses.created, ...problems.badRequest(badTitle) },
+    ...{ ...problems.unauthorized, ...problems.conflict, ...problems.unfitBody(bodyBytesMax) },
+    ...{ ...problems.keyUsed, ...problems.unwritable, ...problems.failed },
+  },
+}
+
+const readTodo: Operation = {
+  ...{ ...todos, operationId: 'readTodo', summary: 'One todo, read from the database' },
+  parameters: [id, ifNoneMatch],
+  responses: {
+    ...{ ...responses.oneTodo, ...problems.badRequest(badId), ...problems.notFound },
+    ...{ ...problems.unreadable('todo'), ...problems.failed },
+  },
+}
+
+const updateTodo: Operation = {
+  ...{ ...write, operationId: 'updateTodo', summary: 'Changes a todo of your own' },
+  parameters: [id, prefer],
+  requestBody: body('TodoChange', { completed: true }, { title: 'Buy oat milk', description: '' }),
+  responses: {
+    ...{ ...responses.accepted, ...responses.updated, ...problems.badRequest(badId, badTitle) },
+    ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unfitBody(bodyBytesMax) },
+    ...{ ...problems.unwritable, ...problems.failed },
+  },
+}
+
+const deleteTodo: Operation = {
+  ...{ ...write, operationId: 'deleteTodo', summary: 'Deletes a todo of your own' },
+  parameters: [id, prefer],
+  responses: {
+    ...{ ...responses.accepted, ...responses.deleted, ...problems.badRequest(badId) },
+    ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unwritable },
+    ...problems.failed,
+  },
+}
+
+const getHealth: Operation = {
+  ...{ ...serving, operationId: 'getHealth', summary: 'Whether this process lives' },
+  responses: { ...responses.health, ...problems.badRequest() },
+}
+
+const getReady: Operation = {
+  ...{ ...serving, operationId: 'getReady', summary: 'Whether what it depends on answers' },
+  responses: { ...responses.ready, ...problems.badRequest() },
+}
+
+const published = (
+  operationId: string,
+  summary: string,
+  content: Content,
+  headers: Headers = {},
+): Operation => ({
+  ...{ ...documents, operationId, summary, parameters: [ifNoneMatch] },
+  responses: {
+    ...responses.validated('The document.', content, { ...requestId, ...headers }),
+    ...responses.notModified(),
+    ...problems.badRequest(),
+  },
+})
+
+export const document: OpenApi = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Million RPS Todo API',
+    version: '0.1.0',
+    summary: 'Reads from memory, writes acknowledged by a log.',
+    description: [
+      'Reads are public and come from memory. Writes are acknowledged with a 202 once a log has them durably, and are applied in its order, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that.',
+      'Errors are `application/problem+json`. A path takes the methods that are described here: any other is a 405 with `Allow`, and any other path is a 404.',
+      'A request is called by the trace id of its `traceparent`, else by its `X-Request-Id` (1 to 128 letters, digits and `._~:/+=@-`), else by a new id. The answer says it as `X-Request-Id`, but for lists that are ready and the same bytes for everybody.',
+      'Every answer with a body says `X-Content-Type-Options: nosniff`, and all but lists have a `Content-Security-Policy`. Pages of the origins in the setting `CORS_ORIGINS` may call from a browser; the answers to them have `Access-Control-Allow-Origin`, and `Vary: Origin` unless every origin is allowed.',
+    ].join('\n\n'),
+    license: { name: 'MIT', identifier: 'MIT' },
+  },
+  servers: [{ url: '/' }],
+  tags: [
+    { name: 'Todos', description: 'The todos.' },
+    { name: 'Health', description: 'For load balancers and supervisors.' },
+    { name: 'Documentation', description: 'What you read.' },
+  ],
+  paths: {
+    '/todos': path({ get: listTodos, post: createTodo }),
+    '/todos/{id}': path({ get: readTodo, put: updateTodo, delete: deleteTodo }),
+    '/health': path({ get: getHealth }),
+    '/ready': path({ get: getReady }),
+    '/openapi.json': path({
+      get: published('getOpenApi', 'This document, for programs', json({ type: 'object' })),
+    }),
+    '/docs': path({
+      get: published(
+        'getDocs',
+        'This document, for people',
+        { 'text/html': { schema: { type: 'string' } } },
+        responses.framing,
+      ),
+    }),
+  },
+  components: {
+    schemas,
+    securitySchemes: {
+      bearer: {
+        ...{ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        description:
+          'HS256, with a `sub` that names the user. `exp` and `nbf` are honoured when present.',
+      },
+    },
+  },
+}

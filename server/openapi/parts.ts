@@ -1,0 +1,39 @@
+// What responses are put together from: headers and bodies with examples.
+
+import type { Content, Header, Schema } from './openapi.ts'
+
+export const header = (description: string, schema: Schema = { type: 'string' }): Header => ({
+  ...{ description, schema },
+  required: true,
+})
+export const constant = (description: string, value: string): Header =>
+  header(description, { type: 'string', const: value })
+
+const requestIdIs = 'What the request is called, here and in logs.'
+export const requestId = { 'X-Request-Id': header(requestIdIs) }
+/** Lists that are ready are the same bytes for everybody; what is no request yet has no name. */
+export const requestIdIfAny = {
+  'X-Request-Id': { description: requestIdIs, schema: { type: 'string' } },
+} as const
+
+export const etag = { ETag: header('Names this version, for `If-None-Match`.') }
+export const noStore = { 'Cache-Control': constant('Not to be kept.', 'no-store') }
+export const noCache = {
+  'Cache-Control': constant('May be kept, but asked for each time.', 'no-cache'),
+}
+export const retryAfter = {
+  'Retry-After': header('Seconds to wait before trying again.', { type: 'integer', minimum: 1 }),
+}
+export const applied = {
+  'Preference-Applied': constant('The write was waited for: this is its outcome.', 'wait'),
+}
+export const vary = { Vary: header('The headers of the request that this answer depends on.') }
+
+export const json = (schema: Schema, ...examples: unknown[]): Content => ({
+  'application/json': { schema, ...examplesOf(examples) },
+})
+
+export const examplesOf = (values: readonly unknown[]) =>
+  values.length > 0 && {
+    examples: Object.fromEntries(values.map((value, i) => [`example${i + 1}`, { value }])),
+  }
