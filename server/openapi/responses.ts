@@ -114,7 +114,7 @@ export const ready: Responses = {
     ),
   },
   '503': {
-    description: '`unready`: send requests elsewhere.',
+    description: '`unready` or `draining`: send requests elsewhere.',
     headers: { ...noStore, ...retryAfter, ...requestId },
     content: readiness({
       status: 'unready',

@@ -97,8 +97,9 @@ export const schemas = {
     type: 'object',
     properties: {
       status: {
-        ...word('ready', 'degraded', 'unready'),
-        description: '`degraded`: something is missing that can be done without for a while.',
+        ...word('ready', 'degraded', 'unready', 'draining'),
+        description:
+          '`degraded`: something is missing that can be done without for a while. `draining`: about to leave.',
       },
       dependencies: {
         type: 'object',
