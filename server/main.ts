@@ -115,6 +115,8 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
   })
 }
 
+const disconnectTimeoutMs = 1_000
+
 const runFork = async (config: Config) => {
   let started: ReturnType<typeof startFork> | undefined
   let leaving = false
@@ -127,7 +129,11 @@ const runFork = async (config: Config) => {
       await delay(config.HTTP_DRAIN_DELAY_MS)
     }
     await fork?.stop()
-    process.exit(0)
+    // Gone at once, a connection that the primary was handing over would hang for ever: it waits for
+    // our word to give it to another. After this it has had our word on each.
+    process.once('disconnect', () => process.exit(0))
+    setTimeout(() => process.exit(0), disconnectTimeoutMs)
+    cluster.worker?.disconnect()
   }
   process.on('message', (message: Leave) => {
     if (message.kind === 'drain' || message.kind === 'retire') void leave(message.kind)

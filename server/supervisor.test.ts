@@ -196,6 +196,20 @@ void t.test('a process that dies is replaced, again and again, with a growing de
   t.equal(await server.exited, 0)
 })
 
+void t.test(
+  'a connection on its way to a process that is killed is not left hanging',
+  async (t) => {
+    const server = await start(t, { DATABASE_URL: await testDatabase(t), HTTP_PROCESSES: '1' })
+    const [fork] = forksOf(server)
+    process.kill(fork as number, 'SIGSTOP')
+    const socket = await open(t, server.port)
+    await delay(200) // handed over, and not taken
+    process.kill(fork as number, 'SIGKILL')
+    await once(socket, 'close')
+    t.pass('its client can ask again')
+  },
+)
+
 void t.test('a process that hangs is killed, and does not keep the others', async (t) => {
   const server = await start(t, {
     ...{ DATABASE_URL: await testDatabase(t), LOG_LEVEL: 'error', HTTP_DRAIN_TIMEOUT_MS: '100' },

@@ -4,6 +4,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Config } from '../lib/config.ts'
 import type { Log } from '../lib/log.ts'
+import { closeWhatItLeaves } from './handed-over.ts'
 
 /** To a process: leave now. `drain` also tells load balancers, and gives them time to turn away. */
 export type Leave = { readonly kind: 'drain' | 'retire' }
@@ -66,7 +67,12 @@ export const superviseForks = (
         const pid = fork.worker.process.pid
         log.error({ fork: pid, how, delayMs }, 'a server process died: replaced')
         setTimeout(() => {
-          if (state === 'running' && !place.fork) settle(place, launch(environmentOf(place.index)))
+          if (state !== 'running' || place.fork) return
+          const next = launch(environmentOf(place.index))
+          settle(place, next)
+          void next.listening.then(() => {
+            log.info({ fork: next.worker.process.pid }, 'its replacement serves')
+          })
         }, delayMs)
         delayMs = Math.min(delayMs * 2, crashDelayLastMs)
       })
@@ -145,6 +151,7 @@ const alive = new Set<Fork>()
 
 const launch = (environment: NodeJS.ProcessEnv): Fork => {
   const worker = cluster.fork(environment)
+  closeWhatItLeaves(worker)
   const fork: Fork = {
     worker,
     startedMs: performance.now(),

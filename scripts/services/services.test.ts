@@ -141,6 +141,10 @@ t.test('nginx passes requests on, at L7 and at L4', async (t) => {
       if (!first) return
       const url = `http://127.0.0.1:${first.port}/path`
       t.equal(await (await fetch(url)).text(), answer)
+      if (mode === 'http') {
+        const headers = { 'X-Forwarded-For': '6.6.6.6' }
+        t.equal(await (await fetch(url, { headers })).text(), answer, 'the address is the real one')
+      }
       process.kill(first.pid, 'SIGKILL') // the master only: its workers must not live on
       await first.exited
       const second = await startNginx({ directory, port: first.port, upstreams, mode })

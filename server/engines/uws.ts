@@ -60,7 +60,7 @@ export const createUwsEngine = async (
         : undefined
     if (ready) {
       ready.tally.requests++
-      write(response, ready, false)
+      write(response, ready, method)
     } else void answer(response, toRequest(response, request, method, target))
   })
 
@@ -69,7 +69,7 @@ export const createUwsEngine = async (
     try {
       const reply = await app.handle(request)
       if (aborted()) countLost()
-      else write(response, reply, request.method === 'HEAD')
+      else write(response, reply, request.method)
     } finally {
       inFlight--
     }
@@ -88,28 +88,29 @@ export const createUwsEngine = async (
 
   // uWS batches what is written inside cork(), up to 16 KiB; outside it every status line, header
   // and body is a send() of its own. One closure for all replies: cork() runs it at once.
-  let corked: { response: HttpResponse; reply: Reply; isHead: boolean }
+  let corked: { response: HttpResponse; reply: Reply; method: string }
   const writeCorked = () => {
-    const { response, reply, isHead } = corked
+    const { response, reply, method } = corked
     const { status, name, value } = packed(reply)
     // uWS says 200 by itself: one call less on the hot path.
     if (reply.status !== 200) response.writeStatus(status)
     if (name !== '') response.writeHeader(name, value)
-    const close = reply.close || draining
-    if (isHead || hasNoBody(reply)) endWithoutBody(response, reply, isHead, close)
+    const isSafe = method === 'GET' || method === 'HEAD'
+    const close = reply.close || (draining && !isSafe)
+    // uWS closes with input unread: a reset, that may overtake the answers to what is pipelined. So
+    // here the client is to close, and who does not is cut when the drain ends.
+    if (draining && !close) response.writeHeader('Connection', 'close')
+    if (method === 'HEAD' || hasNoBody(reply)) endWithoutBody(response, reply, method, close)
     else if (reply.body.length < largeBytesMin) response.end(reply.body, close)
     else {
       // Under backpressure the bundled build takes end() for unanswered, and ends the process.
       response.onAborted(() => {})
       if (unsent.allows(reply.body.length)) response.end(reply.body, close)
-      else {
-        if (close) response.writeHeader('Connection', 'close')
-        sendAsItDrains(response, reply.body)
-      }
+      else sendAsItDrains(response, reply.body)
     }
   }
-  const write = (response: HttpResponse, reply: Reply, isHead: boolean) => {
-    corked = { response, reply, isHead }
+  const write = (response: HttpResponse, reply: Reply, method: string) => {
+    corked = { response, reply, method }
     response.cork(writeCorked)
   }
 
@@ -169,8 +170,9 @@ const packed = (reply: Reply): PackedHead => {
 
 // The bundled build never finishes endWithoutBody(length), and reads endWithoutBody(undefined) as that:
 // the next request on the connection would close it. Without arguments it does finish.
-const endWithoutBody = (response: HttpResponse, reply: Reply, isHead: boolean, close: boolean) => {
-  if (isHead && !hasNoBody(reply)) response.writeHeader('Content-Length', String(reply.body.length))
+const endWithoutBody = (response: HttpResponse, reply: Reply, method: string, close: boolean) => {
+  if (method === 'HEAD' && !hasNoBody(reply))
+    response.writeHeader('Content-Length', String(reply.body.length))
   if (close) response.writeHeader('Connection', 'close')
   response.endWithoutBody()
 }

@@ -1,0 +1,227 @@
+// A real Nginx in front of real server processes, at L7 and at L4, on a port that they share and on
+// a port each: what clients get is what the API says, whatever happens to the processes behind it.
+
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { signToken } from '../lib/jwt.ts'
+import { forksOf, startServer, startWorker, type Running } from '../scripts/running.ts'
+import { seed } from '../scripts/seed.ts'
+import { startNginx, type NginxMode } from '../scripts/services/nginx.ts'
+import { freePort, loopback } from '../scripts/services/ports.ts'
+import { get, post, startSteadyClients, type Client } from '../scripts/steady-clients.ts'
+import {
+  eventually,
+  orSkip,
+  testDatabase,
+  testDirectory,
+  testSecret,
+  testTopic,
+} from '../scripts/testing.ts'
+import { conformanceCases } from '../server/engines/conformance-cases.ts'
+import {
+  comparable,
+  exchange,
+  headerOf,
+  type Answer,
+} from '../server/engines/conformance-harness.ts'
+
+type Layout = 'one shared port' | 'a port each'
+
+const token = signToken(testSecret, 'ann', 3_600)
+const processes = 2
+
+/** A server with seeded todos, and Nginx in front of it. Undefined, and skipped, without Nginx. */
+const setUp = async (
+  t: Test,
+  options: { mode: NginxMode; layout: Layout; engine: 'node' | 'uws' },
+) => {
+  const { mode, layout, engine } = options
+  const database = await testDatabase(t)
+  await seed({ databaseUrl: database, count: 2_000 }, () => {})
+  const isShared = layout === 'one shared port'
+  const environment = {
+    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', JWT_SECRET: testSecret },
+    ...{ DATABASE_URL: database, KAFKA_TODO_TOPIC: testTopic(), LOG_LEVEL: 'info' },
+    ...{ HTTP_HOST: loopback, HTTP_PORT: String(await freePort()), HTTP_ENGINE: engine },
+    ...{ HTTP_PROCESSES: String(processes), HTTP_PORT_PER_PROCESS: String(!isShared) },
+    // Longer than Nginx keeps idle connections.
+    ...{ HTTP_DRAIN_DELAY_MS: '5000', HTTP_DRAIN_TIMEOUT_MS: '10000' },
+    ...{ PUBLISH_WAIT_MAX_MS: '15000', PUBLISH_TIMEOUT_MS: '15000' },
+  }
+  const server = await startServer(environment)
+  t.teardown(async () => {
+    server.process.kill('SIGKILL')
+    await server.exited
+  })
+  const ports = Array.from({ length: isShared ? 1 : processes }, (_, i) => server.port + i)
+  const directory = await testDirectory(t)
+  const upstreams = ports.map((port) => `${loopback}:${port}`)
+  const nginx = await orSkip(t, () => startNginx({ directory, mode, upstreams }))
+  if (!nginx) return undefined
+  t.teardown(() => nginx.stop())
+  return { server, environment, database, port: nginx.port }
+}
+
+/** A NUL, TRACE, a body over 1 MB, two Authorization headers, a thousand headers: Nginx says no. */
+const isRefusedByNginx = ({ request }: { request: string | Buffer }) =>
+  /^GET \S*%00 |^TRACE |\nContent-Length: \d{8}|\nAuthorization: [^]*\nAuthorization: |(X:\r\n){1000}/i.test(
+    request.toString('latin1'),
+  )
+
+/** Headers that Nginx makes, or makes anew for its own connection. */
+const isProxys = (line: string) => /^(server|x-request-id|transfer-encoding): /i.test(line)
+
+const seen = (answer: Answer | undefined) => {
+  if (!answer) return undefined
+  const { head, body } = comparable(answer)
+  return { head: head.filter((line) => !isProxys(line)).sort(), body }
+}
+
+for (const mode of ['http', 'stream'] as const) {
+  for (const layout of ['one shared port', 'a port each'] as const) {
+    void t.test(`${mode}, ${layout}: every answer passes unchanged`, async (t) => {
+      const system = await setUp(t, { mode, layout, engine: 'node' })
+      if (!system) return
+      const { server, port } = system
+      const [all] = await exchange(server.port, get('/todos').bytes)
+      const todos = JSON.parse(all?.body ?? '') as object[]
+      t.equal(todos.length, 2_000)
+      const [passed] = await exchange(port, get('/todos').bytes)
+      t.equal(passed?.body, all?.body, 'a large list')
+
+      const etag = headerOf(all, 'ETag') ?? ''
+      const [held] = await exchange(port, get('/todos', `If-None-Match: ${etag}`).bytes)
+      t.match(held?.head[0], /^HTTP\/1\.1 304 /)
+      t.equal(headerOf(held, 'ETag'), etag)
+      t.equal(held?.body, '')
+      // Compressed by each process in the background: not at once.
+      const [small] = await eventually(
+        () => exchange(port, get('/todos?limit=1000', 'Accept-Encoding: gzip').bytes),
+        ([answer]) => headerOf(answer, 'Content-Encoding') === 'gzip',
+      )
+      t.match(headerOf(small, 'ETag'), /-gzip"$/, 'gzip')
+      for (const one of conformanceCases(todos, token)) {
+        if (mode === 'http' && isRefusedByNginx(one)) {
+          const [answer] = await exchange(port, one.request)
+          t.match(answer?.head[0], /^HTTP\/1\.1 4\d\d /, one.name)
+          continue
+        }
+        const isHead = one.isHead ?? false
+        const [direct] = await exchange(server.port, one.request, { isHead })
+        const [through] = await exchange(port, one.request, { isHead })
+        t.same(seen(through), seen(direct), one.name)
+      }
+      if (mode === 'stream') return
+      const [own] = await exchange(port, get('/todos?limit=1', 'X-Request-Id: mine-1').bytes)
+      t.equal(headerOf(own, 'X-Request-Id'), 'mine-1')
+      for (const odd of ['', 'X-Request-Id: {"not":"an id"}']) {
+        const [made] = await exchange(port, get('/todos?limit=1', ...(odd ? [odd] : [])).bytes)
+        t.match(headerOf(made, 'X-Request-Id'), /^[0-9a-f]{32}$/)
+      }
+    })
+  }
+}
+
+const clientsFor = (mode: NginxMode) => {
+  const acknowledged = new Map<string, string>()
+  let titles = 0
+  const many = (count: number, client: Client) => Array.from({ length: count }, () => client)
+  const next = () => get('/todos?limit=10')
+  const clients = [
+    ...many(8, { name: 'reader', depth: 1, pauseMs: 5, next }),
+    ...many(mode === 'stream' ? 2 : 0, { name: 'pipelined', depth: 20, pauseMs: 10, next }),
+    ...many(4, { name: 'new connection', depth: 1, requestsPerConnection: 1, pauseMs: 5, next }),
+    ...many(6, {
+      ...{ name: 'writer', depth: 1, pauseMs: 10 },
+      next: () => post(token, `title ${++titles}`),
+      onAnswer({ name: title }, body) {
+        acknowledged.set((JSON.parse(body) as { id: string }).id, title)
+      },
+    }),
+  ]
+  return { acknowledged, clients }
+}
+
+const times = (server: Running, text: string) => server.output().split(text).length - 1
+
+for (const [mode, layout, engine] of [
+  ['http', 'one shared port', 'node'],
+  ['http', 'a port each', 'node'],
+  ['http', 'one shared port', 'uws'],
+  ['stream', 'one shared port', 'node'],
+  ['stream', 'a port each', 'uws'],
+] as const) {
+  void t.test(`${mode}, ${layout}, ${engine}: processes killed and replaced`, async (t) => {
+    const system = await setUp(t, { mode, layout, engine })
+    if (!system) return
+    const { server, environment, database, port } = system
+    const worker = await startWorker(environment)
+    t.teardown(() => worker.stop())
+    const { clients, acknowledged } = clientsFor(mode)
+    const load = startSteadyClients(port, clients)
+    const more = (count: number) => {
+      const before = load.answered()
+      return eventually(load.answered, (answered) => answered > before + count, 60_000)
+    }
+    await more(500)
+    const gone: number[] = []
+    for (let kill = 1; kill <= 2; kill++) {
+      const [victim] = forksOf(server)
+      process.kill(victim as number, 'SIGKILL')
+      await eventually(
+        () => times(server, 'a server process died'),
+        (count) => count === kill,
+      )
+      gone.push(performance.now())
+      await eventually(
+        () => times(server, 'its replacement serves'),
+        (count) => count === kill,
+        60_000,
+      )
+      await more(1_000)
+    }
+    const { failures } = load
+    t.comment(`${load.answered()} answers, ${failures.length} in flight on a killed process`)
+    const byKill = (failedMs: number) => gone.find((goneMs) => failedMs < goneMs + 1_000) ?? 0
+    t.same(
+      failures.filter(({ sentMs, failedMs }) => sentMs > byKill(failedMs)),
+      [],
+      'none was sent after the process was gone',
+    )
+    t.ok(failures.length <= 2 * (clients.length + 2 * 20), `${failures.length} at most`)
+    if (mode === 'http' && layout === 'a port each') {
+      t.same(
+        failures.filter(({ client }) => client !== 'writer'),
+        [],
+        'what may be asked again was asked again, of the other process',
+      )
+    }
+
+    const failed = failures.length
+    server.process.kill('SIGHUP')
+    await eventually(
+      () => times(server, 'rolling restart done') + times(server, 'rolling restart stops'),
+      (count) => count === 1,
+      120_000,
+    )
+    await more(500)
+    t.equal(times(server, 'rolling restart done'), 1)
+    t.same(failures.slice(failed, failed + 5), [], 'a rolling restart is not noticed at all')
+    await load.stop()
+
+    const sql = postgres(database, { max: 1 })
+    t.teardown(() => sql.end())
+    const rows = await eventually(
+      () => sql<{ id: string; title: string }[]>`SELECT id, title FROM todos WHERE user_id = 'ann'`,
+      (found) => found.length >= acknowledged.size,
+      60_000,
+    )
+    const found = new Map(rows.map(({ id, title }) => [id, title]))
+    t.same(
+      [...acknowledged].filter(([id, title]) => found.get(id) !== title),
+      [],
+      `${acknowledged.size} writes, none lost`,
+    )
+    t.equal(new Set(rows.map(({ title }) => title)).size, rows.length, 'none twice')
+  })
+}
