@@ -82,8 +82,8 @@ export const addPoolMetrics = (
 }
 
 /**
- * How often the event loop is looked at: late by how much, is its delay. At 20 ms a primary and a fork
- * that were idle took 8 ms of CPU a second for it, at 80 requests pipelined 4% of what they cost.
+ * How often the event loop is looked at: late by how much, is its delay. Each look wakes the process: at
+ * 20 ms one that did nothing else took 2.5 ms of CPU a second for it, at 200 ms 0.4.
  */
 const delayResolutionMs = 200
 
