@@ -10,8 +10,8 @@ import { servePages } from '../lib/metrics-server.ts'
 import { addCounter, addGauge, addProcessMetrics } from '../lib/metrics.ts'
 import type { Report, ReportMessage, ReportRequest } from './metrics-fork.ts'
 
-/** Far below a scrape's own timeout (Prometheus: 10 s). */
-const answerTimeoutMs = 1_000
+/** Below a scrape's own timeout (Prometheus: 10 s); a machine that is overloaded takes its time. */
+const answerTimeoutMs = 3_000
 
 type Fork = {
   readonly worker: Worker
