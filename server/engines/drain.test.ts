@@ -264,6 +264,17 @@ void t.test(
   },
 )
 
+void t.test('uws: known: a write pipelined behind an announced close is carried out', async (t) => {
+  const { port, drain, handled } = await serve(t, 'uws')
+  const socket = await open(port)
+  const drained = drain(20_000, 500)
+  socket.write(plain('/small') + post('/behind', 'x'))
+  const [first] = await read(socket)
+  t.equal(headerOf(first, 'Connection'), 'close')
+  await drained
+  t.same(handled, ['POST /behind'])
+})
+
 for (const engine of engineNames) {
   void t.test(`${engine}: a drain under load loses no request`, async (t) => {
     const { port, drain } = await serve(t, engine)
