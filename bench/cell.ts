@@ -203,9 +203,9 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
     goodInAll += (await wrk.run({ ...order, windowMs: scenario.warmUpSeconds * 1000 })).requests
   }
   const calibratedMs = calibrate()
+  const handledBefore = await target.handled(method)
   const sampler = startSampler({ ...captured.sampling, depth: samplerDepth(load) })
   try {
-    const handledBefore = await target.handled(method)
     const before = cpuNow(target, [background])
     const progress = startProgress(work)
     const result = await wrk
