@@ -5,16 +5,20 @@
 import type { Worker } from 'node:cluster'
 
 type Handle = { close(): void }
-type Send = (message: unknown, handle?: Handle, ...rest: unknown[]) => boolean
+/** What comes second may also be a callback, or nothing. */
+type Send = (message: unknown, second?: unknown, ...rest: unknown[]) => boolean
+
+const isHandle = (value: unknown): value is Handle =>
+  typeof value === 'object' && value !== null && 'close' in value
 
 /** Closes what `worker` had not taken when it died. One at a time is on its way: node waits for each. */
 export const closeWhatItLeaves = (worker: Worker): void => {
   const channel = worker.process as unknown as { send: Send }
   const send = channel.send.bind(channel)
   let handedOver: Handle | undefined
-  channel.send = (message, handle, ...rest) => {
-    if (handle) handedOver = handle
-    return send(message, handle, ...rest)
+  channel.send = (message, second, ...rest) => {
+    if (isHandle(second)) handedOver = second
+    return send(message, second, ...rest)
   }
   // Who left in order has given back what it did not take, and another has it now.
   worker.once('exit', () => {

@@ -196,6 +196,19 @@ void t.test('a process that dies is replaced, again and again, with a growing de
   t.equal(await server.exited, 0)
 })
 
+void t.test('a process that is still starting does not hold up the others', async (t) => {
+  const server = await start(t, { DATABASE_URL: await testDatabase(t), LOG_LEVEL: 'error' })
+  const [victim] = forksOf(server)
+  process.kill(victim as number, 'SIGKILL')
+  await eventually(
+    () => forksOf(server).filter((pid) => pid !== victim).length,
+    (n) => n === 2,
+  )
+  server.process.kill('SIGTERM')
+  t.equal(await server.exited, 0)
+  t.notMatch(server.output(), /does not leave/)
+})
+
 void t.test(
   'a connection on its way to a process that is killed is not left hanging',
   async (t) => {

@@ -22,6 +22,7 @@ const leaveMarginMs = 5_000
 
 type Fork = {
   readonly worker: Worker
+  readonly isListening: () => boolean
   readonly startedMs: number
   readonly listening: Promise<Listening>
   /** The exit code, or the signal that ended it. */
@@ -99,6 +100,8 @@ export const superviseForks = (
     }
 
     const dismiss = async (fork: Fork, kind: Leave['kind']) => {
+      // One that is still being loaded hears no message, and has nobody to finish for.
+      if (!fork.isListening()) fork.worker.process.kill('SIGTERM')
       if (fork.worker.isConnected()) fork.worker.send({ kind } satisfies Leave, () => {})
       const hangs = setTimeout(() => {
         log.error({ fork: fork.worker.process.pid }, 'a server process does not leave: killed')
@@ -152,12 +155,16 @@ const alive = new Set<Fork>()
 const launch = (environment: NodeJS.ProcessEnv): Fork => {
   const worker = cluster.fork(environment)
   closeWhatItLeaves(worker)
+  let listens = false
   const fork: Fork = {
     worker,
+    isListening: () => listens,
     startedMs: performance.now(),
     listening: new Promise((resolve) => {
       worker.on('message', (message: Listening) => {
-        if (message.kind === 'listening') resolve(message)
+        if (message.kind !== 'listening') return
+        listens = true
+        resolve(message)
       })
     }),
     exited: new Promise((resolve) => {
