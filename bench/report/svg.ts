@@ -112,10 +112,12 @@ const markerAt = (x: string, y: number, marker: Marker, dx = 0): Markup => {
 
 const marksOf = (it: Chart): Markup[] =>
   (it.marks ?? []).map(({ at: [x, y], name }) => {
-    const right = positionOn(it.x.scale, x) > 0.8
+    // At the sides of the chart a label in the middle would cover those of the axis.
+    const position = positionOn(it.x.scale, x)
+    const anchor = position > 0.8 ? 'end' : position < 0.15 ? 'start' : 'middle'
     const place = xOf(it, x)
     return markup`<g class="mark"><line class="drop" x1="${place}" x2="${place}" y1="${yOf(it, y)}" y2="${heightPx}"/>${markerAt(place, yOf(it, y), 'disc')}
-<text class="${right ? 'tick end roomy' : 'tick middle roomy'}" x="${place}" y="${yOf(it, y)}" dy="-9">${name}</text></g>`
+<text class="tick ${anchor} roomy" x="${place}" y="${yOf(it, y)}" dy="-9">${name}</text></g>`
   })
 
 const ruleOf = (it: Chart): Markup | null => {
