@@ -130,8 +130,9 @@ const handled = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
   const { completedInAll, handledInAll, lost, timeouts } = counts
   if (handledInAll === null) return unknown(name, "the server's counters can't be read")
   const apart = handledInAll - completedInAll
-  // What was in flight when the load ended was answered, and heard by nobody.
-  const inFlight = load.connections * load.pipelining
+  // What was in flight when the load ended was answered, and heard by nobody; the sampler's last
+  // burst and its last single request too.
+  const inFlight = load.connections * load.pipelining + load.pipelining + 1
   return check(
     name,
     apart >= -1 && apart <= inFlight + lost + timeouts ? 'ok' : 'fail',
