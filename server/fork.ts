@@ -28,22 +28,27 @@ import { createRouter } from './router.ts'
 import { createRoutes } from './routes.ts'
 
 export type Fork = {
-  /** Whether `/ready` was content when it began to listen. */
-  readonly isReady: boolean
+  /** What `/ready` had against it when it began to listen. */
+  readonly unready: string | undefined
   /** From now on `/ready` fails; all else goes on. */
   announceDrain(): void
   /** Requests in flight finish, publishes are settled, then everything is let go. In bounded time. */
   stop(): Promise<void>
 }
 
-/** With something away it listens all the same, after this: lists can be served without the log. */
-const readyWaitMs = 3_000
 const readyLookEveryMs = 20
 /** What is left to let go of once publishes are settled. */
 const closeTimeoutMs = 3_000
 
-/** Resolves when it listens, with the usual lists warm. Rejects with what stands in the way. */
-export const startFork = async (config: Config, partitions: number): Promise<Fork> => {
+/**
+ * Resolves when it listens, with the usual lists warm. Rejects with what stands in the way. With
+ * something away it listens all the same, after readyWaitMs: lists can be served without the log.
+ */
+export const startFork = async (
+  config: Config,
+  partitions: number,
+  readyWaitMs: number,
+): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
   const share = (total: number) => Math.max(1, Math.floor(total / config.HTTP_PROCESSES))
   const registry = new Registry()
@@ -98,10 +103,10 @@ export const startFork = async (config: Config, partitions: number): Promise<For
   const reportLast = reportMetrics(registry)
 
   await lists.load(10)
-  const isReady = await becomesReady(dependencies)
+  const unready = await becomesReady(dependencies, readyWaitMs)
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
   return {
-    isReady,
+    unready,
     announceDrain() {
       draining = true
     },
@@ -128,11 +133,18 @@ export const startFork = async (config: Config, partitions: number): Promise<For
 }
 
 /** Else a process that takes another's place would refuse the first writes it gets. */
-const becomesReady = async (dependencies: readonly Dependency[]): Promise<boolean> => {
-  const deadlineMs = performance.now() + readyWaitMs
+const becomesReady = async (
+  dependencies: readonly Dependency[],
+  waitMs: number,
+): Promise<string | undefined> => {
+  const deadlineMs = performance.now() + waitMs
   for (;;) {
-    if ((await checkAll(dependencies)).status !== 'unready') return true
-    if (performance.now() > deadlineMs) return false
+    const { status, states } = await checkAll(dependencies)
+    if (status !== 'unready') return undefined
+    if (performance.now() > deadlineMs) {
+      const failing = Object.entries(states).filter(([, state]) => state !== 'ok')
+      return failing.map((each) => each.join(' ')).join(', ')
+    }
     await delay(readyLookEveryMs)
   }
 }

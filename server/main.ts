@@ -11,7 +11,7 @@ import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
 import { openMetricsPage } from './metrics-page.ts'
-import { superviseForks, type Leave, type Listening } from './supervisor.ts'
+import { readyWaitVariable, superviseForks, type Leave, type Listening } from './supervisor.ts'
 
 /** What the primary hands to each fork, through its environment. */
 const partitionsVariable = 'TODOS_LOG_PARTITIONS'
@@ -144,9 +144,10 @@ const runFork = async (config: Config) => {
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   try {
-    started = startFork(config, Number(process.env[partitionsVariable]))
-    const { isReady } = await started
-    process.send?.({ kind: 'listening', isReady } satisfies Listening)
+    const { [partitionsVariable]: partitions, [readyWaitVariable]: readyWaitMs } = process.env
+    started = startFork(config, Number(partitions), Number(readyWaitMs))
+    const { unready } = await started
+    process.send?.({ kind: 'listening', unready } satisfies Listening)
   } catch (error) {
     exitWith(`a server process can't start: ${messageOf(error)}`)
   }

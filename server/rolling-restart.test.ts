@@ -132,6 +132,7 @@ for (const [engine, stack] of [
     await load.stop()
 
     t.equal(said('rolling restart done'), rounds)
+    if (!t.passing()) t.comment(server.output())
     t.same(load.failures.slice(0, 5), [], `${load.answered()} answers, none missing`)
     t.ok(load.closed() >= rounds * clients.length, 'connections were told to close')
     t.comment(`${load.connections()} connections, ${load.unprocessed.length} requests sent again`)

@@ -8,13 +8,20 @@ import { closeWhatItLeaves } from './handed-over.ts'
 
 /** To a process: leave now. `drain` also tells load balancers, and gives them time to turn away. */
 export type Leave = { readonly kind: 'drain' | 'retire' }
-/** From a process, once: it listens. `isReady` as `/ready` would say. */
-export type Listening = { readonly kind: 'listening'; readonly isReady: boolean }
+/** From a process, once: it listens. `unready`: what `/ready` has against it. */
+export type Listening = { readonly kind: 'listening'; readonly unready?: string | undefined }
+
+/** To a process, in its environment: for so long it may wait for what it depends on. */
+export const readyWaitVariable = 'TODOS_READY_WAIT_MS'
 
 const crashDelayFirstMs = 100
 const crashDelayLastMs = 5_000
 /** A fork that lived this long did not crash at its start: the delay begins anew. */
 const calmMs = 30_000
+/** While nobody serves in its place, a fork soon does what it can. */
+const readyWaitFirstMs = 3_000
+/** One that another waits for has time: on an overloaded machine Kafka took over 3 s to connect. */
+const readyWaitRollingMs = 15_000
 /** A fork that takes longer to start than this is not going to. */
 const startTimeoutMs = 30_000
 /** On top of the time that a fork may take to leave: after that it hangs. */
@@ -69,7 +76,7 @@ export const superviseForks = (
         log.error({ fork: pid, how, delayMs }, 'a server process died: replaced')
         setTimeout(() => {
           if (state !== 'running' || place.fork) return
-          const next = launch(environmentOf(place.index))
+          const next = launch(environmentOf(place.index), readyWaitFirstMs)
           settle(place, next)
           void next.listening.then(() => {
             log.info({ fork: next.worker.process.pid }, 'its replacement serves')
@@ -82,7 +89,7 @@ export const superviseForks = (
     /** One by one: the next serves before the last one leaves. */
     const roll = async () => {
       for (const place of places) {
-        const fresh = launch(environmentOf(place.index))
+        const fresh = launch(environmentOf(place.index), readyWaitRollingMs)
         const failure = await whyNotReady(fresh)
         if (state === 'stopping') return
         if (failure !== undefined) {
@@ -138,7 +145,7 @@ export const superviseForks = (
     })
 
     const first = places.map((place) => {
-      const fork = launch(environmentOf(place.index))
+      const fork = launch(environmentOf(place.index), readyWaitFirstMs)
       settle(place, fork)
       return fork.listening
     })
@@ -152,8 +159,8 @@ export const superviseForks = (
 /** Every fork there is: those that start, serve and leave. */
 const alive = new Set<Fork>()
 
-const launch = (environment: NodeJS.ProcessEnv): Fork => {
-  const worker = cluster.fork(environment)
+const launch = (environment: NodeJS.ProcessEnv, readyWaitMs: number): Fork => {
+  const worker = cluster.fork({ ...environment, [readyWaitVariable]: readyWaitMs })
   closeWhatItLeaves(worker)
   let listens = false
   const fork: Fork = {
@@ -185,7 +192,7 @@ const whyNotReady = async ({ listening, exited }: Fork): Promise<string | undefi
     timer = setTimeout(() => resolve('did not start in time'), startTimeoutMs)
   })
   const failure = await Promise.race([
-    listening.then(({ isReady }) => (isReady ? undefined : 'is not ready (GET /ready says why)')),
+    listening.then(({ unready }) => unready && `is not ready (${unready})`),
     exited.then((how) => `did not start (${how})`),
     late,
   ])

@@ -50,7 +50,7 @@ export const serveAll = async (
     ...{ HTTP_PROCESSES: '1', KAFKA_TODO_TOPIC: settings.log, HTTP_DRAIN_TIMEOUT_MS: '100' },
     CORS_ORIGINS: settings.corsOrigins ?? '',
   })
-  const fork = await startFork(config, await ensureCommandLog(config, quiet))
+  const fork = await startFork(config, await ensureCommandLog(config, quiet), 3_000)
   t.teardown(() => fork.stop())
   return port
 }
