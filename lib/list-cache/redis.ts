@@ -2,9 +2,10 @@
 // connection of its own; a canary key proves, at start and after every reconnect, that they do.
 
 import { randomUUID } from 'node:crypto'
-import { Redis, type RedisOptions } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
 import { createPoolUse, type PoolUse } from '../pool-use.ts'
+import { connectRedis, firstAttempt } from '../redis-connection.ts'
 import type { ListName } from '../todo-store/todo-store.ts'
 import { withTimeout } from '../with-timeout.ts'
 import type { CacheEvent, ListCache } from './list-cache.ts'
@@ -31,18 +32,6 @@ const canaryTimeoutMs = 1_000
 const pingIntervalMs = 500
 /** A filler that dies leaves its lease for this long; nobody else asks Postgres meanwhile. */
 const leaseMs = 2_000
-
-// A killed Redis must fail at once, a frozen one in commandTimeoutMs: with ioredis's defaults one
-// command took 73 s against a killed Redis and never ended against a frozen one.
-const connectionOptions = {
-  protocol: 2,
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
-  maxRetriesPerRequest: 0,
-  commandTimeout: commandTimeoutMs,
-  connectTimeout: 1_000,
-  retryStrategy: (attempt: number) => Math.min(attempt * 50, 500),
-} satisfies RedisOptions
 
 // A list is only ever as good as the version it was read under: stored with it, and handed out only
 // while that is still the version. KEYS: version, list, lease.
@@ -80,7 +69,9 @@ redis.call('EXPIRE', ARGV[4], ARGV[3])
 return 1`
 
 export const createRedisListCache = (settings: RedisCacheSettings, log: Log): ListCache => {
-  const connections = Array.from({ length: settings.poolSize }, () => connect(settings.url, log))
+  const connections = Array.from({ length: settings.poolSize }, () =>
+    connectRedis(settings.url, commandTimeoutMs, log),
+  )
   // A command right after the start waits for the first connection, or for its failure; later on a
   // connection that is not there fails at once.
   const opened = Promise.all(connections.map(firstAttempt))
@@ -147,18 +138,6 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
   }
 }
 
-const connect = (url: string, log: Log, options: { autoResubscribe?: boolean } = {}): Redis => {
-  const redis = new Redis(url, { ...connectionOptions, ...options })
-  redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'redis connection'))
-  return redis
-}
-
-const firstAttempt = (redis: Redis): Promise<void> =>
-  new Promise((resolve) => {
-    redis.once('ready', () => resolve())
-    redis.once('error', () => resolve())
-  })
-
 const invalidations = '__redis__:invalidate'
 
 /**
@@ -172,7 +151,7 @@ const watchVersion = (
   onEvent: (event: CacheEvent) => void,
   log: Log,
 ): (() => void) => {
-  const tracking = connect(url, log, { autoResubscribe: false })
+  const tracking = connectRedis(url, commandTimeoutMs, log, { autoResubscribe: false })
   const canaryKey = `${versionKey}:canary:${randomUUID()}`
   let live = false
   let canaryCameBack = () => {}
