@@ -21,6 +21,21 @@ t.test('every kind comes back as it went', async (t) => {
   }
 })
 
+t.test('a personal command is one of schema 2, which older workers refuse', async (t) => {
+  for (const command of commands) {
+    const personal: Command = { ...command, isPersonal: true }
+    t.match(JSON.parse(encodeCommand(personal)), { schema: 2 })
+    t.match(JSON.parse(encodeCommand(command)), { schema: 1 })
+    t.same(decodeText(encodeCommand(personal)), { kind: 'command', command: personal })
+    t.same(decodeJson({ schema: 2, ...command }), { kind: 'command', command })
+    for (const isPersonal of ['true', 1, null, {}]) {
+      t.match(decodeJson({ schema: 2, ...command, isPersonal }), {
+        ...{ kind: 'poison', reason: 'isPersonal must be true or false' },
+      })
+    }
+  }
+})
+
 t.test('a request id that is none is left out, and no reason to refuse the command', async (t) => {
   const command: Command = { ...envelope, kind: 'delete' }
   const named = { ...command, requestId: 'r~/1' }
@@ -28,7 +43,7 @@ t.test('a request id that is none is left out, and no reason to refuse the comma
   for (const requestId of [5, null, '', 'a b', 'a\nb', 'ü', 'x'.repeat(129), {}, ['x']]) {
     t.same(decodeJson({ schema: 1, ...command, requestId }), { kind: 'command', command })
   }
-  const poison = decodeJson({ schema: 2, ...command, requestId: 'mine' })
+  const poison = decodeJson({ schema: 3, ...command, requestId: 'mine' })
   t.match(poison, { kind: 'poison', requestId: 'mine' }, 'what can not apply says whose it is')
 })
 
@@ -102,7 +117,7 @@ t.test('limits are held to the last', async (t) => {
     ['atMs', [0, 253_402_300_799_999], [-1, 253_402_300_800_000, 2 ** 53, '0', '1970-01-01']],
     ['title', [smile.repeat(200)], [`${smile.repeat(200)}x`]],
     ['description', [smile.repeat(2_000)], [`${smile.repeat(2_000)}x`]],
-    ['schema', [1], [0, 2, '1', true]],
+    ['schema', [1, 2], [0, 3, '1', true]],
     ['kind', ['delete'], ['Create', 'DELETE', 'upsert', 'toString']],
   ]
   const json = JSON.parse(encodeCommand(commands[0] as Command)) as object

@@ -19,6 +19,8 @@ type Envelope = {
   readonly atMs: number
   /** What the request is called in the logs. Came later: records may lack it, readers ignore it. */
   readonly requestId?: string
+  /** Of a todo that only its owner can see. Left out for the others, which are most. */
+  readonly isPersonal?: true
 }
 export type TodoChange = {
   readonly title?: string
@@ -34,10 +36,12 @@ export type UpdateTodo = Envelope & { readonly kind: 'update'; readonly change: 
 export type DeleteTodo = Envelope & { readonly kind: 'delete' }
 export type Command = CreateTodo | UpdateTodo | DeleteTodo
 
-const schemaVersion = 1
+/** Version 2 may be personal: a worker that only knows 1 must not make such a todo public. */
+const publicSchema = 1
+const personalSchema = 2
 
 export const encodeCommand = (command: Command): string =>
-  JSON.stringify({ schema: schemaVersion, ...command })
+  JSON.stringify({ schema: command.isPersonal ? personalSchema : publicSchema, ...command })
 
 export type Decoded =
   | { readonly kind: 'command'; readonly command: Command }
@@ -68,8 +72,9 @@ const parseCommand = (json: unknown): Command => {
     throw new InvalidField('record', 'the record must be a JSON object')
   }
   const record = json as Record<string, unknown>
-  if (record['schema'] !== schemaVersion) {
-    throw new InvalidField('schema', `schema must be ${schemaVersion}`)
+  const { schema } = record
+  if (schema !== publicSchema && schema !== personalSchema) {
+    throw new InvalidField('schema', `schema must be ${publicSchema} or ${personalSchema}`)
   }
   const envelope: Envelope = {
     commandId: parseShortText('commandId', record['commandId'], 64),
@@ -77,6 +82,7 @@ const parseCommand = (json: unknown): Command => {
     userId: parseShortText('userId', record['userId'], userIdLengthMax),
     atMs: parseTime(record['atMs']),
     ...requestIdIn(record),
+    ...(schema === personalSchema && isPersonalIn(record) && { isPersonal: true }),
   }
   switch (record['kind']) {
     case 'create':
@@ -121,6 +127,11 @@ const parseShortText = (field: string, value: unknown, max: number): string => {
     throw new InvalidField(field, `${field} must not contain lone surrogates`)
   }
   return value
+}
+
+const isPersonalIn = ({ isPersonal = false }: Record<string, unknown>): boolean => {
+  if (typeof isPersonal === 'boolean') return isPersonal
+  throw new InvalidField('isPersonal', 'isPersonal must be true or false')
 }
 
 /** A bad one is no reason to refuse a command: it only ever goes to a log. */

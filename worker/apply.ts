@@ -29,6 +29,8 @@ export type Effects = {
   readonly effects: readonly { readonly command: Command; readonly outcome: CommandOutcome }[]
   /** Commands that took effect, or were refused, before: another record of the same command. */
   readonly duplicates: number
+  /** The new version of each user's pages that changed. */
+  readonly personalLists: ReadonlyMap<string, number>
   readonly letters: readonly Letter[]
 }
 
@@ -51,7 +53,9 @@ export const applyBatch = (store: TodoStore, batch: Batch): Promise<ApplyResult>
     const first = offsetOf(records[0])
     const next = offsetOf(records.at(-1)) + 1
     // First, because it takes the partition's row lock: from here on nobody else applies it.
-    const ours = await transaction.advanceOffset(log, partition, first, next)
+    const listsMayChange = commands.some(({ command }) => !command.isPersonal)
+    const offsets = { expected: first, next }
+    const ours = await transaction.advanceOffset(log, partition, offsets, listsMayChange)
     if (!ours) return { kind: 'fenced' }
     const applied = await transaction.alreadyApplied(
       commands.map(({ command }) => command.commandId),
@@ -60,8 +64,9 @@ export const applyBatch = (store: TodoStore, batch: Batch): Promise<ApplyResult>
     const { effects, refused } = await applyCommands(transaction, fresh)
     const letters = [...poison, ...refused]
     await transaction.deadLetter(log, partition, letters)
+    const personalLists = await transaction.changePersonalLists(ownersOfPersonal(effects))
     const duplicates = commands.length - effects.length - refused.length
-    return { kind: 'applied', effects, duplicates, letters }
+    return { kind: 'applied', effects, duplicates, personalLists, letters }
   })
 }
 
@@ -109,6 +114,13 @@ const applyCommands = async (
     refused.push(...alone.refused)
   }
   return { effects, refused }
+}
+
+const ownersOfPersonal = (effects: Effects['effects']): string[] => {
+  const owners = effects.flatMap(({ command, outcome }) =>
+    command.isPersonal && outcome === 'applied' ? [command.userId] : [],
+  )
+  return [...new Set(owners)]
 }
 
 const decodeAll = (records: readonly LogRecord[]) => {

@@ -17,6 +17,7 @@ const row = (over: Partial<TodoRow> = {}): TodoRow => ({
   created_at: new Date(1_000),
   updated_at: new Date(1_000),
   revision: 3,
+  is_personal: false,
   ...over,
 })
 const rows = (...all: TodoRow[]) => new Map(all.map((one) => [one.id, one]))
@@ -63,6 +64,21 @@ t.test('what is not there is not found, and nothing brings it back', async (t) =
   const folded = fold(rows(row()), [remove(), update({ title: 'x' })])
   t.same(outcomes(folded), ['applied', 'not-found'])
   t.same(folded.changes, { inserts: [], updates: [], deletes: ['a'] })
+})
+
+t.test('personal and public todos do not see each other', async (t) => {
+  const personal = (command: Command): Command => ({ ...command, isPersonal: true })
+  const mine = row({ is_personal: true })
+  for (const make of [() => update({ title: 'x' }), () => remove()]) {
+    t.same(outcomes(fold(rows(mine), [make()])), ['not-found'], 'even by its owner')
+    t.same(outcomes(fold(rows(row()), [personal(make())])), ['not-found'])
+    t.same(outcomes(fold(rows(mine), [personal({ ...make(), userId: 'eve' })])), ['not-found'])
+    t.same(outcomes(fold(rows(mine), [personal(make())])), ['applied'])
+  }
+  t.match(fold(rows(), [personal(create())]).changes, { inserts: [{ is_personal: true }] })
+  t.match(fold(rows(), [create()]).changes, { inserts: [{ is_personal: false }] })
+  const moved = fold(rows(row()), [remove(), personal(create())])
+  t.match(moved.changes, { updates: [{ is_personal: true }] })
 })
 
 t.test('create, update, delete, create in one batch is one insert', async (t) => {

@@ -30,6 +30,7 @@ type Step =
   | { readonly outcome: Exclude<CommandOutcome, 'applied'> }
 
 const applyOne = (row: TodoRow | undefined, command: Command): Step => {
+  const { isPersonal = false } = command
   if (command.kind === 'create') {
     if (row) return { outcome: 'exists' }
     const at = new Date(command.atMs)
@@ -44,11 +45,13 @@ const applyOne = (row: TodoRow | undefined, command: Command): Step => {
         created_at: at,
         updated_at: at,
         revision: 1,
+        is_personal: isPersonal,
       },
     }
   }
-  if (!row) return { outcome: 'not-found' }
-  if (row.user_id !== command.userId) return { outcome: 'forbidden' }
+  if (row?.is_personal !== isPersonal) return { outcome: 'not-found' }
+  // That another's personal todo is there is nobody's business.
+  if (row.user_id !== command.userId) return { outcome: isPersonal ? 'not-found' : 'forbidden' }
   if (command.kind === 'delete') return { outcome: 'applied', row: undefined }
   return {
     outcome: 'applied',

@@ -5,6 +5,7 @@ import { ensureCommandLog, openConsumer } from '../lib/command-log/open.ts'
 import { readConfigOrExit } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
+import { openPageCache } from '../lib/page-cache/open.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
@@ -35,6 +36,7 @@ const store = createPostgresStore({
   use: pools.store,
 })
 const cache = openListCache(config, 1, log, pools.cache)
+const pages = openPageCache(config, log)
 const announcer = createAnnouncer(store, cache, log)
 const consumer = openConsumer(config, log)
 
@@ -47,6 +49,7 @@ const stop = async () => {
   await withTimeout(closeTimeoutMs, async () => {
     await announcer.close()
     await cache.close()
+    await pages.close()
     await store.close()
   }).catch((error: Error) => log.warn({ reason: error.message }, 'left without closing it all'))
   process.exit(0)
@@ -87,6 +90,7 @@ const sink = createSink({
   store,
   onApplied(batch) {
     announcer.changed()
+    if (batch.personalLists.size > 0) void pages.changed(batch.personalLists)
     metrics.applied(batch)
     logBatch(batch, log)
   },

@@ -1,5 +1,5 @@
-// Random runs of commands over a few todos and two users, for property tests: every kind meets every
-// other on the same todo, some of them twice.
+// Random runs of commands over a few todos and two users, public and personal, for property tests:
+// every kind meets every other on the same todo, some of them twice.
 
 import type { Command } from '../lib/command.ts'
 
@@ -20,6 +20,7 @@ export const randomCommands = (random: Random, count: number, todos: number): Co
       todoId: `todo-${random.below(todos)}`,
       userId: random.below(5) === 0 ? 'eve' : 'ann',
       atMs: 1_000 + random.below(1_000),
+      ...(random.below(4) === 0 && { isPersonal: true as const }),
     }
     const kind = random.below(4)
     if (kind === 0) commands.push({ ...envelope, kind: 'delete' })

@@ -32,6 +32,7 @@ void t.test('a list is its todos as JSON, whatever is in them', async (t) => {
     created_at: i === 0 ? new Date(253_402_300_799_999) : time(),
     updated_at: i === 1 ? new Date(0) : time(),
     revision: 1,
+    is_personal: false,
   }))
   await store.transaction((tx) => tx.write({ inserts: rows, updates: [], deletes: [] }))
   const newestFirst = rows.toSorted(

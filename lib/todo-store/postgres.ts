@@ -24,7 +24,7 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
             SELECT coalesce(string_agg(todo_json, E',\\n' ORDER BY created_at DESC, id DESC), '')
             FROM (
               SELECT created_at, id, ${todoJsonInSql(sql)} AS todo_json
-              FROM todos ORDER BY created_at DESC, id DESC
+              FROM todos WHERE NOT is_personal ORDER BY created_at DESC, id DESC
               ${list === 'newest' ? sql`LIMIT ${newestCount}` : sql``}
             ) AS listed) AS body`
         return { version: Number(row?.version), body: Buffer.from(`[${row?.body}]`) }
@@ -38,9 +38,37 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
     readTodo: (id) =>
       pool.run(async (sql) => {
         const [row] = await sql<TodoRow[]>`
-          SELECT id, title, description, completed, user_id, created_at, updated_at, revision
-          FROM todos WHERE id = ${id}`
+          SELECT ${rowColumns(sql)} FROM todos WHERE id = ${id} AND NOT is_personal`
         return row
+      }),
+    readPersonalTodo: (userId, id) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<TodoRow[]>`
+          SELECT ${rowColumns(sql)} FROM todos
+          WHERE id = ${id} AND is_personal AND user_id = ${userId}`
+        return row
+      }),
+    readPersonalPage: ({ userId, limit, page }) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ version: string; total: number; body: string }[]>`
+          SELECT
+            coalesce((SELECT version FROM personal_lists WHERE user_id = ${userId}), 0) AS version,
+            (SELECT count(*)::int FROM todos WHERE is_personal AND user_id = ${userId}) AS total,
+            (SELECT coalesce(string_agg(todo_json, E',\\n' ORDER BY created_at DESC, id DESC), '')
+            FROM (
+              SELECT created_at, id, ${todoJsonInSql(sql)} AS todo_json
+              FROM todos WHERE is_personal AND user_id = ${userId}
+              ORDER BY created_at DESC, id DESC
+              LIMIT ${limit} OFFSET ${(page - 1) * limit}
+            ) AS listed) AS body`
+        const { version, total = 0, body } = row ?? {}
+        return { version: Number(version), total, body: Buffer.from(`[${body}]`) }
+      }),
+    personalVersion: (userId) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ version: string }[]>`
+          SELECT version FROM personal_lists WHERE user_id = ${userId}`
+        return Number(row?.version ?? 0)
       }),
     outcomesOf: (commandIds) =>
       pool.run(async (sql) => {
@@ -100,15 +128,16 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
 }
 
 const inTransaction = (tx: ReservedSql): StoreTransaction => ({
-  async advanceOffset(log, partition, expected, next) {
+  async advanceOffset(log, partition, { expected, next }, listsMayChange) {
     // The upsert covers a partition's first batch; the compare covers all the others.
+    const batches = listsMayChange ? 1 : 0
     const result = await tx`
       INSERT INTO command_offsets AS stored (log, partition, next_offset, batches)
-      SELECT ${log}, ${partition}, ${next}, 1
+      SELECT ${log}, ${partition}, ${next}, ${batches}
       WHERE ${expected} = 0 OR EXISTS (
         SELECT FROM command_offsets WHERE log = ${log} AND partition = ${partition})
       ON CONFLICT (log, partition) DO UPDATE
-      SET next_offset = excluded.next_offset, batches = stored.batches + 1
+      SET next_offset = excluded.next_offset, batches = stored.batches + excluded.batches
       WHERE stored.next_offset = ${expected}`
     return result.count === 1
   },
@@ -119,8 +148,7 @@ const inTransaction = (tx: ReservedSql): StoreTransaction => ({
   },
   async lockTodos(ids) {
     const rows = await tx<TodoRow[]>`
-      SELECT id, title, description, completed, user_id, created_at, updated_at, revision
-      FROM todos WHERE id = ANY(${ids as string[]}) ORDER BY id FOR NO KEY UPDATE`
+      SELECT ${rowColumns(tx)} FROM todos WHERE id = ANY(${ids as string[]}) ORDER BY id FOR NO KEY UPDATE`
     return new Map(rows.map((row) => [row.id, row]))
   },
   async write({ inserts, updates, deletes }) {
@@ -132,21 +160,21 @@ const inTransaction = (tx: ReservedSql): StoreTransaction => ({
       await tx`
         UPDATE todos SET title = new.title, description = new.description,
           completed = new.completed, user_id = new.user_id, created_at = new.created_at,
-          updated_at = new.updated_at, revision = new.revision
+          updated_at = new.updated_at, revision = new.revision, is_personal = new.is_personal
         FROM unnest(${c.id}::text[], ${c.title}::text[], ${c.description}::text[],
           ${tx.array(c.completed)}::boolean[], ${c.userId}::text[], ${tx.array(c.createdAt)}::timestamptz[],
-          ${tx.array(c.updatedAt)}::timestamptz[], ${c.revision}::int[])
-          AS new (id, title, description, completed, user_id, created_at, updated_at, revision)
+          ${tx.array(c.updatedAt)}::timestamptz[], ${c.revision}::int[],
+          ${tx.array(c.isPersonal)}::boolean[]) AS new (${rowColumns(tx)})
         WHERE todos.id = new.id`
     }
     if (inserts.length > 0) {
       const c = columns(inserts)
       await tx`
-        INSERT INTO todos
-          (id, title, description, completed, user_id, created_at, updated_at, revision)
+        INSERT INTO todos (${rowColumns(tx)})
         SELECT * FROM unnest(${c.id}::text[], ${c.title}::text[], ${c.description}::text[],
           ${tx.array(c.completed)}::boolean[], ${c.userId}::text[], ${tx.array(c.createdAt)}::timestamptz[],
-          ${tx.array(c.updatedAt)}::timestamptz[], ${c.revision}::int[]) ORDER BY 1`
+          ${tx.array(c.updatedAt)}::timestamptz[], ${c.revision}::int[],
+          ${tx.array(c.isPersonal)}::boolean[]) ORDER BY 1`
     }
   },
   async recordOutcomes(outcomes) {
@@ -155,6 +183,16 @@ const inTransaction = (tx: ReservedSql): StoreTransaction => ({
       INSERT INTO applied_commands (command_id, outcome)
       SELECT * FROM unnest(${[...outcomes.keys()]}::text[],
         ${[...outcomes.values()] as CommandOutcome[]}::text[])`
+  },
+  async changePersonalLists(userIds) {
+    if (userIds.length === 0) return new Map()
+    const rows = await tx<{ user_id: string; version: string }[]>`
+      INSERT INTO personal_lists AS stored (user_id, version)
+      SELECT changed, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+      FROM unnest(${userIds as string[]}::text[]) AS changed ORDER BY changed COLLATE "C"
+      ON CONFLICT (user_id) DO UPDATE SET version = stored.version + 1
+      RETURNING user_id, version`
+    return new Map(rows.map((row) => [row.user_id, Number(row.version)]))
   },
   async deadLetter(log, partition, letters) {
     for (const { offset, reason, record } of letters) {
@@ -173,6 +211,9 @@ const inTransaction = (tx: ReservedSql): StoreTransaction => ({
     }
   },
 })
+
+const rowColumns = (sql: Sql | ReservedSql) =>
+  sql`id, title, description, completed, user_id, created_at, updated_at, revision, is_personal`
 
 /** The bytes of todoJson(), which postgres.test.ts holds it to. */
 const todoJsonInSql = (sql: Sql) => sql`
@@ -194,4 +235,5 @@ const columns = (rows: readonly TodoRow[]) => ({
   createdAt: rows.map((row) => row.created_at),
   updatedAt: rows.map((row) => row.updated_at),
   revision: rows.map((row) => row.revision),
+  isPersonal: rows.map((row) => row.is_personal),
 })

@@ -34,6 +34,7 @@ const setUp = async (t: Test, poolSize = 4) => {
 const row = (id: string): TodoRow => ({
   ...{ id, title: 'before', description: '', completed: false, user_id: 'ann' },
   ...{ created_at: new Date(1_000), updated_at: new Date(1_000), revision: 0 },
+  is_personal: false,
 })
 
 const update = (tx: StoreTransaction, ...updates: TodoRow[]) =>
@@ -68,7 +69,12 @@ t.test('12 writers over 400 rows neither deadlock nor lose an update', async (t)
           commands.set(id, (commands.get(id) ?? 0) + 1)
         }
         await store.transaction(async (tx) => {
-          await tx.advanceOffset('log', partition, batch * size, (batch + 1) * size)
+          await tx.advanceOffset(
+            'log',
+            partition,
+            { expected: batch * size, next: (batch + 1) * size },
+            true,
+          )
           const rows = await tx.lockTodos([...commands.keys()])
           const changed = [...rows.values()].map((one) => ({
             ...one,
@@ -178,7 +184,7 @@ t.test('read-read: two statements may see different data, a list may not', async
   await insert('a')
   const commit = (partition: number, id: string) =>
     store.transaction(async (tx) => {
-      await tx.advanceOffset('log', partition, 0, 1)
+      await tx.advanceOffset('log', partition, { expected: 0, next: 1 }, true)
       await tx.write({ inserts: [row(id)], updates: [], deletes: [] })
     })
   const reader = postgres(url, { max: 1 })
@@ -196,7 +202,7 @@ t.test('read-read: two statements may see different data, a list may not', async
   const writing = (async () => {
     for (let n = 0; n < 300; n++) {
       await store.transaction(async (tx) => {
-        await tx.advanceOffset('log', 1, n, n + 1)
+        await tx.advanceOffset('log', 1, { expected: n, next: n + 1 }, true)
         await tx.write({ inserts: [row(`n${n}`)], updates: [], deletes: [] })
       })
     }

@@ -15,8 +15,17 @@ export type ListSnapshot = {
   readonly body: Buffer
 }
 
-/** A todo and how many commands made it what it is. */
-export type TodoRow = Todo & { readonly revision: number }
+/** A todo, how many commands made it what it is, and whether only its owner can see it. */
+export type TodoRow = Todo & { readonly revision: number; readonly is_personal: boolean }
+
+/** One page of a user's personal todos, of those that there are in all. */
+export type PageName = {
+  readonly userId: string
+  readonly limit: number
+  /** From 1. */
+  readonly page: number
+}
+export type PageSnapshot = ListSnapshot & { readonly total: number }
 
 export type CommandOutcome = 'applied' | 'not-found' | 'forbidden' | 'exists'
 
@@ -35,7 +44,12 @@ export type TodoChanges = {
 export interface TodoStore {
   readList(list: ListName): Promise<ListSnapshot>
   listVersion(): Promise<number>
+  /** One that is public. */
   readTodo(id: string): Promise<TodoRow | undefined>
+  readPersonalTodo(userId: string, id: string): Promise<TodoRow | undefined>
+  readPersonalPage(page: PageName): Promise<PageSnapshot>
+  /** Grows with every change to the user's personal todos; 0 before the first. */
+  personalVersion(userId: string): Promise<number>
   /** Of those that were applied or refused. */
   outcomesOf(commandIds: readonly string[]): Promise<Map<string, CommandOutcome>>
   /** `other` when this user's key came with another fingerprint before. */
@@ -55,14 +69,24 @@ export interface TodoStore {
 }
 
 export interface StoreTransaction {
-  /** False, with nothing changed, when the stored offset is not `expected` (any more). */
-  advanceOffset(log: string, partition: number, expected: number, next: number): Promise<boolean>
+  /**
+   * False, with nothing changed, when the stored offset is not `expected` (any more). The public
+   * lists' version grows only when they may change.
+   */
+  advanceOffset(
+    log: string,
+    partition: number,
+    offsets: { readonly expected: number; readonly next: number },
+    listsMayChange: boolean,
+  ): Promise<boolean>
   /** Those of `commandIds` that were applied or refused before. */
   alreadyApplied(commandIds: readonly string[]): Promise<Set<string>>
   /** The rows of `ids` that exist, locked in id order until the end of the transaction. */
   lockTodos(ids: readonly string[]): Promise<Map<string, TodoRow>>
   write(changes: TodoChanges): Promise<void>
   recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
+  /** The new version of each of these users' pages. To be called last: it locks in user order. */
+  changePersonalLists(userIds: readonly string[]): Promise<Map<string, number>>
   deadLetter(log: string, partition: number, letters: readonly DeadLetter[]): Promise<void>
   /** Runs `work`; when the data itself is refused, undoes just that. Not to be nested. */
   savepoint<T>(work: (inner: StoreTransaction) => Promise<T>): Promise<T>

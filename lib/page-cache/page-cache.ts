@@ -1,0 +1,26 @@
+// The seam between those who show a user's personal todos, a page at a time, and those who change
+// them: pages that were read from the store once, and the word that all of a user's are out of date.
+
+import type { PageName, PageSnapshot } from '../todo-store/todo-store.ts'
+
+/** Nothing here rejects, or takes long: without the cache there is the store. */
+export interface PageCache {
+  /** Undefined when it is not there: read it from the store, and fill it in. */
+  get(page: PageName): Promise<PageSnapshot | undefined>
+  /** Believed only if none of the user's todos has changed since the snapshot was read. */
+  fill(page: PageName, snapshot: PageSnapshot): Promise<void>
+  /**
+   * These users' pages, in these versions, are what is true: older ones are gone once this resolves.
+   * With the cache away it resolves too, and says so again until it is heard.
+   */
+  changed(versions: ReadonlyMap<string, number>): Promise<void>
+  close(): Promise<void>
+}
+
+/** For the embedded stack: pages are read from Postgres, by an index. */
+export const noPageCache: PageCache = {
+  get: () => Promise.resolve(undefined),
+  fill: () => Promise.resolve(),
+  changed: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+}

@@ -1,0 +1,122 @@
+// Pages in Redis, each with the version it was read under, and one version for each user: a page is
+// handed out only while its version is the user's, so one write ends all of them, and none is
+// searched for. What is out of date leaves by its age.
+
+import type { Log } from '../log.ts'
+import { connectRedis, firstAttempt } from '../redis-connection.ts'
+import type { PageName } from '../todo-store/todo-store.ts'
+import type { PageCache } from './page-cache.ts'
+
+/** Postgres takes a few ms for a page: longer than this a cache is no help. */
+const commandTimeoutMs = 200
+/** After a failure nobody waits for the cache for this long, and changes are told again. */
+const awayMs = 1_000
+/** A user's version outlives every page, and whoever fills one in. */
+const versionOutlivesSec = 60
+/** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
+const unheardMax = 100_000
+const versionsPerCommand = 500
+
+// A user id may hold a colon.
+const keysOf = (userId: string) => `todos:user:${encodeURIComponent(userId)}`
+const versionKey = (userId: string) => `${keysOf(userId)}:version`
+const pageKey = ({ userId, limit, page }: PageName) =>
+  `${keysOf(userId)}:limit:${limit}:page:${page}`
+
+// Without a version nothing is believed, neither a page nor a fill: it may have been forgotten, with
+// the word of a change. Asking for a page begins one, below every version. KEYS: version, page.
+const getScript = `
+local version = redis.call('GET', KEYS[1])
+if not version then redis.call('SET', KEYS[1], '-1', 'EX', ARGV[1]) return {} end
+local page = redis.call('HMGET', KEYS[2], 'version', 'total', 'body')
+if page[1] ~= version then return {} end
+return page`
+
+// KEYS: version, page; ARGV: version, total, body, ttl, the version's ttl.
+const fillScript = `
+local known = redis.call('GET', KEYS[1])
+if not known or tonumber(ARGV[1]) < tonumber(known) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[5])
+redis.call('HSET', KEYS[2], 'version', ARGV[1], 'total', ARGV[2], 'body', ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+return 1`
+
+// KEYS: versions; ARGV: their ttl, then the new one for each.
+const changedScript = `
+for i, key in ipairs(KEYS) do
+  local known = tonumber(redis.call('GET', key) or '-1')
+  if tonumber(ARGV[i + 1]) > known then redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end
+end`
+
+export type RedisPageSettings = { readonly url: string; readonly ttlSec: number }
+
+export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Log): PageCache => {
+  const redis = connectRedis(url, commandTimeoutMs, log)
+  const opened = firstAttempt(redis)
+  const versionTtlSec = ttlSec + versionOutlivesSec
+  const unheard = new Map<string, number>()
+  let awayUntilMs = 0
+
+  /** Undefined when the cache is away. */
+  const ask = async <T>(command: () => Promise<unknown>): Promise<T | undefined> => {
+    await opened
+    if (performance.now() < awayUntilMs) return undefined
+    try {
+      return (await command()) as T
+    } catch (error) {
+      awayUntilMs = performance.now() + awayMs
+      log.debug({ reason: (error as Error).message }, 'redis is away: pages come from Postgres')
+      return undefined
+    }
+  }
+
+  const tell = async (versions: readonly (readonly [string, number])[]) => {
+    for (let i = 0; i < versions.length; i += versionsPerCommand) {
+      const some = versions.slice(i, i + versionsPerCommand)
+      const keys = some.map(([userId]) => versionKey(userId))
+      const values = some.map(([, version]) => version)
+      const answer = await ask(() =>
+        redis.eval(changedScript, keys.length, ...keys, versionTtlSec, ...values),
+      )
+      for (const [userId, version] of some) {
+        const latest = Math.max(version, unheard.get(userId) ?? version)
+        if (answer === undefined) remember(userId, latest)
+        else if (latest === version) unheard.delete(userId)
+      }
+    }
+  }
+
+  const remember = (userId: string, version: number) => {
+    unheard.set(userId, version)
+    const [oldest] = unheard.keys()
+    if (unheard.size > unheardMax && oldest !== undefined) unheard.delete(oldest)
+  }
+
+  const again = setInterval(() => void tell([...unheard]), awayMs)
+  again.unref()
+
+  return {
+    async get(page) {
+      if (unheard.has(page.userId)) return undefined
+      const keys = [versionKey(page.userId), pageKey(page)] as const
+      const found = await ask<Buffer[]>(() =>
+        redis.callBuffer('EVAL', getScript, keys.length, ...keys, versionTtlSec),
+      )
+      const [version, total, body] = found ?? []
+      // While it was asked for, the user's todos may have changed with nobody to hear of it.
+      if (!version || !total || !body || unheard.has(page.userId)) return undefined
+      return { version: Number(version), total: Number(total), body }
+    },
+    async fill(page, { version, total, body }) {
+      const keys = [versionKey(page.userId), pageKey(page)] as const
+      const values = [version, total, body, ttlSec, versionTtlSec]
+      await ask(() => redis.eval(fillScript, keys.length, ...keys, ...values))
+    },
+    changed: (versions) => tell([...versions]),
+    async close() {
+      clearInterval(again)
+      if (unheard.size > 0) await tell([...unheard])
+      redis.disconnect()
+    },
+  }
+}
