@@ -8,10 +8,9 @@ const realm = 'Bearer realm="todos"'
 /** RFC 6750's b64token. */
 const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
-export const authenticate = (
-  request: Request,
-  verifyToken: (token: string) => Verified,
-): string => {
+export type VerifyToken = (token: string) => Verified
+
+export const authenticate = (request: Request, verifyToken: VerifyToken): string => {
   const authorization = request.header('authorization')
   if (authorization === undefined) {
     throw new Problem(401, 'send a token: Authorization: Bearer <token>', {

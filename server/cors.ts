@@ -17,7 +17,8 @@ export const readCors = (origins: string): Cors => {
 }
 
 /** What pages may read besides the headers that they always may. */
-const exposed = 'ETag, Location, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id'
+const exposed =
+  'ETag, Link, Location, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id'
 
 const allow = (origin: string) => [
   ...['Access-Control-Allow-Origin', origin],
@@ -38,7 +39,7 @@ export const listHeadersOf = (cors: Cors): readonly string[] => {
 }
 
 const preflightHeaders = [
-  ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE'],
+  ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, PATCH, DELETE'],
   'Access-Control-Allow-Headers',
   'authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-request-id',
   // Two hours: Chromium keeps it no longer, whatever is said.

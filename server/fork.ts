@@ -8,6 +8,7 @@ import { createTokenVerifier } from '../lib/jwt.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
+import { openPageCache } from '../lib/page-cache/open.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
@@ -60,6 +61,7 @@ export const startFork = async (
     use: pools.store,
   })
   const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log, pools.cache)
+  const pages = openPageCache(config, log)
   const publisher = addPublishMetrics(registry, openPublisher(config, partitions, log, pools.log))
   const cors = readCors(config.CORS_ORIGINS)
   const lists = createHotLists({
@@ -86,7 +88,7 @@ export const startFork = async (
   ]
   const handle = createRouter(
     createRoutes({
-      ...{ lists, publisher, store, applied },
+      ...{ lists, publisher, store, applied, pages },
       verifyToken: createTokenVerifier(config.JWT_SECRET as string),
       dependencies,
       isDraining: () => draining,
@@ -119,6 +121,7 @@ export const startFork = async (
         await withTimeout(publishTimeoutMs + closeTimeoutMs, async () => {
           await publisher.close()
           await cache.close()
+          await pages.close()
           await store.close()
         })
       } catch (error) {

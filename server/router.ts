@@ -10,9 +10,9 @@ import { requestIdOf } from './request-id.ts'
 export type NamedRequest = Request & { readonly requestId: string }
 export type Handler = (request: NamedRequest, id: string) => Reply | Promise<Reply>
 
-/** `path` is literal, or ends in `/:id`. */
+/** `path` is literal, or its last or last but one part is `:id`. */
 export type Route = {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly handler: Handler
 }
@@ -42,11 +42,20 @@ export const createRouter = (
   const find = (path: string): Found => {
     const methods = byPath.get(path)
     if (methods) return { route: path, methods, id: '' }
-    const slash = path.lastIndexOf('/')
-    const id = path.slice(slash + 1)
-    const route = `${path.slice(0, slash)}/:id`
-    const ofId = id === '' ? undefined : byPath.get(route)
-    return ofId ? { route, methods: ofId, id } : { route: '', methods: undefined, id: '' }
+    const last = path.lastIndexOf('/')
+    const before = path.lastIndexOf('/', last - 1)
+    return (
+      findWithId(path, last, path.length) ??
+      findWithId(path, before, last) ?? { route: '', methods: undefined, id: '' }
+    )
+  }
+
+  /** With what stands between `slash` and `end` taken for the id. */
+  const findWithId = (path: string, slash: number, end: number): Found | undefined => {
+    const id = path.slice(slash + 1, end)
+    const route = `${path.slice(0, slash)}/:id${path.slice(end)}`
+    const methods = id === '' || id === ':id' ? undefined : byPath.get(route)
+    return methods && { route, methods, id }
   }
 
   const dispatch = ({ request, found: { methods, id } }: Asked): Reply | Promise<Reply> => {

@@ -1,4 +1,4 @@
-// The two request headers that change how a write is answered: Idempotency-Key and Prefer: wait.
+// The two request headers that change how a write is answered: Idempotency-Key and Prefer.
 
 import { createHash } from 'node:crypto'
 import type { Request } from './engines/engine.ts'
@@ -13,14 +13,25 @@ const preferLengthMax = 1_000
 /** A comma, unless it stands between quotes. */
 const outsideQuotes = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/
 
-/** Seconds of `Prefer: wait=N` (RFC 7240 section 4.3), at most `waitSecMax`; 0 without it. */
-export const parseWaitSec = (prefer: string | undefined): number => {
-  if (prefer === undefined || prefer.length > preferLengthMax) return 0
-  const wait = prefer
-    .split(outsideQuotes)
+export type Preferences = {
+  /** Of `wait=N`, at most `waitSecMax`; undefined without it. */
+  readonly waitSec: number | undefined
+  readonly respondAsync: boolean
+}
+
+/** What a `Prefer` header (RFC 7240 sections 4.1 and 4.3) asks for. */
+export const parsePrefer = (prefer: string | undefined): Preferences => {
+  if (prefer === undefined || prefer.length > preferLengthMax) {
+    return { waitSec: undefined, respondAsync: false }
+  }
+  const preferences = prefer.split(outsideQuotes)
+  const wait = preferences
     .map((preference) => /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;|$)/i.exec(preference)?.[1])
     .find((seconds) => seconds !== undefined) // of two, the first counts (section 2)
-  return Math.min(Number(wait ?? 0), waitSecMax)
+  return {
+    waitSec: wait === undefined ? undefined : Math.min(Number(wait), waitSecMax),
+    respondAsync: preferences.some((one) => /^\s*respond-async\s*(?:[=;]|$)/i.test(one)),
+  }
 }
 
 export const idempotencyKeyPattern = /^[!-~]{1,255}$/

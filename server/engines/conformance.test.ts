@@ -8,6 +8,7 @@ import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
 import { createTokenVerifier, signToken } from '../../lib/jwt.ts'
 import type { ListCache } from '../../lib/list-cache/list-cache.ts'
 import type { BatchOutcome } from '../../lib/micro-batch.ts'
+import { noPageCache } from '../../lib/page-cache/page-cache.ts'
 import { connectPostgres } from '../../lib/postgres-pool.ts'
 import type { TodoStore } from '../../lib/todo-store/todo-store.ts'
 import { seed } from '../../scripts/seed.ts'
@@ -318,6 +319,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     verifyToken,
     store,
     applied,
+    pages: noPageCache,
     dependencies,
     isDraining: () => false,
   })

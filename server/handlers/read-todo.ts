@@ -1,24 +1,32 @@
-// GET /todos/:id: one todo, from Postgres. Not the hot path: lists are.
+// GET /todos/:id: one public todo, from Postgres. Not the hot path: lists are.
 
 import { parseTodoId, todoJson } from '../../lib/todo.ts'
 import type { TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
 import { holds } from '../encodings.ts'
-import { createReply, type Reply } from '../engines/engine.ts'
+import { createReply, type Reply, type Request } from '../engines/engine.ts'
 import { Problem, checkField, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
 import { jsonHeaders } from '../security-headers.ts'
 
 export const readTodo =
   (store: Pick<TodoStore, 'readTodo'>): Handler =>
-  async (request, id) => {
-    const row = await store.readTodo(checkField(() => parseTodoId(id))).catch((error: unknown) => {
-      throw unavailable(`the todo can't be read now: ${(error as Error).message}`)
-    })
-    if (!row) throw new Problem(404, 'there is no such todo')
-    const ifNoneMatch = request.header('if-none-match')
-    if (ifNoneMatch === undefined || !holds(ifNoneMatch, etagOf(row))) return todoReply(200, row)
-    return { status: 304, headers: validators(row), body: Buffer.alloc(0), close: false }
+  (request, id) => {
+    const todoId = checkField(() => parseTodoId(id))
+    return answerWithTodo(request, () => store.readTodo(todoId))
   }
+
+export const answerWithTodo = async (
+  request: Request,
+  read: () => Promise<TodoRow | undefined>,
+): Promise<Reply> => {
+  const row = await read().catch((error: unknown) => {
+    throw unavailable(`the todo can't be read now: ${(error as Error).message}`)
+  })
+  if (!row) throw new Problem(404, 'there is no such todo')
+  const ifNoneMatch = request.header('if-none-match')
+  if (ifNoneMatch === undefined || !holds(ifNoneMatch, etagOf(row))) return todoReply(200, row)
+  return { status: 304, headers: validators(row), body: Buffer.alloc(0), close: false }
+}
 
 /** `headers` come on top of those that every todo has. */
 export const todoReply = (

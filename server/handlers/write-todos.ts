@@ -1,75 +1,119 @@
-// POST, PUT and DELETE: who asks, what they ask, publish, 202. Whether a todo exists and whose it is
-// the worker finds out, in order: here the answer could be out of date before it is sent. Who wants
-// to know asks for it with Prefer: wait.
+// POST, PUT, PATCH and DELETE: who asks, what they ask, publish, answer. Whether a todo exists and
+// whose it is the worker finds out, in order: here the answer could be out of date before it is sent.
+// So a 202 says no more than that the log has the command; who waits is told what came of it.
 
 import hyperid from 'hyperid'
-import { parseChange, type Command } from '../../lib/command.ts'
+import { parseChange, type Command, type TodoChange } from '../../lib/command.ts'
 import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
-import type { Verified } from '../../lib/jwt.ts'
-import { parseDescription, parseTitle, parseTodoId } from '../../lib/todo.ts'
-import type { CommandOutcome, TodoStore } from '../../lib/todo-store/todo-store.ts'
+import { parseCompleted, parseDescription, parseTitle, parseTodoId } from '../../lib/todo.ts'
+import type { CommandOutcome, TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
 import type { AppliedCommands } from '../applied-commands.ts'
-import { authenticate } from '../authenticate.ts'
+import { authenticate, type VerifyToken } from '../authenticate.ts'
 import { createReply, type Reply } from '../engines/engine.ts'
 import { readJsonObject } from '../json-body.ts'
 import { checkField, Problem, unavailable } from '../problem.ts'
 import type { Handler, NamedRequest } from '../router.ts'
 import { jsonHeaders } from '../security-headers.ts'
-import { fingerprintOf, idempotencyKeyOf, idFromKey, parseWaitSec } from '../write-headers.ts'
+import {
+  fingerprintOf,
+  idempotencyKeyOf,
+  idFromKey,
+  parsePrefer,
+  type Preferences,
+} from '../write-headers.ts'
 import { todoReply } from './read-todo.ts'
 
 export type WriteParts = {
   readonly publisher: CommandPublisher
-  readonly verifyToken: (token: string) => Verified
-  readonly store: Pick<TodoStore, 'readTodo' | 'claimIdempotencyKey'>
+  readonly verifyToken: VerifyToken
+  readonly store: Pick<TodoStore, 'claimIdempotencyKey'>
   readonly applied: AppliedCommands
+}
+
+/** Todos of one kind: where they are, and what is special about them. */
+export type Collection = {
+  readonly path: '/todos' | '/api/todos'
+  readonly isPersonal?: true
+  /** For so long a write waits for its effect, unless `Prefer` says otherwise. */
+  readonly waitSec: number
+  readonly read: (userId: string, id: string) => Promise<TodoRow | undefined>
+  /** Done before a write that took effect is answered. Never rejects. */
+  readonly onChanged: (userId: string) => Promise<void>
 }
 
 // Fixed length keeps one process's ids in the order they were made, which breaks ties in a list.
 const newId = hyperid({ urlSafe: true, fixedLength: true })
 
 export const createTodo =
-  (parts: WriteParts): Handler =>
+  (parts: WriteParts, collection: Collection): Handler =>
   async (request) => {
-    const userId = authenticate(request, parts.verifyToken)
-    const waitSec = parseWaitSec(request.header('prefer'))
+    const envelope = envelopeOf(parts, collection, request)
+    const preferences = parsePrefer(request.header('prefer'))
     const key = idempotencyKeyOf(request)
     const body = await readJsonObject(request)
     const fields = checkField(() => ({
       title: parseTitle(body['title']),
       description: parseDescription(body['description'] ?? ''),
     }))
-    const ids = key === undefined ? newIds() : await idsOf(parts.store, userId, key, fields)
-    const { requestId } = request
-    const envelope = { ...ids, userId, requestId, atMs: Date.now() }
-    return publish(parts, { ...envelope, ...fields, kind: 'create' }, waitSec)
+    const ids =
+      key === undefined
+        ? { commandId: newId(), todoId: newId() }
+        : await idsOf(parts.store, envelope.userId, key, [
+            ...(collection.isPersonal ? [collection.path] : []),
+            ...[fields.title, fields.description],
+          ])
+    const command = { ...envelope, ...ids, ...fields, kind: 'create' } as const
+    return publish(parts, collection, command, preferences)
   }
 
-export const updateTodo =
-  (parts: WriteParts): Handler =>
-  async (request, id) => {
-    const { waitSec, ...envelope } = envelopeOf(parts, request, id)
+export const updateTodo = (parts: WriteParts, collection: Collection): Handler =>
+  writeToOne(parts, collection, async (request) => {
     const body = await readJsonObject(request)
-    const change = checkField(() => parseChange(body))
-    return publish(parts, { ...envelope, kind: 'update', change }, waitSec)
-  }
+    return { kind: 'update', change: checkField(() => parseChange(body)) }
+  })
 
-export const deleteTodo =
-  (parts: WriteParts): Handler =>
+/** `completed`, and nothing else. */
+export const updateStatus = (parts: WriteParts, collection: Collection): Handler =>
+  writeToOne(parts, collection, async (request) => {
+    const { completed } = await readJsonObject(request)
+    if (completed === undefined)
+      throw new Problem(400, 'completed is required', { field: 'completed' })
+    return { kind: 'update', change: { completed: checkField(() => parseCompleted(completed)) } }
+  })
+
+export const deleteTodo = (parts: WriteParts, collection: Collection): Handler =>
+  writeToOne(parts, collection, () => Promise.resolve({ kind: 'delete' }))
+
+type Asked = { readonly kind: 'update'; readonly change: TodoChange } | { readonly kind: 'delete' }
+
+const writeToOne =
+  (
+    parts: WriteParts,
+    collection: Collection,
+    parse: (request: NamedRequest) => Promise<Asked>,
+  ): Handler =>
   async (request, id) => {
-    const { waitSec, ...envelope } = envelopeOf(parts, request, id)
-    return publish(parts, { ...envelope, kind: 'delete' }, waitSec)
+    const envelope = envelopeOf(parts, collection, request)
+    const preferences = parsePrefer(request.header('prefer'))
+    const todoId = checkField(() => parseTodoId(id))
+    const ids = { commandId: newId(), todoId }
+    return publish(
+      parts,
+      collection,
+      { ...envelope, ...ids, ...(await parse(request)) },
+      preferences,
+    )
   }
 
-const newIds = () => ({ commandId: newId(), todoId: newId() })
-
-const envelopeOf = ({ verifyToken }: WriteParts, request: NamedRequest, id: string) => ({
+const envelopeOf = (
+  { verifyToken }: WriteParts,
+  { isPersonal }: Collection,
+  request: NamedRequest,
+) => ({
   userId: authenticate(request, verifyToken),
-  waitSec: parseWaitSec(request.header('prefer')),
-  todoId: checkField(() => parseTodoId(id)),
-  commandId: newId(),
   requestId: request.requestId,
   atMs: Date.now(),
+  ...(isPersonal && { isPersonal }),
 })
 
 /** One key, one command, one todo: the worker applies a command id once, however often it comes. */
@@ -77,10 +121,10 @@ const idsOf = async (
   store: WriteParts['store'],
   userId: string,
   key: string,
-  { title, description }: { title: string; description: string },
+  asked: readonly string[],
 ) => {
   const claim = await store
-    .claimIdempotencyKey(userId, key, fingerprintOf(title, description))
+    .claimIdempotencyKey(userId, key, fingerprintOf(...asked))
     .catch((error: unknown) => {
       const reason = (error as Error).message
       throw unavailable(`the Idempotency-Key can't be checked now: ${reason}`, 'not-attempted')
@@ -94,13 +138,21 @@ const idsOf = async (
   return { commandId: id, todoId: id }
 }
 
-const publish = async (parts: WriteParts, command: Command, waitSec: number): Promise<Reply> => {
+const publish = async (
+  parts: WriteParts,
+  collection: Collection,
+  command: Command,
+  { waitSec, respondAsync }: Preferences,
+): Promise<Reply> => {
   const outcome = await parts.publisher.publish(command)
   switch (outcome.kind) {
     case 'acknowledged': {
-      if (waitSec === 0) return accepted(command)
-      const effect = await parts.applied.wait(command.commandId, waitSec * 1000)
-      return effect === undefined ? accepted(command) : answerTo(effect, command, parts.store)
+      const sec = waitSec ?? (respondAsync ? 0 : collection.waitSec)
+      if (sec === 0) return accepted(command, respondAsync && collection.waitSec > 0)
+      const effect = await parts.applied.wait(command.commandId, sec * 1000)
+      return effect === undefined
+        ? accepted(command)
+        : answerTo(effect, command, collection, waitSec === undefined ? [] : waited)
     }
     case 'refused':
       throw unavailable(`the write was not taken: ${outcome.reason}`, 'not-attempted')
@@ -109,35 +161,39 @@ const publish = async (parts: WriteParts, command: Command, waitSec: number): Pr
   }
 }
 
-const accepted = ({ todoId, kind }: Command): Reply =>
+const waited = ['Preference-Applied', 'wait']
+const notWaited = ['Preference-Applied', 'respond-async']
+
+/** `asAsked`: it would have been waited for. */
+const accepted = ({ todoId, kind }: Command, asAsked = false): Reply =>
   createReply(
     202,
-    jsonHeaders,
+    asAsked ? [...jsonHeaders, ...notWaited] : jsonHeaders,
     JSON.stringify({ id: todoId, message: `the todo will be ${kind}d` }),
   )
-
-const waited = ['Preference-Applied', 'wait']
 
 const answerTo = async (
   effect: CommandOutcome,
   command: Command,
-  store: WriteParts['store'],
+  collection: Collection,
+  headers: readonly string[],
 ): Promise<Reply> => {
   switch (effect) {
     case 'not-found':
-      throw new Problem(404, 'there is no such todo', { headers: waited })
+      throw new Problem(404, 'there is no such todo', { headers })
     case 'forbidden':
-      throw new Problem(403, "the todo is another user's", { headers: waited })
+      throw new Problem(403, "the todo is another user's", { headers })
     case 'exists':
-      throw new Problem(409, 'there is a todo with this id already', { headers: waited })
+      throw new Problem(409, 'there is a todo with this id already', { headers })
     case 'applied': {
-      if (command.kind === 'delete') return { ...noContent, headers: waited }
+      await collection.onChanged(command.userId)
+      if (command.kind === 'delete') return { ...noContent, headers }
       // Deleted again, or Postgres just went away: that it was applied is known all the same.
-      const row = await store.readTodo(command.todoId).catch(() => undefined)
+      const row = await collection.read(command.userId, command.todoId).catch(() => undefined)
       if (!row) return accepted(command)
       return command.kind === 'create'
-        ? todoReply(201, row, ['Location', `/todos/${row.id}`, ...waited])
-        : todoReply(200, row, waited)
+        ? todoReply(201, row, ['Location', `${collection.path}/${row.id}`, ...headers])
+        : todoReply(200, row, headers)
     }
   }
 }

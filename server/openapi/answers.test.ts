@@ -103,26 +103,27 @@ const askCompressed = async (port: number, coding: string): Promise<Answer> => {
 
 const askWrites = async (ask: Ask, databaseUrl: string) => {
   for (const { method, path, operation } of operations) {
-    for (const media of Object.values(operation.requestBody?.content ?? {})) {
-      for (const { value } of Object.values(media.examples ?? {})) {
-        const target = path.replace('{id}', 'none')
-        await ask(operation.operationId, 202, target, { lines: [ann], body: value })
-      }
-    }
-    if (operation.security === undefined) continue
+    const { operationId, security, requestBody } = operation
+    if (security === undefined) continue
     const target = path.replace('{id}', 'none')
-    const body = method === 'delete' ? undefined : { title: 'x' }
+    const examples = Object.values(requestBody?.content ?? {})
+      .flatMap(({ examples }) => Object.values(examples ?? {}))
+      .map(({ value }) => value)
+    const [body] = examples
     for (const lines of [[], ['Authorization: Basic YTpi'], [`${ann}x`]]) {
-      await ask(operation.operationId, 401, target, { lines, body })
+      await ask(operationId, 401, target, { lines, body })
     }
-    await ask(operation.operationId, 202, target, { lines: [ann], body })
+    if (method === 'get' || method === 'head') continue
+    const lines = [ann, 'Prefer: respond-async']
+    if (body === undefined) await ask(operationId, 202, target, { lines })
+    for (const value of examples) await ask(operationId, 202, target, { lines, body: value })
     if (body === undefined) continue
-    await ask(operation.operationId, 400, target, { lines: [ann], body: '{' })
-    await ask(operation.operationId, 400, target, { lines: [ann], body: { title: '' } })
+    await ask(operationId, 400, target, { lines, body: '{' })
+    await ask(operationId, 400, target, { lines, body: { title: '', completed: 1 } })
     const large = { title: 'x'.padEnd(bodyBytesMax) }
-    await ask(operation.operationId, 413, target, { lines: [ann], body: large })
+    await ask(operationId, 413, target, { lines, body: large })
     const text = [ann, 'Content-Type: text/plain']
-    await ask(operation.operationId, 415, target, { lines: text, body })
+    await ask(operationId, 415, target, { lines: text, body })
   }
 
   const own = { lines: [ann, wait] }
@@ -143,9 +144,46 @@ const askWrites = async (ask: Ask, databaseUrl: string) => {
   await ask('createTodo', 422, '/todos', { ...key('k'), body: { title: 'y' } })
   await ask('createTodo', 400, '/todos', { ...key('a b'), body: { title: 'x' } })
   const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
-  await sql`INSERT INTO todos VALUES (${idFromKey('ann', 'taken')}, 'x', '', false, 'bob', now(), now(), 1)`
+  for (const taken of ['taken', 'taken-too']) {
+    await sql`
+      INSERT INTO todos
+      VALUES (${idFromKey('ann', taken)}, 'x', '', false, 'bob', now(), now(), 1)`
+  }
   await sql.end()
   await ask('createTodo', 409, '/todos', { ...key('taken'), body: { title: 'x' } })
+  await askOwn(ask)
+}
+
+const askOwn = async (ask: Ask) => {
+  const own = { lines: [ann] }
+  const others = { lines: [bearerOf('bob')] }
+  const made = await ask('createOwnTodo', 201, '/api/todos', { ...own, body: { title: 'x' } })
+  const target = `/api/todos/${idOf(made)}`
+  const tag = { lines: [ann, `If-None-Match: ${headerOf(made, 'ETag')}`] }
+  await ask('readOwnTodo', 200, target, own)
+  await ask('readOwnTodo', 304, target, tag)
+  await ask('readOwnTodo', 404, target, others)
+  await ask('readOwnTodo', 400, '/api/todos/a.b', own)
+  const list = await ask('listOwnTodos', 200, '/api/todos', own)
+  await ask('listOwnTodos', 200, '/api/todos?limit=1&page=2', own)
+  const listTag = { lines: [ann, `If-None-Match: ${headerOf(list, 'ETag')}`] }
+  await ask('listOwnTodos', 304, '/api/todos', listTag)
+  await ask('listOwnTodos', 400, '/api/todos?limit=101', own)
+  await ask('updateOwnTodo', 200, target, { ...own, body: { title: 'y' } })
+  await ask('updateOwnTodo', 200, target, { lines: [ann, wait], body: { title: 'z' } })
+  await ask('updateOwnTodo', 404, target, { ...others, body: { title: 'y' } })
+  await ask('updateOwnTodo', 400, '/api/todos/a.b', { ...own, body: { title: 'y' } })
+  const done = { completed: true }
+  await ask('updateOwnStatus', 200, `${target}/status`, { ...own, body: done })
+  await ask('updateOwnStatus', 404, `${target}/status`, { ...others, body: done })
+  await ask('updateOwnStatus', 400, '/api/todos/a.b/status', { ...own, body: done })
+  await ask('deleteOwnTodo', 404, target, others)
+  await ask('deleteOwnTodo', 204, target, own)
+  await ask('deleteOwnTodo', 400, '/api/todos/a.b', own)
+
+  const key = (value: string) => ({ lines: [ann, `Idempotency-Key: ${value}`] })
+  await ask('createOwnTodo', 422, '/api/todos', { ...key('k'), body: { title: 'x' } })
+  await ask('createOwnTodo', 409, '/api/todos', { ...key('taken-too'), body: { title: 'x' } })
 }
 
 /** What is answered before it is known, or minded, which route it is for. */
@@ -226,5 +264,12 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   await ask('createTodo', 503, '/todos', { lines: [ann, 'Idempotency-Key: k'], body })
   await ask('updateTodo', 503, '/todos/a', { lines: [ann], body })
   await ask('deleteTodo', 503, '/todos/a', { lines: [ann] })
+  const own = { lines: [ann] }
+  await ask('listOwnTodos', 503, '/api/todos', own)
+  await ask('createOwnTodo', 503, '/api/todos', { ...own, body })
+  await ask('readOwnTodo', 503, '/api/todos/a', own)
+  await ask('updateOwnTodo', 503, '/api/todos/a', { ...own, body })
+  await ask('updateOwnStatus', 503, '/api/todos/a/status', { ...own, body: { completed: true } })
+  await ask('deleteOwnTodo', 503, '/api/todos/a', own)
   await ask('getReady', 503, '/ready')
 }

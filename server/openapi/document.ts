@@ -3,6 +3,7 @@
 
 import { newestCount } from '../../lib/todo-store/todo-store.ts'
 import { idPattern, titleLengthMax } from '../../lib/todo.ts'
+import { pageLimitMax, pageMax } from '../handlers/personal-todos.ts'
 import { bodyBytesMax } from '../json-body.ts'
 import { idempotencyKeyPattern, waitSecMax } from '../write-headers.ts'
 import type {
@@ -41,13 +42,27 @@ const prefer: Parameter = {
   ...{ name: 'Prefer', in: 'header', example: 'wait=5', schema: { type: 'string' } },
   description: `\`wait=N\` (RFC 7240): wait up to N seconds, ${waitSecMax} at most, until the write has been applied, and answer what came of it.`,
 }
+const preferPersonal: Parameter = {
+  ...{ name: 'Prefer', in: 'header', example: 'respond-async', schema: { type: 'string' } },
+  description: `\`respond-async\` (RFC 7240): answer once the log has it. \`wait=N\`: wait up to N seconds, ${waitSecMax} at most; 10 without it.`,
+}
+const pageLimit: Parameter = {
+  ...{ name: 'limit', in: 'query', example: 10 },
+  description: 'Todos on a page; 10 without it.',
+  schema: { type: 'integer', minimum: 1, maximum: pageLimitMax },
+}
+const page: Parameter = {
+  ...{ name: 'page', in: 'query', example: 2 },
+  description: 'The first without it.',
+  schema: { type: 'integer', minimum: 1, maximum: pageMax },
+}
 const idempotencyKey: Parameter = {
   ...{ name: 'Idempotency-Key', in: 'header', example: '5c1f2b9e-8d0a-4f4e-9d53-5b6f1d1c7a11' },
   description: 'One key of one user is one todo, however often it is sent. Remembered for a week.',
   schema: { type: 'string', pattern: idempotencyKeyPattern.source },
 }
 
-const body = (name: 'NewTodo' | 'TodoChange', ...examples: object[]) => ({
+const body = (name: 'NewTodo' | 'TodoChange' | 'Status', ...examples: object[]) => ({
   required: true as const,
   description: `At most ${bodyBytesMax} bytes of JSON in UTF-8.`,
   content: json(ref(name), ...examples),
@@ -62,6 +77,11 @@ const badId = { detail: 'id must be 1 to 64 letters, digits, - or _', field: 'id
 const badTitle = { detail: `title must have 1 to ${titleLengthMax} characters`, field: 'title' }
 const badLimit = {
   detail: `limit must be one whole number from 1 to ${newestCount}`,
+  field: 'limit',
+}
+
+const badPageLimit = {
+  detail: `limit must be one whole number from 1 to ${pageLimitMax}`,
   field: 'limit',
 }
 
@@ -153,6 +173,68 @@ const deleteTodo: Operation = {
   },
 }
 
+const own = { tags: ['Personal todos'], security: [{ bearer: [] }] }
+const badStatus = { detail: 'completed must be true or false', field: 'completed' }
+
+const listOwn: Operation = {
+  ...{ ...own, operationId: 'listOwnTodos', summary: 'Your todos, a page at a time' },
+  parameters: [pageLimit, page, ifNoneMatch],
+  responses: {
+    ...{ ...responses.todoPage, ...problems.badRequest(badPageLimit), ...problems.unauthorized },
+    ...{ ...problems.unreadable('todos'), ...problems.failed },
+  },
+}
+
+const createOwn: Operation = {
+  ...{ ...own, operationId: 'createOwnTodo', summary: 'Makes a todo that only you see' },
+  parameters: [preferPersonal, idempotencyKey],
+  requestBody: body('NewTodo', { title: 'Buy flowers' }),
+  responses: {
+    ...{ ...responses.personal.accepted, ...responses.personal.created },
+    ...{ ...problems.badRequest(badTitle), ...problems.unauthorized, ...problems.exists },
+    ...{ ...problems.unfitBody(bodyBytesMax), ...problems.keyUsed, ...problems.unwritable },
+    ...problems.failed,
+  },
+}
+
+const readOwn: Operation = {
+  ...{ ...own, operationId: 'readOwnTodo', summary: 'One of your todos' },
+  parameters: [id, ifNoneMatch],
+  responses: {
+    ...{ ...responses.oneTodo, ...problems.badRequest(badId), ...problems.unauthorized },
+    ...{ ...problems.notFound, ...problems.unreadable('todo'), ...problems.failed },
+  },
+}
+
+const updateOwn: Operation = {
+  ...{ ...own, operationId: 'updateOwnTodo', summary: 'Changes one of your todos' },
+  parameters: [id, preferPersonal],
+  requestBody: body('TodoChange', { title: 'Buy roses', completed: true }),
+  responses: {
+    ...{ ...responses.personal.accepted, ...responses.personal.updated },
+    ...{ ...problems.badRequest(badId, badTitle), ...problems.unauthorized },
+    ...{ ...problems.noneOfYours, ...problems.unfitBody(bodyBytesMax), ...problems.unwritable },
+    ...problems.failed,
+  },
+}
+
+const updateOwnStatus: Operation = {
+  ...updateOwn,
+  ...{ operationId: 'updateOwnStatus', summary: 'Says whether one of your todos is done' },
+  requestBody: body('Status', { completed: true }),
+  responses: { ...updateOwn.responses, ...problems.badRequest(badId, badStatus) },
+}
+
+const deleteOwn: Operation = {
+  ...{ ...own, operationId: 'deleteOwnTodo', summary: 'Deletes one of your todos' },
+  parameters: [id, preferPersonal],
+  responses: {
+    ...{ ...responses.personal.accepted, ...responses.personal.deleted },
+    ...{ ...problems.badRequest(badId), ...problems.unauthorized, ...problems.noneOfYours },
+    ...{ ...problems.unwritable, ...problems.failed },
+  },
+}
+
 const getHealth: Operation = {
   ...{ ...serving, operationId: 'getHealth', summary: 'Whether this process lives' },
   responses: { ...responses.health, ...problems.badRequest() },
@@ -184,7 +266,7 @@ export const document: OpenApi = {
     version: '0.1.0',
     summary: 'Reads from memory, writes acknowledged by a log.',
     description: [
-      'Reads are public and come from memory. Writes are acknowledged with a 202 once a log has them durably, and are applied in its order, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that.',
+      "Reads are public and come from memory. Writes are acknowledged with a 202 once a log has them durably, and are applied in its order, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that. Personal todos, under `/api`, are only their owner's: a write to them is answered with its effect, unless `Prefer: respond-async` is sent.",
       'Errors are `application/problem+json`. A path takes the methods that are described here: any other is a 405 with `Allow`, and any other path is a 404.',
       'A request is called by the trace id of its `traceparent`, else by its `X-Request-Id` (1 to 128 letters, digits and `._~:/+=@-`), else by a new id. The answer says it as `X-Request-Id`, but for lists that are ready and the same bytes for everybody.',
       'Every answer with a body says `X-Content-Type-Options: nosniff`, and all but lists have a `Content-Security-Policy`. Pages of the origins in the setting `CORS_ORIGINS` may call from a browser; the answers to them have `Access-Control-Allow-Origin`, and `Vary: Origin` unless every origin is allowed.',
@@ -194,12 +276,16 @@ export const document: OpenApi = {
   servers: [{ url: '/' }],
   tags: [
     { name: 'Todos', description: 'The todos.' },
+    { name: 'Personal todos', description: 'What only you see, and nobody else learns of.' },
     { name: 'Health', description: 'For load balancers and supervisors.' },
     { name: 'Documentation', description: 'What you read.' },
   ],
   paths: {
     '/todos': path({ get: listTodos, post: createTodo }),
     '/todos/{id}': path({ get: readTodo, put: updateTodo, delete: deleteTodo }),
+    '/api/todos': path({ get: listOwn, post: createOwn }),
+    '/api/todos/{id}': path({ get: readOwn, put: updateOwn, delete: deleteOwn }),
+    '/api/todos/{id}/status': path({ patch: updateOwnStatus }),
     '/health': path({ get: getHealth }),
     '/ready': path({ get: getReady }),
     '/openapi.json': path({

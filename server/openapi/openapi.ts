@@ -66,7 +66,7 @@ export type Operation = {
   readonly responses: Responses
 }
 
-export type Method = 'get' | 'head' | 'post' | 'put' | 'delete' | 'options'
+export type Method = 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete' | 'options'
 export type PathItem = Readonly<Partial<Record<Method, Operation>>>
 
 export type OpenApi = {

@@ -24,6 +24,19 @@ export const noCache = {
 export const retryAfter = {
   'Retry-After': header('Seconds to wait before trying again.', { type: 'integer', minimum: 1 }),
 }
+/** Of what belongs to one user. */
+export const privately = {
+  'Cache-Control': constant(
+    "May be kept by the user's own browser, but asked for each time.",
+    'private, no-cache',
+  ),
+}
+export const appliedIfAsked = {
+  'Preference-Applied': {
+    description: 'With `Prefer: wait`: it was waited for as asked.',
+    schema: { type: 'string', const: 'wait' },
+  },
+} as const
 export const applied = {
   'Preference-Applied': constant('The write was waited for: this is its outcome.', 'wait'),
 }

@@ -3,6 +3,7 @@
 import { Problem, type ProblemStatus } from '../problem.ts'
 import {
   applied,
+  appliedIfAsked,
   constant,
   examplesOf,
   header,
@@ -89,6 +90,21 @@ export const notFound = problem(404, 'There is no such todo.', [
   { detail: 'there is no such todo' },
 ])
 
+/** Another user's is none, too. */
+export const noneOfYours = problem(
+  404,
+  'You have no such todo.',
+  [{ detail: 'there is no such todo' }],
+  appliedIfAsked,
+)
+
+export const exists = problem(
+  409,
+  'There is a todo with this id already.',
+  [{ detail: 'there is a todo with this id already' }],
+  appliedIfAsked,
+)
+
 /** What came of a write that was waited for, when it had no effect. */
 export const noEffect: Responses = {
   ...problem(
@@ -131,7 +147,7 @@ export const keyUsed = problem(422, 'This Idempotency-Key came with another body
   },
 ])
 
-export const unreadable = (what: 'list' | 'todo'): Responses =>
+export const unreadable = (what: 'list' | 'todo' | 'todos'): Responses =>
   problem(
     503,
     `The ${what} can not be read now.`,

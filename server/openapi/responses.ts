@@ -2,12 +2,14 @@
 
 import {
   applied,
+  appliedIfAsked,
   constant,
   etag,
   header,
   json,
   noCache,
   noStore,
+  privately,
   requestId,
   requestIdIfAny,
   retryAfter,
@@ -67,6 +69,11 @@ const todoAfter = (description: string, headers: Headers = {}): Response => ({
   content: json(ref('Todo'), exampleTodo),
 })
 
+const personalTodo = (description: string, headers: Headers = {}): Response => ({
+  ...todoAfter(description),
+  headers: { ...etag, ...noCache, ...appliedIfAsked, ...requestId, ...headers },
+})
+
 export const accepted: Responses = {
   '202': {
     description:
@@ -89,6 +96,51 @@ export const deleted: Responses = {
     headers: { ...applied, ...requestId },
   },
 }
+
+const page = {
+  ...etag,
+  ...privately,
+  ...requestId,
+  Link: header('Where other pages are (RFC 8288): `first`, `prev`, `next`, `last`.'),
+}
+export const todoPage: Responses = {
+  '200': {
+    description: 'Your todos, newest first, all of one version.',
+    headers: page,
+    content: json(ref('TodoPage'), { total: 11, limit: 10, page: 2, todos: [exampleTodo] }),
+  },
+  '304': {
+    description: 'What the client has (`If-None-Match`) is still true.',
+    headers: page,
+  },
+}
+
+/** Writes to todos that only their owner sees: waited for unless told otherwise. */
+export const personal = {
+  accepted: {
+    '202': {
+      description:
+        'With `Prefer: respond-async`, or when it could not be waited for any longer: the command is durably in the log, and will be applied in its order.',
+      headers: {
+        ...requestId,
+        'Preference-Applied': {
+          description: 'It was not waited for, as asked.',
+          schema: { type: 'string', const: 'respond-async' },
+        },
+      },
+      content: json(ref('Accepted'), { id: exampleTodo.id, message: 'the todo will be created' }),
+    },
+  },
+  created: {
+    '201': personalTodo('The todo, as it was made.', {
+      Location: header('Where the todo is.', { type: 'string', pattern: '^/api/todos/' }),
+    }),
+  },
+  updated: { '200': personalTodo('The todo, as it was changed.') },
+  deleted: {
+    '204': { description: 'The todo is gone.', headers: { ...appliedIfAsked, ...requestId } },
+  },
+} satisfies Record<string, Responses>
 
 export const health: Responses = {
   '200': {

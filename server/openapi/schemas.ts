@@ -1,6 +1,7 @@
 // The shapes of bodies, with the limits that the validators hold them to.
 
 import { descriptionLengthMax, idPattern, titleLengthMax, userIdLengthMax } from '../../lib/todo.ts'
+import { pageLimitMax, pageMax } from '../handlers/personal-todos.ts'
 import type { Schema } from './openapi.ts'
 
 export const ref = (name: keyof typeof schemas): Schema => ({
@@ -58,6 +59,21 @@ export const schemas = {
       'At least one of these; what is left out stays as it is. Members that are not named here are ignored.',
     properties: { title, description, completed: { type: 'boolean' } },
     anyOf: [{ required: ['title'] }, { required: ['description'] }, { required: ['completed'] }],
+  },
+  Status: {
+    type: 'object',
+    properties: { completed: { type: 'boolean' } },
+    required: ['completed'],
+  },
+  TodoPage: {
+    type: 'object',
+    properties: {
+      total: { type: 'integer', minimum: 0, description: 'How many there are in all.' },
+      limit: { type: 'integer', minimum: 1, maximum: pageLimitMax },
+      page: { type: 'integer', minimum: 1, maximum: pageMax },
+      todos: { type: 'array', items: { $ref: '#/components/schemas/Todo' } },
+    },
+    required: ['total', 'limit', 'page', 'todos'],
   },
   Accepted: {
     type: 'object',
