@@ -5,6 +5,7 @@ import { newestCount } from '../../lib/todo-store/todo-store.ts'
 import { idPattern, titleLengthMax } from '../../lib/todo.ts'
 import { bodyBytesMax } from '../json-body.ts'
 import { idempotencyKeyPattern, waitSecMax } from '../write-headers.ts'
+import * as accounts from './account-operations.ts'
 import type {
   Content,
   Headers,
@@ -194,12 +195,22 @@ export const document: OpenApi = {
   servers: [{ url: '/' }],
   tags: [
     { name: 'Todos', description: 'The todos.' },
+    {
+      name: 'Accounts',
+      description:
+        'Who writes. A login gives an access token, for the `Authorization` header, and a refresh token, for the next of both.',
+    },
     { name: 'Health', description: 'For load balancers and supervisors.' },
     { name: 'Documentation', description: 'What you read.' },
   ],
   paths: {
     '/todos': path({ get: listTodos, post: createTodo }),
     '/todos/{id}': path({ get: readTodo, put: updateTodo, delete: deleteTodo }),
+    '/auth/register': path({ post: accounts.register }),
+    '/auth/login': path({ post: accounts.login }),
+    '/auth/refresh': path({ post: accounts.refresh }),
+    '/auth/logout': path({ post: accounts.logout }),
+    '/api/profile': path({ get: accounts.readProfile }),
     '/health': path({ get: getHealth }),
     '/ready': path({ get: getReady }),
     '/openapi.json': path({
@@ -220,7 +231,7 @@ export const document: OpenApi = {
       bearer: {
         ...{ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         description:
-          'HS256, with a `sub` that names the user. `exp` and `nbf` are honoured when present.',
+          'HS256, with a `sub` that names the user. `exp` and `nbf` are honoured when present. `POST /auth/login` gives one.',
       },
     },
   },

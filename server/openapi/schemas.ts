@@ -1,6 +1,7 @@
 // The shapes of bodies, with the limits that the validators hold them to.
 
 import { descriptionLengthMax, idPattern, titleLengthMax, userIdLengthMax } from '../../lib/todo.ts'
+import { accountSchemas } from './account-schemas.ts'
 import type { Schema } from './openapi.ts'
 
 export const ref = (name: keyof typeof schemas): Schema => ({
@@ -67,6 +68,7 @@ export const schemas = {
     },
     required: ['id', 'message'],
   },
+  ...accountSchemas,
   Problem: {
     type: 'object',
     description: 'An error (RFC 9457).',
