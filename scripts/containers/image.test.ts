@@ -61,8 +61,8 @@ void t.test('the image', async (t) => {
     )
     t.equal(
       files.filter((file) => file.endsWith('.node')).length,
-      1,
-      'one binary of uWebSockets.js',
+      2,
+      'one binary of uWebSockets.js, one of bcrypt',
     )
     const bytes = files.reduce((sum, file) => sum + statSync(join(app, file)).size, 0)
     t.comment(`${(bytes / 1e6).toFixed(1)} MB besides Node`)

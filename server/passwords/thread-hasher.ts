@@ -1,14 +1,16 @@
 // bcrypt in a thread of its own, started on first use. It takes one password at a time.
 
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Hashed, Job } from './hashing-thread.ts'
 import type { Hasher } from './passwords.ts'
+
+type Job =
+  | { readonly kind: 'hash'; readonly password: string; readonly cost: number }
+  | { readonly kind: 'compare'; readonly password: string; readonly hash: string }
+type Hashed = string | boolean
 
 type Waiting = { resolve(result: Hashed): void; reject(error: Error): void }
 
-// Compiled it has another name, and a name in a URL the compiler does not rewrite.
-const threadUrl = new URL(`hashing-thread${extname(import.meta.filename)}`, import.meta.url)
+const threadUrl = new URL('hashing-thread.js', import.meta.url)
 
 export const createThreadHasher = (): Hasher => {
   let thread: Worker | undefined

@@ -1,16 +1,13 @@
 // The thread that hashes: bcrypt, synchronously, at the lowest priority that the system has, so that
 // it takes what the event loops leave. Only Linux gives one thread of a process a priority of its own.
+// JavaScript, because a thread of Node 20 has no loader for anything else. Its messages are typed in
+// thread-hasher.ts.
 
 import bcrypt from 'bcrypt'
 import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { basename } from 'node:path'
 import { parentPort } from 'node:worker_threads'
-
-export type Job =
-  | { readonly kind: 'hash'; readonly password: string; readonly cost: number }
-  | { readonly kind: 'compare'; readonly password: string; readonly hash: string }
-export type Hashed = string | boolean
 
 const giveWay = () => {
   if (process.platform !== 'linux') return
@@ -23,10 +20,11 @@ const giveWay = () => {
 }
 
 giveWay()
-parentPort?.on('message', (job: Job) => {
-  const result =
-    job.kind === 'hash'
+parentPort.on('message', (job) => {
+  const isHash = job.kind === 'hash'
+  parentPort.postMessage(
+    isHash
       ? bcrypt.hashSync(job.password, job.cost)
-      : bcrypt.compareSync(job.password, job.hash)
-  parentPort?.postMessage(result satisfies Hashed)
+      : bcrypt.compareSync(job.password, job.hash),
+  )
 })
