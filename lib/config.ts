@@ -212,7 +212,7 @@ export const settings = {
     max: 10_000,
     unit: 'connections',
     meaning:
-      'Postgres connections of the whole server, shared out over its processes (each keeps at least one). Only list misses use them.',
+      'Postgres connections of the whole server for todos, shared out over its processes (each keeps at least one). Only list misses use them. Accounts have as many besides, but two in each process at most, and one more to listen on.',
   }),
   REDIS_URL: url({
     default: 'redis://localhost:6379/0',

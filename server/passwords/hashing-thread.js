@@ -23,8 +23,6 @@ giveWay()
 parentPort.on('message', (job) => {
   const isHash = job.kind === 'hash'
   parentPort.postMessage(
-    isHash
-      ? bcrypt.hashSync(job.password, job.cost)
-      : bcrypt.compareSync(job.password, job.hash),
+    isHash ? bcrypt.hashSync(job.password, job.cost) : bcrypt.compareSync(job.password, job.hash),
   )
 })

@@ -17,7 +17,8 @@ export const createThreadHasher = (): Hasher => {
   let waiting: Waiting | undefined
 
   const start = (): Worker => {
-    const started = new Worker(threadUrl, { name: 'passwords' })
+    // Without the loaders that its process may have.
+    const started = new Worker(threadUrl, { name: 'passwords', execArgv: [] })
     // A process that has nothing else to do may end.
     started.unref()
     started.on('message', (result: Hashed) => {
