@@ -26,6 +26,10 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 RUN find node_modules/uWebSockets.js/dist/bin -name '*.node' \
   ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" \
   -delete
+# bcrypt too: that of this platform stays.
+RUN find node_modules/bcrypt/prebuilds -name '*.node' \
+  ! -path "*/$(node -p 'process.platform + "-" + process.arch')/bcrypt.glibc.node" \
+  -delete
 
 FROM base AS init
 RUN apt-get update && apt-get install --yes --no-install-recommends tini

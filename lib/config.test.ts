@@ -1,5 +1,6 @@
 // The settings: defaults, what a wrong one is told, and that the README's table is this table.
 
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { seeded } from '../scripts/testing.ts'
@@ -167,6 +168,35 @@ t.test('a secret is required by the server, never repeated, and has 32 bytes', a
   t.notMatch(fault, /hunter2/)
   t.same(faultsOf({ JWT_SECRET: 'ü'.repeat(16) }), [], 'bytes, not characters')
   t.doesNotThrow(() => readConfig({}, 'worker'), 'a worker needs none')
+})
+
+t.test('a secret that is a key file, or was copied from an example, is refused', async (t) => {
+  const pem =
+    '-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PUBLIC KEY-----'
+  for (const [secret, why] of [
+    ...[pem, `\n ${pem}`, `x ${pem}`, pem.replace('PUBLIC', 'RSA PUBLIC').replaceAll('\n', '\\n')]
+      .concat([
+        '{"kty":"oct","k":"c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"}',
+        ' {\n"keys":[{"kty":"RSA","n":"0vx7"}]}',
+      ])
+      .map((one) => [one, 'a secret, not a key in PEM or JWK'] as const),
+    ...['change-me-change-me-change-me-change-me', 'CHANGE THIS before you go to production!']
+      .concat(['your-256-bit-secret-your-256-bit-secret', 'the default secret of this application'])
+      .concat(['a-string-secret-at-least-256-bits-long', 'supersecretsupersecretsupersecret'])
+      .concat(['replace me replace me replace me replace me', 'example example example example ex'])
+      .map((one) => [one, 'a secret of your own, not an example of one'] as const),
+  ]) {
+    const faults = faultsOf({ JWT_SECRET: secret })
+    t.equal(faults.length, 1, secret)
+    t.match(faults[0], `set it to ${why}`)
+    t.match(faults[0], /^JWT_SECRET is \d+ bytes long: /, 'not repeated')
+  }
+  for (let i = 0; i < 100; i++) {
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      const secret = randomBytes(32).toString(encoding)
+      t.same(faultsOf({ JWT_SECRET: secret }), [], secret)
+    }
+  }
 })
 
 t.test('a name that nearly spells a setting is refused', async (t) => {

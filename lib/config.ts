@@ -80,6 +80,12 @@ const url = (spec: {
 const isOrigin = (text: string): boolean =>
   /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
 
+/** Half of such a key is public, or it was made for something else. */
+const isKeyFile = /-----BEGIN|^\s*\{/
+/** Of documentation that was copied. */
+const isPlaceholder =
+  /(change|replace).?(me|this|it)|your.{0,20}secret|default|example|placeholder|super.?secret|string-secret/i
+
 export const settings = {
   HTTP_HOST: {
     default: '0.0.0.0',
@@ -206,7 +212,7 @@ export const settings = {
     max: 10_000,
     unit: 'connections',
     meaning:
-      'Postgres connections of the whole server, shared out over its processes (each keeps at least one). Only list misses use them.',
+      'Postgres connections of the whole server for todos, shared out over its processes (each keeps at least one). Only list misses use them. Accounts have as many besides, but two in each process at most, and one more to listen on.',
   }),
   REDIS_URL: url({
     default: 'redis://localhost:6379/0',
@@ -347,9 +353,62 @@ export const settings = {
           'a secret of at least 32 bytes, such as the output of: openssl rand -hex 32',
         )
       }
+      if (isKeyFile.test(text)) {
+        throw new Error(
+          'a secret, not a key in PEM or JWK, whose public half may be known: openssl rand -hex 32',
+        )
+      }
+      if (isPlaceholder.test(text)) {
+        throw new Error('a secret of your own, not an example of one: openssl rand -hex 32')
+      }
       return text
     },
   } satisfies Setting<string>,
+  AUTH_ACCESS_TTL_SEC: wholeNumber({
+    default: 900,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning: 'Lifetime of the access tokens of a login.',
+  }),
+  AUTH_REFRESH_TTL_SEC: wholeNumber({
+    default: 30 * 86_400,
+    min: 1,
+    max: 366 * 86_400,
+    unit: 's',
+    meaning: 'Lifetime of a login, however often it is refreshed.',
+  }),
+  AUTH_REFRESH_GRACE_SEC: wholeNumber({
+    default: 10,
+    min: 0,
+    max: 300,
+    unit: 's',
+    meaning:
+      'For so long after a refresh token was used it may be used again, for the same successor: two tabs, or a lost reply. Later the login is revoked.',
+  }),
+  AUTH_BCRYPT_COST: wholeNumber({
+    default: 12,
+    min: 4,
+    max: 15,
+    unit: 'log2 rounds',
+    meaning:
+      "Cost of a password's hash; one more doubles it. Hashes with a lower cost are replaced at the next login.",
+  }),
+  AUTH_PASSWORD_QUEUE_MAX: wholeNumber({
+    default: 16,
+    min: 1,
+    max: 10_000,
+    unit: 'passwords',
+    meaning:
+      'Passwords that may wait to be hashed in one process, which hashes one at a time; more get a 503.',
+  }),
+  AUTH_PASSWORD_WAIT_MAX_MS: wholeNumber({
+    default: 10_000,
+    min: 100,
+    max: 60_000,
+    unit: 'ms',
+    meaning: 'A password that is not hashed after this, for others or for reads, gets a 503.',
+  }),
   METRICS_PORT: portOrOff({
     default: 9464,
     meaning:

@@ -1,10 +1,12 @@
-// Access tokens: HS256 only, a `sub` that names the user, `exp` and `nbf` honoured when present.
+// Access tokens: HS256 only, a `sub` that names the user, `exp` and `nbf` honoured when present. Those
+// of a login have a `sid` that names its session too.
 
+import { randomUUID } from 'node:crypto'
 import { createSigner, createVerifier, TokenError } from 'fast-jwt'
 import { userIdLengthMax } from './todo.ts'
 
 export type Verified =
-  | { readonly kind: 'valid'; readonly userId: string }
+  | { readonly kind: 'valid'; readonly userId: string; readonly sessionId?: string }
   | { readonly kind: 'invalid'; readonly reason: string }
 
 const cachedTokens = 10_000
@@ -31,7 +33,7 @@ export const createTokenVerifier = (
   })
   return (token) => {
     try {
-      const { sub } = verify(token) as { sub: unknown }
+      const { sub, sid } = verify(token) as { sub: unknown; sid?: unknown }
       if (typeof sub !== 'string' || sub.length === 0 || sub.length > userIdLengthMax) {
         return {
           kind: 'invalid',
@@ -42,7 +44,10 @@ export const createTokenVerifier = (
       if (sub.includes('\0') || !sub.isWellFormed()) {
         return { kind: 'invalid', reason: 'sub must not contain U+0000 or lone surrogates' }
       }
-      return { kind: 'valid', userId: sub }
+      if (sid === undefined) return { kind: 'valid', userId: sub }
+      // Taken for none, it could not be revoked.
+      if (typeof sid !== 'string') return { kind: 'invalid', reason: 'sid must be a string' }
+      return { kind: 'valid', userId: sub, sessionId: sid }
     } catch (error) {
       return { kind: 'invalid', reason: reasonOf(error) }
     }
@@ -52,6 +57,15 @@ export const createTokenVerifier = (
 /** A token for `userId` that ends after `ttlSec`; for `npm run token`, `npm start` and tests. */
 export const signToken = (secret: string, userId: string, ttlSec: number): string =>
   createSigner({ key: secret, algorithm: 'HS256', expiresIn: ttlSec * 1000 })({ sub: userId })
+
+/** Signs the access tokens of sessions. */
+export const createAccessTokenSigner = (
+  secret: string,
+  ttlSec: number,
+): ((userId: string, sessionId: string) => string) => {
+  const sign = createSigner({ key: secret, algorithm: 'HS256', expiresIn: ttlSec * 1000 })
+  return (sub, sid) => sign({ sub, sid, jti: randomUUID() })
+}
 
 // fast-jwt's messages may repeat what the client sent; these may go into a header.
 const reasonOf = (error: unknown): string => {

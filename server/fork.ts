@@ -2,14 +2,16 @@
 
 import { Registry } from 'prom-client'
 import { setTimeout as delay } from 'node:timers/promises'
+import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
 import { openPublisher } from '../lib/command-log/open.ts'
 import type { Config } from '../lib/config.ts'
-import { createTokenVerifier } from '../lib/jwt.ts'
+import { createAccessTokenSigner, createTokenVerifier } from '../lib/jwt.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
+import { createRefreshTokens } from '../lib/refresh-token.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
@@ -25,6 +27,9 @@ import {
   addPublishMetrics,
   addRequestMetrics,
 } from './metrics.ts'
+import { createPasswords } from './passwords/passwords.ts'
+import { createThreadHasher } from './passwords/thread-hasher.ts'
+import { createRevokedSessions, withoutRevoked } from './revoked-sessions.ts'
 import { createRouter } from './router.ts'
 import { createRoutes } from './routes.ts'
 
@@ -38,6 +43,8 @@ export type Fork = {
 }
 
 const readyLookEveryMs = 20
+/** Of a process. A refresh takes one for a millisecond, and passwords are checked one at a time. */
+const accountConnectionsMax = 2
 /** What is left to let go of once publishes are settled. */
 const closeTimeoutMs = 3_000
 
@@ -53,7 +60,12 @@ export const startFork = async (
   const log = createLog('server', config.LOG_LEVEL)
   const share = (total: number) => Math.max(1, Math.floor(total / config.HTTP_PROCESSES))
   const registry = new Registry()
-  const pools = { store: createPoolUse(), cache: createPoolUse(), log: createPoolUse() }
+  const pools = {
+    store: createPoolUse(),
+    cache: createPoolUse(),
+    log: createPoolUse(),
+    accounts: createPoolUse(),
+  }
   const store = createPostgresStore({
     url: config.DATABASE_URL,
     poolSize: share(config.DB_POOL_SIZE),
@@ -78,6 +90,22 @@ export const startFork = async (
     log,
   })
   const applied = createAppliedCommands(store)
+  const secret = config.JWT_SECRET as string
+  const accounts = createPostgresAccounts({
+    url: config.DATABASE_URL,
+    poolSize: Math.min(accountConnectionsMax, share(config.DB_POOL_SIZE)),
+    timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
+    use: pools.accounts,
+  })
+  const revoked = createRevokedSessions(accounts, config.AUTH_ACCESS_TTL_SEC, log)
+  const passwords = createPasswords(
+    {
+      cost: config.AUTH_BCRYPT_COST,
+      queueMax: config.AUTH_PASSWORD_QUEUE_MAX,
+      waitMaxMs: config.AUTH_PASSWORD_WAIT_MAX_MS,
+    },
+    createThreadHasher(),
+  )
   let draining = false
   const dependencies: Dependency[] = [
     { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
@@ -89,7 +117,15 @@ export const startFork = async (
   const handle = createRouter(
     createRoutes({
       ...{ lists, publisher, store, applied, pages },
-      verifyToken: createTokenVerifier(config.JWT_SECRET as string),
+      verifyToken: withoutRevoked(createTokenVerifier(secret), revoked.has),
+      sessions: {
+        ...{ accounts, passwords, log, onRevoked: revoked.add },
+        refreshTokens: createRefreshTokens(secret),
+        signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
+        accessTtlSec: config.AUTH_ACCESS_TTL_SEC,
+        refreshTtlSec: config.AUTH_REFRESH_TTL_SEC,
+        refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,
+      },
       dependencies,
       isDraining: () => draining,
     }),
@@ -105,7 +141,10 @@ export const startFork = async (
   const reportLast = reportMetrics(registry)
 
   await lists.load(10)
-  const unready = await becomesReady(dependencies, readyWaitMs)
+  const [unready] = await Promise.all([
+    becomesReady(dependencies, readyWaitMs),
+    withTimeout(readyWaitMs, () => revoked.loaded).catch(() => {}),
+  ])
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
   return {
     unready,
@@ -116,6 +155,7 @@ export const startFork = async (
       applied.stop()
       await engine.drain(config.HTTP_DRAIN_TIMEOUT_MS, config.HTTP_DRAIN_DELAY_MS)
       lists.close()
+      revoked.close()
       const publishTimeoutMs = config.PUBLISH_WAIT_MAX_MS + config.PUBLISH_TIMEOUT_MS
       try {
         await withTimeout(publishTimeoutMs + closeTimeoutMs, async () => {
@@ -123,6 +163,8 @@ export const startFork = async (
           await cache.close()
           await pages.close()
           await store.close()
+          await accounts.close()
+          await passwords.close()
         })
       } catch (error) {
         log.warn(

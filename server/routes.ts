@@ -1,6 +1,7 @@
 // Every endpoint on one screen.
 
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
+import { readProfile, register } from './handlers/accounts.ts'
 import { getDocs, getOpenApi } from './handlers/documentation.ts'
 import { getHealth, getReady, type Dependency } from './handlers/health.ts'
 import { listTodos } from './handlers/list-todos.ts'
@@ -11,6 +12,7 @@ import {
   type PersonalParts,
 } from './handlers/personal-todos.ts'
 import { readTodo } from './handlers/read-todo.ts'
+import { login, logout, refresh, type SessionParts } from './handlers/sessions.ts'
 import {
   createTodo,
   deleteTodo,
@@ -26,11 +28,13 @@ export type Parts = WriteParts &
   PersonalParts & {
     readonly lists: HotLists
     readonly store: TodoStore
+    readonly sessions: SessionParts
     readonly dependencies: readonly Dependency[]
     readonly isDraining: () => boolean
   }
 
 export const createRoutes = (parts: Parts): Route[] => {
+  const { sessions, verifyToken } = parts
   const common = publicCollection(parts.store)
   const own = personalCollection(parts)
   return [
@@ -39,6 +43,11 @@ export const createRoutes = (parts: Parts): Route[] => {
     { method: 'GET', path: '/todos/:id', handler: readTodo(parts.store) },
     { method: 'PUT', path: '/todos/:id', handler: updateTodo(parts, common) },
     { method: 'DELETE', path: '/todos/:id', handler: deleteTodo(parts, common) },
+    { method: 'POST', path: '/auth/register', handler: register(sessions) },
+    { method: 'POST', path: '/auth/login', handler: login(sessions) },
+    { method: 'POST', path: '/auth/refresh', handler: refresh(sessions) },
+    { method: 'POST', path: '/auth/logout', handler: logout(sessions) },
+    { method: 'GET', path: '/api/profile', handler: readProfile(sessions, verifyToken) },
     { method: 'GET', path: '/api/todos', handler: listPersonalTodos(parts) },
     { method: 'POST', path: '/api/todos', handler: createTodo(parts, own) },
     { method: 'GET', path: '/api/todos/:id', handler: readPersonalTodo(parts) },

@@ -134,7 +134,7 @@ void t.test('the numbers agree', async (t) => {
   t.ok(config.KAFKA_PARTITIONS >= replicas(worker) * config.WORKER_POOL_SIZE)
   // Twice as many of each, for who uses --scale.
   const connections =
-    2 * replicas(api) * (config.DB_POOL_SIZE + 1) +
+    2 * replicas(api) * (2 * config.DB_POOL_SIZE + config.HTTP_PROCESSES + 1) +
     2 * replicas(worker) * (config.WORKER_POOL_SIZE + 2)
   const allowed = Number(
     /max_connections=(\d+)/.exec(service('postgres').command?.at(-1) ?? '')?.[1],

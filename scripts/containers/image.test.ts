@@ -61,8 +61,8 @@ void t.test('the image', async (t) => {
     )
     t.equal(
       files.filter((file) => file.endsWith('.node')).length,
-      1,
-      'one binary of uWebSockets.js',
+      2,
+      'one binary of uWebSockets.js, one of bcrypt',
     )
     const bytes = files.reduce((sum, file) => sum + statSync(join(app, file)).size, 0)
     t.comment(`${(bytes / 1e6).toFixed(1)} MB besides Node`)
@@ -113,6 +113,12 @@ void t.test('the image', async (t) => {
       for (const path of probedPaths()) {
         t.equal((await fetch(url + path)).status, 200, `${path}, which Kubernetes asks`)
       }
+      const registered = await fetch(`${url}/auth/register`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ email: `ann@${engine}`, password: 'correct horse' }),
+      })
+      t.equal(registered.status, 201, 'passwords are hashed')
       const title = `written with ${engine}`
       const created = await fetch(`${url}/todos`, {
         method: 'POST',

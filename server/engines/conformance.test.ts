@@ -14,6 +14,7 @@ import type { TodoStore } from '../../lib/todo-store/todo-store.ts'
 import { seed } from '../../scripts/seed.ts'
 import { quiet, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
 import type { Dependency } from '../handlers/health.ts'
+import type { SessionParts } from '../handlers/sessions.ts'
 import { createAppliedCommands } from '../applied-commands.ts'
 import { createHotLists } from '../hot-list.ts'
 import { createRouter } from '../router.ts'
@@ -320,6 +321,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     store,
     applied,
     pages: noPageCache,
+    sessions: {} as SessionParts, // nobody logs in here
     dependencies,
     isDraining: () => false,
   })

@@ -12,6 +12,7 @@ import { engineNames, exchange, headerOf, type Answer } from '../engines/conform
 import { bodyBytesMax } from '../json-body.ts'
 import { idFromKey } from '../write-headers.ts'
 import { createAnswerCheck, type AnswerCheck } from './answer-check.ts'
+import { askAccounts, askAccountsWithout } from './ask-accounts.ts'
 import { bearerOf, createAsk, environmentOf, page, type Ask } from './ask.ts'
 import { document } from './document.ts'
 import { createFaults } from './document-schemas.ts'
@@ -38,6 +39,7 @@ for (const engine of engineNames) {
 
     await t.test('reads', (t) => askReads(createAsk(t, server.port, check), t, server.port, check))
     await t.test('writes', (t) => askWrites(createAsk(t, server.port, check), databaseUrl))
+    await t.test('accounts', (t) => askAccounts(createAsk(t, server.port, check)))
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))
     await t.test('what is not described is not there', (t) => askOthers(t, server.port))
     await t.test('without Postgres', (t) => askWithout(t, engine, check))
@@ -102,7 +104,8 @@ const askCompressed = async (port: number, coding: string): Promise<Answer> => {
 }
 
 const askWrites = async (ask: Ask, databaseUrl: string) => {
-  for (const { method, path, operation } of operations) {
+  const ofTodos = operations.filter(({ operation }) => !operation.tags.includes('Accounts'))
+  for (const { method, path, operation } of ofTodos) {
     const { operationId, security, requestBody } = operation
     if (security === undefined) continue
     const target = path.replace('{id}', 'none')
@@ -271,5 +274,6 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   await ask('updateOwnTodo', 503, '/api/todos/a', { ...own, body })
   await ask('updateOwnStatus', 503, '/api/todos/a/status', { ...own, body: { completed: true } })
   await ask('deleteOwnTodo', 503, '/api/todos/a', own)
+  await askAccountsWithout(ask)
   await ask('getReady', 503, '/ready')
 }

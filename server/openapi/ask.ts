@@ -15,6 +15,7 @@ export const environmentOf = (engine: string, databaseUrl: string) => ({
   ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '1', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
   ...{ HTTP_HEADERS_TIMEOUT_MS: '1000', HTTP_REQUEST_TIMEOUT_MS: '1000' },
   ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'silent', CORS_ORIGINS: page },
+  AUTH_BCRYPT_COST: '4',
 })
 
 /** A header. */

@@ -6,6 +6,7 @@ import { idPattern, titleLengthMax } from '../../lib/todo.ts'
 import { pageLimitMax, pageMax } from '../handlers/personal-todos.ts'
 import { bodyBytesMax } from '../json-body.ts'
 import { idempotencyKeyPattern, waitSecMax } from '../write-headers.ts'
+import * as accounts from './account-operations.ts'
 import type {
   Content,
   Headers,
@@ -277,6 +278,11 @@ export const document: OpenApi = {
   tags: [
     { name: 'Todos', description: 'The todos.' },
     { name: 'Personal todos', description: 'What only you see, and nobody else learns of.' },
+    {
+      name: 'Accounts',
+      description:
+        'Who writes. A login gives an access token, for the `Authorization` header, and a refresh token, for the next of both.',
+    },
     { name: 'Health', description: 'For load balancers and supervisors.' },
     { name: 'Documentation', description: 'What you read.' },
   ],
@@ -286,6 +292,11 @@ export const document: OpenApi = {
     '/api/todos': path({ get: listOwn, post: createOwn }),
     '/api/todos/{id}': path({ get: readOwn, put: updateOwn, delete: deleteOwn }),
     '/api/todos/{id}/status': path({ patch: updateOwnStatus }),
+    '/auth/register': path({ post: accounts.register }),
+    '/auth/login': path({ post: accounts.login }),
+    '/auth/refresh': path({ post: accounts.refresh }),
+    '/auth/logout': path({ post: accounts.logout }),
+    '/api/profile': path({ get: accounts.readProfile }),
     '/health': path({ get: getHealth }),
     '/ready': path({ get: getReady }),
     '/openapi.json': path({
@@ -306,7 +317,7 @@ export const document: OpenApi = {
       bearer: {
         ...{ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         description:
-          'HS256, with a `sub` that names the user. `exp` and `nbf` are honoured when present.',
+          'HS256, with a `sub` that names the user. `exp` and `nbf` are honoured when present. `POST /auth/login` gives one.',
       },
     },
   },

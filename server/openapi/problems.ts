@@ -17,7 +17,7 @@ import { ref } from './schemas.ts'
 
 type Example = { readonly detail: string; readonly field?: string; readonly publish?: string }
 
-const problem = (
+export const problem = (
   status: ProblemStatus,
   description: string,
   examples: readonly Example[],

@@ -2,6 +2,7 @@
 
 import { descriptionLengthMax, idPattern, titleLengthMax, userIdLengthMax } from '../../lib/todo.ts'
 import { pageLimitMax, pageMax } from '../handlers/personal-todos.ts'
+import { accountSchemas } from './account-schemas.ts'
 import type { Schema } from './openapi.ts'
 
 export const ref = (name: keyof typeof schemas): Schema => ({
@@ -83,6 +84,7 @@ export const schemas = {
     },
     required: ['id', 'message'],
   },
+  ...accountSchemas,
   Problem: {
     type: 'object',
     description: 'An error (RFC 9457).',

@@ -1,0 +1,52 @@
+// Users and their sessions: the seam. A session is one login: a family of refresh tokens, numbered by
+// generation, of which only the newest may be used.
+
+export type User = {
+  readonly id: string
+  /** Normalised: see credentials.ts. */
+  readonly email: string
+  readonly created_at: Date
+}
+
+export type Account = { readonly user: User; readonly passwordHash: string }
+
+export type Rotation =
+  /** `generation` is now the newest: made by this call, or by one within the grace before it. */
+  | { readonly kind: 'rotated'; readonly userId: string; readonly generation: number }
+  /** A token that was used before came again: whoever holds the session, it has been revoked. */
+  | { readonly kind: 'reused'; readonly userId: string }
+  /** Expired, revoked, or its user is gone. */
+  | { readonly kind: 'ended' }
+
+export type RevocationEvents = {
+  readonly onRevoked: (sessionId: string) => void
+  /** Told from here on; what was revoked before must be looked up. */
+  readonly onListening: () => void
+}
+
+export type Accounts = {
+  addUser(user: {
+    readonly id: string
+    readonly email: string
+    readonly passwordHash: string
+  }): Promise<User | 'taken'>
+  findByEmail(email: string): Promise<Account | undefined>
+  findUser(id: string): Promise<User | undefined>
+  /** Unless the password has been changed meanwhile. */
+  replaceHash(userId: string, from: string, to: string): Promise<void>
+  /** Begins with the first generation. */
+  openSession(session: {
+    readonly id: string
+    readonly userId: string
+    readonly ttlSec: number
+  }): Promise<void>
+  rotate(sessionId: string, generation: number, graceSec: number): Promise<Rotation>
+  /** Every listener is told, unless it was revoked already. */
+  revoke(sessionId: string): Promise<void>
+  revokedWithin(sec: number): Promise<string[]>
+  /** Once at most. */
+  watchRevoked(events: RevocationEvents): void
+  close(): Promise<void>
+}
+
+export const firstGeneration = 1

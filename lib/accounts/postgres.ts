@@ -1,0 +1,108 @@
+// Accounts in Postgres. Each step that decides something is one statement, so that requests that race
+// are put in order by the row they meet at, and no clock but the database's is asked.
+
+import type { Sql } from 'postgres'
+import { listen } from '../pg-listen.ts'
+import { createPool, type PoolSettings } from '../postgres-pool.ts'
+import { firstGeneration, type Accounts, type User } from './accounts.ts'
+
+const channel = 'todos_session_revoked'
+
+/** Longer than an access token may live: a revoked session is looked up until its last one has ended. */
+const keptAfterEndSec = 2 * 86_400
+/** By each login, so that the table can not grow faster than it is pruned. */
+const prunedAtOnce = 10
+
+export const createPostgresAccounts = (settings: PoolSettings): Accounts => {
+  const pool = createPool(settings)
+  let stopListening = () => Promise.resolve()
+  return {
+    addUser: ({ id, email, passwordHash }) =>
+      pool.run(async (sql) => {
+        const [user] = await sql<User[]>`
+          INSERT INTO users (id, email, password_hash) VALUES (${id}, ${email}, ${passwordHash})
+          ON CONFLICT (email) DO NOTHING RETURNING id, email, created_at`
+        return user ?? 'taken'
+      }),
+    findByEmail: (email) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<(User & { password_hash: string })[]>`
+          SELECT id, email, created_at, password_hash FROM users WHERE email = ${email}`
+        if (!row) return undefined
+        const { password_hash: passwordHash, ...user } = row
+        return { user, passwordHash }
+      }),
+    findUser: (id) =>
+      pool.run(async (sql) => {
+        const [user] = await sql<User[]>`SELECT id, email, created_at FROM users WHERE id = ${id}`
+        return user
+      }),
+    replaceHash: (userId, from, to) =>
+      pool.run(async (sql) => {
+        await sql`
+          UPDATE users SET password_hash = ${to} WHERE id = ${userId} AND password_hash = ${from}`
+      }),
+    openSession: ({ id, userId, ttlSec }) =>
+      pool.run(async (sql) => {
+        await sql`
+          WITH pruned AS (
+            DELETE FROM sessions WHERE id IN (
+              SELECT id FROM sessions
+              WHERE expires_at < now() - make_interval(secs => ${keptAfterEndSec})
+              ORDER BY expires_at LIMIT ${prunedAtOnce} FOR UPDATE SKIP LOCKED))
+          INSERT INTO sessions (id, user_id, generation, expires_at)
+          VALUES (${id}, ${userId}, ${firstGeneration}, now() + make_interval(secs => ${ttlSec}))`
+      }),
+    rotate: (id, generation, graceSec) =>
+      pool.run(async (sql) => {
+        const [rotated] = await sql<{ user_id: string }[]>`
+          UPDATE sessions SET generation = generation + 1, rotated_at = now()
+          WHERE id = ${id} AND generation = ${generation}
+            AND revoked_at IS NULL AND expires_at > now()
+          RETURNING user_id`
+        const successor = generation + 1
+        if (rotated) return { kind: 'rotated', userId: rotated.user_id, generation: successor }
+        // A statement of its own: it sees what the one that won the race has just committed.
+        const [held] = await sql<{ user_id: string; is_repeat: boolean }[]>`
+          SELECT user_id, generation = ${successor}
+            AND rotated_at > now() - make_interval(secs => ${graceSec}) AS is_repeat
+          FROM sessions WHERE id = ${id} AND revoked_at IS NULL AND expires_at > now()`
+        if (!held) return { kind: 'ended' }
+        if (held.is_repeat) return { kind: 'rotated', userId: held.user_id, generation: successor }
+        // Of two that find it out at once, one says so.
+        return (await revoke(sql, id))
+          ? { kind: 'reused', userId: held.user_id }
+          : { kind: 'ended' }
+      }),
+    revoke: (id) =>
+      pool.run(async (sql) => {
+        await revoke(sql, id)
+      }),
+    revokedWithin: (sec) =>
+      pool.run(async (sql) => {
+        const rows = await sql<{ id: string }[]>`
+          SELECT id FROM sessions WHERE revoked_at > now() - make_interval(secs => ${sec})`
+        return rows.map((row) => row.id)
+      }),
+    watchRevoked({ onRevoked, onListening }) {
+      stopListening = listen(settings.url, channel, {
+        onNotify: onRevoked,
+        onLost: () => {},
+        onListening,
+      })
+    },
+    async close() {
+      await stopListening()
+      await pool.close()
+    },
+  }
+}
+
+/** Told to every listener as it commits; false when it was revoked already, or is not there. */
+const revoke = async (sql: Sql, id: string): Promise<boolean> => {
+  const told = await sql`
+    WITH revoked AS (
+      UPDATE sessions SET revoked_at = now() WHERE id = ${id} AND revoked_at IS NULL RETURNING id)
+    SELECT pg_notify(${channel}, id) FROM revoked`
+  return told.count === 1
+}

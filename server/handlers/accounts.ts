@@ -1,0 +1,54 @@
+// POST /auth/register, and GET /api/profile: who has an account.
+
+import { randomUUID } from 'node:crypto'
+import type { Accounts, User } from '../../lib/accounts/accounts.ts'
+import { parseEmail, parseNewPassword } from '../../lib/accounts/credentials.ts'
+import type { Verified } from '../../lib/jwt.ts'
+import { authenticate } from '../authenticate.ts'
+import { createReply, type Reply } from '../engines/engine.ts'
+import { readJsonObject } from '../json-body.ts'
+import type { Passwords } from '../passwords/passwords.ts'
+import { checkField, Problem, unavailable } from '../problem.ts'
+import type { Handler } from '../router.ts'
+import { jsonHeaders } from '../security-headers.ts'
+
+export type AccountParts = { readonly accounts: Accounts; readonly passwords: Passwords }
+
+export const register =
+  (parts: AccountParts): Handler =>
+  async (request) => {
+    const body = await readJsonObject(request)
+    const { email, password } = checkField(() => ({
+      email: parseEmail(body['email']),
+      password: parseNewPassword(body['password']),
+    }))
+    const hashed = await parts.passwords.hash(password)
+    if (hashed.kind === 'busy') throw unavailable(hashed.reason)
+    const user = await orUnavailable(
+      parts.accounts.addUser({ id: randomUUID(), email, passwordHash: hashed.hash }),
+    )
+    if (user === 'taken') {
+      throw new Problem(409, 'there is an account with this email already', { field: 'email' })
+    }
+    return userReply(201, user)
+  }
+
+export const readProfile =
+  (parts: Pick<AccountParts, 'accounts'>, verifyToken: (token: string) => Verified): Handler =>
+  async (request) => {
+    const user = await orUnavailable(parts.accounts.findUser(authenticate(request, verifyToken)))
+    if (!user) throw new Problem(404, 'there is no account for this token')
+    return userReply(200, user)
+  }
+
+/** What Postgres answers; a 503 when it does not. */
+export const orUnavailable = <T>(asked: Promise<T>): Promise<T> =>
+  asked.catch((error: unknown) => {
+    throw unavailable(`accounts can't be reached now: ${(error as Error).message}`)
+  })
+
+/** Of one person: not for caches. */
+export const privateHeaders = [...jsonHeaders, 'Cache-Control', 'no-store'] as const
+
+const userReply = (status: 200 | 201, { id, email, created_at }: User): Reply =>
+  createReply(status, privateHeaders, JSON.stringify({ id, email, created_at }))

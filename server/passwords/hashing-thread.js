@@ -1,0 +1,28 @@
+// The thread that hashes: bcrypt, synchronously, at the lowest priority that the system has, so that
+// it takes what the event loops leave. Only Linux gives one thread of a process a priority of its own.
+// JavaScript, because a thread of Node 20 has no loader for anything else. Its messages are typed in
+// thread-hasher.ts.
+
+import bcrypt from 'bcrypt'
+import { readlinkSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { basename } from 'node:path'
+import { parentPort } from 'node:worker_threads'
+
+const giveWay = () => {
+  if (process.platform !== 'linux') return
+  try {
+    const threadId = Number(basename(readlinkSync('/proc/thread-self')))
+    setPriority(threadId, constants.priority.PRIORITY_LOW)
+  } catch {
+    // A sandbox without /proc: it hashes all the same, as one thread among others.
+  }
+}
+
+giveWay()
+parentPort.on('message', (job) => {
+  const isHash = job.kind === 'hash'
+  parentPort.postMessage(
+    isHash ? bcrypt.hashSync(job.password, job.cost) : bcrypt.compareSync(job.password, job.hash),
+  )
+})
