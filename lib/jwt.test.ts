@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { seeded, testSecret } from '../scripts/testing.ts'
-import { createTokenVerifier, signToken } from './jwt.ts'
+import { createAccessTokenSigner, createTokenVerifier, signToken } from './jwt.ts'
 
 const nowSec = 1_795_000_000
 const realNow = Date.now
@@ -138,4 +138,26 @@ void t.test('a token of ours is taken until it ends', async (t) => {
   t.same(verify(token), ann)
   at(nowSec + 61)
   t.same(verify(token), expired)
+})
+
+void t.test('a token of a session names it, each by an id of its own', async (t) => {
+  const verify = createTokenVerifier(testSecret)
+  const signAccessToken = createAccessTokenSigner(testSecret, 60)
+  const token = signAccessToken('ann', 'session')
+  for (const turn of ['first', 'cached'])
+    t.same(verify(token), { ...ann, sessionId: 'session' }, turn)
+  const [, payload = ''] = token.split('.')
+  t.match(JSON.parse(Buffer.from(payload, 'base64url').toString()), {
+    ...{ sub: 'ann', sid: 'session', iat: nowSec, exp: nowSec + 60, jti: /^[\da-f-]{36}$/ },
+  })
+  t.not(signAccessToken('ann', 'session'), token)
+  at(nowSec + 61)
+  t.same(verify(token), expired)
+})
+
+void t.test('a sid that is no string is refused, for it could not be revoked', async (t) => {
+  for (const sid of [1, null, true, ['a'], {}]) {
+    const refused = { kind: 'invalid', reason: 'sid must be a string' }
+    t.same(createTokenVerifier(testSecret)(sign({ sub: 'ann', sid })), refused)
+  }
 })
