@@ -19,9 +19,9 @@ export const createThreadHasher = (): Hasher => {
   const start = (): Worker => {
     // Without the loaders that its process may have.
     const started = new Worker(threadUrl, { name: 'passwords', execArgv: [] })
-    // A process that has nothing else to do may end.
-    started.unref()
     started.on('message', (result: Hashed) => {
+      // A process that has nothing else to do may end.
+      started.unref()
       waiting?.resolve(result)
       waiting = undefined
     })
@@ -41,6 +41,7 @@ export const createThreadHasher = (): Hasher => {
       if (waiting) throw new Error('one password at a time')
       waiting = { resolve, reject }
       thread ??= start()
+      thread.ref()
       thread.postMessage(job)
     })
 
