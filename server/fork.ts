@@ -9,6 +9,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
+import { openLimiter } from '../lib/rate-limit/open.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
@@ -17,9 +18,11 @@ import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import { checkAll, type Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
+import { createLimitChecks, limitPolicies } from './limits.ts'
 import { forkPlace, reportMetrics } from './metrics-fork.ts'
 import {
   addConnectionMetrics,
+  addLimitMetrics,
   addListMetrics,
   addPublishMetrics,
   addRequestMetrics,
@@ -76,6 +79,12 @@ export const startFork = async (
     log,
   })
   const applied = createAppliedCommands(store)
+  const verifyToken = createTokenVerifier(config.JWT_SECRET as string)
+  const policies = limitPolicies(config)
+  const limiter = openLimiter(config, policies, log)
+  const limits = createLimitChecks({
+    ...{ limiter, policies, verifyToken, trustedProxies: config.TRUSTED_PROXIES },
+  })
   let draining = false
   const dependencies: Dependency[] = [
     { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
@@ -87,22 +96,24 @@ export const startFork = async (
   const handle = createRouter(
     createRoutes({
       ...{ lists, publisher, store, applied },
-      verifyToken: createTokenVerifier(config.JWT_SECRET as string),
+      verifyToken,
       dependencies,
       isDraining: () => draining,
     }),
     log,
     addRequestMetrics(registry),
+    limits,
   )
   const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
   const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)
+  addLimitMetrics(registry, limiter.counts)
   addConnectionMetrics(registry, engine)
   addPoolMetrics(registry, pools)
   addProcessMetrics(registry, forkPlace())
   const reportLast = reportMetrics(registry)
 
-  await lists.load(10)
+  await Promise.all([lists.load(10), limiter.open()])
   const unready = await becomesReady(dependencies, readyWaitMs)
   await engine.listen(config.HTTP_HOST, config.HTTP_PORT)
   return {
@@ -120,6 +131,7 @@ export const startFork = async (
           await publisher.close()
           await cache.close()
           await store.close()
+          await limiter.close()
         })
       } catch (error) {
         log.warn(
