@@ -43,7 +43,7 @@ const waitMs = (seen: {
   const { limit, windowMs, elapsedMs, current, previous } = seen
   /** How far into a window `faded` of the one before it leave room for `room`. */
   const reachedMs = (faded: number, room: number) =>
-    faded <= room ? 0 : Math.ceil(windowMs * (1 - room / faded))
+    faded <= room ? 0 : Math.ceil((windowMs * (faded - room)) / faded)
   return current < limit
     ? Math.max(0, reachedMs(previous, limit - 1 - current) - elapsedMs)
     : windowMs - elapsedMs + reachedMs(current, limit - 1)
