@@ -83,7 +83,7 @@ export const createRedisLimitStore = (
 
   return {
     async take(policy, key) {
-      const name = `todos:limit:${keyOf(policy, key)}`
+      const name = `todos:rate:${keyOf(policy, key)}`
       if (policy.algorithm === 'token-bucket') {
         const seen = await run(scripts.bucket, name, policy.limit, tokenUsOf(policy))
         const [allowed = 0, atUs = 0, fullAtUs = 0] = seen

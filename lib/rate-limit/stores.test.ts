@@ -160,7 +160,7 @@ t.test('redis: every key ends, and a Redis without our scripts is given them', a
     await redis.script('FLUSH')
     for (let i = 0; i < 4; i++) {
       t.equal((await store.take(policy, 'a')).allowed, i < 2)
-      const [key = '', ...others] = await redis.keys(`todos:limit:${algorithm}:*`)
+      const [key = '', ...others] = await redis.keys(`todos:rate:${algorithm}:*`)
       t.same(others, [])
       const ttlMs = await redis.pttl(key)
       t.ok(ttlMs > 0 && ttlMs <= (algorithm === 'token-bucket' ? 10_000 : 20_000), `${ttlMs} ms`)

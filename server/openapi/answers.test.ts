@@ -40,6 +40,7 @@ for (const engine of engineNames) {
     await t.test('writes', (t) => askWrites(createAsk(t, server.port, check), databaseUrl))
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))
     await t.test('what is not described is not there', (t) => askOthers(t, server.port))
+    await t.test('over the limit', (t) => askTooMuch(t, engine, databaseUrl, check))
     await t.test('without Postgres', (t) => askWithout(t, engine, check))
 
     // A fault of ours has no way to be asked for; the router's test stages it.
@@ -81,6 +82,7 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
 
   await ask('getHealth', 200, '/health')
   await ask('getReady', 200, '/ready')
+  await ask('getPing', 200, '/ping')
   for (const [operationId, target] of [
     ['getOpenApi', '/openapi.json'],
     ['getDocs', '/docs'],
@@ -209,6 +211,30 @@ const askOthers = async (t: Test, port: number) => {
     t.notOk(path in paths)
     checkProblem(404, (await exchange(port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`))[0])
   }
+}
+
+const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: AnswerCheck) => {
+  const server = await startServer({
+    ...environmentOf(engine, databaseUrl),
+    ...{ LIMIT_ADDRESS_BURST: '1', LIMIT_READ_BURST: '1', LIMIT_WRITE_BURST: '1' },
+    ...{ LIMIT_ADDRESS_REFILL_SEC: '86400', LIMIT_READ_REFILL_SEC: '86400' },
+    ...{ LIMIT_WRITE_REFILL_SEC: '86400', LIMIT_TIMEOUT_MS: '10000' },
+  })
+  t.teardown(() => server.stop())
+  // HEAD has what GET leaves: nothing.
+  const first = await exchange(server.port, 'GET /ping HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.equal(first[0]?.status, 200)
+  await exchange(server.port, 'GET /docs HTTP/1.1\r\nHost: a\r\n\r\n')
+  const ask = createAsk(t, server.port, check)
+  const body = { title: 'x' }
+  await ask('createTodo', 202, '/todos', { lines: [ann], body })
+  await ask('createTodo', 429, '/todos', { lines: [ann], body })
+  await ask('updateTodo', 429, '/todos/a', { lines: [ann], body })
+  await ask('deleteTodo', 429, '/todos/a', { lines: [ann] })
+  await ask('getPing', 429, '/ping')
+  await ask('readTodo', 429, '/todos/a')
+  await ask('getOpenApi', 429, '/openapi.json')
+  await ask('getDocs', 429, '/docs')
 }
 
 const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {

@@ -116,41 +116,41 @@ const createTodo: Operation = {
     { title: 'Buy milk', description: 'Two litres' },
     { title: 'Call Bob' },
   ),
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.accepted, ...responses.created, ...problems.badRequest(badTitle) },
     ...{ ...problems.unauthorized, ...problems.conflict, ...problems.unfitBody(bodyBytesMax) },
     ...{ ...problems.keyUsed, ...problems.unwritable, ...problems.failed },
-  },
+  }),
 }
 
 const readTodo: Operation = {
   ...{ ...todos, operationId: 'readTodo', summary: 'One todo, read from the database' },
   parameters: [id, ifNoneMatch],
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.oneTodo, ...problems.badRequest(badId), ...problems.notFound },
     ...{ ...problems.unreadable('todo'), ...problems.failed },
-  },
+  }),
 }
 
 const updateTodo: Operation = {
   ...{ ...write, operationId: 'updateTodo', summary: 'Changes a todo of your own' },
   parameters: [id, prefer],
   requestBody: body('TodoChange', { completed: true }, { title: 'Buy oat milk', description: '' }),
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.accepted, ...responses.updated, ...problems.badRequest(badId, badTitle) },
     ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unfitBody(bodyBytesMax) },
     ...{ ...problems.unwritable, ...problems.failed },
-  },
+  }),
 }
 
 const deleteTodo: Operation = {
   ...{ ...write, operationId: 'deleteTodo', summary: 'Deletes a todo of your own' },
   parameters: [id, prefer],
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.accepted, ...responses.deleted, ...problems.badRequest(badId) },
     ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unwritable },
     ...problems.failed,
-  },
+  }),
 }
 
 const getHealth: Operation = {
@@ -163,6 +163,11 @@ const getReady: Operation = {
   responses: { ...responses.ready, ...problems.badRequest() },
 }
 
+const getPing: Operation = {
+  ...{ ...serving, operationId: 'getPing', summary: 'An answer, limited by address' },
+  responses: problems.limited({ ...responses.ping, ...problems.badRequest() }),
+}
+
 const published = (
   operationId: string,
   summary: string,
@@ -170,11 +175,11 @@ const published = (
   headers: Headers = {},
 ): Operation => ({
   ...{ ...documents, operationId, summary, parameters: [ifNoneMatch] },
-  responses: {
+  responses: problems.limited({
     ...responses.validated('The document.', content, { ...requestId, ...headers }),
     ...responses.notModified(),
     ...problems.badRequest(),
-  },
+  }),
 })
 
 export const document: OpenApi = {
@@ -187,6 +192,7 @@ export const document: OpenApi = {
       'Reads are public and come from memory. Writes are acknowledged with a 202 once a log has them durably, and are applied in its order, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that.',
       'Errors are `application/problem+json`. A path takes the methods that are described here: any other is a 405 with `Allow`, and any other path is a 404.',
       'A request is called by the trace id of its `traceparent`, else by its `X-Request-Id` (1 to 128 letters, digits and `._~:/+=@-`), else by a new id. The answer says it as `X-Request-Id`, but for lists that are ready and the same bytes for everybody.',
+      'Routes with a limit say so in `RateLimit-Policy` and `RateLimit`: writes by user, `/ping` by client address, other reads by address where a setting says so. Past it they answer 429 with `Retry-After`. Lists have none.',
       'Every answer with a body says `X-Content-Type-Options: nosniff`, and all but lists have a `Content-Security-Policy`. Pages of the origins in the setting `CORS_ORIGINS` may call from a browser; the answers to them have `Access-Control-Allow-Origin`, and `Vary: Origin` unless every origin is allowed.',
     ].join('\n\n'),
     license: { name: 'MIT', identifier: 'MIT' },
@@ -202,6 +208,7 @@ export const document: OpenApi = {
     '/todos/{id}': path({ get: readTodo, put: updateTodo, delete: deleteTodo }),
     '/health': path({ get: getHealth }),
     '/ready': path({ get: getReady }),
+    '/ping': path({ get: getPing }),
     '/openapi.json': path({
       get: published('getOpenApi', 'This document, for programs', json({ type: 'object' })),
     }),
