@@ -60,7 +60,9 @@ for (const overlay of overlays) {
 
     const connections =
       // One more while it starts: the migration, then the primary, looks at the database.
-      mostPods(rendered, 'api') * (Math.max(config.DB_POOL_SIZE, config.HTTP_PROCESSES) + 1) +
+      mostPods(rendered, 'api') *
+        // One for each process counts limits.
+        (Math.max(config.DB_POOL_SIZE, config.HTTP_PROCESSES) + config.HTTP_PROCESSES + 1) +
       mostPods(rendered, 'worker') * (config.WORKER_POOL_SIZE + 1 + 1)
     const allowed = Number(
       /max_connections=(\d+)/.exec(
