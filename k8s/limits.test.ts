@@ -59,10 +59,10 @@ for (const overlay of overlays) {
     t.ok(config.HTTP_PROCESSES <= cores(found(workload('api').pod.containers[0], 'api')))
 
     const connections =
-      // Two pools, of todos and of accounts. Each process listens on one; one more while it starts:
-      // the migration, then the primary, looks at the database.
+      // Two pools, of todos and of accounts. Each process listens on one and counts limits on one; one
+      // more while it starts: the migration, then the primary, looks at the database.
       mostPods(rendered, 'api') *
-        (2 * Math.max(config.DB_POOL_SIZE, config.HTTP_PROCESSES) + config.HTTP_PROCESSES + 1) +
+        (2 * Math.max(config.DB_POOL_SIZE, config.HTTP_PROCESSES) + 2 * config.HTTP_PROCESSES + 1) +
       mostPods(rendered, 'worker') * (config.WORKER_POOL_SIZE + 1 + 1)
     const allowed = Number(
       /max_connections=(\d+)/.exec(

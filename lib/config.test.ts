@@ -138,6 +138,25 @@ t.test('origins are spelled as browsers spell them', async (t) => {
   }
 })
 
+t.test('trusted proxies are addresses or blocks of them', async (t) => {
+  const proxies = (text: string) => faultsOf({ JWT_SECRET: secret, TRUSTED_PROXIES: text })
+  for (const good of [
+    '10.0.0.1',
+    '10.0.0.0/8,::1',
+    'fd00::/8',
+    '0.0.0.0/0,::/0',
+    '::ffff:1.2.3.4/128',
+  ]) {
+    t.same(proxies(good), [], good)
+  }
+  for (const bad of [
+    ...['nginx', '10.0.0', '10.0.0.1/33', '::1/129', '10.0.0.1/', '10.0.0.1/-1', '10.0.0.1/8/8'],
+    ...['10.0.0.1,', '10.0.0.1, 10.0.0.2', 'fe80::1%eth0', '10.0.0.1:80', '*', '/8'],
+  ]) {
+    t.match(proxies(bad), [/^TRUSTED_PROXIES is ".*": set it to addresses or CIDR blocks/], bad)
+  }
+})
+
 t.test('settings that contradict each other are told', async (t) => {
   t.match(faultsOf({ JWT_SECRET: secret, HTTP_REQUEST_TIMEOUT_MS: '5000' }), [
     /^HTTP_REQUEST_TIMEOUT_MS is 5000: set it to HTTP_HEADERS_TIMEOUT_MS \(10000\) or more$/,

@@ -1,6 +1,7 @@
 // Every setting of the project in one typed table, and the only place that reads the environment.
 // The README's table is checked against this one by config.test.ts.
 
+import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 
 type Role = 'server' | 'worker' | 'script'
@@ -85,6 +86,12 @@ const isKeyFile = /-----BEGIN|^\s*\{/
 /** Of documentation that was copied. */
 const isPlaceholder =
   /(change|replace).?(me|this|it)|your.{0,20}secret|default|example|placeholder|super.?secret|string-secret/i
+/** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`. */
+const isAddressOrBlock = (text: string): boolean => {
+  const [, address = '', bits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const family = isIP(address)
+  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)
+}
 
 export const settings = {
   HTTP_HOST: {
@@ -201,6 +208,85 @@ export const settings = {
       return text
     },
   },
+  TRUSTED_PROXIES: {
+    default: '',
+    unit: 'address or CIDR,…',
+    meaning:
+      'Proxies in front whose `X-Forwarded-For` is believed, for limits by address: `10.0.0.7,192.168.0.0/16,fd00::/8`. Without, the client is whoever connects.',
+    parse(text: string) {
+      if (text !== '' && !text.split(',').every(isAddressOrBlock)) {
+        throw new Error('addresses or CIDR blocks, comma separated: 10.0.0.7,192.168.0.0/16')
+      }
+      return text
+    },
+  },
+  LIMIT_ADDRESS_BURST: wholeNumber({
+    default: 100,
+    min: 0,
+    max: 1_000_000,
+    unit: 'requests',
+    meaning:
+      '`/auth/*` and `/ping`, by client address: what a full bucket allows at once; 0 is off.',
+  }),
+  LIMIT_ADDRESS_REFILL_SEC: wholeNumber({
+    default: 10,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning:
+      'In how long an empty bucket of LIMIT_ADDRESS_BURST is full again: 100 in 10 s are 10/s.',
+  }),
+  LIMIT_USER_REQUESTS: wholeNumber({
+    default: 1_000,
+    min: 0,
+    max: 1_000_000,
+    unit: 'requests',
+    meaning: '`/api/*`, by user: requests in each LIMIT_USER_WINDOW_SEC; 0 is off.',
+  }),
+  LIMIT_USER_WINDOW_SEC: wholeNumber({
+    default: 3_600,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning: 'The sliding window of LIMIT_USER_REQUESTS.',
+  }),
+  LIMIT_WRITE_BURST: wholeNumber({
+    default: 1_000,
+    min: 0,
+    max: 1_000_000,
+    unit: 'requests',
+    meaning: 'Writes to `/todos`, by user: what a full bucket allows at once; 0 is off.',
+  }),
+  LIMIT_WRITE_REFILL_SEC: wholeNumber({
+    default: 10,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning: 'In how long an empty bucket of LIMIT_WRITE_BURST is full again.',
+  }),
+  LIMIT_READ_BURST: wholeNumber({
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: 'requests',
+    meaning:
+      '`GET /todos/:id`, `/openapi.json` and `/docs`, by client address: what a full bucket allows at once; 0 is off.',
+  }),
+  LIMIT_READ_REFILL_SEC: wholeNumber({
+    default: 10,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning: 'In how long an empty bucket of LIMIT_READ_BURST is full again.',
+  }),
+  LIMIT_TIMEOUT_MS: wholeNumber({
+    default: 50,
+    min: 5,
+    max: 10_000,
+    unit: 'ms',
+    meaning:
+      'How long a request may wait for Redis to count it, then for Postgres; after that it passes uncounted.',
+  }),
   DATABASE_URL: url({
     default: 'postgres://postgres:postgres@localhost:5432/todos',
     protocols: ['postgres:', 'postgresql:'],

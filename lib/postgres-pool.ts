@@ -15,6 +15,8 @@ export type PoolSettings = {
   readonly timeoutMs: number
   /** Told how much it is used. */
   readonly use?: PoolUse
+  /** Only for statements that can have one plan, whatever is in their tables. */
+  readonly plansOnce?: boolean
 }
 
 export type Pool = {
@@ -29,7 +31,11 @@ export type Pool = {
 }
 
 /** For scripts that connect once, and for LISTEN; servers and workers use a pool. */
-export const connectPostgres = ({ url, poolSize }: Pick<PoolSettings, 'url' | 'poolSize'>): Sql =>
+export const connectPostgres = ({
+  url,
+  poolSize,
+  plansOnce = false,
+}: Pick<PoolSettings, 'url' | 'poolSize' | 'plansOnce'>): Sql =>
   postgres(url, {
     max: poolSize,
     connect_timeout: 5,
@@ -41,7 +47,7 @@ export const connectPostgres = ({ url, poolSize }: Pick<PoolSettings, 'url' | 'p
       application_name: 'todos',
       // Prepared statements keep the plan of their first uses: one made while a table was empty read
       // all of it ever after (601 us of database CPU per command instead of 24, bench:writes).
-      plan_cache_mode: 'force_custom_plan',
+      plan_cache_mode: plansOnce ? 'force_generic_plan' : 'force_custom_plan',
     },
   })
 

@@ -15,6 +15,8 @@ export type TcpProxy = {
   cutAll(): void
   /** Refuses new connections until the next `passAll`. */
   refuse(): void
+  /** Holds each chunk of the service's answers back for so long. */
+  delayBy(ms: number): void
 }
 
 export const startTcpProxy = async (t: Test, servicePort: number): Promise<TcpProxy> => {
@@ -24,6 +26,7 @@ export const startTcpProxy = async (t: Test, servicePort: number): Promise<TcpPr
     (chunk: Buffer) => 'pass' | 'drop' | 'cut'
   >
   let refusing = false
+  let delayMs = 0
   const sockets = new Set<Socket>()
 
   const server = createServer((client) => {
@@ -47,8 +50,10 @@ export const startTcpProxy = async (t: Test, servicePort: number): Promise<TcpPr
     }
     const forward = (direction: 'to-service' | 'to-client', to: Socket) => (chunk: Buffer) => {
       const verdict = decide[direction](chunk)
-      if (verdict === 'pass') to.write(chunk)
-      else if (verdict === 'cut') cut()
+      if (verdict === 'pass') {
+        if (direction === 'to-client' && delayMs > 0) setTimeout(() => to.write(chunk), delayMs)
+        else to.write(chunk)
+      } else if (verdict === 'cut') cut()
     }
     client.on('data', forward('to-service', service))
     service.on('data', forward('to-client', client))
@@ -73,6 +78,9 @@ export const startTcpProxy = async (t: Test, servicePort: number): Promise<TcpPr
     cutAll,
     refuse() {
       refusing = true
+    },
+    delayBy(ms) {
+      delayMs = ms
     },
   }
 }

@@ -89,7 +89,10 @@ export const testTopic = (): string => `test-${randomBytes(6).toString('hex')}`
 
 /** Settings as a server would have them, for parts that take the whole table. */
 export const testConfig = (settings: Readonly<Record<string, string>>): Config =>
-  readConfig({ JWT_SECRET: testSecret, LOG_LEVEL: 'silent', ...settings }, 'server')
+  readConfig(
+    { JWT_SECRET: testSecret, LOG_LEVEL: 'silent', LIMIT_WRITE_BURST: '0', ...settings },
+    'server',
+  )
 
 /** What `start` makes; undefined, and the test skipped, when its program is not on this machine. */
 export const orSkip = async <T>(t: Test, start: () => Promise<T>): Promise<T | undefined> => {

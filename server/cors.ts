@@ -18,7 +18,7 @@ export const readCors = (origins: string): Cors => {
 
 /** What pages may read besides the headers that they always may. */
 const exposed =
-  'ETag, Link, Location, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id'
+  'ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
 
 const allow = (origin: string) => [
   ...['Access-Control-Allow-Origin', origin],

@@ -12,6 +12,7 @@ import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
 import { createRefreshTokens } from '../lib/refresh-token.ts'
+import { openLimiter } from '../lib/rate-limit/open.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
@@ -20,9 +21,11 @@ import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import { checkAll, type Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
+import { createLimitChecks, limitPolicies } from './limits.ts'
 import { forkPlace, reportMetrics } from './metrics-fork.ts'
 import {
   addConnectionMetrics,
+  addLimitMetrics,
   addListMetrics,
   addPublishMetrics,
   addRequestMetrics,
@@ -98,6 +101,7 @@ export const startFork = async (
     use: pools.accounts,
   })
   const revoked = createRevokedSessions(accounts, config.AUTH_ACCESS_TTL_SEC, log)
+  const verifyToken = withoutRevoked(createTokenVerifier(secret), revoked.has)
   const passwords = createPasswords(
     {
       cost: config.AUTH_BCRYPT_COST,
@@ -106,6 +110,11 @@ export const startFork = async (
     },
     createThreadHasher(),
   )
+  const policies = limitPolicies(config)
+  const limiter = openLimiter(config, policies, log)
+  const limits = createLimitChecks({
+    ...{ limiter, policies, verifyToken, trustedProxies: config.TRUSTED_PROXIES },
+  })
   let draining = false
   const dependencies: Dependency[] = [
     { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
@@ -116,8 +125,7 @@ export const startFork = async (
   ]
   const handle = createRouter(
     createRoutes({
-      ...{ lists, publisher, store, applied, pages },
-      verifyToken: withoutRevoked(createTokenVerifier(secret), revoked.has),
+      ...{ lists, publisher, store, applied, pages, verifyToken },
       sessions: {
         ...{ accounts, passwords, log, onRevoked: revoked.add },
         refreshTokens: createRefreshTokens(secret),
@@ -131,16 +139,18 @@ export const startFork = async (
     }),
     log,
     addRequestMetrics(registry),
+    limits,
   )
   const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
   const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)
+  addLimitMetrics(registry, limiter.counts)
   addConnectionMetrics(registry, engine)
   addPoolMetrics(registry, pools)
   addProcessMetrics(registry, forkPlace())
   const reportLast = reportMetrics(registry)
 
-  await lists.load(10)
+  await Promise.all([lists.load(10), limiter.open()])
   const [unready] = await Promise.all([
     becomesReady(dependencies, readyWaitMs),
     withTimeout(readyWaitMs, () => revoked.loaded).catch(() => {}),
@@ -165,6 +175,7 @@ export const startFork = async (
           await store.close()
           await accounts.close()
           await passwords.close()
+          await limiter.close()
         })
       } catch (error) {
         log.warn(

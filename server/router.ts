@@ -3,6 +3,8 @@
 
 import { createBoundedLog, errorFields, type Log } from '../lib/log.ts'
 import type { App, Reply, Request } from './engines/engine.ts'
+import { bodyBytesMax } from './json-body.ts'
+import type { LimitCheck, LimitChecks, LimitName } from './limits.ts'
 import { Problem } from './problem.ts'
 import { requestIdOf } from './request-id.ts'
 
@@ -15,6 +17,8 @@ export type Route = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly handler: Handler
+  /** Asked before the handler, where it is on. */
+  readonly limit?: LimitName
 }
 
 export type Answered = {
@@ -30,12 +34,14 @@ export const createRouter = (
   routes: readonly Route[],
   log: Log,
   onAnswered: (answered: Answered) => void = () => {},
+  limits: LimitChecks = {},
 ): App['handle'] => {
-  const byPath = new Map<string, Map<string, Handler>>()
-  for (const { method, path, handler } of routes) {
-    const methods = byPath.get(path) ?? new Map<string, Handler>()
-    methods.set(method, handler)
-    if (method === 'GET') methods.set('HEAD', handler)
+  const byPath = new Map<string, Map<string, Served>>()
+  for (const { method, path, handler, limit } of routes) {
+    const methods = byPath.get(path) ?? new Map<string, Served>()
+    const served = { handler, check: limit && limits[limit] }
+    methods.set(method, served)
+    if (method === 'GET') methods.set('HEAD', served)
     byPath.set(path, methods)
   }
 
@@ -58,14 +64,32 @@ export const createRouter = (
     return methods && { route, methods, id }
   }
 
-  const dispatch = ({ request, found: { methods, id } }: Asked): Reply | Promise<Reply> => {
+  const dispatch = (asked: Asked): Reply | Promise<Reply> => {
+    const { request, found } = asked
+    const { methods, id } = found
     const { method, path, decided } = request
     if (decided) return decided
     if (!methods) throw new Problem(404, `there is nothing at ${path}`)
-    const handler = methods.get(method)
-    if (handler) return handler(request, id)
+    const served = methods.get(method)
+    if (served?.check) return underLimit(served.check, served.handler, asked)
+    if (served) return served.handler(request, id)
     const allow = [...methods.keys()].join(', ')
     throw new Problem(405, `${path} takes ${allow}`, { headers: ['Allow', allow] })
+  }
+
+  const underLimit = async (check: LimitCheck, handler: Handler, asked: Asked): Promise<Reply> => {
+    const request = withBodyHeld(asked.request)
+    const { headers, refused } = await check(request)
+    const reply = refused?.reply ?? (await answered(handler, { ...asked, request }))
+    return { ...reply, headers: [...headers, ...reply.headers] }
+  }
+
+  const answered = async (handler: Handler, asked: Asked): Promise<Reply> => {
+    try {
+      return await handler(asked.request, asked.found.id)
+    } catch (error) {
+      return onError(error, asked)
+    }
   }
 
   const logUnavailable = createBoundedLog((fields, message) => log.warn(fields, message))
@@ -107,10 +131,19 @@ export const createRouter = (
   }
 }
 
+/** uWebSockets.js forgets a body that nobody has asked for when the first await comes. */
+const withBodyHeld = (request: NamedRequest): NamedRequest => {
+  if (request.method === 'GET' || request.method === 'HEAD') return request
+  const body = request.body(bodyBytesMax)
+  return { ...request, body: () => body }
+}
+
 type Asked = { readonly request: NamedRequest; readonly found: Found; readonly startedMs: number }
+
+type Served = { readonly handler: Handler; readonly check: LimitCheck | undefined }
 
 type Found = {
   readonly route: string
-  readonly methods: ReadonlyMap<string, Handler> | undefined
+  readonly methods: ReadonlyMap<string, Served> | undefined
   readonly id: string
 }

@@ -11,6 +11,7 @@ import {
   readPersonalTodo,
   type PersonalParts,
 } from './handlers/personal-todos.ts'
+import { getPing } from './handlers/ping.ts'
 import { readTodo } from './handlers/read-todo.ts'
 import { login, logout, refresh, type SessionParts } from './handlers/sessions.ts'
 import {
@@ -22,7 +23,8 @@ import {
   type WriteParts,
 } from './handlers/write-todos.ts'
 import type { HotLists } from './hot-list.ts'
-import type { Route } from './router.ts'
+import type { LimitName } from './limits.ts'
+import type { Handler, Route } from './router.ts'
 
 export type Parts = WriteParts &
   PersonalParts & {
@@ -38,28 +40,39 @@ export const createRoutes = (parts: Parts): Route[] => {
   const common = publicCollection(parts.store)
   const own = personalCollection(parts)
   return [
-    { method: 'GET', path: '/todos', handler: listTodos(parts.lists) },
-    { method: 'POST', path: '/todos', handler: createTodo(parts, common) },
-    { method: 'GET', path: '/todos/:id', handler: readTodo(parts.store) },
-    { method: 'PUT', path: '/todos/:id', handler: updateTodo(parts, common) },
-    { method: 'DELETE', path: '/todos/:id', handler: deleteTodo(parts, common) },
-    { method: 'POST', path: '/auth/register', handler: register(sessions) },
-    { method: 'POST', path: '/auth/login', handler: login(sessions) },
-    { method: 'POST', path: '/auth/refresh', handler: refresh(sessions) },
-    { method: 'POST', path: '/auth/logout', handler: logout(sessions) },
-    { method: 'GET', path: '/api/profile', handler: readProfile(sessions, verifyToken) },
-    { method: 'GET', path: '/api/todos', handler: listPersonalTodos(parts) },
-    { method: 'POST', path: '/api/todos', handler: createTodo(parts, own) },
-    { method: 'GET', path: '/api/todos/:id', handler: readPersonalTodo(parts) },
-    { method: 'PUT', path: '/api/todos/:id', handler: updateTodo(parts, own) },
-    { method: 'PATCH', path: '/api/todos/:id/status', handler: updateStatus(parts, own) },
-    { method: 'DELETE', path: '/api/todos/:id', handler: deleteTodo(parts, own) },
-    { method: 'GET', path: '/health', handler: getHealth },
-    { method: 'GET', path: '/ready', handler: getReady(parts.dependencies, parts.isDraining) },
-    { method: 'GET', path: '/openapi.json', handler: getOpenApi },
-    { method: 'GET', path: '/docs', handler: getDocs },
+    route('GET', '/todos', listTodos(parts.lists)),
+    route('POST', '/todos', createTodo(parts, common), 'write'),
+    route('GET', '/todos/:id', readTodo(parts.store), 'read'),
+    route('PUT', '/todos/:id', updateTodo(parts, common), 'write'),
+    route('DELETE', '/todos/:id', deleteTodo(parts, common), 'write'),
+
+    route('POST', '/auth/register', register(sessions), 'address'),
+    route('POST', '/auth/login', login(sessions), 'address'),
+    route('POST', '/auth/refresh', refresh(sessions), 'address'),
+    route('POST', '/auth/logout', logout(sessions), 'address'),
+    route('GET', '/api/profile', readProfile(sessions, verifyToken), 'user'),
+
+    route('GET', '/api/todos', listPersonalTodos(parts), 'user'),
+    route('POST', '/api/todos', createTodo(parts, own), 'user'),
+    route('GET', '/api/todos/:id', readPersonalTodo(parts), 'user'),
+    route('PUT', '/api/todos/:id', updateTodo(parts, own), 'user'),
+    route('PATCH', '/api/todos/:id/status', updateStatus(parts, own), 'user'),
+    route('DELETE', '/api/todos/:id', deleteTodo(parts, own), 'user'),
+
+    route('GET', '/health', getHealth),
+    route('GET', '/ready', getReady(parts.dependencies, parts.isDraining)),
+    route('GET', '/ping', getPing, 'address'),
+    route('GET', '/openapi.json', getOpenApi, 'read'),
+    route('GET', '/docs', getDocs, 'read'),
   ]
 }
+
+const route = (
+  method: Route['method'],
+  path: string,
+  handler: Handler,
+  limit?: LimitName,
+): Route => ({ method, path, handler, ...(limit && { limit }) })
 
 const publicCollection = (store: TodoStore): Collection => ({
   path: '/todos',

@@ -107,7 +107,9 @@ try {
 }
 setInterval(lag.report, reportLagEveryMs).unref()
 setInterval(() => {
-  store.pruneAppliedCommands(appliedCommandsKeptSec).catch(() => {}) // tried again in ten minutes
+  // Tried again in ten minutes.
+  store.pruneAppliedCommands(appliedCommandsKeptSec).catch(() => {})
+  store.pruneRateLimits().catch(() => {})
 }, pruneEveryMs).unref()
 log.info(
   { log: config.KAFKA_TODO_TOPIC, partitionsAtOnce: config.WORKER_POOL_SIZE },

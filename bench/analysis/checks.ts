@@ -85,7 +85,9 @@ const statuses = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
     bad > 0 ? 'fail' : 'ok',
     shown || '-',
     `only ${goodStatuses[load.method].join(' or ')}`,
-    'Fast errors look like speed. Only good answers are counted in the headline; see why the others were refused.',
+    (counts.statuses['429'] ?? 0) > 0
+      ? 'The server limits how much one user or address may ask (429): start it with LIMIT_WRITE_BURST=0 and LIMIT_READ_BURST=0.'
+      : 'Fast errors look like speed. Only good answers are counted in the headline; see why the others were refused.',
   )
 }
 

@@ -85,6 +85,7 @@ const exported = async (t: Parameters<typeof testDatabase>[0]): Promise<Sample[]
     body: '{"title":"x"}',
   })
   t.equal(response.status, 202)
+  t.equal((await fetch(`http://127.0.0.1:${server.port}/ping`)).status, 200)
   const byWorker = await eventually(
     () => scrape(worker.metricsPort),
     (seen) => seen.total('todos_worker_commands_total') === 1,

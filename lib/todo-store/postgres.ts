@@ -3,6 +3,7 @@
 
 import type { ReservedSql, Sql } from 'postgres'
 import { createPool, type PoolSettings } from '../postgres-pool.ts'
+import { pruneRateLimits } from '../rate-limit/postgres.ts'
 import {
   newestCount,
   storeErrorKind,
@@ -112,6 +113,9 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
           WHERE created_at < now() - make_interval(secs => ${olderThanSec})`
         return result.count
       }),
+    async pruneRateLimits() {
+      while ((await pool.run(pruneRateLimits)) > 0);
+    },
     ping: () =>
       pool.run(async (sql) => {
         await sql`SELECT 1`

@@ -26,8 +26,10 @@ export const startNginx = async (options: {
   /** host:port of each server behind it. */
   upstreams: readonly string[]
   mode: NginxMode
+  /** What is changed in the template. */
+  edit?: (template: string) => string
 }): Promise<Service> => {
-  const { mode, upstreams } = options
+  const { mode, upstreams, edit = (template: string) => template } = options
   const command = findProgram('nginx')
   if (command === undefined) {
     throw new ServiceMissing(
@@ -44,7 +46,7 @@ export const startNginx = async (options: {
   await mkdir(directory, { recursive: true })
   const config = join(directory, `${mode}.conf`)
   const template = await readFile(join(templates, `${mode}.conf`), 'utf8')
-  await writeFile(config, render(template, { directory, port, upstreams }))
+  await writeFile(config, render(edit(template), { directory, port, upstreams }))
   return startService({
     name: `nginx-${mode}`,
     url: mode === 'http' ? `http://${loopback}:${port}` : `tcp://${loopback}:${port}`,

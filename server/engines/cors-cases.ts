@@ -13,7 +13,7 @@ const preflight = (target: string, origin: string) =>
 
 const allow = (origin: string) => `access-control-allow-origin: ${origin}`
 const expose =
-  'access-control-expose-headers: ETag, Link, Location, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id'
+  'access-control-expose-headers: ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
 const grants = [
   'access-control-allow-methods: GET, HEAD, POST, PUT, PATCH, DELETE',
   'access-control-allow-headers: authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-request-id',

@@ -32,6 +32,8 @@ export type Request = {
   header(name: string): string | undefined
   /** At most once, and before the handler first awaits anything: uWebSockets.js forgets it then. */
   body(bytesMax: number): Promise<Body>
+  /** Of the connection's other end; '' when it has gone. Before the handler first awaits anything, too. */
+  remoteAddress(): string
   /** What it is answered with, whatever it asks for: known before its route is looked for. */
   readonly decided?: Reply
 }

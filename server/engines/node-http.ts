@@ -199,6 +199,7 @@ const toRequest = (request: IncomingMessage, decided: Reply | undefined): Reques
   ...splitTarget(request.url as string),
   header: (name: string) => findHeader(request.rawHeaders, name),
   body: (bytesMax: number) => readBody(request, bytesMax),
+  remoteAddress: () => request.socket.remoteAddress ?? '',
   ...(decided && { decided }),
 })
 

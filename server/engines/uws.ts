@@ -230,6 +230,7 @@ const toRequest = (
     ...splitTarget(target),
     header: (name: string) => headers.get(name),
     body,
+    remoteAddress: () => Buffer.from(response.getRemoteAddressAsText()).toString('latin1'),
     ...(!isHost(headers.get('host')) && { decided: badHost.reply }),
   }
   return { request, aborted: () => aborted }

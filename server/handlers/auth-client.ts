@@ -63,6 +63,7 @@ export const startAuthServer = async (
     ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: url },
     ...{ KAFKA_TODO_TOPIC: testTopic(), HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
     ...{ HTTP_PROCESSES: '1', JWT_SECRET: testSecret, LOG_LEVEL: 'debug' },
+    ...{ LIMIT_ADDRESS_BURST: '0', LIMIT_USER_REQUESTS: '0' },
     ...{ AUTH_BCRYPT_COST: '4', AUTH_PASSWORD_QUEUE_MAX: '1000' },
     ...{ AUTH_PASSWORD_WAIT_MAX_MS: '60000', ...settings },
   }

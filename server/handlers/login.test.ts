@@ -57,6 +57,7 @@ void t.test('every login is one query for the account and one comparison', async
       quiet,
     )({
       ...{ method: 'POST', path: '/auth/login', query: '' },
+      remoteAddress: () => '',
       header: (name) => ({ 'content-type': 'application/json', 'x-request-id': 'same' })[name],
       body: () =>
         Promise.resolve({

@@ -3,7 +3,7 @@
 import { bodyBytesMax } from '../json-body.ts'
 import type { Operation, Responses } from './openapi.ts'
 import { header, json, noStore, requestId, retryAfter } from './parts.ts'
-import { badRequest, failed, problem, unauthorized, unfitBody } from './problems.ts'
+import { badRequest, failed, limited, problem, unauthorized, unfitBody } from './problems.ts'
 import { ref } from './schemas.ts'
 
 const about = { tags: ['Accounts'] }
@@ -55,7 +55,7 @@ const busyOrUnreachable = problem(
 export const register: Operation = {
   ...{ ...about, operationId: 'register', summary: 'Makes an account' },
   requestBody: body('NewAccount', exampleLogin),
-  responses: {
+  responses: limited({
     '201': {
       ...{ description: 'The account.', headers },
       content: json(ref('Account'), exampleAccount),
@@ -65,17 +65,17 @@ export const register: Operation = {
       { detail: 'there is an account with this email already', field: 'email' },
     ]),
     ...{ ...unfitBody(bodyBytesMax), ...busyOrUnreachable, ...failed },
-  },
+  }),
 }
 
 export const login: Operation = {
   ...{ ...about, operationId: 'login', summary: 'Begins a session' },
   requestBody: body('Login', exampleLogin),
-  responses: {
+  responses: limited({
     ...{ ...tokens, ...badRequest(required('email'), required('password')) },
     ...refused('There is no such account, or its password is another.', 'wrong email or password'),
     ...{ ...unfitBody(bodyBytesMax), ...busyOrUnreachable, ...failed },
-  },
+  }),
 }
 
 export const refresh: Operation = {
@@ -83,11 +83,11 @@ export const refresh: Operation = {
   description:
     'Each refresh token is good once. Used again within a grace (`AUTH_REFRESH_GRACE_SEC`) it gives the same successor, for a reply that was lost; later it ends the session, for it may have been stolen.',
   requestBody: body('RefreshToken', exampleRefresh),
-  responses: {
+  responses: limited({
     ...{ ...tokens, ...badRequest(required('refresh_token')) },
     ...refused('The token is no good, or its session has ended.', 'the session has ended'),
     ...{ ...unfitBody(bodyBytesMax), ...unreachable, ...failed },
-  },
+  }),
 }
 
 export const logout: Operation = {
@@ -95,17 +95,17 @@ export const logout: Operation = {
   description:
     'Its access tokens are refused within a second. A token that is no good is no error.',
   requestBody: body('RefreshToken', exampleRefresh),
-  responses: {
+  responses: limited({
     '204': { description: 'The session has ended, if there was one.', headers: requestId },
     ...badRequest(required('refresh_token')),
     ...{ ...unfitBody(bodyBytesMax), ...unreachable, ...failed },
-  },
+  }),
 }
 
 export const readProfile: Operation = {
   ...{ ...about, operationId: 'readProfile', summary: 'The account of the token' },
   security: [{ bearer: [] }],
-  responses: {
+  responses: limited({
     '200': {
       ...{ description: 'The account.', headers },
       content: json(ref('Account'), exampleAccount),
@@ -115,5 +115,5 @@ export const readProfile: Operation = {
       { detail: 'there is no account for this token' },
     ]),
     ...{ ...unreachable, ...failed },
-  },
+  }),
 }

@@ -12,8 +12,9 @@ import { engineNames, exchange, headerOf, type Answer } from '../engines/conform
 import { bodyBytesMax } from '../json-body.ts'
 import { idFromKey } from '../write-headers.ts'
 import { createAnswerCheck, type AnswerCheck } from './answer-check.ts'
-import { askAccounts, askAccountsWithout } from './ask-accounts.ts'
+import { askAccounts, askAccountsOverLimit, askAccountsWithout } from './ask-accounts.ts'
 import { bearerOf, createAsk, environmentOf, page, type Ask } from './ask.ts'
+import { askPersonal, askPersonalOverLimit, askPersonalWithout } from './ask-personal.ts'
 import { document } from './document.ts'
 import { createFaults } from './document-schemas.ts'
 import { operationsOf } from './operations.ts'
@@ -42,6 +43,7 @@ for (const engine of engineNames) {
     await t.test('accounts', (t) => askAccounts(createAsk(t, server.port, check)))
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))
     await t.test('what is not described is not there', (t) => askOthers(t, server.port))
+    await t.test('over the limit', (t) => askTooMuch(t, engine, databaseUrl, check))
     await t.test('without Postgres', (t) => askWithout(t, engine, check))
 
     // A fault of ours has no way to be asked for; the router's test stages it.
@@ -83,6 +85,7 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
 
   await ask('getHealth', 200, '/health')
   await ask('getReady', 200, '/ready')
+  await ask('getPing', 200, '/ping')
   for (const [operationId, target] of [
     ['getOpenApi', '/openapi.json'],
     ['getDocs', '/docs'],
@@ -154,39 +157,7 @@ const askWrites = async (ask: Ask, databaseUrl: string) => {
   }
   await sql.end()
   await ask('createTodo', 409, '/todos', { ...key('taken'), body: { title: 'x' } })
-  await askOwn(ask)
-}
-
-const askOwn = async (ask: Ask) => {
-  const own = { lines: [ann] }
-  const others = { lines: [bearerOf('bob')] }
-  const made = await ask('createOwnTodo', 201, '/api/todos', { ...own, body: { title: 'x' } })
-  const target = `/api/todos/${idOf(made)}`
-  const tag = { lines: [ann, `If-None-Match: ${headerOf(made, 'ETag')}`] }
-  await ask('readOwnTodo', 200, target, own)
-  await ask('readOwnTodo', 304, target, tag)
-  await ask('readOwnTodo', 404, target, others)
-  await ask('readOwnTodo', 400, '/api/todos/a.b', own)
-  const list = await ask('listOwnTodos', 200, '/api/todos', own)
-  await ask('listOwnTodos', 200, '/api/todos?limit=1&page=2', own)
-  const listTag = { lines: [ann, `If-None-Match: ${headerOf(list, 'ETag')}`] }
-  await ask('listOwnTodos', 304, '/api/todos', listTag)
-  await ask('listOwnTodos', 400, '/api/todos?limit=101', own)
-  await ask('updateOwnTodo', 200, target, { ...own, body: { title: 'y' } })
-  await ask('updateOwnTodo', 200, target, { lines: [ann, wait], body: { title: 'z' } })
-  await ask('updateOwnTodo', 404, target, { ...others, body: { title: 'y' } })
-  await ask('updateOwnTodo', 400, '/api/todos/a.b', { ...own, body: { title: 'y' } })
-  const done = { completed: true }
-  await ask('updateOwnStatus', 200, `${target}/status`, { ...own, body: done })
-  await ask('updateOwnStatus', 404, `${target}/status`, { ...others, body: done })
-  await ask('updateOwnStatus', 400, '/api/todos/a.b/status', { ...own, body: done })
-  await ask('deleteOwnTodo', 404, target, others)
-  await ask('deleteOwnTodo', 204, target, own)
-  await ask('deleteOwnTodo', 400, '/api/todos/a.b', own)
-
-  const key = (value: string) => ({ lines: [ann, `Idempotency-Key: ${value}`] })
-  await ask('createOwnTodo', 422, '/api/todos', { ...key('k'), body: { title: 'x' } })
-  await ask('createOwnTodo', 409, '/api/todos', { ...key('taken-too'), body: { title: 'x' } })
+  await askPersonal(ask)
 }
 
 /** What is answered before it is known, or minded, which route it is for. */
@@ -252,6 +223,33 @@ const askOthers = async (t: Test, port: number) => {
   }
 }
 
+const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: AnswerCheck) => {
+  const server = await startServer({
+    ...environmentOf(engine, databaseUrl),
+    ...{ LIMIT_ADDRESS_BURST: '1', LIMIT_READ_BURST: '1', LIMIT_WRITE_BURST: '1' },
+    ...{ LIMIT_ADDRESS_REFILL_SEC: '86400', LIMIT_READ_REFILL_SEC: '86400' },
+    ...{ LIMIT_USER_REQUESTS: '1', LIMIT_WRITE_REFILL_SEC: '86400', LIMIT_TIMEOUT_MS: '10000' },
+  })
+  t.teardown(() => server.stop())
+  // HEAD has what GET leaves: nothing.
+  const first = await exchange(server.port, 'GET /ping HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.equal(first[0]?.status, 200)
+  await exchange(server.port, 'GET /docs HTTP/1.1\r\nHost: a\r\n\r\n')
+  await exchange(server.port, `GET /api/profile HTTP/1.1\r\nHost: a\r\n${ann}\r\n\r\n`)
+  const ask = createAsk(t, server.port, check)
+  const body = { title: 'x' }
+  await ask('createTodo', 202, '/todos', { lines: [ann], body })
+  await ask('createTodo', 429, '/todos', { lines: [ann], body })
+  await ask('updateTodo', 429, '/todos/a', { lines: [ann], body })
+  await ask('deleteTodo', 429, '/todos/a', { lines: [ann] })
+  await ask('getPing', 429, '/ping')
+  await askAccountsOverLimit(ask)
+  await askPersonalOverLimit(ask)
+  await ask('readTodo', 429, '/todos/a')
+  await ask('getOpenApi', 429, '/openapi.json')
+  await ask('getDocs', 429, '/docs')
+}
+
 const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   const postgres = await ownPostgres(t)
   await migrate(postgres.url, migrationsDirectory)
@@ -267,13 +265,7 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   await ask('createTodo', 503, '/todos', { lines: [ann, 'Idempotency-Key: k'], body })
   await ask('updateTodo', 503, '/todos/a', { lines: [ann], body })
   await ask('deleteTodo', 503, '/todos/a', { lines: [ann] })
-  const own = { lines: [ann] }
-  await ask('listOwnTodos', 503, '/api/todos', own)
-  await ask('createOwnTodo', 503, '/api/todos', { ...own, body })
-  await ask('readOwnTodo', 503, '/api/todos/a', own)
-  await ask('updateOwnTodo', 503, '/api/todos/a', { ...own, body })
-  await ask('updateOwnStatus', 503, '/api/todos/a/status', { ...own, body: { completed: true } })
-  await ask('deleteOwnTodo', 503, '/api/todos/a', own)
+  await askPersonalWithout(ask)
   await askAccountsWithout(ask)
   await ask('getReady', 503, '/ready')
 }

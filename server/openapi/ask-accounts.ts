@@ -38,13 +38,16 @@ export const askAccounts = async (ask: Ask) => {
   }
 }
 
-/** With no Postgres. */
-export const askAccountsWithout = async (ask: Ask) => {
+/** Each of them once, of a server that answers `status` whatever it is. */
+const askEach = async (ask: Ask, status: 429 | 503) => {
   const token = { family: newFamily(), generation: 1 }
   const body = { refresh_token: createRefreshTokens(testSecret).write(token) }
-  await ask('register', 503, '/auth/register', { body: ann })
-  await ask('login', 503, '/auth/login', { body: ann })
-  await ask('refresh', 503, '/auth/refresh', { body })
-  await ask('logout', 503, '/auth/logout', { body })
-  await ask('readProfile', 503, '/api/profile', { lines: [bearerOf('ann')] })
+  await ask('register', status, '/auth/register', { body: ann })
+  await ask('login', status, '/auth/login', { body: ann })
+  await ask('refresh', status, '/auth/refresh', { body })
+  await ask('logout', status, '/auth/logout', { body })
+  await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })
 }
+
+export const askAccountsWithout = (ask: Ask): Promise<void> => askEach(ask, 503)
+export const askAccountsOverLimit = (ask: Ask): Promise<void> => askEach(ask, 429)

@@ -15,6 +15,8 @@ export const environmentOf = (engine: string, databaseUrl: string) => ({
   ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '1', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
   ...{ HTTP_HEADERS_TIMEOUT_MS: '1000', HTTP_REQUEST_TIMEOUT_MS: '1000' },
   ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'silent', CORS_ORIGINS: page },
+  // On, so that they are told of, and out of the way.
+  ...{ LIMIT_ADDRESS_BURST: '100000', LIMIT_USER_REQUESTS: '100000', LIMIT_WRITE_BURST: '100000' },
   AUTH_BCRYPT_COST: '4',
 })
 

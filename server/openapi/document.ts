@@ -2,10 +2,8 @@
 // server for each of them, and holds every answer to what is said here.
 
 import { newestCount } from '../../lib/todo-store/todo-store.ts'
-import { idPattern, titleLengthMax } from '../../lib/todo.ts'
-import { pageLimitMax, pageMax } from '../handlers/personal-todos.ts'
 import { bodyBytesMax } from '../json-body.ts'
-import { idempotencyKeyPattern, waitSecMax } from '../write-headers.ts'
+import { waitSecMax } from '../write-headers.ts'
 import * as accounts from './account-operations.ts'
 import type {
   Content,
@@ -16,24 +14,17 @@ import type {
   PathItem,
   Responses,
 } from './openapi.ts'
+import { badId, badTitle, body, id, idempotencyKey, ifNoneMatch } from './parameters.ts'
 import { json, requestId } from './parts.ts'
+import * as own from './personal-operations.ts'
 import * as problems from './problems.ts'
 import * as responses from './responses.ts'
-import { ref, schemas } from './schemas.ts'
+import { schemas } from './schemas.ts'
 
 const limit: Parameter = {
   ...{ name: 'limit', in: 'query', example: 10 },
   description: 'The newest so many; all todos without it.',
   schema: { type: 'integer', minimum: 1, maximum: newestCount },
-}
-const id: Parameter = {
-  ...{ name: 'id', in: 'path', required: true, example: responses.exampleTodo.id },
-  description: 'The id of a todo.',
-  schema: { type: 'string', pattern: idPattern.source },
-}
-const ifNoneMatch: Parameter = {
-  ...{ name: 'If-None-Match', in: 'header', example: '"1042-10"', schema: { type: 'string' } },
-  description: 'The `ETag` of what the client has already.',
 }
 const acceptEncoding: Parameter = {
   ...{ name: 'Accept-Encoding', in: 'header', example: 'br, gzip', schema: { type: 'string' } },
@@ -43,46 +34,13 @@ const prefer: Parameter = {
   ...{ name: 'Prefer', in: 'header', example: 'wait=5', schema: { type: 'string' } },
   description: `\`wait=N\` (RFC 7240): wait up to N seconds, ${waitSecMax} at most, until the write has been applied, and answer what came of it.`,
 }
-const preferPersonal: Parameter = {
-  ...{ name: 'Prefer', in: 'header', example: 'respond-async', schema: { type: 'string' } },
-  description: `\`respond-async\` (RFC 7240): answer once the log has it. \`wait=N\`: wait up to N seconds, ${waitSecMax} at most; 10 without it.`,
-}
-const pageLimit: Parameter = {
-  ...{ name: 'limit', in: 'query', example: 10 },
-  description: 'Todos on a page; 10 without it.',
-  schema: { type: 'integer', minimum: 1, maximum: pageLimitMax },
-}
-const page: Parameter = {
-  ...{ name: 'page', in: 'query', example: 2 },
-  description: 'The first without it.',
-  schema: { type: 'integer', minimum: 1, maximum: pageMax },
-}
-const idempotencyKey: Parameter = {
-  ...{ name: 'Idempotency-Key', in: 'header', example: '5c1f2b9e-8d0a-4f4e-9d53-5b6f1d1c7a11' },
-  description: 'One key of one user is one todo, however often it is sent. Remembered for a week.',
-  schema: { type: 'string', pattern: idempotencyKeyPattern.source },
-}
-
-const body = (name: 'NewTodo' | 'TodoChange' | 'Status', ...examples: object[]) => ({
-  required: true as const,
-  description: `At most ${bodyBytesMax} bytes of JSON in UTF-8.`,
-  content: json(ref(name), ...examples),
-})
-
 const todos = { tags: ['Todos'] }
 const serving = { tags: ['Health'] }
 const documents = { tags: ['Documentation'] }
 const write = { ...todos, security: [{ bearer: [] }] }
 
-const badId = { detail: 'id must be 1 to 64 letters, digits, - or _', field: 'id' }
-const badTitle = { detail: `title must have 1 to ${titleLengthMax} characters`, field: 'title' }
 const badLimit = {
   detail: `limit must be one whole number from 1 to ${newestCount}`,
-  field: 'limit',
-}
-
-const badPageLimit = {
-  detail: `limit must be one whole number from 1 to ${pageLimitMax}`,
   field: 'limit',
 }
 
@@ -137,103 +95,41 @@ const createTodo: Operation = {
     { title: 'Buy milk', description: 'Two litres' },
     { title: 'Call Bob' },
   ),
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.accepted, ...responses.created, ...problems.badRequest(badTitle) },
     ...{ ...problems.unauthorized, ...problems.conflict, ...problems.unfitBody(bodyBytesMax) },
     ...{ ...problems.keyUsed, ...problems.unwritable, ...problems.failed },
-  },
+  }),
 }
 
 const readTodo: Operation = {
   ...{ ...todos, operationId: 'readTodo', summary: 'One todo, read from the database' },
   parameters: [id, ifNoneMatch],
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.oneTodo, ...problems.badRequest(badId), ...problems.notFound },
     ...{ ...problems.unreadable('todo'), ...problems.failed },
-  },
+  }),
 }
 
 const updateTodo: Operation = {
   ...{ ...write, operationId: 'updateTodo', summary: 'Changes a todo of your own' },
   parameters: [id, prefer],
   requestBody: body('TodoChange', { completed: true }, { title: 'Buy oat milk', description: '' }),
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.accepted, ...responses.updated, ...problems.badRequest(badId, badTitle) },
     ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unfitBody(bodyBytesMax) },
     ...{ ...problems.unwritable, ...problems.failed },
-  },
+  }),
 }
 
 const deleteTodo: Operation = {
   ...{ ...write, operationId: 'deleteTodo', summary: 'Deletes a todo of your own' },
   parameters: [id, prefer],
-  responses: {
+  responses: problems.limited({
     ...{ ...responses.accepted, ...responses.deleted, ...problems.badRequest(badId) },
     ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unwritable },
     ...problems.failed,
-  },
-}
-
-const own = { tags: ['Personal todos'], security: [{ bearer: [] }] }
-const badStatus = { detail: 'completed must be true or false', field: 'completed' }
-
-const listOwn: Operation = {
-  ...{ ...own, operationId: 'listOwnTodos', summary: 'Your todos, a page at a time' },
-  parameters: [pageLimit, page, ifNoneMatch],
-  responses: {
-    ...{ ...responses.todoPage, ...problems.badRequest(badPageLimit), ...problems.unauthorized },
-    ...{ ...problems.unreadable('todos'), ...problems.failed },
-  },
-}
-
-const createOwn: Operation = {
-  ...{ ...own, operationId: 'createOwnTodo', summary: 'Makes a todo that only you see' },
-  parameters: [preferPersonal, idempotencyKey],
-  requestBody: body('NewTodo', { title: 'Buy flowers' }),
-  responses: {
-    ...{ ...responses.personal.accepted, ...responses.personal.created },
-    ...{ ...problems.badRequest(badTitle), ...problems.unauthorized, ...problems.exists },
-    ...{ ...problems.unfitBody(bodyBytesMax), ...problems.keyUsed, ...problems.unwritable },
-    ...problems.failed,
-  },
-}
-
-const readOwn: Operation = {
-  ...{ ...own, operationId: 'readOwnTodo', summary: 'One of your todos' },
-  parameters: [id, ifNoneMatch],
-  responses: {
-    ...{ ...responses.oneTodo, ...problems.badRequest(badId), ...problems.unauthorized },
-    ...{ ...problems.notFound, ...problems.unreadable('todo'), ...problems.failed },
-  },
-}
-
-const updateOwn: Operation = {
-  ...{ ...own, operationId: 'updateOwnTodo', summary: 'Changes one of your todos' },
-  parameters: [id, preferPersonal],
-  requestBody: body('TodoChange', { title: 'Buy roses', completed: true }),
-  responses: {
-    ...{ ...responses.personal.accepted, ...responses.personal.updated },
-    ...{ ...problems.badRequest(badId, badTitle), ...problems.unauthorized },
-    ...{ ...problems.noneOfYours, ...problems.unfitBody(bodyBytesMax), ...problems.unwritable },
-    ...problems.failed,
-  },
-}
-
-const updateOwnStatus: Operation = {
-  ...updateOwn,
-  ...{ operationId: 'updateOwnStatus', summary: 'Says whether one of your todos is done' },
-  requestBody: body('Status', { completed: true }),
-  responses: { ...updateOwn.responses, ...problems.badRequest(badId, badStatus) },
-}
-
-const deleteOwn: Operation = {
-  ...{ ...own, operationId: 'deleteOwnTodo', summary: 'Deletes one of your todos' },
-  parameters: [id, preferPersonal],
-  responses: {
-    ...{ ...responses.personal.accepted, ...responses.personal.deleted },
-    ...{ ...problems.badRequest(badId), ...problems.unauthorized, ...problems.noneOfYours },
-    ...{ ...problems.unwritable, ...problems.failed },
-  },
+  }),
 }
 
 const getHealth: Operation = {
@@ -246,6 +142,11 @@ const getReady: Operation = {
   responses: { ...responses.ready, ...problems.badRequest() },
 }
 
+const getPing: Operation = {
+  ...{ ...serving, operationId: 'getPing', summary: 'An answer, limited by address' },
+  responses: problems.limited({ ...responses.ping, ...problems.badRequest() }),
+}
+
 const published = (
   operationId: string,
   summary: string,
@@ -253,11 +154,11 @@ const published = (
   headers: Headers = {},
 ): Operation => ({
   ...{ ...documents, operationId, summary, parameters: [ifNoneMatch] },
-  responses: {
+  responses: problems.limited({
     ...responses.validated('The document.', content, { ...requestId, ...headers }),
     ...responses.notModified(),
     ...problems.badRequest(),
-  },
+  }),
 })
 
 export const document: OpenApi = {
@@ -270,6 +171,7 @@ export const document: OpenApi = {
       "Reads are public and come from memory. Writes are acknowledged with a 202 once a log has them durably, and are applied in its order, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that. Personal todos, under `/api`, are only their owner's: a write to them is answered with its effect, unless `Prefer: respond-async` is sent.",
       'Errors are `application/problem+json`. A path takes the methods that are described here: any other is a 405 with `Allow`, and any other path is a 404.',
       'A request is called by the trace id of its `traceparent`, else by its `X-Request-Id` (1 to 128 letters, digits and `._~:/+=@-`), else by a new id. The answer says it as `X-Request-Id`, but for lists that are ready and the same bytes for everybody.',
+      'Routes with a limit say so in `RateLimit-Policy` and `RateLimit`: writes and all of `/api` by user, `/auth` and `/ping` by client address, other reads by address where a setting says so. Past it they answer 429 with `Retry-After`. Lists have none.',
       'Every answer with a body says `X-Content-Type-Options: nosniff`, and all but lists have a `Content-Security-Policy`. Pages of the origins in the setting `CORS_ORIGINS` may call from a browser; the answers to them have `Access-Control-Allow-Origin`, and `Vary: Origin` unless every origin is allowed.',
     ].join('\n\n'),
     license: { name: 'MIT', identifier: 'MIT' },
@@ -289,9 +191,9 @@ export const document: OpenApi = {
   paths: {
     '/todos': path({ get: listTodos, post: createTodo }),
     '/todos/{id}': path({ get: readTodo, put: updateTodo, delete: deleteTodo }),
-    '/api/todos': path({ get: listOwn, post: createOwn }),
-    '/api/todos/{id}': path({ get: readOwn, put: updateOwn, delete: deleteOwn }),
-    '/api/todos/{id}/status': path({ patch: updateOwnStatus }),
+    '/api/todos': path({ get: own.list, post: own.create }),
+    '/api/todos/{id}': path({ get: own.read, put: own.update, delete: own.remove }),
+    '/api/todos/{id}/status': path({ patch: own.updateStatus }),
     '/auth/register': path({ post: accounts.register }),
     '/auth/login': path({ post: accounts.login }),
     '/auth/refresh': path({ post: accounts.refresh }),
@@ -299,6 +201,7 @@ export const document: OpenApi = {
     '/api/profile': path({ get: accounts.readProfile }),
     '/health': path({ get: getHealth }),
     '/ready': path({ get: getReady }),
+    '/ping': path({ get: getPing }),
     '/openapi.json': path({
       get: published('getOpenApi', 'This document, for programs', json({ type: 'object' })),
     }),

@@ -37,6 +37,15 @@ export const appliedIfAsked = {
     schema: { type: 'string', const: 'wait' },
   },
 } as const
+const field = (description: string, example: string): Header => ({
+  description: `${description} (draft-ietf-httpapi-ratelimit-headers), such as \`${example}\`.`,
+  schema: { type: 'string', pattern: '^"[a-z]+";' },
+})
+/** Of routes with a limit, while it is on; what remains only while something counts. */
+export const rateLimit = {
+  'RateLimit-Policy': field('The limit: requests, and in how many seconds', '"write";q=1000;w=10'),
+  RateLimit: field('What remains of it, and until when', '"write";r=999;t=1'),
+}
 export const applied = {
   'Preference-Applied': constant('The write was waited for: this is its outcome.', 'wait'),
 }

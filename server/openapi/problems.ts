@@ -8,6 +8,7 @@ import {
   examplesOf,
   header,
   noStore,
+  rateLimit,
   requestId,
   requestIdIfAny,
   retryAfter,
@@ -137,6 +138,22 @@ export const unfitBody = (bytesMax: number): Responses => ({
     'The body is of another media type.',
     [{ detail: 'send the body as Content-Type: application/json', field: 'Content-Type' }],
     { 'Accept-Post': constant('The media type to send.', 'application/json') },
+  ),
+})
+
+/** `responses` of a route with a limit. */
+export const limited = (responses: Responses): Responses => ({
+  ...Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => [
+      status,
+      { ...response, headers: { ...response.headers, ...rateLimit } },
+    ]),
+  ),
+  ...problem(
+    429,
+    'Too many requests: `RateLimit-Policy` says of which.',
+    [{ detail: 'too many requests: try again in 3 s' }],
+    { ...retryAfter, ...rateLimit },
   ),
 })
 

@@ -149,6 +149,13 @@ export const health: Responses = {
   },
 }
 
+export const ping: Responses = {
+  '200': {
+    ...{ description: 'It answers.', headers: { ...noStore, ...requestId } },
+    content: json(ref('Ping'), { status: 'pong' }),
+  },
+}
+
 const readiness = (...examples: unknown[]): Content => json(ref('Readiness'), ...examples)
 export const ready: Responses = {
   '200': {

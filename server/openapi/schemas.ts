@@ -111,6 +111,11 @@ export const schemas = {
     properties: { status: word('ok') },
     required: ['status'],
   },
+  Ping: {
+    type: 'object',
+    properties: { status: word('pong') },
+    required: ['status'],
+  },
   Readiness: {
     type: 'object',
     properties: {

@@ -1,0 +1,96 @@
+// npm run bench:limits: what one decision of a rate limit costs, from Redis, from Postgres and from
+// nobody, one at a time and many at once. Each from the code that a server runs, on loopback.
+
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { migrate } from '../lib/migrate.ts'
+import { createLimiter, type Backend, type Limiter } from '../lib/rate-limit/failover.ts'
+import type { Policy } from '../lib/rate-limit/policy.ts'
+import { createPostgresLimitStore } from '../lib/rate-limit/postgres.ts'
+import { createRedisLimitStore } from '../lib/rate-limit/redis.ts'
+import { migrationsDirectory } from '../scripts/paths.ts'
+import { startPostgres } from '../scripts/services/postgres.ts'
+import { startRedis } from '../scripts/services/redis.ts'
+import { ServiceMissing, type Service } from '../scripts/services/service.ts'
+import { makeTemporaryDirectory, quiet } from '../scripts/testing.ts'
+
+const secondsEach = 2
+const concurrencies = [1, 32]
+/** Spread over so many clients. */
+const clients = 1_000
+/** Nothing is cut off here: what takes long is to be seen. */
+const timeoutMs = 10_000
+
+const policies: Policy[] = [
+  { name: 'token-bucket', algorithm: 'token-bucket', limit: 100, windowSec: 10 },
+  { name: 'sliding-window', algorithm: 'sliding-window', limit: 1_000, windowSec: 3_600 },
+]
+
+const measure = async (limiter: Limiter, policy: Policy, concurrency: number) => {
+  const latenciesUs: number[] = []
+  let next = 0
+  const run = async (forMs: number, keep: boolean) => {
+    const endMs = performance.now() + forMs
+    const one = async () => {
+      for (let startMs = performance.now(); startMs < endMs;) {
+        await limiter.take(policy, `client-${next++ % clients}`)
+        const nowMs = performance.now()
+        if (keep) latenciesUs.push((nowMs - startMs) * 1_000)
+        startMs = nowMs
+      }
+    }
+    await Promise.all(Array.from({ length: concurrency }, one))
+  }
+  await run(500, false)
+  await run(secondsEach * 1_000, true)
+  latenciesUs.sort((a, b) => a - b)
+  const at = (share: number) =>
+    (latenciesUs[Math.floor(share * (latenciesUs.length - 1))] ?? NaN) / 1_000
+  return { p50: at(0.5), p99: at(0.99), perSecond: latenciesUs.length / secondsEach }
+}
+
+const directory = await makeTemporaryDirectory()
+const services: Service[] = []
+const limiters: Limiter[] = []
+try {
+  const backends: (Backend | undefined)[] = [undefined]
+  const postgres = await startPostgres({ directory: join(directory, 'postgres') })
+  services.push(postgres)
+  await migrate(postgres.url, migrationsDirectory)
+  const store = createPostgresLimitStore({ url: postgres.url, timeoutMs })
+  backends.unshift({ name: 'postgres', store })
+  try {
+    const redis = await startRedis({ directory: join(directory, 'redis') })
+    services.push(redis)
+    const { url } = redis
+    backends.unshift({ name: 'redis', store: createRedisLimitStore({ url, timeoutMs }, quiet) })
+  } catch (error) {
+    if (!(error instanceof ServiceMissing)) throw error
+    console.log(error.message)
+  }
+  console.log('decided by  algorithm       at once    p50 ms    p99 ms  decisions/s')
+  for (const backend of backends) {
+    const limiter = createLimiter(backend ? [backend] : [], policies, quiet)
+    limiters.push(limiter)
+    await limiter.open()
+    for (const policy of policies) {
+      for (const concurrency of concurrencies) {
+        const { p50, p99, perSecond } = await measure(limiter, policy, concurrency)
+        console.log(
+          [
+            (backend?.name ?? 'nobody').padEnd(11),
+            policy.name.padEnd(14),
+            String(concurrency).padStart(8),
+            p50.toFixed(3).padStart(9),
+            p99.toFixed(3).padStart(9),
+            Math.round(perSecond).toLocaleString('en').padStart(12),
+          ].join(' '),
+        )
+      }
+    }
+  }
+} finally {
+  for (const limiter of limiters) await limiter.close()
+  for (const service of services) await service.stop()
+  await rm(directory, { recursive: true, force: true })
+}

@@ -1,0 +1,239 @@
+// Limits while what counts them is killed, frozen, slow, flapping, or back: nobody waits longer than the
+// bound but a few, limits hold in the next store, and each store is given up and taken back once.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { startRedis } from '../../scripts/services/redis.ts'
+import type { Service } from '../../scripts/services/service.ts'
+import { eventually, orSkip, ownPostgres, quiet, testDirectory } from '../../scripts/testing.ts'
+import { migrationsDirectory } from '../../scripts/paths.ts'
+import { startTcpProxy } from '../../scripts/tcp-proxy.ts'
+import { migrate } from '../migrate.ts'
+import { createLimiter, type Limiter, type Taken } from './failover.ts'
+import type { Decision, LimitStore, Policy } from './policy.ts'
+import { createPostgresLimitStore } from './postgres.ts'
+import { createRedisLimitStore } from './redis.ts'
+
+/** Thirty times what a server waits: a loaded machine must not be taken for a store that is away. */
+const timeoutMs = 1_500
+const policy: Policy = { name: 'test', algorithm: 'token-bucket', limit: 100, windowSec: 86_400 }
+
+const setUp = async (t: Test) => {
+  const directory = await testDirectory(t)
+  const redis = await orSkip(t, () => startRedis({ directory }))
+  if (!redis) return undefined
+  let running: Service = redis
+  const restartRedis = async () => {
+    await running.stop()
+    running = await startRedis({ directory, port: redis.port })
+  }
+  t.teardown(() => running.stop())
+  const postgres = await ownPostgres(t)
+  await migrate(postgres.url, migrationsDirectory)
+  const proxy = await startTcpProxy(t, redis.port)
+  const url = `redis://127.0.0.1:${proxy.port}/0`
+  const lines: string[] = []
+  const note = (fields: { store: string }, message: string) =>
+    lines.push(`${fields.store} ${/again/.test(message) ? 'closed' : 'open'}`)
+  const log = Object.assign(Object.create(quiet) as typeof quiet, { warn: note, info: note })
+  const limiter = createLimiter(
+    [
+      { name: 'redis', store: createRedisLimitStore({ url, timeoutMs }, quiet) },
+      { name: 'postgres', store: createPostgresLimitStore({ url: postgres.url, timeoutMs }) },
+    ],
+    [policy],
+    log,
+  )
+  t.teardown(() => limiter.close())
+  await limiter.open()
+  return { limiter, redis: () => running, restartRedis, postgres, proxy, lines }
+}
+
+let keys = 0
+const newKey = () => `key-${++keys}`
+
+type Load = { readonly taken: Taken[]; readonly slow: number }
+
+/** Decisions in a steady stream, each for a key of its own, until `isOver` holds. */
+const under = async (limiter: Limiter, isOver: (taken: Taken) => boolean): Promise<Load> => {
+  const taken: Taken[] = []
+  let [slow, over] = [0, false]
+  const underWay: Promise<void>[] = []
+  const endMs = performance.now() + 20_000
+  while (!over) {
+    if (performance.now() > endMs) throw new Error(`never: ${JSON.stringify(taken.slice(-3))}`)
+    for (let i = 0; i < 5; i++) {
+      const sentMs = performance.now()
+      underWay.push(
+        limiter.take(policy, newKey()).then((one) => {
+          taken.push(one)
+          if (performance.now() - sentMs >= timeoutMs) slow++
+          over ||= isOver(one)
+        }),
+      )
+    }
+    await delay(1)
+  }
+  await Promise.all(underWay)
+  return { taken, slow }
+}
+
+const by = (store: Taken['store']) => (taken: Taken) => taken.store === store
+
+/** Of 300 at once for one key, those that pass; all decided by `store`. */
+const passOf = async (t: Test, limiter: Limiter, store: Taken['store']) => {
+  const key = newKey()
+  const taken = await Promise.all(Array.from({ length: 300 }, () => limiter.take(policy, key)))
+  t.equal(taken.filter(by(store)).length, 300, `${store} decides`)
+  return taken.filter((one) => one.store === 'none' || one.decision.allowed).length
+}
+
+const takenBack = (limiter: Limiter, store: Taken['store']) =>
+  eventually(() => limiter.take(policy, newKey()), by(store), 20_000)
+
+t.test('Redis away in each way, and back', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  const { limiter, redis, restartRedis, proxy, lines } = system
+  t.equal(await passOf(t, limiter, 'redis'), 100)
+
+  for (const [how, leave, comeBack] of [
+    [
+      'killed',
+      async () => {
+        redis().kill('SIGKILL')
+        await redis().exited
+      },
+      restartRedis,
+    ],
+    ['frozen', () => redis().kill('SIGSTOP'), () => redis().kill('SIGCONT')],
+    // Half a second and more from each command to its answer.
+    ['slow', () => proxy.delayBy(timeoutMs * 1.5), () => proxy.delayBy(0)],
+    ['silent', () => proxy.inspect('to-client', () => 'drop'), () => proxy.passAll()],
+  ] as const) {
+    await t.test(how, async (t) => {
+      lines.length = 0
+      const before = limiter.counts.stores.get('redis')?.failures ?? 0
+      await leave()
+      // Decided by Postgres while Redis is still asked, then without asking it.
+      await under(limiter, () => lines.length > 0)
+      const failures = (limiter.counts.stores.get('redis')?.failures ?? 0) - before
+      t.comment(`${failures} waited, or found it gone`)
+      t.same(lines, ['redis open'])
+
+      const { taken, slow } = await under(
+        limiter,
+        (
+          (n) => () =>
+            ++n > 3_000
+        )(0),
+      )
+      t.equal(taken.filter(by('postgres')).length, taken.length, 'all by Postgres')
+      t.equal(slow, 0, 'none waits')
+      t.equal(await passOf(t, limiter, 'postgres'), 100, 'the limit holds')
+      t.same(lines, ['redis open'], 'said once')
+
+      await comeBack()
+      await takenBack(limiter, 'redis')
+      t.equal(await passOf(t, limiter, 'redis'), 100, 'the limit holds')
+      t.same(lines, ['redis open', 'redis closed'])
+    })
+  }
+})
+
+t.test('both away: all pass; both back: limits hold', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  const { limiter, redis, restartRedis, postgres, lines } = system
+  for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+    lines.length = 0
+    for (const service of [redis(), postgres]) service.kill(signal)
+    await under(limiter, () => lines.length === 2)
+    const { taken, slow } = await under(
+      limiter,
+      (
+        (n) => () =>
+          ++n > 2_000
+      )(0),
+    )
+    t.equal(taken.filter(by('none')).length, taken.length, 'nobody counts')
+    t.equal(slow, 0, 'none waits')
+    t.equal(await passOf(t, limiter, 'none'), 300, 'all pass')
+    if (signal === 'SIGKILL') break
+    for (const service of [redis(), postgres]) service.kill('SIGCONT')
+    await takenBack(limiter, 'redis')
+    t.equal(await passOf(t, limiter, 'redis'), 100, 'the limit holds')
+    redis().kill('SIGKILL')
+    await redis().exited
+    await takenBack(limiter, 'postgres')
+    t.equal(await passOf(t, limiter, 'postgres'), 100, 'the limit holds')
+    await restartRedis()
+    await takenBack(limiter, 'redis')
+  }
+})
+
+t.test('Redis up and down every 300 ms', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  const { limiter, proxy, lines } = system
+  const timers = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
+  const flapUntilMs = performance.now() + 9_000
+  const key = newKey()
+  const passed = { redis: 0, postgres: 0, none: 0 }
+  const flapping = (async () => {
+    for (let isUp = false; performance.now() < flapUntilMs; isUp = !isUp) {
+      if (isUp) proxy.passAll()
+      else {
+        proxy.refuse()
+        proxy.cutAll()
+      }
+      await delay(300)
+    }
+    proxy.passAll()
+  })()
+  const timersBefore = timers()
+  let asked = 0
+  while (performance.now() < flapUntilMs) {
+    const taken = await Promise.all(Array.from({ length: 5 }, () => limiter.take(policy, key)))
+    asked += taken.length
+    for (const one of taken) if (one.store === 'none' || one.decision.allowed) passed[one.store]++
+    await delay(2)
+  }
+  await flapping
+  await takenBack(limiter, 'redis')
+  t.comment(`${asked} asked; passed ${JSON.stringify(passed)}; ${lines.length} changes`)
+  t.ok(asked > 500)
+  // A command that was under way when its connection was cut may have been counted without a word.
+  const lost = limiter.counts.stores.get('redis')?.failures ?? 0
+  t.ok(passed.redis <= 100 && passed.redis >= 100 - lost, 'in Redis each is counted once')
+  t.equal(passed.postgres, 100, 'in Postgres, too')
+  t.equal(passed.none, 0)
+  // Twice a second at most; nothing like once for each request.
+  t.ok(lines.length >= 2 && lines.length <= 2 * 10 + 2, `${lines.length} changes`)
+  t.ok(timers() <= timersBefore + 3, `${timersBefore} timers, then ${timers()}`)
+})
+
+t.test('what a store has under way is bounded: the next one is asked', async (t) => {
+  const allowed: Decision = { allowed: true, remaining: 1, retryAfterMs: 0, resetMs: 0, atUs: 0 }
+  const idle = { open: () => Promise.resolve(), reconnect() {}, close: () => Promise.resolve() }
+  let pending = 0
+  const silent: LimitStore = {
+    ...idle,
+    take() {
+      pending++
+      return new Promise(() => {})
+    },
+  }
+  const other: LimitStore = { ...idle, take: () => Promise.resolve(allowed) }
+  const limiter = createLimiter(
+    [
+      { name: 'redis', store: silent },
+      { name: 'postgres', store: other },
+    ],
+    [policy],
+    quiet,
+  )
+  for (let i = 0; i < 1_024; i++) void limiter.take(policy, 'a')
+  t.match(await limiter.take(policy, 'a'), { store: 'postgres' })
+  t.equal(pending, 1_024)
+})

@@ -1,0 +1,134 @@
+// Limits that outlive what counts them: the first store that answers decides, and when none does the
+// request passes. No request waits for a store longer than that store's own bound, and none at all
+// while its breaker is open.
+
+import type { Log } from '../log.ts'
+import { createBreaker } from './breaker.ts'
+import type { Decision, LimitStore, Policy } from './policy.ts'
+
+export type StoreName = 'redis' | 'postgres'
+
+export type Taken =
+  | { readonly store: StoreName; readonly decision: Decision }
+  /** Nobody could say: let it pass. */
+  | { readonly store: 'none' }
+
+/** Plain integers, read by a scrape. */
+export type LimiterCounts = {
+  /** By policy, then by who decided. */
+  readonly decisions: ReadonlyMap<string, ReadonlyMap<Taken['store'], Outcomes>>
+  readonly stores: ReadonlyMap<StoreName, StoreCounts>
+}
+type Outcomes = { allowed: number; refused: number }
+type StoreCounts = { failures: number; opened: number; isOpen: () => boolean }
+
+export type Limiter = {
+  /** Never rejects. */
+  take(policy: Policy, key: string): Promise<Taken>
+  readonly counts: LimiterCounts
+  /** Resolves when each store can be asked, or can't. */
+  open(): Promise<void>
+  close(): Promise<void>
+}
+
+export type Backend = { readonly name: StoreName; readonly store: LimitStore }
+
+/** Decisions that may be under way in one store, of one process: the next store is asked for more. */
+const underWayMax = 1_024
+const breakerSettings = { failuresMax: 5, failureSpacingMs: 10, openMs: 1_000 }
+const probe: Policy = { name: 'probe', algorithm: 'token-bucket', limit: 1_000, windowSec: 1 }
+
+export const createLimiter = (
+  backends: readonly Backend[],
+  policies: readonly Policy[],
+  log: Log,
+  nowMs: () => number = () => performance.now(),
+): Limiter => {
+  const guarded = backends.map((backend) => guard(backend, log, nowMs))
+  const names = [...backends.map(({ name }) => name), 'none' as const]
+  const decisions = new Map(
+    policies.map((policy) => [
+      policy.name,
+      new Map(names.map((store) => [store, { allowed: 0, refused: 0 }])),
+    ]),
+  )
+  const count = ({ name }: Policy, store: Taken['store'], outcome: keyof Outcomes) => {
+    const outcomes = decisions.get(name)?.get(store)
+    if (outcomes) outcomes[outcome]++
+  }
+
+  return {
+    async take(policy, key) {
+      for (const { name, ask } of guarded) {
+        const decision = await ask(policy, key)
+        if (!decision) continue
+        count(policy, name, decision.allowed ? 'allowed' : 'refused')
+        return { store: name, decision }
+      }
+      count(policy, 'none', 'allowed')
+      return { store: 'none' }
+    },
+    counts: { decisions, stores: new Map(guarded.map(({ name, counts }) => [name, counts])) },
+    async open() {
+      await Promise.allSettled(backends.map(({ store }) => store.open()))
+    },
+    async close() {
+      await Promise.allSettled(backends.map(({ store }) => store.close()))
+    },
+  }
+}
+
+/** A store behind its breaker: undefined when it has nothing to say. */
+const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
+  let underWay = 0
+  let reason = ''
+  const breaker = createBreaker({
+    ...breakerSettings,
+    nowMs,
+    onChange(state) {
+      if (state === 'closed') {
+        log.info({ store: name }, 'rate limits are counted here again')
+        return
+      }
+      counts.opened++
+      log.warn({ store: name, reason }, 'rate limits are not counted here for now')
+    },
+  })
+  const counts: StoreCounts = { failures: 0, opened: 0, isOpen: breaker.isOpen }
+
+  const attempt = async (policy: Policy, key: string): Promise<Decision | undefined> => {
+    underWay++
+    try {
+      return await store.take(policy, key)
+    } catch (error) {
+      counts.failures++
+      reason = (error as Error).message
+      return undefined
+    } finally {
+      underWay--
+    }
+  }
+
+  const runProbe = async () => {
+    const ok = (await attempt(probe, 'probe')) !== undefined
+    if (!ok) store.reconnect()
+    breaker.probed(ok)
+  }
+
+  const ask = async (policy: Policy, key: string): Promise<Decision | undefined> => {
+    switch (breaker.admit()) {
+      case 'skip':
+        return undefined
+      case 'probe':
+        void runProbe()
+        return undefined
+      case 'ask': {
+        if (underWay >= underWayMax) return undefined
+        const decision = await attempt(policy, key)
+        breaker.asked(decision !== undefined)
+        return decision
+      }
+    }
+  }
+  return { name, counts, ask }
+}
