@@ -60,6 +60,7 @@ export const createPool = (settings: PoolSettings): Pool => {
   const replaceIfLost = (used: Sql, error: unknown) => {
     if (!isConnectionLost(error) || used !== sql) return
     sql = connectPostgres(settings)
+    connectNoMore(used)
     void used.end({ timeout: 0 }).catch(() => {})
   }
 
@@ -102,8 +103,24 @@ export const createPool = (settings: PoolSettings): Pool => {
         use.underWay--
       }
     },
-    close: () => sql.end({ timeout: 5 }),
+    async close() {
+      const last = sql
+      await last.end({ timeout: 5 })
+      connectNoMore(last)
+    },
   }
+}
+
+/**
+ * end() may resolve with statements still queued, whose callers gave up long ago: postgres.js then
+ * connects again for each of them, once a second, and carries them out when the database is back.
+ */
+const connectNoMore = (ended: Sql) => {
+  Object.assign(ended.options, {
+    socket() {
+      throw new Error('this pool has ended')
+    },
+  })
 }
 
 const lostCodes = new Set([

@@ -237,3 +237,28 @@ t.test('what a store has under way is bounded: the next one is asked', async (t)
   t.match(await limiter.take(policy, 'a'), { store: 'postgres' })
   t.equal(pending, 1_024)
 })
+
+t.test('statements that were given up leave no attempts to connect behind', async (t) => {
+  const timers = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
+  const service = await ownPostgres(t)
+  await migrate(service.url, migrationsDirectory)
+  const store = createPostgresLimitStore({ url: service.url, timeoutMs: 500 })
+  const limiter = createLimiter([{ name: 'postgres', store }], [policy], quiet)
+  await limiter.open()
+  const before = timers()
+  const flood = async (forMs: number) => {
+    for (const endMs = performance.now() + forMs; performance.now() < endMs; await delay(1)) {
+      for (let i = 0; i < 5; i++) void limiter.take(policy, newKey())
+    }
+  }
+  service.kill('SIGSTOP')
+  await flood(1_500)
+  service.kill('SIGCONT')
+  await flood(500)
+  service.kill('SIGKILL')
+  await service.exited
+  await flood(2_500)
+  await limiter.close()
+  // Each would be tried for again, once a second.
+  await eventually(timers, (count) => count <= before, 5_000)
+})
