@@ -63,35 +63,38 @@ t.test('a batch at another offset than the stored one changes nothing', async (t
   t.equal(await store.nextOffset('log', 0), 2)
 })
 
-t.test("personal todos change their owner's version, and not that of the public lists", async (t) => {
-  const { store, apply } = await setUp(t)
-  const mine = { isPersonal: true } as const
-  t.match(await apply(0, 0, [create('public')]), { personalLists: new Map() })
-  const version = await store.listVersion()
-  const first = await store.personalVersion('ann')
-  t.equal(first, 0)
-  const both = [create('a', mine), create('b', { ...mine, userId: 'bob' })]
-  const made = await apply(0, 1, both)
-  const second = await store.personalVersion('ann')
-  t.ok(second > first)
-  t.match(made, {
-    personalLists: new Map([
-      ['ann', second],
-      ['bob', await store.personalVersion('bob')],
-    ]),
-  })
-  const refused = { ...mine, commandId: 'again' }
-  t.match(await apply(0, 3, [create('a', refused)]), { personalLists: new Map() })
-  t.equal(await store.personalVersion('ann'), second, 'nothing of hers has changed')
-  t.equal(await store.listVersion(), version)
-  t.notMatch((await store.readList('all')).body.toString(), '"a"')
-  t.match(await store.readPersonalTodo('ann', 'a'), { id: 'a' })
-  t.equal(await store.readPersonalTodo('bob', 'a'), undefined)
-  t.equal(await store.readPersonalTodo('ann', 'public'), undefined)
-  t.equal(await store.readTodo('a'), undefined)
-  await apply(0, 4, [create('c')])
-  t.equal(await store.listVersion(), version + 1)
-})
+t.test(
+  "personal todos change their owner's version, and not that of the public lists",
+  async (t) => {
+    const { store, apply } = await setUp(t)
+    const mine = { isPersonal: true } as const
+    t.match(await apply(0, 0, [create('public')]), { personalLists: new Map() })
+    const version = await store.listVersion()
+    const first = await store.personalVersion('ann')
+    t.equal(first, 0)
+    const both = [create('a', mine), create('b', { ...mine, userId: 'bob' })]
+    const made = await apply(0, 1, both)
+    const second = await store.personalVersion('ann')
+    t.ok(second > first)
+    t.match(made, {
+      personalLists: new Map([
+        ['ann', second],
+        ['bob', await store.personalVersion('bob')],
+      ]),
+    })
+    const refused = { ...mine, commandId: 'again' }
+    t.match(await apply(0, 3, [create('a', refused)]), { personalLists: new Map() })
+    t.equal(await store.personalVersion('ann'), second, 'nothing of hers has changed')
+    t.equal(await store.listVersion(), version)
+    t.notMatch((await store.readList('all')).body.toString(), '"a"')
+    t.match(await store.readPersonalTodo('ann', 'a'), { id: 'a' })
+    t.equal(await store.readPersonalTodo('bob', 'a'), undefined)
+    t.equal(await store.readPersonalTodo('ann', 'public'), undefined)
+    t.equal(await store.readTodo('a'), undefined)
+    await apply(0, 4, [create('c')])
+    t.equal(await store.listVersion(), version + 1)
+  },
+)
 
 t.test('of two workers with the same batch one applies it', async (t) => {
   const { apply, todos } = await setUp(t, 4)
