@@ -22,6 +22,8 @@ export type RevokedSessions = {
 /** A token that was being signed while its session was revoked, and clocks that differ. */
 const marginSec = 60
 const retryMs = 500
+/** A connection that died without a word brings none: at the latest this makes up for it. */
+const reloadMs = 30_000
 
 export const createRevokedSessions = (
   accounts: Pick<Accounts, 'revokedWithin' | 'watchRevoked'>,
@@ -63,6 +65,8 @@ export const createRevokedSessions = (
     }
   }
 
+  const reloading = setInterval(() => void load(), reloadMs)
+  reloading.unref()
   accounts.watchRevoked({ onRevoked: add, onListening: () => void load() })
   return {
     has: (sessionId) => revoked.has(sessionId),
@@ -70,6 +74,7 @@ export const createRevokedSessions = (
     loaded,
     close() {
       closed = true
+      clearInterval(reloading)
     },
   }
 }

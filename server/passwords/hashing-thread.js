@@ -1,7 +1,8 @@
 // The thread that hashes: bcrypt, synchronously, at the lowest priority that the system has, so that
 // it takes what the event loops leave. With a process on one core, under forty logins at a time, wrk
-// -c32 got 0.90 to 0.98 of the list reads that it got without them; at normal priority 0.49. Only
-// Linux gives one thread of a process a priority of its own.
+// -c32 got 0.90 to 0.98 of the list reads that it got without them, in four rounds of five (0.43 in the
+// first, of which nobody knows why); at normal priority 0.49. Only Linux gives one thread of a process
+// a priority of its own.
 // JavaScript, because a thread of Node 20 has no loader for anything else. Its messages are typed in
 // thread-hasher.ts.
 
