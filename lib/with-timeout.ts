@@ -11,7 +11,9 @@ export const withTimeout = async <T>(timeoutMs: number, work: () => Promise<T>):
   if (timeoutMs === Infinity) return work()
   let timer: NodeJS.Timeout | undefined
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NoAnswer(`no answer within ${timeoutMs} ms`)), timeoutMs)
+    const reason = new NoAnswer(`no answer within ${timeoutMs} ms`)
+    // A loop that was held up runs its timers before it reads what has arrived meanwhile: read first.
+    timer = setTimeout(() => setImmediate(reject, reason), timeoutMs)
   })
   try {
     return await Promise.race([work(), expired])

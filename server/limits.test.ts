@@ -90,6 +90,23 @@ for (const engine of engineNames) {
     client.disconnect()
   })
 
+  if (engine === 'node')
+    void t.test('a burst on one connection is no way past', async (t) => {
+      const redis = await ownRedis(t)
+      if (!redis) return
+      for (const stack of [{ LIST_CACHE: 'redis', REDIS_URL: redis.url }, {}]) {
+        const { port, metricsPort } = await start(t, {
+          ...{ HTTP_PROCESSES: '1', LIMIT_TIMEOUT_MS: '5000', ...stack },
+        })
+        const answers = await exchange(port, ping().repeat(4_000), { count: 4_000 })
+        const passed = answers.filter(({ status }) => status === 200).length
+        t.equal(passed, 100)
+        t.equal(answers.filter(({ status }) => status === 429).length, 3_900)
+        const page = await scrape(metricsPort)
+        t.equal(page.total('todos_limit_decisions_total', { store: 'none' }), 0)
+      }
+    })
+
   void t.test(`${engine}: what clients are told`, async (t) => {
     const { port } = await start(t, {
       ...{ HTTP_ENGINE: engine, LIMIT_ADDRESS_BURST: '3', LIMIT_WRITE_BURST: '2' },

@@ -72,6 +72,7 @@ export const createLimitChecks = (parts: {
         const taken = await limiter.take(policy, keyOf[policy.name](request))
         // Nobody counted: there is nothing true to say of what remains.
         if (taken.store === 'none') return { headers: policyHeader }
+        if (taken.store === 'busy') return { headers: policyHeader, refused: tooManyAtOnce }
         const { decision } = taken
         const headers = [...policyHeader, 'RateLimit', stateField(policy, decision)]
         return decision.allowed ? { headers } : { headers, refused: tooMany(decision) }
@@ -88,6 +89,10 @@ const policyField = ({ name, limit, windowSec }: Policy): string =>
 /** `t` says when to come again: the same moment as Retry-After, where there is one. */
 const stateField = ({ name }: Policy, { remaining, resetMs, ...decision }: Decision): string =>
   `"${name}";r=${remaining};t=${decision.allowed ? Math.ceil(resetMs / 1_000) : retryAfterSec(decision)}`
+
+const tooManyAtOnce = new Problem(429, 'too many requests at once: wait for answers', {
+  headers: ['Retry-After', '1'],
+})
 
 const tooMany = (decision: Decision): Problem => {
   const seconds = retryAfterSec(decision)

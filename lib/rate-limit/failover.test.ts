@@ -9,7 +9,7 @@ import { eventually, orSkip, ownPostgres, quiet, testDirectory } from '../../scr
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { startTcpProxy } from '../../scripts/tcp-proxy.ts'
 import { migrate } from '../migrate.ts'
-import { createLimiter, type Limiter, type Taken } from './failover.ts'
+import { createLimiter, type Limiter, type Taken, isAllowed } from './failover.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'
 import { createRedisLimitStore } from './redis.ts'
@@ -80,12 +80,16 @@ const under = async (limiter: Limiter, isOver: (taken: Taken) => boolean): Promi
 
 const by = (store: Taken['store']) => (taken: Taken) => taken.store === store
 
-/** Of 300 at once for one key, those that pass; all decided by `store`. */
+/** Of 300 for one key, 50 at once, those that pass; all decided by `store`. */
 const passOf = async (t: Test, limiter: Limiter, store: Taken['store']) => {
   const key = newKey()
-  const taken = await Promise.all(Array.from({ length: 300 }, () => limiter.take(policy, key)))
+  const taken: Taken[] = []
+  for (let round = 0; round < 6; round++) {
+    const asked = Array.from({ length: 50 }, () => limiter.take(policy, key))
+    taken.push(...(await Promise.all(asked)))
+  }
   t.equal(taken.filter(by(store)).length, 300, `${store} decides`)
-  return taken.filter((one) => one.store === 'none' || one.decision.allowed).length
+  return taken.filter(isAllowed).length
 }
 
 const takenBack = (limiter: Limiter, store: Taken['store']) =>
@@ -196,7 +200,7 @@ t.test('Redis up and down every 300 ms', async (t) => {
   while (performance.now() < flapUntilMs) {
     const taken = await Promise.all(Array.from({ length: 5 }, () => limiter.take(policy, key)))
     asked += taken.length
-    for (const one of taken) if (one.store === 'none' || one.decision.allowed) passed[one.store]++
+    for (const one of taken) if (isAllowed(one) && one.store !== 'busy') passed[one.store]++
     await delay(2)
   }
   await flapping
@@ -213,30 +217,44 @@ t.test('Redis up and down every 300 ms', async (t) => {
   t.ok(timers() <= timersBefore + 3, `${timersBefore} timers, then ${timers()}`)
 })
 
-t.test('what a store has under way is bounded: the next one is asked', async (t) => {
-  const allowed: Decision = { allowed: true, remaining: 1, retryAfterMs: 0, resetMs: 0, atUs: 0 }
-  const idle = { open: () => Promise.resolve(), reconnect() {}, close: () => Promise.resolve() }
-  let pending = 0
-  const silent: LimitStore = {
-    ...idle,
-    take() {
-      pending++
-      return new Promise(() => {})
-    },
-  }
-  const other: LimitStore = { ...idle, take: () => Promise.resolve(allowed) }
-  const limiter = createLimiter(
-    [
-      { name: 'redis', store: silent },
-      { name: 'postgres', store: other },
-    ],
-    [policy],
-    quiet,
-  )
-  for (let i = 0; i < 1_024; i++) void limiter.take(policy, 'a')
-  t.match(await limiter.take(policy, 'a'), { store: 'postgres' })
-  t.equal(pending, 1_024)
-})
+t.test(
+  'what is undecided is bounded, of a key and in all: who comes on top is refused',
+  async (t) => {
+    const idle = { open: () => Promise.resolve(), reconnect() {}, close: () => Promise.resolve() }
+    const waiting: (() => void)[] = []
+    const decision: Decision = { allowed: true, remaining: 1, retryAfterMs: 0, resetMs: 0, atUs: 0 }
+    const slow: LimitStore = {
+      ...idle,
+      take: () => new Promise((resolve) => waiting.push(() => resolve(decision))),
+    }
+    const unused: LimitStore = { ...idle, take: () => Promise.reject(new Error('asked')) }
+    const limiter = createLimiter(
+      [
+        { name: 'redis', store: slow },
+        { name: 'postgres', store: unused },
+      ],
+      [policy],
+      quiet,
+    )
+    const take = (key: string, count: number) =>
+      Array.from({ length: count }, () => limiter.take(policy, key))
+    const burst = take('a', 5_000)
+    t.equal(waiting.length, 100, 'no more than the limit')
+    const others = Array.from({ length: 2_000 }, (_, i) => take(`key ${i}`, 1)).flat()
+    t.equal(waiting.length, 1_024)
+    for (const decide of waiting) decide()
+    const outcomes = async (all: Promise<Taken>[]) => {
+      const taken = await Promise.all(all)
+      return [taken.filter(by('redis')).length, taken.filter(by('busy')).length]
+    }
+    t.same(await outcomes(burst), [100, 4_900])
+    t.same(await outcomes(others), [924, 1_076])
+    t.equal(limiter.counts.stores.get('redis')?.failures, 0, 'that is no failure of the store')
+    const next = take('a', 1)
+    waiting.at(-1)?.()
+    t.same(await outcomes(next), [1, 0], 'and over when they are decided')
+  },
+)
 
 t.test('statements that were given up leave no attempts to connect behind', async (t) => {
   const timers = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length

@@ -1,6 +1,7 @@
 // Limits that outlive what counts them: the first store that answers decides, and when none does the
 // request passes. No request waits for a store longer than that store's own bound, and none at all
-// while its breaker is open.
+// while its breaker is open. A store that has more to decide than it can in that time is not away: who
+// asks on top is refused, or a burst would be a way past every limit.
 
 import type { Log } from '../log.ts'
 import { createBreaker } from './breaker.ts'
@@ -12,6 +13,8 @@ export type Taken =
   | { readonly store: StoreName; readonly decision: Decision }
   /** Nobody could say: let it pass. */
   | { readonly store: 'none' }
+  /** Too many are undecided, of this key or in all: refuse it. */
+  | { readonly store: 'busy' }
 
 /** Plain integers, read by a scrape. */
 export type LimiterCounts = {
@@ -33,8 +36,13 @@ export type Limiter = {
 
 export type Backend = { readonly name: StoreName; readonly store: LimitStore }
 
-/** Decisions that may be under way in one store, of one process: the next store is asked for more. */
-const underWayMax = 1_024
+/**
+ * Decisions that may be under way in one process: what each store makes in half of 50 ms, the usual
+ * LIMIT_TIMEOUT_MS (36,000 and 8,000 a second, bench:limits).
+ */
+const underWayMax: Record<StoreName, number> = { redis: 1_024, postgres: 200 }
+/** Of one key: nobody but a burst from one client needs more. */
+const undecidedMax = 128
 const breakerSettings = { failuresMax: 5, failureSpacingMs: 10, openMs: 1_000 }
 const probe: Policy = { name: 'probe', algorithm: 'token-bucket', limit: 1_000, windowSec: 1 }
 
@@ -45,7 +53,7 @@ export const createLimiter = (
   nowMs: () => number = () => performance.now(),
 ): Limiter => {
   const guarded = backends.map((backend) => guard(backend, log, nowMs))
-  const names = [...backends.map(({ name }) => name), 'none' as const]
+  const names = [...backends.map(({ name }) => name), 'none' as const, 'busy' as const]
   const decisions = new Map(
     policies.map((policy) => [
       policy.name,
@@ -57,16 +65,35 @@ export const createLimiter = (
     if (outcomes) outcomes[outcome]++
   }
 
+  const undecided = new Map<string, number>()
+
+  const decide = async (policy: Policy, key: string): Promise<Taken> => {
+    for (const { name, ask } of guarded) {
+      const answer = await ask(policy, key)
+      if (answer === 'busy') return { store: 'busy' }
+      if (answer) return { store: name, decision: answer }
+    }
+    return { store: 'none' }
+  }
+
+  const inBounds = async (policy: Policy, key: string): Promise<Taken> => {
+    if (guarded.every(({ counts }) => counts.isOpen())) return decide(policy, key)
+    const whose = `${policy.name}:${key}`
+    const pending = undecided.get(whose) ?? 0
+    if (pending >= Math.min(policy.limit, undecidedMax)) return { store: 'busy' }
+    undecided.set(whose, pending + 1)
+    const taken = await decide(policy, key)
+    const left = (undecided.get(whose) ?? 1) - 1
+    if (left === 0) undecided.delete(whose)
+    else undecided.set(whose, left)
+    return taken
+  }
+
   return {
     async take(policy, key) {
-      for (const { name, ask } of guarded) {
-        const decision = await ask(policy, key)
-        if (!decision) continue
-        count(policy, name, decision.allowed ? 'allowed' : 'refused')
-        return { store: name, decision }
-      }
-      count(policy, 'none', 'allowed')
-      return { store: 'none' }
+      const taken = await inBounds(policy, key)
+      count(policy, taken.store, isAllowed(taken) ? 'allowed' : 'refused')
+      return taken
     },
     counts: { decisions, stores: new Map(guarded.map(({ name, counts }) => [name, counts])) },
     async open() {
@@ -77,6 +104,9 @@ export const createLimiter = (
     },
   }
 }
+
+export const isAllowed = (taken: Taken): boolean =>
+  'decision' in taken ? taken.decision.allowed : taken.store === 'none'
 
 /** A store behind its breaker: undefined when it has nothing to say. */
 const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
@@ -115,7 +145,7 @@ const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
     breaker.probed(ok)
   }
 
-  const ask = async (policy: Policy, key: string): Promise<Decision | undefined> => {
+  const ask = async (policy: Policy, key: string): Promise<Decision | 'busy' | undefined> => {
     switch (breaker.admit()) {
       case 'skip':
         return undefined
@@ -123,7 +153,7 @@ const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
         void runProbe()
         return undefined
       case 'ask': {
-        if (underWay >= underWayMax) return undefined
+        if (underWay >= underWayMax[name]) return 'busy'
         const decision = await attempt(policy, key)
         breaker.asked(decision !== undefined)
         return decision

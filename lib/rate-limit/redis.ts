@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
 import { withTimeout } from '../with-timeout.ts'
-import { keyOf, type LimitStore } from './policy.ts'
+import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
 import { bucketDecision, tokenUsOf } from './token-bucket.ts'
 
@@ -65,7 +65,8 @@ export const createRedisLimitStore = (
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: timeoutMs,
+    // Behind ours, which lets an answer that has arrived win over a loop that was held up.
+    commandTimeout: timeoutMs + 1_000,
     connectTimeout: 1_000,
     retryStrategy: (attempt: number) => Math.min(attempt * 50, 500),
   })
@@ -81,18 +82,20 @@ export const createRedisLimitStore = (
     }
   }
 
+  const decide = async (policy: Policy, key: string): Promise<Decision> => {
+    const name = `todos:rate:${keyOf(policy, key)}`
+    if (policy.algorithm === 'token-bucket') {
+      const seen = await run(scripts.bucket, name, policy.limit, tokenUsOf(policy))
+      const [allowed = 0, atUs = 0, fullAtUs = 0] = seen
+      return bucketDecision(policy, { allowed: allowed === 1, atUs, fullAtUs })
+    }
+    const seen = await run(scripts.window, name, policy.limit, policy.windowSec * 1_000)
+    const [allowed = 0, atUs = 0, window = 0, current = 0, previous = 0] = seen
+    return windowDecision(policy, { allowed: allowed === 1, atUs, window, current, previous })
+  }
+
   return {
-    async take(policy, key) {
-      const name = `todos:rate:${keyOf(policy, key)}`
-      if (policy.algorithm === 'token-bucket') {
-        const seen = await run(scripts.bucket, name, policy.limit, tokenUsOf(policy))
-        const [allowed = 0, atUs = 0, fullAtUs = 0] = seen
-        return bucketDecision(policy, { allowed: allowed === 1, atUs, fullAtUs })
-      }
-      const seen = await run(scripts.window, name, policy.limit, policy.windowSec * 1_000)
-      const [allowed = 0, atUs = 0, window = 0, current = 0, previous = 0] = seen
-      return windowDecision(policy, { allowed: allowed === 1, atUs, window, current, previous })
-    },
+    take: (policy, key) => withTimeout(timeoutMs, () => decide(policy, key)),
     async open() {
       if (redis.status === 'ready') return
       await withTimeout(
