@@ -93,6 +93,9 @@ const isAddressOrBlock = (text: string): boolean => {
   return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)
 }
 
+/** So long ago a session may have been revoked of which a token is still good, whatever it is set to now. */
+export const accessTtlSecMax = 86_400
+
 export const settings = {
   HTTP_HOST: {
     default: '0.0.0.0',
@@ -453,7 +456,7 @@ export const settings = {
   AUTH_ACCESS_TTL_SEC: wholeNumber({
     default: 900,
     min: 1,
-    max: 86_400,
+    max: accessTtlSecMax,
     unit: 's',
     meaning: 'Lifetime of the access tokens of a login.',
   }),
@@ -486,7 +489,7 @@ export const settings = {
     max: 10_000,
     unit: 'passwords',
     meaning:
-      'Passwords that may wait to be hashed in one process, which hashes one at a time; more get a 503.',
+      'Passwords that may wait to be hashed in one process, which hashes one at a time; more, and more than a quarter of these from one client address, get a 503.',
   }),
   AUTH_PASSWORD_WAIT_MAX_MS: wholeNumber({
     default: 10_000,

@@ -2,6 +2,7 @@
 // Whatever else X-Forwarded-For says was said by the client, who may say anything. Pure.
 
 import { BlockList, isIP } from 'node:net'
+import type { Request } from './engines/engine.ts'
 
 /** What the setting TRUSTED_PROXIES names. */
 export type TrustedProxies = (address: string) => boolean
@@ -16,6 +17,15 @@ export const readTrustedProxies = (text: string): TrustedProxies => {
     else proxies.addSubnet(address, Number(bits), family)
   }
   return (address) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** Whose a request is, as clients are told apart; to be asked before a handler first awaits. */
+export type ClientOf = (request: Request) => string
+
+export const createClientOf = (trustedProxies: string): ClientOf => {
+  const isTrusted = readTrustedProxies(trustedProxies)
+  return (request) =>
+    clientKey(request.remoteAddress(), request.header('x-forwarded-for'), isTrusted)
 }
 
 /** Of who has no address: a socket that has gone already, or one of the file system. */

@@ -16,6 +16,7 @@ import { openLimiter } from '../lib/rate-limit/open.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAppliedCommands } from './applied-commands.ts'
+import { createClientOf } from './client-address.ts'
 import { listHeadersOf, readCors, withCors } from './cors.ts'
 import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
@@ -100,7 +101,7 @@ export const startFork = async (
     timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
     use: pools.accounts,
   })
-  const revoked = createRevokedSessions(accounts, config.AUTH_ACCESS_TTL_SEC, log)
+  const revoked = createRevokedSessions(accounts, log)
   const verifyToken = withoutRevoked(createTokenVerifier(secret), revoked.has)
   const passwords = createPasswords(
     {
@@ -110,10 +111,11 @@ export const startFork = async (
     },
     createThreadHasher(),
   )
+  const clientOf = createClientOf(config.TRUSTED_PROXIES)
   const policies = limitPolicies(config)
   const limiter = openLimiter(config, policies, log)
   const limits = createLimitChecks({
-    ...{ limiter, policies, verifyToken, trustedProxies: config.TRUSTED_PROXIES },
+    ...{ limiter, policies, verifyToken, clientOf },
   })
   let draining = false
   const dependencies: Dependency[] = [
@@ -127,7 +129,7 @@ export const startFork = async (
     createRoutes({
       ...{ lists, publisher, store, applied, pages, verifyToken },
       sessions: {
-        ...{ accounts, passwords, log, onRevoked: revoked.add },
+        ...{ accounts, passwords, clientOf, log, onRevoked: revoked.add },
         refreshTokens: createRefreshTokens(secret),
         signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
         accessTtlSec: config.AUTH_ACCESS_TTL_SEC,

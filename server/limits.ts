@@ -9,7 +9,7 @@ import type { Verified } from '../lib/jwt.ts'
 import type { Limiter } from '../lib/rate-limit/failover.ts'
 import type { Decision, Policy } from '../lib/rate-limit/policy.ts'
 import { authenticate } from './authenticate.ts'
-import { clientKey, readTrustedProxies } from './client-address.ts'
+import type { ClientOf } from './client-address.ts'
 import type { Request } from './engines/engine.ts'
 import { Problem } from './problem.ts'
 
@@ -55,15 +55,11 @@ export const createLimitChecks = (parts: {
   readonly limiter: Pick<Limiter, 'take'>
   readonly policies: readonly (Policy & { readonly name: LimitName })[]
   readonly verifyToken: (token: string) => Verified
-  /** The setting TRUSTED_PROXIES. */
-  readonly trustedProxies: string
+  readonly clientOf: ClientOf
 }): LimitChecks => {
-  const { limiter, policies, verifyToken } = parts
-  const isTrusted = readTrustedProxies(parts.trustedProxies)
-  const byAddress = (request: Request) =>
-    clientKey(request.remoteAddress(), request.header('x-forwarded-for'), isTrusted)
+  const { limiter, policies, verifyToken, clientOf } = parts
   const byUser = (request: Request) => authenticate(request, verifyToken)
-  const keyOf = { address: byAddress, read: byAddress, user: byUser, write: byUser }
+  const keyOf = { address: clientOf, read: clientOf, user: byUser, write: byUser }
 
   return Object.fromEntries(
     policies.map((policy) => {

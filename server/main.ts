@@ -54,16 +54,33 @@ const reservePorts = async (config: Config): Promise<number[]> => {
   const ports: number[] = []
   for (let port = config.HTTP_PORT; ports.length < count; port++) {
     ports.push(
-      await reservePort(config.HTTP_HOST, port).catch((error: NodeJS.ErrnoException) =>
-        exitWith(
-          error.code === 'EADDRINUSE'
-            ? `port ${port} is taken: stop what listens there, or set HTTP_PORT to another`
-            : `can't listen on ${config.HTTP_HOST}:${port} (${error.message}): set HTTP_HOST and HTTP_PORT`,
-        ),
+      await (port === 0 ? freePort(config.HTTP_HOST) : reservePort(config.HTTP_HOST, port)).catch(
+        (error: NodeJS.ErrnoException) =>
+          exitWith(
+            error.code === 'EADDRINUSE'
+              ? `port ${port} is taken: stop what listens there, or set HTTP_PORT to another`
+              : `can't listen on ${config.HTTP_HOST}:${port} (${error.message}): set HTTP_HOST and HTTP_PORT`,
+          ),
       ),
     )
   }
   return ports
+}
+
+// Below those that systems give to outgoing connections: one of them, ours even, could take the port
+// between our look at it and the first fork's listening.
+const freePortsFrom = 10_000
+const freePortsTo = 20_000
+
+const freePort = async (host: string): Promise<number> => {
+  for (;;) {
+    const port = freePortsFrom + Math.floor(Math.random() * (freePortsTo - freePortsFrom))
+    try {
+      return await reservePort(host, port)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    }
+  }
 }
 
 /** The port to listen on, found free: a fork that fails to bind would say so far less clearly. */

@@ -7,6 +7,7 @@
 // then such a token ends with its own `exp`.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { accessTtlSecMax } from '../lib/config.ts'
 import type { Accounts } from '../lib/accounts/accounts.ts'
 import type { Verified } from '../lib/jwt.ts'
 import { createBoundedLog, type Log } from '../lib/log.ts'
@@ -22,15 +23,16 @@ export type RevokedSessions = {
 /** A token that was being signed while its session was revoked, and clocks that differ. */
 const marginSec = 60
 const retryMs = 500
-/** A connection that died without a word brings none: at the latest this makes up for it. */
-const reloadMs = 30_000
+/** A connection that died without a word, or a pooler in between, brings none: this makes up for it. */
+const reloadMs = 1_000
+/** Looked back from the last look: what was committed late, by a clock that differs. */
+const overlapSec = 30
 
 export const createRevokedSessions = (
   accounts: Pick<Accounts, 'revokedWithin' | 'watchRevoked'>,
-  accessTtlSec: number,
   log: Log,
 ): RevokedSessions => {
-  const keptSec = accessTtlSec + marginSec
+  const keptSec = accessTtlSecMax + marginSec
   /** When each may be forgotten; oldest first. There are no more than passwords were checked. */
   const revoked = new Map<string, number>()
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
@@ -38,6 +40,7 @@ export const createRevokedSessions = (
   const loaded = new Promise<void>((resolve) => (setLoaded = resolve))
   let closed = false
   let latestLoad = 0
+  let loadedAtMs = -Infinity
 
   const add = (sessionId: string) => {
     const nowMs = Date.now()
@@ -52,7 +55,10 @@ export const createRevokedSessions = (
     const own = ++latestLoad
     while (!closed && own === latestLoad) {
       try {
-        for (const sessionId of await accounts.revokedWithin(keptSec)) add(sessionId)
+        const startedMs = performance.now()
+        const sinceSec = Math.min((startedMs - loadedAtMs) / 1_000 + overlapSec, keptSec)
+        for (const sessionId of await accounts.revokedWithin(sinceSec)) add(sessionId)
+        loadedAtMs = startedMs
         setLoaded()
         return
       } catch (error) {

@@ -78,7 +78,7 @@ export const createRouter = (
   }
 
   const underLimit = async (check: LimitCheck, handler: Handler, asked: Asked): Promise<Reply> => {
-    const request = withBodyHeld(asked.request)
+    const request = held(asked.request)
     const { headers, refused } = await check(request)
     const reply = refused?.reply ?? (await answered(handler, { ...asked, request }))
     return { ...reply, headers: [...headers, ...reply.headers] }
@@ -131,11 +131,13 @@ export const createRouter = (
   }
 }
 
-/** uWebSockets.js forgets a body that nobody has asked for when the first await comes. */
-const withBodyHeld = (request: NamedRequest): NamedRequest => {
-  if (request.method === 'GET' || request.method === 'HEAD') return request
+/** What uWebSockets.js forgets when the first await comes, unless it was asked for before. */
+const held = (request: NamedRequest): NamedRequest => {
+  const address = request.remoteAddress()
+  const remoteAddress = () => address
+  if (request.method === 'GET' || request.method === 'HEAD') return { ...request, remoteAddress }
   const body = request.body(bodyBytesMax)
-  return { ...request, body: () => body }
+  return { ...request, remoteAddress, body: () => body }
 }
 
 type Asked = { readonly request: NamedRequest; readonly found: Found; readonly startedMs: number }

@@ -5,7 +5,13 @@ import type { Log } from '../log.ts'
 import { noPageCache, type PageCache } from './page-cache.ts'
 import { createRedisPageCache } from './redis.ts'
 
+/** A change of which nobody was told (its worker was killed right after COMMIT) shows after this. */
+const pageTtlSecMax = 30
+
 export const openPageCache = (config: Config, log: Log): PageCache =>
   config.LIST_CACHE === 'redis'
-    ? createRedisPageCache({ url: config.REDIS_URL, ttlSec: config.CACHE_TTL_SEC }, log)
+    ? createRedisPageCache(
+        { url: config.REDIS_URL, ttlSec: Math.min(config.CACHE_TTL_SEC, pageTtlSecMax) },
+        log,
+      )
     : noPageCache

@@ -16,6 +16,8 @@ const versionOutlivesSec = 60
 /** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
 const unheardMax = 100_000
 const versionsPerCommand = 500
+/** A page of ten with long texts. Larger ones would crowd out limits and lists, which share this Redis. */
+const bodyBytesMax = 64 * 1024
 
 // A user id may hold a colon.
 const keysOf = (userId: string) => `todos:user:${encodeURIComponent(userId)}`
@@ -108,6 +110,7 @@ export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Lo
       return { version: Number(version), total: Number(total), body }
     },
     async fill(page, { version, total, body }) {
+      if (body.length > bodyBytesMax) return
       const keys = [versionKey(page.userId), pageKey(page)] as const
       const values = [version, total, body, ttlSec, versionTtlSec]
       await ask(() => redis.eval(fillScript, keys.length, ...keys, ...values))

@@ -5,6 +5,7 @@ import type { Accounts, User } from '../../lib/accounts/accounts.ts'
 import { parseEmail, parseNewPassword } from '../../lib/accounts/credentials.ts'
 import type { Verified } from '../../lib/jwt.ts'
 import { authenticate } from '../authenticate.ts'
+import type { ClientOf } from '../client-address.ts'
 import { createReply, type Reply } from '../engines/engine.ts'
 import { readJsonObject } from '../json-body.ts'
 import type { Passwords } from '../passwords/passwords.ts'
@@ -12,17 +13,22 @@ import { checkField, Problem, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
 import { jsonHeaders } from '../security-headers.ts'
 
-export type AccountParts = { readonly accounts: Accounts; readonly passwords: Passwords }
+export type AccountParts = {
+  readonly accounts: Accounts
+  readonly passwords: Passwords
+  readonly clientOf: ClientOf
+}
 
 export const register =
   (parts: AccountParts): Handler =>
   async (request) => {
+    const client = parts.clientOf(request)
     const body = await readJsonObject(request)
     const { email, password } = checkField(() => ({
       email: parseEmail(body['email']),
       password: parseNewPassword(body['password']),
     }))
-    const hashed = await parts.passwords.hash(password)
+    const hashed = await parts.passwords.hash(password, client)
     if (hashed.kind === 'busy') throw unavailable(hashed.reason)
     const user = await orUnavailable(
       parts.accounts.addUser({ id: randomUUID(), email, passwordHash: hashed.hash }),

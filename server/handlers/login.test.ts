@@ -44,6 +44,7 @@ void t.test('every login is one query for the account and one comparison', async
       },
     },
     passwords: createPasswords({ cost, queueMax: 9, waitMaxMs: 60_000 }, hasher),
+    clientOf: () => 'a client',
     refreshTokens: createRefreshTokens(testSecret),
     signAccessToken: () => 'token',
     onRevoked: () => {},
@@ -103,7 +104,7 @@ for (const engine of engineNames) {
       const { client } = await startAuthServer(t, {
         HTTP_ENGINE: engine,
         // A second of one core at the least for each, so that they outlast the reads by far.
-        ...{ AUTH_BCRYPT_COST: '13', AUTH_PASSWORD_QUEUE_MAX: '4' },
+        ...{ AUTH_BCRYPT_COST: '13', AUTH_PASSWORD_QUEUE_MAX: '16' },
       })
       let pending = 0
       const answers = Array.from({ length: 200 }, async (_, i) => {
@@ -124,7 +125,7 @@ for (const engine of engineNames) {
       t.same([...statuses.keys()].sort(), [401, 503])
       const served = statuses.get(401) ?? 0
       t.comment(`${served} were checked`)
-      t.ok(served >= 5, 'one and those that may wait')
+      t.ok(served >= 4, 'those that one client may have')
       t.equal((await client.post('/auth/login', { email: 'a@b', password })).status, 401, 'later')
     },
   )

@@ -37,4 +37,7 @@ export const todoReply = (
 
 const etagOf = (row: TodoRow): string => `"${row.revision}"`
 
-const validators = (row: TodoRow): string[] => ['ETag', etagOf(row), 'Cache-Control', 'no-cache']
+const validators = (row: TodoRow): string[] => [
+  ...['ETag', etagOf(row)],
+  ...['Cache-Control', row.is_personal ? 'private, no-cache' : 'no-cache'],
+]

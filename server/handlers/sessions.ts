@@ -25,6 +25,7 @@ export const login =
   (parts: SessionParts): Handler =>
   async (request) => {
     const { accounts, passwords } = parts
+    const client = parts.clientOf(request)
     const body = await readJsonObject(request)
     const asked = checkField(() => ({
       email: normaliseEmail(parseString('email', body['email'])),
@@ -33,13 +34,13 @@ export const login =
     const account =
       asked.email === undefined ? undefined : await orUnavailable(accounts.findByEmail(asked.email))
     // Also when there is no account: else the time would tell who has one.
-    const checked = await passwords.check(asked.password, account?.passwordHash)
+    const checked = await passwords.check(asked.password, account?.passwordHash, client)
     if (checked.kind === 'busy') throw unavailable(checked.reason)
     if (checked.kind === 'wrong' || !account) throw refusal('wrong email or password')
 
     const userId = account.user.id
     if (checked.isOutdated) {
-      const hashed = await passwords.hash(asked.password)
+      const hashed = await passwords.hash(asked.password, client)
       // With too many others waiting, at another login.
       if (hashed.kind === 'hashed') {
         await orUnavailable(accounts.replaceHash(userId, account.passwordHash, hashed.hash))

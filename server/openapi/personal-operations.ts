@@ -55,7 +55,7 @@ export const read: Operation = {
   ...{ ...own, operationId: 'readOwnTodo', summary: 'One of your todos' },
   parameters: [id, ifNoneMatch],
   responses: problems.limited({
-    ...{ ...responses.oneTodo, ...problems.badRequest(badId), ...problems.unauthorized },
+    ...{ ...responses.oneOfOwn, ...problems.badRequest(badId), ...problems.unauthorized },
     ...{ ...problems.notFound, ...problems.unreadable('todo'), ...problems.failed },
   }),
 }

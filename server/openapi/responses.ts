@@ -71,7 +71,7 @@ const todoAfter = (description: string, headers: Headers = {}): Response => ({
 
 const personalTodo = (description: string, headers: Headers = {}): Response => ({
   ...todoAfter(description),
-  headers: { ...etag, ...noCache, ...appliedIfAsked, ...requestId, ...headers },
+  headers: { ...etag, ...privately, ...appliedIfAsked, ...requestId, ...headers },
 })
 
 export const accepted: Responses = {
@@ -113,6 +113,11 @@ export const todoPage: Responses = {
     description: 'What the client has (`If-None-Match`) is still true.',
     headers: page,
   },
+}
+
+export const oneOfOwn: Responses = {
+  ...validated('The todo.', json(ref('Todo'), exampleTodo), { ...requestId, ...privately }),
+  ...notModified({ ...requestId, ...privately }),
 }
 
 /** Writes to todos that only their owner sees: waited for unless told otherwise. */

@@ -35,7 +35,7 @@ t.test('one at a time, in order, and no more waiting than may', async (t) => {
   const passwords = createPasswords({ cost: 7, queueMax: 2, waitMaxMs: 60_000 }, hasher)
   const done: string[] = []
   const hash = (text: string) =>
-    passwords.hash(text).then((result) => done.push(`${text} ${result.kind}`))
+    passwords.hash(text, text).then((result) => done.push(`${text} ${result.kind}`))
   const all = ['a', 'b', 'c', 'd', 'e'].map(hash)
   await turn()
   t.same(asked, ['hash a 7'], 'the first has begun')
@@ -52,12 +52,32 @@ t.test('one at a time, in order, and no more waiting than may', async (t) => {
   t.same(done.slice(2), ['a hashed', 'b hashed', 'c hashed', 'f hashed'])
 })
 
+t.test('one client, however busy, leaves room for others', async (t) => {
+  const { asked, hasher, next } = staged()
+  const passwords = createPasswords({ cost: 7, queueMax: 8, waitMaxMs: 60_000 }, hasher)
+  const flood = Array.from({ length: 100 }, (_, i) => passwords.hash(`flood ${i}`, 'eve'))
+  const ann = passwords.hash('mine', 'ann')
+  for (let i = 0; i < 3; i++) {
+    await turn()
+    next()
+  }
+  t.match(await ann, { kind: 'hashed' })
+  const kinds = (await Promise.all(flood)).map(({ kind }) => kind)
+  t.equal(kinds.filter((kind) => kind === 'hashed').length, 2, 'a quarter of the places')
+  t.equal(kinds.filter((kind) => kind === 'busy').length, 98)
+  t.same(asked, ['hash flood 0 7', 'hash flood 1 7', 'hash mine 7'])
+  const later = passwords.hash('later', 'eve')
+  await turn()
+  next()
+  t.match(await later, { kind: 'hashed' }, 'its places are free again')
+})
+
 t.test('who waits too long is told, and waits no more', async (t) => {
   const { asked, hasher, next } = staged()
   const passwords = createPasswords({ cost: 7, queueMax: 1, waitMaxMs: 20 }, hasher)
-  const results = await Promise.all([passwords.hash('begun'), passwords.hash('waiting')])
+  const results = await Promise.all([passwords.hash('begun', 'a'), passwords.hash('waiting', 'b')])
   t.match(results, [{ kind: 'busy' }, { kind: 'busy' }])
-  const later = passwords.hash('later') // the place is free
+  const later = passwords.hash('later', 'c') // the place is free
   t.same(asked, ['hash begun 7'], 'what has begun is not stopped')
   next()
   await turn()
@@ -72,8 +92,8 @@ t.test('a hasher that fails fails one', async (t) => {
   const hash = () => Promise.resolve('hash')
   const settings = { cost: 7, queueMax: 9, waitMaxMs: 60_000 }
   const passwords = createPasswords(settings, { ...hasher, compare, hash })
-  await t.rejects(passwords.check(password, undefined), { message: 'no' })
-  t.match(await passwords.hash(password), { kind: 'hashed' })
+  await t.rejects(passwords.check(password, undefined, 'a'), { message: 'no' })
+  t.match(await passwords.hash(password, 'a'), { kind: 'hashed' })
 })
 
 t.test('each question is one comparison at the cost of today, whatever is asked', async (t) => {
@@ -86,7 +106,7 @@ t.test('each question is one comparison at the cost of today, whatever is asked'
   }
   const settings = { cost: 5, queueMax: 99, waitMaxMs: 60_000 }
   const passwords = createPasswords(settings, { ...hasher, compare, hash: thread.hash })
-  const hashed = await passwords.hash(password)
+  const hashed = await passwords.hash(password, 'a')
   const hash = hashed.kind === 'hashed' ? hashed.hash : ''
   const outdated = await thread.hash(password, 4)
   for (const [what, text, against, expected] of [
@@ -101,10 +121,10 @@ t.test('each question is one comparison at the cost of today, whatever is asked'
     ['impossible, without an account', '', undefined, { kind: 'wrong' }],
   ] as const) {
     costs.length = 0
-    t.same(await passwords.check(text, against), expected, what)
+    t.same(await passwords.check(text, against, 'a'), expected, what)
     t.same(costs, ['$2b$05$'], what)
   }
-  t.same(await passwords.check(password, outdated), { kind: 'right', isOutdated: true })
+  t.same(await passwords.check(password, outdated, 'a'), { kind: 'right', isOutdated: true })
   await thread.close()
 })
 

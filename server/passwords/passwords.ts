@@ -16,9 +16,10 @@ export type Checked =
   { readonly kind: 'right'; readonly isOutdated: boolean } | { readonly kind: 'wrong' }
 
 export type Passwords = {
-  hash(password: string): Promise<Hashed | Busy>
+  /** `client`: whose it is; one client may have a quarter of those that wait, and no more. */
+  hash(password: string, client: string): Promise<Hashed | Busy>
   /** One comparison, whatever is asked: with no `hash` there is no such account, which takes as long. */
-  check(password: string, hash: string | undefined): Promise<Checked | Busy>
+  check(password: string, hash: string | undefined, client: string): Promise<Checked | Busy>
   close(): Promise<void>
 }
 
@@ -27,6 +28,9 @@ export const createPasswords = (
   hasher: Hasher,
 ): Passwords => {
   const queue: (() => Promise<void>)[] = []
+  /** Of each client, those that wait and the one that is being hashed. */
+  const pending = new Map<string, number>()
+  const pendingMax = Math.max(1, Math.floor(queueMax / clientsServed))
   let running = false
 
   const runAll = async () => {
@@ -36,17 +40,30 @@ export const createPasswords = (
     running = false
   }
 
-  const inTurn = <T>(work: () => Promise<T>): Promise<T | Busy> => {
-    if (queue.length >= queueMax) return Promise.resolve(full)
+  const inTurn = <T>(client: string, work: () => Promise<T>): Promise<T | Busy> => {
+    const others = pending.get(client) ?? 0
+    if (queue.length >= queueMax || others >= pendingMax) return Promise.resolve(full)
+    pending.set(client, others + 1)
+    const leave = () => {
+      const left = (pending.get(client) ?? 1) - 1
+      if (left === 0) pending.delete(client)
+      else pending.set(client, left)
+    }
     return new Promise((resolve, reject) => {
       const job = () =>
         work()
           .then(resolve, reject)
-          .finally(() => clearTimeout(timer))
+          .finally(() => {
+            clearTimeout(timer)
+            leave()
+          })
       const timer = setTimeout(() => {
         // Nobody waits for it any more, so its place is another's. Once begun, it can't be stopped.
         const place = queue.indexOf(job)
-        if (place !== -1) queue.splice(place, 1)
+        if (place !== -1) {
+          queue.splice(place, 1)
+          leave()
+        }
         resolve(late)
       }, waitMaxMs)
       queue.push(job)
@@ -55,13 +72,13 @@ export const createPasswords = (
   }
 
   return {
-    hash: (password) =>
-      inTurn(async () => ({ kind: 'hashed', hash: await hasher.hash(password, cost) })),
-    check(password, hash) {
+    hash: (password, client) =>
+      inTurn(client, async () => ({ kind: 'hashed', hash: await hasher.hash(password, cost) })),
+    check(password, hash, client) {
       const isPossible = isPossiblePassword(password)
       const asked = isPossible ? password : impossiblePassword
       const against = hash !== undefined && isPossible ? hash : hashOfNone(cost)
-      return inTurn(async () => {
+      return inTurn(client, async () => {
         const isSame = await hasher.compare(asked, against)
         return isSame && against === hash
           ? { kind: 'right', isOutdated: costOf(hash) < cost }
@@ -71,6 +88,9 @@ export const createPasswords = (
     close: hasher.close,
   }
 }
+
+/** One client that never stops leaves three quarters of the places to others. */
+const clientsServed = 4
 
 const full: Busy = { kind: 'busy', reason: 'too many passwords are waiting to be checked' }
 const late: Busy = { kind: 'busy', reason: 'no password could be checked in time' }
