@@ -1,4 +1,6 @@
--- Todos of one user alone: in no public list, and not there at all for anybody else.
+-- Todos of one user alone: in no public list, and not there at all for anybody else. A server from
+-- before this migration knows nothing of that, and lists them: let nobody make one (/api/todos) before
+-- the last such server has gone, and do not go back to one.
 
 ALTER TABLE todos ADD COLUMN is_personal boolean NOT NULL DEFAULT false;
 

@@ -1,0 +1,125 @@
+// The stores that count limits taken away from a running server under steady load, and given back (R1):
+// every request is answered, limits hold wherever something counts, and when nothing does all pass.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { migrate } from '../lib/migrate.ts'
+import { migrationsDirectory } from '../scripts/paths.ts'
+import { startServer } from '../scripts/running.ts'
+import { scrape } from '../scripts/scrape.ts'
+import { startPostgres } from '../scripts/services/postgres.ts'
+import { startRedis } from '../scripts/services/redis.ts'
+import type { Service } from '../scripts/services/service.ts'
+import { eventually, orSkip, testDirectory, testSecret } from '../scripts/testing.ts'
+
+const limit = 30
+const processes = 2
+
+/** Comes back on the same port and directory. */
+const breakable = async (
+  t: Test,
+  start: (options: { directory: string; port?: number }) => Promise<Service>,
+) => {
+  const directory = await testDirectory(t)
+  let service = await start({ directory })
+  t.teardown(() => service.stop())
+  return {
+    url: service.url,
+    kill: async () => {
+      service.kill('SIGKILL')
+      await service.exited
+    },
+    restart: async () => {
+      service = await start({ directory, port: service.port })
+    },
+    freeze: () => service.kill('SIGSTOP'),
+    thaw: () => service.kill('SIGCONT'),
+  }
+}
+
+t.test('limits while Redis and Postgres come and go, under load', async (t) => {
+  const redis = await orSkip(t, () => breakable(t, startRedis))
+  if (!redis) return
+  const postgres = await breakable(t, (options) => startPostgres({ ...options, durable: false }))
+  await migrate(postgres.url, migrationsDirectory)
+  const server = await startServer({
+    ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url, LIST_CACHE: 'redis' },
+    ...{ COMMAND_LOG: 'postgres', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'silent' },
+    ...{ HTTP_PROCESSES: String(processes), JWT_SECRET: testSecret, TRUSTED_PROXIES: '127.0.0.1' },
+    ...{ LIMIT_ADDRESS_BURST: String(limit), LIMIT_ADDRESS_REFILL_SEC: '86400' },
+    // A loaded machine is not a store that is away.
+    LIMIT_TIMEOUT_MS: '1000',
+  })
+  t.teardown(() => server.stop())
+
+  let addresses = 0
+  const newAddress = () => {
+    addresses++
+    return `10.${addresses >> 16}.${(addresses >> 8) & 255}.${addresses & 255}`
+  }
+  const ping = async (address: string) => {
+    const headers = { 'X-Forwarded-For': address, Connection: 'close' }
+    const response = await fetch(`http://127.0.0.1:${server.port}/ping`, { headers })
+    await response.arrayBuffer()
+    return response.status
+  }
+
+  const statuses = new Map<number, number>()
+  let loaded = true
+  const load = Promise.all(
+    Array.from({ length: 8 }, async () => {
+      while (loaded) {
+        const status = await ping(newAddress())
+        statuses.set(status, (statuses.get(status) ?? 0) + 1)
+        await delay(5)
+      }
+    }),
+  )
+
+  /** Of 60 from one address, 10 at once, those that pass. */
+  const passed = async () => {
+    const address = newAddress()
+    let count = 0
+    for (let round = 0; round < 6; round++) {
+      const asked = await Promise.all(Array.from({ length: 10 }, () => ping(address)))
+      count += asked.filter((status) => status === 200).length
+    }
+    return count
+  }
+  const away = (store: string, count: number) =>
+    eventually(
+      async () =>
+        (await scrape(server.metricsPort)).total('todos_limit_store_away_processes', { store }),
+      (seen) => seen === count,
+      60_000,
+    )
+
+  t.equal(await passed(), limit)
+  for (const [how, leave, comeBack] of [
+    ['frozen', () => redis.freeze(), () => redis.thaw()],
+    ['killed', () => redis.kill(), () => redis.restart()],
+  ] as const) {
+    await leave()
+    await away('redis', processes)
+    t.equal(await passed(), limit, `Redis ${how}: Postgres counts`)
+    await comeBack()
+    await away('redis', 0)
+    t.equal(await passed(), limit, 'Redis counts again')
+  }
+
+  await redis.kill()
+  await postgres.kill()
+  await away('redis', processes)
+  await away('postgres', processes)
+  t.equal(await passed(), 60, 'nobody counts: all pass')
+  await postgres.restart()
+  await away('postgres', 0)
+  t.equal(await passed(), limit, 'Postgres counts again')
+  await redis.restart()
+  await away('redis', 0)
+  t.equal(await passed(), limit, 'Redis counts again')
+
+  loaded = false
+  await load
+  t.same([...statuses.keys()], [200], `${statuses.get(200)} others, each answered`)
+})
