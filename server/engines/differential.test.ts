@@ -213,6 +213,16 @@ const answersOver = async (port: number, chunks: readonly Buffer[]) => {
 const withoutLastWord = (text: string): string =>
   text.replace(/HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\n[^]*$/, '')
 
+/** The last answer has less of its body than it says. One to HEAD has none, and is whole. */
+const endsWithinAnswer = (text: string): boolean => {
+  const start = text.lastIndexOf('HTTP/1.1 ')
+  const headEnd = text.indexOf('\r\n\r\n', start)
+  if (headEnd === -1) return text !== ''
+  const said = Number(/\r\nContent-Length: (\d+)/.exec(text.slice(start, headEnd))?.[1] ?? 0)
+  const came = text.length - headEnd - 4
+  return came > 0 && came < said
+}
+
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
@@ -233,9 +243,10 @@ void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
       answersOver(portOf(plainServer), chunks),
       answersOver(enginePort, chunks),
     ])
-    const length = Math.min(
-      ...[expected, actual].map((one) => (one.wasReset ? one.text.length : Infinity)),
-    )
+    // Without a reset that we would hear of, too: what plain node cut is nothing to be held to.
+    const plainLength =
+      expected.wasReset || endsWithinAnswer(expected.text) ? expected.text.length : Infinity
+    const length = Math.min(plainLength, actual.wasReset ? actual.text.length : Infinity)
     return {
       isWhole: length === Infinity,
       wanted: expected.text.slice(0, length),
