@@ -4,7 +4,8 @@ import { Redis, type RedisOptions } from 'ioredis'
 import type { Log } from './log.ts'
 
 // A killed Redis must fail at once, a frozen one in the command's timeout: with ioredis's defaults one
-// command took 73 s against a killed Redis and never ended against a frozen one.
+// command took 73 s against a killed Redis and never ended against a frozen one. And a command that is sent again
+// after a reconnect would count twice.
 const connectionOptions = {
   protocol: 2,
   enableOfflineQueue: false,

@@ -76,6 +76,19 @@ export const ownRedis = (t: Test): Promise<Service | undefined> =>
 export const testKafka = (t: Test): Promise<string | undefined> =>
   orSkip(t, async () => process.env[sharedVariables.kafka] ?? (await startOwnKafka(t)).url)
 
+/**
+ * What a server and a worker keep their commands and lists in, as settings. Undefined, and the test
+ * skipped, without the real services.
+ */
+export const testStacks: Record<string, (t: Test) => Promise<Record<string, string> | undefined>> =
+  {
+    embedded: () => Promise.resolve({ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
+    async real(t) {
+      const [redis, brokers] = [await ownRedis(t), await testKafka(t)]
+      return redis && brokers ? { REDIS_URL: redis.url, KAFKA_BROKERS: brokers } : undefined
+    },
+  }
+
 /** A broker of the test's own, to be killed and restarted. */
 export const ownKafka = (t: Test): Promise<Service | undefined> => orSkip(t, () => startOwnKafka(t))
 

@@ -2,40 +2,18 @@
 // every request is answered, limits hold wherever something counts, and when nothing does all pass.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { migrate } from '../lib/migrate.ts'
+import { breakable } from '../scripts/breakable.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
 import { startServer } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
-import type { Service } from '../scripts/services/service.ts'
-import { eventually, orSkip, testDirectory, testSecret } from '../scripts/testing.ts'
+import { eventually, orSkip, testSecret } from '../scripts/testing.ts'
 
 const limit = 30
 const processes = 2
-
-/** Comes back on the same port and directory. */
-const breakable = async (
-  t: Test,
-  start: (options: { directory: string; port?: number }) => Promise<Service>,
-) => {
-  const directory = await testDirectory(t)
-  let service = await start({ directory })
-  t.teardown(() => service.stop())
-  return {
-    url: service.url,
-    kill: async () => {
-      service.kill('SIGKILL')
-      await service.exited
-    },
-    restart: async () => {
-      service = await start({ directory, port: service.port })
-    },
-    freeze: () => service.kill('SIGSTOP'),
-    thaw: () => service.kill('SIGCONT'),
-  }
-}
 
 t.test('limits while Redis and Postgres come and go, under load', async (t) => {
   const redis = await orSkip(t, () => breakable(t, startRedis))
@@ -97,7 +75,7 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
   t.equal(await passed(), limit)
   for (const [how, leave, comeBack] of [
     ['frozen', () => redis.freeze(), () => redis.thaw()],
-    ['killed', () => redis.kill(), () => redis.restart()],
+    ['killed', () => redis.takeAway(), () => redis.giveBack()],
   ] as const) {
     await leave()
     await away('redis', processes)
@@ -107,15 +85,15 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
     t.equal(await passed(), limit, 'Redis counts again')
   }
 
-  await redis.kill()
-  await postgres.kill()
+  await redis.takeAway()
+  await postgres.takeAway()
   await away('redis', processes)
   await away('postgres', processes)
   t.equal(await passed(), 60, 'nobody counts: all pass')
-  await postgres.restart()
+  await postgres.giveBack()
   await away('postgres', 0)
   t.equal(await passed(), limit, 'Postgres counts again')
-  await redis.restart()
+  await redis.giveBack()
   await away('redis', 0)
   t.equal(await passed(), limit, 'Redis counts again')
 

@@ -5,10 +5,9 @@
 // to refuse a token costs no I/O, and a flood of bad ones must not become a flood of decisions.
 
 import type { Config } from '../lib/config.ts'
-import type { Verified } from '../lib/jwt.ts'
 import type { Limiter } from '../lib/rate-limit/failover.ts'
 import type { Decision, Policy } from '../lib/rate-limit/policy.ts'
-import { authenticate } from './authenticate.ts'
+import { authenticate, type VerifyToken } from './authenticate.ts'
 import type { ClientOf } from './client-address.ts'
 import type { Request } from './engines/engine.ts'
 import { Problem } from './problem.ts'
@@ -54,7 +53,7 @@ export const limitPolicies = (config: Config): (Policy & { readonly name: LimitN
 export const createLimitChecks = (parts: {
   readonly limiter: Pick<Limiter, 'take'>
   readonly policies: readonly (Policy & { readonly name: LimitName })[]
-  readonly verifyToken: (token: string) => Verified
+  readonly verifyToken: VerifyToken
   readonly clientOf: ClientOf
 }): LimitChecks => {
   const { limiter, policies, verifyToken, clientOf } = parts

@@ -1,37 +1,16 @@
 // Redis, Postgres and Kafka taken away from a running server and worker, one by one, and given back:
 // what still works, what is said, and that all recovers without a restart of ours.
 
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { migrate } from '../lib/migrate.ts'
+import { breakable } from '../scripts/breakable.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
 import { startServer, startWorker } from '../scripts/running.ts'
 import { startKafka } from '../scripts/services/kafka.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
-import type { Service } from '../scripts/services/service.ts'
-import { eventually, orSkip, testDirectory, testSecret } from '../scripts/testing.ts'
-
-type Start = (options: { directory: string; port?: number }) => Promise<Service>
-
-/** A service that can be taken away and given back on the same port and directory. */
-const breakable = async (t: Test, start: Start) => {
-  const directory = await testDirectory(t)
-  let service = await start({ directory })
-  t.teardown(() => service.stop())
-  return {
-    url: service.url,
-    async takeAway() {
-      service.kill('SIGKILL')
-      await service.exited
-    },
-    async giveBack() {
-      service = await start({ directory, port: service.port })
-    },
-    freeze: () => service.kill('SIGSTOP'),
-    thaw: () => service.kill('SIGCONT'),
-  }
-}
+import { eventually, orSkip, testSecret } from '../scripts/testing.ts'
 
 t.test('a server whose dependencies come and go', async (t) => {
   const services = await orSkip(t, async () => ({

@@ -9,8 +9,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { accessTtlSecMax } from '../lib/config.ts'
 import type { Accounts } from '../lib/accounts/accounts.ts'
-import type { Verified } from '../lib/jwt.ts'
 import { createBoundedLog, type Log } from '../lib/log.ts'
+import type { VerifyToken } from './authenticate.ts'
 
 export type RevokedSessions = {
   has(sessionId: string): boolean
@@ -86,7 +86,7 @@ export const createRevokedSessions = (
 }
 
 export const withoutRevoked =
-  (verify: (token: string) => Verified, isRevoked: (sessionId: string) => boolean): typeof verify =>
+  (verify: VerifyToken, isRevoked: (sessionId: string) => boolean): VerifyToken =>
   (token) => {
     const verified = verify(token)
     if (verified.kind === 'invalid' || verified.sessionId === undefined) return verified

@@ -4,33 +4,16 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { forksOf, startServer, startWorker, type Running } from '../scripts/running.ts'
 import { get, post, startSteadyClients, type Client } from '../scripts/steady-clients.ts'
-import {
-  eventually,
-  ownRedis,
-  testDatabase,
-  testKafka,
-  testSecret,
-  testTopic,
-} from '../scripts/testing.ts'
-
-type Environment = Record<string, string>
+import { eventually, testDatabase, testSecret, testTopic, testStacks } from '../scripts/testing.ts'
 
 /** Each replaces every process; `ROUNDS=20` is the catalogue's. */
 const rounds = Number(process.env['ROUNDS'] ?? 3)
 /** A process's loop is held up for this long now and then: connections pile up in the kernel. */
 const stallMs = 100
-
-const stacks: Record<string, (t: Test) => Promise<Environment | undefined>> = {
-  embedded: () => Promise.resolve({ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
-  async real(t) {
-    const [redis, brokers] = [await ownRedis(t), await testKafka(t)]
-    return redis && brokers ? { REDIS_URL: redis.url, KAFKA_BROKERS: brokers } : undefined
-  },
-}
 
 const token = signToken(testSecret, 'ann', 3_600)
 
@@ -77,7 +60,7 @@ for (const [engine, stack] of [
   ['node', 'real'],
 ] as const) {
   void t.test(`${engine} engine, ${stack} stack`, async (t) => {
-    const services = await stacks[stack]?.(t)
+    const services = await testStacks[stack]?.(t)
     if (!services) return
     const database = await testDatabase(t)
     const environment = {

@@ -3,33 +3,21 @@
 
 import { Agent, request } from 'node:http'
 import postgres from 'postgres'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { startServer, startWorker, type Running } from '../scripts/running.ts'
 import {
   eventually,
-  ownRedis,
   seeded,
   testDatabase,
-  testKafka,
   testSecret,
   testTopic,
+  testStacks,
 } from '../scripts/testing.ts'
 
 const writes = 10_000
 const connections = 32
 const kills = 3
-
-type Environment = Record<string, string>
-
-const stacks: Record<string, (t: Test) => Promise<Environment | undefined>> = {
-  embedded: () => Promise.resolve({ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
-  async real(t) {
-    const [redis, brokers] = [await ownRedis(t), await testKafka(t)]
-    if (!redis || !brokers) return undefined
-    return { REDIS_URL: redis.url, KAFKA_BROKERS: brokers }
-  },
-}
 
 type Answer = { readonly status: number; readonly body: { id?: string; publish?: string } }
 
@@ -66,7 +54,7 @@ const client = (port: number) => {
 /** What a todo must be, from what was acknowledged. */
 type Expected = { title: string; completed: boolean; revision: number; deleted: boolean }
 
-for (const [name, stack] of Object.entries(stacks)) {
+for (const [name, stack] of Object.entries(testStacks)) {
   void t.test(`kill -9 of the worker, ${name} stack`, async (t) => {
     const services = await stack(t)
     if (!services) return

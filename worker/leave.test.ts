@@ -15,19 +15,11 @@ import {
   quiet,
   testConfig,
   testDatabase,
-  testKafka,
   testTopic,
+  testStacks,
 } from '../scripts/testing.ts'
 
 type Environment = Record<string, string>
-
-const stacks: Record<string, (t: Test) => Promise<Environment | undefined>> = {
-  embedded: () => Promise.resolve({ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
-  async real(t) {
-    const [redis, brokers] = [await ownRedis(t), await testKafka(t)]
-    return redis && brokers ? { REDIS_URL: redis.url, KAFKA_BROKERS: brokers } : undefined
-  },
-}
 
 /** A database, a log and somebody who publishes; workers are the test's to start. */
 const setUp = async (t: Test, services: Environment) => {
@@ -106,7 +98,7 @@ const membersOf = async (brokers: string, log: string): Promise<number> => {
   return groups[0]?.members.length ?? 0
 }
 
-for (const [name, stack] of Object.entries(stacks)) {
+for (const [name, stack] of Object.entries(testStacks)) {
   void t.test(`${name} stack: SIGTERM in the middle of a batch`, async (t) => {
     const services = await stack(t)
     if (!services) return

@@ -4,6 +4,7 @@
 // asks on top is refused, or a burst would be a way past every limit.
 
 import type { Log } from '../log.ts'
+import { createPlaces } from '../places.ts'
 import { createBreaker } from './breaker.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
 
@@ -65,7 +66,7 @@ export const createLimiter = (
     if (outcomes) outcomes[outcome]++
   }
 
-  const undecided = new Map<string, number>()
+  const undecided = createPlaces()
 
   const decide = async (policy: Policy, key: string): Promise<Taken> => {
     for (const { name, ask } of guarded) {
@@ -79,13 +80,9 @@ export const createLimiter = (
   const inBounds = async (policy: Policy, key: string): Promise<Taken> => {
     if (guarded.every(({ counts }) => counts.isOpen())) return decide(policy, key)
     const whose = `${policy.name}:${key}`
-    const pending = undecided.get(whose) ?? 0
-    if (pending >= Math.min(policy.limit, undecidedMax)) return { store: 'busy' }
-    undecided.set(whose, pending + 1)
+    if (!undecided.take(whose, Math.min(policy.limit, undecidedMax))) return { store: 'busy' }
     const taken = await decide(policy, key)
-    const left = (undecided.get(whose) ?? 1) - 1
-    if (left === 0) undecided.delete(whose)
-    else undecided.set(whose, left)
+    undecided.leave(whose)
     return taken
   }
 

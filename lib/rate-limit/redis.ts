@@ -2,8 +2,8 @@
 // round trip; by Redis's clock, so that all processes and hosts share it; and every key ends by itself.
 
 import { createHash } from 'node:crypto'
-import { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
+import { connectRedis } from '../redis-connection.ts'
 import { withTimeout } from '../with-timeout.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
@@ -57,20 +57,9 @@ export const createRedisLimitStore = (
   { url, timeoutMs }: { readonly url: string; readonly timeoutMs: number },
   log: Log,
 ): LimitStore => {
-  // A connection of its own: limits must not wait behind lists. With ioredis's defaults one command
-  // took 73 s against a killed Redis and never ended against a frozen one; and a command that is sent
-  // again after a reconnect would count twice.
-  const redis = new Redis(url, {
-    protocol: 2,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    // Behind ours, which lets an answer that has arrived win over a loop that was held up.
-    commandTimeout: timeoutMs + 1_000,
-    connectTimeout: 1_000,
-    retryStrategy: (attempt: number) => Math.min(attempt * 50, 500),
-  })
-  redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'redis connection'))
+  // A connection of its own: limits must not wait behind lists. Its timeout comes behind ours, which
+  // lets an answer that has arrived win over a loop that was held up.
+  const redis = connectRedis(url, timeoutMs + 1_000, log)
 
   const run = async ({ sha, text }: Script, key: string, ...values: number[]) => {
     try {

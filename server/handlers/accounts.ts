@@ -3,8 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Accounts, User } from '../../lib/accounts/accounts.ts'
 import { parseEmail, parseNewPassword } from '../../lib/accounts/credentials.ts'
-import type { Verified } from '../../lib/jwt.ts'
-import { authenticate } from '../authenticate.ts'
+import { authenticate, type VerifyToken } from '../authenticate.ts'
 import type { ClientOf } from '../client-address.ts'
 import { createReply, type Reply } from '../engines/engine.ts'
 import { readJsonObject } from '../json-body.ts'
@@ -40,7 +39,7 @@ export const register =
   }
 
 export const readProfile =
-  (parts: Pick<AccountParts, 'accounts'>, verifyToken: (token: string) => Verified): Handler =>
+  (parts: Pick<AccountParts, 'accounts'>, verifyToken: VerifyToken): Handler =>
   async (request) => {
     const user = await orUnavailable(parts.accounts.findUser(authenticate(request, verifyToken)))
     if (!user) throw new Problem(404, 'there is no account for this token')

@@ -2,44 +2,15 @@
 // todo back. On both engines, embedded stack.
 
 import t, { type Test } from 'tap'
-import { signToken } from '../../lib/jwt.ts'
 import { startServer, startWorker } from '../../scripts/running.ts'
 import { testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
-
-type Json = Record<string, unknown>
-type Answer = { readonly status: number; readonly headers: Headers; readonly body: Json }
+import { clientOf, type Json } from './json-client.ts'
 
 const environmentFor = async (t: Test, engine: string) => ({
   ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
   ...{ KAFKA_TODO_TOPIC: testTopic(), HTTP_ENGINE: engine, HTTP_PROCESSES: '2' },
   ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
 })
-
-const clientOf = (port: number, user: string) => {
-  const token = signToken(testSecret, user, 3_600)
-  return async (
-    method: string,
-    path: string,
-    body?: Json,
-    headers: Record<string, string> = {},
-  ): Promise<Answer> => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body && { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (text === '' ? {} : JSON.parse(text)) as Json,
-    }
-  }
-}
 
 const wait = { prefer: 'return=minimal, wait=20' }
 

@@ -2,6 +2,7 @@
 // of logins costs the machine one thread at the lowest priority, and everything else goes on.
 
 import { isPossiblePassword } from '../../lib/accounts/credentials.ts'
+import { createPlaces } from '../../lib/places.ts'
 
 export type Hasher = {
   hash(password: string, cost: number): Promise<string>
@@ -29,7 +30,7 @@ export const createPasswords = (
 ): Passwords => {
   const queue: (() => Promise<void>)[] = []
   /** Of each client, those that wait and the one that is being hashed. */
-  const pending = new Map<string, number>()
+  const pending = createPlaces()
   const pendingMax = Math.max(1, Math.floor(queueMax / clientsServed))
   let running = false
 
@@ -41,28 +42,21 @@ export const createPasswords = (
   }
 
   const inTurn = <T>(client: string, work: () => Promise<T>): Promise<T | Busy> => {
-    const others = pending.get(client) ?? 0
-    if (queue.length >= queueMax || others >= pendingMax) return Promise.resolve(full)
-    pending.set(client, others + 1)
-    const leave = () => {
-      const left = (pending.get(client) ?? 1) - 1
-      if (left === 0) pending.delete(client)
-      else pending.set(client, left)
-    }
+    if (queue.length >= queueMax || !pending.take(client, pendingMax)) return Promise.resolve(full)
     return new Promise((resolve, reject) => {
       const job = () =>
         work()
           .then(resolve, reject)
           .finally(() => {
             clearTimeout(timer)
-            leave()
+            pending.leave(client)
           })
       const timer = setTimeout(() => {
         // Nobody waits for it any more, so its place is another's. Once begun, it can't be stopped.
         const place = queue.indexOf(job)
         if (place !== -1) {
           queue.splice(place, 1)
-          leave()
+          pending.leave(client)
         }
         resolve(late)
       }, waitMaxMs)
