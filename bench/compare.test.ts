@@ -8,7 +8,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { eventually, testDirectory } from '../scripts/testing.ts'
+import { eventually, startTimeoutMs, testDirectory } from '../scripts/testing.ts'
 import type { Comparison } from './compare/judge.ts'
 import { treePids } from './engines/cpu.ts'
 import { startProgram } from './program-under-test.ts'
@@ -81,7 +81,7 @@ t.test('Ctrl-C ends what was started and removes what was checked out', async (t
   const before = worktrees()
   const run = startProgram(t, 'compare.ts', ['HEAD', 'node', '--seconds', '60'])
   const isUnderWay = () => run.output().includes('in turn') && treePids(run.pid).length >= 5
-  await eventually(isUnderWay, (under) => under, 60_000)
+  await eventually(isUnderWay, (under) => under, startTimeoutMs)
   t.not(worktrees(), before, 'the commit is checked out')
   const pids = treePids(run.pid)
   run.child.kill('SIGINT')

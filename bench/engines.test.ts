@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { findProgram } from '../scripts/services/service.ts'
-import { eventually, testDirectory } from '../scripts/testing.ts'
+import { eventually, startTimeoutMs, testDirectory } from '../scripts/testing.ts'
 import { treePids } from './engines/cpu.ts'
 
 const hasFloor = process.platform === 'linux' && findProgram('cc') !== undefined
@@ -72,7 +72,7 @@ t.test('Ctrl-C ends the servers, the generator and Postgres', async (t) => {
   await eventually(
     () => run.output() + String(generatorRuns()),
     (seen) => seen.endsWith('true') && seen.includes('round 1'),
-    30_000,
+    startTimeoutMs,
   )
   const pids = treePids(run.pid)
   run.child.kill('SIGINT')

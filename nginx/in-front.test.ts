@@ -11,6 +11,7 @@ import { freePort, loopback } from '../scripts/services/ports.ts'
 import { get, post, startSteadyClients, type Client } from '../scripts/steady-clients.ts'
 import {
   eventually,
+  startTimeoutMs,
   orSkip,
   testDatabase,
   testDirectory,
@@ -161,7 +162,7 @@ for (const [mode, layout, engine] of [
     const load = startSteadyClients(port, clients)
     const more = (count: number) => {
       const before = load.answered()
-      return eventually(load.answered, (answered) => answered > before + count, 60_000)
+      return eventually(load.answered, (answered) => answered > before + count, startTimeoutMs)
     }
     await more(500)
     const gone: number[] = []

@@ -7,7 +7,15 @@ import t, { type Test } from 'tap'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { lagAsText, readLag } from './lag.ts'
 import { repository } from './paths.ts'
-import { eventually, quiet, testConfig, testDatabase, testKafka, testTopic } from './testing.ts'
+import {
+  eventually,
+  startTimeoutMs,
+  quiet,
+  testConfig,
+  testDatabase,
+  testKafka,
+  testTopic,
+} from './testing.ts'
 
 type Settings = Record<string, string>
 
@@ -57,7 +65,7 @@ for (const [name, backend] of Object.entries(backends)) {
         () => true,
         () => false,
       )
-    await eventually(isUp, (answers) => answers, 20_000)
+    await eventually(isUp, (answers) => answers, startTimeoutMs)
     for (let i = 0; i < 30; i++) {
       const outcome = await publisher.publish({
         ...{ kind: 'delete', commandId: `c${i}`, todoId: `t${i}`, userId: 'ann', atMs: 1_000 },

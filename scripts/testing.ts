@@ -119,11 +119,17 @@ export const orSkip = async <T>(t: Test, start: () => Promise<T>): Promise<T | u
   }
 }
 
-/** Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last. */
+/** For what takes starts, joins and restarts: on two busy cores, 40 s were too few for a worker. */
+export const startTimeoutMs = 120_000
+
+/**
+ * Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last. The usual bound
+ * is below the lifetime of a cached list or page (30 s): none may pass for fresh by running out.
+ */
 export const eventually = async <T>(
   look: () => Promise<T> | T,
   isSo: (seen: T) => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 25_000,
 ): Promise<T> => {
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -10,7 +10,7 @@ import { startServer, startWorker } from '../scripts/running.ts'
 import { startKafka } from '../scripts/services/kafka.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
-import { eventually, orSkip, testSecret } from '../scripts/testing.ts'
+import { eventually, startTimeoutMs, orSkip, testSecret } from '../scripts/testing.ts'
 
 t.test('a server whose dependencies come and go', async (t) => {
   const services = await orSkip(t, async () => ({
@@ -74,7 +74,7 @@ t.test('a server whose dependencies come and go', async (t) => {
     eventually(
       ready,
       timesInARow(({ status }) => status === 'ready'),
-      40_000,
+      startTimeoutMs,
     )
   /** Written, and then seen first in the list, by every process. */
   const writeIsSeen = async () => {
@@ -83,7 +83,7 @@ t.test('a server whose dependencies come and go', async (t) => {
     await eventually(
       read,
       timesInARow(({ titles }) => titles[0] === title),
-      40_000,
+      startTimeoutMs,
     )
   }
   await isReady()
@@ -120,7 +120,7 @@ t.test('a server whose dependencies come and go', async (t) => {
     const { title, status } = await post()
     t.equal(status, 202)
     await postgres.giveBack()
-    await eventually(read, ({ titles }) => titles[0] === title, 40_000)
+    await eventually(read, ({ titles }) => titles[0] === title, startTimeoutMs)
     await isReady()
   })
 
@@ -138,7 +138,7 @@ t.test('a server whose dependencies come and go', async (t) => {
     })
     t.equal((await read()).status, 200)
     await kafka.giveBack()
-    await eventually(post, ({ status }) => status === 202, 40_000)
+    await eventually(post, ({ status }) => status === 202, startTimeoutMs)
     await isReady()
     await writeIsSeen()
   })

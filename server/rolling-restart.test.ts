@@ -8,7 +8,14 @@ import t from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { forksOf, startServer, startWorker, type Running } from '../scripts/running.ts'
 import { get, post, startSteadyClients, type Client } from '../scripts/steady-clients.ts'
-import { eventually, testDatabase, testSecret, testTopic, testStacks } from '../scripts/testing.ts'
+import {
+  eventually,
+  startTimeoutMs,
+  testDatabase,
+  testSecret,
+  testTopic,
+  testStacks,
+} from '../scripts/testing.ts'
 
 /** Each replaces every process; `ROUNDS=20` is the catalogue's. */
 const rounds = Number(process.env['ROUNDS'] ?? 3)
@@ -77,7 +84,7 @@ for (const [engine, stack] of [
     t.teardown(() => worker.stop())
     const { acknowledged, clients } = clientsFor(engine)
     const load = startSteadyClients(server.port, clients)
-    await eventually(load.answered, (count) => count > 1_000, 30_000)
+    await eventually(load.answered, (count) => count > 1_000, startTimeoutMs)
 
     const said = (text: string) => server.output().split(text).length - 1
     const pids = () => forksOf(server)

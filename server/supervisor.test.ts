@@ -16,6 +16,7 @@ import { startPostgres } from '../scripts/services/postgres.ts'
 import { get, post, startSteadyClients } from '../scripts/steady-clients.ts'
 import {
   eventually,
+  startTimeoutMs,
   ownRedis,
   testDatabase,
   testDirectory,
@@ -64,7 +65,7 @@ const becomes = (t: Test, server: Running, readyStatus: number) =>
   eventually(
     () => ask(t, server.port, '/ready').catch(() => undefined),
     (answer) => answer?.status === readyStatus,
-    30_000,
+    startTimeoutMs,
   )
 
 const rollingRestartEnds = (server: Running) =>
@@ -182,7 +183,7 @@ void t.test('a process that dies is replaced, again and again, with a growing de
     await eventually(
       () => forksOf(server).filter((pid) => pid !== victim).length,
       (n) => n === 2,
-      30_000,
+      startTimeoutMs,
     )
   }
   t.match(

@@ -10,6 +10,7 @@ import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { startWorker } from '../scripts/running.ts'
 import {
   eventually,
+  startTimeoutMs,
   ownKafka,
   ownRedis,
   quiet,
@@ -38,7 +39,7 @@ const setUp = async (t: Test, services: Environment) => {
         () => false,
       ),
     (answers) => answers,
-    30_000,
+    startTimeoutMs,
   )
   const sql = postgres(url, { max: 3 })
   t.teardown(() => sql.end({ timeout: 1 }))
@@ -137,7 +138,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
     await eventually(
       () => todo('todo'),
       (seen) => seen?.title === title,
-      30_000,
+      startTimeoutMs,
     )
     t.same(await todo('todo'), { title, revision: 3 }, 'and applied once by the next')
     await third.stop()
@@ -168,7 +169,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
     }
     stopped = true
     await Promise.all(writers)
-    await eventually(applied, (count) => count >= published(), 60_000)
+    await eventually(applied, (count) => count >= published(), startTimeoutMs)
     t.equal(await applied(), published(), `${published()} commands, each applied once`)
     for (const [id, must] of expected) t.same(await todo(id), must, id)
     await Promise.all(workers.map((one) => one.stop()))

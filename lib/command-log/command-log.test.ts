@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap'
 import {
   eventually,
+  startTimeoutMs,
   quiet,
   testConfig,
   testDatabase,
@@ -142,7 +143,7 @@ for (const [name, backend] of Object.entries(backends)) {
       await eventually(
         () => all().length,
         (count) => count >= 300,
-        30_000,
+        startTimeoutMs,
       )
       sameByTodo(t, published, all())
       t.same(faults, [], 'offsets are dense')
@@ -155,12 +156,12 @@ for (const [name, backend] of Object.entries(backends)) {
       const one = consumer()
       await one.start(sink)
       const first = await publishAll(t, publisher, 5, 5)
-      await eventually(all, (seen) => seen.length >= 25, 30_000)
+      await eventually(all, (seen) => seen.length >= 25, startTimeoutMs)
       await one.stop()
       const second = await publishAll(t, publisher, 5, 5)
       t.equal(all().length, 25, 'stopped is stopped')
       await one.start(sink)
-      await eventually(all, (seen) => seen.length >= 50, 30_000)
+      await eventually(all, (seen) => seen.length >= 50, startTimeoutMs)
       const both = new Map(
         [...first].map(([id, list]) => [id, [...list, ...(second.get(id) ?? [])]]),
       )
@@ -175,7 +176,7 @@ for (const [name, backend] of Object.entries(backends)) {
         const { sink, all, faults } = memorySink()
         await Promise.all([consumer().start(sink), consumer().start(sink)])
         const published = await publishAll(t, publisher, 20, 10)
-        await eventually(all, (seen) => seen.length >= 200, 40_000)
+        await eventually(all, (seen) => seen.length >= 200, startTimeoutMs)
         sameByTodo(t, published, all())
         t.same(faults, [])
       },
@@ -199,7 +200,7 @@ for (const [name, backend] of Object.entries(backends)) {
         working.delete(delivery.partition)
         return sink(delivery)
       })
-      await eventually(all, (seen) => seen.length >= 60, 30_000)
+      await eventually(all, (seen) => seen.length >= 60, startTimeoutMs)
       t.equal(most, 2)
     })
 
@@ -214,7 +215,7 @@ for (const [name, backend] of Object.entries(backends)) {
         return Promise.resolve({ kind: 'abandoned' })
       })
       const published = await publishAll(t, publisher, 1, 3)
-      await eventually(all, (seen) => seen.length >= 3, 30_000)
+      await eventually(all, (seen) => seen.length >= 3, startTimeoutMs)
       sameByTodo(t, published, all())
     })
 
@@ -240,7 +241,7 @@ for (const [name, backend] of Object.entries(backends)) {
             () => performance.now() - startedMs,
             (passedMs) => passedMs > 3_000,
           )
-          await eventually(one.silentMs, (silentMs) => silentMs < 2_000, 20_000)
+          await eventually(one.silentMs, (silentMs) => silentMs < 2_000, startTimeoutMs)
         }
         await staysAlive()
         await publisher.publish(command('todo-1'))
@@ -275,7 +276,7 @@ for (const [name, backend] of Object.entries(backends)) {
       const ends = await readEnds(config, quiet)
       const { sink, all, applied } = memorySink()
       await consumer().start(sink)
-      await eventually(all, (seen) => seen.length >= 40, 30_000)
+      await eventually(all, (seen) => seen.length >= 40, startTimeoutMs)
       for (const [partition, end] of ends) {
         t.equal(end, applied.get(partition)?.length ?? 0, `partition ${partition}`)
       }

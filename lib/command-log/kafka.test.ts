@@ -3,7 +3,14 @@
 
 import t from 'tap'
 import { startKafka } from '../../scripts/services/kafka.ts'
-import { eventually, orSkip, quiet, testDirectory, testTopic } from '../../scripts/testing.ts'
+import {
+  eventually,
+  startTimeoutMs,
+  orSkip,
+  quiet,
+  testDirectory,
+  testTopic,
+} from '../../scripts/testing.ts'
 import type { Command } from '../command.ts'
 import { createKafkaPublisher, ensureTopic } from './kafka.ts'
 import { readTopic } from './read-topic.ts'
@@ -30,7 +37,7 @@ t.test('a broker killed amid writes', async (t) => {
     return { id: command.commandId, outcome: await publisher.publish(command) }
   }
   const isAcknowledged = async () => (await publish()).outcome.kind === 'acknowledged'
-  await eventually(isAcknowledged, (is) => is, 30_000)
+  await eventually(isAcknowledged, (is) => is, startTimeoutMs)
 
   const outcomes = new Map<string, string>()
   let isStopped = false
@@ -49,7 +56,7 @@ t.test('a broker killed amid writes', async (t) => {
     await eventually(
       () => outcomes.size,
       (size) => size > before + 200,
-      30_000,
+      startTimeoutMs,
     )
     broker.kill('SIGKILL')
     await broker.exited

@@ -8,6 +8,7 @@ import { freePort, loopback } from '../../scripts/services/ports.ts'
 import { startTcpProxy } from '../../scripts/tcp-proxy.ts'
 import {
   eventually,
+  startTimeoutMs,
   orSkip,
   quiet,
   seeded,
@@ -108,7 +109,7 @@ void t.test('acknowledgements that never arrive', async (t) => {
         if (kind !== 'acknowledged') await new Promise((resolve) => setTimeout(resolve, 20))
         return kind
       }
-      await eventually(publish, (kind) => kind === 'acknowledged', 30_000)
+      await eventually(publish, (kind) => kind === 'acknowledged', startTimeoutMs)
 
       let isStopped = false
       const writers = Array.from({ length: 50 }, async () => {
@@ -141,7 +142,7 @@ void t.test('acknowledgements that never arrive', async (t) => {
         await eventually(
           () => [...outcomes.values()].slice(before),
           (kinds) => kinds.filter((kind) => kind === 'acknowledged').length > 50,
-          30_000,
+          startTimeoutMs,
         )
       }
       isStopped = true

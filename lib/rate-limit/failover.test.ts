@@ -5,7 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/services/redis.ts'
 import type { Service } from '../../scripts/services/service.ts'
-import { eventually, orSkip, ownPostgres, quiet, testDirectory } from '../../scripts/testing.ts'
+import {
+  eventually,
+  startTimeoutMs,
+  orSkip,
+  ownPostgres,
+  quiet,
+  testDirectory,
+} from '../../scripts/testing.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { startTcpProxy } from '../../scripts/tcp-proxy.ts'
 import { migrate } from '../migrate.ts'
@@ -93,7 +100,7 @@ const passOf = async (t: Test, limiter: Limiter, store: Taken['store']) => {
 }
 
 const takenBack = (limiter: Limiter, store: Taken['store']) =>
-  eventually(() => limiter.take(policy, newKey()), by(store), 20_000)
+  eventually(() => limiter.take(policy, newKey()), by(store), startTimeoutMs)
 
 t.test('Redis away in each way, and back', async (t) => {
   const system = await setUp(t)

@@ -10,7 +10,7 @@ import { overlays, readOverlay } from '../../k8s/workloads.ts'
 import { signToken } from '../../lib/jwt.ts'
 import { repository } from '../paths.ts'
 import { freePort, loopback } from '../services/ports.ts'
-import { eventually, ownPostgres, testDirectory, testSecret } from '../testing.ts'
+import { eventually, startTimeoutMs, ownPostgres, testDirectory, testSecret } from '../testing.ts'
 import { assignments, buildImage, type Image } from './dockerfile.ts'
 
 const context = fileURLToPath(repository)
@@ -108,7 +108,7 @@ void t.test('the image', async (t) => {
       await eventually(
         () => fetch(`${url}/ready`).catch(() => ({ status: server.output() })),
         ({ status }) => status === 200,
-        30_000,
+        startTimeoutMs,
       )
       for (const path of probedPaths()) {
         t.equal((await fetch(url + path)).status, 200, `${path}, which Kubernetes asks`)

@@ -498,6 +498,10 @@ export const malformedCases = (token: string): Case[] => {
     ...['get /todos?limit=1', 'Get /health', 'BREW /health'].map((line) =>
       differs(405, anyMethod, refused(line, health().replace('GET /health', line))),
     ),
+    differs(505, lines, {
+      ...{ name: 'a tunnel', request: 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', status: 501 },
+      requestId: noRequestId,
+    }),
     ...['GET\t/health HTTP/1.1', 'GET /health HTTP/1.2', 'GET /health HTTP/3.0', '\x16\x03\x01']
       .map((line) => health().replace('GET /health HTTP/1.1', line))
       .map((request) => differs(505, lines, refused(JSON.stringify(request), request))),

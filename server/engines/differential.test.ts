@@ -12,7 +12,7 @@ import { createReady, createReply, type App, type EngineSettings, type Tally } f
 import { createFastConnection } from './fast-path.ts'
 import { randomStream } from './hostile-streams.ts'
 import type { InPlaceReader, InPlaceSocket } from './in-place-socket.ts'
-import { createNodeEngine, createParser, rejectMalformed } from './node-http.ts'
+import { closeInStages, createNodeEngine, createParser, rejectMalformed } from './node-http.ts'
 import { createWires } from './wire.ts'
 
 const cases = Number(process.env['CASES'] ?? 200_000)
@@ -213,22 +213,15 @@ const answersOver = async (port: number, chunks: readonly Buffer[]) => {
 const withoutLastWord = (text: string): string =>
   text.replace(/HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\n[^]*$/, '')
 
-/** The last answer has less of its body than it says. One to HEAD has none, and is whole. */
-const endsWithinAnswer = (text: string): boolean => {
-  const start = text.lastIndexOf('HTTP/1.1 ')
-  const headEnd = text.indexOf('\r\n\r\n', start)
-  if (headEnd === -1) return text !== ''
-  const said = Number(/\r\nContent-Length: (\d+)/.exec(text.slice(start, headEnd))?.[1] ?? 0)
-  const came = text.length - headEnd - 4
-  return came > 0 && came < said
-}
-
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
   const random = seeded(t)
   const plainServer = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy())
+    // Plain node closes with input unread, and then the kernel drops answers that are on their way,
+    // once in a few thousand streams, and not always with a reset that the client hears of.
+    socket.destroySoon = () => closeInStages(socket)
     plain({ socket })
   })
   await once(plainServer.listen(0, loopback), 'listening')
@@ -243,10 +236,10 @@ void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
       answersOver(portOf(plainServer), chunks),
       answersOver(enginePort, chunks),
     ])
-    // Without a reset that we would hear of, too: what plain node cut is nothing to be held to.
-    const plainLength =
-      expected.wasReset || endsWithinAnswer(expected.text) ? expected.text.length : Infinity
-    const length = Math.min(plainLength, actual.wasReset ? actual.text.length : Infinity)
+    const length = Math.min(
+      expected.wasReset ? expected.text.length : Infinity,
+      actual.wasReset ? actual.text.length : Infinity,
+    )
     return {
       isWhole: length === Infinity,
       wanted: expected.text.slice(0, length),

@@ -93,7 +93,7 @@ const drainLookEveryMs = 20
  * only our half is closed, what still comes is read and dropped, and the client closes the rest.
  * Who does not is cut off by the watch.
  */
-const closeInStages = (socket: Socket) => {
+export const closeInStages = (socket: Socket) => {
   socket.end()
   socket.resume()
 }
@@ -179,12 +179,18 @@ export const createParser = (
       void Promise.resolve(app.handle(asked)).then((reply) => write(response, reply))
     },
   )
-  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
-    const socket = stream as unknown as Socket
+  const refuse = (error: NodeJS.ErrnoException, socket: Socket) => {
     if (broken.has(socket)) return // said once, however much more of it comes
     broken.set(socket, error)
     // In front of answers that are due, this one would be taken for theirs.
     if (!awaitsAnswer(socket)) rejectMalformed(error, socket)
+  }
+  server.on('clientError', (error, socket) => refuse(error, socket as unknown as Socket))
+  // With nobody listening, node cuts the connection, and with it the answers that are on their way.
+  server.on('connect', (_, stream) => {
+    const socket = stream as unknown as Socket
+    socket.resume() // node has left it: unread, its end would not be seen
+    refuse(Object.assign(new Error(), { code: connectRefused }), socket)
   })
   // By default node drops the headers past 1,000 and says nothing, an Authorization among them: the
   // size of the head is the bound.
@@ -234,6 +240,13 @@ const readBody = (request: IncomingMessage, bytesMax: number): Promise<Body> =>
 const malformed = new Problem(400, 'this is not HTTP/1.1')
 const tooLarge = new Problem(431, 'the head of the request is too large')
 const tooSlow = new Problem(408, 'the request did not come in time')
+const noTunnel = new Problem(501, 'this server opens no tunnels')
+const connectRefused = 'CONNECT_REFUSED'
+const refusals: ReadonlyMap<string | undefined, Problem> = new Map([
+  ['HPE_HEADER_OVERFLOW', tooLarge],
+  ['ERR_HTTP_REQUEST_TIMEOUT', tooSlow],
+  [connectRefused, noTunnel],
+])
 
 /** What node's parser refuses never reaches the application: answered here, and closed. */
 export const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -244,12 +257,7 @@ export const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) =>
   // Ended already, by an answer that says Connection: close: what follows nobody reads, and what is
   // still on its way to the client must get there.
   if (!socket.writable) return
-  const { reply } =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? tooLarge
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? tooSlow
-        : malformed
+  const { reply } = refusals.get(error.code) ?? malformed
   const head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}\r\nConnection: close\r\n`
   let lines = ''
   for (let i = 0; i < reply.headers.length; i += 2) {

@@ -4,7 +4,14 @@
 
 import { Agent } from 'node:http'
 import t from 'tap'
-import { eventually, orSkip, seeded, testDirectory, testTopic } from '../../scripts/testing.ts'
+import {
+  eventually,
+  startTimeoutMs,
+  orSkip,
+  seeded,
+  testDirectory,
+  testTopic,
+} from '../../scripts/testing.ts'
 import { check } from './check.ts'
 import { exchange, startClients } from './clients.ts'
 import type { Evidence, Listed } from './evidence.ts'
@@ -34,11 +41,11 @@ for (const stack of stacks) {
       const plan = planFaults(system, random)
       const clients = startClients(system.port, { writers, readers }, random)
       const { acknowledged } = clients
-      await eventually(acknowledged, (count) => count > enough, 30_000)
+      await eventually(acknowledged, (count) => count > enough, startTimeoutMs)
       const faults = await plan.carryOut(seconds, acknowledged)
       for (const fault of faults) t.comment(fault)
       const before = acknowledged()
-      await eventually(acknowledged, (count) => count > before + enough, 60_000)
+      await eventually(acknowledged, (count) => count > before + enough, startTimeoutMs)
       await clients.stop()
 
       const { operations, reads } = clients
