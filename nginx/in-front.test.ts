@@ -12,6 +12,7 @@ import { get, post, startSteadyClients, type Client } from '../scripts/steady-cl
 import {
   eventually,
   orSkip,
+  patience,
   testDatabase,
   testDirectory,
   testSecret,
@@ -46,7 +47,7 @@ const setUp = async (
     ...{ HTTP_PROCESSES: String(processes), HTTP_PORT_PER_PROCESS: String(!isShared) },
     // Longer than Nginx keeps idle connections.
     ...{ HTTP_DRAIN_DELAY_MS: '5000', HTTP_DRAIN_TIMEOUT_MS: '10000' },
-    ...{ PUBLISH_WAIT_MAX_MS: '15000', PUBLISH_TIMEOUT_MS: '15000' },
+    ...patience,
   }
   const server = await startServer(environment)
   t.teardown(async () => {

@@ -8,7 +8,14 @@ import t from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { forksOf, startServer, startWorker, type Running } from '../scripts/running.ts'
 import { get, post, startSteadyClients, type Client } from '../scripts/steady-clients.ts'
-import { eventually, testDatabase, testSecret, testTopic, testStacks } from '../scripts/testing.ts'
+import {
+  eventually,
+  patience,
+  testDatabase,
+  testSecret,
+  testTopic,
+  testStacks,
+} from '../scripts/testing.ts'
 
 /** Each replaces every process; `ROUNDS=20` is the catalogue's. */
 const rounds = Number(process.env['ROUNDS'] ?? 3)
@@ -69,7 +76,7 @@ for (const [engine, stack] of [
       ...{ HTTP_ENGINE: engine, HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', HTTP_PROCESSES: '2' },
       ...{ HTTP_DRAIN_DELAY_MS: '2000', LOG_LEVEL: 'info' },
       // Two cores start processes and serve: late is not lost.
-      ...{ PUBLISH_WAIT_MAX_MS: '15000', PUBLISH_TIMEOUT_MS: '15000' },
+      ...patience,
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())

@@ -10,6 +10,7 @@ import { startServer, startWorker, type Running } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
 import {
   eventually,
+  patience,
   quiet,
   testConfig,
   testDatabase,
@@ -21,6 +22,7 @@ const environmentFor = async (t: Test) => ({
   ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
   ...{ KAFKA_TODO_TOPIC: testTopic(), KAFKA_PARTITIONS: '2', JWT_SECRET: testSecret },
   ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1', LOG_LEVEL: 'debug' },
+  ...patience,
 })
 
 type Line = { readonly msg: string; readonly level: string } & Readonly<Record<string, unknown>>
