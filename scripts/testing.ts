@@ -132,11 +132,14 @@ export const orSkip = async <T>(t: Test, start: () => Promise<T>): Promise<T | u
   }
 }
 
-/** Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last. */
+/**
+ * Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last, after a time that
+ * no loaded machine needs: a server process that is started beside others took over 10 s.
+ */
 export const eventually = async <T>(
   look: () => Promise<T> | T,
   isSo: (seen: T) => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<T> => {
   const deadline = performance.now() + timeoutMs
   for (;;) {
