@@ -77,7 +77,11 @@ t.test('commands are counted by what became of them', async (t) => {
 
   const health = await fetch(`http://127.0.0.1:${worker.metricsPort}/health`)
   t.match(await health.json(), { status: 'ok' })
-  const warnings = linesOf(worker).filter(({ level }) => level === 'warn')
+  // What it writes comes on another way than what it answers.
+  const warnings = await eventually(
+    () => linesOf(worker).filter(({ level }) => level === 'warn'),
+    ({ length }) => length >= 2,
+  )
   t.equal(warnings.length, 2)
   const [letters, refused] = ['dead_letters', 'refused'].map((field) =>
     warnings.find((line) => field in line),
