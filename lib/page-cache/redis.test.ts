@@ -50,6 +50,19 @@ void t.test('a page that was filled in is there for every process, until a chang
   t.equal(await second.get(name), undefined, 'an older fill is refused')
 })
 
+void t.test('a process that was held up does not take Redis for away', async (t) => {
+  const redis = await setUp(t)
+  if (!redis) return
+  const cache = redis.open()
+  await cache.get(page('ann'))
+  await cache.fill(page('ann'), snapshot(1))
+  const found = cache.get(page('ann'))
+  await new Promise((resolve) => process.nextTick(resolve)) // it is sent
+  const endMs = performance.now() + 500
+  while (performance.now() < endMs);
+  t.same(await found, snapshot(1))
+})
+
 void t.test('what a user is called can not name pages of another', async (t) => {
   const redis = await setUp(t)
   if (!redis) return
