@@ -228,6 +228,10 @@ void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
       new Promise((resolve) => socket.once('close', () => resolve(socket.bytesWritten))),
     )
     plain({ socket })
+    // Its parser would read from the kernel itself, with a turn for answers between two requests of a
+    // packet. What the fast path hands over was read before: there all are parsed in one turn, and a
+    // CONNECT ends the connection before the one in front of it is answered.
+    socket.on('data', () => {})
   })
   await once(plainServer.listen(0, loopback), 'listening')
   t.teardown(() => plainServer.close())
