@@ -15,14 +15,24 @@ const connectionOptions = {
   retryStrategy: (attempt: number) => Math.min(attempt * 50, 500),
 } satisfies RedisOptions
 
-/** `timeoutMs` for each command. */
+/**
+ * ioredis's own timeout takes a loop that was held up for a Redis that is away: its timer runs before
+ * the answer that has arrived meanwhile is read. So callers have withTimeout, and this comes behind.
+ */
+const behindOursMs = 1_000
+
+/** `timeoutMs` is what the caller gives each command. */
 export const connectRedis = (
   url: string,
   timeoutMs: number,
   log: Log,
   options: { autoResubscribe?: boolean } = {},
 ): Redis => {
-  const redis = new Redis(url, { ...connectionOptions, commandTimeout: timeoutMs, ...options })
+  const redis = new Redis(url, {
+    ...connectionOptions,
+    commandTimeout: timeoutMs + behindOursMs,
+    ...options,
+  })
   redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'redis connection'))
   return redis
 }

@@ -15,12 +15,14 @@ t.test('what does not answer is given up', async (t) => {
 })
 
 t.test('an answer that has arrived counts, however late the loop comes to read it', async (t) => {
+  const sent = new Int32Array(new SharedArrayBuffer(4))
   const server = new Worker(
-    `const { parentPort } = require('node:worker_threads')
+    `const { parentPort, workerData } = require('node:worker_threads')
     require('node:net')
-      .createServer((socket) => setTimeout(() => socket.end('answer'), 20))
+      .createServer((socket) =>
+        setTimeout(() => socket.end('answer', () => Atomics.store(workerData, 0, 1)), 20))
       .listen(0, '127.0.0.1', function () { parentPort.postMessage(this.address().port) })`,
-    { eval: true, execArgv: [] },
+    { eval: true, execArgv: [], workerData: sent },
   )
   t.teardown(() => server.terminate())
   const [port] = (await once(server, 'message')) as [number]
@@ -28,6 +30,6 @@ t.test('an answer that has arrived counts, however late the loop comes to read i
   await once(socket, 'connect')
   const answer = withTimeout(100, async () => String((await once(socket, 'data'))[0]))
   const endMs = performance.now() + 300
-  while (performance.now() < endMs);
+  while (performance.now() < endMs || Atomics.load(sent, 0) === 0);
   t.equal(await answer, 'answer')
 })

@@ -26,7 +26,7 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
     ...{ HTTP_PROCESSES: String(processes), JWT_SECRET: testSecret, TRUSTED_PROXIES: '127.0.0.1' },
     ...{ LIMIT_ADDRESS_BURST: String(limit), LIMIT_ADDRESS_REFILL_SEC: '86400' },
     // A loaded machine is not a store that is away.
-    LIMIT_TIMEOUT_MS: '1000',
+    LIMIT_TIMEOUT_MS: '5000',
   })
   t.teardown(() => server.stop())
 

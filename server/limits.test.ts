@@ -6,7 +6,14 @@ import t, { type Test } from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { startServer } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
-import { eventually, ownRedis, testDatabase, testSecret, testTopic } from '../scripts/testing.ts'
+import {
+  eventually,
+  ownRedis,
+  patience,
+  testDatabase,
+  testSecret,
+  testTopic,
+} from '../scripts/testing.ts'
 import {
   engineNames,
   exchange,
@@ -26,7 +33,8 @@ const start = async (t: Test, settings: Record<string, string>) => {
   const server = await startServer({
     ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
     ...{ KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '2', ...patient, ...settings },
+    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '2' },
+    ...{ ...patience, ...patient, ...settings },
   })
   t.teardown(() => server.stop())
   return server

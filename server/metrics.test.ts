@@ -8,7 +8,7 @@ import { signToken } from '../lib/jwt.ts'
 import { startServer, type Running } from '../scripts/running.ts'
 import { scrape, type Scrape } from '../scripts/scrape.ts'
 import { seed } from '../scripts/seed.ts'
-import { eventually, testDatabase, testSecret, testTopic } from '../scripts/testing.ts'
+import { eventually, patience, testDatabase, testSecret, testTopic } from '../scripts/testing.ts'
 import { engineNames, exchange, headerOf } from './engines/conformance-harness.ts'
 
 const environmentFor = async (t: Test, engine: string) => {
@@ -18,6 +18,7 @@ const environmentFor = async (t: Test, engine: string) => {
     ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: databaseUrl },
     ...{ KAFKA_TODO_TOPIC: testTopic(), HTTP_ENGINE: engine, HTTP_PROCESSES: '2' },
     ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
+    ...patience,
   }
 }
 

@@ -11,6 +11,7 @@ import { get, post, startSteadyClients, type Client } from '../scripts/steady-cl
 import {
   eventually,
   startTimeoutMs,
+  patience,
   testDatabase,
   testSecret,
   testTopic,
@@ -76,7 +77,7 @@ for (const [engine, stack] of [
       ...{ HTTP_ENGINE: engine, HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', HTTP_PROCESSES: '2' },
       ...{ HTTP_DRAIN_DELAY_MS: '2000', LOG_LEVEL: 'info' },
       // Two cores start processes and serve: late is not lost.
-      ...{ PUBLISH_WAIT_MAX_MS: '15000', PUBLISH_TIMEOUT_MS: '15000' },
+      ...patience,
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())

@@ -78,7 +78,7 @@ const rollingRestartEnds = (server: Running) =>
 for (const engine of engineNames) {
   void t.test(`${engine}: SIGTERM, and what is served until it leaves`, async (t) => {
     const env = { DATABASE_URL: await testDatabase(t), HTTP_ENGINE: engine }
-    const server = await start(t, { ...env, HTTP_DRAIN_DELAY_MS: '1500', LOG_LEVEL: 'error' })
+    const server = await start(t, { ...env, HTTP_DRAIN_DELAY_MS: '5000', LOG_LEVEL: 'error' })
     const { port } = server
     const kept = await open(t, port)
     kept.write(get('/todos?limit=10').bytes)
@@ -113,7 +113,7 @@ for (const engine of engineNames) {
       clients.failures.filter(({ reason }) => !reason.includes('ECONNREFUSED')),
       [],
     )
-    t.ok(await becomesFree(port, 1_000), 'the port is free')
+    t.ok(await becomesFree(port, 10_000), 'the port is free')
     t.equal(server.output(), '')
   })
 
@@ -148,11 +148,14 @@ void t.test('a second signal: it leaves at once, and so do its processes', async
     () => forks.filter(isAlive),
     (alive) => alive.length === 0,
   )
-  t.ok(await becomesFree(server.port, 1_000))
+  t.ok(await becomesFree(server.port, 10_000))
 })
 
 void t.test('one signal to the whole group is one signal', async (t) => {
-  const server = await start(t, { DATABASE_URL: await testDatabase(t), HTTP_DRAIN_DELAY_MS: '500' })
+  const server = await start(t, {
+    DATABASE_URL: await testDatabase(t),
+    HTTP_DRAIN_DELAY_MS: '5000',
+  })
   const socket = await open(t, server.port)
   socket.write(get('/todos?limit=10').bytes)
   await read(socket)
@@ -172,7 +175,7 @@ void t.test('the primary killed: its processes leave', async (t) => {
     () => forks.filter(isAlive),
     (alive) => alive.length === 0,
   )
-  t.ok(await becomesFree(server.port, 1_000))
+  t.ok(await becomesFree(server.port, 10_000))
 })
 
 void t.test('a process that dies is replaced, again and again, with a growing delay', async (t) => {

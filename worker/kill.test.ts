@@ -8,6 +8,7 @@ import { signToken } from '../lib/jwt.ts'
 import { startServer, startWorker, type Running } from '../scripts/running.ts'
 import {
   eventually,
+  patience,
   seeded,
   testDatabase,
   testSecret,
@@ -70,6 +71,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
       HTTP_PROCESSES: '2',
       JWT_SECRET: testSecret,
       LOG_LEVEL: 'warn',
+      ...patience,
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())

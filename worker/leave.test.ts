@@ -27,7 +27,7 @@ const setUp = async (t: Test, services: Environment) => {
   const url = await testDatabase(t)
   const log = testTopic()
   const environment = { ...services, DATABASE_URL: url, KAFKA_TODO_TOPIC: log, LOG_LEVEL: 'warn' }
-  const config = testConfig({ ...environment, PUBLISH_WAIT_MAX_MS: '20000' })
+  const config = testConfig(environment)
   const publisher = openPublisher(config, await ensureCommandLog(config, quiet), quiet)
   let isClosed: Promise<void> | undefined
   const close = () => (isClosed ??= publisher.close())

@@ -10,6 +10,7 @@ import { startServer, startWorker, type Running } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
 import {
   eventually,
+  patience,
   quiet,
   testConfig,
   testDatabase,
@@ -21,6 +22,7 @@ const environmentFor = async (t: Test) => ({
   ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
   ...{ KAFKA_TODO_TOPIC: testTopic(), KAFKA_PARTITIONS: '2', JWT_SECRET: testSecret },
   ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1', LOG_LEVEL: 'debug' },
+  ...patience,
 })
 
 type Line = { readonly msg: string; readonly level: string } & Readonly<Record<string, unknown>>
@@ -75,7 +77,11 @@ t.test('commands are counted by what became of them', async (t) => {
 
   const health = await fetch(`http://127.0.0.1:${worker.metricsPort}/health`)
   t.match(await health.json(), { status: 'ok' })
-  const warnings = linesOf(worker).filter(({ level }) => level === 'warn')
+  // What it writes comes on another way than what it answers.
+  const warnings = await eventually(
+    () => linesOf(worker).filter(({ level }) => level === 'warn'),
+    ({ length }) => length >= 2,
+  )
   t.equal(warnings.length, 2)
   const [letters, refused] = ['dead_letters', 'refused'].map((field) =>
     warnings.find((line) => field in line),

@@ -8,7 +8,7 @@ import { parse as parseYaml } from 'yaml'
 import { signToken } from '../../lib/jwt.ts'
 import { startServer, startWorker } from '../../scripts/running.ts'
 import { scrape, type Sample } from '../../scripts/scrape.ts'
-import { eventually, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
+import { eventually, patience, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
 
 type Panel = {
   readonly id: number
@@ -72,6 +72,7 @@ const exported = async (t: Parameters<typeof testDatabase>[0]): Promise<Sample[]
     ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
     ...{ KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
     ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1' },
+    ...patience,
   }
   const [server, worker] = await Promise.all([startServer(environment), startWorker(environment)])
   t.teardown(() => server.stop())

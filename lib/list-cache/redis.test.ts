@@ -172,6 +172,21 @@ void t.test('a killed tracking connection is noticed, and tracks again', async (
   t.equal(cache.seen.filter((kind) => kind === 'lost').length, 20)
 })
 
+void t.test('a process that was held up does not take Redis for away', async (t) => {
+  const redis = await setUp(t)
+  if (!redis) return
+  const cache = await redis.open()
+  await cache.fill('newest', snapshot(1))
+  for (let round = 0; round < 2; round++) {
+    const found = cache.get('newest')
+    await new Promise((resolve) => process.nextTick(resolve)) // it is sent
+    const endMs = performance.now() + 1_000
+    while (performance.now() < endMs);
+    t.match(await found, { kind: 'hit' })
+  }
+  t.notOk(cache.seen.includes('lost'))
+})
+
 void t.test('a frozen Redis is noticed without a closed connection', async (t) => {
   const redis = await setUp(t)
   if (!redis) return

@@ -85,7 +85,8 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
   const onData = async <T>(work: (redis: Redis) => Promise<T>): Promise<T> => {
     use.underWay++
     try {
-      return await work(await data())
+      const redis = await data()
+      return await withTimeout(commandTimeoutMs, () => work(redis))
     } finally {
       use.underWay--
     }
@@ -186,7 +187,8 @@ const watchVersion = (
   })
   // A connection whose other end is frozen or gone looks healthy until something is asked of it.
   const pings = setInterval(() => {
-    if (live) tracking.ping().catch(() => tracking.disconnect(true))
+    if (!live) return
+    withTimeout(commandTimeoutMs, () => tracking.ping()).catch(() => tracking.disconnect(true))
   }, pingIntervalMs)
 
   return () => {

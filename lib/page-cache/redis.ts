@@ -5,6 +5,7 @@
 import type { Log } from '../log.ts'
 import { connectRedis, firstAttempt } from '../redis-connection.ts'
 import type { PageName } from '../todo-store/todo-store.ts'
+import { withTimeout } from '../with-timeout.ts'
 import type { PageCache } from './page-cache.ts'
 
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */
@@ -64,7 +65,7 @@ export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Lo
     await opened
     if (performance.now() < awayUntilMs) return undefined
     try {
-      return (await command()) as T
+      return (await withTimeout(commandTimeoutMs, command)) as T
     } catch (error) {
       awayUntilMs = performance.now() + awayMs
       log.debug({ reason: (error as Error).message }, 'redis is away: pages come from Postgres')

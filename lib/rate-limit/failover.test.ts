@@ -61,18 +61,23 @@ const newKey = () => `key-${++keys}`
 
 type Load = { readonly taken: Taken[]; readonly slow: number }
 
+/** Fewer than Postgres may have, or a stall of a loaded machine is a flood, and refused as one. */
+const underWayMax = 150
+
 /** Decisions in a steady stream, each for a key of its own, until `isOver` holds. */
 const under = async (limiter: Limiter, isOver: (taken: Taken) => boolean): Promise<Load> => {
   const taken: Taken[] = []
-  let [slow, over] = [0, false]
+  let [slow, over, pending] = [0, false, 0]
   const underWay: Promise<void>[] = []
   const endMs = performance.now() + 20_000
   while (!over) {
     if (performance.now() > endMs) throw new Error(`never: ${JSON.stringify(taken.slice(-3))}`)
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 5 && pending < underWayMax; i++) {
       const sentMs = performance.now()
+      pending++
       underWay.push(
         limiter.take(policy, newKey()).then((one) => {
+          pending--
           taken.push(one)
           if (performance.now() - sentMs >= timeoutMs) slow++
           over ||= isOver(one)

@@ -57,9 +57,8 @@ export const createRedisLimitStore = (
   { url, timeoutMs }: { readonly url: string; readonly timeoutMs: number },
   log: Log,
 ): LimitStore => {
-  // A connection of its own: limits must not wait behind lists. Its timeout comes behind ours, which
-  // lets an answer that has arrived win over a loop that was held up.
-  const redis = connectRedis(url, timeoutMs + 1_000, log)
+  // A connection of its own: limits must not wait behind lists.
+  const redis = connectRedis(url, timeoutMs, log)
 
   const run = async ({ sha, text }: Script, key: string, ...values: number[]) => {
     try {

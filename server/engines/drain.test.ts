@@ -27,11 +27,14 @@ const settings = { ...patientSettings, writeStallTimeoutMs: 600_000 }
 /** An application that remembers what it was asked, and answers /slow when it is told to. */
 const serve = async (t: Test, name: EngineName) => {
   const handled: string[] = []
+  const looked: string[] = []
   let answerSlow = () => {}
   const slow = new Promise<void>((resolve) => (answerSlow = resolve))
   const app: App = {
-    ready: (target) =>
-      target === '/small' ? () => small : target === '/large' ? () => large : undefined,
+    ready: (target) => {
+      looked.push(target)
+      return target === '/small' ? () => small : target === '/large' ? () => large : undefined
+    },
     async handle(request) {
       handled.push(`${request.method} ${request.path}`)
       const body = await request.body(1_000_000)
@@ -53,7 +56,7 @@ const serve = async (t: Test, name: EngineName) => {
     return drained
   }
   t.teardown(() => drained ?? drain(0))
-  return { port, handled, drain, answerSlow, isDrained: () => isDrained }
+  return { port, handled, looked, drain, answerSlow, isDrained: () => isDrained }
 }
 
 const plain = (target: string) => get(target).bytes
@@ -143,11 +146,14 @@ for (const engine of engineNames) {
 
   for (const target of ['/large', '/large?by=handler']) {
     void t.test(`${engine}: the drain waits for ${target} to be read`, async (t) => {
-      const { port, drain } = await serve(t, engine)
+      const { port, drain, handled, looked } = await serve(t, engine)
       const socket = await open(port)
       socket.pause()
       socket.write(plain(target))
-      await delay(100)
+      await eventually(
+        () => (target === '/large' ? looked : handled).length,
+        (count) => count === 1,
+      )
       const drained = drain(20_000, engine === 'node' ? 100 : 20_000)
       await delay(300)
       const [answer] = await read(socket.resume())
@@ -256,7 +262,7 @@ void t.test(
     await new Promise((resolve) => process.nextTick(resolve)) // node connects in the next tick
     // They are in the kernel's queues, and this loop has not seen one: closed at once, those in this
     // one's are reset.
-    const drained = drain(20_000, 1_000)
+    const drained = drain(20_000, 20_000)
     const outcomes = await Promise.all(answered)
     t.same(new Set(outcomes), new Set(['answered']))
     for (const socket of sockets) socket.destroy()
@@ -267,10 +273,15 @@ void t.test(
 void t.test('uws: known: a write pipelined behind an announced close is carried out', async (t) => {
   const { port, drain, handled } = await serve(t, 'uws')
   const socket = await open(port)
-  const drained = drain(20_000, 500)
+  const drained = drain(20_000, 20_000)
+  await eventually(
+    () => refused(port),
+    (is) => is,
+  )
   socket.write(plain('/small') + post('/behind', 'x'))
   const [first] = await read(socket)
   t.equal(headerOf(first, 'Connection'), 'close')
+  socket.end()
   await drained
   t.same(handled, ['POST /behind'])
 })
@@ -288,7 +299,7 @@ for (const engine of engineNames) {
       ...Array.from({ length: 5 }, () => client('handled', engine === 'node' ? 4 : 1, '/odd')),
     ])
     await eventually(clients.answered, (count) => count > 1_000)
-    const stopped = drain(20_000, 1_000)
+    const stopped = drain(20_000, 20_000)
     await eventually(clients.closed, (count) => count >= 30)
     const { failures } = clients
     // The others are refused from here on: nobody else listens.

@@ -206,7 +206,8 @@ void t.test(
 )
 
 void t.test('a connection that the fast path owns is held to the same', async (t) => {
-  const port = await listen(t)
+  // Far longer than the steady one pauses: a loop that is held up runs the timeout before it reads.
+  const port = await listen(t, { ...settings, keepAliveTimeoutMs: 3_000 })
   const [idle, half, steady] = await Promise.all([open(t, port), open(t, port), open(t, port)])
   idle.write(get('/small').repeat(1_000))
   half.write(`${get('/small').repeat(3)}GET /sm`)

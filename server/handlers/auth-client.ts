@@ -3,7 +3,7 @@
 import type { Test } from 'tap'
 import postgres, { type Sql } from 'postgres'
 import { startServer, type Running } from '../../scripts/running.ts'
-import { testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
+import { patience, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
 
 export type AuthAnswer = {
   readonly status: number
@@ -65,7 +65,7 @@ export const startAuthServer = async (
     ...{ HTTP_PROCESSES: '1', JWT_SECRET: testSecret, LOG_LEVEL: 'debug' },
     ...{ LIMIT_ADDRESS_BURST: '0', LIMIT_USER_REQUESTS: '0' },
     ...{ AUTH_BCRYPT_COST: '4', AUTH_PASSWORD_QUEUE_MAX: '1000' },
-    ...{ AUTH_PASSWORD_WAIT_MAX_MS: '60000', ...settings },
+    ...{ AUTH_PASSWORD_WAIT_MAX_MS: '60000', ...patience, ...settings },
   }
   const server = await startServer(env)
   t.teardown(() => server.stop())

@@ -5,7 +5,14 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startServer, startWorker } from '../../scripts/running.ts'
-import { seeded, testDatabase, testSecret, testTopic, testStacks } from '../../scripts/testing.ts'
+import {
+  patience,
+  seeded,
+  testDatabase,
+  testSecret,
+  testTopic,
+  testStacks,
+} from '../../scripts/testing.ts'
 import { clientOf, type Client, type Json } from './json-client.ts'
 
 const respondAsync = { prefer: 'respond-async' }
@@ -23,6 +30,7 @@ for (const [engine, stack] of [
       ...{ DATABASE_URL: await testDatabase(t), KAFKA_TODO_TOPIC: testTopic() },
       ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '2', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
       ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'warn', LIMIT_USER_REQUESTS: '0' },
+      ...patience,
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())

@@ -3,13 +3,14 @@
 
 import t, { type Test } from 'tap'
 import { startServer, startWorker } from '../../scripts/running.ts'
-import { testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
+import { patience, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
 import { clientOf, type Json } from './json-client.ts'
 
 const environmentFor = async (t: Test, engine: string) => ({
   ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
   ...{ KAFKA_TODO_TOPIC: testTopic(), HTTP_ENGINE: engine, HTTP_PROCESSES: '2' },
   ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
+  ...patience,
 })
 
 const wait = { prefer: 'return=minimal, wait=20' }

@@ -7,7 +7,7 @@ import { connectPostgres } from '../../lib/postgres-pool.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { startServer, startWorker } from '../../scripts/running.ts'
 import { seed } from '../../scripts/seed.ts'
-import { eventually, ownPostgres, testDatabase } from '../../scripts/testing.ts'
+import { eventually, ownPostgres, patience, testDatabase } from '../../scripts/testing.ts'
 import { engineNames, exchange, headerOf, type Answer } from '../engines/conformance-harness.ts'
 import { bodyBytesMax } from '../json-body.ts'
 import { idFromKey } from '../write-headers.ts'
@@ -28,7 +28,7 @@ for (const engine of engineNames) {
   void t.test(`${engine} engine`, async (t) => {
     const databaseUrl = await testDatabase(t)
     await seed({ databaseUrl, count: 100 }, () => {})
-    const server = await startServer(environmentOf(engine, databaseUrl))
+    const server = await startServer({ ...environmentOf(engine, databaseUrl), ...patience })
     t.teardown(() => server.stop())
     const worker = await startWorker(environmentOf(engine, databaseUrl))
     t.teardown(() => worker.stop())
@@ -225,7 +225,7 @@ const askOthers = async (t: Test, port: number) => {
 
 const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: AnswerCheck) => {
   const server = await startServer({
-    ...environmentOf(engine, databaseUrl),
+    ...{ ...environmentOf(engine, databaseUrl), ...patience },
     ...{ LIMIT_ADDRESS_BURST: '1', LIMIT_READ_BURST: '1', LIMIT_WRITE_BURST: '1' },
     ...{ LIMIT_ADDRESS_REFILL_SEC: '86400', LIMIT_READ_REFILL_SEC: '86400' },
     ...{ LIMIT_USER_REQUESTS: '1', LIMIT_WRITE_REFILL_SEC: '86400', LIMIT_TIMEOUT_MS: '10000' },

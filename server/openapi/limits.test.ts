@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { startServer } from '../../scripts/running.ts'
-import { testDatabase } from '../../scripts/testing.ts'
+import { patience, testDatabase } from '../../scripts/testing.ts'
 import { bearerOf, environmentOf } from './ask.ts'
 import { document } from './document.ts'
 import { createFaults } from './document-schemas.ts'
@@ -38,7 +38,9 @@ const bodies = [
 ]
 
 t.test('what the document takes, and no more, is taken', async (t) => {
-  const server = await startServer(environmentOf('node', await testDatabase(t)))
+  const server = await startServer({
+    ...{ ...environmentOf('node', await testDatabase(t)), ...patience },
+  })
   t.teardown(() => server.stop())
   const statusOf = async (target: string, init?: RequestInit) =>
     (await fetch(`http://127.0.0.1:${server.port}/todos${target}`, init)).status
