@@ -28,7 +28,11 @@ export const connectRedis = (
   log: Log,
   options: { autoResubscribe?: boolean } = {},
 ): Redis => {
-  const redis = new Redis(url, { ...connectionOptions, commandTimeout: timeoutMs + behindOursMs, ...options })
+  const redis = new Redis(url, {
+    ...connectionOptions,
+    commandTimeout: timeoutMs + behindOursMs,
+    ...options,
+  })
   redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'redis connection'))
   return redis
 }

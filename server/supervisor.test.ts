@@ -151,7 +151,10 @@ void t.test('a second signal: it leaves at once, and so do its processes', async
 })
 
 void t.test('one signal to the whole group is one signal', async (t) => {
-  const server = await start(t, { DATABASE_URL: await testDatabase(t), HTTP_DRAIN_DELAY_MS: '5000' })
+  const server = await start(t, {
+    DATABASE_URL: await testDatabase(t),
+    HTTP_DRAIN_DELAY_MS: '5000',
+  })
   const socket = await open(t, server.port)
   socket.write(get('/todos?limit=10').bytes)
   await read(socket)
