@@ -1,6 +1,7 @@
 // A real Nginx in front of real server processes, at L7 and at L4, on a port that they share and on
 // a port each: what clients get is what the API says, whatever happens to the processes behind it.
 
+import { readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { signToken } from '../lib/jwt.ts'
@@ -67,7 +68,7 @@ const setUp = async (
   const nginx = await orSkip(t, () => startNginx({ directory, mode, upstreams }))
   if (!nginx) return undefined
   t.teardown(() => nginx.stop())
-  return { server, environment, database, port: nginx.port }
+  return { server, environment, database, nginx, port: nginx.port }
 }
 
 /** A NUL, TRACE, a body over 1 MB, two Authorization headers, a thousand headers: Nginx says no. */
@@ -165,7 +166,7 @@ for (const [mode, layout, engine] of [
   void t.test(`${mode}, ${layout}, ${engine}: processes killed and replaced`, async (t) => {
     const system = await setUp(t, { mode, layout, engine })
     if (!system) return
-    const { server, environment, database, port } = system
+    const { server, environment, database, nginx, port } = system
     const worker = await startWorker(environment)
     t.teardown(() => worker.stop())
     const { clients, acknowledged } = clientsFor(mode)
@@ -223,6 +224,7 @@ for (const [mode, layout, engine] of [
     t.equal(times(server, 'rolling restart done'), 1)
     t.same(failures.slice(failed, failed + 5), [], 'a rolling restart is not noticed at all')
     await load.stop()
+    if (!t.passing()) t.comment(server.output(), readFileSync(nginx.logFile, 'utf8').slice(-10_000))
 
     const sql = postgres(database, { max: 1 })
     t.teardown(() => sql.end())

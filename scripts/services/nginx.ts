@@ -69,10 +69,19 @@ export const render = (
   const placeholders: Readonly<Record<string, string>> = {
     LISTEN: `${loopback}:${values.port}`,
     DIRECTORY: values.directory,
-    UPSTREAMS: values.upstreams.map((server) => `server ${server} ${serverOptions};`).join(' '),
+    UPSTREAMS: triesOf(values.upstreams)
+      .map((server) => `server ${server} ${serverOptions};`)
+      .join(' '),
   }
   return template.replace(/\$\{(\w+)\}/g, (whole, name: string) => placeholders[name] ?? whole)
 }
+
+/**
+ * Behind one address there are several processes, and Nginx asks each address of its list only once: named
+ * twice, a connection that one process resets while it leaves is tried again, and meets another.
+ */
+const triesOf = (upstreams: readonly string[]): readonly string[] =>
+  upstreams.length === 1 ? [...upstreams, ...upstreams] : upstreams
 
 /** Directives that load the stream module where it is a separate file, as in Debian. */
 const streamModule = async (nginx: string): Promise<string[]> => {
