@@ -15,6 +15,7 @@ const titles = {
   409: 'Conflict',
   413: 'Payload Too Large',
   415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
@@ -38,9 +39,11 @@ export class Problem extends Error {
       headers?: readonly string[]
       members?: Readonly<Record<string, string>>
       close?: boolean
+      /** For the log alone: a driver's words name hosts and ports. */
+      cause?: unknown
     } = {},
   ) {
-    super(detail)
+    super(detail, { cause: options.cause })
     const { field, headers = [], members = {}, close = false } = options
     const body = {
       type: 'about:blank',
@@ -68,10 +71,17 @@ export const checkField = <T>(parse: () => T): T => {
 
 const retryAfterSec = 1
 
-/** A dependency failed. `publish` tells a writer whether the command may have been taken all the same. */
-export const unavailable = (detail: string, publish?: 'not-attempted' | 'unknown'): Problem =>
+/**
+ * A dependency failed: `detail` is told the client, `cause` the log. `publish` tells a writer whether the
+ * command may have been taken all the same.
+ */
+export const unavailable = (
+  detail: string,
+  { cause, publish }: { cause?: unknown; publish?: 'not-attempted' | 'unknown' } = {},
+): Problem =>
   new Problem(503, detail, {
     headers: ['Retry-After', String(retryAfterSec)],
+    cause,
     ...(publish && { members: { publish } }),
   })
 

@@ -104,7 +104,7 @@ export const createRouter = (
     }
     // A dependency that is away is not a fault of ours, and told with each request it would be a flood.
     if (error instanceof Problem)
-      logUnavailable({ ...fields, reason: error.message }, 'unavailable')
+      logUnavailable({ ...fields, reason: error.message, cause: causeOf(error) }, 'unavailable')
     else log.error({ ...fields, ...errorFields(error) }, 'request failed')
     return reply
   }
@@ -130,6 +130,8 @@ export const createRouter = (
     }
   }
 }
+
+const causeOf = ({ cause }: Problem) => (cause instanceof Error ? cause.message : cause)
 
 /** What uWebSockets.js forgets when the first await comes, unless it was asked for before. */
 const held = (request: NamedRequest): NamedRequest => {

@@ -116,8 +116,15 @@ export const createParser = (
   const awaitsAnswer = (socket: Socket) =>
     [...(unanswered.get(socket) ?? [])].some((request) => request.complete)
 
-  const expectAnswer = (request: IncomingMessage, response: ServerResponse) => {
+  /** False when it gets none. */
+  const expectAnswer = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { socket } = request
+    if (toldToClose.has(socket)) {
+      // The client may repeat it elsewhere, for it was told (RFC 9112 section 9.6): it must not have
+      // had an effect here.
+      request.resume()
+      return false
+    }
     const requests = unanswered.get(socket) ?? new Set()
     unanswered.set(socket, requests.add(request))
     newest.set(socket, request)
@@ -126,6 +133,7 @@ export const createParser = (
       const error = broken.get(socket)
       if (error && !awaitsAnswer(socket)) rejectMalformed(error, socket)
     })
+    return true
   }
   const write = (response: ServerResponse, reply: Reply) => {
     const { req } = response
@@ -148,13 +156,7 @@ export const createParser = (
       requireHostHeader: false, // checked below, to say what is wrong
     },
     (request, response) => {
-      if (toldToClose.has(request.socket)) {
-        // The client may repeat it elsewhere, for it was told (RFC 9112 section 9.6): it must not
-        // have had an effect here.
-        request.resume()
-        return
-      }
-      expectAnswer(request, response)
+      if (!expectAnswer(request, response)) return
       const { rawHeaders, method } = request
       const host = findHeader(rawHeaders, 'host')
       const refused = !isHost(host) && (host !== undefined || request.httpVersion === '1.1')
@@ -179,6 +181,9 @@ export const createParser = (
       void Promise.resolve(app.handle(asked)).then((reply) => write(response, reply))
     },
   )
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    if (expectAnswer(request, response)) write(response, unexpected.reply)
+  })
   const refuse = (error: NodeJS.ErrnoException, socket: Socket) => {
     if (broken.has(socket)) return // said once, however much more of it comes
     broken.set(socket, error)
@@ -240,6 +245,9 @@ const readBody = (request: IncomingMessage, bytesMax: number): Promise<Body> =>
 const malformed = new Problem(400, 'this is not HTTP/1.1')
 const tooLarge = new Problem(431, 'the head of the request is too large')
 const tooSlow = new Problem(408, 'the request did not come in time')
+const unexpected = new Problem(417, 'the only expectation that is met is 100-continue', {
+  field: 'Expect',
+})
 const noTunnel = new Problem(501, 'this server opens no tunnels')
 const connectRefused = 'CONNECT_REFUSED'
 const refusals: ReadonlyMap<string | undefined, Problem> = new Map([

@@ -49,7 +49,7 @@ export const readProfile =
 /** What Postgres answers; a 503 when it does not. */
 export const orUnavailable = <T>(asked: Promise<T>): Promise<T> =>
   asked.catch((error: unknown) => {
-    throw unavailable(`accounts can't be reached now: ${(error as Error).message}`)
+    throw unavailable("accounts can't be reached now", { cause: error })
   })
 
 /** Of one person: not for caches. */

@@ -29,7 +29,7 @@ const loaded = async (lists: HotLists, limit: Limit, source: ReadySource): Promi
     const reply = source()
     if (reply) return reply
   } catch (error) {
-    throw unavailable(`the list can't be read now: ${(error as Error).message}`)
+    throw unavailable("the list can't be read now", { cause: error })
   }
   throw unavailable("the list can't be read now")
 }

@@ -53,7 +53,7 @@ export const listPersonalTodos =
     let snapshot = await pages.get(name)
     if (!snapshot) {
       snapshot = await store.readPersonalPage(name).catch((error: unknown) => {
-        throw unavailable(`the todos can't be read now: ${(error as Error).message}`)
+        throw unavailable("the todos can't be read now", { cause: error })
       })
       void pages.fill(name, snapshot)
     }

@@ -20,7 +20,7 @@ export const answerWithTodo = async (
   read: () => Promise<TodoRow | undefined>,
 ): Promise<Reply> => {
   const row = await read().catch((error: unknown) => {
-    throw unavailable(`the todo can't be read now: ${(error as Error).message}`)
+    throw unavailable("the todo can't be read now", { cause: error })
   })
   if (!row) throw new Problem(404, 'there is no such todo')
   const ifNoneMatch = request.header('if-none-match')

@@ -5,6 +5,7 @@
 import hyperid from 'hyperid'
 import { parseChange, type Command, type TodoChange } from '../../lib/command.ts'
 import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
+import type { RefusalCause } from '../../lib/micro-batch.ts'
 import { parseCompleted, parseDescription, parseTitle, parseTodoId } from '../../lib/todo.ts'
 import type { CommandOutcome, TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
 import type { AppliedCommands } from '../applied-commands.ts'
@@ -125,9 +126,9 @@ const idsOf = async (
 ) => {
   const claim = await store
     .claimIdempotencyKey(userId, key, fingerprintOf(...asked))
-    .catch((error: unknown) => {
-      const reason = (error as Error).message
-      throw unavailable(`the Idempotency-Key can't be checked now: ${reason}`, 'not-attempted')
+    .catch((cause: unknown) => {
+      const publish = 'not-attempted'
+      throw unavailable("the Idempotency-Key can't be checked now", { publish, cause })
     })
   if (claim === 'other') {
     throw new Problem(422, 'this Idempotency-Key came with another body before', {
@@ -155,10 +156,21 @@ const publish = async (
         : answerTo(effect, command, collection, waitSec === undefined ? [] : waited)
     }
     case 'refused':
-      throw unavailable(`the write was not taken: ${outcome.reason}`, 'not-attempted')
+      throw unavailable(`the write was not taken: ${refusals[outcome.cause]}`, {
+        ...{ publish: 'not-attempted', cause: outcome.reason },
+      })
     case 'unknown':
-      throw unavailable(`the write may or may not have been taken: ${outcome.reason}`, 'unknown')
+      throw unavailable('the write may or may not have been taken: no acknowledgement came', {
+        ...{ publish: 'unknown', cause: outcome.reason },
+      })
   }
+}
+
+const refusals: Readonly<Record<RefusalCause, string>> = {
+  'queue-full': 'too many writes are waiting',
+  'waited-too-long': 'it waited too long to be sent',
+  'log-silent': 'the command log does not acknowledge',
+  'log-away': 'the command log is away',
 }
 
 const waited = ['Preference-Applied', 'wait']

@@ -42,7 +42,7 @@ const refused = (description: string, detail: string) =>
     'WWW-Authenticate': header('The scheme of access tokens.'),
   })
 
-const away = { detail: "accounts can't be reached now: no answer within 2000 ms" }
+const away = { detail: "accounts can't be reached now" }
 const busy = { detail: 'too many passwords are waiting to be checked' }
 const unreachable = problem(503, 'Accounts can not be reached now.', [away], retryAfter)
 const busyOrUnreachable = problem(

@@ -168,15 +168,18 @@ export const unreadable = (what: 'list' | 'todo' | 'todos'): Responses =>
   problem(
     503,
     `The ${what} can not be read now.`,
-    [{ detail: `the ${what} can't be read now: no answer in 2000 ms` }],
+    [{ detail: `the ${what} can't be read now` }],
     retryAfter,
   )
 export const unwritable = problem(
   503,
   'The write was not acknowledged; `publish` says whether it may happen all the same.',
   [
-    { detail: 'the write was not taken: the queue is full', publish: 'not-attempted' },
-    { detail: 'the write may or may not have been taken: no answer in time', publish: 'unknown' },
+    { detail: 'the write was not taken: too many writes are waiting', publish: 'not-attempted' },
+    {
+      detail: 'the write may or may not have been taken: no acknowledgement came',
+      publish: 'unknown',
+    },
   ],
   retryAfter,
 )
