@@ -20,8 +20,8 @@ const crashDelayLastMs = 5_000
 const calmMs = 30_000
 /** While nobody serves in its place, a fork soon does what it can. */
 const readyWaitFirstMs = 3_000
-/** One that another waits for has time: on an overloaded machine Kafka took over 3 s to connect. */
-const readyWaitRollingMs = 15_000
+/** While others serve, one has time: on an overloaded machine Kafka took over 3 s to connect. */
+const readyWaitServedMs = 15_000
 /** A fork that takes longer to start than this is not going to. */
 const startTimeoutMs = 30_000
 /** On top of the time that a fork may take to leave: after that it hangs. */
@@ -76,7 +76,9 @@ export const superviseForks = (
         log.error({ fork: pid, how, delayMs }, 'a server process died: replaced')
         setTimeout(() => {
           if (state !== 'running' || place.fork) return
-          const next = launch(environmentOf(place.index), readyWaitFirstMs)
+          const isServed = places.some(({ fork }) => fork?.isListening())
+          const readyWaitMs = isServed ? readyWaitServedMs : readyWaitFirstMs
+          const next = launch(environmentOf(place.index), readyWaitMs)
           settle(place, next)
           void next.listening.then(() => {
             log.info({ fork: next.worker.process.pid }, 'its replacement serves')
@@ -89,7 +91,7 @@ export const superviseForks = (
     /** One by one: the next serves before the last one leaves. */
     const roll = async () => {
       for (const place of places) {
-        const fresh = launch(environmentOf(place.index), readyWaitRollingMs)
+        const fresh = launch(environmentOf(place.index), readyWaitServedMs)
         const failure = await whyNotReady(fresh)
         if (state === 'stopping') return
         if (failure !== undefined) {
