@@ -153,6 +153,13 @@ void t.test('a first and a second start', async (t) => {
     t.equal(await recovered.exited, 1, 'without its worker it stops, and says which it has lost')
     t.match(recovered.output(), /^worker\/main\.ts ended \(SIGKILL\): stopping$/m)
   })
+  await t.test('without its Postgres it stops, too', async (t) => {
+    const run = start(t, env)
+    await run.greeted
+    process.kill(run.pidOf('bin/postgres -D'), 'SIGKILL')
+    t.equal(await run.exited, 1)
+    t.match(run.output(), /^postgres ended \(SIGKILL\): stopping$/m)
+  })
 })
 
 void t.test('what stands in the way is one line, and exit code 1', async (t) => {

@@ -19,7 +19,7 @@ const tokenTtlSec = 30 * 86_400
 
 type Ready = { readonly port?: number; readonly metricsPort?: number }
 type Child = {
-  readonly script: string
+  readonly name: string
   readonly process: ChildProcess
   /** The exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals | null>
@@ -48,8 +48,9 @@ const main = async () => {
   process.on('SIGTERM', () => stop(0))
 
   try {
-    running.postgres = await startPostgres({ directory: join(DATA_DIR, 'postgres') })
-    const { url } = running.postgres
+    const postgres = await startPostgres({ directory: join(DATA_DIR, 'postgres') })
+    running.postgres = postgres
+    const { url } = postgres
     await migrate(url, migrationsDirectory)
     if (!(await isSeeded(url))) {
       await seed(
@@ -64,9 +65,12 @@ const main = async () => {
     ]
     for (const { child } of started) running.children.push(child)
     const [worker, server] = await Promise.all(started.map((one) => one.ready))
-    for (const { child } of started) {
-      void child.exited.then((how) => {
-        if (!stop.isUnderWay()) console.error(`${child.script} ended (${how}): stopping`)
+    for (const { name, exited } of [
+      ...started.map(({ child }) => child),
+      { name: 'postgres', exited: postgres.exited },
+    ]) {
+      void exited.then((how) => {
+        if (!stop.isUnderWay()) console.error(`${name} ended (${how}): stopping`)
         stop(1)
       })
     }
@@ -114,7 +118,7 @@ const startChild = (script: string, env: NodeJS.ProcessEnv) => {
     // It has said why on stderr.
     child.once('exit', () => reject(new StartFailure(`${script} did not start`)))
   })
-  return { child: { script, process: child, exited }, ready }
+  return { child: { name: script, process: child, exited }, ready }
 }
 
 /** Server first, so that what it acknowledged is in the log; then the worker; Postgres last. */
