@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { checksOfClaims, parseAutocannon, parseClaims, type Claims } from './analysis/claims.ts'
 import { count } from './analysis/laws.ts'
 import { recheck } from './analysis/recheck.ts'
+import { runProgram } from './command.ts'
 import { checkLines, terminalReport } from './report/terminal.ts'
 import { resultFormat, type Check, type Result } from './result.ts'
 
@@ -42,14 +43,11 @@ const reportOf = (claims: Claims, checks: readonly Check[]): string => {
   ].join('\n')
 }
 
-const [file, ...rest] = process.argv.slice(2)
-if (file === undefined || file.startsWith('-') || rest.length > 0) {
-  console.error(usage)
-  process.exit(2)
+const parse = (args: readonly string[]): string => {
+  const [file, ...rest] = args
+  if (file === undefined) throw new Error('name a file')
+  if (file.startsWith('-') || rest.length > 0) throw new Error('it takes one file, and no options')
+  return file
 }
-try {
-  process.exitCode = analyze(file)
-} catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = 1
-}
+
+await runProgram({ usage, parse, main: (file) => Promise.resolve(analyze(file)) })

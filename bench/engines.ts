@@ -4,6 +4,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
 import { makeTemporaryDirectory } from '../scripts/testing.ts'
+import { runProgram } from './command.ts'
 import { chooseGenerator, type Generator } from './engines/generator.ts'
 import { measureCell, type Cell, type Plan, type Sample } from './engines/measure.ts'
 import { parseOptions, usage, type Options } from './engines/options.ts'
@@ -132,24 +133,4 @@ const isOursSound = (rows: readonly Row[], leftOut: readonly LeftOut[]): boolean
   return rows.length > 0 && !suspects.some(({ name }) => name === 'node' || name === 'uws')
 }
 
-const interrupted = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => {
-    if (interrupted.signal.aborted) process.exit(130) // a second time: without waiting
-    interrupted.abort(new Error('interrupted: stopping what was started'))
-  })
-}
-
-let options: Options
-try {
-  options = parseOptions(process.argv.slice(2))
-} catch (error) {
-  console.error(`${(error as Error).message}\n\n${usage}`)
-  process.exit(2)
-}
-try {
-  process.exitCode = await main(options, interrupted.signal)
-} catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = interrupted.signal.aborted ? 130 : 1
-}
+await runProgram({ usage, parse: parseOptions, main })

@@ -13,6 +13,11 @@ import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
 import { ServiceMissing, type Service } from '../scripts/services/service.ts'
 import { makeTemporaryDirectory, quiet } from '../scripts/testing.ts'
+import { runProgram } from './command.ts'
+
+const usage = `npm run bench:limits
+Measures what a decision of a rate limit costs: from Redis where it is installed, from Postgres and
+from nobody, one at a time and many at once. Under a minute; there are no options.`
 
 const secondsEach = 2
 const concurrencies = [1, 32]
@@ -49,48 +54,58 @@ const measure = async (limiter: Limiter, policy: Policy, concurrency: number) =>
   return { p50: at(0.5), p99: at(0.99), perSecond: latenciesUs.length / secondsEach }
 }
 
-const directory = await makeTemporaryDirectory()
-const services: Service[] = []
-const limiters: Limiter[] = []
-try {
-  const backends: (Backend | undefined)[] = [undefined]
-  const postgres = await startPostgres({ directory: join(directory, 'postgres') })
-  services.push(postgres)
-  await migrate(postgres.url, migrationsDirectory)
-  const store = createPostgresLimitStore({ url: postgres.url, timeoutMs })
-  backends.unshift({ name: 'postgres', store })
+const main = async (_options: undefined, signal: AbortSignal): Promise<number> => {
+  const directory = await makeTemporaryDirectory()
+  const services: Service[] = []
+  const limiters: Limiter[] = []
   try {
-    const redis = await startRedis({ directory: join(directory, 'redis') })
-    services.push(redis)
-    const { url } = redis
-    backends.unshift({ name: 'redis', store: createRedisLimitStore({ url, timeoutMs }, quiet) })
-  } catch (error) {
-    if (!(error instanceof ServiceMissing)) throw error
-    console.log(error.message)
-  }
-  console.log('decided by  algorithm       at once    p50 ms    p99 ms  decisions/s')
-  for (const backend of backends) {
-    const limiter = createLimiter(backend ? [backend] : [], policies, quiet)
-    limiters.push(limiter)
-    await limiter.open()
-    for (const policy of policies) {
-      for (const concurrency of concurrencies) {
-        const { p50, p99, perSecond } = await measure(limiter, policy, concurrency)
-        console.log(
-          [
-            (backend?.name ?? 'nobody').padEnd(11),
-            policy.name.padEnd(14),
-            String(concurrency).padStart(8),
-            p50.toFixed(3).padStart(9),
-            p99.toFixed(3).padStart(9),
-            Math.round(perSecond).toLocaleString('en').padStart(12),
-          ].join(' '),
-        )
+    const backends: (Backend | undefined)[] = [undefined]
+    const postgres = await startPostgres({ directory: join(directory, 'postgres') })
+    services.push(postgres)
+    await migrate(postgres.url, migrationsDirectory)
+    const store = createPostgresLimitStore({ url: postgres.url, timeoutMs })
+    backends.unshift({ name: 'postgres', store })
+    try {
+      const redis = await startRedis({ directory: join(directory, 'redis') })
+      services.push(redis)
+      const { url } = redis
+      backends.unshift({ name: 'redis', store: createRedisLimitStore({ url, timeoutMs }, quiet) })
+    } catch (error) {
+      if (!(error instanceof ServiceMissing)) throw error
+      console.log(error.message)
+    }
+    console.log('decided by  algorithm       at once    p50 ms    p99 ms  decisions/s')
+    for (const backend of backends) {
+      const limiter = createLimiter(backend ? [backend] : [], policies, quiet)
+      limiters.push(limiter)
+      await limiter.open()
+      for (const policy of policies) {
+        for (const concurrency of concurrencies) {
+          signal.throwIfAborted()
+          const { p50, p99, perSecond } = await measure(limiter, policy, concurrency)
+          console.log(
+            [
+              (backend?.name ?? 'nobody').padEnd(11),
+              policy.name.padEnd(14),
+              String(concurrency).padStart(8),
+              p50.toFixed(3).padStart(9),
+              p99.toFixed(3).padStart(9),
+              Math.round(perSecond).toLocaleString('en').padStart(12),
+            ].join(' '),
+          )
+        }
       }
     }
+  } finally {
+    for (const limiter of limiters) await limiter.close()
+    for (const service of services) await service.stop()
+    await rm(directory, { recursive: true, force: true })
   }
-} finally {
-  for (const limiter of limiters) await limiter.close()
-  for (const service of services) await service.stop()
-  await rm(directory, { recursive: true, force: true })
+  return 0
 }
+
+const parse = (args: readonly string[]): undefined => {
+  if (args.length > 0) throw new Error(`there is no option "${args.join(' ')}"`)
+}
+
+await runProgram({ usage, parse, main })

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { connectPostgres } from '../lib/postgres-pool.ts'
 import { eventually } from '../scripts/testing.ts'
+import { runProgram } from './command.ts'
 import { treeCpuSeconds } from './engines/cpu.ts'
 import { chooseGenerator, type Load } from './engines/generator.ts'
 import { percentile } from './engines/summary.ts'
@@ -39,18 +40,18 @@ ${Object.entries(usualSettings())
 
 const warmupMs = 3_000
 const catchUpTimeoutMs = 120_000
-const signal = new AbortController().signal
 
-const main = async (options: Options): Promise<Result> => {
+const measure = async (options: Options, signal: AbortSignal): Promise<Result> => {
   const settings = Object.fromEntries(
     Object.entries(usualSettings()).map(([name, value]) => [name, process.env[name] ?? value]),
   )
   const scenario = { ...readScenario('writes'), todos: 0, settings }
   const target = await startTarget(scenario, { signal, say: console.log })
   const port = Number(new URL(target.origin).port)
+  const sql = connectPostgres({ url: target.database?.url ?? '', poolSize: 1 })
   try {
-    const sql = connectPostgres({ url: target.database?.url ?? '', poolSize: 1 })
     const applied = async () => {
+      signal.throwIfAborted()
       const [row] = await sql<{ applied: string }[]>`
         SELECT coalesce(sum(next_offset), 0) AS applied FROM command_offsets`
       return Number(row?.applied)
@@ -98,7 +99,7 @@ const main = async (options: Options): Promise<Result> => {
       ...{ port, token, perSecond: options.perSecond },
       seconds: Math.max(3, Math.round(options.seconds / 2)),
     })
-    await sql.end()
+    signal.throwIfAborted()
     return {
       acknowledgedPerSecond: Math.round((run.requests / run.durationUs) * 1e6),
       p99Ms: run.p99Us === undefined ? null : run.p99Us / 1000,
@@ -133,6 +134,7 @@ const main = async (options: Options): Promise<Result> => {
       ],
     }
   } finally {
+    await sql.end()
     await target.stop()
   }
 }
@@ -147,15 +149,15 @@ type Options = {
   readonly jsonFile: string | undefined
 }
 
-const parseOptions = (): Options => {
+const parseOptions = (args: readonly string[]): Options => {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
+    args: [...args],
     options: {
-      ...{ quick: { type: 'boolean' }, help: { type: 'boolean' } },
+      quick: { type: 'boolean' },
       ...{ connections: text, seconds: text, rate: text, json: text },
     },
   })
-  if (values.help) throw new Error('')
   const number = (name: 'connections' | 'seconds' | 'rate', usual: number) => {
     const given = values[name]
     if (given === undefined) return usual
@@ -170,16 +172,13 @@ const parseOptions = (): Options => {
   }
 }
 
-let options: Options
-try {
-  options = parseOptions()
-} catch (error) {
-  console.error(`${(error as Error).message}\n\n${usage}`.trim())
-  process.exit(2)
+const main = async (options: Options, signal: AbortSignal): Promise<number> => {
+  const result = await measure(options, signal)
+  console.log(`\n${report(result)}`)
+  if (options.jsonFile !== undefined) {
+    await writeFile(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`)
+  }
+  return result.faults.length > 0 ? 1 : 0
 }
-const result = await main(options)
-console.log(`\n${report(result)}`)
-if (options.jsonFile !== undefined) {
-  await writeFile(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`)
-}
-process.exitCode = result.faults.length > 0 ? 1 : 0
+
+await runProgram({ usage, parse: parseOptions, main })

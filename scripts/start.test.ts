@@ -1,7 +1,7 @@
 // `npm start` as a newcomer meets it: it runs, says what to do, stops cleanly, keeps its data, and
 // when something is in the way says so in one line.
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -17,6 +17,8 @@ type Started = {
   /** Resolves when it has greeted, rejects when it ended before that. */
   readonly greeted: Promise<{ url: string; token: string }>
   kill(signal: NodeJS.Signals): void
+  /** Of a process that it has started. */
+  pidOf(script: string): number
 }
 
 const start = (t: Test, env: NodeJS.ProcessEnv): Started => {
@@ -47,7 +49,17 @@ const start = (t: Test, env: NodeJS.ProcessEnv): Started => {
     void exited.then((code) => reject(new Error(`ended with ${code}: ${output}`)))
   })
   greeted.catch(() => {})
-  return { output: () => output, exited, greeted, kill: (signal) => child.kill(signal) }
+  const pidOf = (script: string): number => {
+    const processes = execFileSync('ps', ['-axo', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    const line = processes
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find(
+        ([, parent, ...args]) => Number(parent) === child.pid && args.join(' ').includes(script),
+      )
+    return Number(line?.[0])
+  }
+  return { output: () => output, exited, greeted, kill: (signal) => child.kill(signal), pidOf }
 }
 
 type ListedTodo = { id: string; title: string; completed: boolean }
@@ -137,6 +149,16 @@ void t.test('a first and a second start', async (t) => {
     const recovered = start(t, env)
     await recovered.greeted
     t.pass('and starts again once that is done')
+    process.kill(recovered.pidOf('worker/main.ts'), 'SIGKILL')
+    t.equal(await recovered.exited, 1, 'without its worker it stops, and says which it has lost')
+    t.match(recovered.output(), /^worker\/main\.ts ended \(SIGKILL\): stopping$/m)
+  })
+  await t.test('without its Postgres it stops, too', async (t) => {
+    const run = start(t, env)
+    await run.greeted
+    process.kill(run.pidOf('bin/postgres -D'), 'SIGKILL')
+    t.equal(await run.exited, 1)
+    t.match(run.output(), /^postgres ended \(SIGKILL\): stopping$/m)
   })
 })
 
@@ -156,6 +178,10 @@ void t.test('what stands in the way is one line, and exit code 1', async (t) => 
     [{ JWT_SECRET: 'short' }, /^JWT_SECRET is 5 bytes long: set it to .*32 bytes.*\n$/],
     [{ JWT_SECRET: '' }, /^JWT_SECRET is not set: set it to .*32 bytes.*\n$/],
     [{ JWT_SECRET: 'change me'.repeat(4) }, /^JWT_SECRET is 36 bytes long: set it to .*\n$/],
+    [
+      { DATA_DIR: import.meta.filename },
+      /^DATA_DIR is no directory to write to \(.*\): set it .*\n$/,
+    ],
     [
       { JWT_SECRET: `-----BEGIN ${'x'.repeat(32)}` },
       /^JWT_SECRET is 43 bytes long: set it to .*\n$/,

@@ -18,13 +18,18 @@ const host = '127.0.0.1'
 const tokenTtlSec = 30 * 86_400
 
 type Ready = { readonly port?: number; readonly metricsPort?: number }
-type Child = { readonly process: ChildProcess; readonly exited: Promise<void> }
+type Child = {
+  readonly name: string
+  readonly process: ChildProcess
+  /** The exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals | null>
+}
 
 const main = async () => {
   const startedMs = performance.now()
   // Before anything is written: a wrong setting must leave no trace.
   const { DATA_DIR } = readConfig(process.env, 'script')
-  const secret = process.env['JWT_SECRET'] ?? embeddedSecret(DATA_DIR)
+  const secret = process.env['JWT_SECRET'] ?? secretIn(DATA_DIR)
   const environmentFor = (databaseUrl: string) => embeddedEnvironment(databaseUrl, secret)
   const config = readConfig(environmentFor('postgres://unknown.yet'), 'server')
   for (const name of ['HTTP_PORT', 'METRICS_PORT', 'WORKER_METRICS_PORT'] as const) {
@@ -43,8 +48,9 @@ const main = async () => {
   process.on('SIGTERM', () => stop(0))
 
   try {
-    running.postgres = await startPostgres({ directory: join(DATA_DIR, 'postgres') })
-    const { url } = running.postgres
+    const postgres = await startPostgres({ directory: join(DATA_DIR, 'postgres') })
+    running.postgres = postgres
+    const { url } = postgres
     await migrate(url, migrationsDirectory)
     if (!(await isSeeded(url))) {
       await seed(
@@ -59,9 +65,12 @@ const main = async () => {
     ]
     for (const { child } of started) running.children.push(child)
     const [worker, server] = await Promise.all(started.map((one) => one.ready))
-    for (const { child } of started) {
-      void child.exited.then(() => {
-        if (!stop.isUnderWay()) console.error('a process of the stack ended: stopping')
+    for (const { name, exited } of [
+      ...started.map(({ child }) => child),
+      { name: 'postgres', exited: postgres.exited },
+    ]) {
+      void exited.then((how) => {
+        if (!stop.isUnderWay()) console.error(`${name} ended (${how}): stopping`)
         stop(1)
       })
     }
@@ -77,6 +86,16 @@ const main = async () => {
 
 class StartFailure extends Error {}
 
+const secretIn = (directory: string): string => {
+  try {
+    return embeddedSecret(directory)
+  } catch (error) {
+    throw new StartFailure(
+      `DATA_DIR is no directory to write to (${(error as Error).message}): set it to another`,
+    )
+  }
+}
+
 const embeddedEnvironment = (databaseUrl: string, secret: string): NodeJS.ProcessEnv => ({
   LOG_LEVEL: 'warn',
   HTTP_DRAIN_DELAY_MS: '0', // no load balancer is in front: Ctrl-C is quick
@@ -91,13 +110,15 @@ const embeddedEnvironment = (databaseUrl: string, secret: string): NodeJS.Proces
 /** A process group of its own: a terminal's Ctrl-C is for this script, which stops all in order. */
 const startChild = (script: string, env: NodeJS.ProcessEnv) => {
   const child = fork(fileURLToPath(new URL(script, repository)), { env, detached: true })
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const exited = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? code))
+  })
   const ready = new Promise<Ready>((resolve, reject) => {
     child.once('message', (message) => resolve(message as Ready))
     // It has said why on stderr.
     child.once('exit', () => reject(new StartFailure(`${script} did not start`)))
   })
-  return { child: { process: child, exited }, ready }
+  return { child: { name: script, process: child, exited }, ready }
 }
 
 /** Server first, so that what it acknowledged is in the log; then the worker; Postgres last. */

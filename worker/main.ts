@@ -59,6 +59,14 @@ process.on('SIGINT', () => void stop())
 // Started by a parent that is gone (killed, not stopped): nobody else would stop this one.
 process.on('disconnect', () => void stop())
 
+const whatItWaitsFor = (error: unknown): string => {
+  if ((error as { code?: unknown }).code === '42P01') {
+    return 'the database has no tables yet: run npm run migrate'
+  }
+  const setting = config.COMMAND_LOG === 'kafka' ? 'KAFKA_BROKERS' : 'DATABASE_URL'
+  return `waiting for the command log, ${config.COMMAND_LOG}: start it, or set ${setting}`
+}
+
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools)
 let consuming = false
@@ -78,10 +86,7 @@ for (;;) {
     await ensureCommandLog(config, log)
     break
   } catch (error) {
-    log.warn(
-      { reason: (error as Error).message },
-      `waiting for the command log: ${config.COMMAND_LOG}`,
-    )
+    log.warn({ reason: (error as Error).message }, whatItWaitsFor(error))
     await new Promise((resolve) => setTimeout(resolve, waitForLogMs))
   }
 }

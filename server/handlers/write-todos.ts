@@ -131,7 +131,7 @@ const idsOf = async (
       throw unavailable("the Idempotency-Key can't be checked now", { publish, cause })
     })
   if (claim === 'other') {
-    throw new Problem(422, 'this Idempotency-Key came with another body before', {
+    throw new Problem(422, 'this Idempotency-Key came with another request before', {
       field: 'Idempotency-Key',
     })
   }

@@ -157,9 +157,9 @@ export const limited = (responses: Responses): Responses => ({
   ),
 })
 
-export const keyUsed = problem(422, 'This Idempotency-Key came with another body before.', [
+export const keyUsed = problem(422, 'This Idempotency-Key came with another request before.', [
   {
-    detail: 'this Idempotency-Key came with another body before',
+    detail: 'this Idempotency-Key came with another request before',
     field: 'Idempotency-Key',
   },
 ])

@@ -1,0 +1,45 @@
+// A worker that can't begin yet: it waits, for it may be started before the rest, and its log says
+// what is to be done.
+
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { freePort } from '../scripts/services/ports.ts'
+import { eventually, startTimeoutMs, testDatabase } from '../scripts/testing.ts'
+
+const says = async (t: Test, env: NodeJS.ProcessEnv, line: string) => {
+  const script = fileURLToPath(new URL('main.ts', import.meta.url))
+  const worker = spawn(process.execPath, ['--import', 'tsx', script], {
+    env: { ...process.env, WORKER_METRICS_PORT: 'off', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => worker.kill('SIGKILL'))
+  let output = ''
+  worker.stdout.on('data', (data: Buffer) => (output += data.toString()))
+  await eventually(
+    () => output,
+    (seen) => seen.includes('"msg"'),
+    startTimeoutMs,
+  )
+  t.match(output, `"msg":"${line}"`)
+  t.equal(worker.exitCode, null, 'and it goes on waiting')
+}
+
+t.test('without tables', async (t) => {
+  const empty = new URL(await testDatabase(t))
+  empty.pathname = '/postgres'
+  const env = { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: empty.href }
+  await says(t, env, 'the database has no tables yet: run npm run migrate')
+})
+
+t.test('without a database', async (t) => {
+  const url = `postgres://postgres:postgres@127.0.0.1:${await freePort()}/todos`
+  const env = { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: url }
+  await says(t, env, 'waiting for the command log, postgres: start it, or set DATABASE_URL')
+})
+
+t.test('without a broker', async (t) => {
+  const brokers = `127.0.0.1:${await freePort()}`
+  const env = { COMMAND_LOG: 'kafka', LIST_CACHE: 'postgres', KAFKA_BROKERS: brokers }
+  await says(t, env, 'waiting for the command log, kafka: start it, or set KAFKA_BROKERS')
+})
