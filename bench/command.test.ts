@@ -4,7 +4,7 @@
 import t from 'tap'
 import { eventually, startTimeoutMs } from '../scripts/testing.ts'
 import { treePids } from './engines/cpu.ts'
-import { startProgram } from './program-under-test.ts'
+import { checkInterrupted, startProgram } from './program-under-test.ts'
 
 const programs = {
   ...{ 'run.ts': 'bench', 'analyze.ts': 'bench:analyze', 'compare.ts': 'bench:compare' },
@@ -26,19 +26,12 @@ for (const [file, script] of Object.entries(programs)) {
 for (const file of ['limits.ts', 'writes.ts']) {
   t.test(`Ctrl-C ends what ${file} has started`, async (t) => {
     const run = startProgram(t, file, [])
-    const pids = await eventually(
+    await eventually(
       () => treePids(run.pid),
       // Itself, its compiler, and Postgres with at least one process of its own.
       (all) => all.length >= 4,
       startTimeoutMs,
     )
-    run.child.kill('SIGINT')
-    const [code] = await run.exited
-    t.equal(code, 130, run.output())
-    t.match(run.output(), /interrupted/)
-    await eventually(
-      () => pids.flatMap((pid) => treePids(pid)),
-      (left) => left.length === 0,
-    )
+    await checkInterrupted(t, run)
   })
 }

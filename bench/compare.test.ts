@@ -11,7 +11,7 @@ import t, { type Test } from 'tap'
 import { eventually, startTimeoutMs, testDirectory } from '../scripts/testing.ts'
 import type { Comparison } from './compare/judge.ts'
 import { treePids } from './engines/cpu.ts'
-import { startProgram } from './program-under-test.ts'
+import { checkInterrupted, startProgram } from './program-under-test.ts'
 import type { Sample } from './rounds.ts'
 
 t.test('usage errors end with 2 and say what would be right', async (t) => {
@@ -83,14 +83,6 @@ t.test('Ctrl-C ends what was started and removes what was checked out', async (t
   const isUnderWay = () => run.output().includes('in turn') && treePids(run.pid).length >= 5
   await eventually(isUnderWay, (under) => under, startTimeoutMs)
   t.not(worktrees(), before, 'the commit is checked out')
-  const pids = treePids(run.pid)
-  run.child.kill('SIGINT')
-  const [code] = await run.exited
-  t.equal(code, 130, run.output())
-  t.match(run.output(), /interrupted/)
-  await eventually(
-    () => pids.flatMap((pid) => treePids(pid)),
-    (left) => left.length === 0,
-  )
+  await checkInterrupted(t, run)
   t.equal(worktrees(), before)
 })

@@ -1,31 +1,18 @@
 // The whole benchmark on two subjects with a short window: the JSON has its shape, the counts agree,
 // and an interrupted run leaves nothing behind. How fast anything was is not looked at.
 
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { findProgram } from '../scripts/services/service.ts'
 import { eventually, startTimeoutMs, testDirectory } from '../scripts/testing.ts'
 import { treePids } from './engines/cpu.ts'
+import { checkInterrupted, startProgram } from './program-under-test.ts'
 
 const hasFloor = process.platform === 'linux' && findProgram('cc') !== undefined
 const only = hasFloor ? ['node', 'floor'] : ['node']
 
-const start = (t: Test, args: readonly string[]) => {
-  const script = fileURLToPath(new URL('engines.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let output = ''
-  child.stdout.on('data', (data: Buffer) => (output += data.toString()))
-  child.stderr.on('data', (data: Buffer) => (output += data.toString()))
-  const exited = once(child, 'close') as Promise<[number | null]>
-  t.teardown(() => child.kill('SIGKILL'))
-  return { child, pid: child.pid as number, exited, output: () => output }
-}
+const start = (t: Test, args: readonly string[]) => startProgram(t, 'engines.ts', args)
 
 type Row = Record<string, unknown>
 type Result = { rows: Row[]; leftOut: unknown[] } & Record<string, unknown>
@@ -74,15 +61,7 @@ t.test('Ctrl-C ends the servers, the generator and Postgres', async (t) => {
     (seen) => seen.endsWith('true') && seen.includes('round 1'),
     startTimeoutMs,
   )
-  const pids = treePids(run.pid)
-  run.child.kill('SIGINT')
-  const [code] = await run.exited
-  t.equal(code, 130, run.output())
-  t.match(run.output(), /interrupted/)
-  await eventually(
-    () => pids.flatMap((pid) => treePids(pid)),
-    (left) => left.length === 0,
-  )
+  await checkInterrupted(t, run)
 })
 
 t.test('a wrong option is refused with the right ones', async (t) => {

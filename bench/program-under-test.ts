@@ -4,6 +4,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { eventually } from '../scripts/testing.ts'
+import { treePids } from './engines/cpu.ts'
 
 export type ProgramUnderTest = {
   readonly child: ChildProcess
@@ -29,4 +31,17 @@ export const startProgram = (
   const exited = once(child, 'close') as Promise<[number | null]>
   t.teardown(() => child.kill('SIGKILL'))
   return { child, pid: child.pid ?? 0, exited, output: () => output }
+}
+
+/** Ctrl-C: it says so, exits with 130, and of the processes that it had now none is left. */
+export const checkInterrupted = async (t: Test, run: ProgramUnderTest): Promise<void> => {
+  const pids = treePids(run.pid)
+  run.child.kill('SIGINT')
+  const [code] = await run.exited
+  t.equal(code, 130, run.output())
+  t.match(run.output(), /interrupted/)
+  await eventually(
+    () => pids.flatMap((pid) => treePids(pid)),
+    (left) => left.length === 0,
+  )
 }
