@@ -82,14 +82,13 @@ const createSeen = () => {
     },
     /** False when the same ETag stood for another version before. */
     isVersion(etag: string, newest: number) {
-      answers++
       const known = newestOf.get(etag)
       if (known === undefined) newestOf.set(etag, newest)
       return known === undefined || known === newest
     },
-    isUnchanged: () => {
+    count(isNotModified: boolean) {
       answers++
-      unchanged++
+      if (isNotModified) unchanged++
     },
     answers: () => answers,
     unchanged: () => unchanged,
@@ -134,18 +133,15 @@ const converse = async (
   socket.destroy()
 
   function check(asked: Asked, { head, body }: Answer): string | undefined {
+    const isNotModified = head.startsWith('HTTP/1.1 304 ')
+    seen.count(isNotModified)
     const etag = /\r\nETag: (.*)/i.exec(head)?.[1]
     if (etag === undefined) return `no ETag: ${head}`
-    if (head.startsWith('HTTP/1.1 304 ')) {
-      if (etag !== asked.etag) return `304 with ${etag} for ${asked.etag}`
-      seen.isUnchanged()
-      return undefined
+    if (isNotModified) {
+      return etag === asked.etag ? undefined : `304 with ${etag} for ${asked.etag}`
     }
     if (!head.startsWith('HTTP/1.1 200 ')) return head
-    if (last?.asked === asked && last.head === head && last.body.equals(body)) {
-      seen.isVersion(etag, newest.get(asked.limit) ?? NaN)
-      return undefined
-    }
+    if (last?.asked === asked && last.head === head && last.body.equals(body)) return undefined
     const isZipped = /\r\nContent-Encoding: gzip/i.test(head)
     const numbers = (
       JSON.parse((isZipped ? gunzipSync(body) : body).toString()) as { title: string }[]
