@@ -4,7 +4,9 @@ import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
 import type { CommandConsumer, CommandPublisher } from './command-log.ts'
-import { createKafkaConsumer, createKafkaPublisher, ensureTopic, readTopicEnds } from './kafka.ts'
+import { createKafkaConsumer } from './kafka/consumer.ts'
+import { createKafkaPublisher } from './kafka/publisher.ts'
+import { ensureTopic, readTopicEnds } from './kafka/topic.ts'
 import {
   createPostgresConsumer,
   createPostgresPublisher,

@@ -2,7 +2,7 @@
 // hangs, and no restart of ours is needed.
 
 import t from 'tap'
-import { startKafka } from '../../scripts/services/kafka.ts'
+import { startKafka } from '../../../scripts/services/kafka.ts'
 import {
   eventually,
   startTimeoutMs,
@@ -10,10 +10,11 @@ import {
   quiet,
   testDirectory,
   testTopic,
-} from '../../scripts/testing.ts'
-import type { Command } from '../command.ts'
-import { createKafkaPublisher, ensureTopic } from './kafka.ts'
-import { readTopic } from './read-topic.ts'
+} from '../../../scripts/testing.ts'
+import type { Command } from '../../command.ts'
+import { createKafkaPublisher } from './publisher.ts'
+import { ensureTopic } from './topic.ts'
+import { readTopic } from '../read-topic.ts'
 
 t.test('a broker killed amid writes', async (t) => {
   const directory = await testDirectory(t)

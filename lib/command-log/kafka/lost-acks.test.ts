@@ -3,9 +3,9 @@
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import t, { type Test } from 'tap'
-import { startKafka } from '../../scripts/services/kafka.ts'
-import { freePort, loopback } from '../../scripts/services/ports.ts'
-import { startTcpProxy } from '../../scripts/tcp-proxy.ts'
+import { startKafka } from '../../../scripts/services/kafka.ts'
+import { freePort, loopback } from '../../../scripts/services/ports.ts'
+import { startTcpProxy } from '../../../scripts/tcp-proxy.ts'
 import {
   eventually,
   startTimeoutMs,
@@ -14,10 +14,11 @@ import {
   seeded,
   testDirectory,
   testTopic,
-} from '../../scripts/testing.ts'
-import type { Command } from '../command.ts'
-import { createKafkaPublisher, ensureTopic } from './kafka.ts'
-import { readTopic } from './read-topic.ts'
+} from '../../../scripts/testing.ts'
+import type { Command } from '../../command.ts'
+import { createKafkaPublisher } from './publisher.ts'
+import { ensureTopic } from './topic.ts'
+import { readTopic } from '../read-topic.ts'
 
 const produceKey = 0
 /** A request is its length, then which one it is; kafkajs writes each in one piece. */

@@ -1,0 +1,151 @@
+// Publishes commands to Kafka. kafkajs's idempotent producer reuses sequence numbers after a failed
+// send, and the broker then takes the next batch for a duplicate and acknowledges it unwritten
+// (lost-acks.test.ts shows it). So one send is in flight per producer, and a producer with a failed
+// send is thrown away, its connections cut: a send that it would go on retrying might arrive behind
+// newer commands.
+
+import { connect as connectTcp, type Socket } from 'node:net'
+import { Partitioners, type ISocketFactory, type Producer } from 'kafkajs'
+import { encodeCommand, type Command } from '../../command.ts'
+import type { Log } from '../../log.ts'
+import { createMicroBatch, NotSent } from '../../micro-batch.ts'
+import { withTimeout } from '../../with-timeout.ts'
+import type { CommandPublisher } from '../command-log.ts'
+import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
+
+const pingTimeoutMs = 1_000
+
+type ProducerState =
+  { readonly kind: 'down'; readonly reason: string } | ({ readonly kind: 'up' } & OwnProducer)
+
+/** A producer whose connections are ours to watch and to cut. */
+type OwnProducer = {
+  readonly producer: Producer
+  /** Rejects once the last of its connections is closed, by whichever side. */
+  readonly lost: Promise<never>
+  /** For good: kafkajs goes on retrying behind our back, and must reach nobody any more. */
+  discard(): void
+}
+
+const reconnectEveryMs = 100
+/** A broker that is starting takes connections and leaves them unanswered: then a fresh one is due. */
+const attemptTimeoutMs = 2_000
+
+export const createKafkaPublisher = (
+  settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
+  log: Log,
+): CommandPublisher => {
+  const admin = createClient(settings, log, settings.timeoutMs).admin()
+  let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
+  let closed = false
+
+  const connect = async () => {
+    while (!closed) {
+      const own = createProducer(settings, log)
+      try {
+        await withTimeout(attemptTimeoutMs, () => Promise.race([own.producer.connect(), own.lost]))
+        own.lost.catch((error: unknown) => fail(own, error as Error))
+        state = { kind: 'up', ...own }
+        return
+      } catch (error) {
+        state = { kind: 'down', reason: `Kafka does not answer: ${(error as Error).message}` }
+        own.discard()
+        await new Promise((resolve) => setTimeout(resolve, reconnectEveryMs))
+      }
+    }
+  }
+
+  const fail = ({ producer, discard }: OwnProducer, error: Error) => {
+    discard()
+    if (closed || state.kind === 'down' || state.producer !== producer) return
+    state = { kind: 'down', reason: `Kafka does not answer: ${error.message}` }
+    const again = connect()
+    // Kafka closes connections that have been idle for long: no news.
+    if (batch.pending() === 0) return
+    log.warn({ reason: error.message }, 'Kafka does not answer: writes get a 503 until it does')
+    void again.then(() => log.warn('Kafka answers again'))
+  }
+
+  const send = async (commands: Command[]) => {
+    if (state.kind === 'down') throw new NotSent(state.reason)
+    const own = state
+    const acknowledged = own.producer.send({
+      topic: settings.topic,
+      acks: -1,
+      messages: commands.map((command) => ({
+        key: command.todoId,
+        value: encodeCommand(command),
+      })),
+    })
+    try {
+      await withTimeout(settings.timeoutMs, () => Promise.race([acknowledged, own.lost]))
+    } catch (error) {
+      fail(own, error as Error)
+      throw error
+    }
+  }
+
+  const batch = createMicroBatch<Command>({
+    pendingMax: settings.queueMax,
+    batchMax: 1_000,
+    waitMaxMs: settings.waitMaxMs,
+    send,
+  })
+  void connect()
+
+  return {
+    publish: (command) =>
+      state.kind === 'down'
+        ? Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
+        : batch.add(command),
+    pending: batch.pending,
+    async ping() {
+      if (state.kind === 'down') throw new Error(state.reason)
+      await withTimeout(pingTimeoutMs, async () => {
+        await admin.connect()
+        await admin.fetchTopicMetadata({ topics: [settings.topic] })
+      })
+    },
+    async close() {
+      await batch.idle()
+      closed = true
+      if (state.kind === 'up') await state.producer.disconnect().catch(() => {})
+      await admin.disconnect().catch(() => {})
+    },
+  }
+}
+
+const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Log): OwnProducer => {
+  const sockets = new Set<Socket>()
+  let discarded = false
+  let lose: (error: Error) => void = () => {}
+  const lost = new Promise<never>((_, reject) => (lose = reject))
+  lost.catch(() => {}) // whoever waits for it hears it
+  // Enough for our deadline; without an end, a discarded producer would try for ever.
+  const retries = 10 + Math.ceil(settings.timeoutMs / retryEveryMs)
+  const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
+    const socket = connectTcp({ host, port, noDelay: true }, onConnect)
+    sockets.add(socket)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      if (sockets.size === 0) lose(new Error(`the connection to ${host}:${port} was lost`))
+    })
+    if (discarded) socket.destroy()
+    return socket
+  }
+  const client = createClient(settings, log, settings.timeoutMs, { retries, socketFactory })
+  const producer = client.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  })
+  return {
+    producer,
+    lost,
+    discard() {
+      discarded = true
+      producer.disconnect().catch(() => {})
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
