@@ -68,7 +68,10 @@ t.test('two URLs are measured in turn, without their CPU', async (t) => {
   )
   const sound = samples.filter(({ fault }) => fault === null)
   const isKnown = process.platform === 'linux'
-  t.ok(sound.every(({ cpu }) => (cpu !== null) === isKnown), 'the port says whose CPU it is')
+  t.ok(
+    sound.every(({ cpu }) => (cpu !== null) === isKnown),
+    'the port says whose CPU it is',
+  )
   t.match(run.output(), `A: ${urls[0]}\nB: ${urls[1]}\n`)
 })
 
