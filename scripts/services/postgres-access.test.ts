@@ -50,7 +50,7 @@ const refusesStrangers = async (t: Test, url: string, directory: string): Promis
   t.notOk(await exists(made))
   const sockets = await readFile('/proc/net/unix', 'utf8').catch(() => '')
   t.notMatch(sockets, `.s.PGSQL.${port}`, 'and there is no other door')
-  t.equal(await connected(url, async (sql) => (await sql`SELECT 1 AS one`)[0]?.['one']), 1)
+  t.equal((await connected(url, (sql) => sql`SELECT 1`)).length, 1)
 }
 
 const modeOf = async (path: string): Promise<string> =>
