@@ -151,7 +151,7 @@ t.test(
     try {
       t.match(await portOwnersOf(`http://127.0.0.1:${port}`), {
         kind: 'unknown',
-        why: /another user/,
+        why: /can't be seen: another user/,
       })
     } finally {
       process.seteuid?.(0)

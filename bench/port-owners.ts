@@ -26,10 +26,12 @@ export const portOwnersOf = async (origin: string): Promise<PortOwners> => {
       : unknown('the URL may lead to a container on this machine')
   }
   const inodes = listenersAt(remote, endpointOf(origin).port)
-  if (inodes.length === 0) return unknown('the port belongs to no process seen here: a container?')
+  if (inodes.length === 0) return unknown('no process seen here listens on the port: a container?')
   const holders = holdersOf(inodes)
   if (inodes.some((inode) => !holders.has(inode))) {
-    return unknown("the port belongs to another user's process: run this as root")
+    return unknown(
+      "the port's process can't be seen: another user's (run this as root), or a container's",
+    )
   }
   const pids = [...new Set([...holders.values()].flat())]
   const forwarder = pids.map(nameOf).find((name) => containerForwarders.includes(name))

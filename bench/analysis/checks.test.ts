@@ -247,11 +247,11 @@ void t.test('what was not recorded is unknown, not well', (t) => {
     context,
   )
   t.equal(blind.filter(({ verdict }) => verdict === 'unknown').length, 2)
-  const uncounted = 'the port belongs to a process of another user'
+  const uncounted = "the port's process can't be seen"
   const hidden = { ...sound, noise: { ...sound.noise, otherCores: null, uncounted } }
   t.match(named('CPU of others', hidden), {
     verdict: 'unknown',
-    meaning: /belongs to a process of another user.*--pid/,
+    meaning: /the port's process can't be seen.*--pid/,
   })
   t.strictSame(failed(hidden), [])
   t.end()

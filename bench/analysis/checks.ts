@@ -285,7 +285,7 @@ const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
       ? unknown(
           'CPU of others',
           uncounted
-            ? `the target may run on this machine, and ${uncounted}. Name its processes: --pid`
+            ? `the target may be among them (${uncounted}). Name its processes: --pid`
             : 'this system does not tell',
         )
       : check(
