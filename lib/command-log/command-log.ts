@@ -34,19 +34,23 @@ export type DeliveryResult =
   /** Every record is applied, now or earlier. */
   | { readonly kind: 'taken' }
   | { readonly kind: 'abandoned' }
-  /** The records begin after what the sink expects: the consumer must go back, or stop if it can't. */
+  /** The records begin after what the sink expects: the consumer goes back, or stops if it can't. */
   | { readonly kind: 'gap'; readonly expectedOffset: number }
-  /** The log ends before what the sink has applied: it was truncated or made anew. */
+  /** The log ends before what the sink has applied: a leader that has just begun, or a lost log. */
   | { readonly kind: 'truncated'; readonly expectedOffset: number }
 
 /** Where commands end up. It keeps its own offsets: the log's memory of them is only a hint. */
 export type Sink = (delivery: Delivery) => Promise<DeliveryResult>
 
 export interface CommandConsumer {
-  /** Begins to deliver and resolves. `onFatal` is told, once, why it can't go on. */
+  /** Begins to deliver; resolves once it can, or was stopped. `onFatal` is told why it can't go on. */
   start(sink: Sink, onFatal: (reason: string) => void): Promise<void>
   /** When it last did anything (waiting, trying again and delivering are things), of performance.now(). */
   lastSignMs(): number
+  /** Whether records of this partition that wait are for this consumer to deliver. */
+  isOurs(partition: number): boolean
+  /** Begins anew with fresh connections: for one that delivers nothing although records wait. */
+  restart(reason: string): void
   /** Resolves when no delivery is under way any more. */
   stop(): Promise<void>
 }

@@ -14,6 +14,7 @@ import {
   type LogRecord,
   type Sink,
 } from './command-log.ts'
+import { createLossWatch, lossConfirmMsDefault, type LossWatch } from './loss.ts'
 import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
@@ -157,9 +158,15 @@ const retryMs = 200
 const statementTimeoutMs = 10_000
 
 export const createPostgresConsumer = (
-  settings: { readonly url: string; readonly log: string; readonly partitionsAtOnce: number },
+  settings: {
+    readonly url: string
+    readonly log: string
+    readonly partitionsAtOnce: number
+    readonly lossConfirmMs?: number
+  },
   log: Log,
 ): CommandConsumer => {
+  const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
   const pool = createPool({
     url: settings.url,
     // Every runner holds one connection for as long as it holds its claim; one is for deleting.
@@ -188,9 +195,10 @@ export const createPostgresConsumer = (
     while (!stopping) {
       sign()
       try {
-        const found = await deliverOne(pool, settings.log, watched, () => stopping, onFatal)
+        const found = await deliverOne(pool, settings.log, watched, () => stopping, losses, onFatal)
         if (!found && !stopping) await sleepOr(idleLookMs, awake)
       } catch (error) {
+        losses.unanswered()
         log.warn({ reason: (error as Error).message }, 'the command log does not answer')
         await sleepOr(retryMs, awake)
       }
@@ -210,6 +218,8 @@ export const createPostgresConsumer = (
       return Promise.resolve()
     },
     lastSignMs: () => Math.min(performance.now(), ...signs.values()),
+    isOurs: () => true, // any consumer may claim any partition
+    restart: wakeAll, // each statement has a deadline, and a pool that missed one is replaced
     async stop() {
       stopping = true
       wakeAll()
@@ -220,41 +230,53 @@ export const createPostgresConsumer = (
   }
 }
 
+/**
+ * A claim whose connection died without a FIN is held by the database until this is over. So is one
+ * whose sink hangs: the sink compares offsets, so that another may go on meanwhile.
+ */
+const idleClaimTimeout = '60s'
+
 /** Claims a partition that has records, delivers some, and deletes them. False: nothing to do. */
 const deliverOne = (
   pool: Pool,
   log: string,
   sink: Sink,
   abandoned: () => boolean,
+  losses: LossWatch,
   onFatal: (reason: string) => void,
 ): Promise<boolean> =>
-  // The sink takes as long as it takes: a database that is away is waited for.
+  // The sink takes as long as it takes: a database that is down is waited for. Statements do not.
   pool.transaction(
     async (tx) => {
+      const answer = <T>(statement: PromiseLike<T>) =>
+        withTimeout(statementTimeoutMs, async () => statement)
       // Claims are tried in random order, so that a busy partition cannot starve the others.
-      const [claim] = await tx<{ partition: number }[]>`
+      const [claim] = await answer(tx<{ partition: number }[]>`
       SELECT partition FROM command_log_claims AS claims
       WHERE log = ${log} AND EXISTS (
         SELECT FROM command_log WHERE log = ${log} AND partition = claims.partition)
-      ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`
+      ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`)
       if (!claim) return false
       const { partition } = claim
-      const rows = await tx<{ record_offset: string; record: Buffer }[]>`
+      await answer(tx`
+      SELECT set_config('idle_in_transaction_session_timeout', ${idleClaimTimeout}, true)`)
+      const rows = await answer(tx<{ record_offset: string; record: Buffer }[]>`
       SELECT record_offset, record FROM command_log
-      WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`
+      WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`)
       const records: LogRecord[] = rows.map((row) => ({
         offset: Number(row.record_offset),
         value: row.record,
       }))
       const [first, last] = [records[0], records.at(-1)]
       if (!first || !last) return false
-      const [end] = await tx<{ next_offset: string }[]>`
+      const [end] = await answer(tx<{ next_offset: string }[]>`
       SELECT next_offset FROM command_log_partitions
-      WHERE log = ${log} AND partition = ${partition}`
+      WHERE log = ${log} AND partition = ${partition}`)
       const endOffset = Number(end?.next_offset)
       const result = await sink({ partition, records, endOffset, abandoned })
       switch (result.kind) {
         case 'taken':
+          losses.clear(partition)
           await pool.run(
             (sql) => sql`
             DELETE FROM command_log
@@ -265,7 +287,10 @@ const deliverOne = (
           return false
         case 'gap':
         case 'truncated':
-          onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          // A failover to a replica that is behind, or back: asked again until it is sure.
+          if (losses.complain(partition, result) === 'lost') {
+            onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          }
           return false
       }
     },
