@@ -8,6 +8,7 @@ import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
 import { createBoundsReader, ensureTopic, readTopicEnds } from './kafka/topic.ts'
 import {
+  createEndsReader,
   createPostgresConsumer,
   createPostgresPublisher,
   ensureLog,
@@ -15,6 +16,7 @@ import {
 } from './postgres.ts'
 
 const readTimeoutMs = 10_000
+const pollTimeoutMs = 5_000
 const ensureTimeoutMs = 10_000
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
@@ -80,7 +82,11 @@ export type EndsReader = { read(): Promise<Map<number, number>>; close(): void }
 
 export const openEndsReader = (config: Config, log: Log): EndsReader => {
   if (config.COMMAND_LOG === 'postgres') {
-    return { read: () => readEnds(config, log), close() {} }
+    return createEndsReader({
+      url: config.DATABASE_URL,
+      log: config.KAFKA_TODO_TOPIC,
+      timeoutMs: pollTimeoutMs,
+    })
   }
   const bounds = createBoundsReader(
     { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },

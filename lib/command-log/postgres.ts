@@ -1,6 +1,7 @@
 // The command log in Postgres, for the embedded stack. Offsets are dense in each partition, as in
 // Kafka, so the worker applies both logs by the same rules.
 
+import type { Sql } from 'postgres'
 import { encodeCommand, type Command } from '../command.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
@@ -56,15 +57,25 @@ export const readLogEnds = async (
 ): Promise<Map<number, number>> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   try {
-    const rows = await withTimeout(
-      timeoutMs,
-      async () => sql<{ partition: number; next_offset: string }[]>`
-        SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`,
-    )
-    return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+    return await withTimeout(timeoutMs, () => selectEnds(sql, settings.log))
   } finally {
     await sql.end({ timeout: 1 })
   }
+}
+
+/** The same for one who asks again and again: a connection that does not answer is replaced. */
+export const createEndsReader = (settings: { url: string; log: string; timeoutMs: number }) => {
+  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs: settings.timeoutMs })
+  return {
+    read: () => pool.run((sql) => selectEnds(sql, settings.log)),
+    close: () => void pool.close().catch(() => {}),
+  }
+}
+
+const selectEnds = async (sql: Sql, log: string): Promise<Map<number, number>> => {
+  const rows = await sql<{ partition: number; next_offset: string }[]>`
+    SELECT partition, next_offset FROM command_log_partitions WHERE log = ${log}`
+  return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
 }
 
 /** FNV-1a: any hash would do, as long as every server uses the same one. */
