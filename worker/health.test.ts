@@ -1,4 +1,4 @@
-// What a worker's probes say: /live no longer when a restart can help, /health whenever nothing is applied.
+// What a worker's probes say: no whenever nothing is applied, and to liveness only when a restart can help.
 
 import t from 'tap'
 import { healthPage, livePage, silentMsMax } from './health.ts'

@@ -1,6 +1,6 @@
-// Two answers for those who watch a worker. /live is for a probe that may restart it: no for one that a
-// restart can help. /health is for people, alarms and readiness: no whenever commands wait and none is
-// applied, also while the database or the broker is down, which no restart mends.
+// Whether a worker is well, on one page: no whenever commands wait and none is applied. A probe that
+// restarts asks with `Probe: liveness`, and hears no only when a restart can help: it mends neither a
+// database nor a broker that is down, and Kubernetes starts a worker later each time it was restarted.
 
 import type { CommandConsumer } from '../lib/command-log/command-log.ts'
 import type { Page } from '../lib/metrics-server.ts'
@@ -11,7 +11,7 @@ export const silentMsMax = 90_000
 
 type Consumer = Pick<CommandConsumer, 'lastSignMs'>
 
-/** Without a consumer: it is not started yet, while whoever waits for the log says so in ours. */
+/** For a probe that restarts. Without a consumer: it is not started yet, while whoever waits for the log says so in ours. */
 export const livePage = (consumer: Consumer | undefined, stall?: Stall): Page => {
   const silentMs = consumer ? performance.now() - consumer.lastSignMs() : 0
   if (silentMs > silentMsMax) {

@@ -76,10 +76,7 @@ const consuming = () => progress && consumer
 const metricsPort = await openPages(
   config,
   metrics.registry,
-  {
-    '/health': () => healthPage(consuming(), progress?.stall()),
-    '/live': () => livePage(consuming(), progress?.stall()),
-  },
+  (isLiveness) => (isLiveness ? livePage : healthPage)(consuming(), progress?.stall()),
   log,
 ).catch((error: unknown) => {
   process.stderr.write(`${(error as Error).message}\n`)

@@ -1,15 +1,15 @@
-// The worker's port for those who watch: /metrics for Prometheus, /health and /live for probes.
+// The worker's port for those who watch: /metrics for Prometheus, /health for probes.
 
 import { Registry } from 'prom-client'
 import type { Config } from '../lib/config.ts'
 import type { Log } from '../lib/log.ts'
-import { servePages, type Pages } from '../lib/metrics-server.ts'
+import { servePages, type Page } from '../lib/metrics-server.ts'
 
 /** Resolves with the port, undefined when there is to be none. Rejects with one line for the operator. */
 export const openPages = async (
   config: Config,
   registry: Registry,
-  probes: Pages,
+  health: (isLiveness: boolean) => Page,
   log: Log,
 ): Promise<number | undefined> => {
   if (config.WORKER_METRICS_PORT === 'off') return undefined
@@ -20,7 +20,7 @@ export const openPages = async (
         ...{ status: 200, contentType: Registry.PROMETHEUS_CONTENT_TYPE },
         body: await registry.metrics(),
       }),
-      ...probes,
+      '/health': ({ probe }) => health(probe === 'liveness'),
     },
   )
   log.info({ port }, 'metrics at /metrics, health at /health')

@@ -71,9 +71,10 @@ const setUp = async (t: Test, services: Record<string, string>) => {
       ([count, revision]) => count === published && revision === 1,
       startTimeoutMs,
     )
-  const probe = async (path: string) =>
-    (await fetch(`http://127.0.0.1:${worker.metricsPort}${path}`)).status
-  const probes = async () => [await probe('/health'), await probe('/live')]
+  const probe = async (headers: Record<string, string>) =>
+    (await fetch(`http://127.0.0.1:${worker.metricsPort}/health`, { headers })).status
+  /** What readiness hears, and liveness. */
+  const probes = async () => [await probe({}), await probe({ Probe: 'liveness' })]
   return { worker, publish, allApplied, probes, sql }
 }
 
@@ -128,7 +129,7 @@ void t.test('Kafka behind a proxy', async (t) => {
   )
 })
 
-void t.test('a database that takes nothing: /health fails, /live does not', async (t) => {
+void t.test('a database that takes nothing: /health fails, but not for liveness', async (t) => {
   const { worker, publish, allApplied, probes, sql } = await setUp(t, {
     COMMAND_LOG: 'postgres',
     LIST_CACHE: 'postgres',
