@@ -26,6 +26,8 @@ export type Delivery = {
   readonly records: readonly LogRecord[]
   /** The offset that the log will give to its next record in this partition. */
   readonly endOffset: number
+  /** The log seemed to end too early before: its records may be others than those that were applied. */
+  readonly inDoubt?: boolean
   /** True once this consumer no longer owns the partition, or is stopping: give up, apply nothing. */
   readonly abandoned: () => boolean
 }
@@ -38,6 +40,8 @@ export type DeliveryResult =
   | { readonly kind: 'gap'; readonly expectedOffset: number }
   /** The log ends before what the sink has applied: a leader that has just begun, or a lost log. */
   | { readonly kind: 'truncated'; readonly expectedOffset: number }
+  /** In doubt, the last record before what the sink expects is not the one that was applied. */
+  | { readonly kind: 'rewritten'; readonly expectedOffset: number }
 
 /** Where commands end up. It keeps its own offsets: the log's memory of them is only a hint. */
 export type Sink = (delivery: Delivery) => Promise<DeliveryResult>
@@ -65,3 +69,15 @@ export const lostCommands = (
   `partition ${partition} of ${log} should go on at offset ${expectedOffset} but the log has ${foundOffset}: ` +
   'commands were deleted, or the topic or the database is another one. Restore it; or, to accept the loss: ' +
   `UPDATE command_offsets SET next_offset = ${foundOffset} WHERE log = '${log}' AND partition = ${partition}`
+
+/** The same for a log that ended at `endedAt` once, and has grown past what was applied since. */
+export const rewrittenLog = (
+  log: string,
+  partition: number,
+  expectedOffset: number,
+  endedAt: number,
+): string =>
+  `partition ${partition} of ${log} was cut back and has grown again: the record before offset ${expectedOffset} ` +
+  `is not the one that was applied, and commands from offset ${endedAt} on are not applied. To apply them ` +
+  '(those that were applied before are recognized, for a week): ' +
+  `UPDATE command_offsets SET next_offset = ${endedAt} WHERE log = '${log}' AND partition = ${partition}`

@@ -10,6 +10,7 @@ import { listen } from '../pg-listen.ts'
 import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
 import {
   lostCommands,
+  rewrittenLog,
   type CommandConsumer,
   type CommandPublisher,
   type LogRecord,
@@ -302,6 +303,9 @@ const deliverOne = (
           if (losses.complain(partition, result) === 'lost') {
             onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
           }
+          return false
+        case 'rewritten':
+          onFatal(rewrittenLog(log, partition, result.expectedOffset, first.offset))
           return false
       }
     },

@@ -11,6 +11,7 @@ import {
   quiet,
   startTimeoutMs,
   testDirectory,
+  testKafka,
   testTopic,
 } from '../../../scripts/testing.ts'
 import type { Command } from '../../command.ts'
@@ -25,7 +26,7 @@ const partitions = 2
 const memorySink = () => {
   const applied = new Map<number, string[]>()
   const results: string[] = []
-  const sink: Sink = ({ partition, records, endOffset, abandoned }) => {
+  const sink: Sink = ({ partition, records, endOffset, inDoubt, abandoned }) => {
     const have = applied.get(partition) ?? []
     const settle = (result: DeliveryResult) => {
       results.push(result.kind)
@@ -33,6 +34,12 @@ const memorySink = () => {
     }
     const expectedOffset = have.length
     if (abandoned()) return settle({ kind: 'abandoned' })
+    const before = records.find(({ offset }) => offset === expectedOffset - 1)
+    if (inDoubt && before) {
+      results.push('compared')
+      const { commandId } = JSON.parse(String(before.value)) as Command
+      if (commandId !== have.at(-1)) return settle({ kind: 'rewritten', expectedOffset })
+    }
     if (endOffset < expectedOffset) return settle({ kind: 'truncated', expectedOffset })
     const fresh = records.filter(({ offset }) => offset >= expectedOffset)
     if (fresh.some(({ offset }, i) => offset !== expectedOffset + i)) {
@@ -212,6 +219,23 @@ void t.test('connections that fall silent', async (t) => {
   })
 })
 
+void t.test('a topic that is not there: it is waited for', async (t) => {
+  const brokers = await testKafka(t)
+  if (brokers === undefined) return
+  const settings = { brokers, topic: testTopic() }
+  const consumer = createKafkaConsumer(
+    { ...settings, groupId: `${settings.topic}-worker`, partitionsAtOnce: partitions },
+    quiet,
+  )
+  t.teardown(() => consumer.stop())
+  const started = consumer.start(memorySink().sink, (reason) => t.fail(reason))
+  await new Promise((resolve) => setTimeout(resolve, 3_000)) // it has given up at least once by then
+  await ensureTopic({ ...settings, partitions, replicationFactor: 1 }, quiet, 20_000)
+  await started
+  t.ok(consumer.isOurs(0))
+  t.notOk(consumer.isOurs(partitions), 'it has joined, and knows its partitions')
+})
+
 const int64 = (...values: number[]) => {
   const buffer = Buffer.alloc(8 * values.length)
   for (const [i, value] of values.entries()) buffer.writeBigInt64BE(BigInt(value), 8 * i)
@@ -271,7 +295,28 @@ void t.test('a broker whose answers say that its log ends too early', async (t) 
     proxy.passAll()
     await publishSome(50)
     await settled(t, acknowledged, all)
+    t.ok(results.includes('compared'), 'what was applied last is still there')
     t.same(fatal, [])
+  })
+
+  await t.test('and has other records then: that is a loss, and nothing is skipped', async (t) => {
+    const { consume, results, sink, applied, fatal } = await prepare(t, 60_000)
+    const [ids] = applied.values()
+    ids?.splice(-1, 1, 'another command, before the log was cut back')
+    await consume(sink).started
+    await eventually(
+      () => results.includes('truncated'),
+      (is) => is,
+      startTimeoutMs,
+    )
+    proxy.passAll()
+    await eventually(
+      () => fatal,
+      (reasons) => reasons.length > 0,
+      startTimeoutMs,
+    )
+    t.match(fatal[0], /was cut back and has grown again/)
+    t.match(fatal[0], /SET next_offset = 3 /)
   })
 
   await t.test('and keeps saying so: that is a loss, and nothing was applied', async (t) => {

@@ -7,6 +7,7 @@ import type { EachBatchPayload } from 'kafkajs'
 import type { Log } from '../../log.ts'
 import {
   lostCommands,
+  rewrittenLog,
   type CommandConsumer,
   type DeliveryResult,
   type LogRecord,
@@ -30,6 +31,8 @@ export const createKafkaConsumer = (
   const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
   /** Partitions that are held until the log has answered for them. */
   const held = new Set<number>()
+  /** Partitions whose log seemed to end too early: the record before `offset` is to be compared. */
+  const doubted = new Map<number, { offset: number; endedAt: number; wentBack: boolean }>()
   const underWay = new Set<Promise<DeliveryResult>>()
   let lastSignMs = performance.now()
   const sign = () => void (lastSignMs = performance.now())
@@ -48,27 +51,36 @@ export const createKafkaConsumer = (
   const investigate = async (
     partition: number,
     complaint: Complaint,
-    found: number,
+    { foundOffset, endOffset }: { foundOffset: number; endOffset: number },
     onFatal: (reason: string) => void,
   ) => {
     const { kind, expectedOffset } = complaint
     if (held.has(partition)) return
     held.add(partition)
+    let comparable = false
+    let endedAt = endOffset
     let verdict = losses.complain(partition, complaint)
     for (let asked = 0; verdict === 'ask-again' && !stopping; asked++) {
       await pause(askEveryMs)
       const answer = await bounds.read().catch(() => undefined)
-      verdict = losses.answer(partition, answer?.get(partition))
+      const found = answer?.get(partition)
+      verdict = losses.answer(partition, found)
+      comparable = kind === 'truncated' && found !== undefined && found.first < expectedOffset
+      endedAt = Math.min(endedAt, found?.end ?? endedAt)
       if (verdict !== 'ask-again' || asked > 0) continue
       log.warn(
-        { partition, expectedOffset, foundOffset: found, kind },
+        { partition, expectedOffset, foundOffset, kind },
         'the log seems to have lost commands: asked again until it is sure, nothing is skipped',
       )
     }
     held.delete(partition)
     if (stopping) return
-    if (verdict === 'lost') onFatal(lostCommands(topic, partition, expectedOffset, found))
-    else session?.goOn(partition, expectedOffset)
+    if (verdict === 'lost') onFatal(lostCommands(topic, partition, expectedOffset, foundOffset))
+    else {
+      // It may have lost its end and grown again: then the record before is another one.
+      if (comparable) doubted.set(partition, { offset: expectedOffset, endedAt, wentBack: true })
+      session?.goOn(partition, comparable ? expectedOffset - 1 : expectedOffset)
+    }
   }
 
   const deliver = async (
@@ -78,13 +90,22 @@ export const createKafkaConsumer = (
     onFatal: (reason: string) => void,
   ): Promise<boolean> => {
     const { partition } = batch
+    const foundOffset = Number(batch.firstOffset())
+    const endOffset = Number(batch.highWatermark)
+    const doubt = doubted.get(partition)
+    if (doubt && foundOffset >= doubt.offset && !doubt.wentBack) {
+      doubt.wentBack = true
+      session?.goOn(partition, doubt.offset - 1)
+      return false
+    }
     const delivered = sink({
       partition,
+      inDoubt: doubt !== undefined,
       records: batch.messages.map(({ offset, value }): LogRecord => ({
         offset: Number(offset),
         value,
       })),
-      endOffset: Number(batch.highWatermark),
+      endOffset,
       abandoned: () => stopping || isOver(),
     })
     underWay.add(delivered)
@@ -92,13 +113,19 @@ export const createKafkaConsumer = (
     switch (result.kind) {
       case 'taken':
         losses.clear(partition)
+        if (doubt && Number(batch.lastOffset()) + 1 >= doubt.offset) doubted.delete(partition)
         return true
       case 'abandoned':
         return false
       case 'gap':
       case 'truncated':
         if (!isOver()) session?.hold(partition)
-        void investigate(partition, result, Number(batch.firstOffset()), onFatal)
+        void investigate(partition, result, { foundOffset, endOffset }, onFatal)
+        return false
+      case 'rewritten':
+        onFatal(
+          rewrittenLog(topic, partition, result.expectedOffset, doubt?.endedAt ?? foundOffset),
+        )
         return false
     }
   }
@@ -115,6 +142,7 @@ export const createKafkaConsumer = (
       const reason = await session.ended
       if (stopping) return
       log.warn({ reason }, 'the Kafka consumer gave up: another takes its place')
+      for (const doubt of doubted.values()) doubt.wentBack = false
       await pause(reopenEveryMs)
     }
   }
