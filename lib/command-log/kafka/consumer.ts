@@ -119,7 +119,7 @@ export const createKafkaConsumer = (
         return false
       case 'gap':
       case 'truncated':
-        if (!isOver()) session?.hold(partition)
+        session?.hold(partition)
         void investigate(partition, result, { foundOffset, endOffset }, onFatal)
         return false
       case 'rewritten':

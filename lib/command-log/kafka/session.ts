@@ -136,6 +136,15 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
     }
   }
 
+  /** kafkajs throws once it is ending: the next session begins where it must. */
+  const unlessOver = (steer: () => void) => {
+    try {
+      if (!isOver) steer()
+    } catch (error) {
+      log.debug({ reason: (error as Error).message }, 'the Kafka consumer is ending')
+    }
+  }
+
   const begin = async () => {
     await consumer.connect()
     await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -152,15 +161,12 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
   return {
     ended,
     isOurs: (partition) => assigned?.has(partition) ?? true,
-    hold: (partition) => consumer.pause([{ topic, partitions: [partition] }]),
+    hold: (partition) => unlessOver(() => consumer.pause([{ topic, partitions: [partition] }])),
     goOn(partition, offset) {
-      if (isOver) return
-      try {
+      unlessOver(() => {
         consumer.seek({ topic, partition, offset: String(offset) })
         consumer.resume([{ topic, partitions: [partition] }])
-      } catch {
-        // It is ending: the next session begins where it must.
-      }
+      })
     },
     end,
     async leave() {
