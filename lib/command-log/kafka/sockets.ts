@@ -24,6 +24,9 @@ export type SilenceBounds = {
   readonly onSilent?: (reason: string) => void
 }
 
+/** An error, for kafkajs does not learn of a close: its requests and timers would stay for 30 s. */
+const discardedReason = 'this client was given up'
+
 /** The clock of silence. It stands still while this process is frozen, so waking up finds no silence. */
 const tickMs = 250
 
@@ -57,13 +60,13 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
         sockets.delete(socket)
         if (sockets.size === 0) lose(new Error(`the connection to ${broker} was lost`))
       })
-      if (discarded) socket.destroy()
+      if (discarded) socket.destroy(new Error(discardedReason))
       return socket
     },
     lost,
     discard() {
       discarded = true
-      for (const socket of sockets.keys()) socket.destroy()
+      for (const socket of sockets.keys()) socket.destroy(new Error(discardedReason))
     },
   }
 }
