@@ -6,8 +6,9 @@ import type { PoolUse } from '../pool-use.ts'
 import type { CommandConsumer, CommandPublisher } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
-import { ensureTopic, readTopicEnds } from './kafka/topic.ts'
+import { createBoundsReader, ensureTopic, readTopicEnds } from './kafka/topic.ts'
 import {
+  createEndsReader,
   createPostgresConsumer,
   createPostgresPublisher,
   ensureLog,
@@ -15,6 +16,7 @@ import {
 } from './postgres.ts'
 
 const readTimeoutMs = 10_000
+const pollTimeoutMs = 5_000
 const ensureTimeoutMs = 10_000
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
@@ -75,7 +77,33 @@ export const openPublisher = (
       })
 }
 
-export const openConsumer = (config: Config, log: Log): CommandConsumer =>
+/** For one who asks again and again. Rejects in time while the log is down, whichever connection is. */
+export type EndsReader = { read(): Promise<Map<number, number>>; close(): void }
+
+export const openEndsReader = (config: Config, log: Log): EndsReader => {
+  if (config.COMMAND_LOG === 'postgres') {
+    return createEndsReader({
+      url: config.DATABASE_URL,
+      log: config.KAFKA_TODO_TOPIC,
+      timeoutMs: pollTimeoutMs,
+    })
+  }
+  const bounds = createBoundsReader(
+    { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
+    log,
+  )
+  return {
+    read: async () => new Map([...(await bounds.read())].map(([n, { end }]) => [n, end])),
+    close: bounds.close,
+  }
+}
+
+/** `lossConfirmMs`: for tests, which can't wait as long as an operator would want it to. */
+export const openConsumer = (
+  config: Config,
+  log: Log,
+  bounds: { lossConfirmMs?: number } = {},
+): CommandConsumer =>
   config.COMMAND_LOG === 'kafka'
     ? createKafkaConsumer(
         {
@@ -83,6 +111,7 @@ export const openConsumer = (config: Config, log: Log): CommandConsumer =>
           topic: config.KAFKA_TODO_TOPIC,
           groupId: `${config.KAFKA_TODO_TOPIC}-worker`,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
+          ...bounds,
         },
         log,
       )
@@ -91,6 +120,7 @@ export const openConsumer = (config: Config, log: Log): CommandConsumer =>
           url: config.DATABASE_URL,
           log: config.KAFKA_TODO_TOPIC,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
+          ...bounds,
         },
         log,
       )

@@ -102,6 +102,13 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
           SELECT partition, next_offset FROM command_offsets WHERE log = ${log}`
         return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
       }),
+    isDeadLetter: (log, partition, offset) =>
+      pool.run(async (sql) => {
+        const rows = await sql`
+          SELECT FROM dead_letters
+          WHERE log = ${log} AND partition = ${partition} AND record_offset = ${offset}`
+        return rows.count > 0
+      }),
     transaction: (work) => pool.transaction((tx) => work(inTransaction(tx))),
     pruneAppliedCommands: (olderThanSec) =>
       pool.run(async (sql) => {

@@ -58,6 +58,8 @@ export interface TodoStore {
   nextOffset(log: string, partition: number): Promise<number>
   /** The same for every partition of which something was applied. */
   nextOffsets(log: string): Promise<Map<number, number>>
+  /** Whether the record at this offset was found to be one that can never apply. */
+  isDeadLetter(log: string, partition: number, offset: number): Promise<boolean>
   /** Runs `work` in one transaction, rolled back when it throws. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
   /** Forgets applied command ids and idempotency keys older than this; returns how many ids. */
