@@ -31,6 +31,7 @@ import {
   addPublishMetrics,
   addRequestMetrics,
 } from './metrics.ts'
+import { boundInFlight, createReadQueue } from './pending.ts'
 import { createPasswords } from './passwords/passwords.ts'
 import { createThreadHasher } from './passwords/thread-hasher.ts'
 import { createRevokedSessions, withoutRevoked } from './revoked-sessions.ts'
@@ -127,7 +128,8 @@ export const startFork = async (
   ]
   const handle = createRouter(
     createRoutes({
-      ...{ lists, publisher, store, applied, pages, verifyToken },
+      ...{ lists, publisher, store, applied, pages, verifyToken, clientOf },
+      reads: createReadQueue(config.READ_QUEUE_MAX),
       sessions: {
         ...{ accounts, passwords, clientOf, log, onRevoked: revoked.add },
         refreshTokens: createRefreshTokens(secret),
@@ -143,7 +145,10 @@ export const startFork = async (
     addRequestMetrics(registry),
     limits,
   )
-  const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
+  const app = withCors(cors, {
+    ready: lists.sourceOfTarget,
+    handle: boundInFlight(handle, config.HTTP_PENDING_MAX),
+  })
   const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)
   addLimitMetrics(registry, limiter.counts)
@@ -216,6 +221,8 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
     headerBytesMax: config.HTTP_HEADER_BYTES_MAX,
     connectionsMax: Math.ceil(config.HTTP_CONNECTIONS_MAX / config.HTTP_PROCESSES),
     backlog: config.HTTP_BACKLOG,
+    pipelineMax: config.HTTP_PIPELINE_MAX,
+    pendingMax: config.HTTP_PENDING_MAX,
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./engines/uws.ts')

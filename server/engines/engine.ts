@@ -64,6 +64,10 @@ export type EngineSettings = {
   readonly connectionsMax: number
   /** Connections that the kernel keeps for us while we are busy. */
   readonly backlog: number
+  /** Requests of one connection that may be unanswered; further ones are not read. */
+  readonly pipelineMax: number
+  /** Requests of this process that may be unanswered, but for one of each connection. */
+  readonly pendingMax: number
 }
 
 export type Engine = {

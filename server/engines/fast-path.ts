@@ -15,8 +15,8 @@ const unsentBytesMax = 1024 * 1024
 export type FastPathParts = {
   readonly app: App
   readonly wires: Wires
-  /** Takes the socket over, to whose front the bytes that are not answered yet were put back. */
-  readonly handOver: (socket: Socket) => void
+  /** Takes the socket over, which is paused, and the bytes that are not answered yet. */
+  readonly handOver: (inPlace: InPlaceSocket, unanswered: Buffer) => void
   /** Node's own answer to a request that ends, or stalls, half way. */
   readonly reject: (error: NodeJS.ErrnoException, socket: Socket) => void
   readonly isDraining: () => boolean
@@ -42,11 +42,12 @@ type Answer = {
 }
 
 export const createFastConnection = (
-  { socket, readWith }: InPlaceSocket,
+  inPlace: InPlaceSocket,
   { app, wires, handOver, reject, isDraining }: FastPathParts,
   onDone: () => void,
 ): FastConnection => {
   const { notReadyWith } = app
+  const { socket, readWith } = inPlace
   let request: Buffer | undefined
   let source: ReadySource | undefined
   /** Bytes of the next copy that have come. */
@@ -156,10 +157,9 @@ export const createFastConnection = (
       return
     }
     release()
-    // Paused, so that the bytes put back come first: node's parser begins to read on resume.
+    // Paused, so that these bytes come first: node's parser begins to read on resume.
     socket.pause()
-    socket.unshift(unanswered)
-    handOver(socket)
+    handOver(inPlace, unanswered)
     socket.resume()
   }
 

@@ -30,6 +30,8 @@ const settings: EngineSettings = {
   headerBytesMax: 16_384,
   connectionsMax: 20_000,
   backlog: 4_096,
+  pipelineMax: 64,
+  pendingMax: 10_000,
 }
 const patient: EngineSettings = {
   ...settings,
