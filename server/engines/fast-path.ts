@@ -26,8 +26,8 @@ export type FastConnection = {
   readonly socket: Socket
   /** What it is waiting for, for the timeouts. */
   waitsFor(): 'first-request' | 'next-request' | 'rest-of-request' | 'nothing'
-  /** Raised by every chunk. */
-  chunks(): number
+  /** Requests that have come whole. */
+  requests(): number
   /** Closes it, if it is between two requests. */
   closeIfIdle(): void
 }
@@ -56,11 +56,10 @@ export const createFastConnection = (
   let owed = 0
   let ended = false
   let done = false
-  let chunks = 0
+  let requests = 0
   let last: Answer | undefined
 
   const onBytes = (buffer: Buffer, length: number) => {
-    chunks++
     if (!request || !source) {
       const plain = readPlainGet(buffer.subarray(0, length))
       source =
@@ -80,6 +79,7 @@ export const createFastConnection = (
     }
     matched = repeats.matched
     owed += repeats.complete
+    requests += repeats.complete
     if (owed > 0) answer(request, source)
   }
 
@@ -187,7 +187,7 @@ export const createFastConnection = (
       if (matched > 0) return 'rest-of-request'
       return request ? 'next-request' : 'first-request'
     },
-    chunks: () => chunks,
+    requests: () => requests,
     closeIfIdle() {
       if (owed === 0 && matched === 0) finish()
     },
