@@ -382,7 +382,7 @@ export const settings = {
     max: 65_536,
     unit: 'MB',
     meaning:
-      'Memory for ready-made replies in each process; past it the least recently used ones go first.',
+      'Memory for lists in each process: half for the lists and the replies made of them, of which the least recently used go first; a third for what slow clients have not read, of whom the slowest are cut; the rest for copies. Lists that alone take more still have an eighth for replies.',
   }),
   COMMAND_LOG: oneOf({
     default: 'kafka',

@@ -90,7 +90,7 @@ export const startFork = async (
       refreshIntervalMs: config.LIST_REFRESH_INTERVAL_MS,
       refreshTimeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
       staleIfErrorMs: config.LIST_STALE_IF_ERROR_SEC * 1000,
-      memoryBytesMax: config.LIST_MEMORY_MAX_MB * 1_000_000,
+      memoryBytesMax: listMemory(config).keptBytesMax,
     },
     log,
   })
@@ -212,7 +212,21 @@ const becomesReady = async (
   }
 }
 
+/** What LIST_MEMORY_MAX_MB allows, shared out. */
+const listMemory = (config: Config) => {
+  const bytesMax = config.LIST_MEMORY_MAX_MB * 1_000_000
+  return {
+    /** The lists and the replies that are made of them, compressed ones included. */
+    keptBytesMax: bytesMax / 2,
+    /** What slow clients have not read yet, of lists and replies that may be of the past. */
+    unsentBytesMax: bytesMax / 3,
+    /** Replies as they are sent, in several copies, for a second. */
+    wireBytesMax: bytesMax / 6,
+  }
+}
+
 const createEngine = async (config: Config, app: App, log: Log): Promise<Engine> => {
+  const memory = listMemory(config)
   const settings: EngineSettings = {
     headersTimeoutMs: config.HTTP_HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.HTTP_REQUEST_TIMEOUT_MS,
@@ -223,6 +237,8 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
     backlog: config.HTTP_BACKLOG,
     pipelineMax: config.HTTP_PIPELINE_MAX,
     pendingMax: config.HTTP_PENDING_MAX,
+    unsentBytesMax: memory.unsentBytesMax,
+    wireBytesMax: memory.wireBytesMax,
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./engines/uws.ts')

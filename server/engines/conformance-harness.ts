@@ -26,6 +26,8 @@ export const patientSettings: EngineSettings = {
   backlog: 128,
   pipelineMax: 64,
   pendingMax: 10_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
 }
 
 /** `app` on an engine of the test's own; the port. */

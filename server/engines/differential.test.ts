@@ -14,6 +14,7 @@ import { randomStream } from './hostile-streams.ts'
 import type { InPlaceReader, InPlaceSocket } from './in-place-socket.ts'
 import { createPipeline, endOfHead } from './pipeline.ts'
 import { closeInStages, createNodeEngine, createParser, rejectMalformed } from './node-http.ts'
+import { createUnsent } from './unsent.ts'
 import { createWires } from './wire.ts'
 
 const cases = Number(process.env['CASES'] ?? 200_000)
@@ -29,6 +30,8 @@ const settings: EngineSettings = {
   backlog: 1,
   pipelineMax: 64,
   pendingMax: 1_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
 }
 
 const createApp = (): App & { readonly tally: Tally } => {
@@ -99,6 +102,7 @@ const fastSide = createSide()
 /** Most streams are held up here. */
 const heldUpSide = createSide(2)
 const wires = createWires(settings.keepAliveTimeoutMs)
+const unsent = createUnsent(settings.unsentBytesMax)
 t.teardown(() => wires.stop())
 
 const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) => {
@@ -141,7 +145,7 @@ const fast = (side: typeof fastSide) => (end: End) => {
   createFastConnection(
     inPlace(end),
     {
-      ...{ app: side.app, wires, reject: rejectMalformed, isDraining: () => false },
+      ...{ app: side.app, wires, unsent, reject: rejectMalformed, isDraining: () => false },
       handOver(one, unanswered) {
         handedOver++
         side.parser.emit('connection', one.socket)

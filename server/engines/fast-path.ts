@@ -3,11 +3,12 @@
 // handed to node's own parser with nothing lost: there it is decided what the odd ones mean.
 
 import type { Socket } from 'node:net'
-import type { App, ReadySource, Reply } from './engine.ts'
+import type { App, ReadyReply, ReadySource, Reply } from './engine.ts'
 import type { InPlaceSocket } from './in-place-socket.ts'
 import { readPlainGet } from './plain-get.ts'
 import { countRepeats } from './repeats.ts'
-import type { Wires } from './wire.ts'
+import type { Unsent } from './unsent.ts'
+import { isLarge, type Wires } from './wire.ts'
 
 /** Bytes that may wait unsent on one connection before it is read no further. */
 const unsentBytesMax = 1024 * 1024
@@ -15,6 +16,7 @@ const unsentBytesMax = 1024 * 1024
 export type FastPathParts = {
   readonly app: App
   readonly wires: Wires
+  readonly unsent: Unsent
   /** Takes the socket over, which is paused, and the bytes that are not answered yet. */
   readonly handOver: (inPlace: InPlaceSocket, unanswered: Buffer) => void
   /** Node's own answer to a request that ends, or stalls, half way. */
@@ -43,7 +45,7 @@ type Answer = {
 
 export const createFastConnection = (
   inPlace: InPlaceSocket,
-  { app, wires, handOver, reject, isDraining }: FastPathParts,
+  { app, wires, unsent, handOver, reject, isDraining }: FastPathParts,
   onDone: () => void,
 ): FastConnection => {
   const { notReadyWith } = app
@@ -97,13 +99,34 @@ export const createFastConnection = (
         finish(wires.closing(reply))
         return
       }
+      if (isLarge(reply)) {
+        if (!unsent.hasRoomFor(reply.body)) {
+          unsent.whenReleased(goOn)
+          break
+        }
+        sendLarge(reply)
+        continue
+      }
       const { run, bytes } = answerTo(reply, isDraining() ? owed - 1 : owed)
       owed -= run
       reply.tally.requests += run
       socket.write(bytes)
+      if (socket.writableLength > 0) unsent.hold(holder, bytes)
     }
     if (owed > 0) socket.pause()
     else if (ended) endOfInput()
+  }
+
+  /** From where it lies: not a byte of its body is copied. */
+  const sendLarge = (reply: ReadyReply) => {
+    owed--
+    reply.tally.requests++
+    socket.cork()
+    socket.write(wires.head(reply))
+    socket.write(reply.body)
+    if (reply.tail) socket.write(reply.tail)
+    socket.uncork()
+    if (socket.writableLength > 0) unsent.hold(holder, reply.body)
   }
 
   /** A client keeps its depth: the answer to the last run is most often the answer to this one. */
@@ -117,7 +140,12 @@ export const createFastConnection = (
   }
 
   const onDrain = () => {
-    if (owed === 0 || !request || !source) return
+    unsent.release(holder)
+    goOn()
+  }
+
+  const goOn = () => {
+    if (done || owed === 0 || !request || !source) return
     answer(request, source)
     if (owed === 0 && !done) socket.resume()
   }
@@ -163,7 +191,14 @@ export const createFastConnection = (
     socket.resume()
   }
 
-  const onClose = () => release()
+  const onClose = () => {
+    unsent.release(holder)
+    release()
+  }
+  const holder = {
+    isDone: () => socket.destroyed || socket.writableLength === 0,
+    cut: () => socket.destroy(),
+  }
 
   const release = () => {
     if (done) return

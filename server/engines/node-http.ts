@@ -12,6 +12,7 @@ import { createServer, type Socket } from 'node:net'
 import { badHost, Problem } from '../problem.ts'
 import {
   isHost,
+  lengthOf,
   splitTarget,
   type App,
   type Body,
@@ -24,20 +25,22 @@ import { createFastConnection } from './fast-path.ts'
 import { readInPlace, type InPlaceSocket } from './in-place-socket.ts'
 import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
 import { watchSockets } from './socket-watch.ts'
+import { createUnsent, type Holder, type Unsent } from './unsent.ts'
 import { createWires } from './wire.ts'
 
 export const createNodeEngine = (app: App, settings: EngineSettings): Engine => {
   let draining = false
   const isDraining = () => draining
-  const wires = createWires(settings.keepAliveTimeoutMs)
+  const wires = createWires(settings.keepAliveTimeoutMs, settings.wireBytesMax)
+  const unsent = createUnsent(settings.unsentBytesMax)
   const pipeline = createPipeline(settings)
   // Never listens: it is given the sockets that the fast path does not keep.
-  const parser = createParser(app, settings, isDraining, pipeline)
+  const parser = createParser(app, settings, isDraining, pipeline, unsent)
   const watch = watchSockets(settings, (socket) => {
     rejectMalformed(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
   })
   const parts = {
-    ...{ app, wires, isDraining, reject: rejectMalformed },
+    ...{ app, wires, unsent, isDraining, reject: rejectMalformed },
     handOver(inPlace: InPlaceSocket, first: Buffer) {
       const { socket } = inPlace
       socket.destroySoon = () => closeInStages(socket)
@@ -108,6 +111,7 @@ export const createParser = (
   settings: EngineSettings,
   isDraining: () => boolean,
   pipeline: Pipeline = createPipeline(settings),
+  unsent: Unsent = createUnsent(settings.unsentBytesMax),
 ): HttpServer => {
   const { notReadyWith } = app
   /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
@@ -130,6 +134,8 @@ export const createParser = (
     const pending = pipeline.begin(request)
     response.once('close', () => {
       pending.end()
+      const holder = holders.get(socket)
+      if (holder?.isDone()) unsent.release(holder)
       const error = broken.get(socket)
       if (error && !pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
     })
@@ -145,9 +151,27 @@ export const createParser = (
       toldToClose.add(req.socket)
       pipeline.drop(req.socket)
     }
-    pending.answeredWith(reply.body.length)
+    pending.answeredWith(lengthOf(reply))
     response.writeHead(reply.status, reply.headers as string[])
-    response.end(reply.body)
+    if (reply.tail) {
+      response.write(reply.body)
+      response.end(reply.tail)
+    } else response.end(reply.body)
+    // Behind an answer that is due it waits here, too.
+    if (!response.writableFinished) unsent.hold(holderOf(req.socket), reply.body)
+  }
+  const holders = new WeakMap<Socket, Holder>()
+  const holderOf = (socket: Socket): Holder => {
+    const known = holders.get(socket)
+    if (known) return known
+    const holder = {
+      isDone: () =>
+        socket.destroyed || (socket.writableLength === 0 && !pipeline.awaitsAnswer(socket)),
+      cut: () => socket.destroy(),
+    }
+    holders.set(socket, holder)
+    socket.once('close', () => unsent.release(holder))
+    return holder
   }
   const server = createHttpServer(
     {

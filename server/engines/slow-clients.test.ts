@@ -32,6 +32,8 @@ const settings: EngineSettings = {
   backlog: 4_096,
   pipelineMax: 64,
   pendingMax: 10_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
 }
 const patient: EngineSettings = {
   ...settings,
