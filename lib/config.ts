@@ -175,7 +175,7 @@ export const settings = {
       'Connections of the whole server, shared out over its processes; more are closed at once.',
   }),
   HTTP_PIPELINE_MAX: wholeNumber({
-    default: 64,
+    default: 16,
     min: 1,
     max: 10_000,
     unit: 'requests',

@@ -47,6 +47,8 @@ type Connection = {
   /** Has come, and is not given to the parser yet. */
   held: Buffer
   isDropping: boolean
+  /** It is fed in the next turn of the event loop. */
+  isDue: boolean
   feed: () => void
 }
 
@@ -66,6 +68,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       fedBytes: 0,
       held: nothing,
       isDropping: false,
+      isDue: false,
       feed() {},
     }
     connections.set(socket, connection)
@@ -88,11 +91,18 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
   }
 
   const wake = () => {
-    for (const connection of waiting) {
-      if (pending >= pendingMax) return
-      waiting.delete(connection)
+    if (waiting.size === 0 || pending >= pendingMax) return
+    for (const connection of waiting) feedLater(connection)
+    waiting.clear()
+  }
+
+  const feedLater = (connection: Connection) => {
+    if (connection.isDue) return
+    connection.isDue = true
+    setImmediate(() => {
+      connection.isDue = false
       connection.feed()
-    }
+    })
   }
 
   return {
@@ -152,7 +162,9 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
           connection.unanswered--
           connection.bytes -= bytes
           pending--
-          connection.feed()
+          // In another turn: answers that are made at once would else be followed by the next requests
+          // for as long as any have come, and all other connections would wait.
+          if (connection.held.length > 0) feedLater(connection)
           wake()
         },
       }
