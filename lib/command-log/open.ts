@@ -3,11 +3,13 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
-import type { CommandConsumer, CommandPublisher } from './command-log.ts'
+import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
+import { createTopicProbe } from './kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
 import { ensureTopic, readTopicEnds } from './kafka/topic.ts'
 import {
+  createLogProbe,
   createPostgresConsumer,
   createPostgresPublisher,
   ensureLog,
@@ -15,6 +17,7 @@ import {
 } from './postgres.ts'
 
 const readTimeoutMs = 10_000
+const probeTimeoutMs = 2_000
 const ensureTimeoutMs = 10_000
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
@@ -49,10 +52,15 @@ export const readEnds = (config: Config, log: Log): Promise<Map<number, number>>
       )
     : readLogEnds({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
 
+export const openProbe = (config: Config, log: Log): LogProbe =>
+  config.COMMAND_LOG === 'kafka'
+    ? createTopicProbe({ brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC }, log)
+    : createLogProbe({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, probeTimeoutMs)
+
 /** `use`: of its connections to Postgres, where they are those. */
 export const openPublisher = (
   config: Config,
-  partitions: number,
+  gate: PublishGate,
   log: Log,
   use?: PoolUse,
 ): CommandPublisher => {
@@ -64,12 +72,13 @@ export const openPublisher = (
   return config.COMMAND_LOG === 'kafka'
     ? createKafkaPublisher(
         { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, ...bounds },
+        gate,
         log,
       )
     : createPostgresPublisher({
         url: config.DATABASE_URL,
         log: config.KAFKA_TODO_TOPIC,
-        partitions,
+        gate,
         ...bounds,
         ...(use && { use }),
       })

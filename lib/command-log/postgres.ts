@@ -2,16 +2,19 @@
 // Kafka, so the worker applies both logs by the same rules.
 
 import { encodeCommand, type Command } from '../command.ts'
+import type { FoundLog } from '../log-identity.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
-import { createMicroBatch } from '../micro-batch.ts'
+import { createMicroBatch, NotSent } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
 import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
 import {
   lostCommands,
   type CommandConsumer,
   type CommandPublisher,
+  type LogProbe,
   type LogRecord,
+  type PublishGate,
   type Sink,
 } from './command-log.ts'
 import { withTimeout } from '../with-timeout.ts'
@@ -66,6 +69,31 @@ export const readLogEnds = async (
   }
 }
 
+type IdentityRow = { identity: string | null; partitions: number }
+
+export const createLogProbe = (
+  settings: { url: string; log: string },
+  timeoutMs: number,
+): LogProbe => {
+  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs })
+  return {
+    find: () =>
+      pool.run(async (sql) => {
+        const [row] = await sql<IdentityRow[]>`
+          SELECT (SELECT identity FROM command_log_partitions
+                  WHERE log = ${settings.log} AND partition = 0) AS identity,
+            (SELECT count(*)::int FROM command_log_partitions WHERE log = ${settings.log}) AS partitions`
+        return foundIn(row)
+      }),
+    close: pool.close,
+  }
+}
+
+const foundIn = (row: IdentityRow | undefined): FoundLog | undefined =>
+  row?.identity == null
+    ? undefined
+    : { identity: `postgres:${row.identity}`, partitions: row.partitions }
+
 /** FNV-1a: any hash would do, as long as every server uses the same one. */
 export const partitionOf = (todoId: string, partitions: number): number => {
   let hash = 0x811c9dc5
@@ -78,7 +106,7 @@ export const partitionOf = (todoId: string, partitions: number): number => {
 export const createPostgresPublisher = (settings: {
   readonly url: string
   readonly log: string
-  readonly partitions: number
+  readonly gate: PublishGate
   readonly queueMax: number
   readonly waitMaxMs: number
   readonly timeoutMs: number
@@ -90,16 +118,28 @@ export const createPostgresPublisher = (settings: {
     timeoutMs: settings.timeoutMs,
     ...(settings.use && { use: settings.use }),
   })
+  const { gate } = settings
   const batch = createMicroBatch<Command>({
     pendingMax: settings.queueMax,
     batchMax: 1_000,
     waitMaxMs: settings.waitMaxMs,
-    send: (commands) => append(pool, settings.log, settings.partitions, commands),
+    send(commands) {
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new NotSent(refusal)
+      return append(pool, settings.log, gate.partitions(), commands)
+    },
   })
   return {
-    publish: (command) => batch.add(command),
+    publish(command) {
+      const reason = gate.refusal()
+      return reason === undefined
+        ? batch.add(command)
+        : Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
+    },
     pending: batch.pending,
     async ping() {
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new Error(refusal)
       await pool.run((sql) => sql`SELECT 1`)
     },
     async close() {
@@ -248,11 +288,15 @@ const deliverOne = (
       }))
       const [first, last] = [records[0], records.at(-1)]
       if (!first || !last) return false
-      const [end] = await tx<{ next_offset: string }[]>`
-      SELECT next_offset FROM command_log_partitions
-      WHERE log = ${log} AND partition = ${partition}`
+      // After the records, so that it is their log that is found.
+      const [end] = await tx<(IdentityRow & { next_offset: string })[]>`
+      SELECT next_offset,
+        (SELECT identity FROM command_log_partitions WHERE log = ${log} AND partition = 0) AS identity,
+        (SELECT count(*)::int FROM command_log_partitions WHERE log = ${log}) AS partitions
+      FROM command_log_partitions WHERE log = ${log} AND partition = ${partition}`
       const endOffset = Number(end?.next_offset)
-      const result = await sink({ partition, records, endOffset, abandoned })
+      const foundLog = () => Promise.resolve(foundIn(end))
+      const result = await sink({ partition, records, endOffset, foundLog, abandoned })
       switch (result.kind) {
         case 'taken':
           await pool.run(
@@ -266,6 +310,9 @@ const deliverOne = (
         case 'gap':
         case 'truncated':
           onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          return false
+        case 'another-log':
+          onFatal(result.reason)
           return false
       }
     },

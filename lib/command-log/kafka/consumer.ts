@@ -9,13 +9,17 @@ import {
   type DeliveryResult,
   type LogRecord,
 } from '../command-log.ts'
+import { shareProbe } from '../share-probe.ts'
 import { createClient, type KafkaSettings } from './client.ts'
+import { createTopicProbe } from './identity.ts'
 
 /** Heartbeats go out this often while a batch is applied, well inside the session timeout. */
 const heartbeatIntervalMs = 1_000
 const sessionTimeoutMs = 10_000
 /** A broker that is away is not waited for: it misses us after the session timeout. */
 const leaveTimeoutMs = 5_000
+/** Partitions that were added are consumed after this: by default kafkajs asks every five minutes. */
+const newPartitionsMs = 2_000
 /** Once a batch, it was a third of the broker's work. */
 const commitEveryMs = 1_000
 
@@ -27,11 +31,14 @@ export const createKafkaConsumer = (
   const sign = () => void (lastSignMs = performance.now())
   // While the broker is away, what it logs of its attempts is all that kafkajs tells.
   const client = createClient(settings, log, 30_000, { onLogLine: sign })
+  const probe = createTopicProbe(settings, log)
+  const foundLog = shareProbe(probe)
   const consumer = client.consumer({
     groupId: settings.groupId,
     sessionTimeout: sessionTimeoutMs,
     heartbeatInterval: heartbeatIntervalMs,
     maxWaitTimeInMs: 100,
+    metadataMaxAge: newPartitionsMs,
     // The topic is made by `ensureTopic`, with the partitions that were asked for.
     allowAutoTopicCreation: false,
     retry: { restartOnFailure: () => Promise.resolve(true) },
@@ -60,6 +67,7 @@ export const createKafkaConsumer = (
       })
       const { FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN } = consumer.events
       for (const event of [FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN]) consumer.on(event, sign)
+      consumer.on(FETCH_START, ({ payload }) => probe.isFedBy(String(payload.nodeId)))
       await consumer.connect()
       committing = setInterval(() => void commitHints(), commitEveryMs)
       await consumer.subscribe({ topics: [settings.topic], fromBeginning: true })
@@ -84,6 +92,7 @@ export const createKafkaConsumer = (
                 value,
               })),
               endOffset: Number(batch.highWatermark),
+              foundLog,
               abandoned: () => stopping || isStale() || !isRunning(),
             })
             underWay.add(delivered)
@@ -96,6 +105,9 @@ export const createKafkaConsumer = (
                 return
               }
               case 'abandoned':
+                return
+              case 'another-log':
+                onFatal(result.reason)
                 return
               case 'gap':
               case 'truncated': {
@@ -122,6 +134,7 @@ export const createKafkaConsumer = (
       clearInterval(committing)
       // Of several batches under way, kafkajs waits for one.
       await Promise.allSettled(underWay)
+      await probe.close()
       await withTimeout(leaveTimeoutMs, async () => {
         await commitHints()
         await consumer.disconnect()
