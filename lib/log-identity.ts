@@ -18,6 +18,12 @@ export type RegisteredLog = {
   readonly isClosed: boolean
 }
 
+/**
+ * For how long a server believes what it read last of both. `npm run command-log -- partitions` waits
+ * for longer, so that a server which can't read the number has stopped before it changes.
+ */
+export const believedForMs = 10_000
+
 /** Where the database keeps which log it knows. */
 export interface LogRegistry {
   registeredLog(log: string): Promise<RegisteredLog | undefined>

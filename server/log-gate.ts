@@ -4,19 +4,14 @@
 
 import type { PublishGate } from '../lib/command-log/command-log.ts'
 import type { FoundLog, RegisteredLog } from '../lib/log-identity.ts'
-import { mismatch } from '../lib/log-identity.ts'
+import { believedForMs, mismatch } from '../lib/log-identity.ts'
 import type { Log } from '../lib/log.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 
 export type LogGate = PublishGate & { close(): void }
 
-export const checkEveryMs = 1_000
+const checkEveryMs = 1_000
 const checkTimeoutMs = 2_500
-/**
- * For how long what was read last is believed. `npm run command-log -- partitions` waits for longer,
- * so that a server which can't read the number has stopped by the time it changes.
- */
-export const believedForMs = 10_000
 
 type Read<T> = { readonly value: T; readonly atMs: number }
 

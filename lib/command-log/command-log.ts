@@ -21,6 +21,14 @@ export type LogRecord = {
   readonly value: Buffer | null
 }
 
+/** What a partition has. */
+export type LogRange = {
+  /** The offset of its first record; the end when it has none. */
+  readonly first: number
+  /** The offset that it will give to its next record. */
+  readonly end: number
+}
+
 export type Delivery = {
   readonly partition: number
   /** In offset order; may begin before what the sink expects, when it is a redelivery. */

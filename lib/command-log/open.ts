@@ -3,17 +3,24 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
-import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
+import type {
+  CommandConsumer,
+  CommandPublisher,
+  LogProbe,
+  LogRange,
+  PublishGate,
+} from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createTopicProbe } from './kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
-import { ensureTopic, readTopicEnds } from './kafka/topic.ts'
+import { ensureTopic, growTopic, readTopicRanges } from './kafka/topic.ts'
 import {
   createLogProbe,
   createPostgresConsumer,
   createPostgresPublisher,
   ensureLog,
-  readLogEnds,
+  growLog,
+  readLogRanges,
 } from './postgres.ts'
 
 const readTimeoutMs = 10_000
@@ -39,18 +46,34 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
         partitions: config.KAFKA_PARTITIONS,
       })
 
-/**
- * The offset that each partition will give to its next record; empty when there is no such log.
- * Rejects when it is away. Read what is applied before this, and nothing is ahead of the log.
- */
-export const readEnds = (config: Config, log: Log): Promise<Map<number, number>> =>
+/** Adds partitions until there are so many. Rejects when the log is away, or has more. */
+export const growCommandLog = (config: Config, partitions: number, log: Log): Promise<void> =>
   config.COMMAND_LOG === 'kafka'
-    ? readTopicEnds(
+    ? growTopic(
+        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, partitions },
+        log,
+        ensureTimeoutMs,
+      )
+    : growLog({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC, partitions })
+
+/**
+ * What each partition has; empty when there is no such log. Rejects when it is away. Read what is
+ * applied before this, and nothing is ahead of the log.
+ */
+export const readRanges = (config: Config, log: Log): Promise<Map<number, LogRange>> =>
+  config.COMMAND_LOG === 'kafka'
+    ? readTopicRanges(
         { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
         log,
         readTimeoutMs,
       )
-    : readLogEnds({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+    : readLogRanges({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+
+/** The offset that each partition will give to its next record. */
+export const readEnds = async (config: Config, log: Log): Promise<Map<number, number>> => {
+  const ranges = await readRanges(config, log)
+  return new Map([...ranges].map(([partition, { end }]) => [partition, end]))
+}
 
 export const openProbe = (config: Config, log: Log): LogProbe =>
   config.COMMAND_LOG === 'kafka'

@@ -13,6 +13,7 @@ import {
   type CommandConsumer,
   type CommandPublisher,
   type LogProbe,
+  type LogRange,
   type LogRecord,
   type PublishGate,
   type Sink,
@@ -51,21 +52,55 @@ export const ensureLog = async (settings: {
   }
 }
 
-/** Each partition's end: the offset of its next record. Empty when there is no such log. */
-export const readLogEnds = async (
+/** Of each partition. Empty when there is no such log. */
+export const readLogRanges = async (
   settings: { url: string; log: string },
   timeoutMs: number,
-): Promise<Map<number, number>> => {
+): Promise<Map<number, LogRange>> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   try {
     const rows = await withTimeout(
       timeoutMs,
-      async () => sql<{ partition: number; next_offset: string }[]>`
-        SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`,
+      async () => sql<{ partition: number; first: string; next_offset: string }[]>`
+        SELECT partition, next_offset, coalesce(
+          (SELECT min(record_offset) FROM command_log AS records
+           WHERE records.log = parts.log AND records.partition = parts.partition),
+          next_offset) AS first
+        FROM command_log_partitions AS parts WHERE log = ${settings.log}`,
     )
-    return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+    return new Map(
+      rows.map((row) => [
+        row.partition,
+        { first: Number(row.first), end: Number(row.next_offset) },
+      ]),
+    )
   } finally {
     await sql.end({ timeout: 1 })
+  }
+}
+
+/** Adds partitions until there are so many. */
+export const growLog = async (settings: {
+  url: string
+  log: string
+  partitions: number
+}): Promise<void> => {
+  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  const { log } = settings
+  try {
+    await sql.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
+      await tx`
+        INSERT INTO command_log_partitions (log, partition, next_offset)
+        SELECT ${log}, partition, 0 FROM generate_series(0, ${settings.partitions - 1}) AS partition
+        ON CONFLICT DO NOTHING`
+      await tx`
+        INSERT INTO command_log_claims (log, partition)
+        SELECT log, partition FROM command_log_partitions WHERE log = ${log}
+        ON CONFLICT DO NOTHING`
+    })
+  } finally {
+    await sql.end()
   }
 }
 

@@ -16,8 +16,8 @@ export type SettledLog =
       /** What an operator should know, a line each. */
       readonly notes: readonly string[]
     }
-  /** One line for the operator. */
-  | { readonly kind: 'another'; readonly reason: string }
+  /** One line for the operator. `isFinal`: asking again can't help, an identity never comes back. */
+  | { readonly kind: 'another'; readonly reason: string; readonly isFinal: boolean }
 
 /** A broker that has just started may not know its topics, or the end of one, for a moment. */
 const askAgainForMs = 5_000
@@ -34,7 +34,7 @@ export const settleLog = async (
     const untilMs = performance.now() + askAgainForMs
     for (;;) {
       const settled = await settleOnce(config, registry, probe.find, log)
-      if (settled.kind === 'known' || performance.now() > untilMs) return settled
+      if (settled.kind === 'known' || settled.isFinal || performance.now() > untilMs) return settled
       await delay(askAgainEveryMs)
     }
   } finally {
@@ -60,7 +60,8 @@ const settleOnce = async (
       const fits = [...positions].every(([partition, next]) => next <= (ends?.get(partition) ?? -1))
       if (!fits) {
         const ends = found ? 'one that ends before them' : 'no such log'
-        return { kind: 'another', reason: anotherLog(name, 'positions without identity', ends) }
+        const reason = anotherLog(name, 'positions without identity', ends)
+        return { kind: 'another', reason, isFinal: false }
       }
       notes.push(`the stored positions of ${name} are taken to be those of ${found?.identity}`)
     } else if (found === undefined) {
@@ -72,7 +73,8 @@ const settleOnce = async (
     registered = await registry.registerLog(name, found)
   }
   const reason = mismatch(name, registered, found)
-  if (reason !== undefined) return { kind: 'another', reason }
+  const isFinal = found !== undefined && found.identity !== registered.identity
+  if (reason !== undefined) return { kind: 'another', reason, isFinal }
   if (found && found.partitions > registered.partitions) {
     notes.push(
       `${name} has ${found.partitions} partitions and commands are spread over ${registered.partitions} of them: ` +

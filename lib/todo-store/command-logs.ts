@@ -15,12 +15,17 @@ export type CommandLogs = {
    * are not in it begin at 0. Waits for transactions that apply commands, and holds up new ones.
    */
   adopt(log: string, found: FoundLog, positions: ReadonlyMap<number, number>): Promise<void>
-  /** Servers publish nothing for so long; called again, for so long from then. */
-  close(log: string, forMs: number): Promise<void>
-  /** Opens it, with another number of partitions unless that is undefined. False: not closed any more. */
-  open(log: string, partitions: number | undefined): Promise<boolean>
+  /** Servers publish nothing for so long. Undefined when somebody else has closed it. */
+  close(log: string, forMs: number): Promise<Lease | undefined>
+  /** For so long from now on. Undefined when it was open in between. */
+  keepClosed(log: string, lease: Lease, forMs: number): Promise<Lease | undefined>
+  /** Opens it, over so many partitions. False, with nothing changed, when it was open in between. */
+  open(log: string, lease: Lease, partitions: number): Promise<boolean>
   end(): Promise<void>
 }
+
+/** Says that the log has been closed all the time; it ends by itself when its holder has died. */
+export type Lease = { readonly until: string }
 
 /** A worker's transaction takes milliseconds; one that takes this long is stuck. */
 const lockTimeout = '10s'
@@ -64,21 +69,34 @@ export const openCommandLogs = (settings: PoolSettings): CommandLogs => {
       }),
     close: (log, forMs) =>
       pool.run(async (sql) => {
-        await sql`
-          UPDATE command_logs SET closed_until = now() + make_interval(secs => ${forMs / 1_000})
-          WHERE log = ${log}`
+        const rows = await sql<Lease[]>`
+          UPDATE command_logs SET closed_until = now() + ${seconds(sql, forMs)}
+          WHERE log = ${log} AND (closed_until IS NULL OR closed_until <= now())
+          RETURNING closed_until::text AS until`
+        return rows[0]
       }),
-    open: (log, partitions) =>
+    keepClosed: (log, lease, forMs) =>
+      pool.run(async (sql) => {
+        const rows = await sql<Lease[]>`
+          UPDATE command_logs SET closed_until = now() + ${seconds(sql, forMs)}
+          WHERE log = ${log} AND ${isHeld(sql, lease)}
+          RETURNING closed_until::text AS until`
+        return rows[0]
+      }),
+    open: (log, lease, partitions) =>
       pool.run(async (sql) => {
         const result = await sql`
-          UPDATE command_logs SET closed_until = NULL,
-            partitions = coalesce(${partitions ?? null}::int, partitions)
-          WHERE log = ${log} AND closed_until > now()`
+          UPDATE command_logs SET closed_until = NULL, partitions = ${partitions}
+          WHERE log = ${log} AND ${isHeld(sql, lease)}`
         return result.count === 1
       }),
     end: pool.close,
   }
 }
+
+const seconds = (sql: Sql, ms: number) => sql`make_interval(secs => ${ms / 1_000})`
+const isHeld = (sql: Sql, { until }: Lease) =>
+  sql`closed_until = ${until}::text::timestamptz AND closed_until > now()`
 
 export const registeredLog = async (sql: Sql, log: string): Promise<RegisteredLog | undefined> => {
   const [row] = await sql<{ identity: string; partitions: number; is_closed: boolean }[]>`

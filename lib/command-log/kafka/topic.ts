@@ -2,6 +2,7 @@
 
 import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
+import type { LogRange } from '../command-log.ts'
 import { createClient, type KafkaSettings } from './client.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
@@ -38,20 +39,44 @@ export const ensureTopic = async (
     void admin.disconnect().catch(() => {})
   }
 }
-/** Each partition's end: the offset of its next record. Empty when there is no such topic. */
-export const readTopicEnds = async (
+
+/** Of each partition. Empty when there is no such topic. */
+export const readTopicRanges = async (
   settings: KafkaSettings,
   log: Log,
   timeoutMs: number,
-): Promise<Map<number, number>> => {
+): Promise<Map<number, LogRange>> => {
   const admin = createClient(settings, log, timeoutMs).admin()
   try {
     return await withTimeout(timeoutMs, async () => {
       await admin.connect()
       // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
-      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, number>()
+      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, LogRange>()
       const partitions = await admin.fetchTopicOffsets(settings.topic)
-      return new Map(partitions.map(({ partition, high }) => [partition, Number(high)]))
+      return new Map(
+        partitions.map(({ partition, low, high }) => [
+          partition,
+          { first: Number(low), end: Number(high) },
+        ]),
+      )
+    })
+  } finally {
+    void admin.disconnect().catch(() => {})
+  }
+}
+
+/** Adds partitions until there are so many. */
+export const growTopic = async (
+  settings: KafkaSettings & { partitions: number },
+  log: Log,
+  timeoutMs: number,
+): Promise<void> => {
+  const admin = createClient(settings, log, timeoutMs, { retries: 3 }).admin()
+  try {
+    await withTimeout(timeoutMs, async () => {
+      await admin.connect()
+      const count = settings.partitions
+      await admin.createPartitions({ topicPartitions: [{ topic: settings.topic, count }] })
     })
   } finally {
     void admin.disconnect().catch(() => {})
