@@ -2,7 +2,7 @@
 // the operator's decision when another one is there, or when it is to have more partitions. Nothing is
 // skipped that this has not named.
 
-import type { LogRange } from '../lib/command-log/command-log.ts'
+import type { Bounds } from '../lib/command-log/loss.ts'
 import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/log-identity.ts'
@@ -64,7 +64,7 @@ type State = {
   readonly stored: RegisteredLog | undefined
   readonly found: FoundLog | undefined
   readonly positions: ReadonlyMap<number, number>
-  readonly ranges: ReadonlyMap<number, LogRange>
+  readonly ranges: ReadonlyMap<number, Bounds>
   /** Other logs that the database knows. */
   readonly others: readonly string[]
 }
@@ -128,7 +128,7 @@ const choose = ({ positions, ranges }: State, from: AdoptFrom): Map<number, numb
 
 const effectOf = (
   positions: ReadonlyMap<number, number>,
-  ranges: ReadonlyMap<number, LogRange>,
+  ranges: ReadonlyMap<number, Bounds>,
 ): string => {
   let skipped = 0
   let applied = 0

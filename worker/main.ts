@@ -1,7 +1,7 @@
 // The worker: takes commands from the log and applies them to Postgres, batch by batch, then tells
 // the lists. Any number of workers may run; the log's partitions are shared out among them.
 
-import { openConsumer } from '../lib/command-log/open.ts'
+import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
@@ -12,10 +12,11 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAnnouncer } from './announcer.ts'
 import { logBatch } from './batch-log.ts'
-import { healthPage } from './health.ts'
+import { healthPage, livePage } from './health.ts'
 import { createLagWatch } from './lag.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { openPages } from './pages.ts'
+import { watchProgress, type Progress } from './progress.ts'
 import { createSink } from './sink.ts'
 
 const pruneEveryMs = 600_000
@@ -41,10 +42,12 @@ const pages = openPageCache(config, log)
 const announcer = createAnnouncer(store, cache, log)
 const consumer = openConsumer(config, log)
 
+let progress: Progress | undefined
 let stopping = false
 const stop = async () => {
   if (stopping) process.exit(1) // a second signal: leave at once
   stopping = true
+  progress?.stop()
   await consumer.stop()
   // All that was delivered is applied or left to another: what does not answer is not waited for.
   await withTimeout(closeTimeoutMs, async () => {
@@ -76,11 +79,11 @@ const leaveAtOnce = (reason: string): never => {
 
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools)
-let consuming = false
+const consuming = () => progress && consumer
 const metricsPort = await openPages(
   config,
   metrics.registry,
-  () => healthPage(consuming ? consumer : undefined),
+  (isLiveness) => (isLiveness ? livePage : healthPage)(consuming(), progress?.stall()),
   log,
 ).catch((error: unknown) => {
   process.stderr.write(`${(error as Error).message}\n`)
@@ -110,7 +113,15 @@ const sink = createSink({
   },
   logger: log,
 })
-consuming = true
+if (!stopping) {
+  progress = watchProgress({
+    ends: openEndsReader(config, log),
+    readApplied: () => store.nextOffsets(config.KAFKA_TODO_TOPIC),
+    consumer,
+    lag,
+    log,
+  })
+}
 try {
   await consumer.start(lag.watch(sink), leaveAtOnce)
 } catch (error) {

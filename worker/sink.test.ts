@@ -141,3 +141,31 @@ t.test('an abandoned delivery is not applied', async (t) => {
   t.same(await sink(delivery(0, 5, { abandoned: () => true })), { kind: 'abandoned' })
   t.equal(applied(), 0)
 })
+
+t.test('in doubt, the record before must be the one that was applied', async (t) => {
+  const url = await testDatabase(t)
+  const { sink, applied } = await sinkOn(t, url)
+  const now = (from: number, count: number, over: Partial<Delivery> = {}) => {
+    const own = delivery(from, count, over)
+    const records = own.records.map(({ offset, value }) => {
+      const command = JSON.parse(String(value)) as object
+      return { offset, value: Buffer.from(JSON.stringify({ ...command, atMs: Date.now() })) }
+    })
+    return { ...own, records }
+  }
+  t.same(await sink(now(0, 3)), { kind: 'taken' })
+  t.same(await sink(now(2, 3, { inDoubt: true })), { kind: 'taken' }, 'it is')
+  const other = now(100, 1).records[0]?.value ?? null
+  const rewritten = now(4, 3, { inDoubt: true })
+  const records = rewritten.records.map((one, i) => (i === 0 ? { ...one, value: other } : one))
+  t.same(await sink({ ...rewritten, records }), { kind: 'rewritten', expectedOffset: 5 })
+  t.equal(applied(), 2)
+
+  const poison = Buffer.from('{')
+  const dead = { offset: 5, value: poison }
+  t.same(await sink({ ...now(5, 1), records: [dead] }), { kind: 'taken' })
+  const behind = { ...now(5, 2, { inDoubt: true }), records: [dead, ...now(6, 1).records] }
+  t.same(await sink(behind), { kind: 'taken' }, 'a dead letter is no proof')
+  const old = { ...delivery(6, 2), inDoubt: true }
+  t.same(await sink(old), { kind: 'taken' }, 'nor is what was applied longer ago than is known')
+})

@@ -1,6 +1,7 @@
 // Where deliveries end: decides what of a delivery is new, applies it until the store has it, and
 // settles what an error left open by reading the stored offset again.
 
+import { decodeCommand } from '../lib/command.ts'
 import type { Delivery, DeliveryResult, LogRecord, Sink } from '../lib/command-log/command-log.ts'
 import type { FoundLog, RegisteredLog } from '../lib/log-identity.ts'
 import { anotherLog, mismatch } from '../lib/log-identity.ts'
@@ -51,6 +52,9 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
         const guess = guesses.get(partition)
         const expected = guess ?? (await store.nextOffset(log, partition))
         guesses.delete(partition)
+        if (delivery.inDoubt && !(await continues(store, log, expected, delivery))) {
+          return { kind: 'rewritten', expectedOffset: expected }
+        }
         const next = align(expected, delivery)
         if (next.kind === 'apply') {
           const startedMs = performance.now()
@@ -76,6 +80,25 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
     }
     return { kind: 'abandoned' }
   }
+}
+
+/** Applied command ids are kept for a week: what is older is not expected to be known. */
+const knownAgeMsMax = 6 * 24 * 3_600_000
+
+/** Whether the record before `expected` is one that was applied; true when that can't be found out. */
+const continues = async (
+  store: TodoStore,
+  log: string,
+  expected: number,
+  { partition, records }: Delivery,
+): Promise<boolean> => {
+  const last = records.find(({ offset }) => offset === expected - 1)
+  const decoded = last && decodeCommand(last.value)
+  if (decoded?.kind !== 'command') return true
+  const { commandId, atMs } = decoded.command
+  if (Date.now() - atMs > knownAgeMsMax) return true
+  if ((await store.outcomesOf([commandId])).has(commandId)) return true
+  return store.isDeadLetter(log, partition, expected - 1)
 }
 
 export type Alignment =

@@ -52,7 +52,7 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     topic,
     config,
     publisher,
-    consumer: () => consumerOf(t, () => openConsumer(config, quiet)),
+    consumer: (bounds = {}) => consumerOf(t, () => openConsumer(config, quiet, bounds)),
   }
 }
 
@@ -256,7 +256,7 @@ for (const [name, backend] of Object.entries(backends)) {
       const { topic, publisher, consumer } = await setUp(t, settings)
       await publishAll(t, publisher, 1, 3)
       for (const kind of ['gap', 'truncated'] as const) {
-        const one = consumer()
+        const one = consumer({ lossConfirmMs: 2_000 })
         const reason = await new Promise<string>((resolve) => {
           void one.start(
             // As a store would that has applied less, or more, than there is.

@@ -21,14 +21,6 @@ export type LogRecord = {
   readonly value: Buffer | null
 }
 
-/** What a partition has. */
-export type LogRange = {
-  /** The offset of its first record; the end when it has none. */
-  readonly first: number
-  /** The offset that it will give to its next record. */
-  readonly end: number
-}
-
 export type Delivery = {
   readonly partition: number
   /** In offset order; may begin before what the sink expects, when it is a redelivery. */
@@ -40,6 +32,8 @@ export type Delivery = {
    * never comes back, so the one that is found now is theirs. Rejects when the log does not answer.
    */
   readonly foundLog: () => Promise<FoundLog | undefined>
+  /** The log seemed to end too early before: its records may be others than those that were applied. */
+  readonly inDoubt?: boolean
   /** True once this consumer no longer owns the partition, or is stopping: give up, apply nothing. */
   readonly abandoned: () => boolean
 }
@@ -48,12 +42,14 @@ export type DeliveryResult =
   /** Every record is applied, now or earlier. */
   | { readonly kind: 'taken' }
   | { readonly kind: 'abandoned' }
-  /** The records begin after what the sink expects: the consumer must go back, or stop if it can't. */
+  /** The records begin after what the sink expects: the consumer goes back, or stops if it can't. */
   | { readonly kind: 'gap'; readonly expectedOffset: number }
-  /** The log ends before what the sink has applied: it was truncated or made anew. */
+  /** The log ends before what the sink has applied: a leader that has just begun, or a lost log. */
   | { readonly kind: 'truncated'; readonly expectedOffset: number }
   /** The records are not of the log that the sink's offsets belong to: nothing was applied. */
   | { readonly kind: 'another-log'; readonly reason: string }
+  /** In doubt, the last record before what the sink expects is not the one that was applied. */
+  | { readonly kind: 'rewritten'; readonly expectedOffset: number }
 
 /** Where commands end up. It keeps its own offsets: the log's memory of them is only a hint. */
 export type Sink = (delivery: Delivery) => Promise<DeliveryResult>
@@ -82,10 +78,14 @@ export const openGate = (partitions: number): PublishGate => ({
 })
 
 export interface CommandConsumer {
-  /** Begins to deliver and resolves. `onFatal` is told, once, why it can't go on. */
+  /** Begins to deliver; resolves once it can, or was stopped. `onFatal` is told why it can't go on. */
   start(sink: Sink, onFatal: (reason: string) => void): Promise<void>
   /** When it last did anything (waiting, trying again and delivering are things), of performance.now(). */
   lastSignMs(): number
+  /** Whether records of this partition that wait are for this consumer to deliver. */
+  isOurs(partition: number): boolean
+  /** Begins anew with fresh connections: for one that delivers nothing although records wait. */
+  restart(reason: string): void
   /** Resolves when no delivery is under way any more. */
   stop(): Promise<void>
 }
@@ -100,3 +100,15 @@ export const lostCommands = (
   `partition ${partition} of ${log} should go on at offset ${expectedOffset} but the log has ${foundOffset}: ` +
   'commands were deleted, or the topic or the database is another one. Restore it; or, to accept the loss: ' +
   `UPDATE command_offsets SET next_offset = ${foundOffset} WHERE log = '${log}' AND partition = ${partition}`
+
+/** The same for a log that ended at `endedAt` once, and has grown past what was applied since. */
+export const rewrittenLog = (
+  log: string,
+  partition: number,
+  expectedOffset: number,
+  endedAt: number,
+): string =>
+  `partition ${partition} of ${log} was cut back and has grown again: the record before offset ${expectedOffset} ` +
+  `is not the one that was applied, and commands from offset ${endedAt} on are not applied. To apply them ` +
+  '(those that were applied before are recognized, for a week): ' +
+  `UPDATE command_offsets SET next_offset = ${endedAt} WHERE log = '${log}' AND partition = ${partition}`

@@ -3,18 +3,14 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
-import type {
-  CommandConsumer,
-  CommandPublisher,
-  LogProbe,
-  LogRange,
-  PublishGate,
-} from './command-log.ts'
+import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createTopicProbe } from './kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
-import { ensureTopic, growTopic, readTopicRanges } from './kafka/topic.ts'
+import { createBoundsReader, ensureTopic, growTopic, readTopicRanges } from './kafka/topic.ts'
+import type { Bounds } from './loss.ts'
 import {
+  createEndsReader,
   createLogProbe,
   createPostgresConsumer,
   createPostgresPublisher,
@@ -25,6 +21,7 @@ import {
 
 const readTimeoutMs = 10_000
 const probeTimeoutMs = 2_000
+const pollTimeoutMs = 5_000
 const ensureTimeoutMs = 10_000
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
@@ -60,7 +57,7 @@ export const growCommandLog = (config: Config, partitions: number, log: Log): Pr
  * What each partition has; empty when there is no such log. Rejects when it is away. Read what is
  * applied before this, and nothing is ahead of the log.
  */
-export const readRanges = (config: Config, log: Log): Promise<Map<number, LogRange>> =>
+export const readRanges = (config: Config, log: Log): Promise<Map<number, Bounds>> =>
   config.COMMAND_LOG === 'kafka'
     ? readTopicRanges(
         { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
@@ -107,7 +104,33 @@ export const openPublisher = (
       })
 }
 
-export const openConsumer = (config: Config, log: Log): CommandConsumer =>
+/** For one who asks again and again. Rejects in time while the log is down, whichever connection is. */
+export type EndsReader = { read(): Promise<Map<number, number>>; close(): void }
+
+export const openEndsReader = (config: Config, log: Log): EndsReader => {
+  if (config.COMMAND_LOG === 'postgres') {
+    return createEndsReader({
+      url: config.DATABASE_URL,
+      log: config.KAFKA_TODO_TOPIC,
+      timeoutMs: pollTimeoutMs,
+    })
+  }
+  const bounds = createBoundsReader(
+    { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
+    log,
+  )
+  return {
+    read: async () => new Map([...(await bounds.read())].map(([n, { end }]) => [n, end])),
+    close: bounds.close,
+  }
+}
+
+/** `lossConfirmMs`: for tests, which can't wait as long as an operator would want it to. */
+export const openConsumer = (
+  config: Config,
+  log: Log,
+  bounds: { lossConfirmMs?: number } = {},
+): CommandConsumer =>
   config.COMMAND_LOG === 'kafka'
     ? createKafkaConsumer(
         {
@@ -115,6 +138,7 @@ export const openConsumer = (config: Config, log: Log): CommandConsumer =>
           topic: config.KAFKA_TODO_TOPIC,
           groupId: `${config.KAFKA_TODO_TOPIC}-worker`,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
+          ...bounds,
         },
         log,
       )
@@ -123,6 +147,7 @@ export const openConsumer = (config: Config, log: Log): CommandConsumer =>
           url: config.DATABASE_URL,
           log: config.KAFKA_TODO_TOPIC,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
+          ...bounds,
         },
         log,
       )

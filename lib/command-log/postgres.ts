@@ -1,6 +1,7 @@
 // The command log in Postgres, for the embedded stack. Offsets are dense in each partition, as in
 // Kafka, so the worker applies both logs by the same rules.
 
+import type { Sql } from 'postgres'
 import { encodeCommand, type Command } from '../command.ts'
 import type { FoundLog } from '../log-identity.ts'
 import type { Log } from '../log.ts'
@@ -10,14 +11,15 @@ import { listen } from '../pg-listen.ts'
 import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
 import {
   lostCommands,
+  rewrittenLog,
   type CommandConsumer,
   type CommandPublisher,
   type LogProbe,
-  type LogRange,
   type LogRecord,
   type PublishGate,
   type Sink,
 } from './command-log.ts'
+import { createLossWatch, lossConfirmMsDefault, type Bounds, type LossWatch } from './loss.ts'
 import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
@@ -56,24 +58,10 @@ export const ensureLog = async (settings: {
 export const readLogRanges = async (
   settings: { url: string; log: string },
   timeoutMs: number,
-): Promise<Map<number, LogRange>> => {
+): Promise<Map<number, Bounds>> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   try {
-    const rows = await withTimeout(
-      timeoutMs,
-      async () => sql<{ partition: number; first: string; next_offset: string }[]>`
-        SELECT partition, next_offset, coalesce(
-          (SELECT min(record_offset) FROM command_log AS records
-           WHERE records.log = parts.log AND records.partition = parts.partition),
-          next_offset) AS first
-        FROM command_log_partitions AS parts WHERE log = ${settings.log}`,
-    )
-    return new Map(
-      rows.map((row) => [
-        row.partition,
-        { first: Number(row.first), end: Number(row.next_offset) },
-      ]),
-    )
+    return await withTimeout(timeoutMs, () => selectBounds(sql, settings.log))
   } finally {
     await sql.end({ timeout: 1 })
   }
@@ -128,6 +116,32 @@ const foundIn = (row: IdentityRow | undefined): FoundLog | undefined =>
   row?.identity == null
     ? undefined
     : { identity: `postgres:${row.identity}`, partitions: row.partitions }
+
+/** Each partition's end, for one who asks again and again: a connection that does not answer is replaced. */
+export const createEndsReader = (settings: { url: string; log: string; timeoutMs: number }) => {
+  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs: settings.timeoutMs })
+  return {
+    read: () =>
+      pool.run(async (sql) => {
+        const rows = await sql<{ partition: number; next_offset: string }[]>`
+          SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`
+        return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+      }),
+    close: () => void pool.close().catch(() => {}),
+  }
+}
+
+const selectBounds = async (sql: Sql, log: string): Promise<Map<number, Bounds>> => {
+  const rows = await sql<{ partition: number; first: string; next_offset: string }[]>`
+    SELECT partition, next_offset, coalesce(
+      (SELECT min(record_offset) FROM command_log AS records
+       WHERE records.log = parts.log AND records.partition = parts.partition),
+      next_offset) AS first
+    FROM command_log_partitions AS parts WHERE log = ${log}`
+  return new Map(
+    rows.map((row) => [row.partition, { first: Number(row.first), end: Number(row.next_offset) }]),
+  )
+}
 
 /** FNV-1a: any hash would do, as long as every server uses the same one. */
 export const partitionOf = (todoId: string, partitions: number): number => {
@@ -232,9 +246,15 @@ const retryMs = 200
 const statementTimeoutMs = 10_000
 
 export const createPostgresConsumer = (
-  settings: { readonly url: string; readonly log: string; readonly partitionsAtOnce: number },
+  settings: {
+    readonly url: string
+    readonly log: string
+    readonly partitionsAtOnce: number
+    readonly lossConfirmMs?: number
+  },
   log: Log,
 ): CommandConsumer => {
+  const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
   const pool = createPool({
     url: settings.url,
     // Every runner holds one connection for as long as it holds its claim; one is for deleting.
@@ -263,9 +283,10 @@ export const createPostgresConsumer = (
     while (!stopping) {
       sign()
       try {
-        const found = await deliverOne(pool, settings.log, watched, () => stopping, onFatal)
+        const found = await deliverOne(pool, settings.log, watched, () => stopping, losses, onFatal)
         if (!found && !stopping) await sleepOr(idleLookMs, awake)
       } catch (error) {
+        losses.unanswered()
         log.warn({ reason: (error as Error).message }, 'the command log does not answer')
         await sleepOr(retryMs, awake)
       }
@@ -285,6 +306,8 @@ export const createPostgresConsumer = (
       return Promise.resolve()
     },
     lastSignMs: () => Math.min(performance.now(), ...signs.values()),
+    isOurs: () => true, // any consumer may claim any partition
+    restart: wakeAll, // each statement has a deadline, and a pool that missed one is replaced
     async stop() {
       stopping = true
       wakeAll()
@@ -295,28 +318,39 @@ export const createPostgresConsumer = (
   }
 }
 
+/**
+ * A claim whose connection died without a FIN is held by the database until this is over. So is one
+ * whose sink hangs: the sink compares offsets, so that another may go on meanwhile.
+ */
+const idleClaimTimeout = '60s'
+
 /** Claims a partition that has records, delivers some, and deletes them. False: nothing to do. */
 const deliverOne = (
   pool: Pool,
   log: string,
   sink: Sink,
   abandoned: () => boolean,
+  losses: LossWatch,
   onFatal: (reason: string) => void,
 ): Promise<boolean> =>
-  // The sink takes as long as it takes: a database that is away is waited for.
+  // The sink takes as long as it takes: a database that is down is waited for. Statements do not.
   pool.transaction(
     async (tx) => {
+      const answer = <T>(statement: PromiseLike<T>) =>
+        withTimeout(statementTimeoutMs, async () => statement)
       // Claims are tried in random order, so that a busy partition cannot starve the others.
-      const [claim] = await tx<{ partition: number }[]>`
+      const [claim] = await answer(tx<{ partition: number }[]>`
       SELECT partition FROM command_log_claims AS claims
       WHERE log = ${log} AND EXISTS (
         SELECT FROM command_log WHERE log = ${log} AND partition = claims.partition)
-      ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`
+      ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`)
       if (!claim) return false
       const { partition } = claim
-      const rows = await tx<{ record_offset: string; record: Buffer }[]>`
+      await answer(tx`
+      SELECT set_config('idle_in_transaction_session_timeout', ${idleClaimTimeout}, true)`)
+      const rows = await answer(tx<{ record_offset: string; record: Buffer }[]>`
       SELECT record_offset, record FROM command_log
-      WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`
+      WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`)
       const records: LogRecord[] = rows.map((row) => ({
         offset: Number(row.record_offset),
         value: row.record,
@@ -324,16 +358,17 @@ const deliverOne = (
       const [first, last] = [records[0], records.at(-1)]
       if (!first || !last) return false
       // After the records, so that it is their log that is found.
-      const [end] = await tx<(IdentityRow & { next_offset: string })[]>`
+      const [end] = await answer(tx<(IdentityRow & { next_offset: string })[]>`
       SELECT next_offset,
         (SELECT identity FROM command_log_partitions WHERE log = ${log} AND partition = 0) AS identity,
         (SELECT count(*)::int FROM command_log_partitions WHERE log = ${log}) AS partitions
-      FROM command_log_partitions WHERE log = ${log} AND partition = ${partition}`
+      FROM command_log_partitions WHERE log = ${log} AND partition = ${partition}`)
       const endOffset = Number(end?.next_offset)
       const foundLog = () => Promise.resolve(foundIn(end))
       const result = await sink({ partition, records, endOffset, foundLog, abandoned })
       switch (result.kind) {
         case 'taken':
+          losses.clear(partition)
           await pool.run(
             (sql) => sql`
             DELETE FROM command_log
@@ -344,7 +379,13 @@ const deliverOne = (
           return false
         case 'gap':
         case 'truncated':
-          onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          // A failover to a replica that is behind, or back: asked again until it is sure.
+          if (losses.complain(partition, result) === 'lost') {
+            onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          }
+          return false
+        case 'rewritten':
+          onFatal(rewrittenLog(log, partition, result.expectedOffset, first.offset))
           return false
         case 'another-log':
           onFatal(result.reason)

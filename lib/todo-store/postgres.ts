@@ -112,6 +112,13 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
           VALUES (${log}, ${found.identity}, ${found.partitions}) ON CONFLICT DO NOTHING`
         return (await registeredLog(sql, log)) as RegisteredLog
       }),
+    isDeadLetter: (log, partition, offset) =>
+      pool.run(async (sql) => {
+        const rows = await sql`
+          SELECT FROM dead_letters
+          WHERE log = ${log} AND partition = ${partition} AND record_offset = ${offset}`
+        return rows.count > 0
+      }),
     transaction: (work) => pool.transaction((tx) => work(inTransaction(tx))),
     pruneAppliedCommands: (olderThanSec) =>
       pool.run(async (sql) => {

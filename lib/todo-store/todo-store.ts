@@ -57,6 +57,8 @@ export interface TodoStore extends LogRegistry {
   claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>
   /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
   nextOffset(log: string, partition: number): Promise<number>
+  /** Whether the record at this offset was found to be one that can never apply. */
+  isDeadLetter(log: string, partition: number, offset: number): Promise<boolean>
   /** Runs `work` in one transaction, rolled back when it throws. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
   /** Forgets applied command ids and idempotency keys older than this; returns how many ids. */

@@ -9,6 +9,7 @@ import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
 import type { LogProbe } from '../command-log.ts'
 import { createClient, type KafkaSettings } from './client.ts'
+import { createOwnSockets } from './sockets.ts'
 import { decodeMetadata, encodeMetadataRequest } from './metadata-v10.ts'
 
 export type KafkaProbe = LogProbe & {
@@ -21,10 +22,21 @@ const askTimeoutMs = 2_000
 
 export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe => {
   const feeders = new Set<string>()
-  let cluster: Cluster | undefined
+  let current: { readonly cluster: Cluster; readonly discard: () => void } | undefined
+
+  const open = () => {
+    const sockets = createOwnSockets({ silentMsMax: askTimeoutMs })
+    const options = { retries: 0, socketFactory: sockets.factory }
+    const cluster = createCluster(createClient(settings, log, askTimeoutMs, options))
+    const discard = () => {
+      cluster.disconnect().catch(() => {})
+      sockets.discard()
+    }
+    return { cluster, discard }
+  }
 
   const ask = async (): Promise<FoundLog | undefined> => {
-    cluster ??= createCluster(createClient(settings, log, askTimeoutMs, { retries: 0 }))
+    const { cluster } = (current ??= open())
     await cluster.connect()
     const brokers = await feedersIn(cluster)
     if (brokers.length === 0) brokers.push(await cluster.brokerPool.findConnectedBroker())
@@ -47,11 +59,8 @@ export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe 
   }
 
   const drop = () => {
-    const dropped = cluster
-    cluster = undefined
-    if (!dropped) return
-    // It waits for requests in flight, which end at their timeout.
-    dropped.disconnect().catch(() => {})
+    current?.discard()
+    current = undefined
   }
 
   return {

@@ -4,8 +4,7 @@
 // send is thrown away, its connections cut: a send that it would go on retrying might arrive behind
 // newer commands.
 
-import { connect as connectTcp, type Socket } from 'node:net'
-import { Partitioners, type ISocketFactory, type Producer } from 'kafkajs'
+import { Partitioners, type Producer } from 'kafkajs'
 import { encodeCommand, type Command } from '../../command.ts'
 import type { Log } from '../../log.ts'
 import { createMicroBatch, NotSent } from '../../micro-batch.ts'
@@ -13,6 +12,7 @@ import { withTimeout } from '../../with-timeout.ts'
 import type { CommandPublisher, PublishGate } from '../command-log.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
 import { partitionOf } from './partition.ts'
+import { createOwnSockets } from './sockets.ts'
 
 const pingTimeoutMs = 1_000
 
@@ -133,24 +133,13 @@ export const createKafkaPublisher = (
 }
 
 const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Log): OwnProducer => {
-  const sockets = new Set<Socket>()
-  let discarded = false
-  let lose: (error: Error) => void = () => {}
-  const lost = new Promise<never>((_, reject) => (lose = reject))
-  lost.catch(() => {}) // whoever waits for it hears it
+  const sockets = createOwnSockets({ silentMsMax: settings.timeoutMs })
   // Enough for our deadline; without an end, a discarded producer would try for ever.
   const retries = 10 + Math.ceil(settings.timeoutMs / retryEveryMs)
-  const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
-    const socket = connectTcp({ host, port, noDelay: true }, onConnect)
-    sockets.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      if (sockets.size === 0) lose(new Error(`the connection to ${host}:${port} was lost`))
-    })
-    if (discarded) socket.destroy()
-    return socket
-  }
-  const client = createClient(settings, log, settings.timeoutMs, { retries, socketFactory })
+  const client = createClient(settings, log, settings.timeoutMs, {
+    retries,
+    socketFactory: sockets.factory,
+  })
   const producer = client.producer({
     idempotent: true,
     maxInFlightRequests: 1,
@@ -158,11 +147,10 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
   })
   return {
     producer,
-    lost,
+    lost: sockets.lost,
     discard() {
-      discarded = true
       producer.disconnect().catch(() => {})
-      for (const socket of sockets) socket.destroy()
+      sockets.discard()
     },
   }
 }

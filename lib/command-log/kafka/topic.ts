@@ -1,9 +1,10 @@
-// The topic of the commands: made unless it is there, and where its partitions end.
+// The topic of the commands: made unless it is there, and where its partitions begin and end.
 
 import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
-import type { LogRange } from '../command-log.ts'
-import { createClient, type KafkaSettings } from './client.ts'
+import type { Bounds } from '../loss.ts'
+import { createClient, retryEveryMs, silentMsMax, type KafkaSettings } from './client.ts'
+import { createOwnSockets } from './sockets.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
 const retentionMs = 30 * 24 * 3600 * 1000
@@ -45,13 +46,13 @@ export const readTopicRanges = async (
   settings: KafkaSettings,
   log: Log,
   timeoutMs: number,
-): Promise<Map<number, LogRange>> => {
+): Promise<Map<number, Bounds>> => {
   const admin = createClient(settings, log, timeoutMs).admin()
   try {
     return await withTimeout(timeoutMs, async () => {
       await admin.connect()
       // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
-      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, LogRange>()
+      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
       const partitions = await admin.fetchTopicOffsets(settings.topic)
       return new Map(
         partitions.map(({ partition, low, high }) => [
@@ -80,5 +81,57 @@ export const growTopic = async (
     })
   } finally {
     void admin.disconnect().catch(() => {})
+  }
+}
+
+export type BoundsReader = {
+  /** Asks the partitions' leaders. Rejects in time, and begins with fresh connections after that. */
+  read(): Promise<Map<number, Bounds>>
+  close(): void
+}
+const boundsTimeoutMs = 5_000
+
+/** For those who ask again and again: over connections of its own, kept while they answer. */
+export const createBoundsReader = (settings: KafkaSettings, log: Log): BoundsReader => {
+  const open = () => {
+    const sockets = createOwnSockets({ silentMsMax })
+    const admin = createClient(settings, log, boundsTimeoutMs, {
+      // Without an end, one that was given up would try for ever.
+      retries: Math.ceil(boundsTimeoutMs / retryEveryMs),
+      socketFactory: sockets.factory,
+    }).admin()
+    const discard = () => {
+      admin.disconnect().catch(() => {})
+      sockets.discard()
+    }
+    return { admin, discard }
+  }
+  let current: ReturnType<typeof open> | undefined
+  const close = () => {
+    current?.discard()
+    current = undefined
+  }
+
+  return {
+    async read() {
+      const used = (current ??= open())
+      try {
+        return await withTimeout(boundsTimeoutMs, async () => {
+          await used.admin.connect()
+          const partitions = await used.admin.fetchTopicOffsets(settings.topic)
+          return new Map(
+            partitions.map(({ partition, low, high }) => [
+              partition,
+              { first: Number(low), end: Number(high) },
+            ]),
+          )
+        })
+      } catch (error) {
+        used.discard()
+        if (current === used) current = undefined
+        throw error
+      }
+    },
+    close,
   }
 }
