@@ -4,11 +4,12 @@
 import cluster from 'node:cluster'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { settleLog } from '../lib/command-log/settle.ts'
+import { commandsElsewhere, settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import type { RegisteredLog } from '../lib/log-identity.ts'
 import { createLog, type Log } from '../lib/log.ts'
+import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
 import { openMetricsPage } from './metrics-page.ts'
@@ -98,6 +99,7 @@ const reservePort = (host: string, port: number): Promise<number> =>
 /** Looks at Postgres and the log once for all forks; returns the log that the database knows. */
 const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | undefined> => {
   const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
+  const logs = openCommandLogs({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
     const version = await store
@@ -132,8 +134,10 @@ const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | 
     })
     if (settled?.kind === 'another') return exitWith(settled.reason)
     for (const note of settled?.notes ?? []) log.warn(note)
+    for (const line of await commandsElsewhere(config, logs, log).catch(() => [])) log.warn(line)
     return settled?.registered
   } finally {
+    await logs.end()
     await cache.close()
     await store.close()
   }

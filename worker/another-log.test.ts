@@ -242,6 +242,21 @@ t.test('a topic that the database knows is not made again by who starts', async 
   await server.stop()
 })
 
+t.test('commands that wait in a log of another name are named', async (t) => {
+  const log = await setUp(t, 'kafka')
+  if (!log) return
+  const { environment, publish, isApplied } = log
+  const worker = await startWorker(environment)
+  await publish('old', 5)
+  await isApplied('old', 5)
+  await worker.stop()
+  await publish('late', 7)
+  const server = await startServer({ ...environment, KAFKA_TODO_TOPIC: testTopic() })
+  const name = environment['KAFKA_TODO_TOPIC'] ?? ''
+  t.match(server.output(), `7 commands of the log ${name} are not applied`)
+  await server.stop()
+})
+
 t.test('positions from before identities were stored', async (t) => {
   const log = await setUp(t, 'kafka')
   if (!log) return

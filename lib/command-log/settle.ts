@@ -88,3 +88,25 @@ const settleOnce = async (
   }
   return { kind: 'known', registered, notes }
 }
+
+/** Other logs with commands that nobody applies while the settings name this one, a line each. */
+export const commandsElsewhere = async (
+  config: Config,
+  registry: Pick<LogRegistry, 'nextOffsets'> & { names(): Promise<string[]> },
+  log: Log,
+): Promise<string[]> => {
+  const lines: string[] = []
+  for (const name of await registry.names()) {
+    if (name === config.KAFKA_TODO_TOPIC) continue
+    const positions = await registry.nextOffsets(name)
+    const ends = await readEnds({ ...config, KAFKA_TODO_TOPIC: name }, log)
+    let lag = 0
+    for (const [partition, end] of ends) lag += Math.max(end - (positions.get(partition) ?? 0), 0)
+    if (lag === 0) continue
+    lines.push(
+      `${lag} commands of the log ${name} are not applied, and the log is ${config.KAFKA_TODO_TOPIC} now: ` +
+        `run a worker with KAFKA_TODO_TOPIC=${name} until npm run lag says 0`,
+    )
+  }
+  return lines
+}
