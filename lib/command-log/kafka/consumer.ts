@@ -124,7 +124,7 @@ export const createKafkaConsumer = (
         return false
       case 'gap':
       case 'truncated':
-        if (!isOver()) session?.hold(partition)
+        session?.hold(partition)
         void investigate(partition, result, { foundOffset, endOffset }, onFatal)
         return false
       case 'another-log':

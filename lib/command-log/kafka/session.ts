@@ -50,7 +50,7 @@ const newPartitionsMs = 2_000
 /** Once a batch, it was a third of the broker's work. */
 const commitEveryMs = 1_000
 /** A session that ended tries for so long behind our back, over connections that cannot be opened. */
-const retriesMax = 60_000 / retryEveryMs
+const retriesMax = 30_000 / retryEveryMs
 /** While new connections are silent too, each attempt finds one. */
 const silenceLoggedEveryMs = 10_000
 
@@ -142,6 +142,15 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
     }
   }
 
+  /** kafkajs throws once it is ending: the next session begins where it must. */
+  const unlessOver = (steer: () => void) => {
+    try {
+      if (!isOver) steer()
+    } catch (error) {
+      log.debug({ reason: (error as Error).message }, 'the Kafka consumer is ending')
+    }
+  }
+
   const begin = async () => {
     await consumer.connect()
     await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -158,15 +167,12 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
   return {
     ended,
     isOurs: (partition) => assigned?.has(partition) ?? true,
-    hold: (partition) => consumer.pause([{ topic, partitions: [partition] }]),
+    hold: (partition) => unlessOver(() => consumer.pause([{ topic, partitions: [partition] }])),
     goOn(partition, offset) {
-      if (isOver) return
-      try {
+      unlessOver(() => {
         consumer.seek({ topic, partition, offset: String(offset) })
         consumer.resume([{ topic, partitions: [partition] }])
-      } catch {
-        // It is ending: the next session begins where it must.
-      }
+      })
     },
     end,
     async leave() {

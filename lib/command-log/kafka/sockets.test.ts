@@ -101,6 +101,21 @@ t.test('JoinGroup may wait longer, and what was sent behind it with it', async (
   t.match(joining.errors, [/1500 ms/])
 })
 
+t.test('when one is silent, those that were merely quiet are replaced as well', async (t) => {
+  const { connect, accepted } = await setUp(t, { silentMsMax: 1_000, groupSilentMsMax: 60_000 })
+  const quiet = await connect()
+  const joining = await connect()
+  joining.socket.write(request(joinGroup))
+  const talking = await connect()
+  const saying = setInterval(() => accepted[2]?.write(frame(8)), 50)
+  t.teardown(() => clearInterval(saying))
+  const silent = await connect()
+  silent.socket.write(request(heartbeat))
+  await Promise.all([silent.closed, quiet.closed])
+  t.same(quiet.errors, ['another connection to the same broker was silent'])
+  t.same([joining.socket.destroyed, talking.socket.destroyed], [false, false])
+})
+
 t.test('one that was ended and never closed by the other side is destroyed, quietly', async (t) => {
   const { connect, accepted } = await setUp(t, { silentMsMax: 500 })
   const ended = await connect()
@@ -116,6 +131,7 @@ t.test('after discard() none is left, and none can be opened', async (t) => {
   own.discard()
   await one.closed
   const late = own.factory({ host: '127.0.0.1', port: 1, ssl: undefined as never, onConnect() {} })
+  late.on('error', () => {})
   t.ok(late.destroyed)
 })
 

@@ -24,11 +24,15 @@ export type SilenceBounds = {
   readonly onSilent?: (reason: string) => void
 }
 
+/** An error, for kafkajs does not learn of a close: its requests and timers would stay for 30 s. */
+const discardedReason = 'this client was given up'
+
 /** The clock of silence. It stands still while this process is frozen, so waking up finds no silence. */
 const tickMs = 250
 
 export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
-  const sockets = new Set<Socket>()
+  /** With what to do when another connection to the same broker was found silent. */
+  const sockets = new Map<Socket, { readonly broker: string; readonly suspect: () => void }>()
   let discarded = false
   let lose: (error: Error) => void = () => {}
   const lost = new Promise<never>((_, reject) => (lose = reject))
@@ -43,23 +47,31 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
         : connectTcp({ host, port })
       socket.once(options ? 'secureConnect' : 'connect', onConnect)
       socket.setNoDelay(true)
-      sockets.add(socket)
+      const broker = `${host}:${port}`
+      const suspect = destroyWhenSilent(socket, options ? 'secureConnect' : 'connect', {
+        ...bounds,
+        onSilent(reason) {
+          bounds.onSilent?.(reason)
+          for (const other of sockets.values()) if (other.broker === broker) other.suspect()
+        },
+      })
+      sockets.set(socket, { broker, suspect })
       socket.once('close', () => {
         sockets.delete(socket)
-        if (sockets.size === 0) lose(new Error(`the connection to ${host}:${port} was lost`))
+        if (sockets.size === 0) lose(new Error(`the connection to ${broker} was lost`))
       })
-      if (discarded) socket.destroy()
-      else destroyWhenSilent(socket, options ? 'secureConnect' : 'connect', bounds)
+      if (discarded) socket.destroy(new Error(discardedReason))
       return socket
     },
     lost,
     discard() {
       discarded = true
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets.keys()) socket.destroy(new Error(discardedReason))
     },
   }
 }
 
+/** Returns how to destroy it also when it has merely been quiet, unless it waits for its group. */
 const destroyWhenSilent = (
   socket: Socket,
   connected: 'connect' | 'secureConnect',
@@ -69,6 +81,8 @@ const destroyWhenSilent = (
   const waiting: number[] = []
   let isConnecting = true
   let silentTicks = 0
+  /** Since anything was received, whether anything was asked for or not. */
+  let quietTicks = 0
   const countFrames = createFrameCounter()
 
   socket.once(connected, () => {
@@ -77,6 +91,7 @@ const destroyWhenSilent = (
   })
   socket.on('data', (chunk: Buffer) => {
     silentTicks = 0
+    quietTicks = 0
     waiting.splice(0, countFrames(chunk))
   })
   const write = socket.write.bind(socket)
@@ -90,6 +105,7 @@ const destroyWhenSilent = (
   const ticking = setInterval(() => {
     const allowedMs = waiting[0]
     const isClosing = socket.writableEnded
+    quietTicks++
     if (!isConnecting && !isClosing && allowedMs === undefined) return
     silentTicks++
     if (silentTicks * tickMs < (allowedMs ?? silentMsMax)) return
@@ -106,6 +122,14 @@ const destroyWhenSilent = (
   }, tickMs)
   ticking.unref()
   socket.once('close', () => clearInterval(ticking))
+
+  // kafkajs uses two connections to a broker, one after the other: found silent one by one, they would
+  // take twice as long.
+  return () => {
+    const waitsForGroup = waiting[0] !== undefined && waiting[0] > silentMsMax
+    if (isConnecting || waitsForGroup || quietTicks * tickMs < silentMsMax / 2) return
+    socket.destroy(new Error('another connection to the same broker was silent'))
+  }
 }
 
 const joinGroupKey = 11
