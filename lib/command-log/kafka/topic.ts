@@ -1,5 +1,6 @@
 // The topic of the commands: made unless it is there, and where its partitions begin and end.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
 import type { Bounds } from '../loss.ts'
@@ -9,6 +10,8 @@ import { createOwnSockets } from './sockets.ts'
 /** Far above any outage that a worker must be able to sit out. */
 const retentionMs = 30 * 24 * 3600 * 1000
 
+const madeAskEveryMs = 50
+
 /** Makes the topic unless it is there; returns how many partitions it has. */
 export const ensureTopic = async (
   settings: KafkaSettings & { partitions: number; replicationFactor: number },
@@ -16,11 +19,13 @@ export const ensureTopic = async (
   timeoutMs: number,
 ): Promise<number> => {
   const admin = createClient(settings, log, timeoutMs).admin()
+  let isOver = false
   try {
     return await withTimeout(timeoutMs, async () => {
       await admin.connect()
       await admin.createTopics({
-        waitForLeaders: true,
+        // kafkajs gives up when the broker that it asks has not heard of the topic yet.
+        waitForLeaders: false,
         topics: [
           {
             topic: settings.topic,
@@ -33,28 +38,60 @@ export const ensureTopic = async (
           },
         ],
       })
-      const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
-      return topics[0]?.partitions.length ?? 0
+      for (;;) {
+        try {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
+          return topics[0]?.partitions.length ?? 0
+        } catch (error) {
+          const { type } = error as { type?: unknown }
+          if (type !== 'UNKNOWN_TOPIC_OR_PARTITION' || isOver) throw error
+          await delay(madeAskEveryMs)
+        }
+      }
+    })
+  } finally {
+    isOver = true
+    void admin.disconnect().catch(() => {})
+  }
+}
+
+/** Of each partition. Empty when there is no such topic. */
+export const readTopicRanges = async (
+  settings: KafkaSettings,
+  log: Log,
+  timeoutMs: number,
+): Promise<Map<number, Bounds>> => {
+  const admin = createClient(settings, log, timeoutMs).admin()
+  try {
+    return await withTimeout(timeoutMs, async () => {
+      await admin.connect()
+      // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
+      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
+      const partitions = await admin.fetchTopicOffsets(settings.topic)
+      return new Map(
+        partitions.map(({ partition, low, high }) => [
+          partition,
+          { first: Number(low), end: Number(high) },
+        ]),
+      )
     })
   } finally {
     void admin.disconnect().catch(() => {})
   }
 }
 
-/** Each partition's end: the offset of its next record. Empty when there is no such topic. */
-export const readTopicEnds = async (
-  settings: KafkaSettings,
+/** Adds partitions until there are so many. */
+export const growTopic = async (
+  settings: KafkaSettings & { partitions: number },
   log: Log,
   timeoutMs: number,
-): Promise<Map<number, number>> => {
-  const admin = createClient(settings, log, timeoutMs).admin()
+): Promise<void> => {
+  const admin = createClient(settings, log, timeoutMs, { retries: 3 }).admin()
   try {
-    return await withTimeout(timeoutMs, async () => {
+    await withTimeout(timeoutMs, async () => {
       await admin.connect()
-      // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
-      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, number>()
-      const partitions = await admin.fetchTopicOffsets(settings.topic)
-      return new Map(partitions.map(({ partition, high }) => [partition, Number(high)]))
+      const count = settings.partitions
+      await admin.createPartitions({ topicPartitions: [{ topic: settings.topic, count }] })
     })
   } finally {
     void admin.disconnect().catch(() => {})
