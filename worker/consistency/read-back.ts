@@ -3,10 +3,17 @@
 
 import postgres from 'postgres'
 import { readTopic } from '../../lib/command-log/read-topic.ts'
+import { readTopicEnds } from '../../lib/command-log/kafka/topic.ts'
+import { readLogEnds } from '../../lib/command-log/postgres.ts'
 import type { Command } from '../../lib/command.ts'
+import { quiet } from '../../scripts/testing.ts'
 import type { Evidence, Logged, Row } from './evidence.ts'
 
-type Place = { readonly databaseUrl: string; readonly topic: string; readonly brokers: string }
+export type LogPlace = {
+  readonly databaseUrl: string
+  readonly topic: string
+  readonly brokers: string
+}
 type Log = Pick<Evidence, 'log' | 'ends'>
 type Tables = Pick<Evidence, 'todos' | 'outcomes' | 'nextOffsets' | 'deadLetters'>
 
@@ -23,12 +30,12 @@ export const keepEmbeddedLog = async (databaseUrl: string): Promise<void> => {
   await sql.end()
 }
 
-export const readKafkaLog = async ({ brokers, topic }: Place): Promise<Log> => {
+export const readKafkaLog = async ({ brokers, topic }: LogPlace): Promise<Log> => {
   const { records, ends } = await readTopic(brokers, topic)
   return { log: records.map((one) => loggedOf(one.partition, one.offset, one.value)), ends }
 }
 
-export const readEmbeddedLog = async ({ databaseUrl, topic }: Place): Promise<Log> => {
+export const readEmbeddedLog = async ({ databaseUrl, topic }: LogPlace): Promise<Log> => {
   const sql = connect(databaseUrl)
   const records = await sql<{ partition: number; record_offset: string; record: Buffer }[]>`
     SELECT partition, record_offset, record FROM kept_log WHERE log = ${topic}`
@@ -55,7 +62,25 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
   return { partition, offset, commandId, kind, todoId, userId, atMs, ...fields }
 }
 
-export const readNextOffsets = async ({ databaseUrl, topic }: Place) => {
+const readTimeoutMs = 10_000
+
+/** Each partition's end, without reading the log. */
+export const readEnds = (stack: 'real' | 'embedded', place: LogPlace) =>
+  stack === 'real'
+    ? readTopicEnds(place, quiet, readTimeoutMs)
+    : readLogEnds({ url: place.databaseUrl, log: place.topic }, readTimeoutMs)
+
+/** What a list that is fresh carries at least. */
+export const readListVersion = async ({ databaseUrl }: LogPlace): Promise<number> => {
+  const sql = connect(databaseUrl)
+  const [row] = await sql<
+    { version: string }[]
+  >`SELECT sum(batches) AS version FROM command_offsets`
+  await sql.end()
+  return Number(row?.version)
+}
+
+export const readNextOffsets = async ({ databaseUrl, topic }: LogPlace) => {
   const sql = connect(databaseUrl)
   const offsets = await nextOffsetsOf(sql, topic)
   await sql.end()
@@ -69,7 +94,7 @@ const nextOffsetsOf = async (sql: postgres.ISql, topic: string): Promise<Map<num
 }
 
 /** One snapshot of all tables: Postgres itself says what belongs together. */
-export const readTables = async ({ databaseUrl, topic }: Place): Promise<Tables> => {
+export const readTables = async ({ databaseUrl, topic }: LogPlace): Promise<Tables> => {
   const sql = connect(databaseUrl)
   const tables = await sql.begin('ISOLATION LEVEL REPEATABLE READ', async (tx) => {
     const todos = await tx<(Row & { id: string; created: Date; updated: Date })[]>`
