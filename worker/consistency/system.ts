@@ -117,7 +117,6 @@ export const startSystem = async (options: {
         everyone.push(running)
         return running
       } catch (error) {
-        console.error(String(error).slice(0, 300))
         if (performance.now() > deadline) throw error
         await delay(200)
       }

@@ -16,10 +16,14 @@ const acknowledgedMin = 50
 const connectionsInARow = 12
 
 /** Resolves with how long it took; rejects with what did not happen, and the last that was seen. */
-export const works = async (system: System, acknowledged: () => number): Promise<string> => {
+export const works = async (
+  system: System,
+  acknowledged: () => number,
+  timeoutMs = worksTimeoutMs,
+): Promise<string> => {
   const startMs = performance.now()
   const until = async <T>(what: string, seen: () => Promise<T> | T, isSo: (seen: T) => boolean) => {
-    const leftMs = startMs + worksTimeoutMs - performance.now()
+    const leftMs = startMs + timeoutMs - performance.now()
     const asked = () =>
       Promise.resolve(seen()).catch((error: Error) => {
         return { error: error.message }
