@@ -1,6 +1,7 @@
 // Which runs the fault test makes, and of what, by the environment.
 
-import type { Engine, Stack } from './system.ts'
+import type { Stack } from './services.ts'
+import type { Engine } from './system.ts'
 
 const shortSec = 20
 const environment = process.env

@@ -12,7 +12,8 @@ import {
 import { failOverRedis, redisRefusals, spoilRedisVersion } from '../../scripts/hurt-redis.ts'
 import { aMoment, type Fault } from './fault.ts'
 import { addPartitions } from './more-partitions.ts'
-import type { ServiceName, System } from './system.ts'
+import type { ServiceName } from './services.ts'
+import type { System } from './system.ts'
 
 export const serviceFaults = (system: System): Fault[] =>
   [...system.services].flatMap(([name, service]) => [

@@ -1,29 +1,30 @@
 // The whole system on real services or on the embedded stack, as processes that stay findable when
 // they are killed and started again in their place.
 
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { migrate } from '../../lib/migrate.ts'
-import { startBreakable, type Breakable } from '../../scripts/breakable.ts'
+import type { Breakable } from '../../scripts/breakable.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { forksOf, startServer, startWorker, type Running } from '../../scripts/running.ts'
-import { startKafka } from '../../scripts/services/kafka.ts'
 import { becomesFree, freePort } from '../../scripts/services/ports.ts'
-import { startPostgres } from '../../scripts/services/postgres.ts'
-import { startRedis } from '../../scripts/services/redis.ts'
 import { testSecret } from '../../scripts/testing.ts'
 import { keepEmbeddedLog, type LogPlace } from './read-back.ts'
+import {
+  startServices,
+  stopServices,
+  type ServiceName,
+  type Services,
+  type Stack,
+} from './services.ts'
 
-export type Stack = 'real' | 'embedded'
 export type Engine = 'node' | 'uws'
-export type ServiceName = 'postgres' | 'redis' | 'kafka'
 
 export type System = {
   readonly stack: Stack
   readonly port: number
   readonly workerCount: number
   /** The services that the system must survive the loss of. */
-  readonly services: ReadonlyMap<ServiceName, Breakable>
+  readonly services: Services
   readonly worker: (n: number) => Running
   /** Where the log and the tables are, past the gates. */
   readonly place: () => LogPlace
@@ -44,18 +45,6 @@ export type System = {
   stop(): Promise<void>
 }
 
-const serviceNames = {
-  real: ['postgres', 'redis', 'kafka'],
-  embedded: ['postgres'],
-} as const satisfies Record<Stack, readonly ServiceName[]>
-
-const starts = {
-  postgres: (place: { directory: string; port: number }) =>
-    startPostgres({ ...place, durable: false }),
-  redis: startRedis,
-  kafka: startKafka,
-}
-
 const processCount = 2
 const workerCount = 2
 const restartTimeoutMs = 60_000
@@ -68,19 +57,8 @@ export const startSystem = async (options: {
   readonly engine: Engine
 }): Promise<System> => {
   const { topic, stack } = options
-  const services = new Map<ServiceName, Breakable>()
-  const stopServices = async () => {
-    for (const one of services.values()) await one.stop()
-  }
+  const services = await startServices(stack, options.directory)
   const service = (name: ServiceName) => services.get(name) as Breakable
-  try {
-    for (const name of serviceNames[stack]) {
-      services.set(name, await startBreakable(starts[name], join(options.directory, name)))
-    }
-  } catch (error) {
-    await stopServices()
-    throw error
-  }
   const place = (): LogPlace => ({
     databaseUrl: service('postgres').directUrl(),
     topic,
@@ -191,7 +169,7 @@ export const startSystem = async (options: {
     },
     async stop() {
       await stopAll()
-      await stopServices()
+      await stopServices(services)
     },
   }
 }
