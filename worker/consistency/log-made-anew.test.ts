@@ -4,13 +4,13 @@
 import { execFile } from 'node:child_process'
 import { Agent } from 'node:http'
 import { promisify } from 'node:util'
-import { Kafka, logLevel } from 'kafkajs'
 import t from 'tap'
 import { startServer, startWorker } from '../../scripts/running.ts'
 import { eventually, orSkip, testDirectory, testTopic } from '../../scripts/testing.ts'
 import { exchange } from './clients.ts'
 import { readEnds, readNextOffsets, readTables } from './read-back.ts'
 import { startSystem, type System } from './system.ts'
+import { makeTopicAnew } from './topic.ts'
 
 const run = promisify(execFile)
 const count = 40
@@ -27,7 +27,7 @@ t.test('a topic made anew stops server and workers until an operator decides', a
   const before = await write(system)
   await isApplied(system)
   await system.stopAll()
-  await makeAnew(system)
+  await makeTopicAnew(system.place(), Number(system.environment['KAFKA_PARTITIONS']))
 
   const says = /another log[^]*npm run command-log/
   await t.rejects(startServer(system.environment), { message: says }, 'the server refuses to start')
@@ -69,18 +69,4 @@ const isApplied = async ({ stack, place }: System): Promise<void> => {
     (next) => [...ends].every(([one, end]) => (new Map(next).get(one) ?? 0) >= end),
     appliedTimeoutMs,
   )
-}
-
-const makeAnew = async (system: System): Promise<void> => {
-  const { brokers, topic } = system.place()
-  const admin = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
-  await admin.deleteTopics({ topics: [topic] })
-  await eventually(
-    () => admin.listTopics(),
-    (topics) => !topics.includes(topic),
-  )
-  const numPartitions = Number(system.environment['KAFKA_PARTITIONS'])
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
-  await admin.disconnect()
 }

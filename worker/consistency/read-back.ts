@@ -3,11 +3,10 @@
 
 import postgres from 'postgres'
 import { readTopic } from '../../lib/command-log/read-topic.ts'
-import { readTopicEnds } from '../../lib/command-log/kafka/topic.ts'
-import { readLogEnds } from '../../lib/command-log/postgres.ts'
 import type { Command } from '../../lib/command.ts'
-import { quiet } from '../../scripts/testing.ts'
 import type { Evidence, Logged, Row } from './evidence.ts'
+import type { Stack } from './services.ts'
+import { readTopicEnds } from './topic.ts'
 
 export type LogPlace = {
   readonly databaseUrl: string
@@ -39,14 +38,13 @@ export const readEmbeddedLog = async ({ databaseUrl, topic }: LogPlace): Promise
   const sql = connect(databaseUrl)
   const records = await sql<{ partition: number; record_offset: string; record: Buffer }[]>`
     SELECT partition, record_offset, record FROM kept_log WHERE log = ${topic}`
-  const ends = await sql<{ partition: number; next_offset: string }[]>`
-    SELECT partition, next_offset FROM command_log_partitions WHERE log = ${topic}`
+  const ends = await embeddedEndsOf(sql, topic)
   await sql.end()
   return {
     log: records.map((one) =>
       loggedOf(one.partition, Number(one.record_offset), one.record.toString()),
     ),
-    ends: new Map(ends.map((one) => [one.partition, Number(one.next_offset)])),
+    ends,
   }
 }
 
@@ -62,13 +60,20 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
   return { partition, offset, commandId, kind, todoId, userId, atMs, ...fields }
 }
 
-const readTimeoutMs = 10_000
-
 /** Each partition's end, without reading the log. */
-export const readEnds = (stack: 'real' | 'embedded', place: LogPlace) =>
-  stack === 'real'
-    ? readTopicEnds(place, quiet, readTimeoutMs)
-    : readLogEnds({ url: place.databaseUrl, log: place.topic }, readTimeoutMs)
+export const readEnds = async (stack: Stack, place: LogPlace): Promise<Map<number, number>> => {
+  if (stack === 'real') return readTopicEnds(place)
+  const sql = connect(place.databaseUrl)
+  const ends = await embeddedEndsOf(sql, place.topic)
+  await sql.end()
+  return ends
+}
+
+const embeddedEndsOf = async (sql: postgres.ISql, topic: string): Promise<Map<number, number>> => {
+  const rows = await sql<{ partition: number; next_offset: string }[]>`
+    SELECT partition, next_offset FROM command_log_partitions WHERE log = ${topic}`
+  return new Map(rows.map((one) => [one.partition, Number(one.next_offset)]))
+}
 
 /** What a list that is fresh carries at least. */
 export const readListVersion = async ({ databaseUrl }: LogPlace): Promise<number> => {

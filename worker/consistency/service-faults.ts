@@ -11,9 +11,9 @@ import {
 } from '../../scripts/hurt-postgres.ts'
 import { failOverRedis, redisRefusals, spoilRedisVersion } from '../../scripts/hurt-redis.ts'
 import { aMoment, type Fault } from './fault.ts'
-import { addPartitions } from './more-partitions.ts'
 import type { ServiceName } from './services.ts'
 import type { System } from './system.ts'
+import { addPartitions } from './topic.ts'
 
 export const serviceFaults = (system: System): Fault[] =>
   [...system.services].flatMap(([name, service]) => [
