@@ -56,14 +56,15 @@ export const planFaults = (
           violations.push(`${what}: ${(error as Error).message}`)
         }
       }
-      const itWorks = () => works(system, acknowledged)
+      const worksMeanwhile = () => works(system, acknowledged, 'works')
+      const worksAgain = async () => `then ${await works(system, acknowledged, 'works-and-ready')}`
       const one = async (lane: typeof services) => {
         await delay(lane.draw(pauseMsMax))
         const fault = lane.next()
         if (!fault) return
         faultCount++
         last = fault.name
-        await judged(fault.name, () => carryOut(fault, lane.draw, itWorks))
+        await judged(fault.name, () => carryOut(fault, lane.draw, worksMeanwhile))
       }
       while (performance.now() < endMs && violations.length === 0) {
         let areServicesHurt = services.chosen.length > 0
@@ -77,9 +78,9 @@ export const planFaults = (
           }
         }
         await Promise.all([hurtServices(), hurtProcesses()])
-        if (rounds(4) < restInFour) await judged(`after ${last}`, itWorks)
+        if (rounds(4) < restInFour) await judged(`after ${last}`, worksAgain)
       }
-      if (violations.length === 0) await judged('at the end', itWorks)
+      if (violations.length === 0) await judged('at the end', worksAgain)
       return { faultCount, violations }
     },
   }

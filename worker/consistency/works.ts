@@ -1,5 +1,6 @@
 // Whether the system works: writes are acknowledged, all that was logged is applied, and every server
-// process serves lists at least as new as the database. Asked while some faults last and after each.
+// process serves lists at least as new as the database. Asked while some faults last and after each;
+// then every process must call itself ready again, too.
 
 import { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,6 +20,7 @@ const connectionsInARow = 12
 export const works = async (
   system: System,
   acknowledged: () => number,
+  expect: 'works' | 'works-and-ready',
   timeoutMs = worksTimeoutMs,
 ): Promise<string> => {
   const startMs = performance.now()
@@ -55,25 +57,36 @@ export const works = async (
   )
 
   const version = await readListVersion(system.place())
-  let inARow = 0
   await until(
     `lists are as new as ${version}`,
-    () => servedVersion(system.port),
-    (served) => {
-      inARow = served >= version ? inARow + 1 : 0
-      return inARow >= connectionsInARow
-    },
+    async () => versionOf(await askAnew(system.port, '/todos?limit=1')),
+    inARow((served) => served >= version),
   )
+  if (expect === 'works-and-ready') {
+    await until(
+      'every process is ready',
+      async () => (await askAnew(system.port, '/ready')).text,
+      inARow((text) => text.includes('"status":"ready"')),
+    )
+  }
   return `all worked after ${((performance.now() - startMs) / 1_000).toFixed(1)} s`
 }
 
 const isError = (answer: unknown): answer is { error: string } =>
   typeof answer === 'object' && answer !== null && 'error' in answer
 
-const servedVersion = async (port: number): Promise<number> => {
+const inARow = <T>(isSo: (seen: T) => boolean): ((seen: T) => boolean) => {
+  let count = 0
+  return (seen) => {
+    count = isSo(seen) ? count + 1 : 0
+    return count >= connectionsInARow
+  }
+}
+
+const askAnew = async (port: number, path: string) => {
   const agent = new Agent({ keepAlive: false })
   try {
-    return versionOf(await exchange(agent, port, 'GET', '/todos?limit=1'))
+    return await exchange(agent, port, 'GET', path)
   } finally {
     agent.destroy()
   }
