@@ -37,13 +37,18 @@ export const addPartitions = ({ brokers, topic }: Topic, draw: Draw): Promise<st
     return `(${count} now)`
   })
 
-/** Deleted, and made again under its name. */
-export const makeTopicAnew = ({ brokers, topic }: Topic, numPartitions: number): Promise<void> =>
-  asOperator(brokers, async (admin) => {
+/** Deleted, and made again under its name. Under load a broker takes seconds to believe either. */
+export const makeTopicAnew = async (place: Topic, numPartitions: number): Promise<void> => {
+  const { brokers, topic } = place
+  await asOperator(brokers, async (admin) => {
     await admin.deleteTopics({ topics: [topic] })
     await eventually(
-      () => admin.listTopics(),
-      (topics) => !topics.includes(topic),
+      () => admin.createTopics({ topics: [{ topic, numPartitions }] }).catch(() => false),
+      (made) => made,
     )
-    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
   })
+  await eventually(
+    () => readTopicEnds(place).catch(() => new Map()),
+    ({ size }) => size === numPartitions,
+  )
+}
