@@ -1,11 +1,13 @@
-// The stores that count limits taken away from a running server under steady load, and given back (R1):
-// every request is answered, limits hold wherever something counts, and when nothing does all pass.
+// The stores that count limits taken away from a running server under steady load, silenced or made
+// useless, and given back: every request is answered, limits hold wherever something counts, and when
+// nothing does all pass.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { migrate } from '../lib/migrate.ts'
 import { breakable } from '../scripts/breakable.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
+import { failOverRedis, redisRefusals } from '../scripts/hurt-redis.ts'
 import { startServer } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
@@ -19,7 +21,7 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
   const redis = await orSkip(t, () => breakable(t, startRedis))
   if (!redis) return
   const postgres = await breakable(t, (options) => startPostgres({ ...options, durable: false }))
-  await migrate(postgres.url, migrationsDirectory)
+  await migrate(postgres.directUrl(), migrationsDirectory)
   const server = await startServer({
     ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url, LIST_CACHE: 'redis' },
     ...{ COMMAND_LOG: 'postgres', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'silent' },
@@ -73,16 +75,32 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
     )
 
   t.equal(await passed(), limit)
-  for (const [how, leave, comeBack] of [
-    ['frozen', () => redis.freeze(), () => redis.thaw()],
-    ['killed', () => redis.takeAway(), () => redis.giveBack()],
-  ] as const) {
-    await leave()
+  for (const { name, begin, end } of [
+    { name: 'redis frozen', begin: redis.freeze, end: redis.thaw },
+    { name: 'redis killed', begin: redis.takeAway, end: redis.giveBack },
+    ...redisRefusals.map((one) => ({
+      name: one.name,
+      begin: () => one.begin(redis),
+      end: () => one.end(redis),
+    })),
+  ]) {
+    await begin()
     await away('redis', processes)
-    t.equal(await passed(), limit, `Redis ${how}: Postgres counts`)
-    await comeBack()
+    t.equal(await passed(), limit, `${name}: Postgres counts`)
+    await end()
     await away('redis', 0)
     t.equal(await passed(), limit, 'Redis counts again')
+  }
+
+  for (const [name, hurt] of [
+    ['silent on open connections', redis.gate.silence],
+    ['failed over while connections stay', () => failOverRedis(redis)],
+  ] as const) {
+    await hurt()
+    // Whoever counts: nobody asks twice, so a limit that holds again is counted in one place.
+    await eventually(passed, (count) => count === limit)
+    t.pass(`redis ${name}: limits hold again`)
+    redis.gate.endSilent()
   }
 
   await redis.takeAway()

@@ -1,16 +1,24 @@
-// Redis, Postgres and Kafka taken away from a running server and worker, one by one, and given back:
-// what still works, what is said, and that all recovers without a restart of ours.
+// Redis, Postgres and Kafka taken away from a running server and worker, one by one, silenced or made
+// useless, and given back: what still works, what is said, and that all recovers without a restart.
 
 import t from 'tap'
-import { signToken } from '../lib/jwt.ts'
 import { migrate } from '../lib/migrate.ts'
 import { breakable } from '../scripts/breakable.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
+import {
+  endOpenSessionsReadOnly,
+  flapPostgres,
+  makeOpenSessionsReadOnly,
+  makePostgresReadOnly,
+  makePostgresWritable,
+} from '../scripts/hurt-postgres.ts'
+import { failOverRedis, redisRefusals } from '../scripts/hurt-redis.ts'
 import { startServer, startWorker } from '../scripts/running.ts'
 import { startKafka } from '../scripts/services/kafka.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
-import { eventually, startTimeoutMs, orSkip, testSecret } from '../scripts/testing.ts'
+import { eventually, startTimeoutMs, orSkip, seeded, testSecret } from '../scripts/testing.ts'
+import { askingOf } from './outage-clients.ts'
 
 t.test('a server whose dependencies come and go', async (t) => {
   const services = await orSkip(t, async () => ({
@@ -20,7 +28,7 @@ t.test('a server whose dependencies come and go', async (t) => {
   }))
   if (!services) return
   const { redis, kafka, postgres } = services
-  await migrate(postgres.url, migrationsDirectory)
+  await migrate(postgres.directUrl(), migrationsDirectory)
   const environment = {
     ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url, KAFKA_BROKERS: kafka.url },
     ...{ HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', HTTP_PROCESSES: '2', JWT_SECRET: testSecret },
@@ -31,62 +39,8 @@ t.test('a server whose dependencies come and go', async (t) => {
   t.teardown(() => server.stop())
   const worker = await startWorker(environment)
   t.teardown(() => worker.stop())
-  const url = `http://127.0.0.1:${server.port}`
+  const { post, read, ready, timesInARow, isReady, isDegraded, writeIsSeen } = askingOf(server.port)
 
-  const token = signToken(testSecret, 'ann', 3_600)
-  let made = 0
-  /** A connection for each request: a kept one would ask the same process again. */
-  const onAnother = { Connection: 'close' }
-  const post = async () => {
-    const title = `todo ${++made}`
-    const response = await fetch(`${url}/todos`, {
-      method: 'POST',
-      headers: {
-        Authorization: `Bearer ${token}`,
-        'Content-Type': 'application/json',
-        ...onAnother,
-      },
-      body: JSON.stringify({ title }),
-    })
-    const body = (await response.json()) as { publish?: string }
-    return { title, status: response.status, retryAfter: response.headers.get('retry-after'), body }
-  }
-  const read = async () => {
-    const response = await fetch(`${url}/todos?limit=10`, { headers: onAnother })
-    return {
-      status: response.status,
-      titles: ((await response.json()) as { title: string }[]).map((todo) => todo.title),
-    }
-  }
-  const ready = async () => {
-    const response = await fetch(`${url}/ready`, { headers: onAnother })
-    const body = (await response.json()) as { status: string; dependencies: Record<string, string> }
-    return { code: response.status, ...body }
-  }
-  /** So often in a row that every process was asked. */
-  const timesInARow = <T>(isSo: (seen: T) => boolean) => {
-    let times = 0
-    return (seen: T) => {
-      times = isSo(seen) ? times + 1 : 0
-      return times >= 10
-    }
-  }
-  const isReady = () =>
-    eventually(
-      ready,
-      timesInARow(({ status }) => status === 'ready'),
-      startTimeoutMs,
-    )
-  /** Written, and then seen first in the list, by every process. */
-  const writeIsSeen = async () => {
-    const { title, status, body } = await post()
-    t.equal(status, 202, JSON.stringify(body))
-    await eventually(
-      read,
-      timesInARow(({ titles }) => titles[0] === title),
-      startTimeoutMs,
-    )
-  }
   await isReady()
   await writeIsSeen()
 
@@ -96,17 +50,31 @@ t.test('a server whose dependencies come and go', async (t) => {
   ] as const) {
     await t.test(`Redis ${what}: degraded, and everything works`, async (t) => {
       await breakIt()
-      const seen = await eventually(
-        ready,
-        timesInARow(({ status }) => status === 'degraded'),
-      )
-      t.match(seen, { code: 200, dependencies: { redis: /^fails: /, postgres: 'ok' } })
+      await isDegraded(t)
       await writeIsSeen()
       await mend()
       await isReady()
       await writeIsSeen()
     })
   }
+
+  for (const { name, begin, end } of redisRefusals) {
+    await t.test(`${name}: degraded, and everything works`, async (t) => {
+      await begin(redis)
+      await writeIsSeen()
+      await isDegraded(t)
+      await writeIsSeen()
+      await end(redis)
+      await isReady()
+      await writeIsSeen()
+    })
+  }
+
+  await t.test('Redis failed over while connections stay: everything works', async () => {
+    await failOverRedis(redis)
+    await writeIsSeen()
+    await isReady()
+  })
 
   await t.test('Postgres killed: reads and writes go on, nothing is lost', async (t) => {
     await postgres.takeAway()
@@ -140,6 +108,64 @@ t.test('a server whose dependencies come and go', async (t) => {
     t.equal((await read()).status, 200)
     await kafka.giveBack()
     await eventually(post, ({ status }) => status === 202, startTimeoutMs)
+    await isReady()
+    await writeIsSeen()
+  })
+
+  for (const [name, service] of Object.entries(services)) {
+    await t.test(`${name} silent on open connections: everything works again`, async (t) => {
+      service.gate.silence()
+      const { title } = await eventually(post, ({ status }) => status === 202, startTimeoutMs)
+      await eventually(
+        read,
+        timesInARow(({ titles }) => titles[0] === title),
+        startTimeoutMs,
+      )
+      await isReady()
+      await writeIsSeen()
+      t.pass()
+      service.gate.endSilent()
+    })
+  }
+
+  await t.test(
+    'Postgres read-only: unready, reads and writes go on, nothing is lost',
+    async (t) => {
+      await makePostgresReadOnly(postgres)
+      const { title, status } = await post()
+      t.equal(status, 202)
+      const seen = await eventually(
+        ready,
+        timesInARow((one) => one.status === 'unready'),
+      )
+      t.match(seen, { code: 503, dependencies: { postgres: /^fails: / } })
+      t.equal((await read()).status, 200)
+      await makePostgresWritable(postgres)
+      await eventually(read, ({ titles }) => titles[0] === title, startTimeoutMs)
+      await isReady()
+      await writeIsSeen()
+    },
+  )
+
+  await t.test('Postgres read-only for the sessions it has: they are replaced', async () => {
+    await makeOpenSessionsReadOnly(postgres)
+    await writeIsSeen()
+    await isReady()
+    await endOpenSessionsReadOnly(postgres)
+    await writeIsSeen()
+  })
+
+  await t.test('Postgres that answers for moments only: reads go on, nobody dies', async (t) => {
+    const { below } = seeded(t)
+    let flapping = true
+    const clients = Array.from({ length: 12 }, async () => {
+      const statuses = new Set<number>()
+      while (flapping) statuses.add((await read()).status)
+      return [...statuses]
+    })
+    await flapPostgres(postgres, 4, below)
+    flapping = false
+    for (const statuses of await Promise.all(clients)) t.same(statuses, [200])
     await isReady()
     await writeIsSeen()
   })

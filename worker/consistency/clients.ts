@@ -65,6 +65,9 @@ const pauseMs = 60
 const refusedPauseMs = 200
 const rememberedMax = 100
 
+/** Of a list; NaN when it names none. */
+export const versionOf = ({ etag }: Answer): number => Number(/^"(\d+)-/.exec(etag)?.[1])
+
 const outcomeOf = ({ status, text }: Answer): Outcome => {
   if (status === 202) return 'ok'
   if (status >= 400 && status < 500) return 'fail'
@@ -154,8 +157,7 @@ export const startClients = (
       if (answer?.status === 200) {
         if (answer.socket !== known) connection = ++connections
         known = answer.socket
-        const version = Number(/^"(\d+)-/.exec(answer.etag)?.[1])
-        reads.push({ connection, version, todos: listOf(answer.text) })
+        reads.push({ connection, version: versionOf(answer), todos: listOf(answer.text) })
       } else {
         agent.destroy()
         agent = new Agent({ keepAlive: true, maxSockets: 1 })

@@ -1,50 +1,87 @@
 // What is done to the system, in an order that a seed decides: every kind once before any comes
-// again. Processes and services are hurt at the same time, so that faults overlap.
+// again. Processes are hurt while services are, so that faults overlap; after a round of that all is
+// well, and must work again without a restart.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { eventually, type seeded } from '../../scripts/testing.ts'
-import { send, type System } from './system.ts'
+import type { seeded } from '../../scripts/testing.ts'
+import { carryOut, type Draw, type Fault } from './fault.ts'
+import { processFaults } from './process-faults.ts'
+import { serviceFaults } from './service-faults.ts'
+import type { System } from './system.ts'
+import { works } from './works.ts'
 
-/** A whole number from 0 to below `max`. */
-type Draw = (max: number) => number
-type Fault = (draw: Draw) => Promise<string>
-
-/** A worker that wakes up after its session is over comes back as a zombie. */
-const pastSessionMs = 12_000
-const freezeMsMax = 3_000
 const drawCount = 10_000
-/** Most faults wait until writes flow again: what is down already has nothing to lose. */
+/** Between two faults of a lane: they overlap with those of the other one otherwise each time. */
+const pauseMsMax = 1_000
+const serviceFaultsARoundMax = 2
+/** More, and workers that join and are killed again are all that a round sees. */
+const processFaultsARoundMax = 3
+/** The other rounds follow each other at once: what is late already is hurt again. */
 const restInFour = 3
-const flowing = 200
-const restMsMax = 15_000
+
+export type Done = {
+  readonly faultCount: number
+  /** What did not work within its time, while a fault lasted or after it was mended. */
+  readonly violations: readonly string[]
+}
 
 export type Plan = {
-  /** Hurts the system until the time is over and all is started again; resolves with what it did. */
-  carryOut(seconds: number, acknowledged: () => number): Promise<string[]>
+  /** Hurts the system until the time is over and all is mended; ends early at a violation. */
+  carryOut(seconds: number, acknowledged: () => number): Promise<Done>
 }
 
 /** To be made before clients draw from the same seed: or it would not repeat the faults. */
-export const planFaults = (system: System, random: ReturnType<typeof seeded>): Plan => {
-  const lanes = [processFaults(system), serviceFaults(system)]
-    .filter((faults) => faults.length > 0)
-    .map((faults) => ({ faults, draw: drawsOf(random) }))
+export const planFaults = (
+  system: System,
+  random: ReturnType<typeof seeded>,
+  isChosen: (name: string) => boolean,
+  report: (what: string) => void,
+): Plan => {
+  const laneOf = (faults: readonly Fault[]) => {
+    const chosen = faults.filter(({ name }) => isChosen(name))
+    return { next: inTurn(chosen, drawsOf(random)), draw: drawsOf(random), chosen }
+  }
+  const [services, processes] = [laneOf(serviceFaults(system)), laneOf(processFaults(system))]
+  const rounds = drawsOf(random)
   return {
     async carryOut(seconds, acknowledged) {
-      const endMs = performance.now() + seconds * 1000
-      const done: string[] = []
-      const run = async ({ faults, draw }: (typeof lanes)[number]) => {
-        for (let left: Fault[] = []; performance.now() < endMs;) {
-          if (left.length === 0) left = [...faults]
-          const [fault] = left.splice(draw(left.length), 1)
-          if (fault) done.push(await fault(draw))
-          if (draw(4) >= restInFour) continue
-          const before = acknowledged()
-          const isFlowing = (count: number) => count > before + flowing
-          await eventually(acknowledged, isFlowing, restMsMax).catch(() => {}) // so be it
+      const endMs = performance.now() + seconds * 1_000
+      let faultCount = 0
+      let last = ''
+      const violations: string[] = []
+      const judged = async (what: string, work: () => Promise<string>) => {
+        try {
+          report(await work())
+        } catch (error) {
+          violations.push(`${what}: ${(error as Error).message}`)
         }
       }
-      await Promise.all(lanes.map(run))
-      return done
+      const worksMeanwhile = () => works(system, acknowledged, 'works')
+      const worksAgain = async () => `then ${await works(system, acknowledged, 'works-and-ready')}`
+      const one = async (lane: typeof services) => {
+        await delay(lane.draw(pauseMsMax))
+        const fault = lane.next()
+        if (!fault) return
+        faultCount++
+        last = fault.name
+        await judged(fault.name, () => carryOut(fault, lane.draw, worksMeanwhile))
+      }
+      while (performance.now() < endMs && violations.length === 0) {
+        let areServicesHurt = services.chosen.length > 0
+        const hurtServices = async () => {
+          for (let left = 1 + rounds(serviceFaultsARoundMax); left > 0; left--) await one(services)
+          areServicesHurt = false
+        }
+        const hurtProcesses = async () => {
+          for (let n = 0; n < processFaultsARoundMax && (n === 0 || areServicesHurt); n++) {
+            await one(processes)
+          }
+        }
+        await Promise.all([hurtServices(), hurtProcesses()])
+        if (rounds(4) < restInFour) await judged(`after ${last}`, worksAgain)
+      }
+      if (violations.length === 0) await judged('at the end', worksAgain)
+      return { faultCount, violations }
     },
   }
 }
@@ -55,49 +92,10 @@ const drawsOf = (random: ReturnType<typeof seeded>): Draw => {
   return (max) => Math.floor((draws[used++ % drawCount] ?? 0) * max)
 }
 
-const freeze = async (signal: (name: NodeJS.Signals) => void, ms: number): Promise<string> => {
-  signal('SIGSTOP')
-  await delay(ms)
-  signal('SIGCONT')
-  return `frozen for ${ms} ms`
+const inTurn = (faults: readonly Fault[], draw: Draw): (() => Fault | undefined) => {
+  let left: Fault[] = []
+  return () => {
+    if (left.length === 0) left = [...faults]
+    return left.splice(draw(left.length), 1)[0]
+  }
 }
-
-const processFaults = (system: System): Fault[] => [
-  async (draw) => {
-    const n = draw(system.workerCount)
-    await system.killWorker(n)
-    return `worker ${n} killed`
-  },
-  async (draw) => {
-    const n = draw(system.workerCount)
-    const ms = draw(2) === 0 ? pastSessionMs : 200 + draw(freezeMsMax)
-    const { process } = system.worker(n)
-    return `worker ${n} ${await freeze((name) => process.kill(name), ms)}`
-  },
-  async (draw) => {
-    const forks = system.forks()
-    await system.killFork(forks[draw(forks.length)] ?? 0)
-    return 'a server process killed'
-  },
-  async (draw) => {
-    const forks = system.forks()
-    const pid = forks[draw(forks.length)] ?? 0
-    return `a server process ${await freeze((name) => send(pid, name), 200 + draw(freezeMsMax))}`
-  },
-  async () => {
-    await system.killServer()
-    return 'the server killed'
-  },
-]
-
-const serviceFaults = (system: System): Fault[] =>
-  system.breakable.flatMap((name): Fault[] => [
-    async () => {
-      await system.killService(name)
-      return `${name} killed`
-    },
-    async (draw) => {
-      const signal = (what: NodeJS.Signals) => system.service(name).kill(what)
-      return `${name} ${await freeze(signal, 200 + draw(freezeMsMax))}`
-    },
-  ])

@@ -5,8 +5,14 @@ import postgres from 'postgres'
 import { readTopic } from '../../lib/command-log/read-topic.ts'
 import type { Command } from '../../lib/command.ts'
 import type { Evidence, Logged, Row } from './evidence.ts'
+import type { Stack } from './services.ts'
+import { readTopicEnds } from './topic.ts'
 
-type Place = { readonly databaseUrl: string; readonly topic: string; readonly brokers: string }
+export type LogPlace = {
+  readonly databaseUrl: string
+  readonly topic: string
+  readonly brokers: string
+}
 type Log = Pick<Evidence, 'log' | 'ends'>
 type Tables = Pick<Evidence, 'todos' | 'outcomes' | 'nextOffsets' | 'deadLetters'>
 
@@ -23,23 +29,22 @@ export const keepEmbeddedLog = async (databaseUrl: string): Promise<void> => {
   await sql.end()
 }
 
-export const readKafkaLog = async ({ brokers, topic }: Place): Promise<Log> => {
+export const readKafkaLog = async ({ brokers, topic }: LogPlace): Promise<Log> => {
   const { records, ends } = await readTopic(brokers, topic)
   return { log: records.map((one) => loggedOf(one.partition, one.offset, one.value)), ends }
 }
 
-export const readEmbeddedLog = async ({ databaseUrl, topic }: Place): Promise<Log> => {
+export const readEmbeddedLog = async ({ databaseUrl, topic }: LogPlace): Promise<Log> => {
   const sql = connect(databaseUrl)
   const records = await sql<{ partition: number; record_offset: string; record: Buffer }[]>`
     SELECT partition, record_offset, record FROM kept_log WHERE log = ${topic}`
-  const ends = await sql<{ partition: number; next_offset: string }[]>`
-    SELECT partition, next_offset FROM command_log_partitions WHERE log = ${topic}`
+  const ends = await embeddedEndsOf(sql, topic)
   await sql.end()
   return {
     log: records.map((one) =>
       loggedOf(one.partition, Number(one.record_offset), one.record.toString()),
     ),
-    ends: new Map(ends.map((one) => [one.partition, Number(one.next_offset)])),
+    ends,
   }
 }
 
@@ -55,7 +60,32 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
   return { partition, offset, commandId, kind, todoId, userId, atMs, ...fields }
 }
 
-export const readNextOffsets = async ({ databaseUrl, topic }: Place) => {
+/** Each partition's end, without reading the log. */
+export const readEnds = async (stack: Stack, place: LogPlace): Promise<Map<number, number>> => {
+  if (stack === 'real') return readTopicEnds(place)
+  const sql = connect(place.databaseUrl)
+  const ends = await embeddedEndsOf(sql, place.topic)
+  await sql.end()
+  return ends
+}
+
+const embeddedEndsOf = async (sql: postgres.ISql, topic: string): Promise<Map<number, number>> => {
+  const rows = await sql<{ partition: number; next_offset: string }[]>`
+    SELECT partition, next_offset FROM command_log_partitions WHERE log = ${topic}`
+  return new Map(rows.map((one) => [one.partition, Number(one.next_offset)]))
+}
+
+/** What a list that is fresh carries at least. */
+export const readListVersion = async ({ databaseUrl }: LogPlace): Promise<number> => {
+  const sql = connect(databaseUrl)
+  const [row] = await sql<
+    { version: string }[]
+  >`SELECT sum(batches) AS version FROM command_offsets`
+  await sql.end()
+  return Number(row?.version)
+}
+
+export const readNextOffsets = async ({ databaseUrl, topic }: LogPlace) => {
   const sql = connect(databaseUrl)
   const offsets = await nextOffsetsOf(sql, topic)
   await sql.end()
@@ -69,7 +99,7 @@ const nextOffsetsOf = async (sql: postgres.ISql, topic: string): Promise<Map<num
 }
 
 /** One snapshot of all tables: Postgres itself says what belongs together. */
-export const readTables = async ({ databaseUrl, topic }: Place): Promise<Tables> => {
+export const readTables = async ({ databaseUrl, topic }: LogPlace): Promise<Tables> => {
   const sql = connect(databaseUrl)
   const tables = await sql.begin('ISOLATION LEVEL REPEATABLE READ', async (tx) => {
     const todos = await tx<(Row & { id: string; created: Date; updated: Date })[]>`

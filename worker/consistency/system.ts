@@ -1,94 +1,92 @@
 // The whole system on real services or on the embedded stack, as processes that stay findable when
 // they are killed and started again in their place.
 
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { migrate } from '../../lib/migrate.ts'
+import type { Breakable } from '../../scripts/breakable.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { forksOf, startServer, startWorker, type Running } from '../../scripts/running.ts'
-import { startKafka } from '../../scripts/services/kafka.ts'
 import { becomesFree, freePort } from '../../scripts/services/ports.ts'
-import { startPostgres } from '../../scripts/services/postgres.ts'
-import { startRedis } from '../../scripts/services/redis.ts'
-import type { Service } from '../../scripts/services/service.ts'
 import { testSecret } from '../../scripts/testing.ts'
+import { keepEmbeddedLog, type LogPlace } from './read-back.ts'
 import {
-  keepEmbeddedLog,
-  readEmbeddedLog,
-  readKafkaLog,
-  readNextOffsets,
-  readTables,
-} from './read-back.ts'
+  startServices,
+  stopServices,
+  type ServiceName,
+  type Services,
+  type Stack,
+} from './services.ts'
 
-export type Stack = 'real' | 'embedded'
-export type ServiceName = 'postgres' | 'redis' | 'kafka'
+export type Engine = 'node' | 'uws'
 
 export type System = {
+  readonly stack: Stack
   readonly port: number
   readonly workerCount: number
   /** The services that the system must survive the loss of. */
-  readonly breakable: readonly ServiceName[]
+  readonly services: Services
   readonly worker: (n: number) => Running
-  readonly service: (name: ServiceName) => Service
-  /** Everything that was ever logged, and each partition's end. */
-  readonly readLog: () => ReturnType<typeof readKafkaLog>
-  readonly readTables: () => ReturnType<typeof readTables>
-  readonly readNextOffsets: () => ReturnType<typeof readNextOffsets>
+  /** Where the log and the tables are, past the gates. */
+  readonly place: () => LogPlace
+  /** The settings of the server and the workers. */
+  readonly environment: Readonly<Record<string, string>>
   killWorker(n: number): Promise<void>
   /** The server's processes but its first. */
   forks(): number[]
   killFork(pid: number): Promise<void>
   killServer(): Promise<void>
-  killService(name: ServiceName): Promise<void>
   /** What nobody killed and ended all the same, with its last words. */
   endedByThemselves(): string[]
   /** How often a text is in what the server or the workers printed, the killed ones included. */
   countPrinted(text: string): number
+  /** The server and the workers only; `startAll` starts others in their place. */
+  stopAll(): Promise<void>
+  startAll(): Promise<void>
   stop(): Promise<void>
 }
 
 const processCount = 2
+const workerCount = 2
 const restartTimeoutMs = 60_000
 const settleTimeoutMs = 15_000
 
-export const startSystem = async (
-  directory: string,
-  topic: string,
-  stack: Stack,
-): Promise<System> => {
-  const place = async (name: string) => ({
-    directory: join(directory, name),
-    port: await freePort(),
+export const startSystem = async (options: {
+  readonly directory: string
+  readonly topic: string
+  readonly stack: Stack
+  readonly engine: Engine
+}): Promise<System> => {
+  const { topic, stack } = options
+  const services = await startServices(stack, options.directory)
+  const service = (name: ServiceName) => services.get(name) as Breakable
+  const place = (): LogPlace => ({
+    databaseUrl: service('postgres').directUrl(),
+    topic,
+    brokers: services.get('kafka')?.directUrl() ?? '',
   })
-  const places = {
-    postgres: await place('pg'),
-    redis: await place('redis'),
-    kafka: await place('k'),
-  }
-  const starts = {
-    postgres: () => startPostgres({ ...places.postgres, durable: false }),
-    redis: () => startRedis(places.redis),
-    kafka: () => startKafka(places.kafka),
-  }
-  const names: ServiceName[] = stack === 'real' ? ['postgres', 'redis', 'kafka'] : ['postgres']
-  const services = new Map<ServiceName, Service>()
-  for (const name of names) services.set(name, await starts[name]())
-  const service = (name: ServiceName) => services.get(name) as Service
-  const databaseUrl = service('postgres').url
-  await migrate(databaseUrl, migrationsDirectory)
-  if (stack === 'embedded') await keepEmbeddedLog(databaseUrl)
+  await migrate(place().databaseUrl, migrationsDirectory)
+  if (stack === 'embedded') await keepEmbeddedLog(place().databaseUrl)
   const port = await freePort()
-  const environment = {
-    ...(stack === 'real'
+  const stores: Record<string, string> =
+    stack === 'real'
       ? { REDIS_URL: service('redis').url, KAFKA_BROKERS: service('kafka').url }
-      : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
-    ...{ DATABASE_URL: databaseUrl, KAFKA_TODO_TOPIC: topic, KAFKA_PARTITIONS: '3' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port), HTTP_PROCESSES: String(processCount) },
-    ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
+      : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }
+  const environment = {
+    ...stores,
+    DATABASE_URL: service('postgres').url,
+    KAFKA_TODO_TOPIC: topic,
+    KAFKA_PARTITIONS: '3',
+    HTTP_ENGINE: options.engine,
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: String(port),
+    HTTP_PROCESSES: String(processCount),
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
   }
 
   const everyone: Running[] = []
   const killed = new Set<Running>()
+  const killedForks = new Set<number>()
   /** A server that finds its database away says so and ends: an operator would start it again. */
   const launch = async (start: (env: NodeJS.ProcessEnv) => Promise<Running>): Promise<Running> => {
     for (const deadline = performance.now() + restartTimeoutMs; ;) {
@@ -107,25 +105,39 @@ export const startSystem = async (
     running.process.kill('SIGKILL')
     await running.exited
   }
-  const left = { databaseUrl, topic, brokers: services.get('kafka')?.url ?? '' }
+  const killForks = (pids: readonly number[]) => {
+    for (const pid of pids) {
+      killedForks.add(pid)
+      send(pid, 'SIGKILL')
+    }
+  }
   let server = await launch(startServer)
-  const workers = [await launch(startWorker), await launch(startWorker)]
+  const workers: Running[] = []
+  const startWorkers = async () => {
+    while (workers.length < workerCount) workers.push(await launch(startWorker))
+  }
+  await startWorkers()
   const forks = () => forksOf(server)
+  const stopAll = async () => {
+    for (const one of [server, ...workers]) killed.add(one)
+    await Promise.all([server, ...workers.splice(0)].map((one) => one.stop()))
+  }
 
   return {
-    ...{ port, workerCount: workers.length, service, forks },
-    // The embedded stack is one Postgres: without it there is nothing to survive in.
-    breakable: stack === 'real' ? names : [],
-    readLog: () => (stack === 'real' ? readKafkaLog(left) : readEmbeddedLog(left)),
-    readTables: () => readTables(left),
-    readNextOffsets: () => readNextOffsets(left),
+    stack,
+    port,
+    workerCount,
+    services,
+    place,
+    environment,
+    forks,
     worker: (n) => workers[n] as Running,
     async killWorker(n) {
       await kill(workers[n] as Running)
       workers[n] = await launch(startWorker)
     },
     async killFork(pid) {
-      send(pid, 'SIGKILL')
+      killForks([pid])
       const deadline = performance.now() + settleTimeoutMs
       while (forks().includes(pid) || forks().length < processCount) {
         if (performance.now() > deadline) throw new Error(`fork ${pid} was not replaced`)
@@ -135,31 +147,39 @@ export const startSystem = async (
     async killServer() {
       const orphans = forks()
       await kill(server)
-      for (const pid of orphans) send(pid, 'SIGKILL')
+      killForks(orphans)
       // A fork that was being started just now leaves by itself.
       await becomesFree(port, settleTimeoutMs)
       server = await launch(startServer)
     },
-    async killService(name) {
-      service(name).kill('SIGKILL')
-      await service(name).exited
-      services.set(name, await starts[name]())
-    },
-    endedByThemselves: () =>
-      everyone
+    endedByThemselves: () => [
+      ...everyone
         .filter(
           (one) => !killed.has(one) && (one.process.exitCode ?? one.process.signalCode) !== null,
         )
         .map((one) => one.output().slice(-2_000)),
+      ...everyone.flatMap((one) => deathsIn(one.output(), killedForks)),
+    ],
     countPrinted: (text) =>
       everyone.reduce((sum, one) => sum + one.output().split(text).length - 1, 0),
+    stopAll,
+    async startAll() {
+      server = await launch(startServer)
+      await startWorkers()
+    },
     async stop() {
-      for (const one of [server, ...workers]) killed.add(one)
-      await Promise.all([server, ...workers].map((one) => one.stop()))
-      for (const one of services.values()) await one.stop()
+      await stopAll()
+      await stopServices(services)
     },
   }
 }
+
+/** The server's processes that its first one replaced, but those that we killed. */
+const deathsIn = (output: string, killed: ReadonlySet<number>): string[] =>
+  output
+    .split('\n')
+    .filter((line) => /"msg":"a server process died/.test(line))
+    .filter((line) => !killed.has(Number(/"fork":(\d+)/.exec(line)?.[1])))
 
 export const send = (pid: number, signal: NodeJS.Signals): void => {
   try {
