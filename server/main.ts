@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ensureCommandLog } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { announceVersion } from '../lib/list-cache/announce.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
@@ -99,7 +100,7 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
   const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
-    const version = await store
+    await store
       .listVersion()
       .catch((error: unknown) =>
         exitWith(
@@ -115,7 +116,7 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
       )
     }
     // A Redis that still holds lists of another database is overruled before a fork believes it.
-    await cache.announce(version).catch((error: unknown) => {
+    await announceVersion(store, cache).catch((error: unknown) => {
       log.warn(
         `${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`,
       )

@@ -71,7 +71,7 @@ const whatItWaitsFor = (error: unknown): string => {
 }
 
 const lag = createLagWatch(log)
-const metrics = createWorkerMetrics(lag.lags, pools)
+const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 const consuming = () => progress && consumer
 const metricsPort = await openPages(
   config,

@@ -1,5 +1,5 @@
 // The list cache without a cache, for the embedded stack: every process reads lists from Postgres
-// itself, and LISTEN/NOTIFY carries the word of a change.
+// itself, and LISTEN/NOTIFY carries the announcement of a change.
 
 import type { PoolUse } from '../pool-use.ts'
 import { listen } from '../pg-listen.ts'
@@ -19,20 +19,28 @@ export const createPostgresListCache = (settings: { url: string; use?: PoolUse }
     fill(_list, { version }) {
       return Promise.resolve(version < known ? 'refused' : 'filled')
     },
+    // Every time, also when it is known here: who was deaf before can hear it now.
     async announce(version) {
-      if (version <= known) return
       await pool.run((sql) => sql.notify(channel, String(version)))
       known = Math.max(known, version)
+      return known
+    },
+    known: () => Promise.resolve(known),
+    overrule(claimed, version) {
+      if (known === claimed) known = version
+      return Promise.resolve()
     },
     watch(onEvent) {
       stopListening = listen(settings.url, channel, {
         onNotify(payload) {
-          const version = Number(payload)
-          if (version <= known) return
+          // Any user of the database may notify anything.
+          const version = /^\d+$/.test(payload) ? Number(payload) : NaN
+          if (!Number.isSafeInteger(version) || version <= known) return
           known = version
           onEvent({ kind: 'changed' })
         },
-        onLost: () => onEvent({ kind: 'lost' }),
+        onLost: () =>
+          onEvent({ kind: 'lost', reason: 'the connection that notifications come on was closed' }),
         onListening: () => onEvent({ kind: 'restored' }),
       })
     },

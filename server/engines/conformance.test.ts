@@ -288,6 +288,8 @@ const cacheAway: ListCache = {
   get: never,
   fill: never,
   announce: never,
+  known: never,
+  overrule: never,
   watch: () => {},
   ping: never,
   close: () => Promise.resolve(),
