@@ -2,8 +2,9 @@
 // has put under their keys (text, a list, a number that no version can be), they replace it and go on:
 // once, `SET todos:version abc` broke both for good.
 
-// A version is a whole number that a double holds exactly; anything else counts as none. Shared by all
-// scripts below. KEYS[1]: the version.
+// A version is a whole number that a double holds exactly; anything else counts as none. As a reply it is
+// text: ioredis reads the integer 9007199254740991 as one more. Shared by all scripts below. KEYS[1]: the
+// version.
 const knownFunction = `
 local function known()
   local text = redis.pcall('GET', KEYS[1])
@@ -11,7 +12,8 @@ local function known()
   local version = tonumber(text)
   if version > 9007199254740991 then return -1 end
   return version
-end`
+end
+local function text(version) return string.format('%.0f', version) end`
 
 // A list is only ever as good as the version it was read under: stored with it, and handed out only
 // while that is still the version. A lease is only one while it ends by itself. KEYS: version, list,
@@ -38,7 +40,7 @@ end`
 
 /** KEYS: version, then all lists and leases; ARGV: version. */
 export const announceScript = `${announceFunction}
-return announce(tonumber(ARGV[1]))`
+return text(announce(tonumber(ARGV[1])))`
 
 /** KEYS: version, then all lists and leases; ARGV: version, body, ttl, list, lease. */
 export const fillScript = `${announceFunction}
@@ -60,4 +62,4 @@ return 1`
 
 /** KEYS: version. */
 export const knownScript = `${knownFunction}
-return known()`
+return text(known())`

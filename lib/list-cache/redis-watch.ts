@@ -42,7 +42,7 @@ export const watchVersion = (
   let trackingSince = 0
   let isTracking = false
   let canaries = 0
-  let cameBack = (_key: string) => {}
+  let cameBack: (key: string) => void = () => {}
   let wake = () => {}
   let closed = false
 
