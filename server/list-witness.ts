@@ -35,8 +35,7 @@ const firstProofMaxMs = 2_000
 
 export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitness => {
   let trust: Trust = { kind: 'unproven' }
-  /** Whether the cache has proven anything, or failed to. */
-  let isJudged = false
+  let isProven = false
   /** What the cache itself says against it. */
   let lostReason: string | undefined
   /** What Postgres says against it. */
@@ -47,18 +46,22 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
 
   const judge = () => {
     const reason = lostReason ?? doubt?.reason
-    if (!isJudged && reason === undefined) return
-    if (closed || (reason === undefined) === (trust.kind === 'verified')) return
-    if (reason !== undefined && trust.kind === 'unverified') {
+    if (closed) return
+    if (reason !== undefined) distrust(reason)
+    else if (isProven && trust.kind !== 'verified') believe()
+  }
+
+  const distrust = (reason: string) => {
+    if (trust.kind === 'unverified') {
       trust = { ...trust, reason }
       return
     }
-    if (reason !== undefined) {
-      trust = { kind: 'unverified', reason, sinceMs: performance.now() }
-      log.warn({ reason }, 'changes of the lists may go unnoticed: lists come from Postgres')
-      tell({ kind: 'lost', reason })
-      return
-    }
+    trust = { kind: 'unverified', reason, sinceMs: performance.now() }
+    log.warn({ reason }, 'changes of the lists may go unnoticed: lists come from Postgres')
+    tell({ kind: 'lost', reason })
+  }
+
+  const believe = () => {
     if (trust.kind === 'unverified') {
       const seconds = Math.round((performance.now() - trust.sinceMs) / 1_000)
       log.info({ seconds }, 'changes of the lists are noticed again')
@@ -81,7 +84,7 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
         lostReason = event.reason
         break
       case 'restored':
-        isJudged = true
+        isProven = true
         lostReason = undefined
         // What this process noticed up to here says nothing about what it has missed.
         if (trust.kind === 'verified') tell(event)
