@@ -2,6 +2,7 @@
 // handed out only while its version is the user's, so one write ends all of them, and none is
 // searched for. What is out of date leaves by its age.
 
+import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
 import { connectRedis } from '../redis-connection.ts'
@@ -10,8 +11,13 @@ import type { PageCache } from './page-cache.ts'
 
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */
 const commandTimeoutMs = 200
-/** After a failure nobody waits for the cache for this long, and changes are told again. */
-const awayMs = 1_000
+/** Changes that were refused are told again this often, and a canary is written. */
+const tellAgainMs = 1_000
+/**
+ * After a failure no page is believed, and nobody waits, for this long: Redis may have refused changes of
+ * other processes, which tell them again every second, on a connection that is replaced every 2 s at most.
+ */
+const unavailableMs = 5_000
 /** A user's version outlives every page, and whoever fills one in. */
 const versionOutlivesSec = 60
 /** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
@@ -72,15 +78,16 @@ export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Lo
   const connection = connectRedis({ url, timeoutMs: commandTimeoutMs }, log)
   const versionTtlSec = ttlSec + versionOutlivesSec
   const unheard = new Map<string, number>()
-  let awayUntilMs = 0
+  const canaryKey = `todos:canary:pages:${randomUUID()}`
+  let unavailableUntilMs = 0
+  const isUnavailable = () => performance.now() < unavailableUntilMs
 
-  /** Undefined when the cache is unavailable. */
+  /** Undefined when it fails. */
   const ask = async <T>(command: (redis: Redis) => Promise<unknown>): Promise<T | undefined> => {
-    if (performance.now() < awayUntilMs) return undefined
     try {
       return (await connection.run(command)) as T
     } catch (error) {
-      awayUntilMs = performance.now() + awayMs
+      unavailableUntilMs = performance.now() + unavailableMs
       log.debug({ reason: (error as Error).message }, 'redis unavailable: pages come from Postgres')
       return undefined
     }
@@ -103,33 +110,46 @@ export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Lo
   }
 
   const remember = (userId: string, version: number) => {
-    unheard.set(userId, version)
+    unheard.set(userId, Math.max(version, unheard.get(userId) ?? version))
     const [oldest] = unheard.keys()
     if (unheard.size > unheardMax && oldest !== undefined) unheard.delete(oldest)
   }
 
-  const again = setInterval(() => void tell([...unheard]), awayMs)
+  let tellingAgain = false
+  const tellAgain = async () => {
+    if (tellingAgain) return
+    tellingAgain = true
+    if (unheard.size > 0) await tell([...unheard])
+    // Others may be refused while this process asks for nothing: their changes are not there yet then.
+    else await ask((redis) => redis.set(canaryKey, '1', 'PX', tellAgainMs))
+    tellingAgain = false
+  }
+  const again = setInterval(() => void tellAgain(), tellAgainMs)
   again.unref()
 
   return {
     async get(page) {
-      if (unheard.has(page.userId)) return undefined
+      if (isUnavailable() || unheard.has(page.userId)) return undefined
       const keys = [versionKey(page.userId), pageKey(page)] as const
       const found = await ask<Buffer[]>((redis) =>
         redis.callBuffer('EVAL', getScript, keys.length, ...keys, versionTtlSec),
       )
       const [version, total, body] = found ?? []
       // While it was asked for, the user's todos may have changed with nobody to hear of it.
-      if (!version || !total || !body || unheard.has(page.userId)) return undefined
+      if (!version || !total || !body || isUnavailable() || unheard.has(page.userId))
+        return undefined
       return { version: Number(version), total: Number(total), body }
     },
     async fill(page, { version, total, body }) {
-      if (body.length > bodyBytesMax) return
+      if (isUnavailable() || body.length > bodyBytesMax) return
       const keys = [versionKey(page.userId), pageKey(page)] as const
       const values = [version, total, body, ttlSec, versionTtlSec]
       await ask((redis) => redis.eval(fillScript, keys.length, ...keys, ...values))
     },
-    changed: (versions) => tell([...versions]),
+    async changed(versions) {
+      if (!isUnavailable()) await tell([...versions])
+      else for (const [userId, version] of versions) remember(userId, version)
+    },
     async close() {
       clearInterval(again)
       if (unheard.size > 0) await tell([...unheard])
