@@ -2,10 +2,14 @@
 // that sends no invalidations, one whose keys somebody else has written. Against a real Redis.
 
 import { EventEmitter, once } from 'node:events'
+import { readFile, rm } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { repository } from '../../scripts/paths.ts'
 import { startSwitchProxy } from '../../scripts/switch-proxy.ts'
 import { eventually, ownRedis, quiet } from '../../scripts/testing.ts'
+import { createRedisPageCache } from '../page-cache/redis.ts'
+import { createRedisLimitStore } from '../rate-limit/redis.ts'
 import type { ListSnapshot } from '../todo-store/todo-store.ts'
 import type { CacheEvent } from './list-cache.ts'
 import { announceVersion } from './announce.ts'
@@ -69,6 +73,17 @@ const sicknesses: readonly Sickness[] = [
     reason: /OOM/,
     fall: ({ admin }) => admin.config('SET', 'maxmemory', '1mb'),
     heal: ({ admin }) => admin.config('SET', 'maxmemory', '0'),
+  },
+  {
+    what: 'a disk that takes no snapshot',
+    reason: /MISCONF/,
+    async fall({ admin }) {
+      const [, directory = ''] = (await admin.config('GET', 'dir'))
+      await rm(directory, { recursive: true })
+      await admin.config('SET', 'save', '3600 1')
+      await admin.bgsave()
+    },
+    heal: ({ admin }) => admin.config('SET', 'stop-writes-on-bgsave-error', 'no'),
   },
   {
     what: 'too few replicas',
@@ -165,6 +180,42 @@ const notVersions: Record<string, (admin: Redis, key: string) => Promise<unknown
   'a set': (admin, key) => admin.sadd(key, 'x'),
   'a stream': (admin, key) => admin.xadd(key, '*', 'a', 'b'),
 }
+
+void t.test('the rights that the README names are enough', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  const { service, admin } = system
+  const readme = await readFile(new URL('README.md', repository), 'utf8')
+  const rights = /ACL SETUSER todos on >PASSWORD (.*)`/.exec(readme)?.[1] ?? ''
+  t.match(rights, /~todos:/)
+  await admin.acl('SETUSER', 'todos', 'on', '>secret', ...rights.split(' '))
+  const url = service.url.replace('redis://', 'redis://todos:secret@')
+  const cache = createRedisListCache({ url, ttlSec: 300, poolSize: 1 }, quiet)
+  t.teardown(() => cache.close())
+  const events = new EventEmitter()
+  const restored = once(events, 'restored')
+  cache.watch((event: CacheEvent) => events.emit(event.kind))
+  await restored
+  await cache.announce(7)
+  t.same(await cache.get('newest'), { kind: 'fill' })
+  t.equal(await cache.fill('newest', snapshot(7)), 'filled')
+  t.match(await cache.get('newest'), { kind: 'hit' })
+  await cache.overrule(7, 6)
+  await cache.ping()
+  const pages = createRedisPageCache({ url, ttlSec: 300 }, quiet)
+  t.teardown(() => pages.close())
+  const page = { userId: 'ann', limit: 10, page: 1 }
+  await pages.get(page)
+  await pages.fill(page, { ...snapshot(7), total: 1 })
+  t.match(await pages.get(page), { total: 1 })
+  const limits = createRedisLimitStore({ url, timeoutMs: 5_000 }, quiet)
+  t.teardown(() => limits.close())
+  await limits.open()
+  for (const algorithm of ['token-bucket', 'sliding-window'] as const) {
+    const policy = { name: algorithm, algorithm, limit: 10, windowSec: 60 }
+    t.match(await limits.take(policy, 'ann'), { allowed: true })
+  }
+})
 
 void t.test('what is no version, no list and no lease is replaced', async (t) => {
   const system = await setUp(t)
