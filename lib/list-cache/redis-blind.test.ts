@@ -78,7 +78,7 @@ const sicknesses: readonly Sickness[] = [
     what: 'a disk that takes no snapshot',
     reason: /MISCONF/,
     async fall({ admin }) {
-      const [, directory = ''] = (await admin.config('GET', 'dir'))
+      const [, directory = ''] = await admin.config('GET', 'dir')
       await rm(directory, { recursive: true })
       await admin.config('SET', 'save', '3600 1')
       await admin.bgsave()
