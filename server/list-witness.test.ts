@@ -9,6 +9,7 @@ import { createRedisListCache } from '../lib/list-cache/redis.ts'
 import type { ListCache } from '../lib/list-cache/list-cache.ts'
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
 import { createLog } from '../lib/log.ts'
+import { startSwitchProxy } from '../scripts/switch-proxy.ts'
 import { eventually, ownRedis, quiet, testDatabase } from '../scripts/testing.ts'
 import { createHotLists } from './hot-list.ts'
 
@@ -68,8 +69,9 @@ const setUp = (t: Test, cache: ListCache, first = 1_000) => {
 const redisCache = async (t: Test) => {
   const service = await ownRedis(t)
   if (!service) return undefined
-  const open = () => {
-    const cache = createRedisListCache({ url: service.url, ttlSec: 300, poolSize: 1 }, quiet)
+  const open = (port = service.port) => {
+    const url = `redis://127.0.0.1:${port}/0`
+    const cache = createRedisListCache({ url, ttlSec: 300, poolSize: 1 }, quiet)
     t.teardown(() => cache.close())
     return cache
   }
@@ -77,7 +79,7 @@ const redisCache = async (t: Test) => {
   t.teardown(() => {
     admin.disconnect()
   })
-  return { open, admin }
+  return { open, admin, port: service.port }
 }
 
 void t.test('a worker whose announcements go nowhere', async (t) => {
@@ -97,6 +99,25 @@ void t.test('a worker whose announcements go nowhere', async (t) => {
   await isVerified()
   t.match(lines, [/may go unnoticed/, /noticed again/], 'one line each')
   t.equal(lines.length, 2)
+})
+
+void t.test('an old master that still takes writes, and keeps connections open', async (t) => {
+  const [old, next] = [await redisCache(t), await redisCache(t)]
+  if (!old || !next) return
+  const proxy = await startSwitchProxy(t, old.port)
+  const { state, store, lines, isRight, isVerified, isUnverified } = setUp(t, old.open(proxy.port))
+  await isVerified()
+  proxy.to(next.port)
+  const worker = next.open()
+  state.version++
+  await announceVersion(store, worker)
+  await isRight()
+  await isUnverified(/was not announced/)
+  await isVerified()
+  state.version++
+  await announceVersion(store, worker)
+  await isVerified()
+  t.equal(lines.length, 2, 'one line each')
 })
 
 void t.test(

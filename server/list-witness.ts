@@ -21,7 +21,7 @@ export type ListWitness = {
 }
 
 type Parts = {
-  readonly cache: Pick<ListCache, 'known' | 'overrule' | 'watch'>
+  readonly cache: Pick<ListCache, 'known' | 'overrule' | 'reconnect' | 'watch'>
   readonly store: Pick<TodoStore, 'listVersion'>
   readonly lists: readonly Pick<FreshList, 'held' | 'notice' | 'discard'>[]
   readonly log: Log
@@ -30,6 +30,8 @@ type Parts = {
 const pollMs = 1_000
 /** From a version in Postgres to its announcement it takes milliseconds. With a poll: within 2 s. */
 const announcementMaxMs = 700
+/** While announcements are missed, this process may be the one that talks to the wrong server. */
+const pollsPerReconnect = 5
 /** A cache that says nothing at all at the start has proven nothing. */
 const firstProofMaxMs = 2_000
 
@@ -40,6 +42,7 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
   let lostReason: string | undefined
   /** What Postgres says against it. */
   let doubt: { readonly version: number; readonly reason: string } | undefined
+  let doubtfulPolls = 0
   /** The highest that this process has seen in Postgres. */
   let storeMax = -1
   let closed = false
@@ -112,6 +115,8 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
     storeMax = Math.max(storeMax, version)
 
     if (doubt && (known ?? -1) >= doubt.version && version >= storeMax) doubt = undefined
+    if (!doubt) doubtfulPolls = 0
+    else if (doubtfulPolls++ % pollsPerReconnect === 0) cache.reconnect()
     const wentBack = heldBefore.some((held) => held.kind === 'fresh' && held.version > version)
     if (wentBack && version < storeMax) {
       const reason = `the database's version of the lists went back from ${storeMax} to ${version}`

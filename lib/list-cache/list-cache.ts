@@ -34,6 +34,8 @@ export interface ListCache {
   overrule(known: number, version: number): Promise<void>
   /** To be called once. Begins with `restored` as soon as changes are noticed, or with `lost`. */
   watch(onEvent: (event: CacheEvent) => void): void
+  /** New connections: the open ones may lead to another server than the one that is announced to. */
+  reconnect(): void
   /** Rejects with what keeps the cache from taking an announcement. */
   ping(): Promise<void>
   close(): Promise<void>

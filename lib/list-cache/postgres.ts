@@ -11,6 +11,7 @@ const timeoutMs = 2_000
 
 export const createPostgresListCache = (settings: { url: string; use?: PoolUse }): ListCache => {
   const pool = createPool({ ...settings, poolSize: 1, timeoutMs })
+  let startListening: (() => () => Promise<void>) | undefined
   let stopListening = () => Promise.resolve()
   /** The latest version heard of or announced here: an announcement may come any number of times. */
   let known = -1
@@ -31,18 +32,23 @@ export const createPostgresListCache = (settings: { url: string; use?: PoolUse }
       return Promise.resolve()
     },
     watch(onEvent) {
-      stopListening = listen(settings.url, channel, {
-        onNotify(payload) {
-          // Any user of the database may notify anything.
-          const version = /^\d+$/.test(payload) ? Number(payload) : NaN
-          if (!Number.isSafeInteger(version) || version <= known) return
-          known = version
-          onEvent({ kind: 'changed' })
-        },
-        onLost: () =>
-          onEvent({ kind: 'lost', reason: 'the connection that notifications come on was closed' }),
-        onListening: () => onEvent({ kind: 'restored' }),
-      })
+      startListening = () =>
+        listen(settings.url, channel, {
+          onNotify(payload) {
+            // Any user of the database may notify anything.
+            const version = /^\d+$/.test(payload) ? Number(payload) : NaN
+            if (!Number.isSafeInteger(version) || version <= known) return
+            known = version
+            onEvent({ kind: 'changed' })
+          },
+          onLost: () => onEvent({ kind: 'lost', reason: 'the LISTEN connection was closed' }),
+          onListening: () => onEvent({ kind: 'restored' }),
+        })
+      stopListening = startListening()
+    },
+    reconnect() {
+      void stopListening().catch(() => {})
+      if (startListening) stopListening = startListening()
     },
     async ping() {
       await pool.run((sql) => sql`SELECT 1`)

@@ -16,6 +16,11 @@ type Settings = {
   readonly connections: readonly RedisConnection[]
 }
 
+export type Watching = {
+  reconnect(reason: string): void
+  stop(): void
+}
+
 export const canaryPrefix = 'todos:canary:'
 const invalidations = '__redis__:invalidate'
 const commandTimeoutMs = 500
@@ -33,7 +38,7 @@ export const watchVersion = (
   { url, versionKey, connections }: Settings,
   onEvent: (event: CacheEvent) => void,
   log: Log,
-): (() => void) => {
+): Watching => {
   const tracking = connectRedis({ url, timeoutMs: commandTimeoutMs, autoResubscribe: false }, log)
   /** Of this process only: the canaries of others are no news to it. */
   const ownCanaries = `${canaryPrefix}${randomUUID()}:`
@@ -135,9 +140,12 @@ export const watchVersion = (
   }
   void goOn()
 
-  return () => {
-    closed = true
-    wake()
-    tracking.close()
+  return {
+    reconnect: (reason) => tracking.replace(reason),
+    stop() {
+      closed = true
+      wake()
+      tracking.close()
+    },
   }
 }

@@ -15,7 +15,7 @@ import {
   knownScript,
   overruleScript,
 } from './redis-scripts.ts'
-import { canaryPrefix, watchVersion } from './redis-watch.ts'
+import { canaryPrefix, watchVersion, type Watching } from './redis-watch.ts'
 
 export type RedisCacheSettings = {
   readonly url: string
@@ -62,7 +62,7 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
   const evaluate = (script: string, ...values: (string | number | Buffer)[]) =>
     onData((redis) => redis.eval(script, everyKey.length, ...everyKey, ...values))
   const pingKey = `${canaryPrefix}ping:${randomUUID()}`
-  let stopWatching = () => {}
+  let watching: Watching | undefined
 
   return {
     async get(list) {
@@ -91,7 +91,12 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       await evaluate(overruleScript, known, version)
     },
     watch(onEvent) {
-      stopWatching = watchVersion({ url, versionKey, connections }, onEvent, log)
+      watching = watchVersion({ url, versionKey, connections }, onEvent, log)
+    },
+    reconnect() {
+      const reason = 'it may be another Redis than the one that is announced to'
+      for (const connection of connections) connection.replace(reason)
+      watching?.reconnect(reason)
     },
     // A Redis that answers PING may refuse every write: a replica, one out of memory or of disk.
     async ping() {
@@ -100,7 +105,7 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       )
     },
     close() {
-      stopWatching()
+      watching?.stop()
       for (const connection of connections) connection.close()
       return Promise.resolve()
     },

@@ -290,6 +290,7 @@ const cacheAway: ListCache = {
   announce: never,
   known: never,
   overrule: never,
+  reconnect: () => {},
   watch: () => {},
   ping: never,
   close: () => Promise.resolve(),
