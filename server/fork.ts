@@ -265,13 +265,18 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
   return createUwsEngine(app, settings, log)
 }
 
-/** Until a list was fresh once, invalidations are unproven: such a server is not ready. */
+/**
+ * A process that has just started waits for its first fresh list, or for the reason why there is none:
+ * without Redis it serves lists from Postgres, and is no reason to stop a rollout.
+ */
 const listsAreFresh = (lists: HotLists): Dependency => ({
   name: 'lists',
   get without() {
-    return lists.wereFresh() ? 'degraded' : 'unready'
+    return lists.wereFresh() || lists.trust().kind === 'unverified' ? 'degraded' : 'unready'
   },
   check() {
+    const trust = lists.trust()
+    if (trust.kind === 'unverified') return Promise.reject(new Error(`unverified, ${trust.reason}`))
     const { kind } = lists.held().newest
     return kind === 'fresh' ? Promise.resolve() : Promise.reject(new Error(kind))
   },

@@ -7,6 +7,7 @@ import type { ReadySource } from './engines/engine.ts'
 import { chooseEncoding, holds } from './encodings.ts'
 import { keepFresh, type FreshnessSettings, type Held, type Refreshes } from './list-freshness.ts'
 import { createListWindow, type ListWindow } from './list-window.ts'
+import { createListWitness, type Trust } from './list-witness.ts'
 import { createReadyReplies, type Ready, type ReadyTallies } from './ready-replies.ts'
 
 /** 1 to 1,000, or every todo there is. */
@@ -24,8 +25,10 @@ export type HotLists = {
   /** Fetches a list that is not held; rejects when it can't be had. */
   load(limit: Limit): Promise<void>
   held(): { readonly newest: Held; readonly all: Held }
-  /** Whether the newest were fresh at any time: until then invalidations are unproven. */
+  /** Whether the newest were fresh at any time. */
   wereFresh(): boolean
+  /** Whether changes to the lists would be noticed. */
+  trust(): Trust
   readonly counts: ListCounts
   close(): void
 }
@@ -92,10 +95,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
       allWasAsked = false
     },
   })
-  cache.watch((event) => {
-    newestList.notice(event)
-    allList.notice(event)
-  })
+  const witness = createListWitness({ cache, store, lists: [newestList, allList], log })
 
   const find = (limit: Limit, encoding: ReturnType<typeof chooseEncoding>): Ready | undefined => {
     if (limit === 'all') {
@@ -136,12 +136,14 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     load: (limit) => (limit === 'all' ? allList : newestList).load(),
     held: () => ({ newest: newestList.held(), all: allList.held() }),
     wereFresh: newestList.wasFresh,
+    trust: witness.trust,
     counts: {
       ready: replies.tallies,
       handled: { hits: 0, misses: 0 },
       refreshes: { newest: newestList.refreshes, all: allList.refreshes },
     },
     close() {
+      witness.close()
       newestList.close()
       allList.close()
     },

@@ -67,7 +67,7 @@ const scripted = (t: Test, options: Partial<FreshnessSettings> = {}) => {
     await settled()
   }
   const notice = (kind: CacheEvent['kind']) => {
-    list.notice({ kind })
+    list.notice(kind === 'lost' ? { kind, reason: 'a test' } : { kind })
   }
   return { world, list, served, replies, letGo, notice }
 }

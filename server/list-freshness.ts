@@ -1,6 +1,7 @@
-// Keeps one list in this process as fresh as the cache's word allows. RFC 5861's terms: while a
-// refresh is under way the last list is served (stale-while-revalidate, bounded by the refresh's
-// timeout), and while refreshes fail too (stale-if-error, bounded by a setting).
+// Keeps one list in this process as fresh as notifications of changes allow. RFC 5861's terms: while a
+// refresh is in flight the last list is served (stale-while-revalidate, bounded by the refresh's
+// timeout), and while refreshes fail too (stale-if-error, bounded by a setting). While notifications
+// can't be trusted (list-witness.ts says when), nor can the cache: the list is read from the store.
 
 import type { CacheEvent, ListCache } from '../lib/list-cache/list-cache.ts'
 import type { Log } from '../lib/log.ts'
@@ -22,7 +23,10 @@ export type Held =
   | { readonly kind: 'stale'; readonly version: number; readonly asOfMs: number }
 
 export type FreshList = {
+  /** `lost`: changes are not noticed from here on, until `restored`. */
   notice(event: CacheEvent): void
+  /** Lets the list go if it is of this version: the store has never had it. */
+  discard(version: number): void
   /** Resolves when the list is held, rejects with the error that keeps it from being so. */
   load(): Promise<void>
   held(): Held
@@ -47,7 +51,7 @@ type Parts = {
   readonly onList: (snapshot: ListSnapshot | undefined) => void
 }
 
-/** With no word from the cache at all, the store is asked this often. */
+/** While changes are not noticed, the store is asked this often. */
 const blindPollMs = 1_000
 const retryMs = 100
 /** A long list under constant writes is refreshed for a quarter of the time at most. */
@@ -60,7 +64,8 @@ export const keepFresh = (parts: Parts): FreshList => {
   let held: Held = { kind: 'empty' }
   /** Raised by every event: what was asked for before one can't be taken for fresh after it. */
   let epoch = 0
-  let watching = false
+  /** `unproven`: at the start. What is read is true for then, but not known to stay so. */
+  let trust: 'unproven' | 'verified' | 'unverified' = 'unproven'
   let wasFresh = false
   const refreshes: Refreshes = { done: 0, failed: 0 }
   let closed = false
@@ -79,15 +84,16 @@ export const keepFresh = (parts: Parts): FreshList => {
           readList(asked.atMs + settings.refreshTimeoutMs),
         )
         tookMs = performance.now() - asked.atMs
-        adopt(read.snapshot, asked.atMs, read.isCurrent && watching && asked.epoch === epoch)
+        const isUnchanged = asked.epoch === epoch
+        adopt(read.snapshot, asked.atMs, read.isCurrent && trust === 'verified' && isUnchanged)
         refreshes.done++
-        if (!watching) await sleepUntilEvent(blindPollMs)
+        if (trust !== 'verified' && isUnchanged) await sleepUntilEvent(blindPollMs)
       } catch (error) {
         const reason = error instanceof Error ? error : new Error(String(error))
         refreshes.failed++
         log.warn({ list, reason: reason.message }, 'list not refreshed')
         settleLoaders(reason)
-        await sleepUntilEvent(retryMs)
+        await sleepUntilEvent(trust === 'unverified' ? blindPollMs : retryMs)
       }
       await sleep(Math.max(settings.refreshIntervalMs - tookMs, tookMs * pausePerRefresh))
     }
@@ -95,25 +101,26 @@ export const keepFresh = (parts: Parts): FreshList => {
     if (held.kind === 'stale' && !closed && !isWanted()) drop()
   }
 
-  /** From the cache; on a miss from the store, for everybody; with the cache away from the store. */
+  /** From the cache; on a miss from the store, for everybody; without the cache from the store. */
   const readList = async (
     deadlineMs: number,
   ): Promise<{ snapshot: ListSnapshot; isCurrent: boolean }> => {
     while (performance.now() < deadlineMs) {
-      const answer = await cache.get(list).catch(() => undefined)
+      const answer =
+        trust === 'unverified' ? undefined : await cache.get(list).catch(() => undefined)
       if (!answer) return { snapshot: await store.readList(list), isCurrent: true }
-      switch (answer.kind) {
-        case 'hit':
-          return { snapshot: answer.snapshot, isCurrent: true }
-        case 'fill': {
-          const snapshot = await store.readList(list)
-          // A refused fill is still a newer list than none, but a change has overtaken it.
-          const filled = await cache.fill(list, snapshot).catch(() => 'filled' as const)
-          return { snapshot, isCurrent: filled === 'filled' }
-        }
-        case 'wait':
-          await sleep(waitForFillerMs)
+      if (answer.kind === 'wait') {
+        await sleep(waitForFillerMs)
+        continue
       }
+      // An older one than is held: Redis came back from an old file, or a replica took its place.
+      const isOld =
+        answer.kind === 'hit' && held.kind !== 'empty' && answer.snapshot.version < held.version
+      if (answer.kind === 'hit' && !isOld) return { snapshot: answer.snapshot, isCurrent: true }
+      const snapshot = await store.readList(list)
+      // A refused fill is still a newer list than none, but a change has overtaken it.
+      const filled = await cache.fill(list, snapshot).catch(() => 'filled' as const)
+      return { snapshot, isCurrent: filled === 'filled' }
     }
     throw new Error('another process is filling the cache and does not finish')
   }
@@ -166,9 +173,16 @@ export const keepFresh = (parts: Parts): FreshList => {
   return {
     notice(event) {
       epoch++
-      if (event.kind === 'lost') watching = false
-      if (event.kind === 'restored') watching = true
+      if (event.kind === 'lost') trust = 'unverified'
+      if (event.kind === 'restored') trust = 'verified'
       expire()
+    },
+    discard(version) {
+      if (held.kind === 'empty' || held.version !== version) return
+      epoch++
+      drop()
+      wake()
+      void revalidate()
     },
     load() {
       if (held.kind !== 'empty') return Promise.resolve()

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commandsElsewhere, settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { announceVersion } from '../lib/list-cache/announce.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import type { RegisteredLog } from '../lib/log-identity.ts'
 import { createLog, type Log } from '../lib/log.ts'
@@ -102,7 +103,7 @@ const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | 
   const logs = openCommandLogs({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
-    const version = await store
+    await store
       .listVersion()
       .catch((error: unknown) =>
         exitWith(
@@ -118,7 +119,7 @@ const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | 
       )
     }
     // A Redis that still holds lists of another database is overruled before a fork believes it.
-    await cache.announce(version).catch((error: unknown) => {
+    await announceVersion(store, cache).catch((error: unknown) => {
       log.warn(
         `${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`,
       )

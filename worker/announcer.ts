@@ -1,30 +1,62 @@
 // Tells the list cache which version of the lists the store has, after every change and, in case
-// that word was lost (a crash right after COMMIT, Redis away), again every second.
+// that notification was lost (a crash right after COMMIT, Redis unavailable), again every second.
 
+import { announceVersion } from '../lib/list-cache/announce.ts'
 import type { ListCache } from '../lib/list-cache/list-cache.ts'
 import type { Log } from '../lib/log.ts'
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
 
 export type Announcer = {
-  /** Something was committed. Announcements coalesce: one is under way, one more follows. */
+  /** Something was committed. Announcements coalesce: one is in flight, one more follows. */
   changed(): void
+  /** So far. */
+  readonly counts: AnnouncementCounts
   close(): Promise<void>
 }
 
+export type AnnouncementCounts = { done: number; failed: number }
+
 const repeatMs = 1_000
 
-export const createAnnouncer = (store: TodoStore, cache: ListCache, log: Log): Announcer => {
+export const createAnnouncer = (
+  store: Pick<TodoStore, 'listVersion'>,
+  cache: Pick<ListCache, 'announce' | 'overrule'>,
+  log: Log,
+): Announcer => {
   let running: Promise<void> | undefined
   let again = false
+  const counts: AnnouncementCounts = { done: 0, failed: 0 }
+  let failingSinceMs: number | undefined
+
+  const failed = (reason: string) => {
+    counts.failed++
+    if (failingSinceMs !== undefined) return
+    failingSinceMs = performance.now()
+    log.warn({ reason }, 'changes of the lists are not announced: servers ask Postgres meanwhile')
+  }
+
+  const succeeded = () => {
+    counts.done++
+    if (failingSinceMs === undefined) return
+    const seconds = Math.round((performance.now() - failingSinceMs) / 1_000)
+    failingSinceMs = undefined
+    log.info({ seconds }, 'changes of the lists are announced again')
+  }
 
   const run = async () => {
     do {
       again = false
       try {
-        // Read after the commit: it covers that commit, and every other one made so far.
-        await cache.announce(await store.listVersion())
+        const overruled = await announceVersion(store, cache)
+        if (overruled !== undefined) {
+          log.warn(
+            { known: overruled },
+            'the list cache claimed a version that the database has not: overruled',
+          )
+        }
+        succeeded()
       } catch (error) {
-        log.debug({ reason: (error as Error).message }, 'list version not announced')
+        failed((error as Error).message)
       }
     } while (again)
     running = undefined
@@ -38,6 +70,7 @@ export const createAnnouncer = (store: TodoStore, cache: ListCache, log: Log): A
 
   return {
     changed,
+    counts,
     async close() {
       clearInterval(repeat)
       changed()

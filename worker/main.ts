@@ -78,7 +78,7 @@ const leaveAtOnce = (reason: string): never => {
 }
 
 const lag = createLagWatch(log)
-const metrics = createWorkerMetrics(lag.lags, pools)
+const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 const consuming = () => progress && consumer
 const metricsPort = await openPages(
   config,

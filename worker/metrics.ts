@@ -1,9 +1,10 @@
 // What a worker tells of itself: its batches, what became of their commands, and how far it is behind.
 
 import { Counter, Histogram, Registry } from 'prom-client'
-import { addGauge, addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
+import { addCounter, addGauge, addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
 import { batchSizeBuckets, durationBuckets } from '../lib/metrics.ts'
 import type { PoolUse } from '../lib/pool-use.ts'
+import type { AnnouncementCounts } from './announcer.ts'
 import type { AppliedBatch } from './apply.ts'
 
 export type WorkerMetrics = {
@@ -18,6 +19,7 @@ const commandResults = ['applied', 'refused', 'duplicate', 'dead-lettered'] as c
 export const createWorkerMetrics = (
   lags: () => ReadonlyMap<number, number>,
   pools: Readonly<Record<string, PoolUse>>,
+  announcements: AnnouncementCounts,
 ): WorkerMetrics => {
   const registry = new Registry()
   const registers = [registry]
@@ -48,6 +50,15 @@ export const createWorkerMetrics = (
       labelNames: ['partition'],
     },
     () => [...lags()].map(([partition, lag]) => [{ partition: String(partition) }, lag]),
+  )
+  addCounter(
+    registry,
+    {
+      name: 'todos_worker_announcements_total',
+      help: "Times that the lists' version was announced to server processes, and that it could not be; while it fails they read lists from Postgres.",
+      labelNames: ['result'],
+    },
+    () => Object.entries(announcements).map(([result, count]) => [{ result }, count]),
   )
   addPoolMetrics(registry, pools)
   addProcessMetrics(registry, 'worker')

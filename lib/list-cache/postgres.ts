@@ -1,5 +1,5 @@
 // The list cache without a cache, for the embedded stack: every process reads lists from Postgres
-// itself, and LISTEN/NOTIFY carries the word of a change.
+// itself, and LISTEN/NOTIFY carries the announcement of a change.
 
 import type { PoolUse } from '../pool-use.ts'
 import { listen } from '../pg-listen.ts'
@@ -11,6 +11,7 @@ const timeoutMs = 2_000
 
 export const createPostgresListCache = (settings: { url: string; use?: PoolUse }): ListCache => {
   const pool = createPool({ ...settings, poolSize: 1, timeoutMs })
+  let startListening: (() => () => Promise<void>) | undefined
   let stopListening = () => Promise.resolve()
   /** The latest version heard of or announced here: an announcement may come any number of times. */
   let known = -1
@@ -19,22 +20,35 @@ export const createPostgresListCache = (settings: { url: string; use?: PoolUse }
     fill(_list, { version }) {
       return Promise.resolve(version < known ? 'refused' : 'filled')
     },
+    // Every time, also when it is known here: who was deaf before can hear it now.
     async announce(version) {
-      if (version <= known) return
       await pool.run((sql) => sql.notify(channel, String(version)))
       known = Math.max(known, version)
+      return known
+    },
+    known: () => Promise.resolve(known),
+    overrule(claimed, version) {
+      if (known === claimed) known = version
+      return Promise.resolve()
     },
     watch(onEvent) {
-      stopListening = listen(settings.url, channel, {
-        onNotify(payload) {
-          const version = Number(payload)
-          if (version <= known) return
-          known = version
-          onEvent({ kind: 'changed' })
-        },
-        onLost: () => onEvent({ kind: 'lost' }),
-        onListening: () => onEvent({ kind: 'restored' }),
-      })
+      startListening = () =>
+        listen(settings.url, channel, {
+          onNotify(payload) {
+            // Any user of the database may notify anything.
+            const version = /^\d+$/.test(payload) ? Number(payload) : NaN
+            if (!Number.isSafeInteger(version) || version <= known) return
+            known = version
+            onEvent({ kind: 'changed' })
+          },
+          onLost: () => onEvent({ kind: 'lost', reason: 'the LISTEN connection was closed' }),
+          onListening: () => onEvent({ kind: 'restored' }),
+        })
+      stopListening = startListening()
+    },
+    reconnect() {
+      void stopListening().catch(() => {})
+      if (startListening) stopListening = startListening()
     },
     async ping() {
       await pool.run((sql) => sql`SELECT 1`)

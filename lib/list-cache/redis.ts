@@ -1,14 +1,21 @@
-// The list cache in Redis. Changes arrive over client-side caching (CLIENT TRACKING … BCAST) on a
-// connection of its own; a canary key proves, at start and after every reconnect, that they do.
+// The list cache in Redis: a list is read from the store once for all processes, and a new version of
+// the lists reaches every process that watches (redis-watch.ts).
 
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
 import { createPoolUse, type PoolUse } from '../pool-use.ts'
-import { connectRedis, firstAttempt } from '../redis-connection.ts'
+import { connectRedis, type RedisConnection } from '../redis-connection.ts'
 import type { ListName } from '../todo-store/todo-store.ts'
-import { withTimeout } from '../with-timeout.ts'
-import type { CacheEvent, ListCache } from './list-cache.ts'
+import type { ListCache } from './list-cache.ts'
+import {
+  announceScript,
+  fillScript,
+  getScript,
+  knownScript,
+  overruleScript,
+} from './redis-scripts.ts'
+import { canaryPrefix, watchVersion, type Watching } from './redis-watch.ts'
 
 export type RedisCacheSettings = {
   readonly url: string
@@ -25,73 +32,37 @@ const listKeys = { newest: 'todos:limit:1000', all: 'todos:all' } as const satis
   string
 >
 const leaseKey = (list: ListName) => `todos:filling:${list}`
-const everyListKey = [...Object.values(listKeys), leaseKey('newest'), leaseKey('all')]
+const everyKey = [
+  versionKey,
+  ...Object.values(listKeys),
+  leaseKey('newest'),
+  leaseKey('all'),
+] as const
 
 const commandTimeoutMs = 500
-const canaryTimeoutMs = 1_000
-const pingIntervalMs = 500
 /** A filler that dies leaves its lease for this long; nobody else asks Postgres meanwhile. */
 const leaseMs = 2_000
 
-// A list is only ever as good as the version it was read under: stored with it, and handed out only
-// while that is still the version. KEYS: version, list, lease.
-const getScript = `
-local list = redis.call('HMGET', KEYS[2], 'version', 'body')
-if list[1] and list[1] == redis.call('GET', KEYS[1]) then return {'hit', list[1], list[2]} end
-if redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[1]) then return {'fill'} end
-return {'wait'}`
-
-// A newer version drops every list and every lease in the same step; the first one after a flush does
-// not: there are no lists, and the leases are those of processes that fill them again just now.
-// Shared by both scripts below.
-const announceFunction = `
-local function announce(version)
-  local known = tonumber(redis.call('GET', KEYS[1]) or '-1')
-  if tonumber(version) > known then
-    redis.call('SET', KEYS[1], version)
-    if known >= 0 then redis.call('UNLINK', unpack(KEYS, 2)) end
-  end
-  return tonumber(version) >= known
-end`
-
-// KEYS: version, then all lists and leases.
-const announceScript = `${announceFunction}
-announce(ARGV[1])
-return 1`
-
-// KEYS: version, then all lists and leases; ARGV: version, body, ttl, list, lease.
-const fillScript = `${announceFunction}
-local current = announce(ARGV[1])
-redis.call('UNLINK', ARGV[5])
-if not current then return 0 end
-redis.call('HSET', ARGV[4], 'version', ARGV[1], 'body', ARGV[2])
-redis.call('EXPIRE', ARGV[4], ARGV[3])
-return 1`
-
 export const createRedisListCache = (settings: RedisCacheSettings, log: Log): ListCache => {
-  const connections = Array.from({ length: settings.poolSize }, () =>
-    connectRedis(settings.url, commandTimeoutMs, log),
+  const { url, ttlSec, poolSize } = settings
+  const connections = Array.from({ length: poolSize }, () =>
+    connectRedis({ url, timeoutMs: commandTimeoutMs }, log),
   )
-  // A command right after the start waits for the first connection, or for its failure; later on a
-  // connection that is not there fails at once.
-  const opened = Promise.all(connections.map(firstAttempt))
   let turn = 0
-  const data = async (): Promise<Redis> => {
-    await opened
-    return connections[turn++ % connections.length] as Redis
-  }
   const use = settings.use ?? createPoolUse()
-  use.size = settings.poolSize
+  use.size = poolSize
   const onData = async <T>(work: (redis: Redis) => Promise<T>): Promise<T> => {
     use.underWay++
     try {
-      const redis = await data()
-      return await withTimeout(commandTimeoutMs, () => work(redis))
+      return await (connections[turn++ % poolSize] as RedisConnection).run(work)
     } finally {
       use.underWay--
     }
   }
-  let stopWatching = () => {}
+  const evaluate = (script: string, ...values: (string | number | Buffer)[]) =>
+    onData((redis) => redis.eval(script, everyKey.length, ...everyKey, ...values))
+  const pingKey = `${canaryPrefix}ping:${randomUUID()}`
+  let watching: Watching | undefined
 
   return {
     async get(list) {
@@ -100,100 +71,45 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
         (redis) =>
           redis.callBuffer('EVAL', getScript, keys.length, ...keys, leaseMs) as Promise<Buffer[]>,
       )
-      switch (kind?.toString()) {
-        case 'hit':
-          if (!version || !body) throw new Error('a list in Redis has no version or no body')
-          return { kind: 'hit', snapshot: { version: Number(version), body } }
-        case 'fill':
-          return { kind: 'fill' }
-        default:
-          return { kind: 'wait' }
-      }
+      if (version && body) return { kind: 'hit', snapshot: { version: Number(version), body } }
+      return { kind: kind?.toString() === 'fill' ? 'fill' : 'wait' }
     },
     async fill(list, { version, body }) {
-      const values = [version, body, settings.ttlSec, listKeys[list], leaseKey(list)]
-      const filled = await onData((redis) =>
-        redis.eval(
-          ...([fillScript, 1 + everyListKey.length, versionKey, ...everyListKey] as const),
-          ...values,
-        ),
+      const filled = await evaluate(
+        fillScript,
+        version,
+        body,
+        ttlSec,
+        listKeys[list],
+        leaseKey(list),
       )
       return filled === 1 ? 'filled' : 'refused'
     },
-    async announce(version) {
-      await onData((redis) =>
-        redis.eval(announceScript, 1 + everyListKey.length, versionKey, ...everyListKey, version),
-      )
+    announce: async (version) => Number(await evaluate(announceScript, version)),
+    known: async () => Number(await evaluate(knownScript)),
+    async overrule(known, version) {
+      await evaluate(overruleScript, known, version)
     },
     watch(onEvent) {
-      stopWatching = watchVersion(settings.url, data, onEvent, log)
+      watching = watchVersion({ url, versionKey, connections }, onEvent, log)
     },
+    reconnect() {
+      const reason = 'it may be another Redis than the one that is announced to'
+      for (const connection of connections) connection.replace(reason)
+      watching?.reconnect(reason)
+    },
+    // A Redis that answers PING may refuse every write: a replica, one out of memory or of disk.
     async ping() {
-      await onData((redis) => redis.ping())
+      await Promise.all(
+        connections.map((one) => one.run((redis) => redis.set(pingKey, '1', 'PX', pingKeyMs))),
+      )
     },
     close() {
-      stopWatching()
-      for (const connection of connections) connection.disconnect()
+      watching?.stop()
+      for (const connection of connections) connection.close()
       return Promise.resolve()
     },
   }
 }
 
-const invalidations = '__redis__:invalidate'
-
-/**
- * Watches the version key. RESP2 with a redirect to itself, because ioredis 6 drops RESP3's
- * invalidation pushes without a word; after a reconnect it subscribes again but does not track
- * again, so that is done here on every `ready`.
- */
-const watchVersion = (
-  url: string,
-  data: () => Promise<Redis>,
-  onEvent: (event: CacheEvent) => void,
-  log: Log,
-): (() => void) => {
-  const tracking = connectRedis(url, commandTimeoutMs, log, { autoResubscribe: false })
-  const canaryKey = `${versionKey}:canary:${randomUUID()}`
-  let live = false
-  let canaryCameBack = () => {}
-
-  tracking.on('message', (_channel: string, keys: string) => {
-    // One message may name several keys, joined by commas; a flush of the database names none.
-    const changed = keys.split(',')
-    if (changed.includes(canaryKey)) canaryCameBack()
-    if (live && (keys === '' || changed.includes(versionKey))) onEvent({ kind: 'changed' })
-  })
-
-  const begin = async () => {
-    const id = await tracking.client('ID')
-    await tracking.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', 'PREFIX', versionKey)
-    await tracking.subscribe(invalidations)
-    const proven = new Promise<void>((resolve) => (canaryCameBack = resolve))
-    await (await data()).set(canaryKey, '1', 'PX', canaryTimeoutMs)
-    await withTimeout(canaryTimeoutMs, () => proven)
-    live = true
-    onEvent({ kind: 'restored' })
-  }
-  tracking.on('ready', () => {
-    begin().catch((error: Error) => {
-      log.warn({ reason: error.message }, 'redis does not send invalidations yet')
-      tracking.disconnect(true)
-    })
-  })
-  tracking.on('close', () => {
-    if (!live) return
-    live = false
-    onEvent({ kind: 'lost' })
-  })
-  // A connection whose other end is frozen or gone looks healthy until something is asked of it.
-  const pings = setInterval(() => {
-    if (!live) return
-    withTimeout(commandTimeoutMs, () => tracking.ping()).catch(() => tracking.disconnect(true))
-  }, pingIntervalMs)
-
-  return () => {
-    clearInterval(pings)
-    live = false
-    tracking.disconnect()
-  }
-}
+const pingKeyMs = 1_000

@@ -2,16 +2,22 @@
 // handed out only while its version is the user's, so one write ends all of them, and none is
 // searched for. What is out of date leaves by its age.
 
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
-import { connectRedis, firstAttempt } from '../redis-connection.ts'
+import { connectRedis } from '../redis-connection.ts'
 import type { PageName } from '../todo-store/todo-store.ts'
-import { withTimeout } from '../with-timeout.ts'
 import type { PageCache } from './page-cache.ts'
 
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */
 const commandTimeoutMs = 200
-/** After a failure nobody waits for the cache for this long, and changes are told again. */
-const awayMs = 1_000
+/** Changes that were refused are told again this often, and a canary is written. */
+const tellAgainMs = 1_000
+/**
+ * After a failure no page is believed, and nobody waits, for this long: Redis may have refused changes of
+ * other processes, which tell them again every second, on a connection that is replaced every 2 s at most.
+ */
+const unavailableMs = 5_000
 /** A user's version outlives every page, and whoever fills one in. */
 const versionOutlivesSec = 60
 /** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
@@ -26,49 +32,63 @@ const versionKey = (userId: string) => `${keysOf(userId)}:version`
 const pageKey = ({ userId, limit, page }: PageName) =>
   `${keysOf(userId)}:limit:${limit}:page:${page}`
 
+// Whatever somebody else has put under a version's key is no version, and is replaced.
+const knownFunction = `
+local function known(key)
+  local text = redis.pcall('GET', key)
+  if type(text) ~= 'string' or #text > 16 or not string.match(text, '^-?%d+$') then return nil end
+  local version = tonumber(text)
+  if version > 9007199254740991 then return nil end
+  return version
+end`
+
 // Without a version nothing is believed, neither a page nor a fill: it may have been forgotten, with
-// the word of a change. Asking for a page begins one, below every version. KEYS: version, page.
-const getScript = `
-local version = redis.call('GET', KEYS[1])
-if not version then redis.call('SET', KEYS[1], '-1', 'EX', ARGV[1]) return {} end
-local page = redis.call('HMGET', KEYS[2], 'version', 'total', 'body')
-if page[1] ~= version then return {} end
+// the announcement of a change. Asking for a page begins one, below every version. And each time it is
+// written: a Redis that refuses writes (a replica, one out of memory) has refused announcements, too,
+// and its pages may be of before them. KEYS: version, page; ARGV: the version's ttl.
+const getScript = `${knownFunction}
+local version = known(KEYS[1])
+redis.call('SET', KEYS[1], string.format('%.0f', version or -1), 'EX', ARGV[1])
+if not version then return {} end
+local page = redis.pcall('HMGET', KEYS[2], 'version', 'total', 'body')
+if not page[1] or tonumber(page[1]) ~= version then return {} end
 return page`
 
 // KEYS: version, page; ARGV: version, total, body, ttl, the version's ttl.
-const fillScript = `
-local known = redis.call('GET', KEYS[1])
-if not known or tonumber(ARGV[1]) < tonumber(known) then return 0 end
+const fillScript = `${knownFunction}
+local version = known(KEYS[1])
+if not version or tonumber(ARGV[1]) < version then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[5])
+redis.call('UNLINK', KEYS[2])
 redis.call('HSET', KEYS[2], 'version', ARGV[1], 'total', ARGV[2], 'body', ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return 1`
 
 // KEYS: versions; ARGV: their ttl, then the new one for each.
-const changedScript = `
+const changedScript = `${knownFunction}
 for i, key in ipairs(KEYS) do
-  local known = tonumber(redis.call('GET', key) or '-1')
-  if tonumber(ARGV[i + 1]) > known then redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end
-end`
+  local version = known(key) or -1
+  if tonumber(ARGV[i + 1]) > version then redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end
+end
+return 1`
 
 export type RedisPageSettings = { readonly url: string; readonly ttlSec: number }
 
 export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Log): PageCache => {
-  const redis = connectRedis(url, commandTimeoutMs, log)
-  const opened = firstAttempt(redis)
+  const connection = connectRedis({ url, timeoutMs: commandTimeoutMs }, log)
   const versionTtlSec = ttlSec + versionOutlivesSec
   const unheard = new Map<string, number>()
-  let awayUntilMs = 0
+  const canaryKey = `todos:canary:pages:${randomUUID()}`
+  let unavailableUntilMs = 0
+  const isUnavailable = () => performance.now() < unavailableUntilMs
 
-  /** Undefined when the cache is away. */
-  const ask = async <T>(command: () => Promise<unknown>): Promise<T | undefined> => {
-    await opened
-    if (performance.now() < awayUntilMs) return undefined
+  /** Undefined when it fails. */
+  const ask = async <T>(command: (redis: Redis) => Promise<unknown>): Promise<T | undefined> => {
     try {
-      return (await withTimeout(commandTimeoutMs, command)) as T
+      return (await connection.run(command)) as T
     } catch (error) {
-      awayUntilMs = performance.now() + awayMs
-      log.debug({ reason: (error as Error).message }, 'redis is away: pages come from Postgres')
+      unavailableUntilMs = performance.now() + unavailableMs
+      log.debug({ reason: (error as Error).message }, 'redis unavailable: pages come from Postgres')
       return undefined
     }
   }
@@ -78,7 +98,7 @@ export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Lo
       const some = versions.slice(i, i + versionsPerCommand)
       const keys = some.map(([userId]) => versionKey(userId))
       const values = some.map(([, version]) => version)
-      const answer = await ask(() =>
+      const answer = await ask((redis) =>
         redis.eval(changedScript, keys.length, ...keys, versionTtlSec, ...values),
       )
       for (const [userId, version] of some) {
@@ -90,37 +110,50 @@ export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Lo
   }
 
   const remember = (userId: string, version: number) => {
-    unheard.set(userId, version)
+    unheard.set(userId, Math.max(version, unheard.get(userId) ?? version))
     const [oldest] = unheard.keys()
     if (unheard.size > unheardMax && oldest !== undefined) unheard.delete(oldest)
   }
 
-  const again = setInterval(() => void tell([...unheard]), awayMs)
+  let tellingAgain = false
+  const tellAgain = async () => {
+    if (tellingAgain) return
+    tellingAgain = true
+    if (unheard.size > 0) await tell([...unheard])
+    // Others may be refused while this process asks for nothing: their changes are not there yet then.
+    else await ask((redis) => redis.set(canaryKey, '1', 'PX', tellAgainMs))
+    tellingAgain = false
+  }
+  const again = setInterval(() => void tellAgain(), tellAgainMs)
   again.unref()
 
   return {
     async get(page) {
-      if (unheard.has(page.userId)) return undefined
+      if (isUnavailable() || unheard.has(page.userId)) return undefined
       const keys = [versionKey(page.userId), pageKey(page)] as const
-      const found = await ask<Buffer[]>(() =>
+      const found = await ask<Buffer[]>((redis) =>
         redis.callBuffer('EVAL', getScript, keys.length, ...keys, versionTtlSec),
       )
       const [version, total, body] = found ?? []
       // While it was asked for, the user's todos may have changed with nobody to hear of it.
-      if (!version || !total || !body || unheard.has(page.userId)) return undefined
+      if (!version || !total || !body || isUnavailable() || unheard.has(page.userId))
+        return undefined
       return { version: Number(version), total: Number(total), body }
     },
     async fill(page, { version, total, body }) {
-      if (body.length > bodyBytesMax) return
+      if (isUnavailable() || body.length > bodyBytesMax) return
       const keys = [versionKey(page.userId), pageKey(page)] as const
       const values = [version, total, body, ttlSec, versionTtlSec]
-      await ask(() => redis.eval(fillScript, keys.length, ...keys, ...values))
+      await ask((redis) => redis.eval(fillScript, keys.length, ...keys, ...values))
     },
-    changed: (versions) => tell([...versions]),
+    async changed(versions) {
+      if (!isUnavailable()) await tell([...versions])
+      else for (const [userId, version] of versions) remember(userId, version)
+    },
     async close() {
       clearInterval(again)
       if (unheard.size > 0) await tell([...unheard])
-      redis.disconnect()
+      connection.close()
     },
   }
 }

@@ -13,13 +13,18 @@ import { bucketDecision, tokenUsOf } from './token-bucket.ts'
 const now = `
 local time = redis.call('TIME')
 local at = time[1] * 1000000 + time[2]
-local function whole(number) return string.format('%.0f', number) end`
+local function whole(number) return string.format('%.0f', number) end
+local function natural(text)
+  return type(text) == 'string' and string.match(text, '^%d+$') and tonumber(text) or 0
+end`
 
+// What somebody else has put under a key counts as nothing, and is replaced: one such key failed for
+// good, and five failures in a row send everybody's limits to Postgres.
 // KEYS: bucket; ARGV: limit, microseconds of a token.
 const bucketScript = `${now}
 local token = tonumber(ARGV[2])
 local capacity = ARGV[1] * token
-local full = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), at), at + capacity)
+local full = math.min(math.max(natural(redis.pcall('GET', KEYS[1])), at), at + capacity)
 if full + token - at > capacity then return {0, at, full} end
 full = full + token
 redis.call('SET', KEYS[1], whole(full), 'PX', math.ceil((full - at) / 1000))
@@ -30,12 +35,13 @@ const windowScript = `${now}
 local limit, length = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ms = math.floor(at / 1000)
 local window, current, previous = math.floor(ms / length), 0, 0
-local held = redis.call('HMGET', KEYS[1], 'window', 'current', 'previous')
-local ahead = (tonumber(held[1] or '-2') or -2) - window
+local held = redis.pcall('HMGET', KEYS[1], 'window', 'current', 'previous')
+if held['err'] then held = {} redis.call('UNLINK', KEYS[1]) end
+local ahead = natural(held[1]) - window
 if ahead == 0 or ahead == 1 then
-  window, current, previous = window + ahead, tonumber(held[2]), tonumber(held[3])
+  window, current, previous = window + ahead, natural(held[2]), natural(held[3])
 elseif ahead == -1 then
-  previous = tonumber(held[2])
+  previous = natural(held[2])
 end
 local left = length - math.max(0, ms - window * length)
 if previous * left + current * length > (limit - 1) * length then
@@ -58,17 +64,18 @@ export const createRedisLimitStore = (
   log: Log,
 ): LimitStore => {
   // A connection of its own: limits must not wait behind lists.
-  const redis = connectRedis(url, timeoutMs, log)
+  const connection = connectRedis({ url, timeoutMs }, log)
 
-  const run = async ({ sha, text }: Script, key: string, ...values: number[]) => {
-    try {
-      return (await redis.evalsha(sha, 1, key, ...values)) as number[]
-    } catch (error) {
-      // It did not run: a Redis that was restarted, or took another's place, has no scripts.
-      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
-      return (await redis.eval(text, 1, key, ...values)) as number[]
-    }
-  }
+  const run = ({ sha, text }: Script, key: string, ...values: number[]) =>
+    connection.run(async (redis) => {
+      try {
+        return (await redis.evalsha(sha, 1, key, ...values)) as number[]
+      } catch (error) {
+        // It did not run: a Redis that was restarted, or took another's place, has no scripts.
+        if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
+        return (await redis.eval(text, 1, key, ...values)) as number[]
+      }
+    })
 
   const decide = async (policy: Policy, key: string): Promise<Decision> => {
     const name = `todos:rate:${keyOf(policy, key)}`
@@ -83,19 +90,18 @@ export const createRedisLimitStore = (
   }
 
   return {
-    take: (policy, key) => withTimeout(timeoutMs, () => decide(policy, key)),
+    take: decide,
     async open() {
+      const { redis } = connection
       if (redis.status === 'ready') return
       await withTimeout(
         openTimeoutMs,
         () => new Promise<void>((ready) => redis.once('ready', ready)),
       )
     },
-    reconnect() {
-      redis.disconnect(true)
-    },
+    reconnect: () => connection.replace('a probe failed'),
     close() {
-      redis.disconnect()
+      connection.close()
       return Promise.resolve()
     },
   }
