@@ -42,8 +42,10 @@ export const makeTopicAnew = async (place: Topic, numPartitions: number): Promis
   const { brokers, topic } = place
   await asOperator(brokers, async (admin) => {
     await admin.deleteTopics({ topics: [topic] })
+    const create = () =>
+      admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false })
     await eventually(
-      () => admin.createTopics({ topics: [{ topic, numPartitions }] }).catch(() => false),
+      () => create().catch(() => false),
       (made) => made,
     )
   })
