@@ -4,6 +4,12 @@
 import type { Command } from '../command.ts'
 import type { BatchOutcome } from '../micro-batch.ts'
 
+/**
+ * Commands that may wait for an acknowledgement in one process, together. PUBLISH_QUEUE_MAX of the
+ * largest would be 150 MB; of usual ones, a few hundred bytes each, it is 3 MB.
+ */
+export const pendingBytesMax = 32 * 1024 * 1024
+
 export interface CommandPublisher {
   /** `acknowledged` only when the log has the command durably. Never rejects, never hangs. */
   publish(command: Command): Promise<BatchOutcome>
