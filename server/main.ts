@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ensureCommandLog } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { kafkaSecurityWarning } from '../lib/kafka-security.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
@@ -124,6 +125,8 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
     await cache.close()
     await store.close()
   }
+  const warning = kafkaSecurityWarning(config)
+  if (warning) log.warn(warning)
   return ensureCommandLog(config, log).catch((error: unknown) => {
     log.warn(
       `${config.COMMAND_LOG} does not answer (${messageOf(error)}): writes get 503 until it does`,

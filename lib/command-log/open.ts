@@ -6,6 +6,7 @@ import type { PoolUse } from '../pool-use.ts'
 import type { CommandConsumer, CommandPublisher } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
+import { kafkaSecurity } from './kafka/security.ts'
 import { createBoundsReader, ensureTopic, readTopicEnds } from './kafka/topic.ts'
 import {
   createEndsReader,
@@ -19,13 +20,19 @@ const readTimeoutMs = 10_000
 const pollTimeoutMs = 5_000
 const ensureTimeoutMs = 10_000
 
+/** Which topic of which brokers, and how they let us in. */
+const kafkaOf = (config: Config) => ({
+  brokers: config.KAFKA_BROKERS,
+  topic: config.KAFKA_TODO_TOPIC,
+  security: kafkaSecurity(config),
+})
+
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
 export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
   config.COMMAND_LOG === 'kafka'
     ? ensureTopic(
         {
-          brokers: config.KAFKA_BROKERS,
-          topic: config.KAFKA_TODO_TOPIC,
+          ...kafkaOf(config),
           partitions: config.KAFKA_PARTITIONS,
           replicationFactor: config.KAFKA_REPLICATION_FACTOR,
         },
@@ -44,11 +51,7 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
  */
 export const readEnds = (config: Config, log: Log): Promise<Map<number, number>> =>
   config.COMMAND_LOG === 'kafka'
-    ? readTopicEnds(
-        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
-        log,
-        readTimeoutMs,
-      )
+    ? readTopicEnds(kafkaOf(config), log, readTimeoutMs)
     : readLogEnds({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
 
 /** `use`: of its connections to Postgres, where they are those. */
@@ -64,10 +67,7 @@ export const openPublisher = (
     timeoutMs: config.PUBLISH_TIMEOUT_MS,
   }
   return config.COMMAND_LOG === 'kafka'
-    ? createKafkaPublisher(
-        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, ...bounds },
-        log,
-      )
+    ? createKafkaPublisher({ ...kafkaOf(config), ...bounds }, log)
     : createPostgresPublisher({
         url: config.DATABASE_URL,
         log: config.KAFKA_TODO_TOPIC,
@@ -88,10 +88,7 @@ export const openEndsReader = (config: Config, log: Log): EndsReader => {
       timeoutMs: pollTimeoutMs,
     })
   }
-  const bounds = createBoundsReader(
-    { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
-    log,
-  )
+  const bounds = createBoundsReader(kafkaOf(config), log)
   return {
     read: async () => new Map([...(await bounds.read())].map(([n, { end }]) => [n, end])),
     close: bounds.close,
@@ -107,8 +104,7 @@ export const openConsumer = (
   config.COMMAND_LOG === 'kafka'
     ? createKafkaConsumer(
         {
-          brokers: config.KAFKA_BROKERS,
-          topic: config.KAFKA_TODO_TOPIC,
+          ...kafkaOf(config),
           groupId: `${config.KAFKA_TODO_TOPIC}-worker`,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
           ...bounds,

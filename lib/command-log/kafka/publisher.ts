@@ -14,10 +14,16 @@ import { encodeCommand } from '../../command.ts'
 import type { Log } from '../../log.ts'
 import { createMicroBatch, NotSent, SendSmaller } from '../../micro-batch.ts'
 import { withTimeout } from '../../with-timeout.ts'
-import { pendingBytesMax, type CommandPublisher } from '../command-log.ts'
+import {
+  LogRefusesUs,
+  pendingBytesMax,
+  refusedPauseMs,
+  type CommandPublisher,
+} from '../command-log.ts'
 import { beginSend, kafkaRecord, recordBatches, type KafkaRecord } from './batch-bytes.ts'
 import { createBatchLimit } from './batch-limit.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
+import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 
 const pingTimeoutMs = 1_000
@@ -33,6 +39,8 @@ type OwnProducer = {
   readonly producer: Producer
   /** As of its last send; all are one until there was one. */
   partitionOf(key: string): number
+  /** Which setting is wrong, where one is. */
+  explain(error: Error): Error
   /** Rejects once the last of its connections is closed, by whichever side. */
   readonly lost: Promise<never>
   /** For good: kafkajs goes on retrying behind our back, and must reach nobody any more. */
@@ -52,6 +60,8 @@ export const createKafkaPublisher = (
   let limitIsRead = false
   let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
   let closed = false
+  let onClosed = () => {}
+  const whenClosed = new Promise<void>((resolve) => (onClosed = resolve))
 
   const open = async (): Promise<OwnProducer> => {
     const own = createProducer(settings, log)
@@ -60,7 +70,7 @@ export const createKafkaPublisher = (
       return own
     } catch (error) {
       own.discard()
-      throw error
+      throw own.explain(error as Error)
     }
   }
 
@@ -78,8 +88,12 @@ export const createKafkaPublisher = (
         use(own)
         return
       } catch (error) {
-        state = { kind: 'down', reason: `Kafka does not answer: ${(error as Error).message}` }
-        await new Promise((resolve) => setTimeout(resolve, reconnectEveryMs))
+        const { message } = error as Error
+        const isRefused = error instanceof LogRefusesUs
+        if (isRefused && state.kind === 'down' && state.reason !== message) log.error(message)
+        state = { kind: 'down', reason: isRefused ? message : `Kafka does not answer: ${message}` }
+        const pauseMs = isRefused ? refusedPauseMs : reconnectEveryMs
+        await Promise.race([whenClosed, new Promise((resolve) => setTimeout(resolve, pauseMs))])
       }
     }
   }
@@ -176,6 +190,7 @@ export const createKafkaPublisher = (
     async close() {
       await batch.idle()
       closed = true
+      onClosed()
       if (state.kind === 'up') await state.own.producer.disconnect().catch(() => {})
       await admin.disconnect().catch(() => {})
     },
@@ -215,6 +230,7 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
             partitionMetadata: partitions,
             message: { key, value: null },
           }),
+    explain: (error) => explainFailure(error, settings.security ?? plainText, sockets.lastFault()),
     lost: sockets.lost,
     discard() {
       producer.disconnect().catch(() => {})

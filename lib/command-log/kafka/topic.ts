@@ -3,7 +3,7 @@
 import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
 import type { Bounds } from '../loss.ts'
-import { createClient, retryEveryMs, silentMsMax, type KafkaSettings } from './client.ts'
+import { createClient, retryEveryMs, silentMsMax, withAdmin, type KafkaSettings } from './client.ts'
 import { createOwnSockets } from './sockets.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
@@ -14,52 +14,38 @@ export const ensureTopic = async (
   settings: KafkaSettings & { partitions: number; replicationFactor: number },
   log: Log,
   timeoutMs: number,
-): Promise<number> => {
-  const admin = createClient(settings, log, timeoutMs).admin()
-  try {
-    return await withTimeout(timeoutMs, async () => {
-      await admin.connect()
-      await admin.createTopics({
-        waitForLeaders: true,
-        topics: [
-          {
-            topic: settings.topic,
-            numPartitions: settings.partitions,
-            replicationFactor: settings.replicationFactor,
-            configEntries: [
-              { name: 'cleanup.policy', value: 'delete' },
-              { name: 'retention.ms', value: String(retentionMs) },
-            ],
-          },
-        ],
-      })
-      const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
-      return topics[0]?.partitions.length ?? 0
+): Promise<number> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic: settings.topic,
+          numPartitions: settings.partitions,
+          replicationFactor: settings.replicationFactor,
+          configEntries: [
+            { name: 'cleanup.policy', value: 'delete' },
+            { name: 'retention.ms', value: String(retentionMs) },
+          ],
+        },
+      ],
     })
-  } finally {
-    void admin.disconnect().catch(() => {})
-  }
-}
+    const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
+    return topics[0]?.partitions.length ?? 0
+  })
 
 /** Each partition's end: the offset of its next record. Empty when there is no such topic. */
 export const readTopicEnds = async (
   settings: KafkaSettings,
   log: Log,
   timeoutMs: number,
-): Promise<Map<number, number>> => {
-  const admin = createClient(settings, log, timeoutMs).admin()
-  try {
-    return await withTimeout(timeoutMs, async () => {
-      await admin.connect()
-      // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
-      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, number>()
-      const partitions = await admin.fetchTopicOffsets(settings.topic)
-      return new Map(partitions.map(({ partition, high }) => [partition, Number(high)]))
-    })
-  } finally {
-    void admin.disconnect().catch(() => {})
-  }
-}
+): Promise<Map<number, number>> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
+    if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, number>()
+    const partitions = await admin.fetchTopicOffsets(settings.topic)
+    return new Map(partitions.map(({ partition, high }) => [partition, Number(high)]))
+  })
 
 export type BoundsReader = {
   /** Asks the partitions' leaders. Rejects in time, and begins with fresh connections after that. */
