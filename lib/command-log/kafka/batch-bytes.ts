@@ -35,14 +35,25 @@ export type SendBounds = {
  */
 export const beginSend = (bounds: SendBounds): ((record: KafkaRecord) => boolean) => {
   const batches = new Map<number, number>()
+  const taken: KafkaRecord[] = []
   let sendBytes = 0
+  let counted = 0
   let isFull = false
   return (record) => {
-    const partition = bounds.partitionOf(record.key)
-    const batchBytes = (batches.get(partition) ?? batchHeaderBytes) + record.bytes
-    batches.set(partition, batchBytes)
+    taken.push(record)
     sendBytes += record.bytes
-    isFull ||= batchBytes > bounds.batchBytesMax || sendBytes > bounds.sendBytesMax
+    // All of it would fit into one batch: so far most sends come, and no partition is asked for.
+    if (batchHeaderBytes + sendBytes <= Math.min(bounds.batchBytesMax, bounds.sendBytesMax)) {
+      return true
+    }
+    for (; counted < taken.length; counted++) {
+      const { key, bytes } = taken[counted] as KafkaRecord
+      const partition = bounds.partitionOf(key)
+      const batchBytes = (batches.get(partition) ?? batchHeaderBytes) + bytes
+      batches.set(partition, batchBytes)
+      isFull ||= batchBytes > bounds.batchBytesMax
+    }
+    isFull ||= sendBytes > bounds.sendBytesMax
     return !isFull
   }
 }

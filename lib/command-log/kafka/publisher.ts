@@ -130,7 +130,7 @@ export const createKafkaPublisher = (
     const acknowledged = own.producer.send({
       topic: settings.topic,
       acks: -1,
-      messages: records.map(({ key, value }) => ({ key, value })),
+      messages: records,
     })
     try {
       await withTimeout(settings.timeoutMs, () => Promise.race([acknowledged, own.lost]))
