@@ -17,6 +17,7 @@ export const refusalCauses = [
   'log-silent',
   'log-away',
   'too-large',
+  'log-closed',
 ] as const
 export type RefusalCause = (typeof refusalCauses)[number]
 

@@ -3,10 +3,12 @@
 import { Registry } from 'prom-client'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
-import { openPublisher } from '../lib/command-log/open.ts'
+import { openProbe, openPublisher } from '../lib/command-log/open.ts'
+import { settleLog } from '../lib/command-log/settle.ts'
 import type { Config } from '../lib/config.ts'
 import { createAccessTokenSigner, createTokenVerifier } from '../lib/jwt.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import type { RegisteredLog } from '../lib/log-identity.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
@@ -23,6 +25,7 @@ import { createNodeEngine } from './engines/node-http.ts'
 import { checkAll, type Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
 import { createLimitChecks, limitPolicies } from './limits.ts'
+import { createLogGate } from './log-gate.ts'
 import { forkPlace, reportMetrics } from './metrics-fork.ts'
 import {
   addConnectionMetrics,
@@ -58,7 +61,7 @@ const closeTimeoutMs = 3_000
  */
 export const startFork = async (
   config: Config,
-  partitions: number,
+  registered: RegisteredLog | undefined,
   readyWaitMs: number,
 ): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
@@ -78,7 +81,22 @@ export const startFork = async (
   })
   const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log, pools.cache)
   const pages = openPageCache(config, log)
-  const publisher = addPublishMetrics(registry, openPublisher(config, partitions, log, pools.log))
+  const probe = openProbe(config, log)
+  const gate = createLogGate({
+    name: config.KAFKA_TODO_TOPIC,
+    registered,
+    async readRegistered() {
+      const known = await store.registeredLog(config.KAFKA_TODO_TOPIC)
+      if (known !== undefined) return known
+      const settled = await settleLog(config, store, log)
+      if (settled.kind === 'another') throw new Error(settled.reason)
+      return settled.registered
+    },
+    find: probe.find,
+    partitions: config.KAFKA_PARTITIONS,
+    log,
+  })
+  const publisher = addPublishMetrics(registry, openPublisher(config, gate, log, pools.log))
   const cors = readCors(config.CORS_ORIGINS)
   const lists = createHotLists({
     cache,
@@ -172,6 +190,8 @@ export const startFork = async (
       try {
         await withTimeout(publishTimeoutMs + closeTimeoutMs, async () => {
           await publisher.close()
+          gate.close()
+          await probe.close()
           await cache.close()
           await pages.close()
           await store.close()

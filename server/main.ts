@@ -4,10 +4,11 @@
 import cluster from 'node:cluster'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ensureCommandLog } from '../lib/command-log/open.ts'
+import { settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { kafkaSecurityWarning } from '../lib/kafka-security.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import type { RegisteredLog } from '../lib/log-identity.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
@@ -15,7 +16,7 @@ import { openMetricsPage } from './metrics-page.ts'
 import { readyWaitVariable, superviseForks, type Leave, type Listening } from './supervisor.ts'
 
 /** What the primary hands to each fork, through its environment. */
-const partitionsVariable = 'TODOS_LOG_PARTITIONS'
+const registeredLogVariable = 'TODOS_REGISTERED_LOG'
 
 const exitWith = (line: string): never => {
   process.stderr.write(`${line}\n`)
@@ -36,11 +37,11 @@ const runPrimary = async (config: Config) => {
   const metricsPort = await openMetricsPage(config, log).catch((error: unknown) =>
     exitWith(messageOf(error)),
   )
-  const partitions = await prepareStores(config, log)
+  const registered = await prepareStores(config, log)
   const environmentOf = (index: number) => ({
     HTTP_PORT: String(ports[index % ports.length]),
     TODOS_FORK_INDEX: String(index),
-    [partitionsVariable]: String(partitions),
+    ...(registered && { [registeredLogVariable]: JSON.stringify(registered) }),
   })
   await superviseForks(config, environmentOf, log)
   const [port] = ports
@@ -95,8 +96,8 @@ const reservePort = (host: string, port: number): Promise<number> =>
     })
   })
 
-/** Looks at Postgres and the log once for all forks; returns the log's number of partitions. */
-const prepareStores = async (config: Config, log: Log): Promise<number> => {
+/** Looks at Postgres and the log once for all forks; returns the log that the database knows. */
+const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | undefined> => {
   const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
@@ -121,18 +122,24 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
         `${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`,
       )
     })
+    const warning = kafkaSecurityWarning(config)
+    if (warning) log.warn(warning)
+    const settled = await settleLog(config, store, log).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code === '42P01') {
+        return exitWith('the database has no table of the command logs yet: run npm run migrate')
+      }
+      log.warn(
+        `${config.COMMAND_LOG} does not answer (${messageOf(error)}): writes get 503 until it does`,
+      )
+      return undefined
+    })
+    if (settled?.kind === 'another') return exitWith(settled.reason)
+    for (const note of settled?.notes ?? []) log.warn(note)
+    return settled?.registered
   } finally {
     await cache.close()
     await store.close()
   }
-  const warning = kafkaSecurityWarning(config)
-  if (warning) log.warn(warning)
-  return ensureCommandLog(config, log).catch((error: unknown) => {
-    log.warn(
-      `${config.COMMAND_LOG} does not answer (${messageOf(error)}): writes get 503 until it does`,
-    )
-    return config.KAFKA_PARTITIONS
-  })
 }
 
 const disconnectTimeoutMs = 1_000
@@ -164,8 +171,12 @@ const runFork = async (config: Config) => {
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   try {
-    const { [partitionsVariable]: partitions, [readyWaitVariable]: readyWaitMs } = process.env
-    started = startFork(config, Number(partitions), Number(readyWaitMs))
+    const { [registeredLogVariable]: registered, [readyWaitVariable]: readyWaitMs } = process.env
+    started = startFork(
+      config,
+      registered === undefined ? undefined : (JSON.parse(registered) as RegisteredLog),
+      Number(readyWaitMs),
+    )
     const { unready } = await started
     process.send?.({ kind: 'listening', unready } satisfies Listening)
   } catch (error) {

@@ -11,8 +11,10 @@ import { eventually, quiet, testDatabase } from '../scripts/testing.ts'
 import { createLagWatch } from './lag.ts'
 import { createSink } from './sink.ts'
 
+const fixtureLog = { identity: 'kafka:cluster:topic', partitions: 2 }
 const delivery = (partition: number, from: number, count: number, endOffset: number): Delivery => ({
   ...{ partition, endOffset, abandoned: () => false },
+  foundLog: () => Promise.resolve(fixtureLog),
   records: Array.from({ length: count }, (_, i) => ({
     offset: from + i,
     value: Buffer.from(
@@ -93,6 +95,7 @@ t.test('a database that is held up shows as lag until it goes on', async (t) => 
     await store.close()
     await sql.end()
   })
+  await store.registerLog('log', fixtureLog)
   const { lag, report } = setUp()
   const sink = lag.watch(createSink({ log: 'log', store, onApplied: () => {}, logger: quiet }))
   t.same(await sink(delivery(0, 0, 3, 3)), { kind: 'taken' })

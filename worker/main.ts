@@ -1,8 +1,9 @@
 // The worker: takes commands from the log and applies them to Postgres, batch by batch, then tells
 // the lists. Any number of workers may run; the log's partitions are shared out among them.
 
-import { ensureCommandLog, openConsumer, openEndsReader } from '../lib/command-log/open.ts'
 import { LogRefusesUs, refusedPauseMs } from '../lib/command-log/command-log.ts'
+import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
+import { settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit } from '../lib/config.ts'
 import { kafkaSecurityWarning } from '../lib/kafka-security.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
@@ -73,6 +74,12 @@ const whatItWaitsFor = (error: unknown): string => {
   return `waiting for the command log, ${config.COMMAND_LOG}: start it, or set ${setting}`
 }
 
+/** Nothing is applied or skipped: what to do is the operator's to decide. */
+const leaveAtOnce = (reason: string): never => {
+  log.fatal(reason)
+  process.exit(1)
+}
+
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools)
 const consuming = () => progress && consumer
@@ -91,7 +98,9 @@ if (warning) log.warn(warning)
 // For as long as it takes: a worker may be started before its broker.
 for (;;) {
   try {
-    await ensureCommandLog(config, log)
+    const settled = await settleLog(config, store, log)
+    if (settled.kind === 'another') leaveAtOnce(settled.reason)
+    else for (const note of settled.notes) log.warn(note)
     break
   } catch (error) {
     log.warn({ reason: (error as Error).message }, whatItWaitsFor(error))
@@ -120,10 +129,7 @@ if (!stopping) {
   })
 }
 try {
-  await consumer.start(lag.watch(sink), (reason) => {
-    log.fatal(reason)
-    process.exit(1)
-  })
+  await consumer.start(lag.watch(sink), leaveAtOnce)
 } catch (error) {
   if (!stopping) throw error // it was told to leave while it was joining
 }

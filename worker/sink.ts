@@ -3,6 +3,8 @@
 
 import { decodeCommand } from '../lib/command.ts'
 import type { Delivery, DeliveryResult, LogRecord, Sink } from '../lib/command-log/command-log.ts'
+import type { FoundLog, RegisteredLog } from '../lib/log-identity.ts'
+import { anotherLog, mismatch } from '../lib/log-identity.ts'
 import type { Log } from '../lib/log.ts'
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
 import { applyBatch, type AppliedBatch } from './apply.ts'
@@ -22,11 +24,29 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
   /** Where the last batch of each partition ended. A guess: the transaction compares. */
   const guesses = new Map<number, number>()
 
+  /** As the database last said. A guess too: the transaction compares the identity. */
+  let registered: RegisteredLog | undefined
+
+  /** Why records of this log must not be applied; undefined when they may. */
+  const faultOf = async (found: FoundLog): Promise<string | undefined> => {
+    if (registered === undefined || mismatch(log, registered, found) !== undefined) {
+      registered = await store.registeredLog(log)
+      guesses.clear()
+    }
+    return registered === undefined
+      ? anotherLog(log, 'none', found.identity)
+      : mismatch(log, registered, found)
+  }
+
   return async (delivery) => {
     const { partition } = delivery
     let retryMs = firstRetryMs
     while (!delivery.abandoned()) {
       try {
+        const found = await delivery.foundLog()
+        if (found === undefined) throw new Error(`there is no command log ${log} now`)
+        const fault = await faultOf(found)
+        if (fault !== undefined) return { kind: 'another-log', reason: fault }
         // Read after anything unusual: a zombie, a rebalance or an ambiguous COMMIT all end in the
         // right place.
         const guess = guesses.get(partition)
@@ -38,13 +58,15 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
         const next = align(expected, delivery)
         if (next.kind === 'apply') {
           const startedMs = performance.now()
-          const result = await applyBatch(store, { log, partition, records: next.records })
+          const name = { name: log, identity: found.identity }
+          const result = await applyBatch(store, { log: name, partition, records: next.records })
           if (result.kind === 'applied') {
             const seconds = (performance.now() - startedMs) / 1_000
             onApplied({ ...result, partition, records: next.records.length, seconds })
             guesses.set(partition, expected + next.records.length)
             return { kind: 'taken' }
           }
+          registered = undefined
           logger.warn({ partition, expected }, 'another worker applied these records: skipped')
         } else if (guess === undefined) return next
         retryMs = firstRetryMs

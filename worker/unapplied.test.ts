@@ -4,6 +4,7 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import type { Command } from '../lib/command.ts'
+import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { startWorker, type Running } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
@@ -35,7 +36,7 @@ const setUp = async (t: Test, services: Record<string, string>) => {
     LOG_LEVEL: 'info',
   }
   const config = testConfig(environment)
-  const publisher = openPublisher(config, await ensureCommandLog(config, quiet), quiet)
+  const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
   t.teardown(() => publisher.close())
   const sql = postgres(environment.DATABASE_URL, { max: 2 })
   t.teardown(() => sql.end({ timeout: 1 }))

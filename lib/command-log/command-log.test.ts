@@ -12,7 +12,8 @@ import {
 } from '../../scripts/testing.ts'
 import type { Command } from '../command.ts'
 import { decodeCommand } from '../command.ts'
-import type { CommandConsumer, CommandPublisher, Delivery, Sink } from './command-log.ts'
+import { openGate, type CommandConsumer, type CommandPublisher } from './command-log.ts'
+import type { Delivery, Sink } from './command-log.ts'
 import { ensureCommandLog, openConsumer, openPublisher, readEnds } from './open.ts'
 
 type Settings = Record<string, string>
@@ -36,7 +37,7 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     ...over,
   })
   t.equal(await ensureCommandLog(config, quiet), partitions)
-  const publisher = openPublisher(config, partitions, quiet)
+  const publisher = openPublisher(config, openGate(partitions), quiet)
   t.teardown(() => publisher.close())
   await eventually(
     () =>

@@ -3,20 +3,25 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
-import type { CommandConsumer, CommandPublisher } from './command-log.ts'
+import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
+import { createTopicProbe } from './kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
 import { kafkaSecurity } from './kafka/security.ts'
-import { createBoundsReader, ensureTopic, readTopicEnds } from './kafka/topic.ts'
+import { createBoundsReader, ensureTopic, growTopic, readTopicRanges } from './kafka/topic.ts'
+import type { Bounds } from './loss.ts'
 import {
   createEndsReader,
+  createLogProbe,
   createPostgresConsumer,
   createPostgresPublisher,
   ensureLog,
-  readLogEnds,
+  growLog,
+  readLogRanges,
 } from './postgres.ts'
 
 const readTimeoutMs = 10_000
+const probeTimeoutMs = 2_000
 const pollTimeoutMs = 5_000
 const ensureTimeoutMs = 10_000
 
@@ -45,19 +50,36 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
         partitions: config.KAFKA_PARTITIONS,
       })
 
-/**
- * The offset that each partition will give to its next record; empty when there is no such log.
- * Rejects when it is away. Read what is applied before this, and nothing is ahead of the log.
- */
-export const readEnds = (config: Config, log: Log): Promise<Map<number, number>> =>
+/** Adds partitions until there are so many. Rejects when the log is away, or has more. */
+export const growCommandLog = (config: Config, partitions: number, log: Log): Promise<void> =>
   config.COMMAND_LOG === 'kafka'
-    ? readTopicEnds(kafkaOf(config), log, readTimeoutMs)
-    : readLogEnds({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+    ? growTopic({ ...kafkaOf(config), partitions }, log, ensureTimeoutMs)
+    : growLog({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC, partitions })
+
+/**
+ * What each partition has; empty when there is no such log. Rejects when it is away. Read what is
+ * applied before this, and nothing is ahead of the log.
+ */
+export const readRanges = (config: Config, log: Log): Promise<Map<number, Bounds>> =>
+  config.COMMAND_LOG === 'kafka'
+    ? readTopicRanges(kafkaOf(config), log, readTimeoutMs)
+    : readLogRanges({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+
+/** The offset that each partition will give to its next record. */
+export const readEnds = async (config: Config, log: Log): Promise<Map<number, number>> => {
+  const ranges = await readRanges(config, log)
+  return new Map([...ranges].map(([partition, { end }]) => [partition, end]))
+}
+
+export const openProbe = (config: Config, log: Log): LogProbe =>
+  config.COMMAND_LOG === 'kafka'
+    ? createTopicProbe(kafkaOf(config), log)
+    : createLogProbe({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, probeTimeoutMs)
 
 /** `use`: of its connections to Postgres, where they are those. */
 export const openPublisher = (
   config: Config,
-  partitions: number,
+  gate: PublishGate,
   log: Log,
   use?: PoolUse,
 ): CommandPublisher => {
@@ -67,11 +89,11 @@ export const openPublisher = (
     timeoutMs: config.PUBLISH_TIMEOUT_MS,
   }
   return config.COMMAND_LOG === 'kafka'
-    ? createKafkaPublisher({ ...kafkaOf(config), ...bounds }, log)
+    ? createKafkaPublisher({ ...kafkaOf(config), ...bounds }, gate, log)
     : createPostgresPublisher({
         url: config.DATABASE_URL,
         log: config.KAFKA_TODO_TOPIC,
-        partitions,
+        gate,
         ...bounds,
         ...(use && { use }),
       })

@@ -3,9 +3,10 @@
 
 import type { Sql } from 'postgres'
 import { encodeCommand } from '../command.ts'
+import type { FoundLog } from '../log-identity.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
-import { createMicroBatch } from '../micro-batch.ts'
+import { createMicroBatch, NotSent } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
 import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
 import {
@@ -14,10 +15,12 @@ import {
   rewrittenLog,
   type CommandConsumer,
   type CommandPublisher,
+  type LogProbe,
   type LogRecord,
+  type PublishGate,
   type Sink,
 } from './command-log.ts'
-import { createLossWatch, lossConfirmMsDefault, type LossWatch } from './loss.ts'
+import { createLossWatch, lossConfirmMsDefault, type Bounds, type LossWatch } from './loss.ts'
 import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
@@ -54,32 +57,93 @@ export const ensureLog = async (settings: {
   }
 }
 
-/** Each partition's end: the offset of its next record. Empty when there is no such log. */
-export const readLogEnds = async (
+/** Of each partition. Empty when there is no such log. */
+export const readLogRanges = async (
   settings: { url: string; log: string },
   timeoutMs: number,
-): Promise<Map<number, number>> => {
+): Promise<Map<number, Bounds>> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   try {
-    return await withTimeout(timeoutMs, () => selectEnds(sql, settings.log))
+    return await withTimeout(timeoutMs, () => selectBounds(sql, settings.log))
   } finally {
     await sql.end({ timeout: 1 })
   }
 }
 
-/** The same for one who asks again and again: a connection that does not answer is replaced. */
+/** Adds partitions until there are so many. */
+export const growLog = async (settings: {
+  url: string
+  log: string
+  partitions: number
+}): Promise<void> => {
+  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  const { log } = settings
+  try {
+    await sql.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
+      await tx`
+        INSERT INTO command_log_partitions (log, partition, next_offset)
+        SELECT ${log}, partition, 0 FROM generate_series(0, ${settings.partitions - 1}) AS partition
+        ON CONFLICT DO NOTHING`
+      await tx`
+        INSERT INTO command_log_claims (log, partition)
+        SELECT log, partition FROM command_log_partitions WHERE log = ${log}
+        ON CONFLICT DO NOTHING`
+    })
+  } finally {
+    await sql.end()
+  }
+}
+
+type IdentityRow = { identity: string | null; partitions: number }
+
+export const createLogProbe = (
+  settings: { url: string; log: string },
+  timeoutMs: number,
+): LogProbe => {
+  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs })
+  return {
+    find: () =>
+      pool.run(async (sql) => {
+        const [row] = await sql<IdentityRow[]>`
+          SELECT (SELECT identity FROM command_log_partitions
+                  WHERE log = ${settings.log} AND partition = 0) AS identity,
+            (SELECT count(*)::int FROM command_log_partitions WHERE log = ${settings.log}) AS partitions`
+        return foundIn(row)
+      }),
+    close: pool.close,
+  }
+}
+
+const foundIn = (row: IdentityRow | undefined): FoundLog | undefined =>
+  row?.identity == null
+    ? undefined
+    : { identity: `postgres:${row.identity}`, partitions: row.partitions }
+
+/** Each partition's end, for one who asks again and again: a connection that does not answer is replaced. */
 export const createEndsReader = (settings: { url: string; log: string; timeoutMs: number }) => {
   const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs: settings.timeoutMs })
   return {
-    read: () => pool.run((sql) => selectEnds(sql, settings.log)),
+    read: () =>
+      pool.run(async (sql) => {
+        const rows = await sql<{ partition: number; next_offset: string }[]>`
+          SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`
+        return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+      }),
     close: () => void pool.close().catch(() => {}),
   }
 }
 
-const selectEnds = async (sql: Sql, log: string): Promise<Map<number, number>> => {
-  const rows = await sql<{ partition: number; next_offset: string }[]>`
-    SELECT partition, next_offset FROM command_log_partitions WHERE log = ${log}`
-  return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+const selectBounds = async (sql: Sql, log: string): Promise<Map<number, Bounds>> => {
+  const rows = await sql<{ partition: number; first: string; next_offset: string }[]>`
+    SELECT partition, next_offset, coalesce(
+      (SELECT min(record_offset) FROM command_log AS records
+       WHERE records.log = parts.log AND records.partition = parts.partition),
+      next_offset) AS first
+    FROM command_log_partitions AS parts WHERE log = ${log}`
+  return new Map(
+    rows.map((row) => [row.partition, { first: Number(row.first), end: Number(row.next_offset) }]),
+  )
 }
 
 /** FNV-1a: any hash would do, as long as every server uses the same one. */
@@ -96,7 +160,7 @@ type Entry = { readonly todoId: string; readonly text: string; readonly bytes: n
 export const createPostgresPublisher = (settings: {
   readonly url: string
   readonly log: string
-  readonly partitions: number
+  readonly gate: PublishGate
   readonly queueMax: number
   readonly waitMaxMs: number
   readonly timeoutMs: number
@@ -108,6 +172,7 @@ export const createPostgresPublisher = (settings: {
     timeoutMs: settings.timeoutMs,
     ...(settings.use && { use: settings.use }),
   })
+  const { gate } = settings
   const batch = createMicroBatch<Entry>({
     pendingMax: settings.queueMax,
     pendingBytesMax,
@@ -118,15 +183,25 @@ export const createPostgresPublisher = (settings: {
       let insertBytes = 0
       return (entry) => (insertBytes += entry.bytes) <= insertBytesMax
     },
-    send: (entries) => append(pool, settings.log, settings.partitions, entries),
+    send(entries) {
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new NotSent(refusal)
+      return append(pool, settings.log, gate.partitions(), entries)
+    },
   })
   return {
     publish(command) {
+      const reason = gate.refusal()
+      if (reason !== undefined) {
+        return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
+      }
       const text = encodeCommand(command)
       return batch.add({ todoId: command.todoId, text, bytes: Buffer.byteLength(text) })
     },
     pending: batch.pending,
     async ping() {
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new Error(refusal)
       await pool.run((sql) => sql`SELECT 1`)
     },
     async close() {
@@ -290,11 +365,15 @@ const deliverOne = (
       }))
       const [first, last] = [records[0], records.at(-1)]
       if (!first || !last) return false
-      const [end] = await answer(tx<{ next_offset: string }[]>`
-      SELECT next_offset FROM command_log_partitions
-      WHERE log = ${log} AND partition = ${partition}`)
+      // After the records, so that it is their log that is found.
+      const [end] = await answer(tx<(IdentityRow & { next_offset: string })[]>`
+      SELECT next_offset,
+        (SELECT identity FROM command_log_partitions WHERE log = ${log} AND partition = 0) AS identity,
+        (SELECT count(*)::int FROM command_log_partitions WHERE log = ${log}) AS partitions
+      FROM command_log_partitions WHERE log = ${log} AND partition = ${partition}`)
       const endOffset = Number(end?.next_offset)
-      const result = await sink({ partition, records, endOffset, abandoned })
+      const foundLog = () => Promise.resolve(foundIn(end))
+      const result = await sink({ partition, records, endOffset, foundLog, abandoned })
       switch (result.kind) {
         case 'taken':
           losses.clear(partition)
@@ -315,6 +394,9 @@ const deliverOne = (
           return false
         case 'rewritten':
           onFatal(rewrittenLog(log, partition, result.expectedOffset, first.offset))
+          return false
+        case 'another-log':
+          onFatal(result.reason)
           return false
       }
     },

@@ -14,6 +14,7 @@ import {
 } from '../../../scripts/testing.ts'
 import type { Command } from '../../command.ts'
 import type { Log } from '../../log.ts'
+import { openGate } from '../command-log.ts'
 import type { BatchOutcome } from '../../micro-batch.ts'
 import { readTopic } from '../read-topic.ts'
 import { createKafkaConsumer } from './consumer.ts'
@@ -56,7 +57,7 @@ const setUp = async (
       ],
     })
   if (maxMessageBytes !== undefined) await limitTo(maxMessageBytes)
-  const publisher = createKafkaPublisher({ brokers, topic, ...bounds }, log)
+  const publisher = createKafkaPublisher({ brokers, topic, ...bounds }, openGate(partitions), log)
   t.teardown(() => publisher.close())
   const isUp = () => publisher.ping().then(...([() => true, () => false] as const))
   await eventually(isUp, (is) => is, startTimeoutMs)

@@ -17,6 +17,7 @@ import {
 import type { Command } from '../../command.ts'
 import type { DeliveryResult, Sink } from '../command-log.ts'
 import { createKafkaConsumer } from './consumer.ts'
+import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
 import { createBoundsReader, ensureTopic } from './topic.ts'
 
@@ -58,6 +59,7 @@ const setUp = async (t: Test, brokers: string, lossConfirmMs?: number) => {
   await ensureTopic({ ...settings, partitions, replicationFactor: 1 }, quiet, 20_000)
   const publisher = createKafkaPublisher(
     { ...settings, queueMax: 1_000, waitMaxMs: 1_000, timeoutMs: 1_000 },
+    openGate(partitions),
     quiet,
   )
   t.teardown(() => publisher.close())

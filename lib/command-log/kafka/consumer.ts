@@ -16,6 +16,8 @@ import {
   type Sink,
 } from '../command-log.ts'
 import { createLossWatch, lossConfirmMsDefault, type Complaint } from '../loss.ts'
+import { shareProbe } from '../share-probe.ts'
+import { createTopicProbe } from './identity.ts'
 import { openSession, type Session, type SessionSettings } from './session.ts'
 import { createBoundsReader } from './topic.ts'
 
@@ -30,6 +32,8 @@ export const createKafkaConsumer = (
 ): CommandConsumer => {
   const { topic } = settings
   const bounds = createBoundsReader(settings, log)
+  const probe = createTopicProbe(settings, log)
+  const foundLog = shareProbe(probe)
   const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
   /** Partitions that are held until the log has answered for them. */
   const held = new Set<number>()
@@ -108,6 +112,7 @@ export const createKafkaConsumer = (
         value,
       })),
       endOffset,
+      foundLog,
       abandoned: () => stopping || isOver(),
     })
     underWay.add(delivered)
@@ -124,6 +129,9 @@ export const createKafkaConsumer = (
         session?.hold(partition)
         void investigate(partition, result, { foundOffset, endOffset }, onFatal)
         return false
+      case 'another-log':
+        onFatal(result.reason)
+        return false
       case 'rewritten':
         onFatal(
           rewrittenLog(topic, partition, result.expectedOffset, doubt?.endedAt ?? foundOffset),
@@ -138,6 +146,7 @@ export const createKafkaConsumer = (
       session = openSession(settings, log, {
         onSign: sign,
         onJoined,
+        onFetch: probe.isFedBy,
         onBatch: (batch, isOver) =>
           stopping ? Promise.resolve(false) : deliver(batch, isOver, sink, onFatal),
       })
@@ -168,6 +177,7 @@ export const createKafkaConsumer = (
       await session?.leave()
       await running
       bounds.close()
+      await probe.close()
     },
   }
 }

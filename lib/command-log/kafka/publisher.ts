@@ -4,12 +4,7 @@
 // send is thrown away, its connections cut: a send that it would go on retrying might arrive behind
 // newer commands. No batch is larger than the topic takes: the broker would refuse it whole.
 
-import kafkajs, {
-  Partitioners,
-  type PartitionerArgs,
-  type PartitionMetadata,
-  type Producer,
-} from 'kafkajs'
+import kafkajs, { Partitioners, type Producer } from 'kafkajs'
 import { encodeCommand } from '../../command.ts'
 import type { Log } from '../../log.ts'
 import { createMicroBatch, NotSent, SendSmaller } from '../../micro-batch.ts'
@@ -19,10 +14,12 @@ import {
   pendingBytesMax,
   refusedPauseMs,
   type CommandPublisher,
+  type PublishGate,
 } from '../command-log.ts'
 import { beginSend, kafkaRecord, recordBatches, type KafkaRecord } from './batch-bytes.ts'
 import { createBatchLimit } from './batch-limit.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
+import { partitionOf } from './partition.ts'
 import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 
@@ -37,8 +34,6 @@ type ProducerState =
 /** A producer whose connections are ours to watch and to cut. */
 type OwnProducer = {
   readonly producer: Producer
-  /** As of its last send; all are one until there was one. */
-  partitionOf(key: string): number
   /** Which setting is wrong, where one is. */
   explain(error: Error): Error
   /** Rejects once the last of its connections is closed, by whichever side. */
@@ -53,6 +48,7 @@ const attemptTimeoutMs = 2_000
 
 export const createKafkaPublisher = (
   settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
+  gate: PublishGate,
   log: Log,
 ): CommandPublisher => {
   const admin = createClient(settings, log, settings.timeoutMs).admin()
@@ -67,6 +63,7 @@ export const createKafkaPublisher = (
     const own = createProducer(settings, log)
     try {
       await withTimeout(attemptTimeoutMs, () => Promise.race([own.producer.connect(), own.lost]))
+      await gate.verify()
       return own
     } catch (error) {
       own.discard()
@@ -123,17 +120,27 @@ export const createKafkaPublisher = (
 
   const send = async (records: KafkaRecord[]) => {
     if (state.kind === 'down') throw new NotSent(state.reason)
+    const refusal = gate.refusal()
+    if (refusal !== undefined) throw new NotSent(refusal)
     const { own } = state
     const [first] = records
     const reason = records.length === 1 && first && limit.whyTooLarge(first)
     if (reason) throw new NotSent(reason, 'too-large')
-    const acknowledged = own.producer.send({
-      topic: settings.topic,
-      acks: -1,
-      messages: records,
-    })
+    const partitions = gate.partitions()
+    const messages = records.map(({ key, value }) => ({
+      key,
+      partition: partitionOf(key, partitions),
+      value,
+    }))
+    const acknowledged = own.producer.send({ topic: settings.topic, acks: -1, messages })
     try {
-      await withTimeout(settings.timeoutMs, () => Promise.race([acknowledged, own.lost]))
+      const acknowledgements = await withTimeout(settings.timeoutMs, () =>
+        Promise.race([acknowledged, own.lost]),
+      )
+      // kafkajs leaves out, without an error, what is for a partition that it does not know of yet.
+      if (acknowledgements.length < new Set(messages.map(({ partition }) => partition)).size) {
+        throw new Error('the topic has fewer partitions than commands are spread over')
+      }
     } catch (error) {
       if (!isTooLarge(error)) {
         fail(own, error as Error)
@@ -141,7 +148,7 @@ export const createKafkaPublisher = (
       }
       // The limit was lowered. kafkajs does not say which partitions refused, and the others have
       // theirs in the log: sent again, in the same order, the worker applies each command once.
-      const batches = recordBatches(records, own.partitionOf)
+      const batches = recordBatches(records, (key) => partitionOf(key, partitions))
       await limit.onRefused(batches)
       await replace(own)
       log.warn(
@@ -162,7 +169,7 @@ export const createKafkaPublisher = (
       beginSend({
         batchBytesMax: limit.bytes(),
         sendBytesMax,
-        partitionOf: (key) => (state.kind === 'up' ? state.own.partitionOf(key) : 0),
+        partitionOf: (key) => partitionOf(key, gate.partitions()),
       }),
     send,
   })
@@ -173,6 +180,10 @@ export const createKafkaPublisher = (
       if (state.kind === 'down') {
         return Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
       }
+      const refusal = gate.refusal()
+      if (refusal !== undefined) {
+        return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason: refusal })
+      }
       const record = kafkaRecord(command.todoId, encodeCommand(command))
       const reason = limit.whyTooLarge(record)
       return reason === undefined
@@ -182,6 +193,8 @@ export const createKafkaPublisher = (
     pending: batch.pending,
     async ping() {
       if (state.kind === 'down') throw new Error(state.reason)
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new Error(refusal)
       await withTimeout(pingTimeoutMs, async () => {
         await admin.connect()
         await admin.fetchTopicMetadata({ topics: [settings.topic] })
@@ -206,8 +219,6 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
   const sockets = createOwnSockets({ silentMsMax: settings.timeoutMs })
   // Enough for our deadline; without an end, a discarded producer would try for ever.
   const retries = 10 + Math.ceil(settings.timeoutMs / retryEveryMs)
-  const choosePartition: (args: PartitionerArgs) => number = Partitioners.DefaultPartitioner()
-  let partitions: PartitionMetadata[] = []
   const client = createClient(settings, log, settings.timeoutMs, {
     retries,
     socketFactory: sockets.factory,
@@ -215,21 +226,10 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
   const producer = client.producer({
     idempotent: true,
     maxInFlightRequests: 1,
-    createPartitioner: () => (args) => {
-      partitions = args.partitionMetadata
-      return choosePartition(args)
-    },
+    createPartitioner: Partitioners.DefaultPartitioner,
   })
   return {
     producer,
-    partitionOf: (key) =>
-      partitions.length === 0
-        ? 0
-        : choosePartition({
-            topic: settings.topic,
-            partitionMetadata: partitions,
-            message: { key, value: null },
-          }),
     explain: (error) => explainFailure(error, settings.security ?? plainText, sockets.lastFault()),
     lost: sockets.lost,
     discard() {

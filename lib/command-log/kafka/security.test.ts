@@ -19,8 +19,8 @@ import {
   testTopic,
 } from '../../../scripts/testing.ts'
 import type { Command } from '../../command.ts'
-import { LogRefusesUs, type CommandPublisher } from '../command-log.ts'
-import { ensureCommandLog, openConsumer, openPublisher, readEnds } from '../open.ts'
+import { LogRefusesUs, openGate, type CommandPublisher } from '../command-log.ts'
+import { ensureCommandLog, openConsumer, openProbe, openPublisher, readEnds } from '../open.ts'
 
 const user = 'todos'
 const password = 'a password of Kafka'
@@ -130,7 +130,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
     await t.test(`${name}: written, read, and its end is known`, async (t) => {
       const config = settingsOf(over)
       t.equal(await ensureCommandLog(config, quiet), 2)
-      const publisher = openPublisher(config, 2, quiet)
+      const publisher = openPublisher(config, openGate(2), quiet)
       t.teardown(() => publisher.close())
       await eventually(() => isUp(publisher), Boolean, startTimeoutMs)
       for (let i = 0; i < 20; i++) {
@@ -241,8 +241,11 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       t.comment(String(failed))
       t.match((failed as Error).message, line)
       t.notMatch((failed as Error).message, /hunter2|\n/)
+      const probe = openProbe(config, quiet)
+      t.teardown(() => probe.close())
+      await t.rejects(probe.find(), { message: line }, 'who asks which log it is says it, too')
       const { log, lines } = readableLog()
-      const publisher = openPublisher(config, 2, log)
+      const publisher = openPublisher(config, openGate(2), log)
       t.teardown(() => publisher.close())
       const outcome = await eventually(
         () => publisher.publish(deletion()),
@@ -268,7 +271,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       KAFKA_SASL_PASSWORD: 'hunter2',
       PUBLISH_TIMEOUT_MS: '1000',
     })
-    const publisher = openPublisher(config, 2, quiet)
+    const publisher = openPublisher(config, openGate(2), quiet)
     t.teardown(() => publisher.close())
     const consumer = openConsumer(config, quiet)
     t.teardown(() => consumer.stop())
@@ -311,7 +314,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       })),
     })
     const { log, lines } = readableLog()
-    const publisher = openPublisher(config, 2, log)
+    const publisher = openPublisher(config, openGate(2), log)
     t.teardown(() => publisher.close())
     await eventually(() => isUp(publisher), Boolean, startTimeoutMs)
     const outcomes = await Promise.all(

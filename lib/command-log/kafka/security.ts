@@ -55,8 +55,9 @@ export const explainFailure = (
   { tls, sasl }: KafkaSecurity,
   lastFault?: Error,
 ): Error => {
-  for (const one of [error, lastFault]) {
-    const advice = one && adviceOn(one, sasl)
+  for (const one of [error, error.cause, lastFault]) {
+    if (!(one instanceof Error)) continue
+    const advice = adviceOn(one, sasl)
     if (advice) return new LogRefusesUs(`${advice} (${oneLine(one.message)})`, { cause: error })
     // A broker that starts, or goes down, does this to anybody: no refusal for certain.
     if (one instanceof ClosedUnanswered) {

@@ -17,6 +17,8 @@ export type SessionEvents = {
   /** It did something: waiting for the broker and trying again are things, too. */
   onSign(): void
   onJoined(): void
+  /** Records are asked for from this broker. */
+  onFetch(nodeId: string): void
   /** Resolves with whether the batch is applied. `isOver`: to be given up. */
   onBatch(batch: EachBatchPayload['batch'], isOver: () => boolean): Promise<boolean>
 }
@@ -44,6 +46,8 @@ const groupSilentMsMax = rebalanceTimeoutMs + silentMsMax
 /** A broker that is away is not waited for: it misses us after the session timeout. */
 const leaveTimeoutMs = 5_000
 const endTimeoutMs = 1_000
+/** Partitions that were added are consumed after this: by default kafkajs asks every five minutes. */
+const newPartitionsMs = 2_000
 /** Once a batch, it was a third of the broker's work. */
 const commitEveryMs = 1_000
 /** A session that ended tries for so long behind our back, over connections that cannot be opened. */
@@ -80,6 +84,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
     rebalanceTimeout: rebalanceTimeoutMs,
     heartbeatInterval: heartbeatIntervalMs,
     maxWaitTimeInMs: 100,
+    metadataMaxAge: newPartitionsMs,
     // The topic is made by `ensureTopic`, with the partitions that were asked for.
     allowAutoTopicCreation: false,
     retry: { retries: retriesMax, restartOnFailure: () => Promise.resolve(false) },
@@ -118,6 +123,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
     assigned = new Set(payload.memberAssignment[topic] ?? [])
     on.onJoined()
   })
+  consumer.on(FETCH_START, ({ payload }) => on.onFetch(String(payload.nodeId)))
   for (const event of [FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN]) {
     consumer.on(event, () => !isOver && on.onSign())
   }

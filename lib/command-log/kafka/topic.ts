@@ -34,17 +34,33 @@ export const ensureTopic = async (
     return topics[0]?.partitions.length ?? 0
   })
 
-/** Each partition's end: the offset of its next record. Empty when there is no such topic. */
-export const readTopicEnds = async (
+/** Of each partition. Empty when there is no such topic. */
+export const readTopicRanges = async (
   settings: KafkaSettings,
   log: Log,
   timeoutMs: number,
-): Promise<Map<number, number>> =>
+): Promise<Map<number, Bounds>> =>
   withAdmin(settings, log, timeoutMs, async (admin) => {
     // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
-    if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, number>()
+    if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
     const partitions = await admin.fetchTopicOffsets(settings.topic)
-    return new Map(partitions.map(({ partition, high }) => [partition, Number(high)]))
+    return new Map(
+      partitions.map(({ partition, low, high }) => [
+        partition,
+        { first: Number(low), end: Number(high) },
+      ]),
+    )
+  })
+
+/** Adds partitions until there are so many. */
+export const growTopic = async (
+  settings: KafkaSettings & { partitions: number },
+  log: Log,
+  timeoutMs: number,
+): Promise<void> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    const count = settings.partitions
+    await admin.createPartitions({ topicPartitions: [{ topic: settings.topic, count }] })
   })
 
 export type BoundsReader = {
