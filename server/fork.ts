@@ -34,6 +34,7 @@ import {
   addPublishMetrics,
   addRequestMetrics,
 } from './metrics.ts'
+import { boundInFlight, createReadQueue } from './pending.ts'
 import { createPasswords } from './passwords/passwords.ts'
 import { createThreadHasher } from './passwords/thread-hasher.ts'
 import { createRevokedSessions, withoutRevoked } from './revoked-sessions.ts'
@@ -107,7 +108,7 @@ export const startFork = async (
       refreshIntervalMs: config.LIST_REFRESH_INTERVAL_MS,
       refreshTimeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
       staleIfErrorMs: config.LIST_STALE_IF_ERROR_SEC * 1000,
-      memoryBytesMax: config.LIST_MEMORY_MAX_MB * 1_000_000,
+      memoryBytesMax: listMemory(config).keptBytesMax,
     },
     log,
   })
@@ -145,7 +146,8 @@ export const startFork = async (
   ]
   const handle = createRouter(
     createRoutes({
-      ...{ lists, publisher, store, applied, pages, verifyToken },
+      ...{ lists, publisher, store, applied, pages, verifyToken, clientOf },
+      reads: createReadQueue(config.READ_QUEUE_MAX),
       sessions: {
         ...{ accounts, passwords, clientOf, log, onRevoked: revoked.add },
         refreshTokens: createRefreshTokens(secret),
@@ -161,7 +163,10 @@ export const startFork = async (
     addRequestMetrics(registry),
     limits,
   )
-  const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
+  const app = withCors(cors, {
+    ready: lists.sourceOfTarget,
+    handle: boundInFlight(handle, config.HTTP_PENDING_MAX),
+  })
   const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)
   addLimitMetrics(registry, limiter.counts)
@@ -227,7 +232,21 @@ const becomesReady = async (
   }
 }
 
+/** What LIST_MEMORY_MAX_MB allows, shared out. */
+const listMemory = (config: Config) => {
+  const bytesMax = config.LIST_MEMORY_MAX_MB * 1_000_000
+  return {
+    /** The lists and the replies that are made of them, compressed ones included. */
+    keptBytesMax: bytesMax / 2,
+    /** What slow clients have not read yet, of lists and replies that may be of the past. */
+    unsentBytesMax: bytesMax / 3,
+    /** Replies as they are sent, in several copies, for a second. */
+    wireBytesMax: bytesMax / 6,
+  }
+}
+
 const createEngine = async (config: Config, app: App, log: Log): Promise<Engine> => {
+  const memory = listMemory(config)
   const settings: EngineSettings = {
     headersTimeoutMs: config.HTTP_HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.HTTP_REQUEST_TIMEOUT_MS,
@@ -236,6 +255,10 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
     headerBytesMax: config.HTTP_HEADER_BYTES_MAX,
     connectionsMax: Math.ceil(config.HTTP_CONNECTIONS_MAX / config.HTTP_PROCESSES),
     backlog: config.HTTP_BACKLOG,
+    pipelineMax: config.HTTP_PIPELINE_MAX,
+    pendingMax: config.HTTP_PENDING_MAX,
+    unsentBytesMax: memory.unsentBytesMax,
+    wireBytesMax: memory.wireBytesMax,
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./engines/uws.ts')

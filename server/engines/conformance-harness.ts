@@ -23,6 +23,10 @@ export const patientSettings: EngineSettings = {
   headerBytesMax: 16_384,
   connectionsMax: 1_000,
   backlog: 128,
+  pipelineMax: 64,
+  pendingMax: 10_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
 }
 
 /** `app` on an engine of the test's own; the port. */

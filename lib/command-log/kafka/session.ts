@@ -51,7 +51,7 @@ const newPartitionsMs = 2_000
 /** Once a batch, it was a third of the broker's work. */
 const commitEveryMs = 1_000
 /** A session that ended tries for so long behind our back, over connections that cannot be opened. */
-const retriesMax = 60_000 / retryEveryMs
+const retriesMax = 30_000 / retryEveryMs
 /** While new connections are silent too, each attempt finds one. */
 const silenceLoggedEveryMs = 10_000
 

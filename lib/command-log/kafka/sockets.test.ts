@@ -131,6 +131,7 @@ t.test('after discard() none is left, and none can be opened', async (t) => {
   own.discard()
   await one.closed
   const late = own.factory({ host: '127.0.0.1', port: 1, ssl: undefined as never, onConnect() {} })
+  late.on('error', () => {})
   t.ok(late.destroyed)
 })
 

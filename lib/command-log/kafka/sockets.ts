@@ -35,6 +35,9 @@ export class ClosedUnanswered extends Error {
 /** A broker that wants TLS, or a login, still says which versions it speaks. */
 const answersToStrangersMax = 1
 
+/** An error, for kafkajs does not learn of a close: its requests and timers would stay for 30 s. */
+const discardedReason = 'this client was given up'
+
 /** The clock of silence. It stands still while this process is frozen, so waking up finds no silence. */
 const tickMs = 250
 
@@ -66,26 +69,26 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
       })
       sockets.set(socket, { broker, suspect })
       recordFaults(socket, broker, (fault) => {
+        if (discarded) return
         lastFault = fault
-        if (fault && !discarded) bounds.onFault?.(fault)
+        if (fault) bounds.onFault?.(fault)
       })
       socket.once('close', () => {
         sockets.delete(socket)
         if (sockets.size === 0) lose(new Error(`the connection to ${broker} was lost`))
       })
-      if (discarded) socket.destroy()
+      if (discarded) socket.destroy(new Error(discardedReason))
       return socket
     },
     lost,
     lastFault: () => lastFault,
     discard() {
       discarded = true
-      for (const socket of sockets.keys()) socket.destroy()
+      for (const socket of sockets.keys()) socket.destroy(new Error(discardedReason))
     },
   }
 }
 
-/** Returns how to destroy it also when it has merely been quiet, unless it waits for its group. */
 /** `onFault`: why it failed; undefined once it works. */
 const recordFaults = (
   socket: Socket,
@@ -110,6 +113,7 @@ const recordFaults = (
   })
 }
 
+/** Returns how to destroy it also when it has merely been quiet, unless it waits for its group. */
 const destroyWhenSilent = (
   socket: Socket,
   connected: 'connect' | 'secureConnect',
