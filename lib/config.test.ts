@@ -60,6 +60,8 @@ t.test('every setting that cannot be is told in one line that names it', async (
     DATA_DIR: undefined,
     KAFKA_TODO_TOPIC: 'no spaces allowed',
     JWT_SECRET: 'short',
+    KAFKA_SASL_USERNAME: undefined,
+    KAFKA_SASL_PASSWORD: undefined,
   }
   for (const name of Object.keys(settings) as (keyof typeof settings)[]) {
     const value = name in impossible ? impossible[name] : '-1 is not it'
@@ -265,6 +267,19 @@ t.test('what others put into the environment is not refused', async (t) => {
       KUBERNETES_PORT: 'tcp://10.0.0.1:443',
       DATABASE_PASSWORD: 'hunter2',
       KAFKA_HOME: '/opt/kafka',
+      KAFKA_HEAP_OPTS: '-Xmx1g',
+      KAFKA_PORT: 'tcp://10.0.0.1:9092',
+      KAFKA_PORT_9092_TCP_ADDR: '10.0.0.1',
+      KAFKA_SERVICE_HOST: '10.0.0.1',
+      KAFKA_TLS_SERVICE_PORT: '9093',
+      // A broker's own, in an environment that is shared with it.
+      KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://kafka:9092',
+      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT',
+      KAFKA_NUM_PARTITIONS: '6',
+      KAFKA_BROKER_ID: '1',
+      KAFKA_SASL_ENABLED_MECHANISMS: 'PLAIN',
+      KAFKA_SASL_MECHANISM_INTER_BROKER_PROTOCOL: 'PLAIN',
+      KAFKA_SSL_KEYSTORE_FILENAME: 'broker.jks',
       HTTP_PROXY: 'http://proxy',
       PATH: '/bin',
     }),

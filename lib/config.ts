@@ -3,6 +3,7 @@
 
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { kafkaSecurityFaults, kafkaSecuritySettings, meantOfKafka } from './kafka-security.ts'
 
 type Role = 'server' | 'worker' | 'script'
 
@@ -423,13 +424,14 @@ export const settings = {
     unit: 'replicas',
     meaning: 'Replication factor of the topic when it is made; 3 on a cluster of three or more.',
   }),
+  ...kafkaSecuritySettings,
   PUBLISH_QUEUE_MAX: wholeNumber({
     default: 10_000,
     min: 1,
     max: 1_000_000,
     unit: 'commands',
     meaning:
-      'Commands that may wait for an acknowledgement in one process; more get a 503 at once.',
+      'Commands that may wait for an acknowledgement in one process; more, and more than 32 MB of them, get a 503 at once.',
   }),
   PUBLISH_WAIT_MAX_MS: wholeNumber({
     default: 1_000,
@@ -603,9 +605,13 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
       )
     }
   }
+  // Of a setting that is at fault itself, its line is enough.
+  if (!faults.some((fault) => fault.startsWith('KAFKA_')))
+    faults.push(...kafkaSecurityFaults(values))
   for (const name of Object.keys(env)) {
     if (name in settings) continue
-    const meant = Object.keys(settings).find((known) => isNearly(name, known))
+    const meant =
+      Object.keys(settings).find((known) => isNearly(name, known)) ?? meantOfKafka(name, env[name])
     if (meant) faults.push(`${name} is not a setting: did you mean ${meant}?`)
   }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'))

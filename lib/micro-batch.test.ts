@@ -3,7 +3,7 @@
 
 import t from 'tap'
 import { eventually, seeded } from '../scripts/testing.ts'
-import { createMicroBatch, NotSent, type BatchOutcome } from './micro-batch.ts'
+import { createMicroBatch, NotSent, SendSmaller, type BatchOutcome } from './micro-batch.ts'
 
 /** Sends that settle when the test says so. */
 const heldSends = () => {
@@ -29,7 +29,14 @@ const heldSends = () => {
     ).then((one) => one!)
   return { send, nth, sends, mostAtOnce: () => most }
 }
-const bounds = { pendingMax: 100, batchMax: 100, waitMaxMs: 60_000 }
+const bounds = {
+  pendingMax: 100,
+  pendingBytesMax: 1_000,
+  batchMax: 100,
+  waitMaxMs: 60_000,
+  bytesOf: (item: string) => item.length,
+  beginBatch: () => () => true,
+}
 
 t.test('callers of one turn share a send, and those meanwhile share the next', async (t) => {
   const { send, nth, mostAtOnce } = heldSends()
@@ -79,6 +86,84 @@ t.test('past its bound it refuses at once', async (t) => {
   const room = batch.add('f')
   ;(await nth(1)).settle()
   t.match(await room, { kind: 'acknowledged' })
+})
+
+t.test('past its bound in bytes it refuses at once, large or many', async (t) => {
+  const { send, nth } = heldSends()
+  const batch = createMicroBatch({ ...bounds, pendingBytesMax: 10, send })
+  const taken = ['four', 'five'].map((item) => batch.add(item))
+  t.match(await batch.add('six'), { kind: 'refused', cause: 'queue-full' })
+  const one = await nth(0)
+  t.match(await batch.add('six'), { kind: 'refused' }, 'what flies counts too')
+  const small = batch.add('ab')
+  one.settle()
+  t.match(await Promise.all(taken), Array(2).fill({ kind: 'acknowledged' }))
+  ;(await nth(1)).settle()
+  t.match(await small, { kind: 'acknowledged' }, 'what fits is taken')
+  const all = batch.add('0123456789')
+  ;(await nth(2)).settle()
+  t.match(await all, { kind: 'acknowledged' }, 'and the room is given back')
+})
+
+t.test('a batch ends where the caller says, in order, and has at least one', async (t) => {
+  const sent: string[][] = []
+  const batch = createMicroBatch({
+    ...bounds,
+    beginBatch() {
+      let room = 6
+      return (item) => (room -= item.length) >= 0
+    },
+    send(items) {
+      sent.push(items)
+      return Promise.resolve()
+    },
+  })
+  await Promise.all(['ab', 'abcd', 'a', 'abcdefgh', 'b', 'c'].map((item) => batch.add(item)))
+  t.same(sent, [['ab', 'abcd'], ['a'], ['abcdefgh'], ['b', 'c']])
+})
+
+t.test('what is to be sent smaller goes again, first and in order', async (t) => {
+  const { send, nth, sends } = heldSends()
+  let size = 3
+  const batch = createMicroBatch({
+    ...bounds,
+    beginBatch() {
+      let room = size
+      return () => room-- > 0
+    },
+    send,
+  })
+  const all = ['a', 'b', 'c', 'd'].map((item) => batch.add(item))
+  const one = await nth(0)
+  size = 2
+  one.settle(new SendSmaller('too large', false))
+  ;(await nth(1)).settle()
+  ;(await nth(2)).settle()
+  t.match(await Promise.all(all), Array(4).fill({ kind: 'acknowledged' }))
+  t.same(
+    sends.map((one) => one.items),
+    [
+      ['a', 'b', 'c'],
+      ['a', 'b'],
+      ['c', 'd'],
+    ],
+  )
+})
+
+t.test('refused at last, it is in doubt if an earlier send may have been taken', async (t) => {
+  for (const isNothingTaken of [true, false]) {
+    const { send, nth } = heldSends()
+    const batch = createMicroBatch({ ...bounds, send })
+    const one = batch.add('a')
+    ;(await nth(0)).settle(new SendSmaller('too large', isNothingTaken))
+    ;(await nth(1)).settle(new NotSent('larger than all', 'too-large'))
+    t.match(
+      await one,
+      isNothingTaken
+        ? { kind: 'refused', cause: 'too-large', reason: 'larger than all' }
+        : { kind: 'unknown', reason: 'larger than all' },
+    )
+  }
 })
 
 t.test('what waited too long is refused instead of sent', async (t) => {
@@ -136,11 +221,24 @@ t.test('in any order nothing is lost, doubled, reordered or told wrongly', async
   for (let round = 0; round < 300; round++) {
     const sent: string[] = []
     const arrived = new Set<string>()
+    const inDoubt = new Set<string>()
     const batch = createMicroBatch<string>({
-      ...{ pendingMax: 20, batchMax: 1 + random.below(8), waitMaxMs: 60_000 },
+      ...bounds,
+      pendingMax: 20,
+      batchMax: 1 + random.below(8),
+      beginBatch() {
+        let room = random.below(10)
+        return (item) => (room -= item.length) >= 0
+      },
       async send(items) {
-        const fate = random.below(4)
+        const fate = random.below(6)
         if (fate === 0) throw new NotSent('down')
+        if (fate === 5) throw new SendSmaller('too large', true)
+        // Some may have been taken: they go again, with the others.
+        if (fate === 4) {
+          for (const item of items) inDoubt.add(item)
+          throw new SendSmaller('too large', false)
+        }
         sent.push(...items)
         for (let turns = random.below(4); turns > 0; turns--) {
           await new Promise((resolve) => setImmediate(resolve))
@@ -160,8 +258,8 @@ t.test('in any order nothing is lost, doubled, reordered or told wrongly', async
         kind === 'acknowledged'
           ? arrived.has(item)
           : kind === 'refused'
-            ? !sent.includes(item)
-            : sent.includes(item)
+            ? !sent.includes(item) && !inDoubt.has(item)
+            : sent.includes(item) || inDoubt.has(item)
       if (!isRight) t.fail(`round ${round}: ${item} is ${kind}`)
     }
     if (new Set(sent).size !== sent.length) t.fail(`round ${round}: sent twice`)

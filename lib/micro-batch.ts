@@ -1,6 +1,7 @@
 // Lets concurrent callers share one send. One send is in flight at a time; whatever arrives
 // meanwhile forms the next one, so batches grow with the load and an idle caller never waits for a
-// timer. Knows nothing of Kafka or commands.
+// timer. What waits is bounded in number and in bytes, and the caller says where a batch ends.
+// Knows nothing of Kafka or commands.
 
 export type BatchOutcome =
   | { readonly kind: 'acknowledged' }
@@ -15,12 +16,13 @@ export const refusalCauses = [
   'waited-too-long',
   'log-silent',
   'log-away',
+  'too-large',
   'log-closed',
 ] as const
 export type RefusalCause = (typeof refusalCauses)[number]
 
 export type MicroBatch<Item> = {
-  /** Never rejects. `refused` at once when `pendingMax` items wait or fly already. */
+  /** Never rejects. `refused` at once when as many items, or bytes, wait or fly as may. */
   add(item: Item): Promise<BatchOutcome>
   /** Resolves when nothing waits and nothing flies. */
   idle(): Promise<void>
@@ -30,12 +32,34 @@ export type MicroBatch<Item> = {
 /** Throw this from `send` when nothing left the process: the items are refused, not unknown. */
 export class NotSent extends Error {
   override readonly name = 'NotSent'
+  readonly refusal: RefusalCause
+  constructor(reason: string, refusal: RefusalCause = 'log-away') {
+    super(reason)
+    this.refusal = refusal
+  }
+}
+
+/**
+ * Throw this from `send` when the same items can be sent again, in smaller batches, without doing
+ * harm twice. They go back to the head of the queue. What was sent once and is never acknowledged
+ * is unknown, not refused, unless `isNothingTaken`.
+ */
+export class SendSmaller extends Error {
+  override readonly name = 'SendSmaller'
+  readonly isNothingTaken: boolean
+  constructor(reason: string, isNothingTaken: boolean) {
+    super(reason)
+    this.isNothingTaken = isNothingTaken
+  }
 }
 
 type Waiting<Item> = {
   readonly item: Item
+  readonly bytes: number
   readonly addedAtMs: number
   readonly settle: (outcome: BatchOutcome) => void
+  /** It was sent before: a later refusal proves nothing. */
+  inDoubt: boolean
 }
 
 /** How often those that wait are looked at, while a send flies. */
@@ -48,14 +72,22 @@ const lookEveryMs = 25
  */
 export const createMicroBatch = <Item>(options: {
   readonly pendingMax: number
+  readonly pendingBytesMax: number
   readonly batchMax: number
   readonly waitMaxMs: number
+  readonly bytesOf: (item: Item) => number
+  /**
+   * Called for each batch; what it returns is asked of one waiting item after the other, in order,
+   * and the first `false` ends the batch. The first item is in it whatever the answer.
+   */
+  readonly beginBatch: () => (item: Item) => boolean
   readonly send: (items: Item[]) => Promise<void>
   readonly nowMs?: () => number
 }): MicroBatch<Item> => {
-  const { pendingMax, batchMax, waitMaxMs, send } = options
+  const { pendingMax, pendingBytesMax, batchMax, waitMaxMs, bytesOf, beginBatch, send } = options
   const nowMs = options.nowMs ?? (() => performance.now())
   const waiting: Waiting<Item>[] = []
+  let pendingBytes = 0
   let flying = 0
   let flyingSinceMs = 0
   let running = false
@@ -64,12 +96,17 @@ export const createMicroBatch = <Item>(options: {
   const run = async () => {
     const looking = setInterval(refuseLate, lookEveryMs)
     for (refuseLate(); waiting.length > 0; refuseLate()) {
-      const batch = waiting.splice(0, batchMax)
+      const batch = waiting.splice(0, nextLength())
       flying = batch.length
       flyingSinceMs = nowMs()
       const outcome = await outcomeOf(() => send(batch.map((one) => one.item)))
       flying = 0
-      for (const one of batch) one.settle(outcome)
+      if (outcome instanceof SendSmaller) {
+        for (const one of batch) one.inDoubt ||= !outcome.isNothingTaken
+        waiting.unshift(...batch)
+      } else {
+        for (const one of batch) settle(one, outcome)
+      }
     }
     clearInterval(looking)
     running = false
@@ -77,18 +114,37 @@ export const createMicroBatch = <Item>(options: {
     onIdle = []
   }
 
+  const nextLength = () => {
+    const fits = beginBatch()
+    let length = 0
+    for (const { item } of waiting) {
+      if (length === batchMax || (!fits(item) && length > 0)) break
+      length++
+    }
+    return length
+  }
+
+  const settle = (one: Waiting<Item>, outcome: BatchOutcome) => {
+    pendingBytes -= one.bytes
+    const { kind } = outcome
+    one.settle(
+      kind === 'refused' && one.inDoubt ? { kind: 'unknown', reason: outcome.reason } : outcome,
+    )
+  }
+
   const refuseLate = () => {
     const tooOldMs = nowMs() - waitMaxMs
     const firstInTime = waiting.findIndex((one) => one.addedAtMs >= tooOldMs)
     const late = waiting.splice(0, firstInTime === -1 ? waiting.length : firstInTime)
     const reason = 'waited too long to be sent'
-    for (const one of late) one.settle({ kind: 'refused', cause: 'waited-too-long', reason })
+    for (const one of late) settle(one, { kind: 'refused', cause: 'waited-too-long', reason })
   }
 
   return {
     add(item) {
       const addedAtMs = nowMs()
-      if (waiting.length + flying >= pendingMax) {
+      const bytes = bytesOf(item)
+      if (waiting.length + flying >= pendingMax || pendingBytes + bytes > pendingBytesMax) {
         const reason = 'too many writes are waiting'
         return Promise.resolve({ kind: 'refused', cause: 'queue-full', reason })
       }
@@ -97,7 +153,8 @@ export const createMicroBatch = <Item>(options: {
         return Promise.resolve({ kind: 'refused', cause: 'log-silent', reason })
       }
       return new Promise((settle) => {
-        waiting.push({ item, addedAtMs, settle })
+        waiting.push({ item, bytes, addedAtMs, settle, inDoubt: false })
+        pendingBytes += bytes
         if (running) return
         running = true
         // Requests that were read in the same turn of the event loop share the first send too.
@@ -109,14 +166,15 @@ export const createMicroBatch = <Item>(options: {
   }
 }
 
-const outcomeOf = async (send: () => Promise<void>): Promise<BatchOutcome> => {
+const outcomeOf = async (send: () => Promise<void>): Promise<BatchOutcome | SendSmaller> => {
   try {
     await send()
     return { kind: 'acknowledged' }
   } catch (error) {
+    if (error instanceof SendSmaller) return error
     const reason = error instanceof Error ? error.message : String(error)
     return error instanceof NotSent
-      ? { kind: 'refused', cause: 'log-away', reason }
+      ? { kind: 'refused', cause: error.refusal, reason }
       : { kind: 'unknown', reason }
   }
 }

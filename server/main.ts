@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commandsElsewhere, settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { kafkaSecurityWarning } from '../lib/kafka-security.ts'
 import { announceVersion } from '../lib/list-cache/announce.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import type { RegisteredLog } from '../lib/log-identity.ts'
@@ -124,6 +125,8 @@ const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | 
         `${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`,
       )
     })
+    const warning = kafkaSecurityWarning(config)
+    if (warning) log.warn(warning)
     const settled = await settleLog(config, store, log).catch((error: unknown) => {
       if ((error as { code?: unknown }).code === '42P01') {
         return exitWith('the database has no table of the command logs yet: run npm run migrate')

@@ -122,7 +122,7 @@ export const addPublishMetrics = (
   for (const outcome of ['acknowledged', 'refused', 'unknown']) durations.zero({ outcome })
   const refused = new Counter({
     name: 'todos_publish_refused_total',
-    help: 'Commands that were certainly not taken, and got a 503, by cause.',
+    help: 'Commands that were certainly not taken, and got a 503 (too-large: a 413), by cause.',
     labelNames: ['cause'],
     registers: [registry],
   })

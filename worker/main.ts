@@ -1,9 +1,11 @@
 // The worker: takes commands from the log and applies them to Postgres, batch by batch, then tells
 // the lists. Any number of workers may run; the log's partitions are shared out among them.
 
+import { LogRefusesUs, refusedPauseMs } from '../lib/command-log/command-log.ts'
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit } from '../lib/config.ts'
+import { kafkaSecurityWarning } from '../lib/kafka-security.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
@@ -64,6 +66,7 @@ process.on('SIGINT', () => void stop())
 process.on('disconnect', () => void stop())
 
 const whatItWaitsFor = (error: unknown): string => {
+  if (error instanceof LogRefusesUs) return 'waiting for the command log, which does not let us in'
   if ((error as { code?: unknown }).code === '42P01') {
     return 'the database has no tables yet: run npm run migrate'
   }
@@ -90,6 +93,8 @@ const metricsPort = await openPages(
   process.exit(1)
 })
 
+const warning = kafkaSecurityWarning(config)
+if (warning) log.warn(warning)
 // For as long as it takes: a worker may be started before its broker.
 for (;;) {
   try {
@@ -99,7 +104,8 @@ for (;;) {
     break
   } catch (error) {
     log.warn({ reason: (error as Error).message }, whatItWaitsFor(error))
-    await new Promise((resolve) => setTimeout(resolve, waitForLogMs))
+    const pauseMs = error instanceof LogRefusesUs ? refusedPauseMs : waitForLogMs
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
 const sink = createSink({

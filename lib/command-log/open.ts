@@ -7,6 +7,7 @@ import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from '.
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createTopicProbe } from './kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
+import { kafkaSecurity } from './kafka/security.ts'
 import { createBoundsReader, ensureTopic, growTopic, readTopicRanges } from './kafka/topic.ts'
 import type { Bounds } from './loss.ts'
 import {
@@ -24,13 +25,19 @@ const probeTimeoutMs = 2_000
 const pollTimeoutMs = 5_000
 const ensureTimeoutMs = 10_000
 
+/** Which topic of which brokers, and how they let us in. */
+const kafkaOf = (config: Config) => ({
+  brokers: config.KAFKA_BROKERS,
+  topic: config.KAFKA_TODO_TOPIC,
+  security: kafkaSecurity(config),
+})
+
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
 export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
   config.COMMAND_LOG === 'kafka'
     ? ensureTopic(
         {
-          brokers: config.KAFKA_BROKERS,
-          topic: config.KAFKA_TODO_TOPIC,
+          ...kafkaOf(config),
           partitions: config.KAFKA_PARTITIONS,
           replicationFactor: config.KAFKA_REPLICATION_FACTOR,
         },
@@ -46,11 +53,7 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
 /** Adds partitions until there are so many. Rejects when the log is away, or has more. */
 export const growCommandLog = (config: Config, partitions: number, log: Log): Promise<void> =>
   config.COMMAND_LOG === 'kafka'
-    ? growTopic(
-        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, partitions },
-        log,
-        ensureTimeoutMs,
-      )
+    ? growTopic({ ...kafkaOf(config), partitions }, log, ensureTimeoutMs)
     : growLog({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC, partitions })
 
 /**
@@ -59,11 +62,7 @@ export const growCommandLog = (config: Config, partitions: number, log: Log): Pr
  */
 export const readRanges = (config: Config, log: Log): Promise<Map<number, Bounds>> =>
   config.COMMAND_LOG === 'kafka'
-    ? readTopicRanges(
-        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
-        log,
-        readTimeoutMs,
-      )
+    ? readTopicRanges(kafkaOf(config), log, readTimeoutMs)
     : readLogRanges({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
 
 /** The offset that each partition will give to its next record. */
@@ -74,7 +73,7 @@ export const readEnds = async (config: Config, log: Log): Promise<Map<number, nu
 
 export const openProbe = (config: Config, log: Log): LogProbe =>
   config.COMMAND_LOG === 'kafka'
-    ? createTopicProbe({ brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC }, log)
+    ? createTopicProbe(kafkaOf(config), log)
     : createLogProbe({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, probeTimeoutMs)
 
 /** `use`: of its connections to Postgres, where they are those. */
@@ -90,11 +89,7 @@ export const openPublisher = (
     timeoutMs: config.PUBLISH_TIMEOUT_MS,
   }
   return config.COMMAND_LOG === 'kafka'
-    ? createKafkaPublisher(
-        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, ...bounds },
-        gate,
-        log,
-      )
+    ? createKafkaPublisher({ ...kafkaOf(config), ...bounds }, gate, log)
     : createPostgresPublisher({
         url: config.DATABASE_URL,
         log: config.KAFKA_TODO_TOPIC,
@@ -115,10 +110,7 @@ export const openEndsReader = (config: Config, log: Log): EndsReader => {
       timeoutMs: pollTimeoutMs,
     })
   }
-  const bounds = createBoundsReader(
-    { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
-    log,
-  )
+  const bounds = createBoundsReader(kafkaOf(config), log)
   return {
     read: async () => new Map([...(await bounds.read())].map(([n, { end }]) => [n, end])),
     close: bounds.close,
@@ -134,8 +126,7 @@ export const openConsumer = (
   config.COMMAND_LOG === 'kafka'
     ? createKafkaConsumer(
         {
-          brokers: config.KAFKA_BROKERS,
-          topic: config.KAFKA_TODO_TOPIC,
+          ...kafkaOf(config),
           groupId: `${config.KAFKA_TODO_TOPIC}-worker`,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
           ...bounds,

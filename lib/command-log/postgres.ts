@@ -2,7 +2,7 @@
 // Kafka, so the worker applies both logs by the same rules.
 
 import type { Sql } from 'postgres'
-import { encodeCommand, type Command } from '../command.ts'
+import { encodeCommand } from '../command.ts'
 import type { FoundLog } from '../log-identity.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
@@ -11,6 +11,7 @@ import { listen } from '../pg-listen.ts'
 import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
 import {
   lostCommands,
+  pendingBytesMax,
   rewrittenLog,
   type CommandConsumer,
   type CommandPublisher,
@@ -24,6 +25,8 @@ import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
 const deliveryMax = 1_000
+/** Of one INSERT, which is twice as long on the wire: one of 1,000 of the largest would be 30 MB. */
+const insertBytesMax = 4 * 1024 * 1024
 
 /** Makes the log's partitions unless they are there; returns how many there are. */
 export const ensureLog = async (settings: {
@@ -152,6 +155,8 @@ export const partitionOf = (todoId: string, partitions: number): number => {
   return hash % partitions
 }
 
+type Entry = { readonly todoId: string; readonly text: string; readonly bytes: number }
+
 export const createPostgresPublisher = (settings: {
   readonly url: string
   readonly log: string
@@ -168,22 +173,30 @@ export const createPostgresPublisher = (settings: {
     ...(settings.use && { use: settings.use }),
   })
   const { gate } = settings
-  const batch = createMicroBatch<Command>({
+  const batch = createMicroBatch<Entry>({
     pendingMax: settings.queueMax,
+    pendingBytesMax,
     batchMax: 1_000,
     waitMaxMs: settings.waitMaxMs,
-    send(commands) {
+    bytesOf: (entry) => entry.bytes,
+    beginBatch() {
+      let insertBytes = 0
+      return (entry) => (insertBytes += entry.bytes) <= insertBytesMax
+    },
+    send(entries) {
       const refusal = gate.refusal()
       if (refusal !== undefined) throw new NotSent(refusal)
-      return append(pool, settings.log, gate.partitions(), commands)
+      return append(pool, settings.log, gate.partitions(), entries)
     },
   })
   return {
     publish(command) {
       const reason = gate.refusal()
-      return reason === undefined
-        ? batch.add(command)
-        : Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
+      if (reason !== undefined) {
+        return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
+      }
+      const text = encodeCommand(command)
+      return batch.add({ todoId: command.todoId, text, bytes: Buffer.byteLength(text) })
     },
     pending: batch.pending,
     async ping() {
@@ -198,17 +211,12 @@ export const createPostgresPublisher = (settings: {
   }
 }
 
-const append = async (
-  pool: Pool,
-  log: string,
-  partitions: number,
-  commands: readonly Command[],
-) => {
+const append = async (pool: Pool, log: string, partitions: number, entries: readonly Entry[]) => {
   const byPartition = new Map<number, string[]>()
-  for (const command of commands) {
-    const partition = partitionOf(command.todoId, partitions)
+  for (const { todoId, text } of entries) {
+    const partition = partitionOf(todoId, partitions)
     const records = byPartition.get(partition) ?? []
-    records.push(encodeCommand(command))
+    records.push(text)
     byPartition.set(partition, records)
   }
   await pool.transaction(async (tx) => {
@@ -226,7 +234,7 @@ const append = async (
         record.push(Buffer.from(text))
       }
     }
-    if (record.length !== commands.length) throw new Error(`the command log ${log} is not set up`)
+    if (record.length !== entries.length) throw new Error(`the command log ${log} is not set up`)
     await tx`
       INSERT INTO command_log (log, partition, record_offset, record)
       SELECT ${log}, * FROM unnest(${partition}::int[], ${offset}::bigint[], ${tx.array(record)}::bytea[])`

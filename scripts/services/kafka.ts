@@ -22,6 +22,12 @@ export const startKafka = async (options: {
   port?: number
   /** Where clients are told to find it: a proxy's port, in tests. */
   advertisedPort?: number
+  /** Further listeners, by their security protocol, on ports of their own; set up by `settings`. */
+  listeners?: Readonly<Record<string, number>>
+  /** Over those below. */
+  settings?: Settings
+  /** As kafka-storage's --add-scram takes them; only for a directory that holds no log yet. */
+  scramUsers?: readonly string[]
 }): Promise<Service> => {
   const java = findProgram('java')
   if (java === undefined) {
@@ -38,6 +44,8 @@ export const startKafka = async (options: {
     port,
     controllerPort: await freePort(),
     advertisedPort: options.advertisedPort ?? port,
+    listeners: options.listeners ?? {},
+    settings: options.settings ?? {},
   })
   const inJava = (mainClass: string) => [
     heap,
@@ -48,6 +56,7 @@ export const startKafka = async (options: {
   ]
   if (!(await isFormatted(directory))) {
     const format = ['format', '--cluster-id', clusterId, '--config', files.server]
+    for (const user of options.scramUsers ?? []) format.push('--add-scram', user)
     await run(java, [...inJava('kafka.tools.StorageTool'), ...format])
   }
   return startService({
@@ -72,34 +81,44 @@ const isFormatted = (directory: string): Promise<boolean> =>
     () => false,
   )
 
-type Ports = {
+type Settings = Readonly<Record<string, string | number | boolean>>
+type Broker = {
   readonly port: number
   readonly controllerPort: number
   readonly advertisedPort: number
+  readonly listeners: Readonly<Record<string, number>>
+  readonly settings: Settings
 }
 
-const writeSettings = async (directory: string, ports: Ports) => {
+const writeSettings = async (directory: string, broker: Broker) => {
   await mkdir(directory, { recursive: true })
   const server = join(directory, 'server.properties')
   const logging = join(directory, 'log4j2.properties')
-  await writeFile(server, properties(serverSettings(directory, ports)))
+  await writeFile(server, properties(serverSettings(directory, broker)))
   await writeFile(logging, properties(log4jSettings))
   return { server, logging }
 }
 
-const properties = (settings: Readonly<Record<string, string | number | boolean>>): string =>
+const properties = (settings: Settings): string =>
   Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
 
-const serverSettings = (directory: string, { port, controllerPort, advertisedPort }: Ports) => ({
+const serverSettings = (directory: string, broker: Broker): Settings => ({
   'process.roles': 'broker,controller',
   'node.id': 1,
-  'controller.quorum.voters': `1@${loopback}:${controllerPort}`,
-  listeners: `PLAINTEXT://${loopback}:${port},CONTROLLER://${loopback}:${controllerPort}`,
-  'advertised.listeners': `PLAINTEXT://${loopback}:${advertisedPort}`,
+  'controller.quorum.voters': `1@${loopback}:${broker.controllerPort}`,
+  listeners: addresses({
+    PLAINTEXT: broker.port,
+    CONTROLLER: broker.controllerPort,
+    ...broker.listeners,
+  }),
+  'advertised.listeners': addresses({ PLAINTEXT: broker.advertisedPort, ...broker.listeners }),
   'controller.listener.names': 'CONTROLLER',
-  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+  'listener.security.protocol.map': ['PLAINTEXT', ...Object.keys(broker.listeners)]
+    .map((protocol) => `${protocol}:${protocol}`)
+    .concat('CONTROLLER:PLAINTEXT')
+    .join(','),
   'log.dirs': logFolder(directory),
   'auto.create.topics.enable': false,
   'group.initial.rebalance.delay.ms': 0,
@@ -113,7 +132,13 @@ const serverSettings = (directory: string, { port, controllerPort, advertisedPor
   'broker.heartbeat.interval.ms': 250,
   // 128 MiB of the heap by default, for compacting a log that is a few kilobytes here.
   'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
+  ...broker.settings,
 })
+
+const addresses = (ports: Readonly<Record<string, number>>): string =>
+  Object.entries(ports)
+    .map(([protocol, port]) => `${protocol}://${loopback}:${port}`)
+    .join(',')
 
 const log4jSettings = {
   status: 'warn',

@@ -371,6 +371,23 @@ void t.test(
   },
 )
 
+void t.test(
+  'a write that the log takes in no batch is a 413, and not to be repeated',
+  async (t) => {
+    const reason = 'it has 9000 bytes, topic todos takes 4000'
+    const ports = await serveBoth(t, { kind: 'refused', cause: 'too-large', reason })
+    for (const request of writes) {
+      const detail = /larger than the command log takes$/
+      const one: Case = {
+        ...{ name: 'too large', request, status: 413 },
+        body: { publish: 'not-attempted', detail },
+        headers: ['content-type: application/problem+json'],
+      }
+      await checkBoth(t, one, ports, false)
+    }
+  },
+)
+
 void t.test('lists that can not be had are a 503, in time', async (t) => {
   const ports = await serveBoth(t, { kind: 'acknowledged' })
   for (const target of ['/todos', '/todos?limit=1', '/todos?limit=1000']) {

@@ -156,6 +156,13 @@ const publish = async (
         : answerTo(effect, command, collection, waitSec === undefined ? [] : waited)
     }
     case 'refused':
+      // To try again would not help, a shorter text would.
+      if (outcome.cause === 'too-large') {
+        throw new Problem(413, 'the write was not taken: it is larger than the command log takes', {
+          members: { publish: 'not-attempted' },
+          cause: outcome.reason,
+        })
+      }
       throw unavailable(`the write was not taken: ${refusals[outcome.cause]}`, {
         ...{ publish: 'not-attempted', cause: outcome.reason },
       })
@@ -166,7 +173,7 @@ const publish = async (
   }
 }
 
-const refusals: Readonly<Record<RefusalCause, string>> = {
+const refusals: Readonly<Record<Exclude<RefusalCause, 'too-large'>, string>> = {
   'queue-full': 'too many writes are waiting',
   'waited-too-long': 'it waited too long to be sent',
   'log-silent': 'the command log does not acknowledge',

@@ -97,7 +97,7 @@ const createTodo: Operation = {
   ),
   responses: problems.limited({
     ...{ ...responses.accepted, ...responses.created, ...problems.badRequest(badTitle) },
-    ...{ ...problems.unauthorized, ...problems.conflict, ...problems.unfitBody(bodyBytesMax) },
+    ...{ ...problems.unauthorized, ...problems.conflict, ...problems.unfitWrite(bodyBytesMax) },
     ...{ ...problems.keyUsed, ...problems.unwritable, ...problems.failed },
   }),
 }
@@ -117,7 +117,7 @@ const updateTodo: Operation = {
   requestBody: body('TodoChange', { completed: true }, { title: 'Buy oat milk', description: '' }),
   responses: problems.limited({
     ...{ ...responses.accepted, ...responses.updated, ...problems.badRequest(badId, badTitle) },
-    ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unfitBody(bodyBytesMax) },
+    ...{ ...problems.unauthorized, ...problems.noEffect, ...problems.unfitWrite(bodyBytesMax) },
     ...{ ...problems.unwritable, ...problems.failed },
   }),
 }

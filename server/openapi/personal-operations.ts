@@ -46,7 +46,7 @@ export const create: Operation = {
   responses: problems.limited({
     ...{ ...responses.personal.accepted, ...responses.personal.created },
     ...{ ...problems.badRequest(badTitle), ...problems.unauthorized, ...problems.exists },
-    ...{ ...problems.unfitBody(bodyBytesMax), ...problems.keyUsed, ...problems.unwritable },
+    ...{ ...problems.unfitWrite(bodyBytesMax), ...problems.keyUsed, ...problems.unwritable },
     ...problems.failed,
   }),
 }
@@ -67,7 +67,7 @@ export const update: Operation = {
   responses: problems.limited({
     ...{ ...responses.personal.accepted, ...responses.personal.updated },
     ...{ ...problems.badRequest(badId, badTitle), ...problems.unauthorized },
-    ...{ ...problems.noneOfYours, ...problems.unfitBody(bodyBytesMax), ...problems.unwritable },
+    ...{ ...problems.noneOfYours, ...problems.unfitWrite(bodyBytesMax), ...problems.unwritable },
     ...problems.failed,
   }),
 }

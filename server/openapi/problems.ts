@@ -141,6 +141,22 @@ export const unfitBody = (bytesMax: number): Responses => ({
   ),
 })
 
+/** A write's body may fit, and the command that is made of it not. */
+export const unfitWrite = (bytesMax: number): Responses => ({
+  ...unfitBody(bytesMax),
+  ...problem(
+    413,
+    `The body has more than ${bytesMax} bytes: the connection is closed. Or the command log takes no command as large.`,
+    [
+      { detail: `the body must have at most ${bytesMax} bytes` },
+      {
+        detail: 'the write was not taken: it is larger than the command log takes',
+        publish: 'not-attempted',
+      },
+    ],
+  ),
+})
+
 /** `responses` of a route with a limit. */
 export const limited = (responses: Responses): Responses => ({
   ...Object.fromEntries(

@@ -7,6 +7,8 @@ import type { EachBatchPayload } from 'kafkajs'
 import type { Log } from '../../log.ts'
 import {
   lostCommands,
+  LogRefusesUs,
+  refusedPauseMs,
   rewrittenLog,
   type CommandConsumer,
   type DeliveryResult,
@@ -150,9 +152,9 @@ export const createKafkaConsumer = (
       })
       const reason = await session.ended
       if (stopping) return
-      log.warn({ reason }, 'the Kafka consumer gave up: another takes its place')
+      log.warn({ reason: reason.message }, 'the Kafka consumer gave up: another takes its place')
       for (const doubt of doubted.values()) doubt.wentBack = false
-      await pause(reopenEveryMs)
+      await pause(reason instanceof LogRefusesUs ? refusedPauseMs : reopenEveryMs)
     }
   }
 
@@ -166,7 +168,7 @@ export const createKafkaConsumer = (
     },
     lastSignMs: () => lastSignMs,
     isOurs: (partition) => session?.isOurs(partition) ?? true,
-    restart: (reason) => session?.end(reason),
+    restart: (reason) => session?.end(new Error(reason)),
     async stop() {
       stopping = true
       stopped()

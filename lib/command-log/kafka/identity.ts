@@ -9,6 +9,7 @@ import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
 import type { LogProbe } from '../command-log.ts'
 import { createClient, type KafkaSettings } from './client.ts'
+import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 import { decodeMetadata, encodeMetadataRequest } from './metadata-v10.ts'
 
@@ -22,7 +23,7 @@ const askTimeoutMs = 2_000
 
 export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe => {
   const feeders = new Set<string>()
-  let current: { readonly cluster: Cluster; readonly discard: () => void } | undefined
+  let current: ReturnType<typeof open> | undefined
 
   const open = () => {
     const sockets = createOwnSockets({ silentMsMax: askTimeoutMs })
@@ -32,7 +33,7 @@ export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe 
       cluster.disconnect().catch(() => {})
       sockets.discard()
     }
-    return { cluster, discard }
+    return { cluster, discard, lastFault: sockets.lastFault }
   }
 
   const ask = async (): Promise<FoundLog | undefined> => {
@@ -68,8 +69,9 @@ export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe 
       try {
         return await withTimeout(askTimeoutMs, ask)
       } catch (error) {
+        const lastFault = current?.lastFault()
         drop()
-        throw error
+        throw explainFailure(error as Error, settings.security ?? plainText, lastFault)
       }
     },
     isFedBy: (nodeId) => void feeders.add(nodeId),

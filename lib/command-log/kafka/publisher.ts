@@ -2,26 +2,40 @@
 // send, and the broker then takes the next batch for a duplicate and acknowledges it unwritten
 // (lost-acks.test.ts shows it). So one send is in flight per producer, and a producer with a failed
 // send is thrown away, its connections cut: a send that it would go on retrying might arrive behind
-// newer commands.
+// newer commands. No batch is larger than the topic takes: the broker would refuse it whole.
 
-import { Partitioners, type Producer } from 'kafkajs'
-import { encodeCommand, type Command } from '../../command.ts'
+import kafkajs, { Partitioners, type Producer } from 'kafkajs'
+import { encodeCommand } from '../../command.ts'
 import type { Log } from '../../log.ts'
-import { createMicroBatch, NotSent } from '../../micro-batch.ts'
+import { createMicroBatch, NotSent, SendSmaller } from '../../micro-batch.ts'
 import { withTimeout } from '../../with-timeout.ts'
-import type { CommandPublisher, PublishGate } from '../command-log.ts'
+import {
+  LogRefusesUs,
+  pendingBytesMax,
+  refusedPauseMs,
+  type CommandPublisher,
+  type PublishGate,
+} from '../command-log.ts'
+import { beginSend, kafkaRecord, recordBatches, type KafkaRecord } from './batch-bytes.ts'
+import { createBatchLimit } from './batch-limit.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
 import { partitionOf } from './partition.ts'
+import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 
 const pingTimeoutMs = 1_000
+/** Of all partitions: far below the 100 MB that a broker reads (socket.request.max.bytes). */
+const sendBytesMax = 4 * 1024 * 1024
 
 type ProducerState =
-  { readonly kind: 'down'; readonly reason: string } | ({ readonly kind: 'up' } & OwnProducer)
+  | { readonly kind: 'down'; readonly reason: string }
+  | { readonly kind: 'up'; readonly own: OwnProducer }
 
 /** A producer whose connections are ours to watch and to cut. */
 type OwnProducer = {
   readonly producer: Producer
+  /** Which setting is wrong, where one is. */
+  explain(error: Error): Error
   /** Rejects once the last of its connections is closed, by whichever side. */
   readonly lost: Promise<never>
   /** For good: kafkajs goes on retrying behind our back, and must reach nobody any more. */
@@ -38,29 +52,64 @@ export const createKafkaPublisher = (
   log: Log,
 ): CommandPublisher => {
   const admin = createClient(settings, log, settings.timeoutMs).admin()
+  const limit = createBatchLimit(settings.topic, admin, log)
+  let limitIsRead = false
   let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
   let closed = false
+  let onClosed = () => {}
+  const whenClosed = new Promise<void>((resolve) => (onClosed = resolve))
+
+  const open = async (): Promise<OwnProducer> => {
+    const own = createProducer(settings, log)
+    try {
+      await withTimeout(attemptTimeoutMs, () => Promise.race([own.producer.connect(), own.lost]))
+      await gate.verify()
+      return own
+    } catch (error) {
+      own.discard()
+      throw own.explain(error as Error)
+    }
+  }
+
+  const use = (own: OwnProducer) => {
+    own.lost.catch((error: unknown) => fail(own, error as Error))
+    state = { kind: 'up', own }
+  }
 
   const connect = async () => {
     while (!closed) {
-      const own = createProducer(settings, log)
       try {
-        await withTimeout(attemptTimeoutMs, () => Promise.race([own.producer.connect(), own.lost]))
-        await gate.verify()
-        own.lost.catch((error: unknown) => fail(own, error as Error))
-        state = { kind: 'up', ...own }
+        const own = await open()
+        if (!limitIsRead) await limit.read()
+        limitIsRead = true
+        use(own)
         return
       } catch (error) {
-        state = { kind: 'down', reason: `Kafka does not answer: ${(error as Error).message}` }
-        own.discard()
-        await new Promise((resolve) => setTimeout(resolve, reconnectEveryMs))
+        const { message } = error as Error
+        const isRefused = error instanceof LogRefusesUs
+        if (isRefused && state.kind === 'down' && state.reason !== message) log.error(message)
+        state = { kind: 'down', reason: isRefused ? message : `Kafka does not answer: ${message}` }
+        const pauseMs = isRefused ? refusedPauseMs : reconnectEveryMs
+        await Promise.race([whenClosed, new Promise((resolve) => setTimeout(resolve, pauseMs))])
       }
     }
   }
 
-  const fail = ({ producer, discard }: OwnProducer, error: Error) => {
-    discard()
-    if (closed || state.kind === 'down' || state.producer !== producer) return
+  /** For a producer with a failed send whose broker answers: nobody needs to be refused meanwhile. */
+  const replace = async (own: OwnProducer) => {
+    try {
+      const next = await open()
+      if (state.kind === 'up' && state.own === own) use(next)
+      else next.discard()
+      own.discard()
+    } catch (error) {
+      fail(own, error as Error)
+    }
+  }
+
+  const fail = (own: OwnProducer, error: Error) => {
+    own.discard()
+    if (closed || state.kind === 'down' || state.own !== own) return
     state = { kind: 'down', reason: `Kafka does not answer: ${error.message}` }
     const again = connect()
     // Kafka closes connections that have been idle for long: no news.
@@ -69,16 +118,19 @@ export const createKafkaPublisher = (
     void again.then(() => log.warn('Kafka answers again'))
   }
 
-  const send = async (commands: Command[]) => {
+  const send = async (records: KafkaRecord[]) => {
     if (state.kind === 'down') throw new NotSent(state.reason)
     const refusal = gate.refusal()
     if (refusal !== undefined) throw new NotSent(refusal)
-    const own = state
+    const { own } = state
+    const [first] = records
+    const reason = records.length === 1 && first && limit.whyTooLarge(first)
+    if (reason) throw new NotSent(reason, 'too-large')
     const partitions = gate.partitions()
-    const messages = commands.map((command) => ({
-      key: command.todoId,
-      partition: partitionOf(command.todoId, partitions),
-      value: encodeCommand(command),
+    const messages = records.map(({ key, value }) => ({
+      key,
+      partition: partitionOf(key, partitions),
+      value,
     }))
     const acknowledged = own.producer.send({ topic: settings.topic, acks: -1, messages })
     try {
@@ -90,15 +142,35 @@ export const createKafkaPublisher = (
         throw new Error('the topic has fewer partitions than commands are spread over')
       }
     } catch (error) {
-      fail(own, error as Error)
-      throw error
+      if (!isTooLarge(error)) {
+        fail(own, error as Error)
+        throw error
+      }
+      // The limit was lowered. kafkajs does not say which partitions refused, and the others have
+      // theirs in the log: sent again, in the same order, the worker applies each command once.
+      const batches = recordBatches(records, (key) => partitionOf(key, partitions))
+      await limit.onRefused(batches)
+      await replace(own)
+      log.warn(
+        { batchBytesMax: limit.bytes() },
+        'the topic takes smaller batches than before: sent again in smaller ones',
+      )
+      throw new SendSmaller((error as Error).message, batches.length === 1)
     }
   }
 
-  const batch = createMicroBatch<Command>({
+  const batch = createMicroBatch<KafkaRecord>({
     pendingMax: settings.queueMax,
+    pendingBytesMax,
     batchMax: 1_000,
     waitMaxMs: settings.waitMaxMs,
+    bytesOf: (record) => record.bytes,
+    beginBatch: () =>
+      beginSend({
+        batchBytesMax: limit.bytes(),
+        sendBytesMax,
+        partitionOf: (key) => partitionOf(key, gate.partitions()),
+      }),
     send,
   })
   void connect()
@@ -108,10 +180,15 @@ export const createKafkaPublisher = (
       if (state.kind === 'down') {
         return Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
       }
-      const reason = gate.refusal()
+      const refusal = gate.refusal()
+      if (refusal !== undefined) {
+        return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason: refusal })
+      }
+      const record = kafkaRecord(command.todoId, encodeCommand(command))
+      const reason = limit.whyTooLarge(record)
       return reason === undefined
-        ? batch.add(command)
-        : Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
+        ? batch.add(record)
+        : Promise.resolve({ kind: 'refused', cause: 'too-large', reason })
     },
     pending: batch.pending,
     async ping() {
@@ -126,11 +203,17 @@ export const createKafkaPublisher = (
     async close() {
       await batch.idle()
       closed = true
-      if (state.kind === 'up') await state.producer.disconnect().catch(() => {})
+      onClosed()
+      if (state.kind === 'up') await state.own.producer.disconnect().catch(() => {})
       await admin.disconnect().catch(() => {})
     },
   }
 }
+
+/** The topic's limit of a batch, or that of a segment of it. */
+const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof kafkajs.KafkaJSProtocolError && tooLarge.includes(error.type)
 
 const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Log): OwnProducer => {
   const sockets = createOwnSockets({ silentMsMax: settings.timeoutMs })
@@ -147,6 +230,7 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
   })
   return {
     producer,
+    explain: (error) => explainFailure(error, settings.security ?? plainText, sockets.lastFault()),
     lost: sockets.lost,
     discard() {
       producer.disconnect().catch(() => {})

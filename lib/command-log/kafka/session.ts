@@ -5,6 +5,7 @@ import type { EachBatchPayload } from 'kafkajs'
 import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
 import { createClient, retryEveryMs, silentMsMax, type KafkaSettings } from './client.ts'
+import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 
 export type SessionSettings = KafkaSettings & {
@@ -24,13 +25,13 @@ export type SessionEvents = {
 
 export type Session = {
   /** Resolves with the reason once it is over; its connections are closed by then. */
-  readonly ended: Promise<string>
+  readonly ended: Promise<Error>
   /** Whether records of this partition are its to deliver: all are while it is in no group. */
   isOurs(partition: number): boolean
   /** Delivers nothing of a partition until `goOn`. */
   hold(partition: number): void
   goOn(partition: number, offset: number): void
-  end(reason: string): void
+  end(reason: Error): void
   /** Leaves the group, unless the broker does not answer. */
   leave(): Promise<void>
 }
@@ -58,8 +59,8 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
   const { topic } = settings
   let isOver = false
   let assigned: ReadonlySet<number> | undefined
-  let resolveEnded: (reason: string) => void = () => {}
-  const ended = new Promise<string>((resolve) => (resolveEnded = resolve))
+  let resolveEnded: (reason: Error) => void = () => {}
+  const ended = new Promise<Error>((resolve) => (resolveEnded = resolve))
 
   let silenceLoggedMs = -Infinity
   const sockets = createOwnSockets({
@@ -99,7 +100,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
   }
   const committing = setInterval(() => void commitHints(), commitEveryMs)
 
-  const end = (reason: string) => {
+  const end = (reason: Error) => {
     if (isOver) return
     isOver = true
     clearInterval(committing)
@@ -112,8 +113,11 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
       })
   }
 
+  const fail = (error: Error) =>
+    end(explainFailure(error, settings.security ?? plainText, sockets.lastFault()))
+
   const { CRASH, REBALANCING, GROUP_JOIN, FETCH_START, FETCH, HEARTBEAT } = consumer.events
-  consumer.on(CRASH, ({ payload }) => end(payload.error.message))
+  consumer.on(CRASH, ({ payload }) => fail(payload.error))
   consumer.on(REBALANCING, () => (assigned = undefined))
   consumer.on(GROUP_JOIN, ({ payload }) => {
     assigned = new Set(payload.memberAssignment[topic] ?? [])
@@ -162,7 +166,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
       eachBatch,
     })
   }
-  begin().catch((error: Error) => end(error.message))
+  begin().catch(fail)
 
   return {
     ended,
@@ -183,7 +187,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
       }).catch((error: Error) => {
         log.warn({ reason: error.message }, 'left the consumer group without a word to Kafka')
       })
-      end('it left the group')
+      end(new Error('it left the group'))
     },
   }
 }

@@ -11,6 +11,8 @@ export type OwnSockets = {
   readonly factory: ISocketFactory
   /** Rejects once the last of the open connections is closed, by whichever side. */
   readonly lost: Promise<never>
+  /** Why a connection failed last; undefined once one works. */
+  lastFault(): Error | undefined
   /** For good: kafkajs goes on retrying behind our back, and must reach nobody any more. */
   discard(): void
 }
@@ -22,7 +24,16 @@ export type SilenceBounds = {
   readonly groupSilentMsMax?: number
   /** Called for each connection that is destroyed for its silence. */
   readonly onSilent?: (reason: string) => void
+  /** Called for each connection that fails. kafkajs tries again and says nothing. */
+  readonly onFault?: (fault: Error) => void
 }
+
+/** The broker took a connection, and closed it before it had answered anything of substance. */
+export class ClosedUnanswered extends Error {
+  override readonly name = 'ClosedUnanswered'
+}
+/** A broker that wants TLS, or a login, still says which versions it speaks. */
+const answersToStrangersMax = 1
 
 /** An error, for kafkajs does not learn of a close: its requests and timers would stay for 30 s. */
 const discardedReason = 'this client was given up'
@@ -34,6 +45,7 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
   /** With what to do when another connection to the same broker was found silent. */
   const sockets = new Map<Socket, { readonly broker: string; readonly suspect: () => void }>()
   let discarded = false
+  let lastFault: Error | undefined
   let lose: (error: Error) => void = () => {}
   const lost = new Promise<never>((_, reject) => (lose = reject))
   lost.catch(() => {}) // whoever waits for it sees it
@@ -56,6 +68,11 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
         },
       })
       sockets.set(socket, { broker, suspect })
+      recordFaults(socket, broker, (fault) => {
+        if (discarded) return
+        lastFault = fault
+        if (fault) bounds.onFault?.(fault)
+      })
       socket.once('close', () => {
         sockets.delete(socket)
         if (sockets.size === 0) lose(new Error(`the connection to ${broker} was lost`))
@@ -64,11 +81,36 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
       return socket
     },
     lost,
+    lastFault: () => lastFault,
     discard() {
       discarded = true
       for (const socket of sockets.keys()) socket.destroy(new Error(discardedReason))
     },
   }
+}
+
+/** `onFault`: why it failed; undefined once it works. */
+const recordFaults = (
+  socket: Socket,
+  broker: string,
+  onFault: (fault: Error | undefined) => void,
+) => {
+  let answers = 0
+  const countFrames = createFrameCounter()
+  const isStranger = () => answers <= answersToStrangersMax
+  const closed = `${broker} closed the connection unanswered`
+  socket.on('data', (chunk: Buffer) => {
+    if (!isStranger()) return
+    answers += countFrames(chunk)
+    if (!isStranger()) onFault(undefined)
+  })
+  socket.once('end', () => {
+    if (isStranger() && !socket.writableEnded) onFault(new ClosedUnanswered(closed))
+  })
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    const isHangUp = error.code === 'ECONNRESET' || error.code === 'EPIPE'
+    onFault(isHangUp && isStranger() ? new ClosedUnanswered(closed, { cause: error }) : error)
+  })
 }
 
 /** Returns how to destroy it also when it has merely been quiet, unless it waits for its group. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
 import type { Bounds } from '../loss.ts'
-import { createClient, retryEveryMs, silentMsMax, type KafkaSettings } from './client.ts'
+import { createClient, retryEveryMs, silentMsMax, withAdmin, type KafkaSettings } from './client.ts'
 import { createOwnSockets } from './sockets.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
@@ -17,86 +17,65 @@ export const ensureTopic = async (
   settings: KafkaSettings & { partitions: number; replicationFactor: number },
   log: Log,
   timeoutMs: number,
-): Promise<number> => {
-  const admin = createClient(settings, log, timeoutMs).admin()
-  let isOver = false
-  try {
-    return await withTimeout(timeoutMs, async () => {
-      await admin.connect()
-      await admin.createTopics({
-        // kafkajs gives up when the broker that it asks has not heard of the topic yet.
-        waitForLeaders: false,
-        topics: [
-          {
-            topic: settings.topic,
-            numPartitions: settings.partitions,
-            replicationFactor: settings.replicationFactor,
-            configEntries: [
-              { name: 'cleanup.policy', value: 'delete' },
-              { name: 'retention.ms', value: String(retentionMs) },
-            ],
-          },
-        ],
-      })
-      for (;;) {
-        try {
-          const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
-          return topics[0]?.partitions.length ?? 0
-        } catch (error) {
-          const { type } = error as { type?: unknown }
-          if (type !== 'UNKNOWN_TOPIC_OR_PARTITION' || isOver) throw error
-          await delay(madeAskEveryMs)
-        }
-      }
+): Promise<number> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    const startedMs = performance.now()
+    await admin.createTopics({
+      // kafkajs gives up when the broker that it asks has not heard of the topic yet.
+      waitForLeaders: false,
+      topics: [
+        {
+          topic: settings.topic,
+          numPartitions: settings.partitions,
+          replicationFactor: settings.replicationFactor,
+          configEntries: [
+            { name: 'cleanup.policy', value: 'delete' },
+            { name: 'retention.ms', value: String(retentionMs) },
+          ],
+        },
+      ],
     })
-  } finally {
-    isOver = true
-    void admin.disconnect().catch(() => {})
-  }
-}
+    for (;;) {
+      try {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
+        return topics[0]?.partitions.length ?? 0
+      } catch (error) {
+        const { type } = error as { type?: unknown }
+        const isLate = performance.now() - startedMs > timeoutMs
+        if (type !== 'UNKNOWN_TOPIC_OR_PARTITION' || isLate) throw error
+        await delay(madeAskEveryMs)
+      }
+    }
+  })
 
 /** Of each partition. Empty when there is no such topic. */
 export const readTopicRanges = async (
   settings: KafkaSettings,
   log: Log,
   timeoutMs: number,
-): Promise<Map<number, Bounds>> => {
-  const admin = createClient(settings, log, timeoutMs).admin()
-  try {
-    return await withTimeout(timeoutMs, async () => {
-      await admin.connect()
-      // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
-      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
-      const partitions = await admin.fetchTopicOffsets(settings.topic)
-      return new Map(
-        partitions.map(({ partition, low, high }) => [
-          partition,
-          { first: Number(low), end: Number(high) },
-        ]),
-      )
-    })
-  } finally {
-    void admin.disconnect().catch(() => {})
-  }
-}
+): Promise<Map<number, Bounds>> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
+    if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
+    const partitions = await admin.fetchTopicOffsets(settings.topic)
+    return new Map(
+      partitions.map(({ partition, low, high }) => [
+        partition,
+        { first: Number(low), end: Number(high) },
+      ]),
+    )
+  })
 
 /** Adds partitions until there are so many. */
 export const growTopic = async (
   settings: KafkaSettings & { partitions: number },
   log: Log,
   timeoutMs: number,
-): Promise<void> => {
-  const admin = createClient(settings, log, timeoutMs, { retries: 3 }).admin()
-  try {
-    await withTimeout(timeoutMs, async () => {
-      await admin.connect()
-      const count = settings.partitions
-      await admin.createPartitions({ topicPartitions: [{ topic: settings.topic, count }] })
-    })
-  } finally {
-    void admin.disconnect().catch(() => {})
-  }
-}
+): Promise<void> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    const count = settings.partitions
+    await admin.createPartitions({ topicPartitions: [{ topic: settings.topic, count }] })
+  })
 
 export type BoundsReader = {
   /** Asks the partitions' leaders. Rejects in time, and begins with fresh connections after that. */
