@@ -6,7 +6,7 @@ import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
 import { createMicroBatch } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
-import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
+import { createPool, type Pool } from '../postgres-pool.ts'
 import {
   lostCommands,
   type CommandConsumer,
@@ -14,7 +14,6 @@ import {
   type LogRecord,
   type Sink,
 } from './command-log.ts'
-import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
 const deliveryMax = 1_000
@@ -25,10 +24,10 @@ export const ensureLog = async (settings: {
   log: string
   partitions: number
 }): Promise<number> => {
-  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
-  const { log } = settings
+  const { log, ...urls } = settings
+  const pool = createPool({ ...urls, poolSize: 1, timeoutMs: statementTimeoutMs })
   try {
-    return await sql.begin(async (tx) => {
+    return await pool.transaction(async (tx) => {
       // Two starting servers must agree on the number of partitions: the first one's counts.
       await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
       await tx`
@@ -44,7 +43,7 @@ export const ensureLog = async (settings: {
       return Number(row?.count)
     })
   } finally {
-    await sql.end()
+    await pool.close()
   }
 }
 
@@ -53,16 +52,16 @@ export const readLogEnds = async (
   settings: { url: string; log: string },
   timeoutMs: number,
 ): Promise<Map<number, number>> => {
-  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  const { log, ...urls } = settings
+  const pool = createPool({ ...urls, poolSize: 1, timeoutMs })
   try {
-    const rows = await withTimeout(
-      timeoutMs,
-      async () => sql<{ partition: number; next_offset: string }[]>`
-        SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`,
+    const rows = await pool.run(
+      (sql) => sql<{ partition: number; next_offset: string }[]>`
+        SELECT partition, next_offset FROM command_log_partitions WHERE log = ${log}`,
     )
     return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
   } finally {
-    await sql.end({ timeout: 1 })
+    await pool.close()
   }
 }
 
@@ -99,9 +98,7 @@ export const createPostgresPublisher = (settings: {
   return {
     publish: (command) => batch.add(command),
     pending: batch.pending,
-    async ping() {
-      await pool.run((sql) => sql`SELECT 1`)
-    },
+    ping: pool.ping,
     async close() {
       await batch.idle()
       await pool.close()

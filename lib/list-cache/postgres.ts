@@ -36,9 +36,7 @@ export const createPostgresListCache = (settings: { url: string; use?: PoolUse }
         onListening: () => onEvent({ kind: 'restored' }),
       })
     },
-    async ping() {
-      await pool.run((sql) => sql`SELECT 1`)
-    },
+    ping: pool.ping,
     async close() {
       await stopListening()
       await pool.close()
