@@ -6,12 +6,7 @@ import postgres, { type Sql } from 'postgres'
 import { createBoundedLog, type Log } from './log.ts'
 import { createPoolUse, type PoolUse } from './pool-use.ts'
 import { addArrayTypes } from './postgres-arrays.ts'
-import {
-  driverOptions,
-  openConnection,
-  type Connection,
-  type Role,
-} from './postgres-connection.ts'
+import { driverOptions, openConnection, type Connection, type Role } from './postgres-connection.ts'
 import {
   ConnectionLost,
   PoolFull,
@@ -19,12 +14,10 @@ import {
   isConnectionLost,
   isReadOnly,
 } from './postgres-errors.ts'
+import { isPooled, type PostgresUrls } from './postgres-urls.ts'
 import { NoAnswer, withTimeout } from './with-timeout.ts'
 
-export type PoolSettings = {
-  readonly url: string
-  /** Postgres itself, where `url` is a pooler's. What needs a session of its own goes there. */
-  readonly directUrl?: string | undefined
+export type PoolSettings = PostgresUrls & {
   readonly poolSize: number
   /** For any one use of the pool, from asking for a connection to the answer. */
   readonly timeoutMs: number
@@ -84,9 +77,9 @@ type Waiter = {
 
 export const createPool = (settings: PoolSettings): Pool => {
   const { poolSize, timeoutMs } = settings
-  const isPooled = settings.directUrl !== undefined && settings.directUrl !== settings.url
+  const isShared = isPooled(settings)
   // A pooler may take the second of two statements to another session than the first.
-  const usesPerConnection = isPooled ? 1 : (settings.usesPerConnection ?? 1)
+  const usesPerConnection = isShared ? 1 : (settings.usesPerConnection ?? 1)
   const use = settings.use ?? createPoolUse()
   use.size = poolSize
   const members = new Set<Member>()
@@ -101,8 +94,10 @@ export const createPool = (settings: PoolSettings): Pool => {
     const nowMs = performance.now()
     const connection = openConnection({
       url: settings.url,
-      isPooled,
-      setUp: sessionSettings(settings).map((one) => `SET ${one};`).join(''),
+      isPooled: isShared,
+      setUp: sessionSettings(settings)
+        .map((one) => `SET ${one};`)
+        .join(''),
       delayMs: Math.max(0, retryAtMs - nowMs),
       onLost(error) {
         members.delete(member)
@@ -277,15 +272,13 @@ export const createPool = (settings: PoolSettings): Pool => {
 
   return {
     run: (work) =>
-      useAny(false, timeoutMs, (connection) =>
-        connection.whileOpen(() => work(connection.sql)),
-      ),
+      useAny(false, timeoutMs, (connection) => connection.whileOpen(() => work(connection.sql))),
     transaction: (work, { timeoutMs: workTimeoutMs = timeoutMs } = {}) =>
       // Each step has its own time.
       useAny(true, Infinity, async ({ sql, whileOpen }) => {
         const step = (statement: string) =>
           withTimeout(timeoutMs, () => whileOpen(() => sql.unsafe(statement)))
-        const local = isPooled ? sessionSettings(settings).map((one) => `;SET LOCAL ${one}`) : []
+        const local = isShared ? sessionSettings(settings).map((one) => `;SET LOCAL ${one}`) : []
         await step(`BEGIN${local.join('')}`)
         try {
           const result = await withTimeout(workTimeoutMs, () => whileOpen(() => work(sql)))

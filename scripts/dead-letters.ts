@@ -7,6 +7,7 @@ import { openPublisher, readEnds } from '../lib/command-log/open.ts'
 import { decodeCommand } from '../lib/command.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { createLog } from '../lib/log.ts'
+import { postgresUrls } from '../lib/postgres-urls.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
 import { parseRequest, usage, Usage } from './dead-letters-arguments.ts'
 import { letterLine, letterText } from './letter-text.ts'
@@ -35,7 +36,7 @@ export const deadLetters = async (
     }
     const config = readSettings()
     const log = config.KAFKA_TODO_TOPIC
-    letters = openDeadLetters({ url: config.DATABASE_URL, poolSize: 1, timeoutMs }, log)
+    letters = openDeadLetters({ ...postgresUrls(config), poolSize: 1, timeoutMs }, log)
     switch (request.kind) {
       case 'list': {
         const newest = await letters.newest(request.limit, previewBytes)

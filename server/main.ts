@@ -8,6 +8,7 @@ import { ensureCommandLog } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog, type Log } from '../lib/log.ts'
+import { postgresUrls, urlFault } from '../lib/postgres-urls.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
 import { openMetricsPage } from './metrics-page.ts'
@@ -96,17 +97,19 @@ const reservePort = (host: string, port: number): Promise<number> =>
 
 /** Looks at Postgres and the log once for all forks; returns the log's number of partitions. */
 const prepareStores = async (config: Config, log: Log): Promise<number> => {
-  const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
+  const unanswered = (error: unknown) =>
+    exitWith(`Postgres does not answer (${messageOf(error)}): set DATABASE_URL`)
+  const fault = await urlFault(postgresUrls(config)).catch(unanswered)
+  if (fault !== undefined) exitWith(fault)
+  const store = createPostgresStore({ ...postgresUrls(config), poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
     const version = await store
       .listVersion()
       .catch((error: unknown) =>
-        exitWith(
-          (error as { code?: unknown }).code === '42P01'
-            ? 'the database has no tables yet: run npm run migrate'
-            : `Postgres does not answer (${messageOf(error)}): set DATABASE_URL`,
-        ),
+        (error as { code?: unknown }).code === '42P01'
+          ? exitWith('the database has no tables yet: run npm run migrate')
+          : unanswered(error),
       )
     const allowed = await store.connectionsAllowed()
     if (config.DB_POOL_SIZE > allowed) {

@@ -3,6 +3,7 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
+import { postgresUrls } from '../postgres-urls.ts'
 import type { CommandConsumer, CommandPublisher } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
@@ -31,7 +32,7 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
         ensureTimeoutMs,
       )
     : ensureLog({
-        url: config.DATABASE_URL,
+        ...postgresUrls(config),
         log: config.KAFKA_TODO_TOPIC,
         partitions: config.KAFKA_PARTITIONS,
       })
@@ -47,7 +48,7 @@ export const readEnds = (config: Config, log: Log): Promise<Map<number, number>>
         log,
         readTimeoutMs,
       )
-    : readLogEnds({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+    : readLogEnds({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
 
 /** `use`: of its connections to Postgres, where they are those. */
 export const openPublisher = (
@@ -67,9 +68,10 @@ export const openPublisher = (
         log,
       )
     : createPostgresPublisher({
-        url: config.DATABASE_URL,
+        ...postgresUrls(config),
         log: config.KAFKA_TODO_TOPIC,
         partitions,
+        logger: log,
         ...bounds,
         ...(use && { use }),
       })
@@ -88,7 +90,7 @@ export const openConsumer = (config: Config, log: Log): CommandConsumer =>
       )
     : createPostgresConsumer(
         {
-          url: config.DATABASE_URL,
+          ...postgresUrls(config),
           log: config.KAFKA_TODO_TOPIC,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
         },

@@ -7,6 +7,7 @@ import type { PoolUse } from '../pool-use.ts'
 import { createMicroBatch } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
 import { createPool, type Pool } from '../postgres-pool.ts'
+import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
 import {
   lostCommands,
   type CommandConsumer,
@@ -19,13 +20,11 @@ const channel = 'command_log'
 const deliveryMax = 1_000
 
 /** Makes the log's partitions unless they are there; returns how many there are. */
-export const ensureLog = async (settings: {
-  url: string
-  log: string
-  partitions: number
-}): Promise<number> => {
-  const { log, ...urls } = settings
-  const pool = createPool({ ...urls, poolSize: 1, timeoutMs: statementTimeoutMs })
+export const ensureLog = async (
+  settings: PostgresUrls & { readonly log: string; readonly partitions: number },
+): Promise<number> => {
+  const { log, url, directUrl } = settings
+  const pool = createPool({ url, directUrl, poolSize: 1, timeoutMs: statementTimeoutMs })
   try {
     return await pool.transaction(async (tx) => {
       // Two starting servers must agree on the number of partitions: the first one's counts.
@@ -49,11 +48,11 @@ export const ensureLog = async (settings: {
 
 /** Each partition's end: the offset of its next record. Empty when there is no such log. */
 export const readLogEnds = async (
-  settings: { url: string; log: string },
+  settings: PostgresUrls & { readonly log: string },
   timeoutMs: number,
 ): Promise<Map<number, number>> => {
-  const { log, ...urls } = settings
-  const pool = createPool({ ...urls, poolSize: 1, timeoutMs })
+  const { log, url, directUrl } = settings
+  const pool = createPool({ url, directUrl, poolSize: 1, timeoutMs })
   try {
     const rows = await pool.run(
       (sql) => sql<{ partition: number; next_offset: string }[]>`
@@ -74,20 +73,24 @@ export const partitionOf = (todoId: string, partitions: number): number => {
   return hash % partitions
 }
 
-export const createPostgresPublisher = (settings: {
-  readonly url: string
-  readonly log: string
-  readonly partitions: number
-  readonly queueMax: number
-  readonly waitMaxMs: number
-  readonly timeoutMs: number
-  readonly use?: PoolUse
-}): CommandPublisher => {
+export const createPostgresPublisher = (
+  settings: PostgresUrls & {
+    readonly log: string
+    readonly partitions: number
+    readonly queueMax: number
+    readonly waitMaxMs: number
+    readonly timeoutMs: number
+    readonly use?: PoolUse
+    readonly logger?: Log
+  },
+): CommandPublisher => {
   const pool = createPool({
     url: settings.url,
+    directUrl: settings.directUrl,
     poolSize: 2, // one to publish, one to answer pings meanwhile
     timeoutMs: settings.timeoutMs,
-    ...(settings.use && { use: settings.use }),
+    use: settings.use,
+    log: settings.logger,
   })
   const batch = createMicroBatch<Command>({
     pendingMax: settings.queueMax,
@@ -154,11 +157,13 @@ const retryMs = 200
 const statementTimeoutMs = 10_000
 
 export const createPostgresConsumer = (
-  settings: { readonly url: string; readonly log: string; readonly partitionsAtOnce: number },
+  settings: PostgresUrls & { readonly log: string; readonly partitionsAtOnce: number },
   log: Log,
 ): CommandConsumer => {
   const pool = createPool({
     url: settings.url,
+    directUrl: settings.directUrl,
+    log,
     // Every runner holds one connection for as long as it holds its claim; one is for deleting.
     poolSize: settings.partitionsAtOnce + 1,
     timeoutMs: statementTimeoutMs,
@@ -196,11 +201,8 @@ export const createPostgresConsumer = (
 
   return {
     start(sink, onFatal) {
-      stopListening = listen(settings.url, channel, {
-        onNotify: wakeAll,
-        onListening: wakeAll,
-        onLost: () => {},
-      })
+      const listening = { onNotify: wakeAll, onListening: wakeAll, onLost: () => {} }
+      stopListening = listen(sessionUrl(settings), channel, listening, log)
       runners = Array.from({ length: settings.partitionsAtOnce }, (_, runner) =>
         run(runner, sink, onFatal),
       )

@@ -1,15 +1,19 @@
 // The list cache without a cache, for the embedded stack: every process reads lists from Postgres
 // itself, and LISTEN/NOTIFY carries the word of a change.
 
+import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
 import { listen } from '../pg-listen.ts'
 import { createPool } from '../postgres-pool.ts'
+import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
 import type { ListCache } from './list-cache.ts'
 
 const channel = 'todos_version'
 const timeoutMs = 2_000
 
-export const createPostgresListCache = (settings: { url: string; use?: PoolUse }): ListCache => {
+export const createPostgresListCache = (
+  settings: PostgresUrls & { readonly use?: PoolUse; readonly log?: Log },
+): ListCache => {
   const pool = createPool({ ...settings, poolSize: 1, timeoutMs })
   let stopListening = () => Promise.resolve()
   /** The latest version heard of or announced here: an announcement may come any number of times. */
@@ -25,8 +29,8 @@ export const createPostgresListCache = (settings: { url: string; use?: PoolUse }
       known = Math.max(known, version)
     },
     watch(onEvent) {
-      stopListening = listen(settings.url, channel, {
-        onNotify(payload) {
+      const listening = {
+        onNotify(payload: string) {
           const version = Number(payload)
           if (version <= known) return
           known = version
@@ -34,7 +38,8 @@ export const createPostgresListCache = (settings: { url: string; use?: PoolUse }
         },
         onLost: () => onEvent({ kind: 'lost' }),
         onListening: () => onEvent({ kind: 'restored' }),
-      })
+      }
+      stopListening = listen(sessionUrl(settings), channel, listening, settings.log)
     },
     ping: pool.ping,
     async close() {

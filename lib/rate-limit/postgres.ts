@@ -3,7 +3,9 @@
 // the database's clock.
 
 import type { Sql } from 'postgres'
+import type { Log } from '../log.ts'
 import { createPool } from '../postgres-pool.ts'
+import type { PostgresUrls } from '../postgres-urls.ts'
 import { withTimeout } from '../with-timeout.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
@@ -16,16 +18,16 @@ const usesPerConnection = 16
 const connectTimeoutMs = 2_000
 
 export const createPostgresLimitStore = ({
-  url,
-  directUrl,
   timeoutMs,
-}: {
-  readonly url: string
-  readonly directUrl?: string
+  ...settings
+}: PostgresUrls & {
   readonly timeoutMs: number
+  readonly log?: Log
 }): LimitStore => {
   const pool = createPool({
-    ...{ url, directUrl, poolSize, timeoutMs: Math.max(timeoutMs, connectTimeoutMs) },
+    ...settings,
+    poolSize,
+    timeoutMs: Math.max(timeoutMs, connectTimeoutMs),
     usesPerConnection,
     // One row by its key: planned anew each time, a decision costs twice as much (bench:limits).
     plansOnce: true,
