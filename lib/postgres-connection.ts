@@ -141,7 +141,8 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     const cancelled = cancelOnServer({ remoteAddress, remotePort, ...backend })
     // A pooler drops the request of a client that has left.
     if (!isPooled) socket.destroy()
-    else void cancelled.then(() => socket?.destroy())
+    else socket.pause() // whoever waits for an answer there must not go on with it
+    if (isPooled) void cancelled.then(() => socket?.destroy())
   }
 
   const opened = withTimeout(delayMs + openTimeoutMs, () => check(isPooled ? '' : setUp))

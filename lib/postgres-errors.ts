@@ -65,5 +65,7 @@ export const isConnectionLost = (error: unknown): boolean => {
 /** True when another connection may lead to a server that takes writes. */
 export const isReadOnly = (error: unknown): boolean => codeOf(error) === readOnlyCode
 
-const codeOf = (error: unknown): string =>
-  String((error as { readonly code?: unknown } | null)?.code ?? '')
+const codeOf = (error: unknown): string => {
+  const code = (error as { readonly code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : ''
+}

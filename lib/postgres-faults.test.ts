@@ -74,7 +74,7 @@ const startClient = (t: Test, env: Readonly<Record<string, string>>) => {
   })
   t.teardown(() => child.kill('SIGKILL'))
   const uncaught: string[] = []
-  let answer = (_report: ClientReport & { kind: 'working' }) => {}
+  let answer: (report: ClientReport & { kind: 'working' }) => void = () => {}
   child.on('message', (report: ClientReport) => {
     if (report.kind === 'working') answer(report)
     else uncaught.push(report.stack)

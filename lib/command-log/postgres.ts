@@ -1,6 +1,8 @@
 // The command log in Postgres, for the embedded stack. Offsets are dense in each partition, as in
 // Kafka, so the worker applies both logs by the same rules.
 
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Sql } from 'postgres'
 import { encodeCommand, type Command } from '../command.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
@@ -8,6 +10,7 @@ import { createMicroBatch } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
 import { createPool, type Pool } from '../postgres-pool.ts'
 import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
+import { withTimeout } from '../with-timeout.ts'
 import {
   lostCommands,
   type CommandConsumer,
@@ -155,6 +158,8 @@ const append = async (
 const idleLookMs = 500
 const retryMs = 200
 const statementTimeoutMs = 10_000
+const claimProbeIntervalMs = 1_000
+const claimProbeTimeoutMs = 2_000
 
 export const createPostgresConsumer = (
   settings: PostgresUrls & { readonly log: string; readonly partitionsAtOnce: number },
@@ -251,7 +256,9 @@ const deliverOne = (
       SELECT next_offset FROM command_log_partitions
       WHERE log = ${log} AND partition = ${partition}`
       const endOffset = Number(end?.next_offset)
-      const result = await sink({ partition, records, endOffset, abandoned })
+      const result = await whileClaimed(tx, () =>
+        sink({ partition, records, endOffset, abandoned }),
+      )
       switch (result.kind) {
         case 'taken':
           await pool.run(
@@ -270,6 +277,25 @@ const deliverOne = (
     },
     { timeoutMs: Infinity },
   )
+
+/**
+ * What `work` resolves with. Meanwhile the claim's connection is asked: it has nothing else to do, so
+ * that it fell silent would be noticed by nobody, and its server ends a transaction that is idle.
+ */
+const whileClaimed = async <T>(tx: Sql, work: () => Promise<T>): Promise<T> => {
+  const done = new AbortController()
+  const ask = async (): Promise<never> => {
+    for (;;) {
+      await delay(claimProbeIntervalMs, undefined, { signal: done.signal })
+      await withTimeout(claimProbeTimeoutMs, async () => tx`SELECT 1`)
+    }
+  }
+  try {
+    return await Promise.race([work(), ask()])
+  } finally {
+    done.abort()
+  }
+}
 
 const sleepOr = (ms: number, event: Promise<void>): Promise<void> => {
   let timer: NodeJS.Timeout | undefined
