@@ -307,7 +307,7 @@ export const settings = {
     meaning:
       'Postgres itself, where DATABASE_URL leads to a pooler that gives each transaction another session (PgBouncer with `pool_mode = transaction`): for LISTEN and migrations. Empty: DATABASE_URL.',
     isSecret: true,
-    parse: (text: string): string => postgresUrl.parse(text),
+    parse: (text: string): string => (text === '' ? text : postgresUrl.parse(text)),
   },
   DB_POOL_SIZE: wholeNumber({
     default: 10,

@@ -16,7 +16,8 @@ export type Listening = {
   readonly onListening: () => void
 }
 
-const retryMs = 200
+const retryFirstMs = 200
+const retryMaxMs = 1_000
 const probeIntervalMs = 1_000
 /** An answer takes a millisecond. A loaded database may take longer, and is only asked again then. */
 const answerTimeoutMs = 2_000
@@ -33,11 +34,13 @@ export const listen = (
   let current: Connection | undefined
   let isListening = false
   let isOut = false
+  let retryMs = retryFirstMs
 
   const begin = () => {
     if (isOut) log?.warn({ channel }, 'Postgres notifications arrive again')
     isOut = false
     isListening = true
+    retryMs = retryFirstMs
     onListening()
   }
 
@@ -49,18 +52,18 @@ export const listen = (
   }
 
   /** Rejects when it does not listen any more, or can't. */
-  const keepListening = async ({ sql, opened, whileOpen }: Connection): Promise<never> => {
+  const keepListening = async ({ sql, opened, check, whileOpen }: Connection): Promise<never> => {
     const answerTo = <T>(work: () => PromiseLike<T>) =>
       withTimeout(answerTimeoutMs, () => whileOpen(work))
     await opened
     await answerTo(() => sql`LISTEN ${sql(channel)}`)
     for (;;) {
+      if ((await answerTo(check)) === 'read-only') throw new ReadOnlyServer()
       const [row] = await answerTo(
-        () => sql<{ is_standby: boolean; is_listening: boolean }[]>`
-          SELECT pg_is_in_recovery() AS is_standby, EXISTS (
+        () => sql<{ is_listening: boolean }[]>`
+          SELECT EXISTS (
             SELECT FROM pg_listening_channels() AS one WHERE one = ${channel}) AS is_listening`,
       )
-      if (row?.is_standby) throw new ReadOnlyServer()
       if (!row?.is_listening) throw new ConnectionLost('a pooler gave us another session')
       if (!isListening) begin()
       await whileOpen(() => delay(probeIntervalMs, undefined, { signal }))
@@ -78,6 +81,7 @@ export const listen = (
         if (!signal.aborted) end(error as Error)
       }
       await delay(retryMs, undefined, { signal }).catch(() => {})
+      retryMs = Math.min(retryMs * 2, retryMaxMs)
     }
   }
   void run()

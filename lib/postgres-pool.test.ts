@@ -1,16 +1,11 @@
 // What a pool promises, on a real Postgres: sessions that are no good are replaced, a server that takes
 // no writes is left, silence is noticed, and what waits is bounded, in number and in time.
 
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { startSwitch } from '../scripts/switch-proxy.ts'
 import { eventually, ownPostgres, testDatabase } from '../scripts/testing.ts'
-import {
-  createPool,
-  waitingPerConnectionMax,
-  type Pool,
-  type PoolSettings,
-} from './postgres-pool.ts'
+import { createPool, waitingPerUseMax, type Pool, type PoolSettings } from './postgres-pool.ts'
 
 const timeoutMs = 20_000
 
@@ -134,7 +129,7 @@ t.test('connections that fall silent are replaced, used or not', async (t) => {
 t.test('more than may wait are refused at once, and time out together', async (t) => {
   const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
   const held = pool.run((sql) => sql`SELECT pg_sleep(1)`)
-  const waiting = Array.from({ length: waitingPerConnectionMax }, () => pidOf(pool))
+  const waiting = Array.from({ length: waitingPerUseMax }, () => pidOf(pool))
   await t.rejects(pidOf(pool), { code: 'POOL_FULL' })
   await held
   t.equal(new Set(await Promise.all(waiting)).size, 1)
@@ -166,47 +161,3 @@ t.test('what timed out is gone from the queue and from the server', async (t) =>
   lock.release()
   t.match(await sql`SELECT n FROM things`, [{ n: 1 }])
 })
-
-/** Leads new connections to where it is told; open ones stay where they are, and may fall silent. */
-const startSwitch = async (t: Test, firstPort: number) => {
-  let port = firstPort
-  const silenced = new Set<Socket>()
-  const clients = new Set<Socket>()
-  const server = createServer((client) => {
-    const service = connect(port, '127.0.0.1')
-    clients.add(client)
-    for (const [from, to] of [
-      [client, service],
-      [service, client],
-    ] as const) {
-      from.on('data', (chunk) => {
-        if (!silenced.has(client)) to.write(chunk)
-      })
-      from.on('error', () => {})
-      from.on('close', () => {
-        clients.delete(client)
-        to.destroy()
-      })
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  t.teardown(() => {
-    for (const client of clients) client.destroy()
-    server.close()
-  })
-  return {
-    urlOf(url: string) {
-      const through = new URL(url)
-      through.port = String((server.address() as AddressInfo).port)
-      return through.href
-    },
-    leadTo(next: number) {
-      port = next
-    },
-    silenceOpen() {
-      for (const client of clients) silenced.add(client)
-    },
-    /** Of the silenced ones. */
-    open: () => [...silenced].filter((client) => clients.has(client)).length,
-  }
-}

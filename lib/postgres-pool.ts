@@ -42,10 +42,10 @@ export type Pool = {
 }
 
 /**
- * For each connection of a pool: who waits longer than these take would time out anyway. A statement
- * takes 0.2 ms, so they wait for 0.1 s.
+ * How many may wait for each use that a pool serves at once. A statement takes 0.2 ms, so the last of
+ * them waits for 0.1 s: with more, or slower ones, those that wait would only time out.
  */
-export const waitingPerConnectionMax = 500
+export const waitingPerUseMax = 500
 /** A connection that has not answered for this long, and has nothing to do, is asked. */
 const probeIntervalMs = 1_000
 const probeTimeoutMs = 2_000
@@ -66,7 +66,8 @@ type Member = {
   isAlone: boolean
   /** Given to nobody any more, ended with its last use. */
   isRetired: boolean
-  lastAnswerMs: number
+  /** When it last said that it takes writes. */
+  checkedMs: number
 }
 
 type Waiter = {
@@ -111,13 +112,13 @@ export const createPool = (settings: PoolSettings): Pool => {
       uses: 0,
       isAlone: false,
       isRetired: false,
-      lastAnswerMs: nowMs,
+      checkedMs: nowMs,
     }
     members.add(member)
     connection.opened.then(
       (role) => {
         failures = 0
-        member.lastAnswerMs = performance.now()
+        member.checkedMs = performance.now()
         if (role === 'primary') outage.ends()
         else outage.begins(new ReadOnlyServer().message)
       },
@@ -158,7 +159,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     if (isClosed) return Promise.reject(new ConnectionLost('this pool was closed'))
     const member = waiting.length === 0 ? take(isAlone) : undefined
     if (member) return Promise.resolve(member)
-    if (waiting.length >= waitingPerConnectionMax * poolSize) {
+    if (waiting.length >= waitingPerUseMax * usesPerConnection * poolSize) {
       return Promise.reject(new PoolFull(`${waiting.length} statements wait for Postgres already`))
     }
     return new Promise((resolve, reject) => {
@@ -187,6 +188,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     member.isAlone = false
     if (performance.now() - member.openedMs > lifetimeMs) member.isRetired = true
     if (member.isRetired && member.uses === 0) void member.connection.close(closeTimeoutMs)
+    else probe(member)
     serve()
   }
 
@@ -210,7 +212,7 @@ export const createPool = (settings: PoolSettings): Pool => {
       outage.begins(new ReadOnlyServer().message)
       // A new one is left alone for a while: there may be no better server yet.
       if (mayReplace()) replaceAll()
-    } else member.lastAnswerMs = performance.now()
+    }
   }
 
   /** For one use of a connection that was taken for it. */
@@ -221,12 +223,10 @@ export const createPool = (settings: PoolSettings): Pool => {
   ): Promise<T> => {
     const { connection } = member
     try {
-      const result = await withTimeout(limitMs, async () => {
+      return await withTimeout(limitMs, async () => {
         await withTimeout(timeoutMs, () => connection.whileOpen(() => connection.opened))
         return work(connection)
       })
-      member.lastAnswerMs = performance.now()
-      return result
     } catch (error) {
       judge(member, error)
       throw error
@@ -258,16 +258,18 @@ export const createPool = (settings: PoolSettings): Pool => {
     outage.ends()
   }
 
-  const probe = () => {
+  /** Asks it when it was not asked for a while: one that is read from all the time may be a standby. */
+  const probe = (member: Member) => {
     const nowMs = performance.now()
-    for (const member of members) {
-      if (member.uses > 0 || nowMs - member.lastAnswerMs < probeIntervalMs) continue
-      member.uses++
-      // `judge` has seen the error.
-      useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsPrimary).catch(() => {})
-    }
+    if (member.uses > 0 || member.isRetired || nowMs - member.checkedMs < probeIntervalMs) return
+    member.uses++
+    member.checkedMs = nowMs
+    // `judge` has seen the error.
+    useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsPrimary).catch(() => {})
   }
-  const probing = setInterval(probe, probeIntervalMs)
+  const probing = setInterval(() => {
+    for (const member of members) probe(member)
+  }, probeIntervalMs)
   probing.unref()
 
   return {
