@@ -45,6 +45,10 @@ export type Connection = {
   check(): Promise<Role>
   /** What `work` resolves with. Rejects as soon as the connection is lost. */
   whileOpen<T>(work: () => PromiseLike<T>): Promise<T>
+  /** Bytes that came from the server so far. */
+  received(): number
+  /** The server's process for it; undefined before it is open, and where a pooler shares them out. */
+  serverPid(): number | undefined
   /** Ends it now. What it was doing is cancelled on the server. */
   discard(error: ConnectionLost): void
   /** Ends it when it has answered all, or after `timeoutMs`. */
@@ -153,6 +157,8 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     opened,
     check,
     whileOpen,
+    received: () => socket?.bytesRead ?? 0,
+    serverPid: () => (isPooled ? undefined : backend?.pid),
     discard,
     async close(timeoutMs) {
       if (lost) return

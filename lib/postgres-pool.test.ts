@@ -126,6 +126,28 @@ t.test('connections that fall silent are replaced, used or not', async (t) => {
   await sql`SELECT 1`
 })
 
+t.test('a connection that falls silent under a long statement is not waited for', async (t) => {
+  const server = await ownPostgres(t)
+  const proxy = await startSwitch(t, server.port)
+  const pool = openPool(t, { url: proxy.urlOf(server.url), poolSize: 1, timeoutMs: 60_000 })
+  await makeThings(pool)
+  const cut = pool.transaction(async (tx) => {
+    await tx`UPDATE things SET n = 100`
+    proxy.silenceOpen()
+    await tx`SELECT 1`
+  })
+  // Not by its own time-out, which would say NO_ANSWER.
+  await t.rejects(cut, { code: 'CONNECTION_LOST' })
+  // Its lock is gone with its session.
+  t.match(await write(pool), [{ n: 1 }])
+})
+
+t.test('a long statement is not taken for a silent connection', async (t) => {
+  const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
+  await pool.run((sql) => sql`SELECT pg_sleep(6)`)
+  await pool.transaction((tx) => tx`SELECT pg_sleep(6)`)
+})
+
 t.test('more than may wait are refused at once, and time out together', async (t) => {
   const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
   const held = pool.run((sql) => sql`SELECT pg_sleep(1)`)

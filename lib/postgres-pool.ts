@@ -34,7 +34,10 @@ export type PoolSettings = PostgresUrls & {
 export type Pool = {
   /** Runs statements on any connection. */
   run<T>(work: (sql: Sql) => PromiseLike<T>): Promise<T>
-  /** Runs `work` on one connection, then COMMIT; ROLLBACK when it throws. */
+  /**
+   * Runs `work` on one connection, then COMMIT; ROLLBACK when it throws. Its session is ended when
+   * `work` has nothing for it to do for `silentMsMax`.
+   */
   transaction<T>(work: (sql: Sql) => Promise<T>, options?: { timeoutMs?: number }): Promise<T>
   /** Rejects unless Postgres can do what we need: it answers, and takes writes. */
   ping(): Promise<void>
@@ -49,6 +52,8 @@ export const waitingPerUseMax = 500
 /** A connection that has not answered for this long, and has nothing to do, is asked. */
 const probeIntervalMs = 1_000
 const probeTimeoutMs = 2_000
+/** A use that has brought nothing for this long is looked into. */
+const silentMsMax = 2_000
 /** Connections that answer but take no writes are replaced this often: until one does. */
 const replaceIntervalMs = 1_000
 const backoffFirstMs = 50
@@ -68,6 +73,9 @@ type Member = {
   isRetired: boolean
   /** When it last said that it takes writes. */
   checkedMs: number
+  /** What had arrived on it, and since when no more has. */
+  received: number
+  receivedMs: number
 }
 
 type Waiter = {
@@ -113,6 +121,8 @@ export const createPool = (settings: PoolSettings): Pool => {
       isAlone: false,
       isRetired: false,
       checkedMs: nowMs,
+      received: 0,
+      receivedMs: nowMs,
     }
     members.add(member)
     connection.opened.then(
@@ -258,6 +268,27 @@ export const createPool = (settings: PoolSettings): Pool => {
     outage.ends()
   }
 
+  /**
+   * A statement may take long, so its connection's silence says nothing. But when its session has
+   * nothing to do, the answer or the question was lost: known long before the statement's time is up.
+   */
+  const discardIfSilent = async (member: Member) => {
+    const nowMs = performance.now()
+    const received = member.connection.received()
+    if (member.uses === 0 || received !== member.received) {
+      member.received = received
+      member.receivedMs = nowMs
+      return
+    }
+    const pid = member.connection.serverPid()
+    if (pid === undefined || nowMs - member.receivedMs < silentMsMax) return
+    member.receivedMs = nowMs // asked again after as long
+    const isIdle = await endIdleSession(settings.url, pid).catch(() => false)
+    if (isIdle && member.connection.received() === received) {
+      judge(member, new ConnectionLost('the connection fell silent'))
+    }
+  }
+
   /** Asks it when it was not asked for a while: one that is read from all the time may be a standby. */
   const probe = (member: Member) => {
     const nowMs = performance.now()
@@ -268,7 +299,10 @@ export const createPool = (settings: PoolSettings): Pool => {
     useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsPrimary).catch(() => {})
   }
   const probing = setInterval(() => {
-    for (const member of members) probe(member)
+    for (const member of members) {
+      probe(member)
+      void discardIfSilent(member)
+    }
   }, probeIntervalMs)
   probing.unref()
 
@@ -315,6 +349,28 @@ const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string
     `statement_timeout = ${limitMs}`,
     `idle_in_transaction_session_timeout = ${limitMs}`,
   ]
+}
+
+/**
+ * True when the server's process does nothing, or is gone. Its session is ended: it may hold locks, and
+ * does not know that its client is gone.
+ */
+const endIdleSession = async (url: string, pid: number): Promise<boolean> => {
+  const { sql, opened, whileOpen, discard } = openConnection({ url })
+  try {
+    await opened
+    const [row] = await withTimeout(probeTimeoutMs, () =>
+      whileOpen(
+        () => sql<{ is_idle: boolean | null }[]>`
+          SELECT state LIKE 'idle%' AS is_idle,
+            CASE WHEN state LIKE 'idle%' THEN pg_terminate_backend(pid) END AS is_ended
+          FROM pg_stat_activity WHERE pid = ${pid}`,
+      ),
+    )
+    return row ? row.is_idle === true : true
+  } finally {
+    discard(new ConnectionLost('this connection was closed'))
+  }
 }
 
 /** One line when it begins, one when it ends. */
