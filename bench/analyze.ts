@@ -2,7 +2,8 @@
 // what autocannon --json wrote, or published figures (bench/published/).
 
 import { readFileSync } from 'node:fs'
-import { checksOfClaims, parseAutocannon, parseClaims, type Claims } from './analysis/claims.ts'
+import { parseAutocannon } from './analysis/autocannon-file.ts'
+import { checksOfClaims, parseClaims, type Claims } from './analysis/claims.ts'
 import { count } from './analysis/laws.ts'
 import { recheck } from './analysis/recheck.ts'
 import { runProgram } from './command.ts'

@@ -23,3 +23,21 @@ export const wholeNumber = (option: string, text: string, min: number, max: numb
   }
   return value
 }
+
+const pidMax = 2 ** 22 // of Linux
+
+/** Processes that run: one that was mistyped would be counted as one that costs nothing. */
+export const pidsIn = (option: string, texts: readonly string[]): number[] =>
+  texts.map((text) => {
+    const pid = wholeNumber(option, text, 1, pidMax)
+    if (!runs(pid)) throw new Error(`${option} ${pid}: there is no such process`)
+    return pid
+  })
+
+const runs = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' // another user's
+  }
+}

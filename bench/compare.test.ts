@@ -63,10 +63,15 @@ t.test('two URLs are measured in turn, without their CPU', async (t) => {
   const { comparison, samples } = JSON.parse(await readFile(file, 'utf8')) as Result
   t.equal(code, comparison.isTrusted ? 0 : 3, run.output())
   t.strictSame(
-    samples.map(({ name, round, cpu }) => [name, round, cpu]),
-    ['A1', 'B1', 'B2', 'A2', 'A3', 'B3'].map(([name, round]) => [name, Number(round), null]),
+    samples.map(({ name, round }) => [name, round]),
+    ['A1', 'B1', 'B2', 'A2', 'A3', 'B3'].map(([name, round]) => [name, Number(round)]),
   )
-  t.match(run.output(), /CPU us per good answer: not compared: /)
+  const sound = samples.filter(({ fault }) => fault === null)
+  const isKnown = process.platform === 'linux'
+  t.ok(
+    sound.every(({ cpu }) => (cpu !== null) === isKnown),
+    'the port says whose CPU it is',
+  )
   t.match(run.output(), `A: ${urls[0]}\nB: ${urls[1]}\n`)
 })
 

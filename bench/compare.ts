@@ -24,8 +24,8 @@ const main = async (options: CompareOptions, signal: AbortSignal): Promise<numbe
   const cleanUps: (() => Promise<void>)[] = []
   try {
     const run = { scenario, signal, cleanUps }
-    const a = await contestantOf('A', options.a, run)
-    const b = await contestantOf('B', options.b, run)
+    const a = await contestantOf('A', options.a, options.pidsA, run)
+    const b = await contestantOf('B', options.b, options.pidsB, run)
     say(`scenario ${scenario.name}: A and B in turn, ${rounds} rounds of ${load.seconds} s each`)
     const measured = await runRounds(abbaRounds(a, b, rounds), { signal, say })
     const [failed] = measured.leftOut
@@ -48,9 +48,14 @@ type Run = {
   readonly cleanUps: (() => Promise<void>)[]
 }
 
-const contestantOf = async (name: string, side: Side, run: Run): Promise<Contestant> => {
+const contestantOf = async (
+  name: string,
+  side: Side,
+  pids: readonly number[],
+  run: Run,
+): Promise<Contestant> => {
   const scenario = side.kind === 'engine' ? { ...run.scenario, engine: side.engine } : run.scenario
-  const start = await starterOf(side, scenario, run)
+  const start = await starterOf(side, pids, scenario, run)
   return {
     name,
     async measure() {
@@ -67,6 +72,7 @@ const contestantOf = async (name: string, side: Side, run: Run): Promise<Contest
 /** A commit is checked out once, for all its rounds. */
 const starterOf = async (
   side: Side,
+  pids: readonly number[],
   scenario: Scenario,
   { signal, cleanUps }: Run,
 ): Promise<() => Promise<Target>> => {
@@ -75,7 +81,7 @@ const starterOf = async (
     case 'engine':
       return () => startTarget(scenario, place)
     case 'url':
-      return () => attachTarget(side.origin)
+      return () => attachTarget(side.origin, pids)
     case 'commit': {
       const current = fileURLToPath(repository)
       const checkout = await checkOut(side.commit, { ...place, repository: current })

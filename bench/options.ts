@@ -2,12 +2,15 @@
 
 import { parseArgs } from 'node:util'
 import { settings as configTable } from '../lib/config.ts'
+import { pidsIn } from './arguments.ts'
 import { parseScenario, readScenario, scenarioNames, type Scenario } from './scenario.ts'
 
 export type Options = {
   readonly scenario: Scenario
   /** `http://host:port`: measured as it is, nothing is started. */
   readonly origin: string | null
+  /** Processes of what runs at the origin, beside the owner of its port. */
+  readonly pids: readonly number[]
   readonly jsonFile: string | null
   readonly htmlFile: string | null
 }
@@ -15,6 +18,8 @@ export type Options = {
 export const usage = () => `npm run bench -- [options]
   --scenario NAME      of ${scenarioNames().join(', ')}; or a .json file (quick)
   --url URL            measures what runs there: http://host:port/todos?limit=10
+  --pid N              a process that is part of it, with its children; again for more
+                       (known already: whoever listens on a port of this machine)
   --json FILE  --html FILE   where the result goes (.data/bench/)
 instead of what the scenario says:
   -c, --connections N  -p, --pipelining N  -d, --seconds N  --warm-up N (s)
@@ -37,6 +42,7 @@ const optionTable = {
   seconds: { ...text, short: 'd' },
   threads: { ...text, short: 't' },
   set: { ...text, multiple: true },
+  pid: { ...text, multiple: true },
 } as const
 
 /** Throws what is wrong with them. */
@@ -79,9 +85,11 @@ export const parseOptions = (
       ratePerSecond: isOpen ? (rate ?? load.ratePerSecond) : null,
     })),
   })
+  if (values.pid && !url) throw new Error('--pid: names processes of what runs at --url')
   return {
     scenario,
     origin: url?.origin ?? null,
+    pids: pidsIn('--pid', values.pid ?? []),
     jsonFile: values.json ?? null,
     htmlFile: values.html ?? null,
   }

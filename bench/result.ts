@@ -161,6 +161,8 @@ export type Noise = {
   readonly steal: number | null
   /** Cores that were busy with anything else. */
   readonly otherCores: number | null
+  /** Why that can't be known of this target: its own CPU would be among it. */
+  readonly uncounted?: string | null
   /** How long the same piece of work took before and after the window. */
   readonly calibrationMs: readonly [number, number]
 }

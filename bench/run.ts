@@ -18,12 +18,12 @@ import { repository } from '../scripts/paths.ts'
 const say = (line: string) => console.log(line)
 
 const main = async (options: Options, signal: AbortSignal): Promise<number> => {
-  const { scenario, origin } = options
+  const { scenario, origin, pids } = options
   const startedAt = new Date()
   say(`${scenario.name}: ${scenario.description}`)
   say(origin === null ? 'starting the servers ...' : `measuring ${origin}`)
   const place = { signal, say }
-  const target = await (origin === null ? startTarget(scenario, place) : attachTarget(origin))
+  const target = await (origin === null ? startTarget(scenario, place) : attachTarget(origin, pids))
   const cells: Cell[] = []
   try {
     for (const load of scenario.loads) {

@@ -6,7 +6,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { parseAnswer } from './engines/exchange.ts'
+import { endpointOf, parseAnswer } from './engines/exchange.ts'
 import type { Samples } from './result.ts'
 
 export type Sampler = {
@@ -127,12 +127,12 @@ type Connection = {
 
 /** Made again when it is lost. */
 const keptConnection = ({ origin, path }: SamplerPlan): Connection => {
-  const { hostname, port, host } = new URL(origin)
+  const { host } = new URL(origin)
   let kept: Socket | undefined
   return {
     exchange: (count) =>
       new Promise((resolve, reject) => {
-        const socket = kept?.destroyed === false ? kept : connect(Number(port || 80), hostname)
+        const socket = kept?.destroyed === false ? kept : connect(endpointOf(origin))
         kept = socket
         const answers: Exchanged[] = []
         let rest = Buffer.alloc(0)

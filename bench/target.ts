@@ -19,6 +19,7 @@ import { loopback } from '../scripts/services/ports.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
 import { makeTemporaryDirectory } from '../scripts/testing.ts'
+import { portOwnersOf } from './port-owners.ts'
 import type { Topology } from './result.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -29,7 +30,9 @@ export type Target = {
   readonly origin: string
   readonly topology: Topology | null
   /** In the order in which a request meets them; empty for what runs elsewhere. */
-  readonly tiers: ReadonlyMap<Tier, { readonly pid: number; readonly coresMax: number }>
+  readonly tiers: ReadonlyMap<Tier, { readonly pids: readonly number[]; readonly coresMax: number }>
+  /** Why its CPU may be this machine's and in no tier; null where every tier is known. */
+  readonly uncounted: string | null
   readonly token: string | null
   /** Null where the database can't be asked. */
   readonly database: Truth | null
@@ -89,7 +92,7 @@ const start = async (
   directory: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<Omit<Target, 'stop'>> => {
-  const tiers: [Tier, { pid: number; coresMax: number }][] = []
+  const tiers: [Tier, { pids: readonly number[]; coresMax: number }][] = []
   const keep = <T extends { stop(): Promise<void> }>(one: T): T => {
     stops.push(() => one.stop())
     signal.throwIfAborted()
@@ -133,7 +136,7 @@ const start = async (
           }),
         )
   const add = (name: Tier, pid: number | undefined, coresMax: number) => {
-    if (pid !== undefined) tiers.push([name, { pid, coresMax }])
+    if (pid !== undefined) tiers.push([name, { pids: [pid], coresMax }])
   }
   add('nginx', nginx?.pid, coresHere)
   add('server', server.process.pid, processes)
@@ -151,6 +154,7 @@ const start = async (
       ...{ services: scenario.services, settings },
     },
     tiers: new Map(tiers),
+    uncounted: null,
     token: signToken(benchSecret, 'bench', tokenTtlSec),
     database: truthOf(database.url, sql),
     handled: (method) => handledBy(server.metricsPort, method),
@@ -183,10 +187,25 @@ const truthOf = (url: string, sql: Sql): Truth => ({
   },
 })
 
-/** What runs at `origin` already; nothing is known of it but its answers. */
-export const attachTarget = (origin: string): Promise<Target> =>
-  Promise.resolve({
-    ...{ origin, topology: null, tiers: new Map(), token: process.env['TOKEN'] ?? null },
-    ...{ database: null, handled: () => Promise.resolve(null) },
-    ...{ complaints: () => '', stop: () => Promise.resolve() },
-  })
+/**
+ * What runs at `origin` already. Its processes are those that own the port, if they are of this machine
+ * and can be seen, and `named`, each with its children.
+ */
+export const attachTarget = async (
+  origin: string,
+  named: readonly number[] = [],
+): Promise<Target> => {
+  const owners = await portOwnersOf(origin)
+  const pids = [...named, ...(owners.kind === 'here' ? owners.pids : [])]
+  return {
+    origin,
+    topology: null,
+    tiers: new Map(pids.length === 0 ? [] : [['server', { pids, coresMax: coresHere }]]),
+    uncounted: owners.kind === 'unknown' && named.length === 0 ? owners.why : null,
+    token: process.env['TOKEN'] ?? null,
+    database: null,
+    handled: () => Promise.resolve(null),
+    complaints: () => '',
+    stop: () => Promise.resolve(),
+  }
+}

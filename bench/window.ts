@@ -1,7 +1,7 @@
 // What a window of a run cost and meant: CPU of every tier at both its ends, from which come service
 // demands, the limit, and what else the machine did. The same for every generator.
 
-import { treeCpuSeconds } from './engines/cpu.ts'
+import { forestCpuSeconds, treeCpuSeconds } from './engines/cpu.ts'
 import { goodOf, isGeneratorFull } from './analysis/checks.ts'
 import { limitOf } from './analysis/limits.ts'
 import type { RunningLoad } from './load/load.ts'
@@ -29,7 +29,11 @@ export const cpuNow = (target: Target, loads: readonly (RunningLoad | undefined)
   return {
     tiers: new Map([
       ['generator', generators.reduce((sum, one) => sum + one, 0)],
-      ...[...target.tiers].map(([name, { pid }]): [string, number] => [name, secondsOf(pid)]),
+      // What we started is no part of a server that runs us, as a test's does.
+      ...[...target.tiers].map(([name, { pids }]): [string, number] => [
+        name,
+        forestCpuSeconds(pids, process.pid),
+      ]),
     ]),
     machine: machineCpu(),
     ownSeconds: (own.user + own.system) / 1e6,
@@ -77,7 +81,8 @@ export const judgeWindow = (
           total: after.machine.total - before.machine.total,
         }
       : null
-  const otherCores = machine && Math.max(0, machine.busy / seconds - attributed)
+  const otherCores =
+    machine && target.uncounted === null ? Math.max(0, machine.busy / seconds - attributed) : null
   const generator = {
     loopUtilization: loop?.utilization ?? null,
     loopLagP99Ms: loop?.lagP99Ms ?? null,
@@ -86,14 +91,18 @@ export const judgeWindow = (
   const goodPerSecond = good / seconds
   return {
     ...{ goodPerSecond, tiers, generator },
-    limit: limitOf({
-      ...{ tiers, goodPerSecond, otherCores, cores: coresHere },
-      isGeneratorFull: isGeneratorFull({ generator }),
-      isOpenLoop: load.ratePerSecond !== null,
-    }),
+    // Of a server that we did not start nobody says how many cores it may use.
+    limit:
+      target.topology &&
+      limitOf({
+        ...{ tiers, goodPerSecond, otherCores, cores: coresHere },
+        isGeneratorFull: isGeneratorFull({ generator }),
+        isOpenLoop: load.ratePerSecond !== null,
+      }),
     noise: {
       steal: machine && machine.steal / machine.total,
       otherCores,
+      uncounted: target.uncounted,
       calibrationMs: [window.calibratedMs, calibrate()],
     },
   }

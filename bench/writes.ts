@@ -140,7 +140,12 @@ const measure = async (options: Options, signal: AbortSignal): Promise<Result> =
 }
 
 const cpuOf = ({ tiers }: Target): Map<Tier, number> =>
-  new Map([...tiers].map(([tier, { pid }]) => [tier, treeCpuSeconds(pid)]))
+  new Map(
+    [...tiers].map(([tier, { pids }]) => [
+      tier,
+      pids.reduce((sum, pid) => sum + treeCpuSeconds(pid), 0),
+    ]),
+  )
 
 type Options = {
   readonly connections: number

@@ -180,6 +180,22 @@ export const settings = {
     meaning:
       'Connections of the whole server, shared out over its processes; more are closed at once.',
   }),
+  HTTP_PIPELINE_MAX: wholeNumber({
+    default: 16,
+    min: 1,
+    max: 10_000,
+    unit: 'requests',
+    meaning:
+      'Requests of one connection that may be unanswered; further ones are not read until answers have left. Lists from memory are answered at once. The node engine only: uws closes a connection with two.',
+  }),
+  HTTP_PENDING_MAX: wholeNumber({
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'requests',
+    meaning:
+      'Requests that may be unanswered in one process. Past it each connection may have one, and a request that does not come from memory gets a 503.',
+  }),
   HTTP_BACKLOG: wholeNumber({
     default: 4_096,
     min: 1,
@@ -274,7 +290,7 @@ export const settings = {
     meaning: 'In how long an empty bucket of LIMIT_WRITE_BURST is full again.',
   }),
   LIMIT_READ_BURST: wholeNumber({
-    default: 0,
+    default: 1_000,
     min: 0,
     max: 1_000_000,
     unit: 'requests',
@@ -316,6 +332,14 @@ export const settings = {
     unit: 'connections',
     meaning:
       'Postgres connections of the whole server for todos, shared out over its processes (each keeps at least one). Only list misses use them. Accounts have as many besides, but two in each process at most, and one more to listen on.',
+  }),
+  READ_QUEUE_MAX: wholeNumber({
+    default: 256,
+    min: 1,
+    max: 100_000,
+    unit: 'requests',
+    meaning:
+      "Reads of single todos and of users' pages that may wait for Postgres in one process; more, and more than a quarter of these from one client address or user, get a 503 at once.",
   }),
   REDIS_URL: url({
     default: 'redis://localhost:6379/0',
@@ -372,7 +396,7 @@ export const settings = {
     max: 65_536,
     unit: 'MB',
     meaning:
-      'Memory for ready-made replies in each process; past it the least recently used ones go first.',
+      'Memory for lists in each process: half for the lists and the replies made of them, of which the least recently used go first; a third for what slow clients have not read, of whom the slowest are cut; the rest for copies. Lists that alone take more still have an eighth for replies.',
   }),
   COMMAND_LOG: oneOf({
     default: 'kafka',

@@ -1,11 +1,16 @@
 // The port for those who watch: /metrics, and for a worker /health. A port of its own, so that it is
 // neither public nor counted, and answers while the API's port is drained.
 
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export type Page = { readonly status: number; readonly contentType: string; readonly body: string }
-export type Pages = Readonly<Record<string, () => Page | Promise<Page>>>
+export type Pages = Readonly<Record<string, (headers: IncomingHttpHeaders) => Page | Promise<Page>>>
 
 /** Where it listens: a port, 0 for a free one; `setting` is what to change when that can't be. */
 export type Place = { readonly host: string; readonly port: number; readonly setting: string }
@@ -26,12 +31,15 @@ export const servePages = async (place: Place, pages: Pages): Promise<number> =>
   return (server.address() as AddressInfo).port
 }
 
-const answer = async ({ method, url = '' }: IncomingMessage, pages: Pages): Promise<Page> => {
+const answer = async (
+  { method, headers, url = '' }: IncomingMessage,
+  pages: Pages,
+): Promise<Page> => {
   const page = pages[url.split('?', 1)[0] as string]
   if (!page) return { ...text, status: 404, body: `here are: ${Object.keys(pages).join(' ')}\n` }
   if (method !== 'GET' && method !== 'HEAD') return { ...text, status: 405, body: 'GET only\n' }
   try {
-    return await page()
+    return await page(headers)
   } catch (error) {
     return { ...text, status: 500, body: `${(error as Error).message}\n` }
   }

@@ -10,7 +10,13 @@ export type BatchOutcome =
   | { readonly kind: 'unknown'; readonly reason: string }
 
 /** A closed set, for those who count. */
-export const refusalCauses = ['queue-full', 'waited-too-long', 'log-silent', 'log-away'] as const
+export const refusalCauses = [
+  'queue-full',
+  'waited-too-long',
+  'log-silent',
+  'log-away',
+  'log-closed',
+] as const
 export type RefusalCause = (typeof refusalCauses)[number]
 
 export type MicroBatch<Item> = {

@@ -5,7 +5,8 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { ensureCommandLog, openConsumer, readEnds } from '../lib/command-log/open.ts'
+import { openConsumer, readEnds } from '../lib/command-log/open.ts'
+import { settleLog } from '../lib/command-log/settle.ts'
 import { encodeCommand, type Command } from '../lib/command.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createSink } from '../worker/sink.ts'
@@ -23,9 +24,9 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
     ...{ COMMAND_LOG: 'postgres', DATABASE_URL: url, KAFKA_TODO_TOPIC: log },
     ...{ KAFKA_PARTITIONS: '1', ...over },
   })
-  await ensureCommandLog(config, quiet)
   const sql = postgres(url, { max: 1 })
   const store = createPostgresStore({ url, poolSize: 2, timeoutMs: 20_000 })
+  await settleLog(config, store, quiet)
   const consumer = openConsumer(config, quiet)
   t.teardown(async () => {
     await consumer.stop()

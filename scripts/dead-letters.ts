@@ -2,12 +2,14 @@
 // applied. A replay goes through the log like any write, so the order of locks, the offsets and
 // "each command id once" hold for it too; the letter goes only when the log has acknowledged it.
 
-import type { CommandPublisher } from '../lib/command-log/command-log.ts'
-import { openPublisher, readEnds } from '../lib/command-log/open.ts'
+import { openGate, type CommandPublisher } from '../lib/command-log/command-log.ts'
+import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import { decodeCommand } from '../lib/command.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { mismatch } from '../lib/log-identity.ts'
 import { createLog } from '../lib/log.ts'
 import { postgresUrls } from '../lib/postgres-urls.ts'
+import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
 import { parseRequest, usage, Usage } from './dead-letters-arguments.ts'
 import { letterLine, letterText } from './letter-text.ts'
@@ -99,17 +101,34 @@ const withPublisher = async <T>(
   work: (publisher: CommandPublisher) => Promise<T>,
 ): Promise<T> => {
   const log = createLog('dead-letters', 'silent')
-  const ends = await readEnds(config, log).catch((error: unknown) => {
-    throw new Failure(`the command log does not answer (${(error as Error).message})`)
-  })
-  // Its partitions decide where a todo's commands go: it must be there, not made here.
-  if (ends.size === 0) throw new Failure(`there is no command log ${config.KAFKA_TODO_TOPIC} yet`)
-  const publisher = openPublisher(config, ends.size, log)
+  const publisher = openPublisher(config, openGate(await registeredPartitions(config)), log)
   try {
     await untilUp(publisher)
     return await work(publisher)
   } finally {
     await publisher.close()
+  }
+}
+
+/** They decide where a todo's commands go: the log must be there, and known, not made here. */
+const registeredPartitions = async (config: Config): Promise<number> => {
+  const name = config.KAFKA_TODO_TOPIC
+  const logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs })
+  const probe = openProbe(config, createLog('dead-letters', 'silent'))
+  try {
+    const registered = await logs.registered(name)
+    const found = await probe.find().catch((error: unknown) => {
+      throw new Failure(`the command log does not answer (${(error as Error).message})`)
+    })
+    if (registered === undefined) throw new Failure(`there is no command log ${name} yet`)
+    const reason = mismatch(name, registered, found)
+    if (reason !== undefined) throw new Failure(reason)
+    if (registered.isClosed)
+      throw new Failure(`the number of partitions of ${name} is being changed`)
+    return registered.partitions
+  } finally {
+    await logs.end()
+    await probe.close()
   }
 }
 

@@ -1,8 +1,10 @@
 // The JWT secret of `npm start`: made once and kept beside its data, so that tokens outlive a restart.
 
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+
+const secretMode = 0o600
 
 const fileIn = (dataDirectory: string) => join(dataDirectory, 'jwt-secret')
 
@@ -11,9 +13,12 @@ export const readEmbeddedSecret = (dataDirectory: string): string | undefined =>
 
 export const embeddedSecret = (dataDirectory: string): string => {
   const kept = readEmbeddedSecret(dataDirectory)
-  if (kept) return kept
+  if (kept) {
+    chmodSync(fileIn(dataDirectory), secretMode) // it may have been copied, or made by hand
+    return kept
+  }
   const secret = randomBytes(32).toString('hex')
   mkdirSync(dataDirectory, { recursive: true })
-  writeFileSync(fileIn(dataDirectory), `${secret}\n`, { mode: 0o600 })
+  writeFileSync(fileIn(dataDirectory), `${secret}\n`, { mode: secretMode })
   return secret
 }

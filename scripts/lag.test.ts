@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { lagAsText, readLag } from './lag.ts'
 import { repository } from './paths.ts'
@@ -58,7 +59,7 @@ for (const [name, backend] of Object.entries(backends)) {
       [0, 1, 2].map((partition) => ({ partition, ...none })),
     )
 
-    const publisher = openPublisher(config, partitions, quiet)
+    const publisher = openPublisher(config, openGate(partitions), quiet)
     t.teardown(() => publisher.close())
     const isUp = () =>
       publisher.ping().then(

@@ -29,7 +29,7 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
     // Any number of them may run at once, and most have no load balancer to wait for.
     env: {
       ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', HTTP_DRAIN_DELAY_MS: '0' },
-      LIMIT_WRITE_BURST: '0', // they write more than any user does
+      ...{ LIMIT_WRITE_BURST: '0', LIMIT_READ_BURST: '0' }, // they ask more than any user does
       ...process.env,
       ...env,
     },

@@ -2,17 +2,20 @@
 // Prints the environment that the server and the worker need, and stays until Ctrl-C.
 
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startKafka } from './services/kafka.ts'
 import { startNginx } from './services/nginx.ts'
 import { nextFreePort } from './services/ports.ts'
+import { passwordFileIn } from './services/postgres-access.ts'
 import { startPostgres } from './services/postgres.ts'
 import { startRedis } from './services/redis.ts'
 import type { Service } from './services/service.ts'
 
 const data = join(dirname(fileURLToPath(import.meta.url)), '../.data/services')
+/** It holds the passwords. */
+const secretMode = 0o600
 const environmentFile = join(data, 'environment')
 const upstreams = ['127.0.0.1:8080']
 // SIGHUP: the services are in no terminal's process group, closing theirs would leave them running.
@@ -90,11 +93,14 @@ const guide = (running: readonly Service[]): string => {
     JWT_SECRET: randomBytes(32).toString('hex'),
   }
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${value}`)
-  writeFileSync(environmentFile, `${exports.join('\n')}\n`, { mode: 0o600 })
+  writeFileSync(environmentFile, `${exports.join('\n')}\n`, { mode: secretMode })
+  chmodSync(environmentFile, secretMode) // of a file that was there already, too
   return `
 The environment to use, in every terminal (or: source ${relative('', environmentFile)})
 
 ${exports.join('\n')}
+
+The password of Postgres is random, and kept in ${relative('', passwordFileIn(join(data, 'postgres/data')))}
 
 Then:
 

@@ -2,10 +2,11 @@
 // when something is in the way says so in one line.
 
 import { execFileSync, spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { chmod, readFile, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { repository } from './paths.ts'
 import { becomesFree, freePort } from './services/ports.ts'
@@ -119,6 +120,25 @@ void t.test('a first and a second start', async (t) => {
     for (const socket of sockets) t.equal(socket.address, loopbackInProc)
   })
 
+  const secretFile = join(directory, 'jwt-secret')
+  await t.test('nobody else comes in', async (t) => {
+    t.equal(await modeOf(secretFile), 0o600)
+    t.equal(await modeOf(join(directory, 'postgres')), 0o700)
+    const port = await postgresPortOf(directory)
+    const at = `127.0.0.1:${port}/todos`
+    const stranger = postgres(`postgres://postgres:postgres@${at}`, { max: 1 })
+    await t.rejects(stranger`SELECT 1`, { code: '28P01' })
+    await stranger.end()
+    const [, file = ''] = /PGPASSWORD=\$\(cat '(.*)'\) psql/.exec(run.output()) ?? []
+    const password = (await readFile(file, 'utf8')).trim()
+    t.match(run.output(), ` psql -h 127.0.0.1 -p ${port} -U postgres todos\n`, 'a line to paste')
+    t.notMatch(run.output(), password)
+    const owner = postgres(`postgres://postgres:${password}@${at}`, { max: 1 })
+    t.equal((await owner`SELECT 1`).length, 1)
+    await owner.end()
+    await chmod(secretFile, 0o644)
+  })
+
   run.kill('SIGINT')
   t.equal(await run.exited, 0, 'Ctrl-C is a clean end')
   t.ok(await becomesFree(port, 1_000), 'the port is free again')
@@ -126,6 +146,7 @@ void t.test('a first and a second start', async (t) => {
   const again = start(t, env)
   const { token: anotherToken } = await again.greeted
   t.notMatch(again.output(), /seeding/)
+  t.equal(await modeOf(secretFile), 0o600, 'what was loosened is tightened')
   t.match(await first(url), { id, completed: true }, 'the data was kept')
   t.equal((await write(url, token, 'DELETE', `/todos/${id}`)).status, 202, 'and so was the secret')
   await eventually(
@@ -192,6 +213,8 @@ void t.test('what stands in the way is one line, and exit code 1', async (t) => 
     t.match(run.output(), line)
   }
 })
+
+const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
 
 /** The port that the embedded Postgres wrote into its lock file. */
 const postgresPortOf = async (directory: string): Promise<number> => {

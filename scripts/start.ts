@@ -11,6 +11,7 @@ import { embeddedSecret } from './embedded-secret.ts'
 import { migrationsDirectory, repository } from './paths.ts'
 import { isSeeded, progressBar, seed, seedCountDefault } from './seed.ts'
 import { isFree } from './services/ports.ts'
+import { passwordFileIn } from './services/postgres-access.ts'
 import { startPostgres } from './services/postgres.ts'
 import type { Service } from './services/service.ts'
 
@@ -76,7 +77,7 @@ const main = async () => {
     }
     const metricsPorts = [server, worker].map((ready) => ready?.metricsPort)
     const tookMs = Math.round(performance.now() - startedMs)
-    greet(config, server?.port as number, metricsPorts, tookMs)
+    greet(config, server?.port as number, postgres.port, metricsPorts, tookMs)
   } catch (error) {
     if (stop.isUnderWay()) return
     console.error((error as Error).message)
@@ -144,6 +145,7 @@ const stopper = (running: { postgres?: Service; children: Child[] }) => {
 const greet = (
   config: Config,
   port: number,
+  postgresPort: number,
   metricsPorts: readonly (number | undefined)[],
   tookMs: number,
 ) => {
@@ -151,6 +153,7 @@ const greet = (
   const metrics = metricsPorts
     .filter((one) => one !== undefined)
     .map((one) => `http://${host}:${one}/metrics`)
+  const passwordFile = passwordFileIn(join(config.DATA_DIR, 'postgres', 'data'))
   const token = signToken(config.JWT_SECRET as string, 'demo', tokenTtlSec)
   console.log(`
 Todo API: ${url}   (engine ${config.HTTP_ENGINE}, ${config.HTTP_PROCESSES} processes, started in ${tookMs} ms)
@@ -166,6 +169,8 @@ Benchmark:
   npx autocannon -c 50 -p 16 -d 10 '${url}/todos?limit=10'
 Metrics, of the server and of the worker:
   ${metrics.join('\n  ') || 'off'}
+Its Postgres, which takes nothing but the password in that file:
+  PGPASSWORD=$(cat '${passwordFile}') psql -h ${host} -p ${postgresPort} -U postgres todos
 
 Ctrl-C stops everything; the data stays in ${config.DATA_DIR}/
 `)

@@ -1,4 +1,4 @@
-// A TCP proxy that fails on command: cuts connections, withholds what one side says, or freezes. Put
+// A TCP proxy that fails on command: cuts connections, withholds what one side says, or falls silent. Put
 // between a client and a real service by tests.
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -13,6 +13,8 @@ export type TcpProxy = {
   ): void
   passAll(): void
   cutAll(): void
+  /** The connections that are open now never say anything again, to either side; new ones work. */
+  silenceOpen(): void
   /** Refuses new connections until the next `passAll`. */
   refuse(): void
   /** Holds each chunk of the service's answers back for so long. */
@@ -28,6 +30,7 @@ export const startTcpProxy = async (t: Test, servicePort: number): Promise<TcpPr
   let refusing = false
   let delayMs = 0
   const sockets = new Set<Socket>()
+  const silent = new WeakSet<Socket>()
 
   const server = createServer((client) => {
     if (refusing) {
@@ -49,6 +52,7 @@ export const startTcpProxy = async (t: Test, servicePort: number): Promise<TcpPr
       })
     }
     const forward = (direction: 'to-service' | 'to-client', to: Socket) => (chunk: Buffer) => {
+      if (silent.has(to)) return
       const verdict = decide[direction](chunk)
       if (verdict === 'pass') {
         if (direction === 'to-client' && delayMs > 0) setTimeout(() => to.write(chunk), delayMs)
@@ -76,6 +80,9 @@ export const startTcpProxy = async (t: Test, servicePort: number): Promise<TcpPr
       refusing = false
     },
     cutAll,
+    silenceOpen() {
+      for (const one of sockets) silent.add(one)
+    },
     refuse() {
       refusing = true
     },

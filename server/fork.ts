@@ -3,10 +3,12 @@
 import { Registry } from 'prom-client'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
-import { openPublisher } from '../lib/command-log/open.ts'
+import { openProbe, openPublisher } from '../lib/command-log/open.ts'
+import { settleLog } from '../lib/command-log/settle.ts'
 import type { Config } from '../lib/config.ts'
 import { createAccessTokenSigner, createTokenVerifier } from '../lib/jwt.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import type { RegisteredLog } from '../lib/log-identity.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
@@ -24,6 +26,7 @@ import { createNodeEngine } from './engines/node-http.ts'
 import { checkAll, type Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
 import { createLimitChecks, limitPolicies } from './limits.ts'
+import { createLogGate } from './log-gate.ts'
 import { forkPlace, reportMetrics } from './metrics-fork.ts'
 import {
   addConnectionMetrics,
@@ -32,6 +35,7 @@ import {
   addPublishMetrics,
   addRequestMetrics,
 } from './metrics.ts'
+import { boundInFlight, createReadQueue } from './pending.ts'
 import { createPasswords } from './passwords/passwords.ts'
 import { createThreadHasher } from './passwords/thread-hasher.ts'
 import { createRevokedSessions, withoutRevoked } from './revoked-sessions.ts'
@@ -59,7 +63,7 @@ const closeTimeoutMs = 3_000
  */
 export const startFork = async (
   config: Config,
-  partitions: number,
+  registered: RegisteredLog | undefined,
   readyWaitMs: number,
 ): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
@@ -80,7 +84,22 @@ export const startFork = async (
   })
   const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log, pools.cache)
   const pages = openPageCache(config, log)
-  const publisher = addPublishMetrics(registry, openPublisher(config, partitions, log, pools.log))
+  const probe = openProbe(config, log)
+  const gate = createLogGate({
+    name: config.KAFKA_TODO_TOPIC,
+    registered,
+    async readRegistered() {
+      const known = await store.registeredLog(config.KAFKA_TODO_TOPIC)
+      if (known !== undefined) return known
+      const settled = await settleLog(config, store, log)
+      if (settled.kind === 'another') throw new Error(settled.reason)
+      return settled.registered
+    },
+    find: probe.find,
+    partitions: config.KAFKA_PARTITIONS,
+    log,
+  })
+  const publisher = addPublishMetrics(registry, openPublisher(config, gate, log, pools.log))
   const cors = readCors(config.CORS_ORIGINS)
   const lists = createHotLists({
     cache,
@@ -91,7 +110,7 @@ export const startFork = async (
       refreshIntervalMs: config.LIST_REFRESH_INTERVAL_MS,
       refreshTimeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
       staleIfErrorMs: config.LIST_STALE_IF_ERROR_SEC * 1000,
-      memoryBytesMax: config.LIST_MEMORY_MAX_MB * 1_000_000,
+      memoryBytesMax: listMemory(config).keptBytesMax,
     },
     log,
   })
@@ -130,7 +149,8 @@ export const startFork = async (
   ]
   const handle = createRouter(
     createRoutes({
-      ...{ lists, publisher, store, applied, pages, verifyToken },
+      ...{ lists, publisher, store, applied, pages, verifyToken, clientOf },
+      reads: createReadQueue(config.READ_QUEUE_MAX),
       sessions: {
         ...{ accounts, passwords, clientOf, log, onRevoked: revoked.add },
         refreshTokens: createRefreshTokens(secret),
@@ -146,7 +166,10 @@ export const startFork = async (
     addRequestMetrics(registry),
     limits,
   )
-  const app = withCors(cors, { ready: lists.sourceOfTarget, handle })
+  const app = withCors(cors, {
+    ready: lists.sourceOfTarget,
+    handle: boundInFlight(handle, config.HTTP_PENDING_MAX),
+  })
   const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)
   addLimitMetrics(registry, limiter.counts)
@@ -175,6 +198,8 @@ export const startFork = async (
       try {
         await withTimeout(publishTimeoutMs + closeTimeoutMs, async () => {
           await publisher.close()
+          gate.close()
+          await probe.close()
           await cache.close()
           await pages.close()
           await store.close()
@@ -210,7 +235,21 @@ const becomesReady = async (
   }
 }
 
+/** What LIST_MEMORY_MAX_MB allows, shared out. */
+const listMemory = (config: Config) => {
+  const bytesMax = config.LIST_MEMORY_MAX_MB * 1_000_000
+  return {
+    /** The lists and the replies that are made of them, compressed ones included. */
+    keptBytesMax: bytesMax / 2,
+    /** What slow clients have not read yet, of lists and replies that may be of the past. */
+    unsentBytesMax: bytesMax / 3,
+    /** Replies as they are sent, in several copies, for a second. */
+    wireBytesMax: bytesMax / 6,
+  }
+}
+
 const createEngine = async (config: Config, app: App, log: Log): Promise<Engine> => {
+  const memory = listMemory(config)
   const settings: EngineSettings = {
     headersTimeoutMs: config.HTTP_HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.HTTP_REQUEST_TIMEOUT_MS,
@@ -219,6 +258,10 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
     headerBytesMax: config.HTTP_HEADER_BYTES_MAX,
     connectionsMax: Math.ceil(config.HTTP_CONNECTIONS_MAX / config.HTTP_PROCESSES),
     backlog: config.HTTP_BACKLOG,
+    pipelineMax: config.HTTP_PIPELINE_MAX,
+    pendingMax: config.HTTP_PENDING_MAX,
+    unsentBytesMax: memory.unsentBytesMax,
+    wireBytesMax: memory.wireBytesMax,
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./engines/uws.ts')

@@ -59,10 +59,12 @@ const limitOfTarget = new Map<string, Limit>([
 
 export const createHotLists = ({ cache, store, settings, headers, log }: Parts): HotLists => {
   const replies = createReadyReplies(settings.memoryBytesMax, headers)
-  let newest: { window: ListWindow; version: number } | undefined
+  let newest: { window: ListWindow; version: number; bytes: number } | undefined
   let all: ListSnapshot | undefined
   /** The whole list costs most to refresh: it is let go unless it was asked for since the last time. */
   let allWasAsked = false
+
+  const countLists = () => replies.setListBytes((newest?.bytes ?? 0) + (all?.body.length ?? 0))
 
   const newestList = keepFresh({
     ...{ cache, store, settings, log },
@@ -72,8 +74,10 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
       newest = snapshot && {
         window: createListWindow(snapshot.body),
         version: snapshot.version,
+        bytes: snapshot.body.length,
       }
       replies.forget((limit) => limit > 0)
+      countLists()
       for (const limit of usualLimits) find(limit, 'identity')
     },
   })
@@ -84,6 +88,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     onList(snapshot) {
       all = snapshot
       replies.forget((limit) => limit === 0)
+      countLists()
       allWasAsked = false
     },
   })
@@ -99,7 +104,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     }
     return newest && replies.find(limit, encoding, newest.version, bodyOfNewest)
   }
-  const bodyOfAll = () => (all as ListSnapshot).body
+  const bodyOfAll = () => ({ body: (all as ListSnapshot).body })
   const bodyOfNewest = (limit: number) => (newest as { window: ListWindow }).window.prefix(limit)
 
   /** For clients that ask for nothing special: made once, so that their requests make nothing. */

@@ -1,6 +1,8 @@
 // Pure: cuts every shorter list out of the newest one. `?limit=N` is a prefix of the newest 1,000
 // todos, so one list read from the cache serves every N, all of one version.
 
+import { largeBytesMin } from './engines/engine.ts'
+
 const newline = 0x0a
 const closing = Buffer.from(']')
 const emptyList = Buffer.from('[]')
@@ -9,12 +11,15 @@ export type ListWindow = {
   /** How many todos it holds. */
   readonly count: number
   /** The first `limit` of them as a JSON array. */
-  prefix(limit: number): Buffer
+  prefix(limit: number): Cut
 }
+
+/** A list's bytes: where they lie in a longer one, and what closes them. */
+export type Cut = { readonly body: Buffer; readonly tail?: Buffer }
 
 /** `body`: a JSON array with one todo a line, as the store makes it; JSON strings hold no raw newline. */
 export const createListWindow = (body: Buffer): ListWindow => {
-  if (body.equals(emptyList)) return { count: 0, prefix: () => body }
+  if (body.equals(emptyList)) return { count: 0, prefix: () => ({ body }) }
   // Each todo but the last ends in ",\n": its prefix ends before that comma.
   const ends: number[] = []
   for (let at = body.indexOf(newline); at !== -1; at = body.indexOf(newline, at + 1)) {
@@ -25,7 +30,12 @@ export const createListWindow = (body: Buffer): ListWindow => {
     count,
     prefix(limit) {
       const end = ends[limit - 1]
-      return end === undefined ? body : Buffer.concat([body.subarray(0, end), closing])
+      if (end === undefined) return { body }
+      const cut = body.subarray(0, end)
+      // 200 lists of 10 MB, each a little longer than the last, are one and the same bytes.
+      return end >= largeBytesMin
+        ? { body: cut, tail: closing }
+        : { body: Buffer.concat([cut, closing]) }
     },
   }
 }

@@ -4,18 +4,20 @@
 import cluster from 'node:cluster'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ensureCommandLog } from '../lib/command-log/open.ts'
+import { commandsElsewhere, settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import type { RegisteredLog } from '../lib/log-identity.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { postgresUrls, urlFault } from '../lib/postgres-urls.ts'
+import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
 import { openMetricsPage } from './metrics-page.ts'
 import { readyWaitVariable, superviseForks, type Leave, type Listening } from './supervisor.ts'
 
 /** What the primary hands to each fork, through its environment. */
-const partitionsVariable = 'TODOS_LOG_PARTITIONS'
+const registeredLogVariable = 'TODOS_REGISTERED_LOG'
 
 const exitWith = (line: string): never => {
   process.stderr.write(`${line}\n`)
@@ -36,11 +38,11 @@ const runPrimary = async (config: Config) => {
   const metricsPort = await openMetricsPage(config, log).catch((error: unknown) =>
     exitWith(messageOf(error)),
   )
-  const partitions = await prepareStores(config, log)
+  const registered = await prepareStores(config, log)
   const environmentOf = (index: number) => ({
     HTTP_PORT: String(ports[index % ports.length]),
     TODOS_FORK_INDEX: String(index),
-    [partitionsVariable]: String(partitions),
+    ...(registered && { [registeredLogVariable]: JSON.stringify(registered) }),
   })
   await superviseForks(config, environmentOf, log)
   const [port] = ports
@@ -95,21 +97,24 @@ const reservePort = (host: string, port: number): Promise<number> =>
     })
   })
 
-/** Looks at Postgres and the log once for all forks; returns the log's number of partitions. */
-const prepareStores = async (config: Config, log: Log): Promise<number> => {
-  const unanswered = (error: unknown) =>
-    exitWith(`Postgres does not answer (${messageOf(error)}): set DATABASE_URL`)
-  const fault = await urlFault(postgresUrls(config)).catch(unanswered)
+/** Looks at Postgres and the log once for all forks; returns the log that the database knows. */
+const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | undefined> => {
+  const fault = await urlFault(postgresUrls(config)).catch((error: unknown) =>
+    exitWith(`Postgres does not answer (${messageOf(error)}): set DATABASE_URL`),
+  )
   if (fault !== undefined) exitWith(fault)
   const store = createPostgresStore({ ...postgresUrls(config), poolSize: 1, timeoutMs: 10_000 })
+  const logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
     const version = await store
       .listVersion()
       .catch((error: unknown) =>
-        (error as { code?: unknown }).code === '42P01'
-          ? exitWith('the database has no tables yet: run npm run migrate')
-          : unanswered(error),
+        exitWith(
+          (error as { code?: unknown }).code === '42P01'
+            ? 'the database has no tables yet: run npm run migrate'
+            : `Postgres does not answer (${messageOf(error)}): set DATABASE_URL`,
+        ),
       )
     const allowed = await store.connectionsAllowed()
     if (config.DB_POOL_SIZE > allowed) {
@@ -123,16 +128,24 @@ const prepareStores = async (config: Config, log: Log): Promise<number> => {
         `${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`,
       )
     })
+    const settled = await settleLog(config, store, log).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code === '42P01') {
+        return exitWith('the database has no table of the command logs yet: run npm run migrate')
+      }
+      log.warn(
+        `${config.COMMAND_LOG} does not answer (${messageOf(error)}): writes get 503 until it does`,
+      )
+      return undefined
+    })
+    if (settled?.kind === 'another') return exitWith(settled.reason)
+    for (const note of settled?.notes ?? []) log.warn(note)
+    for (const line of await commandsElsewhere(config, logs, log).catch(() => [])) log.warn(line)
+    return settled?.registered
   } finally {
+    await logs.end()
     await cache.close()
     await store.close()
   }
-  return ensureCommandLog(config, log).catch((error: unknown) => {
-    log.warn(
-      `${config.COMMAND_LOG} does not answer (${messageOf(error)}): writes get 503 until it does`,
-    )
-    return config.KAFKA_PARTITIONS
-  })
 }
 
 const disconnectTimeoutMs = 1_000
@@ -164,8 +177,12 @@ const runFork = async (config: Config) => {
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   try {
-    const { [partitionsVariable]: partitions, [readyWaitVariable]: readyWaitMs } = process.env
-    started = startFork(config, Number(partitions), Number(readyWaitMs))
+    const { [registeredLogVariable]: registered, [readyWaitVariable]: readyWaitMs } = process.env
+    started = startFork(
+      config,
+      registered === undefined ? undefined : (JSON.parse(registered) as RegisteredLog),
+      Number(readyWaitMs),
+    )
     const { unready } = await started
     process.send?.({ kind: 'listening', unready } satisfies Listening)
   } catch (error) {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { eventually } from '../scripts/testing.ts'
 import { createReadyReplies } from './ready-replies.ts'
 
-const bodyOf = (limit: number) => Buffer.from(`[${'"todo",'.repeat(limit * 100)}0]`)
+const bodyOf = (limit: number) => ({ body: Buffer.from(`[${'"todo",'.repeat(limit * 100)}0]`) })
 
 t.test('a reply is made once and kept until its list changes', async (t) => {
   const replies = createReadyReplies(10_000_000)
@@ -42,7 +42,7 @@ t.test('a large one is compressed once, in the background', async (t) => {
       () => replies.find(1_000, encoding, 1, bodyOf),
       ({ etag }) => etag === `"1-1000-${encoding}"`,
     )
-    t.same(expand(ready.reply.body), bodyOf(1_000))
+    t.same(expand(ready.reply.body), bodyOf(1_000).body)
     t.ok(ready.reply.headers.includes('Content-Encoding'))
     t.equal(replies.find(1_000, encoding, 1, bodyOf), ready, 'once')
   }
@@ -73,7 +73,7 @@ t.test('past the bound the least recently used go first', async (t) => {
   let made: number[] = []
   const counted = (limit: number) => {
     made.push(limit)
-    return Buffer.alloc(100_000, 'x')
+    return { body: Buffer.alloc(100_000, 'x') }
   }
   const use = (limit: number) => replies.find(limit, 'identity', 1, counted)
   for (const limit of [1, 2, 3, 4]) use(limit)

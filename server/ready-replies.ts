@@ -1,15 +1,18 @@
 // Ready-made replies by list length and encoding, made when they are first asked for and kept until
 // their list changes. Bounded in memory: the least recently used go first.
 
-import { brotliCompress, constants, gzip } from 'node:zlib'
+import { constants, createBrotliCompress, createGzip } from 'node:zlib'
 import {
   createReady,
   createReply,
+  largeBytesMin,
+  lengthOf,
   type ReadyReply,
   type Reply,
   type Tally,
 } from './engines/engine.ts'
 import type { Encoding } from './encodings.ts'
+import type { Cut } from './list-window.ts'
 import { nosniff } from './security-headers.ts'
 
 /** What one list and encoding is answered with. */
@@ -31,10 +34,25 @@ export type ReadyReplies = {
   find(limit: number, encoding: Encoding, version: number, bodyOf: BodyOf): Ready
   /** The replies of these lists are of the past. */
   forget(isOld: (limit: number) => boolean): void
+  /** What the lists themselves take of the bound. */
+  setListBytes(bytes: number): void
+  /** Of all that is kept here. */
+  bytes(): number
   readonly tallies: ReadyTallies
 }
 
-type BodyOf = (limit: number) => Buffer
+type BodyOf = (limit: number) => Cut
+
+type Wanted = {
+  readonly limit: number
+  readonly encoding: 'br' | 'gzip'
+  readonly version: number
+  readonly bodyOf: BodyOf
+  /** Requests that got it uncompressed. */
+  count: number
+  /** Given up: there is no room for it. */
+  state: 'waiting' | 'given-up'
+}
 
 /** Below this, headers and a packet cost more than the bytes saved. */
 const compressBytesMin = 8 * 1024
@@ -49,30 +67,42 @@ const encodingCodes = { identity: 0, gzip: 1, br: 2 } as const satisfies Record<
 const keyOf = (limit: number, encoding: Encoding): Key => limit * 4 + encodingCodes[encoding]
 const limitOf = (key: Key): number => Math.floor(key / 4)
 
-/** `headers` come on top of those that every list has. */
+/**
+ * `headers` come on top of those that every list has. `bytesMax` is for the lists themselves and all
+ * that is made of them; whatever the lists take, a quarter of it is for replies.
+ */
 export const createReadyReplies = (
   bytesMax: number,
   headers: readonly string[] = [],
 ): ReadyReplies => {
   const entries = new Map<Key, Entry>()
   const tallies = { full: { requests: 0 }, notModified: { requests: 0 } }
+  let listBytes = 0
   let bytes = 0
   let uses = 0
+  const roomBytes = () => Math.max(bytesMax - listBytes, bytesMax / 4)
 
-  const add = (limit: number, encoding: Encoding, version: number, body: Buffer): Ready => {
-    const { etag, reply, notModified } = makeReady(limit, encoding, version, body, headers)
+  const add = (limit: number, encoding: Encoding, version: number, cut: Cut): Ready => {
+    const { etag, reply, notModified } = makeReady(limit, encoding, version, cut, headers)
     const ready = {
       etag,
       reply: createReady(reply, tallies.full),
       notModified: createReady(notModified, tallies.notModified),
     }
-    const entry = { ready, bytes: body.length + overheadBytes, usedAt: ++uses }
+    // What is cut from the list itself takes nothing more.
+    const ownBytes =
+      encoding === 'identity' && cut.body.length >= largeBytesMin ? 0 : cut.body.length
+    const entry = { ready, bytes: ownBytes + overheadBytes, usedAt: ++uses }
     const key = keyOf(limit, encoding)
     remove(key)
     entries.set(key, entry)
     bytes += entry.bytes
-    while (bytes > bytesMax && entries.size > 1) remove(leastRecentlyUsed(entries))
+    makeRoom()
     return ready
+  }
+
+  const makeRoom = () => {
+    while (bytes > roomBytes() && entries.size > 1) remove(leastRecentlyUsed(entries))
   }
 
   const remove = (key: Key) => {
@@ -82,17 +112,45 @@ export const createReadyReplies = (
     bytes -= entry.bytes
   }
 
-  const compressing = new Set<Key>()
-  const compressLater = (limit: number, encoding: 'br' | 'gzip', version: number, plain: Ready) => {
-    const { body } = plain.reply
+  /** Asked for, and not made yet. No list is kept here: each is cut when its turn has come. */
+  const wanted = new Map<Key, Wanted>()
+  let compressing: Wanted | undefined
+  const compressLater = (
+    limit: number,
+    encoding: 'br' | 'gzip',
+    version: number,
+    bodyOf: BodyOf,
+  ) => {
     const key = keyOf(limit, encoding)
-    if (body.length < compressBytesMin || compressing.has(key)) return
-    compressing.add(key)
-    compress(encoding, body, (result) => {
-      // Unless the list has changed, or the reply was let go, meanwhile.
-      const isCurrent = entries.get(keyOf(limit, 'identity'))?.ready === plain
-      if (result && isCurrent) add(limit, encoding, version, result)
-      compressing.delete(key)
+    const known = wanted.get(key)
+    if (known) {
+      known.count++
+      return
+    }
+    wanted.set(key, { limit, encoding, version, bodyOf, count: 1, state: 'waiting' })
+    compressNext()
+  }
+
+  // One at a time: what most clients have asked for first, so that nobody's odd lists hold it up.
+  const compressNext = () => {
+    if (compressing) return
+    let next: Wanted | undefined
+    for (const one of wanted.values()) {
+      if (one.state === 'waiting' && one.count > (next?.count ?? 0)) next = one
+    }
+    if (!next) return
+    const job = (compressing = next)
+    compress(job.encoding, job.bodyOf(job.limit), roomBytes() / 2, (result) => {
+      compressing = undefined
+      const key = keyOf(job.limit, job.encoding)
+      // Unless the list has changed meanwhile.
+      if (wanted.get(key) === job) {
+        if (result) {
+          wanted.delete(key)
+          add(job.limit, job.encoding, job.version, { body: result })
+        } else job.state = 'given-up'
+      }
+      compressNext()
     })
   }
 
@@ -106,13 +164,19 @@ export const createReadyReplies = (
       }
       if (encoding === 'identity') return add(limit, encoding, version, bodyOf(limit))
       const plain = find(limit, 'identity', version, bodyOf)
-      compressLater(limit, encoding, version, plain)
+      if (lengthOf(plain.reply) >= compressBytesMin) compressLater(limit, encoding, version, bodyOf)
       // Until it is compressed, once per version, everybody gets it as it is.
       return plain
     },
     forget(isOld) {
       for (const key of entries.keys()) if (isOld(limitOf(key))) remove(key)
+      for (const key of wanted.keys()) if (isOld(limitOf(key))) wanted.delete(key)
     },
+    setListBytes(taken) {
+      listBytes = taken
+      makeRoom()
+    },
+    bytes: () => bytes,
     tallies,
   }
 }
@@ -129,16 +193,38 @@ const leastRecentlyUsed = (entries: ReadonlyMap<Key, Entry>): Key => {
   return oldest as Key
 }
 
+/** `done` without a result when it fails, or would be longer than `bytesMax`. */
 const compress = (
   encoding: 'br' | 'gzip',
-  body: Buffer,
+  { body, tail }: Cut,
+  bytesMax: number,
   done: (result: Buffer | undefined) => void,
 ) => {
-  const callback = (error: Error | null, result: Buffer) => done(error ? undefined : result)
-  if (encoding === 'gzip') gzip(body, callback)
-  // Quality 5: near gzip's time and a fifth smaller; the default of 11 takes seconds per MB.
-  else brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }, callback)
+  const stream =
+    encoding === 'gzip'
+      ? createGzip({ chunkSize })
+      : // Quality 5: near gzip's time and a fifth smaller; the default of 11 takes seconds per MB.
+        createBrotliCompress({ chunkSize, params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })
+  const chunks: Buffer[] = []
+  let bytes = 0
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > bytesMax) stream.destroy()
+  })
+  stream.on('error', () => stream.destroy())
+  stream.on('close', () => {
+    done(stream.readableEnded ? Buffer.concat(chunks) : undefined)
+  })
+  for (let at = 0; at < body.length; at += inputBytes)
+    stream.write(body.subarray(at, at + inputBytes))
+  stream.end(tail)
 }
+
+/** Of output, between two turns of the event loop. */
+const chunkSize = 64 * 1024
+/** Given to the compressor at once: zlib keeps hold of what it is given, here parts of the list. */
+const inputBytes = 1024 * 1024
 
 const contentType = ['Content-Type', 'application/json', ...nosniff]
 
@@ -146,7 +232,7 @@ const makeReady = (
   limit: number,
   encoding: Encoding,
   version: number,
-  body: Buffer,
+  { body, tail }: Cut,
   headers: readonly string[],
 ): { readonly etag: string; readonly reply: Reply; readonly notModified: Reply } => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
@@ -160,7 +246,10 @@ const makeReady = (
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,
-    reply: createReply(200, [...contentType, ...coding, ...shared], body),
+    reply: createReply(200, [...contentType, ...coding, ...shared], body, {
+      close: false,
+      ...(tail && { tail }),
+    }),
     notModified: { status: 304, headers: shared, body: Buffer.alloc(0), close: false },
   }
 }

@@ -12,7 +12,7 @@ import {
   type PersonalParts,
 } from './handlers/personal-todos.ts'
 import { getPing } from './handlers/ping.ts'
-import { readTodo } from './handlers/read-todo.ts'
+import { readTodo, type ReadTodoParts } from './handlers/read-todo.ts'
 import { login, logout, refresh, type SessionParts } from './handlers/sessions.ts'
 import {
   createTodo,
@@ -27,7 +27,8 @@ import type { LimitName } from './limits.ts'
 import type { Handler, Route } from './router.ts'
 
 export type Parts = WriteParts &
-  PersonalParts & {
+  PersonalParts &
+  ReadTodoParts & {
     readonly lists: HotLists
     readonly store: TodoStore
     readonly sessions: SessionParts
@@ -42,7 +43,7 @@ export const createRoutes = (parts: Parts): Route[] => {
   return [
     route('GET', '/todos', listTodos(parts.lists)),
     route('POST', '/todos', createTodo(parts, common), 'write'),
-    route('GET', '/todos/:id', readTodo(parts.store), 'read'),
+    route('GET', '/todos/:id', readTodo(parts), 'read'),
     route('PUT', '/todos/:id', updateTodo(parts, common), 'write'),
     route('DELETE', '/todos/:id', deleteTodo(parts, common), 'write'),
 

@@ -12,6 +12,8 @@ import { applyBatch } from './apply.ts'
 import { fold } from './fold.ts'
 import { randomCommands } from './random-commands.ts'
 
+const fixtureLog = { name: 'log', identity: 'kafka:cluster:topic' }
+
 const setUp = async (t: Test, poolSize = 2) => {
   const url = await testDatabase(t)
   const store = createPostgresStore({ url, poolSize, timeoutMs: 20_000 })
@@ -20,8 +22,9 @@ const setUp = async (t: Test, poolSize = 2) => {
     await store.close()
     await sql.end()
   })
+  await store.registerLog(fixtureLog.name, { identity: fixtureLog.identity, partitions: 1 })
   const apply = (partition: number, first: number, values: readonly (Command | Buffer | null)[]) =>
-    applyBatch(store, { log: 'log', partition, records: records(first, values) })
+    applyBatch(store, { log: fixtureLog, partition, records: records(first, values) })
   const todos = () => sql<TodoRow[]>`SELECT * FROM todos ORDER BY id`
   return { url, store, sql, apply, todos }
 }

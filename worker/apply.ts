@@ -7,13 +7,14 @@ import {
   storeErrorKind,
   type CommandOutcome,
   type DeadLetter,
+  type LogName,
   type StoreTransaction,
   type TodoStore,
 } from '../lib/todo-store/todo-store.ts'
 import { fold } from './fold.ts'
 
 export type Batch = {
-  readonly log: string
+  readonly log: LogName
   readonly partition: number
   /** At least one, contiguous, the first at the offset that the store is thought to expect. */
   readonly records: readonly LogRecord[]

@@ -1,7 +1,8 @@
-// Whether a probe would restart a worker: only for a consumer that has stopped doing anything.
+// What a worker's probes say: no whenever nothing is applied, and to liveness only when a restart can help.
 
 import t from 'tap'
-import { healthPage, silentMsMax } from './health.ts'
+import { healthPage, livePage, silentMsMax } from './health.ts'
+import type { Cause } from './stall.ts'
 
 const silentFor = (ms: number) => ({ lastSignMs: () => performance.now() - ms })
 
@@ -19,4 +20,23 @@ t.test('one that has done nothing for long does not', async (t) => {
 
 t.test('a worker that still waits for its log lives', async (t) => {
   t.match(healthPage(undefined), { status: 200 })
+})
+
+t.test('commands that wait and are not applied: /health fails, whatever the cause', async (t) => {
+  const causes: Record<Cause, number> = {
+    'not-delivered': 503,
+    // No restart mends a database or a broker.
+    'not-applied': 200,
+    'log-unavailable': 200,
+    'store-unavailable': 200,
+  }
+  for (const [cause, live] of Object.entries(causes) as [Cause, number][]) {
+    const stall = { cause, lag: 3, partitions: [1] }
+    const health = healthPage(silentFor(0), stall)
+    t.equal(health.status, 503, cause)
+    t.match(health.body, '3 commands wait in partitions 1')
+    t.equal(livePage(silentFor(0), stall).status, live, cause)
+  }
+  t.equal(livePage(silentFor(silentMsMax + 1_000)).status, 503)
+  t.equal(livePage(undefined).status, 200)
 })

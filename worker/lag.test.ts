@@ -11,8 +11,10 @@ import { eventually, quiet, testDatabase } from '../scripts/testing.ts'
 import { createLagWatch } from './lag.ts'
 import { createSink } from './sink.ts'
 
+const fixtureLog = { identity: 'kafka:cluster:topic', partitions: 2 }
 const delivery = (partition: number, from: number, count: number, endOffset: number): Delivery => ({
   ...{ partition, endOffset, abandoned: () => false },
+  foundLog: () => Promise.resolve(fixtureLog),
   records: Array.from({ length: count }, (_, i) => ({
     offset: from + i,
     value: Buffer.from(
@@ -93,6 +95,7 @@ t.test('a database that is held up shows as lag until it goes on', async (t) => 
     await store.close()
     await sql.end()
   })
+  await store.registerLog('log', fixtureLog)
   const { lag, report } = setUp()
   const sink = lag.watch(createSink({ log: 'log', store, onApplied: () => {}, logger: quiet }))
   t.same(await sink(delivery(0, 0, 3, 3)), { kind: 'taken' })
@@ -117,4 +120,43 @@ t.test('a database that is held up shows as lag until it goes on', async (t) => 
     [0, 7],
     [1, 2],
   ])
+})
+
+const ends = (...offsets: number[]) => new Map(offsets.map((offset, n) => [n, offset]))
+const mine = (partition: number) => partition === 0
+
+t.test('what a poll finds is lag, also when nothing is delivered', async (t) => {
+  const { lag, report, deliver } = setUp()
+  lag.observe(ends(12, 40), ends(5), mine)
+  t.same([...lag.lags()], [[0, 7]], 'of its own partition only')
+  for (let i = 0; i < 3; i++) {
+    lag.observe(ends(12, 40), ends(5), mine)
+    t.same(report(), [[waits, 7, { 0: 7 }]])
+  }
+  lag.observe(undefined, ends(5), mine)
+  t.same(report(), [[waits, 7, { 0: 7 }]], 'the log does not answer: what is known stays true')
+  await deliver({ kind: 'taken' }, delivery(0, 5, 7, 12))
+  t.same(report(), [caughtUp])
+  lag.observe(ends(12), ends(5), mine)
+  t.same([...lag.lags()], [[0, 0]], 'a poll that began before does not put it back')
+})
+
+t.test('a partition that another worker has by now is forgotten', async (t) => {
+  const { lag, report } = setUp()
+  lag.observe(ends(12), ends(5), mine)
+  t.same(report(), [[waits, 7, { 0: 7 }]])
+  lag.observe(ends(12), ends(5), () => false)
+  t.same(report(), [['partitions that were behind are not delivered here now', undefined, [0]]])
+  t.equal(lag.lags().size, 0)
+})
+
+t.test('what the sink has not settled is in flight', async (t) => {
+  const { lag } = setUp()
+  let finish: (result: DeliveryResult) => void = () => {}
+  const sink = lag.watch(() => new Promise((resolve) => (finish = resolve)))
+  const delivered = sink(delivery(3, 0, 1, 1))
+  t.same([...lag.inFlight()], [3])
+  finish({ kind: 'taken' })
+  await delivered
+  t.equal(lag.inFlight().size, 0)
 })

@@ -1,5 +1,5 @@
-// How far this worker is behind, from what its deliveries tell: a few stores into a map per delivery,
-// nothing per command. It knows the log's end as of the last delivery; `npm run lag` asks the log.
+// How far this worker is behind: from its deliveries, a few stores into a map for each and nothing per
+// command, and from polls of the log's ends, which go on when nothing is delivered.
 
 import type { Sink } from '../lib/command-log/command-log.ts'
 import type { Log } from '../lib/log.ts'
@@ -7,9 +7,17 @@ import type { Log } from '../lib/log.ts'
 export type LagWatch = {
   /** The same sink, watched. */
   watch(sink: Sink): Sink
+  /** What a poll found, undefined where nobody answered: then what is known stays true. */
+  observe(
+    ends: ReadonlyMap<number, number> | undefined,
+    applied: ReadonlyMap<number, number> | undefined,
+    isOurs: (partition: number) => boolean,
+  ): void
+  /** Partitions with a delivery that the sink has not settled. */
+  inFlight(): ReadonlySet<number>
   /** Logs the lag while there is any, and once when there is none again. For a timer. */
   report(): void
-  /** Commands that wait, by partition that is delivered here. */
+  /** Commands that wait, by partition that is delivered here, or should be. */
   lags(): Map<number, number>
 }
 
@@ -44,6 +52,24 @@ export const createLagWatch = (logger: Log): LagWatch => {
       else if (partitions.get(partition) === seen) partitions.delete(partition)
       return result
     },
+    observe(ends, applied, isOurs) {
+      const isAnswered = ends !== undefined && applied !== undefined
+      for (const [partition, end] of isAnswered ? ends : []) {
+        if (!isOurs(partition)) continue
+        const seen = partitions.get(partition) ?? {
+          end,
+          applied: 0,
+          underWay: false,
+          isFresh: true,
+        }
+        seen.end = Math.max(seen.end, end)
+        seen.applied = Math.max(seen.applied, applied?.get(partition) ?? 0)
+        partitions.set(partition, seen)
+      }
+      for (const [partition, seen] of partitions) if (isOurs(partition)) seen.isFresh = true
+    },
+    inFlight: () =>
+      new Set([...partitions].filter(([, seen]) => seen.underWay).map(([partition]) => partition)),
     report() {
       const behind: Record<string, number> = {}
       const lost: number[] = []
@@ -67,6 +93,11 @@ export const createLagWatch = (logger: Log): LagWatch => {
       wasBehind = lag > 0
     },
     lags: () =>
-      new Map([...partitions].map(([partition, seen]) => [partition, seen.end - seen.applied])),
+      new Map(
+        [...partitions].map(([partition, seen]) => [
+          partition,
+          Math.max(seen.end - seen.applied, 0),
+        ]),
+      ),
   }
 }

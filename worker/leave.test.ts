@@ -6,6 +6,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import type { Command } from '../lib/command.ts'
+import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { startWorker } from '../scripts/running.ts'
 import {
@@ -28,7 +29,7 @@ const setUp = async (t: Test, services: Environment) => {
   const log = testTopic()
   const environment = { ...services, DATABASE_URL: url, KAFKA_TODO_TOPIC: log, LOG_LEVEL: 'warn' }
   const config = testConfig(environment)
-  const publisher = openPublisher(config, await ensureCommandLog(config, quiet), quiet)
+  const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
   let isClosed: Promise<void> | undefined
   const close = () => (isClosed ??= publisher.close())
   t.teardown(close)

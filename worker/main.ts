@@ -1,7 +1,8 @@
 // The worker: takes commands from the log and applies them to Postgres, batch by batch, then tells
 // the lists. Any number of workers may run; the log's partitions are shared out among them.
 
-import { ensureCommandLog, openConsumer } from '../lib/command-log/open.ts'
+import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
+import { settleLog } from '../lib/command-log/settle.ts'
 import { readConfigOrExit } from '../lib/config.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
@@ -12,10 +13,11 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAnnouncer } from './announcer.ts'
 import { logBatch } from './batch-log.ts'
-import { healthPage } from './health.ts'
+import { healthPage, livePage } from './health.ts'
 import { createLagWatch } from './lag.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { openPages } from './pages.ts'
+import { watchProgress, type Progress } from './progress.ts'
 import { createSink } from './sink.ts'
 
 const pruneEveryMs = 600_000
@@ -42,10 +44,12 @@ const pages = openPageCache(config, log)
 const announcer = createAnnouncer(store, cache, log)
 const consumer = openConsumer(config, log)
 
+let progress: Progress | undefined
 let stopping = false
 const stop = async () => {
   if (stopping) process.exit(1) // a second signal: leave at once
   stopping = true
+  progress?.stop()
   await consumer.stop()
   // All that was delivered is applied or left to another: what does not answer is not waited for.
   await withTimeout(closeTimeoutMs, async () => {
@@ -69,13 +73,19 @@ const whatItWaitsFor = (error: unknown): string => {
   return `waiting for the command log, ${config.COMMAND_LOG}: start it, or set ${setting}`
 }
 
+/** Nothing is applied or skipped: what to do is the operator's to decide. */
+const leaveAtOnce = (reason: string): never => {
+  log.fatal(reason)
+  process.exit(1)
+}
+
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools)
-let consuming = false
+const consuming = () => progress && consumer
 const metricsPort = await openPages(
   config,
   metrics.registry,
-  () => healthPage(consuming ? consumer : undefined),
+  (isLiveness) => (isLiveness ? livePage : healthPage)(consuming(), progress?.stall()),
   log,
 ).catch((error: unknown) => {
   process.stderr.write(`${(error as Error).message}\n`)
@@ -86,11 +96,10 @@ const metricsPort = await openPages(
 for (;;) {
   try {
     const fault = await urlFault(postgresUrls(config))
-    if (fault !== undefined) {
-      process.stderr.write(`${fault}\n`)
-      process.exit(1)
-    }
-    await ensureCommandLog(config, log)
+    if (fault !== undefined) leaveAtOnce(fault)
+    const settled = await settleLog(config, store, log)
+    if (settled.kind === 'another') leaveAtOnce(settled.reason)
+    else for (const note of settled.notes) log.warn(note)
     break
   } catch (error) {
     log.warn({ reason: (error as Error).message }, whatItWaitsFor(error))
@@ -108,12 +117,17 @@ const sink = createSink({
   },
   logger: log,
 })
-consuming = true
-try {
-  await consumer.start(lag.watch(sink), (reason) => {
-    log.fatal(reason)
-    process.exit(1)
+if (!stopping) {
+  progress = watchProgress({
+    ends: openEndsReader(config, log),
+    readApplied: () => store.nextOffsets(config.KAFKA_TODO_TOPIC),
+    consumer,
+    lag,
+    log,
   })
+}
+try {
+  await consumer.start(lag.watch(sink), leaveAtOnce)
 } catch (error) {
   if (!stopping) throw error // it was told to leave while it was joining
 }

@@ -44,7 +44,7 @@ export const createWorkerMetrics = (
     registry,
     {
       name: 'todos_log_lag_commands',
-      help: 'Commands that wait to be applied, as of the last delivery; of the partitions that are delivered to this worker.',
+      help: 'Commands that wait to be applied, as of the last delivery or poll of the log; of the partitions that are for this worker to apply.',
       labelNames: ['partition'],
     },
     () => [...lags()].map(([partition, lag]) => [{ partition: String(partition) }, lag]),

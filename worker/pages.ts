@@ -1,4 +1,4 @@
-// The worker's port for those who watch: /metrics for Prometheus, /health for a probe.
+// The worker's port for those who watch: /metrics for Prometheus, /health for probes.
 
 import { Registry } from 'prom-client'
 import type { Config } from '../lib/config.ts'
@@ -9,7 +9,7 @@ import { servePages, type Page } from '../lib/metrics-server.ts'
 export const openPages = async (
   config: Config,
   registry: Registry,
-  health: () => Page,
+  health: (isLiveness: boolean) => Page,
   log: Log,
 ): Promise<number | undefined> => {
   if (config.WORKER_METRICS_PORT === 'off') return undefined
@@ -20,7 +20,7 @@ export const openPages = async (
         ...{ status: 200, contentType: Registry.PROMETHEUS_CONTENT_TYPE },
         body: await registry.metrics(),
       }),
-      '/health': health,
+      '/health': ({ probe }) => health(probe === 'liveness'),
     },
   )
   log.info({ port }, 'metrics at /metrics, health at /health')

@@ -22,10 +22,12 @@ const record = (offset: number) => ({
     }),
   ),
 })
+const fixtureLog = { identity: 'kafka:cluster:topic', partitions: 1 }
 const delivery = (from: number, count: number, over: Partial<Delivery> = {}): Delivery => ({
   partition: 0,
   records: Array.from({ length: count }, (_, i) => record(from + i)),
   endOffset: from + count,
+  foundLog: () => Promise.resolve(fixtureLog),
   abandoned: () => false,
   ...over,
 })
@@ -41,9 +43,10 @@ t.test('align tells what of a delivery is new', async (t) => {
   t.same(align(0, { ...delivery(0, 0), endOffset: 0 }), { kind: 'taken' })
 })
 
-const sinkOn = (t: Test, url: string) => {
+const sinkOn = async (t: Test, url: string) => {
   const store = createPostgresStore({ url, poolSize: 1, timeoutMs: 5_000 })
   t.teardown(() => store.close())
+  await store.registerLog('log', fixtureLog)
   let applied = 0
   const sink = createSink({ log: 'log', store, onApplied: () => applied++, logger: quiet })
   return { sink, applied: () => applied }
@@ -58,7 +61,7 @@ const through = (url: string, port: number): string => {
 t.test('an answer to COMMIT that never comes leaves exactly one effect', async (t) => {
   const url = await testDatabase(t)
   const proxy = await startTcpProxy(t, Number(new URL(url).port))
-  const { sink } = sinkOn(t, through(url, proxy.port))
+  const { sink } = await sinkOn(t, through(url, proxy.port))
   const sql = postgres(url, { max: 1 })
   t.teardown(() => sql.end())
   const random = seeded(t)
@@ -94,7 +97,7 @@ t.test('a database killed amid a stream loses and skips nothing', async (t) => {
   let service = await startPostgres({ directory, durable: false })
   t.teardown(() => service.stop())
   await migrate(service.url, migrationsDirectory)
-  const { sink } = sinkOn(t, service.url)
+  const { sink } = await sinkOn(t, service.url)
   let isDone = false
   const stream = (async () => {
     for (let batch = 0; batch < 200; batch++) {
@@ -118,7 +121,7 @@ t.test('a database killed amid a stream loses and skips nothing', async (t) => {
 t.test('what another worker has applied is taken as done', async (t) => {
   const { url } = await ownPostgres(t)
   await migrate(url, migrationsDirectory)
-  const [ours, theirs] = [sinkOn(t, url), sinkOn(t, url)]
+  const [ours, theirs] = [await sinkOn(t, url), await sinkOn(t, url)]
   t.same(await theirs.sink(delivery(0, 5)), { kind: 'taken' })
   t.same(await ours.sink(delivery(0, 5)), { kind: 'taken' })
   t.same([ours.applied(), theirs.applied()], [0, 1])
@@ -134,7 +137,35 @@ t.test('what another worker has applied is taken as done', async (t) => {
 
 t.test('an abandoned delivery is not applied', async (t) => {
   const url = await testDatabase(t)
-  const { sink, applied } = sinkOn(t, url)
+  const { sink, applied } = await sinkOn(t, url)
   t.same(await sink(delivery(0, 5, { abandoned: () => true })), { kind: 'abandoned' })
   t.equal(applied(), 0)
+})
+
+t.test('in doubt, the record before must be the one that was applied', async (t) => {
+  const url = await testDatabase(t)
+  const { sink, applied } = await sinkOn(t, url)
+  const now = (from: number, count: number, over: Partial<Delivery> = {}) => {
+    const own = delivery(from, count, over)
+    const records = own.records.map(({ offset, value }) => {
+      const command = JSON.parse(String(value)) as object
+      return { offset, value: Buffer.from(JSON.stringify({ ...command, atMs: Date.now() })) }
+    })
+    return { ...own, records }
+  }
+  t.same(await sink(now(0, 3)), { kind: 'taken' })
+  t.same(await sink(now(2, 3, { inDoubt: true })), { kind: 'taken' }, 'it is')
+  const other = now(100, 1).records[0]?.value ?? null
+  const rewritten = now(4, 3, { inDoubt: true })
+  const records = rewritten.records.map((one, i) => (i === 0 ? { ...one, value: other } : one))
+  t.same(await sink({ ...rewritten, records }), { kind: 'rewritten', expectedOffset: 5 })
+  t.equal(applied(), 2)
+
+  const poison = Buffer.from('{')
+  const dead = { offset: 5, value: poison }
+  t.same(await sink({ ...now(5, 1), records: [dead] }), { kind: 'taken' })
+  const behind = { ...now(5, 2, { inDoubt: true }), records: [dead, ...now(6, 1).records] }
+  t.same(await sink(behind), { kind: 'taken' }, 'a dead letter is no proof')
+  const old = { ...delivery(6, 2), inDoubt: true }
+  t.same(await sink(old), { kind: 'taken' }, 'nor is what was applied longer ago than is known')
 })

@@ -247,5 +247,12 @@ void t.test('what was not recorded is unknown, not well', (t) => {
     context,
   )
   t.equal(blind.filter(({ verdict }) => verdict === 'unknown').length, 2)
+  const uncounted = "the port's process can't be seen"
+  const hidden = { ...sound, noise: { ...sound.noise, otherCores: null, uncounted } }
+  t.match(named('CPU of others', hidden), {
+    verdict: 'unknown',
+    meaning: /the port's process can't be seen.*--pid/,
+  })
+  t.strictSame(failed(hidden), [])
   t.end()
 })

@@ -269,7 +269,7 @@ export const isGeneratorFull = ({ generator }: Pick<Cell, 'generator'>): boolean
   Math.max(generator.loopUtilization ?? 0, generator.cpuShare) >= generatorFullShare
 
 const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
-  const { steal, otherCores, calibrationMs } = noise
+  const { steal, otherCores, uncounted, calibrationMs } = noise
   const moved = calibrationMs[1] / calibrationMs[0] - 1
   return [
     steal === null
@@ -282,13 +282,18 @@ const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
           'A hypervisor gave this time to others. Measure when the host is quieter.',
         ),
     otherCores === null
-      ? unknown('CPU of others', 'this system does not tell')
+      ? unknown(
+          'CPU of others',
+          uncounted
+            ? `the target may be among them (${uncounted}). Name its processes: --pid`
+            : 'this system does not tell',
+        )
       : check(
           'CPU of others',
           otherCores <= otherCoresMax ? 'ok' : 'fail',
           `${otherCores.toFixed(2)} cores`,
           `${otherCoresMax} at most`,
-          'Something else runs on this machine: end it and measure again.',
+          'Something else runs on this machine: end it and measure again. If it is part of what runs at --url, name it: --pid.',
         ),
     check(
       'the floor stayed',

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Check } from '../result.ts'
-import { checksOfClaims, parseAutocannon, parseClaims, type Claims } from './claims.ts'
+import { parseAutocannon } from './autocannon-file.ts'
+import { checksOfClaims, parseClaims, type Claims } from './claims.ts'
 
 const published = parseClaims(
   JSON.parse(readFileSync(new URL('../published/500k.json', import.meta.url), 'utf8')),

@@ -1,5 +1,5 @@
-// Figures that somebody else measured: what autocannon --json wrote, or what a paper prints. Brought
-// into one shape here, and held against the laws that they must obey among themselves.
+// Figures that somebody else measured: what autocannon --json wrote, or what a paper prints. One shape
+// for both, held against the laws that they must obey among themselves.
 
 import type { Check } from '../result.ts'
 import {
@@ -32,9 +32,18 @@ export type Claims = {
   /** What one answer is said to weigh. */
   readonly answerBytes: number | null
   readonly errors: number | null
+  /** 304 apart. */
   readonly non2xx: number | null
+  /** Answers that carry no body. */
+  readonly notModified?: number
+  /** Answers whose body was not the expected one. */
+  readonly wrongBodies?: number | null
+  /** Sequences of requests that were begun again before their end. */
+  readonly restarts?: number | null
   readonly sent: number | null
   readonly samples: number | null
+  /** Milliseconds that each sample took; a second where it is not said. */
+  readonly sampleMs?: number
 }
 
 /** `GB` may mean 10^9 bytes or 2^30. */
@@ -48,49 +57,13 @@ export const parseClaims = (json: unknown): Claims | undefined => {
   return given.kind === 'claims' ? (json as Claims) : undefined
 }
 
-/** autocannon's own `--json`. */
-export const parseAutocannon = (json: unknown): Claims | undefined => {
-  const given = json as Partial<AutocannonJson>
-  const { requests, latency, throughput } = given
-  if (!requests || !latency || !throughput || given.connections === undefined) return undefined
-  const url = URL.canParse(given.url ?? '') ? new URL(given.url ?? '') : null
-  return {
-    source: `autocannon's result of ${given.start ?? 'an unknown time'}`,
-    ...{ command: null, machine: null, path: url ? url.pathname + url.search : '' },
-    ...{ connections: given.connections, pipelining: given.pipelining ?? 1 },
-    ...{ threads: given.workers ?? 1, plannedSeconds: null, seconds: given.duration ?? 0 },
-    ...{ requestsAverage: requests.average, requestsTotal: requests.total },
-    latencyMs: { mean: latency.average, p99: latency.p99 },
-    bytesTotal: { printed: throughput.total, unit: 'B' },
-    bytesPerSecond: { printed: throughput.average, unit: 'B' },
-    answerBytes: null,
-    errors: (given.errors ?? 0) + (given.timeouts ?? 0),
-    ...{ non2xx: given.non2xx ?? 0, sent: requests.sent ?? null, samples: given.samples ?? null },
-  }
-}
-
-type AutocannonJson = {
-  readonly url: string
-  readonly start: string
-  readonly connections: number
-  readonly pipelining: number
-  readonly workers?: number
-  readonly duration: number
-  readonly samples: number
-  readonly requests: { readonly average: number; readonly total: number; readonly sent?: number }
-  readonly latency: { readonly average: number; readonly p99: number }
-  readonly throughput: { readonly average: number; readonly total: number }
-  readonly errors: number
-  readonly timeouts: number
-  readonly non2xx: number
-}
-
 /** autocannon's clock. */
 const resolutionUs = 1_000
 
 export const checksOfClaims = (claims: Claims): Check[] => {
   const { requestsAverage, requestsTotal, seconds, plannedSeconds, latencyMs } = claims
   const inFlight = claims.connections * claims.pipelining
+  if (requestsTotal === 0) return [nothingAnswered, noErrors(claims), sentAgainstCompleted(claims)]
   return [
     averageAgainstTotal(requestsAverage, seconds, requestsTotal),
     plannedSeconds === null
@@ -101,6 +74,7 @@ export const checksOfClaims = (claims: Claims): Check[] => {
     bytesPossible(claims),
     littlesLaw(requestsTotal / seconds, latencyMs.mean * 1000, inFlight, resolutionUs),
     noErrors(claims),
+    noWrongBodies(claims),
     sentAgainstCompleted(claims),
     samplesTaken(claims),
     latencyOfItsOwn(claims),
@@ -108,6 +82,14 @@ export const checksOfClaims = (claims: Claims): Check[] => {
     budget(claims),
   ]
 }
+
+const nothingAnswered = check(
+  'it answers',
+  'fail',
+  'nothing was answered',
+  'an answer',
+  'There is no rate and no latency to judge. See why the server did not answer.',
+)
 
 const bytesAgainstRate = ({ bytesTotal, bytesPerSecond, seconds }: Claims): Check => {
   const name = 'bytes a second x duration = bytes'
@@ -162,14 +144,17 @@ const smallestTodo = {
 }
 const smallestHead = 'HTTP/1.1 200 OK\r\nContent-Length: 1400\r\n\r\n'.length
 
-const bytesPossible = ({ path, bytesTotal, requestsTotal }: Claims): Check => {
+const bytesPossible = (claims: Claims): Check => {
+  const { path, bytesTotal, requestsTotal, notModified = 0 } = claims
   const name = 'bytes per answer possible'
+  const bodies = requestsTotal - notModified
+  if (bodies <= 0) return unknown(name, 'every answer is a 304, without a body')
   const limit = Number(/[?&]limit=(\d+)/.exec(path)?.[1] ?? NaN)
   if (!bytesTotal || !path.startsWith('/todos') || Number.isNaN(limit)) {
     return unknown(name, 'not a list of todos of a known length')
   }
   const least = smallestHead + JSON.stringify(Array(limit).fill(smallestTodo)).length
-  const most = Math.max(...perAnswer(bytesTotal, requestsTotal))
+  const most = Math.max(...perAnswer(bytesTotal, bodies))
   return check(
     name,
     most >= least ? 'ok' : 'fail',
@@ -179,19 +164,33 @@ const bytesPossible = ({ path, bytesTotal, requestsTotal }: Claims): Check => {
   )
 }
 
-const noErrors = ({ errors, non2xx }: Claims): Check => {
+const noErrors = ({ errors, non2xx, restarts }: Claims): Check => {
   const name = 'answers as asked for'
   if (errors === null || non2xx === null)
     return unknown(
       name,
       'errors and other statuses are not in the figures; autocannon counts them as requests',
     )
+  const begunAgain = restarts ? `, ${count(restarts)} sequences begun again` : ''
   return check(
     name,
-    errors + non2xx === 0 ? 'ok' : 'fail',
-    `${count(errors)} errors, ${count(non2xx)} not 2xx`,
+    errors + non2xx + (restarts ?? 0) === 0 ? 'ok' : 'fail',
+    `${count(errors)} errors, ${count(non2xx)} neither 2xx nor 304${begunAgain}`,
     'none',
     'autocannon counts every status as a request: fast errors look like speed.',
+  )
+}
+
+const noWrongBodies = ({ wrongBodies, requestsTotal }: Claims): Check => {
+  const name = 'bodies as expected'
+  // autocannon writes 0 as well when it was not given what to expect.
+  if (!wrongBodies) return unknown(name, 'nothing says that bodies were compared (autocannon -E)')
+  return check(
+    name,
+    'fail',
+    `${count(wrongBodies)} wrong bodies in ${count(requestsTotal)} answers`,
+    'none',
+    'The answers were not those that were asked for, whatever their status. Read one of them.',
   )
 }
 
@@ -209,15 +208,15 @@ const sentAgainstCompleted = (claims: Claims): Check => {
   )
 }
 
-const samplesTaken = ({ samples, seconds, threads }: Claims): Check => {
-  const name = 'one sample a second'
+const samplesTaken = ({ samples, seconds, threads, sampleMs = 1_000 }: Claims): Check => {
+  const name = sampleMs === 1_000 ? 'one sample a second' : `one sample in ${sampleMs} ms`
   if (samples === null) return unknown(name, 'the number of samples is not in the figures')
-  const expected = Math.round(seconds) * threads
+  const expected = Math.round((seconds * 1_000) / sampleMs) * threads
   return check(
     name,
     Math.abs(samples - expected) <= Math.max(threads, expected * 0.05) ? 'ok' : 'fail',
     `${count(samples)} of ${count(expected)}`,
-    'one a second and thread',
+    `one for each thread in ${sampleMs} ms`,
     'The generator missed its own ticks: starved. Its average and its deviation are worthless.',
   )
 }

@@ -61,6 +61,23 @@ const processes = (): ProcessCpu[] => {
     })
 }
 
+/** Of several trees, each process once. A tree that `except` is in counts without it and its children. */
+export const forestCpuSeconds = (roots: readonly number[], except: number): number =>
+  forestOf(roots, except, processes()).reduce((sum, { seconds }) => sum + seconds, 0)
+
+export const forestOf = (
+  roots: readonly number[],
+  except: number,
+  all: readonly ProcessCpu[],
+): ProcessCpu[] => {
+  const left = new Set(treeOf(except, all))
+  const found = roots.flatMap((root) => {
+    const tree = treeOf(root, all)
+    return tree.some(({ pid }) => pid === except) ? tree.filter((one) => !left.has(one)) : tree
+  })
+  return [...new Set(found)]
+}
+
 export const treePids = (root: number): number[] => treeOf(root, processes()).map(({ pid }) => pid)
 
 /** Throws when `root` is gone: a dead server costs nothing per request. */

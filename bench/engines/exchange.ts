@@ -47,6 +47,12 @@ export const parseAnswer = (bytes: Buffer): Answer | undefined => {
 export const exchange = (port: number, target: string, count: number): Promise<Answer[]> =>
   exchangeWith(`http://${loopback}:${port}`, target, count)
 
+/** What `connect` takes: a URL has an IPv6 address in brackets. */
+export const endpointOf = (origin: string): { readonly host: string; readonly port: number } => {
+  const { hostname, port } = new URL(origin)
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) }
+}
+
 /** The same with a server anywhere: `http://host:port`. */
 export const exchangeWith = (origin: string, target: string, count: number): Promise<Answer[]> =>
   new Promise((resolve, reject) => {
@@ -54,8 +60,8 @@ export const exchangeWith = (origin: string, target: string, count: number): Pro
     let rest = Buffer.alloc(0)
     let chunks: Buffer[] = []
     let waitsFor = 0
-    const { hostname, port, host } = new URL(origin)
-    const socket = connect({ port: Number(port || 80), host: hostname, timeout: timeoutMs })
+    const { host } = new URL(origin)
+    const socket = connect({ ...endpointOf(origin), timeout: timeoutMs })
     const fail = (error: Error) => {
       socket.destroy()
       reject(new Error(`${answers.length} of ${count} answers, then: ${error.message}`))

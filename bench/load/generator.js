@@ -47,7 +47,9 @@ const runOpenLoop = (load, memory) => {
   for (let index = 0; index < threads; index++) {
     const worker = new Worker(file('open-loop.cjs'), {
       workerData: {
-        ...{ host: hostname, port: Number(port || 80), pipelining, request, recording: memory },
+        // A URL has an IPv6 address in brackets.
+        host: hostname.replace(/^\[|\]$/g, ''),
+        ...{ port: Number(port || 80), pipelining, request, recording: memory },
         connections: share(connections, index),
         ratePerSecond: ratePerSecond / threads,
       },

@@ -12,7 +12,8 @@ import {
 } from '../../scripts/testing.ts'
 import type { Command } from '../command.ts'
 import { decodeCommand } from '../command.ts'
-import type { CommandConsumer, CommandPublisher, Delivery, Sink } from './command-log.ts'
+import { openGate, type CommandConsumer, type CommandPublisher } from './command-log.ts'
+import type { Delivery, Sink } from './command-log.ts'
 import { ensureCommandLog, openConsumer, openPublisher, readEnds } from './open.ts'
 
 type Settings = Record<string, string>
@@ -36,7 +37,7 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     ...over,
   })
   t.equal(await ensureCommandLog(config, quiet), partitions)
-  const publisher = openPublisher(config, partitions, quiet)
+  const publisher = openPublisher(config, openGate(partitions), quiet)
   t.teardown(() => publisher.close())
   await eventually(
     () =>
@@ -51,7 +52,7 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     topic,
     config,
     publisher,
-    consumer: () => consumerOf(t, () => openConsumer(config, quiet)),
+    consumer: (bounds = {}) => consumerOf(t, () => openConsumer(config, quiet, bounds)),
   }
 }
 
@@ -255,7 +256,7 @@ for (const [name, backend] of Object.entries(backends)) {
       const { topic, publisher, consumer } = await setUp(t, settings)
       await publishAll(t, publisher, 1, 3)
       for (const kind of ['gap', 'truncated'] as const) {
-        const one = consumer()
+        const one = consumer({ lossConfirmMs: 2_000 })
         const reason = await new Promise<string>((resolve) => {
           void one.start(
             // As a store would that has applied less, or more, than there is.

@@ -2,6 +2,7 @@
 // log in partitions. One todo's commands are always in one partition, so they stay in order.
 
 import type { Command } from '../command.ts'
+import type { FoundLog } from '../log-identity.ts'
 import type { BatchOutcome } from '../micro-batch.ts'
 
 export interface CommandPublisher {
@@ -26,6 +27,13 @@ export type Delivery = {
   readonly records: readonly LogRecord[]
   /** The offset that the log will give to its next record in this partition. */
   readonly endOffset: number
+  /**
+   * Which log the records came from, by a request that began after they were fetched: an identity
+   * never comes back, so the one that is found now is theirs. Rejects when the log does not answer.
+   */
+  readonly foundLog: () => Promise<FoundLog | undefined>
+  /** The log seemed to end too early before: its records may be others than those that were applied. */
+  readonly inDoubt?: boolean
   /** True once this consumer no longer owns the partition, or is stopping: give up, apply nothing. */
   readonly abandoned: () => boolean
 }
@@ -34,19 +42,50 @@ export type DeliveryResult =
   /** Every record is applied, now or earlier. */
   | { readonly kind: 'taken' }
   | { readonly kind: 'abandoned' }
-  /** The records begin after what the sink expects: the consumer must go back, or stop if it can't. */
+  /** The records begin after what the sink expects: the consumer goes back, or stops if it can't. */
   | { readonly kind: 'gap'; readonly expectedOffset: number }
-  /** The log ends before what the sink has applied: it was truncated or made anew. */
+  /** The log ends before what the sink has applied: a leader that has just begun, or a lost log. */
   | { readonly kind: 'truncated'; readonly expectedOffset: number }
+  /** The records are not of the log that the sink's offsets belong to: nothing was applied. */
+  | { readonly kind: 'another-log'; readonly reason: string }
+  /** In doubt, the last record before what the sink expects is not the one that was applied. */
+  | { readonly kind: 'rewritten'; readonly expectedOffset: number }
 
 /** Where commands end up. It keeps its own offsets: the log's memory of them is only a hint. */
 export type Sink = (delivery: Delivery) => Promise<DeliveryResult>
 
+/** Finds out which log it is, and makes none. */
+export interface LogProbe {
+  /** Undefined when there is no such log. Rejects, in bounded time, when nobody answers. */
+  find(): Promise<FoundLog | undefined>
+  close(): Promise<void>
+}
+
+/** Whether commands may be sent now, and over how many partitions they are spread. */
+export interface PublishGate {
+  /** Why not; undefined when they may. */
+  refusal(): string | undefined
+  partitions(): number
+  /** After a new connection, which may lead to another log: asks. Rejects when nobody answers. */
+  verify(): Promise<void>
+}
+
+/** For those who have made sure themselves which log it is. */
+export const openGate = (partitions: number): PublishGate => ({
+  refusal: () => undefined,
+  partitions: () => partitions,
+  verify: () => Promise.resolve(),
+})
+
 export interface CommandConsumer {
-  /** Begins to deliver and resolves. `onFatal` is told, once, why it can't go on. */
+  /** Begins to deliver; resolves once it can, or was stopped. `onFatal` is told why it can't go on. */
   start(sink: Sink, onFatal: (reason: string) => void): Promise<void>
   /** When it last did anything (waiting, trying again and delivering are things), of performance.now(). */
   lastSignMs(): number
+  /** Whether records of this partition that wait are for this consumer to deliver. */
+  isOurs(partition: number): boolean
+  /** Begins anew with fresh connections: for one that delivers nothing although records wait. */
+  restart(reason: string): void
   /** Resolves when no delivery is under way any more. */
   stop(): Promise<void>
 }
@@ -61,3 +100,15 @@ export const lostCommands = (
   `partition ${partition} of ${log} should go on at offset ${expectedOffset} but the log has ${foundOffset}: ` +
   'commands were deleted, or the topic or the database is another one. Restore it; or, to accept the loss: ' +
   `UPDATE command_offsets SET next_offset = ${foundOffset} WHERE log = '${log}' AND partition = ${partition}`
+
+/** The same for a log that ended at `endedAt` once, and has grown past what was applied since. */
+export const rewrittenLog = (
+  log: string,
+  partition: number,
+  expectedOffset: number,
+  endedAt: number,
+): string =>
+  `partition ${partition} of ${log} was cut back and has grown again: the record before offset ${expectedOffset} ` +
+  `is not the one that was applied, and commands from offset ${endedAt} on are not applied. To apply them ` +
+  '(those that were applied before are recognized, for a week): ' +
+  `UPDATE command_offsets SET next_offset = ${endedAt} WHERE log = '${log}' AND partition = ${partition}`

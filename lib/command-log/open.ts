@@ -4,18 +4,25 @@ import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
 import { postgresUrls } from '../postgres-urls.ts'
-import type { CommandConsumer, CommandPublisher } from './command-log.ts'
+import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
+import { createTopicProbe } from './kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
-import { ensureTopic, readTopicEnds } from './kafka/topic.ts'
+import { createBoundsReader, ensureTopic, growTopic, readTopicRanges } from './kafka/topic.ts'
+import type { Bounds } from './loss.ts'
 import {
+  createEndsReader,
+  createLogProbe,
   createPostgresConsumer,
   createPostgresPublisher,
   ensureLog,
-  readLogEnds,
+  growLog,
+  readLogRanges,
 } from './postgres.ts'
 
 const readTimeoutMs = 10_000
+const probeTimeoutMs = 2_000
+const pollTimeoutMs = 5_000
 const ensureTimeoutMs = 10_000
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
@@ -37,23 +44,44 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
         partitions: config.KAFKA_PARTITIONS,
       })
 
-/**
- * The offset that each partition will give to its next record; empty when there is no such log.
- * Rejects when it is away. Read what is applied before this, and nothing is ahead of the log.
- */
-export const readEnds = (config: Config, log: Log): Promise<Map<number, number>> =>
+/** Adds partitions until there are so many. Rejects when the log is away, or has more. */
+export const growCommandLog = (config: Config, partitions: number, log: Log): Promise<void> =>
   config.COMMAND_LOG === 'kafka'
-    ? readTopicEnds(
+    ? growTopic(
+        { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, partitions },
+        log,
+        ensureTimeoutMs,
+      )
+    : growLog({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC, partitions })
+
+/**
+ * What each partition has; empty when there is no such log. Rejects when it is away. Read what is
+ * applied before this, and nothing is ahead of the log.
+ */
+export const readRanges = (config: Config, log: Log): Promise<Map<number, Bounds>> =>
+  config.COMMAND_LOG === 'kafka'
+    ? readTopicRanges(
         { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
         log,
         readTimeoutMs,
       )
-    : readLogEnds({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+    : readLogRanges({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+
+/** The offset that each partition will give to its next record. */
+export const readEnds = async (config: Config, log: Log): Promise<Map<number, number>> => {
+  const ranges = await readRanges(config, log)
+  return new Map([...ranges].map(([partition, { end }]) => [partition, end]))
+}
+
+export const openProbe = (config: Config, log: Log): LogProbe =>
+  config.COMMAND_LOG === 'kafka'
+    ? createTopicProbe({ brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC }, log)
+    : createLogProbe({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, probeTimeoutMs)
 
 /** `use`: of its connections to Postgres, where they are those. */
 export const openPublisher = (
   config: Config,
-  partitions: number,
+  gate: PublishGate,
   log: Log,
   use?: PoolUse,
 ): CommandPublisher => {
@@ -65,19 +93,45 @@ export const openPublisher = (
   return config.COMMAND_LOG === 'kafka'
     ? createKafkaPublisher(
         { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC, ...bounds },
+        gate,
         log,
       )
     : createPostgresPublisher({
         ...postgresUrls(config),
         log: config.KAFKA_TODO_TOPIC,
-        partitions,
-        logger: log,
+        gate,
         ...bounds,
         ...(use && { use }),
       })
 }
 
-export const openConsumer = (config: Config, log: Log): CommandConsumer =>
+/** For one who asks again and again. Rejects in time while the log is down, whichever connection is. */
+export type EndsReader = { read(): Promise<Map<number, number>>; close(): void }
+
+export const openEndsReader = (config: Config, log: Log): EndsReader => {
+  if (config.COMMAND_LOG === 'postgres') {
+    return createEndsReader({
+      ...postgresUrls(config),
+      log: config.KAFKA_TODO_TOPIC,
+      timeoutMs: pollTimeoutMs,
+    })
+  }
+  const bounds = createBoundsReader(
+    { brokers: config.KAFKA_BROKERS, topic: config.KAFKA_TODO_TOPIC },
+    log,
+  )
+  return {
+    read: async () => new Map([...(await bounds.read())].map(([n, { end }]) => [n, end])),
+    close: bounds.close,
+  }
+}
+
+/** `lossConfirmMs`: for tests, which can't wait as long as an operator would want it to. */
+export const openConsumer = (
+  config: Config,
+  log: Log,
+  bounds: { lossConfirmMs?: number } = {},
+): CommandConsumer =>
   config.COMMAND_LOG === 'kafka'
     ? createKafkaConsumer(
         {
@@ -85,6 +139,7 @@ export const openConsumer = (config: Config, log: Log): CommandConsumer =>
           topic: config.KAFKA_TODO_TOPIC,
           groupId: `${config.KAFKA_TODO_TOPIC}-worker`,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
+          ...bounds,
         },
         log,
       )
@@ -93,6 +148,7 @@ export const openConsumer = (config: Config, log: Log): CommandConsumer =>
           ...postgresUrls(config),
           log: config.KAFKA_TODO_TOPIC,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
+          ...bounds,
         },
         log,
       )

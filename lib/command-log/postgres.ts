@@ -1,35 +1,43 @@
 // The command log in Postgres, for the embedded stack. Offsets are dense in each partition, as in
 // Kafka, so the worker applies both logs by the same rules.
 
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Sql } from 'postgres'
+import { setTimeout as delay } from 'node:timers/promises'
 import { encodeCommand, type Command } from '../command.ts'
+import type { FoundLog } from '../log-identity.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
-import { createMicroBatch } from '../micro-batch.ts'
+import { createMicroBatch, NotSent } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
-import { createPool, type Pool } from '../postgres-pool.ts'
+import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
 import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
-import { withTimeout } from '../with-timeout.ts'
 import {
   lostCommands,
+  rewrittenLog,
   type CommandConsumer,
   type CommandPublisher,
+  type LogProbe,
   type LogRecord,
+  type PublishGate,
   type Sink,
 } from './command-log.ts'
+import { createLossWatch, lossConfirmMsDefault, type Bounds, type LossWatch } from './loss.ts'
+import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
 const deliveryMax = 1_000
 
 /** Makes the log's partitions unless they are there; returns how many there are. */
 export const ensureLog = async (
-  settings: PostgresUrls & { readonly log: string; readonly partitions: number },
+  settings: PostgresUrls & {
+    log: string
+    partitions: number
+  },
 ): Promise<number> => {
-  const { log, url, directUrl } = settings
-  const pool = createPool({ url, directUrl, poolSize: 1, timeoutMs: statementTimeoutMs })
+  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  const { log } = settings
   try {
-    return await pool.transaction(async (tx) => {
+    return await sql.begin(async (tx) => {
       // Two starting servers must agree on the number of partitions: the first one's counts.
       await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
       await tx`
@@ -45,26 +53,108 @@ export const ensureLog = async (
       return Number(row?.count)
     })
   } finally {
-    await pool.close()
+    await sql.end()
   }
 }
 
-/** Each partition's end: the offset of its next record. Empty when there is no such log. */
-export const readLogEnds = async (
-  settings: PostgresUrls & { readonly log: string },
+/** Of each partition. Empty when there is no such log. */
+export const readLogRanges = async (
+  settings: PostgresUrls & { log: string },
   timeoutMs: number,
-): Promise<Map<number, number>> => {
-  const { log, url, directUrl } = settings
-  const pool = createPool({ url, directUrl, poolSize: 1, timeoutMs })
+): Promise<Map<number, Bounds>> => {
+  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   try {
-    const rows = await pool.run(
-      (sql) => sql<{ partition: number; next_offset: string }[]>`
-        SELECT partition, next_offset FROM command_log_partitions WHERE log = ${log}`,
-    )
-    return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+    return await withTimeout(timeoutMs, () => selectBounds(sql, settings.log))
   } finally {
-    await pool.close()
+    await sql.end({ timeout: 1 })
   }
+}
+
+/** Adds partitions until there are so many. */
+export const growLog = async (
+  settings: PostgresUrls & {
+    log: string
+    partitions: number
+  },
+): Promise<void> => {
+  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
+  const { log } = settings
+  try {
+    await sql.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
+      await tx`
+        INSERT INTO command_log_partitions (log, partition, next_offset)
+        SELECT ${log}, partition, 0 FROM generate_series(0, ${settings.partitions - 1}) AS partition
+        ON CONFLICT DO NOTHING`
+      await tx`
+        INSERT INTO command_log_claims (log, partition)
+        SELECT log, partition FROM command_log_partitions WHERE log = ${log}
+        ON CONFLICT DO NOTHING`
+    })
+  } finally {
+    await sql.end()
+  }
+}
+
+type IdentityRow = { identity: string | null; partitions: number }
+
+export const createLogProbe = (
+  settings: PostgresUrls & { log: string },
+  timeoutMs: number,
+): LogProbe => {
+  const pool = createPool({
+    url: settings.url,
+    directUrl: settings.directUrl,
+    poolSize: 1,
+    timeoutMs,
+  })
+  return {
+    find: () =>
+      pool.run(async (sql) => {
+        const [row] = await sql<IdentityRow[]>`
+          SELECT (SELECT identity FROM command_log_partitions
+                  WHERE log = ${settings.log} AND partition = 0) AS identity,
+            (SELECT count(*)::int FROM command_log_partitions WHERE log = ${settings.log}) AS partitions`
+        return foundIn(row)
+      }),
+    close: pool.close,
+  }
+}
+
+const foundIn = (row: IdentityRow | undefined): FoundLog | undefined =>
+  row?.identity == null
+    ? undefined
+    : { identity: `postgres:${row.identity}`, partitions: row.partitions }
+
+/** Each partition's end, for one who asks again and again: a connection that does not answer is replaced. */
+export const createEndsReader = (settings: PostgresUrls & { log: string; timeoutMs: number }) => {
+  const pool = createPool({
+    url: settings.url,
+    directUrl: settings.directUrl,
+    poolSize: 1,
+    timeoutMs: settings.timeoutMs,
+  })
+  return {
+    read: () =>
+      pool.run(async (sql) => {
+        const rows = await sql<{ partition: number; next_offset: string }[]>`
+          SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`
+        return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+      }),
+    close: () => void pool.close().catch(() => {}),
+  }
+}
+
+const selectBounds = async (sql: Sql, log: string): Promise<Map<number, Bounds>> => {
+  const rows = await sql<{ partition: number; first: string; next_offset: string }[]>`
+    SELECT partition, next_offset, coalesce(
+      (SELECT min(record_offset) FROM command_log AS records
+       WHERE records.log = parts.log AND records.partition = parts.partition),
+      next_offset) AS first
+    FROM command_log_partitions AS parts WHERE log = ${log}`
+  return new Map(
+    rows.map((row) => [row.partition, { first: Number(row.first), end: Number(row.next_offset) }]),
+  )
 }
 
 /** FNV-1a: any hash would do, as long as every server uses the same one. */
@@ -79,12 +169,11 @@ export const partitionOf = (todoId: string, partitions: number): number => {
 export const createPostgresPublisher = (
   settings: PostgresUrls & {
     readonly log: string
-    readonly partitions: number
+    readonly gate: PublishGate
     readonly queueMax: number
     readonly waitMaxMs: number
     readonly timeoutMs: number
     readonly use?: PoolUse
-    readonly logger?: Log
   },
 ): CommandPublisher => {
   const pool = createPool({
@@ -92,19 +181,32 @@ export const createPostgresPublisher = (
     directUrl: settings.directUrl,
     poolSize: 2, // one to publish, one to answer pings meanwhile
     timeoutMs: settings.timeoutMs,
-    use: settings.use,
-    log: settings.logger,
+    ...(settings.use && { use: settings.use }),
   })
+  const { gate } = settings
   const batch = createMicroBatch<Command>({
     pendingMax: settings.queueMax,
     batchMax: 1_000,
     waitMaxMs: settings.waitMaxMs,
-    send: (commands) => append(pool, settings.log, settings.partitions, commands),
+    send(commands) {
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new NotSent(refusal)
+      return append(pool, settings.log, gate.partitions(), commands)
+    },
   })
   return {
-    publish: (command) => batch.add(command),
+    publish(command) {
+      const reason = gate.refusal()
+      return reason === undefined
+        ? batch.add(command)
+        : Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
+    },
     pending: batch.pending,
-    ping: pool.ping,
+    async ping() {
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new Error(refusal)
+      await pool.run((sql) => sql`SELECT 1`)
+    },
     async close() {
       await batch.idle()
       await pool.close()
@@ -162,13 +264,17 @@ const claimProbeIntervalMs = 1_000
 const claimProbeTimeoutMs = 2_000
 
 export const createPostgresConsumer = (
-  settings: PostgresUrls & { readonly log: string; readonly partitionsAtOnce: number },
+  settings: PostgresUrls & {
+    readonly log: string
+    readonly partitionsAtOnce: number
+    readonly lossConfirmMs?: number
+  },
   log: Log,
 ): CommandConsumer => {
+  const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
   const pool = createPool({
     url: settings.url,
     directUrl: settings.directUrl,
-    log,
     // Every runner holds one connection for as long as it holds its claim; one is for deleting.
     poolSize: settings.partitionsAtOnce + 1,
     timeoutMs: statementTimeoutMs,
@@ -195,9 +301,10 @@ export const createPostgresConsumer = (
     while (!stopping) {
       sign()
       try {
-        const found = await deliverOne(pool, settings.log, watched, () => stopping, onFatal)
+        const found = await deliverOne(pool, settings.log, watched, () => stopping, losses, onFatal)
         if (!found && !stopping) await sleepOr(idleLookMs, awake)
       } catch (error) {
+        losses.unanswered()
         log.warn({ reason: (error as Error).message }, 'the command log does not answer')
         await sleepOr(retryMs, awake)
       }
@@ -206,14 +313,19 @@ export const createPostgresConsumer = (
 
   return {
     start(sink, onFatal) {
-      const listening = { onNotify: wakeAll, onListening: wakeAll, onLost: () => {} }
-      stopListening = listen(sessionUrl(settings), channel, listening, log)
+      stopListening = listen(sessionUrl(settings), channel, {
+        onNotify: wakeAll,
+        onListening: wakeAll,
+        onLost: () => {},
+      })
       runners = Array.from({ length: settings.partitionsAtOnce }, (_, runner) =>
         run(runner, sink, onFatal),
       )
       return Promise.resolve()
     },
     lastSignMs: () => Math.min(performance.now(), ...signs.values()),
+    isOurs: () => true, // any consumer may claim any partition
+    restart: wakeAll, // each statement has a deadline, and a pool that missed one is replaced
     async stop() {
       stopping = true
       wakeAll()
@@ -224,43 +336,59 @@ export const createPostgresConsumer = (
   }
 }
 
+/**
+ * A claim whose connection died without a FIN is held by the database until this is over. So is one
+ * whose sink hangs: the sink compares offsets, so that another may go on meanwhile.
+ */
+const idleClaimTimeout = '60s'
+
 /** Claims a partition that has records, delivers some, and deletes them. False: nothing to do. */
 const deliverOne = (
   pool: Pool,
   log: string,
   sink: Sink,
   abandoned: () => boolean,
+  losses: LossWatch,
   onFatal: (reason: string) => void,
 ): Promise<boolean> =>
-  // The sink takes as long as it takes: a database that is away is waited for.
+  // The sink takes as long as it takes: a database that is down is waited for. Statements do not.
   pool.transaction(
     async (tx) => {
+      const answer = <T>(statement: PromiseLike<T>) =>
+        withTimeout(statementTimeoutMs, async () => statement)
       // Claims are tried in random order, so that a busy partition cannot starve the others.
-      const [claim] = await tx<{ partition: number }[]>`
+      const [claim] = await answer(tx<{ partition: number }[]>`
       SELECT partition FROM command_log_claims AS claims
       WHERE log = ${log} AND EXISTS (
         SELECT FROM command_log WHERE log = ${log} AND partition = claims.partition)
-      ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`
+      ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`)
       if (!claim) return false
       const { partition } = claim
-      const rows = await tx<{ record_offset: string; record: Buffer }[]>`
+      await answer(tx`
+      SELECT set_config('idle_in_transaction_session_timeout', ${idleClaimTimeout}, true)`)
+      const rows = await answer(tx<{ record_offset: string; record: Buffer }[]>`
       SELECT record_offset, record FROM command_log
-      WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`
+      WHERE log = ${log} AND partition = ${partition} ORDER BY record_offset LIMIT ${deliveryMax}`)
       const records: LogRecord[] = rows.map((row) => ({
         offset: Number(row.record_offset),
         value: row.record,
       }))
       const [first, last] = [records[0], records.at(-1)]
       if (!first || !last) return false
-      const [end] = await tx<{ next_offset: string }[]>`
-      SELECT next_offset FROM command_log_partitions
-      WHERE log = ${log} AND partition = ${partition}`
+      // After the records, so that it is their log that is found.
+      const [end] = await answer(tx<(IdentityRow & { next_offset: string })[]>`
+      SELECT next_offset,
+        (SELECT identity FROM command_log_partitions WHERE log = ${log} AND partition = 0) AS identity,
+        (SELECT count(*)::int FROM command_log_partitions WHERE log = ${log}) AS partitions
+      FROM command_log_partitions WHERE log = ${log} AND partition = ${partition}`)
       const endOffset = Number(end?.next_offset)
+      const foundLog = () => Promise.resolve(foundIn(end))
       const result = await whileClaimed(tx, () =>
-        sink({ partition, records, endOffset, abandoned }),
+        sink({ partition, records, endOffset, foundLog, abandoned }),
       )
       switch (result.kind) {
         case 'taken':
+          losses.clear(partition)
           await pool.run(
             (sql) => sql`
             DELETE FROM command_log
@@ -271,7 +399,16 @@ const deliverOne = (
           return false
         case 'gap':
         case 'truncated':
-          onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          // A failover to a replica that is behind, or back: asked again until it is sure.
+          if (losses.complain(partition, result) === 'lost') {
+            onFatal(lostCommands(log, partition, result.expectedOffset, first.offset))
+          }
+          return false
+        case 'rewritten':
+          onFatal(rewrittenLog(log, partition, result.expectedOffset, first.offset))
+          return false
+        case 'another-log':
+          onFatal(result.reason)
           return false
       }
     },

@@ -2,8 +2,10 @@
 // order, because unordered `unnest` deadlocked in 404 of 480 concurrent batches, ordered in none.
 
 import type { Sql } from 'postgres'
+import type { RegisteredLog } from '../log-identity.ts'
 import { createPool, type Pool, type PoolSettings } from '../postgres-pool.ts'
 import { pruneRateLimits } from '../rate-limit/postgres.ts'
+import { registeredLog } from './command-logs.ts'
 import {
   newestCount,
   storeErrorKind,
@@ -102,6 +104,21 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
           SELECT partition, next_offset FROM command_offsets WHERE log = ${log}`
         return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
       }),
+    registeredLog: (log) => pool.run((sql) => registeredLog(sql, log)),
+    registerLog: (log, found) =>
+      pool.run(async (sql) => {
+        await sql`
+          INSERT INTO command_logs (log, identity, partitions)
+          VALUES (${log}, ${found.identity}, ${found.partitions}) ON CONFLICT DO NOTHING`
+        return (await registeredLog(sql, log)) as RegisteredLog
+      }),
+    isDeadLetter: (log, partition, offset) =>
+      pool.run(async (sql) => {
+        const rows = await sql`
+          SELECT FROM dead_letters
+          WHERE log = ${log} AND partition = ${partition} AND record_offset = ${offset}`
+        return rows.count > 0
+      }),
     transaction: (work) => pool.transaction((tx) => work(inTransaction(tx))),
     async pruneAppliedCommands(olderThanSec) {
       const pruned = await prune(pool, 'applied_commands', 'applied_at', olderThanSec)
@@ -129,9 +146,11 @@ const inTransaction = (tx: Sql): StoreTransaction => ({
     const batches = listsMayChange ? 1 : 0
     const result = await tx`
       INSERT INTO command_offsets AS stored (log, partition, next_offset, batches)
-      SELECT ${log}, ${partition}, ${next}, ${batches}
-      WHERE ${expected} = 0 OR EXISTS (
-        SELECT FROM command_offsets WHERE log = ${log} AND partition = ${partition})
+      SELECT ${log.name}, ${partition}, ${next}, ${batches}
+      WHERE (${expected} = 0 OR EXISTS (
+          SELECT FROM command_offsets WHERE log = ${log.name} AND partition = ${partition}))
+        AND EXISTS (
+          SELECT FROM command_logs WHERE log = ${log.name} AND identity = ${log.identity})
       ON CONFLICT (log, partition) DO UPDATE
       SET next_offset = excluded.next_offset, batches = stored.batches + excluded.batches
       WHERE stored.next_offset = ${expected}`
@@ -193,8 +212,9 @@ const inTransaction = (tx: Sql): StoreTransaction => ({
   async deadLetter(log, partition, letters) {
     for (const { offset, reason, record } of letters) {
       await tx`
-        INSERT INTO dead_letters (log, partition, record_offset, reason, record)
-        VALUES (${log}, ${partition}, ${offset}, ${reason}, ${record})`
+        INSERT INTO dead_letters (log, identity, partition, record_offset, reason, record)
+        VALUES (${log.name}, ${log.identity}, ${partition}, ${offset}, ${reason}, ${record})
+        ON CONFLICT DO NOTHING`
     }
   },
   async savepoint(work) {

@@ -7,6 +7,8 @@ import { eventually, seeded, testDatabase } from '../../scripts/testing.ts'
 import { createPostgresStore } from './postgres.ts'
 import type { StoreTransaction, TodoRow } from './todo-store.ts'
 
+const fixtureLog = { name: 'log', identity: 'kafka:cluster:topic' }
+
 const setUp = async (t: Test, poolSize = 4) => {
   const url = await testDatabase(t)
   const store = createPostgresStore({ url, poolSize, timeoutMs: 30_000 })
@@ -15,6 +17,7 @@ const setUp = async (t: Test, poolSize = 4) => {
     await store.close()
     await sql.end()
   })
+  await store.registerLog(fixtureLog.name, { identity: fixtureLog.identity, partitions: 1 })
   const insert = (...ids: string[]) =>
     store.transaction((tx) => tx.write({ inserts: ids.map(row), updates: [], deletes: [] }))
   const todo = async (id: string) => (await sql<TodoRow[]>`SELECT * FROM todos WHERE id = ${id}`)[0]
@@ -70,7 +73,7 @@ t.test('12 writers over 400 rows neither deadlock nor lose an update', async (t)
         }
         await store.transaction(async (tx) => {
           await tx.advanceOffset(
-            'log',
+            fixtureLog,
             partition,
             { expected: batch * size, next: (batch + 1) * size },
             true,
@@ -184,7 +187,7 @@ t.test('read-read: two statements may see different data, a list may not', async
   await insert('a')
   const commit = (partition: number, id: string) =>
     store.transaction(async (tx) => {
-      await tx.advanceOffset('log', partition, { expected: 0, next: 1 }, true)
+      await tx.advanceOffset(fixtureLog, partition, { expected: 0, next: 1 }, true)
       await tx.write({ inserts: [row(id)], updates: [], deletes: [] })
     })
   const reader = postgres(url, { max: 1 })
@@ -202,7 +205,7 @@ t.test('read-read: two statements may see different data, a list may not', async
   const writing = (async () => {
     for (let n = 0; n < 300; n++) {
       await store.transaction(async (tx) => {
-        await tx.advanceOffset('log', 1, { expected: n, next: n + 1 }, true)
+        await tx.advanceOffset(fixtureLog, 1, { expected: n, next: n + 1 }, true)
         await tx.write({ inserts: [row(`n${n}`)], updates: [], deletes: [] })
       })
     }

@@ -1,6 +1,7 @@
 // The seam to where todos live for good. The server reads lists from it; the worker changes it, one
 // batch of commands in one transaction.
 
+import type { LogRegistry } from '../log-identity.ts'
 import type { Todo } from '../todo.ts'
 
 /** `newest` holds the newest `newestCount` todos: every `?limit=N` is a prefix of it. */
@@ -41,7 +42,7 @@ export type TodoChanges = {
   readonly deletes: readonly string[]
 }
 
-export interface TodoStore {
+export interface TodoStore extends LogRegistry {
   readList(list: ListName): Promise<ListSnapshot>
   listVersion(): Promise<number>
   /** One that is public. */
@@ -56,8 +57,8 @@ export interface TodoStore {
   claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>
   /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
   nextOffset(log: string, partition: number): Promise<number>
-  /** The same for every partition of which something was applied. */
-  nextOffsets(log: string): Promise<Map<number, number>>
+  /** Whether the record at this offset was found to be one that can never apply. */
+  isDeadLetter(log: string, partition: number, offset: number): Promise<boolean>
   /** Runs `work` in one transaction, rolled back when it throws. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
   /** Forgets applied command ids and idempotency keys older than this; returns how many ids. */
@@ -70,13 +71,16 @@ export interface TodoStore {
   close(): Promise<void>
 }
 
+/** A log's name can lead to another log than it did: see log-identity.ts. */
+export type LogName = { readonly name: string; readonly identity: string }
+
 export interface StoreTransaction {
   /**
-   * False, with nothing changed, when the stored offset is not `expected` (any more). The public
-   * lists' version grows only when they may change.
+   * False, with nothing changed, when the stored offset is not `expected` (any more), or belongs to
+   * a log of another identity. The public lists' version grows only when they may change.
    */
   advanceOffset(
-    log: string,
+    log: LogName,
     partition: number,
     offsets: { readonly expected: number; readonly next: number },
     listsMayChange: boolean,
@@ -89,7 +93,7 @@ export interface StoreTransaction {
   recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
   /** The new version of each of these users' pages. To be called last: it locks in user order. */
   changePersonalLists(userIds: readonly string[]): Promise<Map<string, number>>
-  deadLetter(log: string, partition: number, letters: readonly DeadLetter[]): Promise<void>
+  deadLetter(log: LogName, partition: number, letters: readonly DeadLetter[]): Promise<void>
   /** Runs `work`; when the data itself is refused, undoes just that. Not to be nested. */
   savepoint<T>(work: (inner: StoreTransaction) => Promise<T>): Promise<T>
 }

@@ -140,7 +140,7 @@ void t.test('the image', async (t) => {
     })
   }
 
-  for (const args of [['lag'], ['dead-letters', 'list']]) {
+  for (const args of [['lag'], ['dead-letters', 'list'], ['command-log', 'show']]) {
     const [script, ...rest] = args
     const program = start(t, image, env, ['node', `dist/scripts/${script}.js`, ...rest])
     t.equal(await program.exited, 0, program.output())

@@ -1,13 +1,33 @@
 // A real Postgres from npm: nothing to install, and writes as durable as anywhere.
 // `npm start` keeps its data with fsync; tests turn fsync off, which a killed process survives.
+// Its URL carries a random password, which is kept in the data directory.
 
 import { execFile } from 'node:child_process'
-import { chown, mkdir, readFile, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  mkdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { loopback, freePort } from './ports.ts'
+import {
+  accessSettings,
+  passwordFileIn,
+  postgresEnvironment,
+  restrictAccess,
+  scramIterations,
+  superuser,
+  writePassword,
+} from './postgres-access.ts'
 import {
   assertReachable,
   postgresBinaries,
@@ -20,6 +40,8 @@ import { startService, type Service } from './service.ts'
 const run = promisify(execFile)
 
 const database = 'todos'
+/** Logs, and the folder of the data: nobody else's to read. */
+const directoryMode = 0o700
 const maxConnections = 100
 const startTimeoutMs = 60_000 // a crash recovery comes before the first answer
 const stopTimeoutMs = 30_000 // a shutdown writes a checkpoint
@@ -50,6 +72,7 @@ export const startPostgres = async (options: {
   const owner = await postgresOwner()
   const data = join(directory, 'data')
   await mkdir(directory, { recursive: true })
+  await chmod(directory, directoryMode)
   if (owner !== undefined) {
     await chown(directory, owner.uid, owner.gid)
     await assertReachable(data, owner)
@@ -59,29 +82,31 @@ export const startPostgres = async (options: {
   await initialise(binaries, data, durable, owner)
 
   const port = options.port ?? (await freePort())
-  const urlOf = (database: string) => `postgres://postgres:postgres@${loopback}:${port}/${database}`
   const settings = {
-    listen_addresses: loopback,
-    unix_socket_directories: '',
+    ...accessSettings(data),
     max_connections: maxConnections,
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   }
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const start = () =>
-    startService({
+  const start = async () => {
+    const password = await restrictAccess(data, binaries, owner)
+    const urlOf = (database: string) =>
+      `postgres://${superuser}:${password}@${loopback}:${port}/${database}`
+    return startService({
       name: 'postgres',
       url: urlOf(database),
       port,
       directory,
       command: binaries.postgres,
       args: ['-D', data, '-p', String(port), ...args],
-      env: environment(),
+      env: postgresEnvironment(),
       owner,
       answers: () => makeDatabase(urlOf('postgres')),
       startTimeoutMs: startTimeoutMs,
       stopSignal: 'SIGINT', // "fast": SIGTERM would wait for every client to leave
       stopTimeoutMs: stopTimeoutMs,
     })
+  }
 
   const deadline = Date.now() + orphansTimeoutMs
   for (;;) {
@@ -98,13 +123,6 @@ export const startPostgres = async (options: {
   }
 }
 
-// The user's own PG* and locale settings must not leak in: logs in English, times in UTC.
-const environment = (): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG'))),
-  LC_ALL: 'C',
-  TZ: 'UTC',
-})
-
 const initialise = async (
   { initdb }: PostgresBinaries,
   data: string,
@@ -119,12 +137,17 @@ const initialise = async (
   // Made beside its place and renamed, so that an interrupted one is not taken for complete.
   const unfinished = `${data}.new-${process.pid}`
   await rm(unfinished, { recursive: true, force: true })
-  const args = ['--pgdata', unfinished, '--username=postgres', '--auth=trust', '--encoding=UTF8']
+  const password = `${unfinished}.password`
+  await writePassword(password, owner)
+  const args = ['--pgdata', unfinished, `--username=${superuser}`, '--encoding=UTF8']
+  args.push('--auth=scram-sha-256', `--pwfile=${password}`)
+  args.push('--set', `scram_iterations=${scramIterations}`)
   await run(initdb, [...args, '--locale=C', ...(durable ? [] : ['--no-sync'])], {
     cwd: '/',
-    env: environment(),
+    env: postgresEnvironment(),
     ...owner,
   })
+  await rename(password, passwordFileIn(unfinished))
   await rename(unfinished, data).catch(async (error: unknown) => {
     await rm(unfinished, { recursive: true, force: true })
     const code = (error as NodeJS.ErrnoException).code

@@ -4,7 +4,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Test } from 'tap'
-import { ensureCommandLog } from '../../lib/command-log/open.ts'
 import { freePort } from '../../scripts/services/ports.ts'
 import { quiet, testConfig } from '../../scripts/testing.ts'
 import { startFork } from '../fork.ts'
@@ -24,6 +23,10 @@ export const patientSettings: EngineSettings = {
   headerBytesMax: 16_384,
   connectionsMax: 1_000,
   backlog: 128,
+  pipelineMax: 64,
+  pendingMax: 10_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
 }
 
 /** `app` on an engine of the test's own; the port. */
@@ -50,7 +53,7 @@ export const serveAll = async (
     ...{ HTTP_PROCESSES: '1', KAFKA_TODO_TOPIC: settings.log, HTTP_DRAIN_TIMEOUT_MS: '100' },
     CORS_ORIGINS: settings.corsOrigins ?? '',
   })
-  const fork = await startFork(config, await ensureCommandLog(config, quiet), 3_000)
+  const fork = await startFork(config, undefined, 3_000)
   t.teardown(() => fork.stop())
   return port
 }

@@ -16,8 +16,10 @@ import { quiet, testDatabase, testSecret, testTopic } from '../../scripts/testin
 import type { Dependency } from '../handlers/health.ts'
 import type { SessionParts } from '../handlers/sessions.ts'
 import { createAppliedCommands } from '../applied-commands.ts'
+import { createClientOf } from '../client-address.ts'
 import { createHotLists } from '../hot-list.ts'
 import { createRouter } from '../router.ts'
+import { createReadQueue } from '../pending.ts'
 import { createRoutes } from '../routes.ts'
 import {
   conformanceCases,
@@ -321,6 +323,8 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     store,
     applied,
     pages: noPageCache,
+    reads: createReadQueue(100),
+    clientOf: createClientOf(''),
     sessions: {} as SessionParts, // nobody logs in here
     dependencies,
     isDraining: () => false,

@@ -12,7 +12,9 @@ import { createReady, createReply, type App, type EngineSettings, type Tally } f
 import { createFastConnection } from './fast-path.ts'
 import { randomStream } from './hostile-streams.ts'
 import type { InPlaceReader, InPlaceSocket } from './in-place-socket.ts'
+import { createPipeline, endOfHead } from './pipeline.ts'
 import { closeInStages, createNodeEngine, createParser, rejectMalformed } from './node-http.ts'
+import { createUnsent } from './unsent.ts'
 import { createWires } from './wire.ts'
 
 const cases = Number(process.env['CASES'] ?? 200_000)
@@ -26,6 +28,10 @@ const settings: EngineSettings = {
   headerBytesMax: 16_384,
   connectionsMax: 1_000,
   backlog: 1,
+  pipelineMax: 64,
+  pendingMax: 1_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
 }
 
 const createApp = (): App & { readonly tally: Tally } => {
@@ -67,6 +73,8 @@ const createEnd = () => {
   const written: Buffer[] = []
   const end = new Duplex({
     allowHalfOpen: true,
+    // As of a connection: a smaller one pauses both sides, and not in the same turn.
+    writableHighWaterMark: 256 * 1024,
     read() {},
     write(chunk: Buffer, _encoding, callback) {
       written.push(chunk)
@@ -82,27 +90,41 @@ const createEnd = () => {
 }
 
 /** One for each of the two that are compared, so that what they count is compared too. */
-const createSide = () => {
+const createSide = (pipelineMax = settings.pipelineMax) => {
   const app = createApp()
-  const parser = createParser(app, settings, () => false)
+  const pipeline = createPipeline({ ...settings, pipelineMax })
+  const parser = createParser(app, settings, () => false, pipeline)
   t.teardown(() => parser.close())
-  return { app, parser }
+  return { app, parser, pipeline }
 }
 const plainSide = createSide()
 const fastSide = createSide()
+/** Most streams are held up here. */
+const heldUpSide = createSide(2)
 const wires = createWires(settings.keepAliveTimeoutMs)
+const unsent = createUnsent(settings.unsentBytesMax)
 t.teardown(() => wires.stop())
 
 const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) => {
   const connection = createEnd()
   const { end, written, closed } = connection
-  const deliver = { to: (chunk: Buffer) => void end.push(chunk) }
+  const pushHeads = (chunk: Buffer) => {
+    // Node's parser drops what comes in one chunk with an Upgrade; any other cut is nothing to it.
+    for (let rest = chunk; rest.length > 0;) {
+      const headEnd = endOfHead(rest)
+      end.push(headEnd === -1 ? rest : rest.subarray(0, headEnd))
+      rest = headEnd === -1 ? rest.subarray(rest.length) : rest.subarray(headEnd)
+    }
+  }
+  const deliver = { to: pushHeads, isReading: true }
   open({ socket: end, deliver })
+  const isOver = () => end.destroyed || end.writableEnded
   for (const chunk of chunks) {
-    if (end.destroyed || end.writableEnded) break
+    if (isOver()) break
     deliver.to(chunk)
     // As the kernel would: one chunk is one read, with a turn of the event loop between.
-    await nextTurn()
+    do await nextTurn()
+    while (!deliver.isReading && !isOver())
   }
   end.push(null)
   end.read(0) // as a socket does: 'end' is told even if nobody reads the stream
@@ -111,19 +133,23 @@ const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) =>
   return normal(written)
 }
 
-type End = { readonly socket: Socket; readonly deliver: { to: (chunk: Buffer) => void } }
+type End = {
+  readonly socket: Socket
+  readonly deliver: { to: (chunk: Buffer) => void; isReading: boolean }
+}
 
 const plain = ({ socket }: { socket: Socket }) => void plainSide.parser.emit('connection', socket)
 
 let handedOver = 0
-const fast = ({ socket, deliver }: End) => {
+const fast = (side: typeof fastSide) => (end: End) => {
   createFastConnection(
-    inPlace(socket, deliver),
+    inPlace(end),
     {
-      ...{ app: fastSide.app, wires, reject: rejectMalformed, isDraining: () => false },
-      handOver(one) {
+      ...{ app: side.app, wires, unsent, reject: rejectMalformed, isDraining: () => false },
+      handOver(one, unanswered) {
         handedOver++
-        fastSide.parser.emit('connection', one)
+        side.parser.emit('connection', one.socket)
+        side.pipeline.feed(one, unanswered)
       },
     },
     () => {},
@@ -132,7 +158,7 @@ const fast = ({ socket, deliver }: End) => {
 
 /** One buffer for all connections, as in readInPlace, spoilt as soon as it was looked at. */
 const shared = Buffer.alloc(64 * 1024)
-const inPlace = (socket: Socket, deliver: End['deliver']): InPlaceSocket => {
+const inPlace = ({ socket, deliver }: End): InPlaceSocket => {
   const push = deliver.to
   return {
     socket,
@@ -143,6 +169,12 @@ const inPlace = (socket: Socket, deliver: End['deliver']): InPlaceSocket => {
             shared.fill('#', 0, chunk.length)
           }
         : push
+    },
+    stopReading() {
+      deliver.isReading = false
+    },
+    startReading() {
+      deliver.isReading = true
     },
   }
 }
@@ -160,9 +192,11 @@ void t.test(`${cases} random streams are answered as plain node:http answers the
   let answered = 0
   for (let i = 0; i < cases; i++) {
     const chunks = randomStream(random)
+    const before = [plainSide, fastSide].map(({ app }) => app.tally.requests)
+    const isHeldUp = random.below(2) === 1
     const [expected, actual] = await Promise.all([
       answersOf(plain, chunks),
-      answersOf(fast, chunks),
+      answersOf(fast(isHeldUp ? heldUpSide : fastSide), chunks),
     ])
     if (expected !== actual) {
       t.same(
@@ -172,9 +206,14 @@ void t.test(`${cases} random streams are answered as plain node:http answers the
       )
       return
     }
-    if (plainSide.app.tally.requests !== fastSide.app.tally.requests) {
+    // Behind an answer that closes, it depends on the turn of the loop which are still made, and dropped.
+    const isDropped = /Connection: close/i.test(expected)
+    const [plainCount, fastCount] = [plainSide, fastSide].map(
+      ({ app }, side) => app.tally.requests - (before[side] ?? 0),
+    )
+    if (!isHeldUp && !isDropped && plainCount !== fastCount) {
       const stream = JSON.stringify(chunks.map((one) => one.toString('latin1')))
-      t.equal(fastSide.app.tally.requests, plainSide.app.tally.requests, `case ${i}: ${stream}`)
+      t.equal(fastCount, plainCount, `case ${i}: ${stream}`)
       return
     }
     if (expected.startsWith('HTTP/1.1 200')) answered++
@@ -248,6 +287,8 @@ void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
   }
   for (let i = 0; i < casesOverTcp; i++) {
     const chunks = randomStream(random)
+    // The plain server's parser reads for itself, and drops what comes with an Upgrade.
+    if (/upgrade/i.test(Buffer.concat(chunks).toString('latin1'))) continue
     let both = await bothAnswers(chunks)
     // Where broken input meets a pending answer, the turn of the loop decides; a fault always shows.
     for (let again = 0; again < 10 && both.wanted !== both.got; again++) {

@@ -6,6 +6,8 @@ export type Reply = {
   /** Name, value, name, value, …; complete but for Date and Connection, which are the engine's. */
   readonly headers: readonly string[]
   readonly body: Buffer
+  /** Follows the body, where that is cut from a longer one; Content-Length covers both. */
+  readonly tail?: Buffer
   /** The connection is closed after this reply: what follows on it can't be trusted. */
   readonly close: boolean
 }
@@ -64,7 +66,20 @@ export type EngineSettings = {
   readonly connectionsMax: number
   /** Connections that the kernel keeps for us while we are busy. */
   readonly backlog: number
+  /** Requests of one connection that may be unanswered; further ones are not read. */
+  readonly pipelineMax: number
+  /** Requests of this process that may be unanswered, but for one of each connection. */
+  readonly pendingMax: number
+  /** Bytes that may wait in this process for clients that read slowly. */
+  readonly unsentBytesMax: number
+  /** Bytes of ready replies as they are sent, in this process. */
+  readonly wireBytesMax: number
 }
+
+/** A body of at least this is sent as it is, from where it lies, and never copied. */
+export const largeBytesMin = 512 * 1024
+
+export const lengthOf = ({ body, tail }: Reply): number => body.length + (tail?.length ?? 0)
 
 export type Engine = {
   /** Rejects with the system's error (EADDRINUSE, …). */
@@ -87,19 +102,21 @@ export const createReply = (
   status: number,
   headers: readonly string[],
   body: Buffer | string,
-  options: { close: boolean } = { close: false },
+  options: { readonly close: boolean; readonly tail?: Buffer } = { close: false },
 ): Reply => {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
+  const { tail } = options
   return {
     status,
-    headers: [...headers, 'Content-Length', String(bytes.length)],
+    headers: [...headers, 'Content-Length', String(bytes.length + (tail?.length ?? 0))],
     body: bytes,
+    ...(tail && { tail }),
     close: options.close,
   }
 }
 
 export const createReady = (reply: Reply, tally: Tally = { requests: 0 }): ReadyReply => ({
-  ...{ status: reply.status, headers: reply.headers, body: reply.body, close: reply.close },
+  ...reply,
   tally,
 })
 

@@ -3,11 +3,12 @@
 // handed to node's own parser with nothing lost: there it is decided what the odd ones mean.
 
 import type { Socket } from 'node:net'
-import type { App, ReadySource, Reply } from './engine.ts'
+import type { App, ReadyReply, ReadySource, Reply } from './engine.ts'
 import type { InPlaceSocket } from './in-place-socket.ts'
 import { readPlainGet } from './plain-get.ts'
 import { countRepeats } from './repeats.ts'
-import type { Wires } from './wire.ts'
+import type { Unsent } from './unsent.ts'
+import { isLarge, type Wires } from './wire.ts'
 
 /** Bytes that may wait unsent on one connection before it is read no further. */
 const unsentBytesMax = 1024 * 1024
@@ -15,8 +16,9 @@ const unsentBytesMax = 1024 * 1024
 export type FastPathParts = {
   readonly app: App
   readonly wires: Wires
-  /** Takes the socket over, to whose front the bytes that are not answered yet were put back. */
-  readonly handOver: (socket: Socket) => void
+  readonly unsent: Unsent
+  /** Takes the socket over, which is paused, and the bytes that are not answered yet. */
+  readonly handOver: (inPlace: InPlaceSocket, unanswered: Buffer) => void
   /** Node's own answer to a request that ends, or stalls, half way. */
   readonly reject: (error: NodeJS.ErrnoException, socket: Socket) => void
   readonly isDraining: () => boolean
@@ -26,8 +28,8 @@ export type FastConnection = {
   readonly socket: Socket
   /** What it is waiting for, for the timeouts. */
   waitsFor(): 'first-request' | 'next-request' | 'rest-of-request' | 'nothing'
-  /** Raised by every chunk. */
-  chunks(): number
+  /** Requests that have come whole. */
+  requests(): number
   /** Closes it, if it is between two requests. */
   closeIfIdle(): void
 }
@@ -42,11 +44,12 @@ type Answer = {
 }
 
 export const createFastConnection = (
-  { socket, readWith }: InPlaceSocket,
-  { app, wires, handOver, reject, isDraining }: FastPathParts,
+  inPlace: InPlaceSocket,
+  { app, wires, unsent, handOver, reject, isDraining }: FastPathParts,
   onDone: () => void,
 ): FastConnection => {
   const { notReadyWith } = app
+  const { socket, readWith } = inPlace
   let request: Buffer | undefined
   let source: ReadySource | undefined
   /** Bytes of the next copy that have come. */
@@ -55,11 +58,10 @@ export const createFastConnection = (
   let owed = 0
   let ended = false
   let done = false
-  let chunks = 0
+  let requests = 0
   let last: Answer | undefined
 
   const onBytes = (buffer: Buffer, length: number) => {
-    chunks++
     if (!request || !source) {
       const plain = readPlainGet(buffer.subarray(0, length))
       source =
@@ -79,6 +81,7 @@ export const createFastConnection = (
     }
     matched = repeats.matched
     owed += repeats.complete
+    requests += repeats.complete
     if (owed > 0) answer(request, source)
   }
 
@@ -96,13 +99,34 @@ export const createFastConnection = (
         finish(wires.closing(reply))
         return
       }
+      if (isLarge(reply)) {
+        if (!unsent.hasRoomFor(reply.body)) {
+          unsent.whenReleased(goOn)
+          break
+        }
+        sendLarge(reply)
+        continue
+      }
       const { run, bytes } = answerTo(reply, isDraining() ? owed - 1 : owed)
       owed -= run
       reply.tally.requests += run
       socket.write(bytes)
+      if (socket.writableLength > 0) unsent.hold(holder, bytes)
     }
     if (owed > 0) socket.pause()
     else if (ended) endOfInput()
+  }
+
+  /** From where it lies: not a byte of its body is copied. */
+  const sendLarge = (reply: ReadyReply) => {
+    owed--
+    reply.tally.requests++
+    socket.cork()
+    socket.write(wires.head(reply))
+    socket.write(reply.body)
+    if (reply.tail) socket.write(reply.tail)
+    socket.uncork()
+    if (socket.writableLength > 0) unsent.hold(holder, reply.body)
   }
 
   /** A client keeps its depth: the answer to the last run is most often the answer to this one. */
@@ -116,7 +140,12 @@ export const createFastConnection = (
   }
 
   const onDrain = () => {
-    if (owed === 0 || !request || !source) return
+    unsent.release(holder)
+    goOn()
+  }
+
+  const goOn = () => {
+    if (done || owed === 0 || !request || !source) return
     answer(request, source)
     if (owed === 0 && !done) socket.resume()
   }
@@ -156,14 +185,20 @@ export const createFastConnection = (
       return
     }
     release()
-    // Paused, so that the bytes put back come first: node's parser begins to read on resume.
+    // Paused, so that these bytes come first: node's parser begins to read on resume.
     socket.pause()
-    socket.unshift(unanswered)
-    handOver(socket)
+    handOver(inPlace, unanswered)
     socket.resume()
   }
 
-  const onClose = () => release()
+  const onClose = () => {
+    unsent.release(holder)
+    release()
+  }
+  const holder = {
+    isDone: () => socket.destroyed || socket.writableLength === 0,
+    cut: () => socket.destroy(),
+  }
 
   const release = () => {
     if (done) return
@@ -187,7 +222,7 @@ export const createFastConnection = (
       if (matched > 0) return 'rest-of-request'
       return request ? 'next-request' : 'first-request'
     },
-    chunks: () => chunks,
+    requests: () => requests,
     closeIfIdle() {
       if (owed === 0 && matched === 0) finish()
     },

@@ -11,6 +11,17 @@ export type InPlaceSocket = {
   readonly socket: Socket
   /** From now on the bytes go to `reader`; to the socket's own stream, as usual, without one. */
   readWith(reader: InPlaceReader | undefined): void
+  /** What the kernel holds stays there, so that its window closes and the client waits. */
+  stopReading(): void
+  startReading(): void
+}
+
+/** Of libuv's handle, what net.Socket and node:http use themselves. */
+type Handle = {
+  reading: boolean
+  _consumed: boolean
+  readStop: () => number
+  readStart: () => number
 }
 
 /** As much as libuv asks for in one read. */
@@ -24,9 +35,13 @@ const shared = Buffer.allocUnsafeSlow(readBytesMax)
 export const readInPlace = (accepted: Socket): InPlaceSocket => {
   // net.Socket takes a buffer for its reads (`onread`) when it is made, and net.Server has no way to
   // pass one: so the handle moves to a socket of our own. `handle` is how net.Server makes its own.
-  const owner = accepted as unknown as { _handle: unknown }
-  const handle = owner._handle
+  const owner = accepted as unknown as { _handle: Handle | null }
+  const handle = owner._handle as Handle
   owner._handle = null
+  // Else node's HTTP parser would read from it by itself, past whoever reads in place.
+  handle._consumed = true
+  const { readStart } = handle
+  let isStopped = false
   let read: InPlaceReader | undefined
   const options: SocketConstructorOpts & { handle: unknown; writableHighWaterMark: number } = {
     ...{ handle, allowHalfOpen: true, readable: true, writable: true, writableHighWaterMark },
@@ -46,6 +61,20 @@ export const readInPlace = (accepted: Socket): InPlaceSocket => {
     socket,
     readWith(reader) {
       read = reader
+    },
+    stopReading() {
+      if (isStopped || socket.destroyed) return
+      isStopped = true
+      handle.readStop()
+      // Node starts reading for many reasons: a pause of its own that ends, a request that was read.
+      handle.readStart = () => 0
+    },
+    startReading() {
+      if (!isStopped || socket.destroyed) return
+      isStopped = false
+      handle.readStart = readStart
+      handle.reading = true
+      handle.readStart()
     },
   }
 }

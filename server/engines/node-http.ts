@@ -12,6 +12,7 @@ import { createServer, type Socket } from 'node:net'
 import { badHost, Problem } from '../problem.ts'
 import {
   isHost,
+  lengthOf,
   splitTarget,
   type App,
   type Body,
@@ -21,24 +22,30 @@ import {
   type Request,
 } from './engine.ts'
 import { createFastConnection } from './fast-path.ts'
-import { readInPlace } from './in-place-socket.ts'
+import { readInPlace, type InPlaceSocket } from './in-place-socket.ts'
+import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
 import { watchSockets } from './socket-watch.ts'
+import { createUnsent, type Holder, type Unsent } from './unsent.ts'
 import { createWires } from './wire.ts'
 
 export const createNodeEngine = (app: App, settings: EngineSettings): Engine => {
   let draining = false
   const isDraining = () => draining
-  const wires = createWires(settings.keepAliveTimeoutMs)
+  const wires = createWires(settings.keepAliveTimeoutMs, settings.wireBytesMax)
+  const unsent = createUnsent(settings.unsentBytesMax)
+  const pipeline = createPipeline(settings)
   // Never listens: it is given the sockets that the fast path does not keep.
-  const parser = createParser(app, settings, isDraining)
+  const parser = createParser(app, settings, isDraining, pipeline, unsent)
   const watch = watchSockets(settings, (socket) => {
     rejectMalformed(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
   })
   const parts = {
-    ...{ app, wires, isDraining, reject: rejectMalformed },
-    handOver(socket: Socket) {
+    ...{ app, wires, unsent, isDraining, reject: rejectMalformed },
+    handOver(inPlace: InPlaceSocket, first: Buffer) {
+      const { socket } = inPlace
       socket.destroySoon = () => closeInStages(socket)
       parser.emit('connection', socket)
+      pipeline.feed(inPlace, first)
     },
   }
   const front = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => {
@@ -103,48 +110,68 @@ export const createParser = (
   app: App,
   settings: EngineSettings,
   isDraining: () => boolean,
+  pipeline: Pipeline = createPipeline(settings),
+  unsent: Unsent = createUnsent(settings.unsentBytesMax),
 ): HttpServer => {
   const { notReadyWith } = app
-  /** Requests whose answers are not sent to the last byte, by connection. */
-  const unanswered = new WeakMap<Socket, Set<IncomingMessage>>()
   /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
   const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
-  /** Each connection's newest request: where it is draining, the one whose answer is the last. */
-  const newest = new WeakMap<Socket, IncomingMessage>()
   /** Connections that were told of their close. */
   const toldToClose = new WeakSet<Socket>()
-  const awaitsAnswer = (socket: Socket) =>
-    [...(unanswered.get(socket) ?? [])].some((request) => request.complete)
 
-  /** False when it gets none. */
-  const expectAnswer = (request: IncomingMessage, response: ServerResponse): boolean => {
+  /** Undefined when it gets none. */
+  const expectAnswer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Pending | undefined => {
     const { socket } = request
     if (toldToClose.has(socket)) {
       // The client may repeat it elsewhere, for it was told (RFC 9112 section 9.6): it must not have
       // had an effect here.
       request.resume()
-      return false
+      return undefined
     }
-    const requests = unanswered.get(socket) ?? new Set()
-    unanswered.set(socket, requests.add(request))
-    newest.set(socket, request)
+    const pending = pipeline.begin(request)
     response.once('close', () => {
-      requests.delete(request)
+      pending.end()
+      const holder = holders.get(socket)
+      if (holder?.isDone()) unsent.release(holder)
       const error = broken.get(socket)
-      if (error && !awaitsAnswer(socket)) rejectMalformed(error, socket)
+      if (error && !pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
     })
-    return true
+    return pending
   }
-  const write = (response: ServerResponse, reply: Reply) => {
+  const write = (response: ServerResponse, pending: Pending, reply: Reply) => {
     const { req } = response
     // Broken half way, before it was answered: what it gets is the 400.
     if (!req.complete && broken.has(req.socket)) return
-    if (reply.close || (isDraining() && newest.get(req.socket) === req)) {
+    // Closing, its answer is the last; draining, that of the newest is.
+    if (reply.close || (isDraining() && pipeline.isLast(req))) {
       response.shouldKeepAlive = false
       toldToClose.add(req.socket)
+      pipeline.drop(req.socket)
     }
+    pending.answeredWith(lengthOf(reply))
     response.writeHead(reply.status, reply.headers as string[])
-    response.end(reply.body)
+    if (reply.tail) {
+      response.write(reply.body)
+      response.end(reply.tail)
+    } else response.end(reply.body)
+    // Behind an answer that is due it waits here, too.
+    if (!response.writableFinished) unsent.hold(holderOf(req.socket), reply.body)
+  }
+  const holders = new WeakMap<Socket, Holder>()
+  const holderOf = (socket: Socket): Holder => {
+    const known = holders.get(socket)
+    if (known) return known
+    const holder = {
+      isDone: () =>
+        socket.destroyed || (socket.writableLength === 0 && !pipeline.awaitsAnswer(socket)),
+      cut: () => socket.destroy(),
+    }
+    holders.set(socket, holder)
+    socket.once('close', () => unsent.release(holder))
+    return holder
   }
   const server = createHttpServer(
     {
@@ -156,7 +183,8 @@ export const createParser = (
       requireHostHeader: false, // checked below, to say what is wrong
     },
     (request, response) => {
-      if (!expectAnswer(request, response)) return
+      const pending = expectAnswer(request, response)
+      if (!pending) return
       const { rawHeaders, method } = request
       const host = findHeader(rawHeaders, 'host')
       const refused = !isHost(host) && (host !== undefined || request.httpVersion === '1.1')
@@ -173,22 +201,24 @@ export const createParser = (
       if (ready) {
         ready.tally.requests++
         // Draining, only after all that came with it is parsed: the answer to the last one closes.
-        if (isDraining()) queueMicrotask(() => write(response, ready))
-        else write(response, ready)
+        if (isDraining()) queueMicrotask(() => write(response, pending, ready))
+        else write(response, pending, ready)
         return
       }
       const asked = toRequest(request, refused ? badHost.reply : undefined)
-      void Promise.resolve(app.handle(asked)).then((reply) => write(response, reply))
+      void Promise.resolve(app.handle(asked)).then((reply) => write(response, pending, reply))
     },
   )
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    if (expectAnswer(request, response)) write(response, unexpected.reply)
+    const pending = expectAnswer(request, response)
+    if (pending) write(response, pending, unexpected.reply)
   })
   const refuse = (error: NodeJS.ErrnoException, socket: Socket) => {
     if (broken.has(socket)) return // said once, however much more of it comes
     broken.set(socket, error)
+    pipeline.drop(socket)
     // In front of answers that are due, this one would be taken for theirs.
-    if (!awaitsAnswer(socket)) rejectMalformed(error, socket)
+    if (!pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
   }
   server.on('clientError', (error, socket) => refuse(error, socket as unknown as Socket))
   // With nobody listening, node cuts the connection, and with it the answers that are on their way.

@@ -30,6 +30,10 @@ const settings: EngineSettings = {
   headerBytesMax: 16_384,
   connectionsMax: 20_000,
   backlog: 4_096,
+  pipelineMax: 64,
+  pendingMax: 10_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
 }
 const patient: EngineSettings = {
   ...settings,
@@ -223,6 +227,37 @@ void t.test('a connection that the fast path owns is held to the same', async (t
   t.match(halfAnswers, /HTTP\/1\.1 408/)
   t.equal(steady.destroyed, false, 'one that goes on asking is not')
   t.ok(steadyAnswers.length > 0)
+})
+
+void t.test('a request that drips in is late, whichever of its connection it is', async (t) => {
+  const port = await listen(t)
+  const post = (body: string) => `POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n${body}`
+  const long = (target: string) =>
+    get(target).replace('\r\n\r\n', `\r\nX: ${'y'.repeat(900)}\r\n\r\n`)
+  const cases: [string, string, string, number][] = [
+    ['the first', '', long('/small'), 0],
+    ['a later one like the first', long('/small').repeat(2), long('/small'), 2],
+    ['a later one unlike the first', get('/small'), long('/odd'), 1],
+    ['one behind node:http has answered', get('/odd'), long('/odd'), 1],
+    ['a body', '', post('z'.repeat(900)), 0],
+    ['a body on a used connection', get('/small'), post('z'.repeat(900)), 1],
+  ]
+  await Promise.all(
+    cases.map(async ([name, before, dripped, answered]) => {
+      const socket = await open(t, port)
+      socket.setNoDelay(true)
+      if (before !== '') socket.write(before)
+      let sent = 0
+      const dripping = setInterval(() => {
+        if (sent < dripped.length) socket.write(dripped.charAt(sent++))
+      }, 100)
+      t.teardown(() => clearInterval(dripping))
+      const received = await untilClosed(socket)
+      t.ok(sent < dripped.length, `${name}: closed before it was whole`)
+      t.equal(received.match(/HTTP\/1\.1 200/g)?.length ?? 0, answered, name)
+      t.match(received, /HTTP\/1\.1 408/, name)
+    }),
+  )
 })
 
 void t.test('a request that trickles in is answered when it is whole', async (t) => {

@@ -23,7 +23,8 @@ export type SocketWatch = {
 
 type Watched = {
   connection: FastConnection | undefined
-  chunks: number
+  requests: number
+  waitsFor: ReturnType<FastConnection['waitsFor']>
   waitedMs: number
   unsentBytes: number
   stalledMs: number
@@ -53,10 +54,12 @@ export const watchSockets = (
   }
 
   const wait = (socket: Socket, state: Watched, connection: FastConnection) => {
-    const chunks = connection.chunks()
+    const requests = connection.requests()
     const waitsFor = connection.waitsFor()
-    if (chunks !== state.chunks || waitsFor === 'nothing') {
-      state.chunks = chunks
+    // Not each byte that comes: a request that drips in would never be late.
+    if (requests !== state.requests || waitsFor !== state.waitsFor || waitsFor === 'nothing') {
+      state.requests = requests
+      state.waitsFor = waitsFor
       state.waitedMs = 0
       return
     }
@@ -74,7 +77,8 @@ export const watchSockets = (
     add(socket) {
       watched.set(socket, {
         connection: undefined,
-        chunks: -1, // so that the first look is the one to count from: it may come at once
+        requests: 0,
+        waitsFor: 'nothing', // so that the first look is the one to count from: it may come at once
         waitedMs: 0,
         unsentBytes: 0,
         stalledMs: 0,

@@ -8,7 +8,7 @@ import { createUwsEngine } from './uws.ts'
 const large = createReady(createReply(200, [], Buffer.alloc(200_000, 'x')))
 const engine = await createUwsEngine(
   { ready: () => () => large, handle: () => large },
-  { connectionsMax: 100 },
+  { connectionsMax: 100, unsentBytesMax: 16_000_000 },
   quiet,
 )
 const port = await freePort()

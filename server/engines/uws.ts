@@ -9,6 +9,8 @@ import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js
 import { badHost } from '../problem.ts'
 import {
   isHost,
+  largeBytesMin,
+  lengthOf,
   splitTarget,
   type App,
   type Body,
@@ -19,12 +21,13 @@ import {
 } from './engine.ts'
 import { closeWhenCalm } from './uws-listener.ts'
 import { loadUws } from './uws-load.ts'
-import { createUnsentBound, largeBytesMin, sendAsItDrains } from './uws-unsent.ts'
+import { createUnsent } from './unsent.ts'
+import { countedBytesMin, createUnsentBound, sendAsItDrains } from './uws-unsent.ts'
 
 export const createUwsEngine = async (
   app: App,
   /** The other settings it can't keep: its binary has timeouts and a header limit of its own. */
-  { connectionsMax }: Pick<EngineSettings, 'connectionsMax'>,
+  { connectionsMax, unsentBytesMax }: Pick<EngineSettings, 'connectionsMax' | 'unsentBytesMax'>,
   log: Log,
 ): Promise<Engine> => {
   const uws = await loadUws()
@@ -37,7 +40,8 @@ export const createUwsEngine = async (
   let events = 0
   let listening: us_listen_socket | undefined
 
-  const unsent = createUnsentBound()
+  const buffered = createUnsentBound()
+  const unsent = createUnsent(unsentBytesMax)
   const server = uws.App()
   let connections = 0
   // Told of every connection that opens (1) and closes (-1).
@@ -101,12 +105,15 @@ export const createUwsEngine = async (
     // here the client is to close, and who does not is cut when the drain ends.
     if (draining && !close) response.writeHeader('Connection', 'close')
     if (method === 'HEAD' || hasNoBody(reply)) endWithoutBody(response, reply, method, close)
-    else if (reply.body.length < largeBytesMin) response.end(reply.body, close)
+    else if (lengthOf(reply) < countedBytesMin) response.end(reply.body, close)
     else {
       // Under backpressure the bundled build takes end() for unanswered, and ends the process.
-      response.onAborted(() => {})
-      if (unsent.allows(reply.body.length)) response.end(reply.body, close)
-      else sendAsItDrains(response, reply.body)
+      let onAborted = () => {}
+      response.onAborted(() => onAborted())
+      // It copies what a socket does not take: a large one is never handed over whole.
+      if (lengthOf(reply) < largeBytesMin && buffered.allows(reply.body.length))
+        response.end(reply.body, close)
+      else onAborted = sendAsItDrains(response, reply, unsent).onAborted
     }
   }
   const write = (response: HttpResponse, reply: Reply, method: string) => {
@@ -172,7 +179,7 @@ const packed = (reply: Reply): PackedHead => {
 // the next request on the connection would close it. Without arguments it does finish.
 const endWithoutBody = (response: HttpResponse, reply: Reply, method: string, close: boolean) => {
   if (method === 'HEAD' && !hasNoBody(reply))
-    response.writeHeader('Content-Length', String(reply.body.length))
+    response.writeHeader('Content-Length', String(lengthOf(reply)))
   if (close) response.writeHeader('Connection', 'close')
   response.endWithoutBody()
 }

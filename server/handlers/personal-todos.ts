@@ -7,6 +7,7 @@ import type { PageName, PageSnapshot, TodoStore } from '../../lib/todo-store/tod
 import { authenticate, type VerifyToken } from '../authenticate.ts'
 import { holds } from '../encodings.ts'
 import { createReply } from '../engines/engine.ts'
+import type { ReadQueue } from '../pending.ts'
 import { checkField, Problem, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
 import { jsonHeaders } from '../security-headers.ts'
@@ -17,6 +18,7 @@ export type PersonalParts = {
   readonly store: Pick<TodoStore, 'readPersonalTodo' | 'readPersonalPage' | 'personalVersion'>
   readonly pages: PageCache
   readonly verifyToken: VerifyToken
+  readonly reads: ReadQueue
 }
 
 const path = '/api/todos'
@@ -26,7 +28,10 @@ const pageLimitDefault = 10
 /** Applied within milliseconds, unless the worker is behind. */
 const waitSecDefault = 10
 
-export const personalCollection = ({ store, pages }: PersonalParts): Collection => ({
+export const personalCollection = ({
+  store,
+  pages,
+}: Pick<PersonalParts, 'store' | 'pages'>): Collection => ({
   path,
   isPersonal: true,
   waitSec: waitSecDefault,
@@ -39,20 +44,24 @@ export const personalCollection = ({ store, pages }: PersonalParts): Collection 
 })
 
 export const readPersonalTodo =
-  ({ store, verifyToken }: PersonalParts): Handler =>
+  ({ store, verifyToken, reads }: PersonalParts): Handler =>
   (request, id) => {
     const userId = authenticate(request, verifyToken)
     const todoId = checkField(() => parseTodoId(id))
-    return answerWithTodo(request, () => store.readPersonalTodo(userId, todoId))
+    return answerWithTodo(request, () =>
+      reads.run(userId, () => store.readPersonalTodo(userId, todoId)),
+    )
   }
 
 export const listPersonalTodos =
-  ({ store, pages, verifyToken }: PersonalParts): Handler =>
+  ({ store, pages, verifyToken, reads }: PersonalParts): Handler =>
   async (request) => {
     const name = { userId: authenticate(request, verifyToken), ...parsePage(request.query) }
     let snapshot = await pages.get(name)
     if (!snapshot) {
-      snapshot = await store.readPersonalPage(name).catch((error: unknown) => {
+      const read = reads.run(name.userId, () => store.readPersonalPage(name))
+      snapshot = await read.catch((error: unknown) => {
+        if (error instanceof Problem) throw error
         throw unavailable("the todos can't be read now", { cause: error })
       })
       void pages.fill(name, snapshot)

@@ -2,17 +2,25 @@
 
 import { parseTodoId, todoJson } from '../../lib/todo.ts'
 import type { TodoRow, TodoStore } from '../../lib/todo-store/todo-store.ts'
+import type { ClientOf } from '../client-address.ts'
 import { holds } from '../encodings.ts'
 import { createReply, type Reply, type Request } from '../engines/engine.ts'
+import type { ReadQueue } from '../pending.ts'
 import { Problem, checkField, unavailable } from '../problem.ts'
 import type { Handler } from '../router.ts'
 import { jsonHeaders } from '../security-headers.ts'
 
+export type ReadTodoParts = {
+  readonly store: Pick<TodoStore, 'readTodo'>
+  readonly reads: ReadQueue
+  readonly clientOf: ClientOf
+}
+
 export const readTodo =
-  (store: Pick<TodoStore, 'readTodo'>): Handler =>
+  ({ store, reads, clientOf }: ReadTodoParts): Handler =>
   (request, id) => {
     const todoId = checkField(() => parseTodoId(id))
-    return answerWithTodo(request, () => store.readTodo(todoId))
+    return answerWithTodo(request, () => reads.run(clientOf(request), () => store.readTodo(todoId)))
   }
 
 export const answerWithTodo = async (
@@ -20,6 +28,7 @@ export const answerWithTodo = async (
   read: () => Promise<TodoRow | undefined>,
 ): Promise<Reply> => {
   const row = await read().catch((error: unknown) => {
+    if (error instanceof Problem) throw error
     throw unavailable("the todo can't be read now", { cause: error })
   })
   if (!row) throw new Problem(404, 'there is no such todo')

@@ -171,6 +171,7 @@ const refusals: Readonly<Record<RefusalCause, string>> = {
   'waited-too-long': 'it waited too long to be sent',
   'log-silent': 'the command log does not acknowledge',
   'log-away': 'the command log is away',
+  'log-closed': 'the command log takes no writes now',
 }
 
 const waited = ['Preference-Applied', 'wait']

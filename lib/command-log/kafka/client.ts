@@ -2,12 +2,15 @@
 
 import { Kafka, logLevel, type ISocketFactory } from 'kafkajs'
 import type { Log } from '../../log.ts'
+import { createOwnSockets } from './sockets.ts'
 
 export type KafkaSettings = {
   readonly brokers: string
   readonly topic: string
 }
 const connectTimeoutMs = 1_000
+/** A silent connection is destroyed after this, so that another one is there within 5 s. */
+export const silentMsMax = 3_000
 /** The longest pause between two of kafkajs's attempts. */
 export const retryEveryMs = 500
 
@@ -18,7 +21,7 @@ export const createClient = (
   options: { retries?: number; socketFactory?: ISocketFactory; onLogLine?: () => void } = {},
 ) =>
   new Kafka({
-    ...(options.socketFactory && { socketFactory: options.socketFactory }),
+    socketFactory: options.socketFactory ?? createOwnSockets({ silentMsMax }).factory,
     clientId: 'todos',
     brokers: settings.brokers.split(','),
     connectionTimeout: connectTimeoutMs,

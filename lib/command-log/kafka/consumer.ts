@@ -1,133 +1,181 @@
 // Takes commands from Kafka. kafkajs's consumer goes to the end of the topic when an offset is out of
 // range: so it always begins at the beginning, and the sink's own offset decides where it goes on.
+// Nothing that a broker does ends this: kafkajs's consumer is replaced when it gives up, and a log that
+// seems to have lost records is asked until it has said so for long.
 
+import type { EachBatchPayload } from 'kafkajs'
 import type { Log } from '../../log.ts'
-import { withTimeout } from '../../with-timeout.ts'
 import {
   lostCommands,
+  rewrittenLog,
   type CommandConsumer,
   type DeliveryResult,
   type LogRecord,
+  type Sink,
 } from '../command-log.ts'
-import { createClient, type KafkaSettings } from './client.ts'
+import { createLossWatch, lossConfirmMsDefault, type Complaint } from '../loss.ts'
+import { shareProbe } from '../share-probe.ts'
+import { createTopicProbe } from './identity.ts'
+import { openSession, type Session, type SessionSettings } from './session.ts'
+import { createBoundsReader } from './topic.ts'
 
-/** Heartbeats go out this often while a batch is applied, well inside the session timeout. */
-const heartbeatIntervalMs = 1_000
-const sessionTimeoutMs = 10_000
-/** A broker that is away is not waited for: it misses us after the session timeout. */
-const leaveTimeoutMs = 5_000
-/** Once a batch, it was a third of the broker's work. */
-const commitEveryMs = 1_000
+/** Between a consumer that gave up and the next. */
+const reopenEveryMs = 500
+/** How often a log that seems to have lost records is asked for its bounds. */
+const askEveryMs = 1_000
 
 export const createKafkaConsumer = (
-  settings: KafkaSettings & { groupId: string; partitionsAtOnce: number },
+  settings: SessionSettings & { readonly lossConfirmMs?: number },
   log: Log,
 ): CommandConsumer => {
+  const { topic } = settings
+  const bounds = createBoundsReader(settings, log)
+  const probe = createTopicProbe(settings, log)
+  const foundLog = shareProbe(probe)
+  const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
+  /** Partitions that are held until the log has answered for them. */
+  const held = new Set<number>()
+  /** Partitions whose log seemed to end too early: the record before `offset` is to be compared. */
+  const doubted = new Map<number, { offset: number; endedAt: number; wentBack: boolean }>()
+  const underWay = new Set<Promise<DeliveryResult>>()
   let lastSignMs = performance.now()
   const sign = () => void (lastSignMs = performance.now())
-  // While the broker is away, what it logs of its attempts is all that kafkajs tells.
-  const client = createClient(settings, log, 30_000, { onLogLine: sign })
-  const consumer = client.consumer({
-    groupId: settings.groupId,
-    sessionTimeout: sessionTimeoutMs,
-    heartbeatInterval: heartbeatIntervalMs,
-    maxWaitTimeInMs: 100,
-    // The topic is made by `ensureTopic`, with the partitions that were asked for.
-    allowAutoTopicCreation: false,
-    retry: { restartOnFailure: () => Promise.resolve(true) },
-  })
-  /** Offsets to commit: a hint for the next start and for dashboards, the sink's are the truth. */
-  const hints = new Map<number, string>()
-  const commitHints = async () => {
-    const partitions = [...hints].map(([partition, offset]) => ({ partition, offset }))
-    hints.clear()
-    await consumer
-      .commitOffsets(partitions.map((one) => ({ topic: settings.topic, ...one })))
-      .catch(() => {}) // partitions that are no longer ours, or a broker that is away
-  }
-  let committing: NodeJS.Timeout | undefined
+  let session: Session | undefined
+  let running = Promise.resolve()
   let stopping = false
-  const underWay = new Set<Promise<DeliveryResult>>()
-  /** Partitions that were sent back to an offset, and where they stood then. */
-  const soughtTo = new Map<number, number>()
+  let stopped = () => {}
+  const whenStopped = new Promise<void>((resolve) => (stopped = resolve))
+  const pause = (ms: number) => {
+    let timer: NodeJS.Timeout | undefined
+    const passed = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+    return Promise.race([passed, whenStopped]).finally(() => clearTimeout(timer))
+  }
+
+  /** Holds the partition until its records are there, or are lost for good. */
+  const investigate = async (
+    partition: number,
+    complaint: Complaint,
+    { foundOffset, endOffset }: { foundOffset: number; endOffset: number },
+    onFatal: (reason: string) => void,
+  ) => {
+    const { kind, expectedOffset } = complaint
+    if (held.has(partition)) return
+    held.add(partition)
+    let comparable = false
+    let endedAt = endOffset
+    let verdict = losses.complain(partition, complaint)
+    for (let asked = 0; verdict === 'ask-again' && !stopping; asked++) {
+      await pause(askEveryMs)
+      const answer = await bounds.read().catch(() => undefined)
+      const found = answer?.get(partition)
+      verdict = losses.answer(partition, found)
+      comparable = kind === 'truncated' && found !== undefined && found.first < expectedOffset
+      endedAt = Math.min(endedAt, found?.end ?? endedAt)
+      if (verdict !== 'ask-again' || asked > 0) continue
+      log.warn(
+        { partition, expectedOffset, foundOffset, kind },
+        'the log seems to have lost commands: asked again until it is sure, nothing is skipped',
+      )
+    }
+    held.delete(partition)
+    if (stopping) return
+    if (verdict === 'lost') onFatal(lostCommands(topic, partition, expectedOffset, foundOffset))
+    else {
+      // It may have lost its end and grown again: then the record before is another one.
+      if (comparable) doubted.set(partition, { offset: expectedOffset, endedAt, wentBack: true })
+      session?.goOn(partition, comparable ? expectedOffset - 1 : expectedOffset)
+    }
+  }
+
+  const deliver = async (
+    batch: EachBatchPayload['batch'],
+    isOver: () => boolean,
+    sink: Sink,
+    onFatal: (reason: string) => void,
+  ): Promise<boolean> => {
+    const { partition } = batch
+    const foundOffset = Number(batch.firstOffset())
+    const endOffset = Number(batch.highWatermark)
+    const doubt = doubted.get(partition)
+    if (doubt && foundOffset >= doubt.offset && !doubt.wentBack) {
+      doubt.wentBack = true
+      session?.goOn(partition, doubt.offset - 1)
+      return false
+    }
+    const delivered = sink({
+      partition,
+      inDoubt: doubt !== undefined,
+      records: batch.messages.map(({ offset, value }): LogRecord => ({
+        offset: Number(offset),
+        value,
+      })),
+      endOffset,
+      foundLog,
+      abandoned: () => stopping || isOver(),
+    })
+    underWay.add(delivered)
+    const result = await delivered.finally(() => underWay.delete(delivered))
+    switch (result.kind) {
+      case 'taken':
+        losses.clear(partition)
+        if (doubt && Number(batch.lastOffset()) + 1 >= doubt.offset) doubted.delete(partition)
+        return true
+      case 'abandoned':
+        return false
+      case 'gap':
+      case 'truncated':
+        session?.hold(partition)
+        void investigate(partition, result, { foundOffset, endOffset }, onFatal)
+        return false
+      case 'another-log':
+        onFatal(result.reason)
+        return false
+      case 'rewritten':
+        onFatal(
+          rewrittenLog(topic, partition, result.expectedOffset, doubt?.endedAt ?? foundOffset),
+        )
+        return false
+    }
+  }
+
+  /** One session after the other, until it is stopped. */
+  const run = async (sink: Sink, onFatal: (reason: string) => void, onJoined: () => void) => {
+    while (!stopping) {
+      session = openSession(settings, log, {
+        onSign: sign,
+        onJoined,
+        onFetch: probe.isFedBy,
+        onBatch: (batch, isOver) =>
+          stopping ? Promise.resolve(false) : deliver(batch, isOver, sink, onFatal),
+      })
+      const reason = await session.ended
+      if (stopping) return
+      log.warn({ reason }, 'the Kafka consumer gave up: another takes its place')
+      for (const doubt of doubted.values()) doubt.wentBack = false
+      await pause(reopenEveryMs)
+    }
+  }
 
   return {
     async start(sink, onFatal) {
       sign()
-      consumer.on(consumer.events.CRASH, ({ payload }) => {
-        log.warn({ reason: payload.error.message, restart: payload.restart }, 'consumer crashed')
-        if (!payload.restart) onFatal(`the Kafka consumer stopped: ${payload.error.message}`)
-      })
-      const { FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN } = consumer.events
-      for (const event of [FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN]) consumer.on(event, sign)
-      await consumer.connect()
-      committing = setInterval(() => void commitHints(), commitEveryMs)
-      await consumer.subscribe({ topics: [settings.topic], fromBeginning: true })
-      await consumer.run({
-        autoCommit: false,
-        // Else a batch that was abandoned counts as done, and waits until something newer comes.
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: settings.partitionsAtOnce,
-        async eachBatch({ batch, heartbeat, isRunning, isStale, resolveOffset }) {
-          const { partition } = batch
-          const last = batch.messages.at(-1)
-          if (!last || stopping) return
-          const heartbeats = setInterval(() => {
-            sign()
-            heartbeat().catch(() => {}) // a failed one shows as isStale
-          }, heartbeatIntervalMs)
-          try {
-            const delivered = sink({
-              partition,
-              records: batch.messages.map(({ offset, value }): LogRecord => ({
-                offset: Number(offset),
-                value,
-              })),
-              endOffset: Number(batch.highWatermark),
-              abandoned: () => stopping || isStale() || !isRunning(),
-            })
-            underWay.add(delivered)
-            const result = await delivered.finally(() => underWay.delete(delivered))
-            switch (result.kind) {
-              case 'taken': {
-                soughtTo.delete(partition)
-                resolveOffset(last.offset)
-                hints.set(partition, String(Number(last.offset) + 1))
-                return
-              }
-              case 'abandoned':
-                return
-              case 'gap':
-              case 'truncated': {
-                const { expectedOffset } = result
-                const found = Number(batch.firstOffset())
-                if (result.kind === 'truncated' || soughtTo.get(partition) === expectedOffset) {
-                  onFatal(lostCommands(settings.topic, partition, expectedOffset, found))
-                  return
-                }
-                soughtTo.set(partition, expectedOffset)
-                consumer.seek({ topic: settings.topic, partition, offset: String(expectedOffset) })
-                return
-              }
-            }
-          } finally {
-            clearInterval(heartbeats)
-          }
-        },
+      await new Promise<void>((joined) => {
+        running = run(sink, onFatal, joined)
+        void running.then(joined)
       })
     },
     lastSignMs: () => lastSignMs,
+    isOurs: (partition) => session?.isOurs(partition) ?? true,
+    restart: (reason) => session?.end(reason),
     async stop() {
       stopping = true
-      clearInterval(committing)
+      stopped()
       // Of several batches under way, kafkajs waits for one.
       await Promise.allSettled(underWay)
-      await withTimeout(leaveTimeoutMs, async () => {
-        await commitHints()
-        await consumer.disconnect()
-      }).catch((error: Error) => {
-        log.warn({ reason: error.message }, 'left the consumer group without a word to Kafka')
-      })
+      await session?.leave()
+      await running
+      bounds.close()
+      await probe.close()
     },
   }
 }

@@ -12,6 +12,7 @@ import {
   testTopic,
 } from '../../../scripts/testing.ts'
 import type { Command } from '../../command.ts'
+import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
 import { ensureTopic } from './topic.ts'
 import { readTopic } from '../read-topic.ts'
@@ -26,6 +27,7 @@ t.test('a broker killed amid writes', async (t) => {
   await ensureTopic({ ...settings, partitions: 2, replicationFactor: 1 }, quiet, 20_000)
   const publisher = createKafkaPublisher(
     { ...settings, queueMax: 1_000, waitMaxMs: 1_000, timeoutMs: 1_000 },
+    openGate(2),
     quiet,
   )
   t.teardown(() => publisher.close())

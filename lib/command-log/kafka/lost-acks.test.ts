@@ -16,6 +16,7 @@ import {
   testTopic,
 } from '../../../scripts/testing.ts'
 import type { Command } from '../../command.ts'
+import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
 import { ensureTopic } from './topic.ts'
 import { readTopic } from '../read-topic.ts'
@@ -94,6 +95,7 @@ void t.test('acknowledgements that never arrive', async (t) => {
       const topic = await makeTopic(3)
       const publisher = createKafkaPublisher(
         { brokers, topic, queueMax: 1_000, waitMaxMs: 500, timeoutMs: 800 },
+        openGate(3),
         quiet,
       )
       t.teardown(() => publisher.close())

@@ -4,14 +4,15 @@
 // send is thrown away, its connections cut: a send that it would go on retrying might arrive behind
 // newer commands.
 
-import { connect as connectTcp, type Socket } from 'node:net'
-import { Partitioners, type ISocketFactory, type Producer } from 'kafkajs'
+import { Partitioners, type Producer } from 'kafkajs'
 import { encodeCommand, type Command } from '../../command.ts'
 import type { Log } from '../../log.ts'
 import { createMicroBatch, NotSent } from '../../micro-batch.ts'
 import { withTimeout } from '../../with-timeout.ts'
-import type { CommandPublisher } from '../command-log.ts'
+import type { CommandPublisher, PublishGate } from '../command-log.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
+import { partitionOf } from './partition.ts'
+import { createOwnSockets } from './sockets.ts'
 
 const pingTimeoutMs = 1_000
 
@@ -33,6 +34,7 @@ const attemptTimeoutMs = 2_000
 
 export const createKafkaPublisher = (
   settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
+  gate: PublishGate,
   log: Log,
 ): CommandPublisher => {
   const admin = createClient(settings, log, settings.timeoutMs).admin()
@@ -44,6 +46,7 @@ export const createKafkaPublisher = (
       const own = createProducer(settings, log)
       try {
         await withTimeout(attemptTimeoutMs, () => Promise.race([own.producer.connect(), own.lost]))
+        await gate.verify()
         own.lost.catch((error: unknown) => fail(own, error as Error))
         state = { kind: 'up', ...own }
         return
@@ -68,17 +71,24 @@ export const createKafkaPublisher = (
 
   const send = async (commands: Command[]) => {
     if (state.kind === 'down') throw new NotSent(state.reason)
+    const refusal = gate.refusal()
+    if (refusal !== undefined) throw new NotSent(refusal)
     const own = state
-    const acknowledged = own.producer.send({
-      topic: settings.topic,
-      acks: -1,
-      messages: commands.map((command) => ({
-        key: command.todoId,
-        value: encodeCommand(command),
-      })),
-    })
+    const partitions = gate.partitions()
+    const messages = commands.map((command) => ({
+      key: command.todoId,
+      partition: partitionOf(command.todoId, partitions),
+      value: encodeCommand(command),
+    }))
+    const acknowledged = own.producer.send({ topic: settings.topic, acks: -1, messages })
     try {
-      await withTimeout(settings.timeoutMs, () => Promise.race([acknowledged, own.lost]))
+      const acknowledgements = await withTimeout(settings.timeoutMs, () =>
+        Promise.race([acknowledged, own.lost]),
+      )
+      // kafkajs leaves out, without an error, what is for a partition that it does not know of yet.
+      if (acknowledgements.length < new Set(messages.map(({ partition }) => partition)).size) {
+        throw new Error('the topic has fewer partitions than commands are spread over')
+      }
     } catch (error) {
       fail(own, error as Error)
       throw error
@@ -94,13 +104,20 @@ export const createKafkaPublisher = (
   void connect()
 
   return {
-    publish: (command) =>
-      state.kind === 'down'
-        ? Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
-        : batch.add(command),
+    publish(command) {
+      if (state.kind === 'down') {
+        return Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
+      }
+      const reason = gate.refusal()
+      return reason === undefined
+        ? batch.add(command)
+        : Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
+    },
     pending: batch.pending,
     async ping() {
       if (state.kind === 'down') throw new Error(state.reason)
+      const refusal = gate.refusal()
+      if (refusal !== undefined) throw new Error(refusal)
       await withTimeout(pingTimeoutMs, async () => {
         await admin.connect()
         await admin.fetchTopicMetadata({ topics: [settings.topic] })
@@ -116,24 +133,13 @@ export const createKafkaPublisher = (
 }
 
 const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Log): OwnProducer => {
-  const sockets = new Set<Socket>()
-  let discarded = false
-  let lose: (error: Error) => void = () => {}
-  const lost = new Promise<never>((_, reject) => (lose = reject))
-  lost.catch(() => {}) // whoever waits for it hears it
+  const sockets = createOwnSockets({ silentMsMax: settings.timeoutMs })
   // Enough for our deadline; without an end, a discarded producer would try for ever.
   const retries = 10 + Math.ceil(settings.timeoutMs / retryEveryMs)
-  const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
-    const socket = connectTcp({ host, port, noDelay: true }, onConnect)
-    sockets.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      if (sockets.size === 0) lose(new Error(`the connection to ${host}:${port} was lost`))
-    })
-    if (discarded) socket.destroy()
-    return socket
-  }
-  const client = createClient(settings, log, settings.timeoutMs, { retries, socketFactory })
+  const client = createClient(settings, log, settings.timeoutMs, {
+    retries,
+    socketFactory: sockets.factory,
+  })
   const producer = client.producer({
     idempotent: true,
     maxInFlightRequests: 1,
@@ -141,11 +147,10 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
   })
   return {
     producer,
-    lost,
+    lost: sockets.lost,
     discard() {
-      discarded = true
       producer.disconnect().catch(() => {})
-      for (const socket of sockets) socket.destroy()
+      sockets.discard()
     },
   }
 }

@@ -1,11 +1,16 @@
-// The topic of the commands: made unless it is there, and where its partitions end.
+// The topic of the commands: made unless it is there, and where its partitions begin and end.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../../log.ts'
 import { withTimeout } from '../../with-timeout.ts'
-import { createClient, type KafkaSettings } from './client.ts'
+import type { Bounds } from '../loss.ts'
+import { createClient, retryEveryMs, silentMsMax, type KafkaSettings } from './client.ts'
+import { createOwnSockets } from './sockets.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
 const retentionMs = 30 * 24 * 3600 * 1000
+
+const madeAskEveryMs = 50
 
 /** Makes the topic unless it is there; returns how many partitions it has. */
 export const ensureTopic = async (
@@ -14,11 +19,13 @@ export const ensureTopic = async (
   timeoutMs: number,
 ): Promise<number> => {
   const admin = createClient(settings, log, timeoutMs).admin()
+  let isOver = false
   try {
     return await withTimeout(timeoutMs, async () => {
       await admin.connect()
       await admin.createTopics({
-        waitForLeaders: true,
+        // kafkajs gives up when the broker that it asks has not heard of the topic yet.
+        waitForLeaders: false,
         topics: [
           {
             topic: settings.topic,
@@ -31,29 +38,114 @@ export const ensureTopic = async (
           },
         ],
       })
-      const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
-      return topics[0]?.partitions.length ?? 0
+      for (;;) {
+        try {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
+          return topics[0]?.partitions.length ?? 0
+        } catch (error) {
+          const { type } = error as { type?: unknown }
+          if (type !== 'UNKNOWN_TOPIC_OR_PARTITION' || isOver) throw error
+          await delay(madeAskEveryMs)
+        }
+      }
     })
   } finally {
+    isOver = true
     void admin.disconnect().catch(() => {})
   }
 }
-/** Each partition's end: the offset of its next record. Empty when there is no such topic. */
-export const readTopicEnds = async (
+
+/** Of each partition. Empty when there is no such topic. */
+export const readTopicRanges = async (
   settings: KafkaSettings,
   log: Log,
   timeoutMs: number,
-): Promise<Map<number, number>> => {
+): Promise<Map<number, Bounds>> => {
   const admin = createClient(settings, log, timeoutMs).admin()
   try {
     return await withTimeout(timeoutMs, async () => {
       await admin.connect()
       // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
-      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, number>()
+      if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
       const partitions = await admin.fetchTopicOffsets(settings.topic)
-      return new Map(partitions.map(({ partition, high }) => [partition, Number(high)]))
+      return new Map(
+        partitions.map(({ partition, low, high }) => [
+          partition,
+          { first: Number(low), end: Number(high) },
+        ]),
+      )
     })
   } finally {
     void admin.disconnect().catch(() => {})
+  }
+}
+
+/** Adds partitions until there are so many. */
+export const growTopic = async (
+  settings: KafkaSettings & { partitions: number },
+  log: Log,
+  timeoutMs: number,
+): Promise<void> => {
+  const admin = createClient(settings, log, timeoutMs, { retries: 3 }).admin()
+  try {
+    await withTimeout(timeoutMs, async () => {
+      await admin.connect()
+      const count = settings.partitions
+      await admin.createPartitions({ topicPartitions: [{ topic: settings.topic, count }] })
+    })
+  } finally {
+    void admin.disconnect().catch(() => {})
+  }
+}
+
+export type BoundsReader = {
+  /** Asks the partitions' leaders. Rejects in time, and begins with fresh connections after that. */
+  read(): Promise<Map<number, Bounds>>
+  close(): void
+}
+const boundsTimeoutMs = 5_000
+
+/** For those who ask again and again: over connections of its own, kept while they answer. */
+export const createBoundsReader = (settings: KafkaSettings, log: Log): BoundsReader => {
+  const open = () => {
+    const sockets = createOwnSockets({ silentMsMax })
+    const admin = createClient(settings, log, boundsTimeoutMs, {
+      // Without an end, one that was given up would try for ever.
+      retries: Math.ceil(boundsTimeoutMs / retryEveryMs),
+      socketFactory: sockets.factory,
+    }).admin()
+    const discard = () => {
+      admin.disconnect().catch(() => {})
+      sockets.discard()
+    }
+    return { admin, discard }
+  }
+  let current: ReturnType<typeof open> | undefined
+  const close = () => {
+    current?.discard()
+    current = undefined
+  }
+
+  return {
+    async read() {
+      const used = (current ??= open())
+      try {
+        return await withTimeout(boundsTimeoutMs, async () => {
+          await used.admin.connect()
+          const partitions = await used.admin.fetchTopicOffsets(settings.topic)
+          return new Map(
+            partitions.map(({ partition, low, high }) => [
+              partition,
+              { first: Number(low), end: Number(high) },
+            ]),
+          )
+        })
+      } catch (error) {
+        used.discard()
+        if (current === used) current = undefined
+        throw error
+      }
+    },
+    close,
   }
 }

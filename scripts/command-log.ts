@@ -1,0 +1,173 @@
+// npm run command-log -- show | adopt | partitions: which log the database's positions belong to, and
+// the operator's decision when another one is there, or when it is to have more partitions. Nothing is
+// skipped that this has not named.
+
+import type { Bounds } from '../lib/command-log/loss.ts'
+import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open.ts'
+import { readConfigOrExit, type Config } from '../lib/config.ts'
+import { mismatch, type FoundLog, type RegisteredLog } from '../lib/log-identity.ts'
+import { createLog } from '../lib/log.ts'
+import { postgresUrls } from '../lib/postgres-urls.ts'
+import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
+import { parseRequest, usage, Usage, type AdoptFrom } from './command-log-arguments.ts'
+import { widen, WidenFailure } from './command-log-partitions.ts'
+
+const timeoutMs = 15_000
+
+type Write = (line: string) => void
+type Output = { readonly out: Write; readonly err: Write }
+
+/** Returns the exit code. */
+export const commandLog = async (
+  args: readonly string[],
+  readSettings: () => Config,
+  { out, err }: Output,
+): Promise<number> => {
+  let logs: CommandLogs | undefined
+  try {
+    const request = parseRequest(args)
+    if (request.kind === 'help') {
+      out(usage)
+      return 0
+    }
+    const config = readSettings()
+    logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs })
+    switch (request.kind) {
+      case 'show':
+        for (const line of describe(await readState(config, logs))) out(line)
+        return 0
+      case 'adopt':
+        await adopt(config, logs, request.from, out)
+        return 0
+      case 'partitions':
+        await widen(config, logs, request, out)
+        return 0
+    }
+  } catch (error) {
+    if (error instanceof Usage) {
+      err(`${error.message}\n${usage}`)
+      return 2
+    }
+    const { message } = error as Error
+    err(
+      error instanceof WidenFailure
+        ? message
+        : `not done (${message}): check DATABASE_URL, COMMAND_LOG, KAFKA_BROKERS and KAFKA_TODO_TOPIC, and npm run migrate`,
+    )
+    return 1
+  } finally {
+    await logs?.end()
+  }
+}
+
+type State = {
+  readonly log: string
+  readonly stored: RegisteredLog | undefined
+  readonly found: FoundLog | undefined
+  readonly positions: ReadonlyMap<number, number>
+  readonly ranges: ReadonlyMap<number, Bounds>
+  /** Other logs that the database knows. */
+  readonly others: readonly string[]
+}
+
+const readState = async (config: Config, logs: CommandLogs): Promise<State> => {
+  const log = config.KAFKA_TODO_TOPIC
+  const quiet = createLog('command-log', 'silent')
+  const stored = await logs.registered(log)
+  // Before the ranges: read after them, it could be ahead of them.
+  const positions = await logs.nextOffsets(log)
+  const others = (await logs.names()).filter((name) => name !== log)
+  const probe = openProbe(config, quiet)
+  try {
+    const found = await probe.find()
+    const ranges = await readRanges(config, quiet)
+    return { log, stored, found, positions, ranges, others }
+  } finally {
+    await probe.close()
+  }
+}
+
+const describe = (state: State): string[] => {
+  const { log, stored, found, positions, ranges, others } = state
+  const lines = [
+    `log ${log}`,
+    `stored: ${stored ? `${stored.identity}, commands are spread over ${stored.partitions} partitions` : 'none'}`,
+    `found:  ${found ? `${found.identity}, ${found.partitions} partitions` : 'no such log'}`,
+  ]
+  const partitions = new Set([...ranges.keys(), ...positions.keys()])
+  let lag = 0
+  for (const partition of [...partitions].sort((a, b) => a - b)) {
+    const range = ranges.get(partition)
+    const position = positions.get(partition) ?? 0
+    lag += Math.max((range?.end ?? 0) - position, 0)
+    lines.push(
+      range
+        ? `partition ${partition}: log ${range.first} to ${range.end}, position ${position}, lag ${range.end - position}`
+        : `partition ${partition}: not in the log, position ${position}`,
+    )
+  }
+  if (stored?.isClosed) lines.push('closed: the number of its partitions is being changed')
+  if (stored === undefined || mismatch(log, stored, found) === undefined) {
+    lines.push(`${log}: lag ${lag}`)
+  } else {
+    lines.push('the stored positions do not belong to the log that was found; adopt --from')
+    for (const from of ['beginning', 'end', 'stored'] as const) {
+      lines.push(`  ${from}: ${effectOf(choose(state, from), ranges)}`)
+    }
+  }
+  if (others.length > 0) lines.push(`the database also has positions of ${others.join(', ')}`)
+  return lines
+}
+
+const choose = ({ positions, ranges }: State, from: AdoptFrom): Map<number, number> =>
+  new Map(
+    [...ranges].map(([partition, { first, end }]) => [
+      partition,
+      { beginning: first, end, stored: positions.get(partition) ?? 0 }[from],
+    ]),
+  )
+
+const effectOf = (
+  positions: ReadonlyMap<number, number>,
+  ranges: ReadonlyMap<number, Bounds>,
+): string => {
+  let skipped = 0
+  let applied = 0
+  for (const [partition, { first, end }] of ranges) {
+    const position = positions.get(partition) ?? 0
+    if (position > end || position < first) return 'not possible: the log does not reach there'
+    skipped += position - first
+    applied += end - position
+  }
+  return `${applied} commands of the log are applied (those that were before, not twice), ${skipped} are skipped`
+}
+
+const adopt = async (config: Config, logs: CommandLogs, from: AdoptFrom, out: Write) => {
+  if ((await readState(config, logs)).found === undefined) {
+    await ensureCommandLog(config, createLog('command-log', 'silent'))
+    out(`${config.KAFKA_TODO_TOPIC} was not there: made`)
+  }
+  const state = await readState(config, logs)
+  const { log, stored, found, ranges } = state
+  if (found === undefined) throw new Error('the log was made and is not there yet: try again')
+  if (stored?.isClosed) throw new Error('the number of its partitions is being changed')
+  const positions = choose(state, from)
+  const effect = effectOf(positions, ranges)
+  if (effect.startsWith('not possible')) throw new Error(`--from ${from} is ${effect}`)
+  // What is in it was spread by servers of ours: another number would part a todo's commands.
+  const isEmpty = [...ranges.values()].every(({ end }) => end === 0)
+  const partitions = isEmpty
+    ? found.partitions
+    : Math.min(found.partitions, stored?.partitions ?? found.partitions)
+  await logs.adopt(log, { ...found, partitions }, positions)
+  out(`stored:  ${stored?.identity ?? 'none'}`)
+  out(`adopted: ${found.identity}, commands are spread over ${partitions} partitions`)
+  out(`from ${from}: ${effect}`)
+}
+
+if (process.argv[1] === import.meta.filename) {
+  process.exitCode = await commandLog(process.argv.slice(2), () => readConfigOrExit('script'), {
+    out: console.log,
+    err: console.error,
+  })
+}
