@@ -97,6 +97,12 @@ const isAddressOrBlock = (text: string): boolean => {
 /** So long ago a session may have been revoked of which a token is still good, whatever it is set to now. */
 export const accessTtlSecMax = 86_400
 
+const postgresUrl = url({
+  default: '',
+  protocols: ['postgres:', 'postgresql:'],
+  meaning: '',
+})
+
 export const settings = {
   HTTP_HOST: {
     default: '0.0.0.0',
@@ -310,8 +316,16 @@ export const settings = {
   DATABASE_URL: url({
     default: 'postgres://postgres:postgres@localhost:5432/todos',
     protocols: ['postgres:', 'postgresql:'],
-    meaning: 'Postgres.',
+    meaning: 'Postgres, or a pooler in front of it: see DATABASE_DIRECT_URL.',
   }),
+  DATABASE_DIRECT_URL: {
+    default: '',
+    unit: 'URL',
+    meaning:
+      'Postgres itself, where DATABASE_URL leads to a pooler that gives each transaction another session (PgBouncer with `pool_mode = transaction`): for LISTEN and migrations. Empty: DATABASE_URL.',
+    isSecret: true,
+    parse: (text: string): string => (text === '' ? text : postgresUrl.parse(text)),
+  },
   DB_POOL_SIZE: wholeNumber({
     default: 10,
     min: 1,

@@ -1,13 +1,14 @@
 // Applies the numbered files of sql/ that a database has not seen yet, each in one transaction.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { connectPostgres } from './postgres-pool.ts'
+import { createPool } from './postgres-pool.ts'
 
 /** `directory` holds files such as 001-name.sql. Returns the names of those it applied now. */
 export const migrate = async (databaseUrl: string, directory: URL): Promise<string[]> => {
-  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+  // Filling a new column of a large table takes as long as it takes.
+  const pool = createPool({ url: databaseUrl, poolSize: 1, timeoutMs: Infinity })
   try {
-    return await sql.begin(async (tx) => {
+    return await pool.transaction(async (tx) => {
       // Two deployments at once: the second waits, then finds nothing to do.
       await tx`SELECT pg_advisory_xact_lock(hashtext('todos migrations'))`
       await tx`
@@ -25,6 +26,6 @@ export const migrate = async (databaseUrl: string, directory: URL): Promise<stri
       return pending
     })
   } finally {
-    await sql.end()
+    await pool.close()
   }
 }

@@ -1,145 +1,409 @@
-// Connections to Postgres through postgres.js, with its faults routed around here and nowhere else.
-// postgres.js 3.4.9 writes to a connection that has just closed: that throws where nobody can catch
-// it (porsager/postgres#1208), or leaves the connection unable to ever connect again. So a transaction
-// is never rolled back over a lost connection, everything has a deadline, and a pool on which a
-// connection was lost is replaced whole.
+// A bounded number of connections to Postgres, each used by one at a time (or by few), so that whatever
+// happens to one is known to concern that one only. Whoever can't be served gets an error in bounded
+// time. A connection that is lost, silent, or leads to a server that takes no writes is replaced.
 
-import postgres, { type ReservedSql, type Sql } from 'postgres'
+import postgres, { type Sql } from 'postgres'
+import { createBoundedLog, type Log } from './log.ts'
 import { createPoolUse, type PoolUse } from './pool-use.ts'
-import { withTimeout } from './with-timeout.ts'
+import { addArrayTypes } from './postgres-arrays.ts'
+import { driverOptions, openConnection, type Connection, type Role } from './postgres-connection.ts'
+import {
+  ConnectionLost,
+  PoolFull,
+  ReadOnlyServer,
+  isConnectionLost,
+  isReadOnly,
+} from './postgres-errors.ts'
+import { isPooled, type PostgresUrls } from './postgres-urls.ts'
+import { NoAnswer, withTimeout } from './with-timeout.ts'
 
-export type PoolSettings = {
-  readonly url: string
+export type PoolSettings = PostgresUrls & {
   readonly poolSize: number
   /** For any one use of the pool, from asking for a connection to the answer. */
   readonly timeoutMs: number
   /** Told how much it is used. */
-  readonly use?: PoolUse
+  readonly use?: PoolUse | undefined
   /** Only for statements that can have one plan, whatever is in their tables. */
   readonly plansOnce?: boolean
+  /** Uses that may share a connection, one behind the other: for many that take next to nothing. */
+  readonly usesPerConnection?: number
+  /** Told, once, when Postgres becomes unavailable, and when it is back. */
+  readonly log?: Log | undefined
 }
 
 export type Pool = {
   /** Runs statements on any connection. */
   run<T>(work: (sql: Sql) => PromiseLike<T>): Promise<T>
-  /** Runs `work` on one connection, then COMMIT; ROLLBACK when it throws. */
-  transaction<T>(
-    work: (sql: ReservedSql) => Promise<T>,
-    options?: { timeoutMs?: number },
-  ): Promise<T>
+  /**
+   * Runs `work` on one connection, then COMMIT; ROLLBACK when it throws. Its session is ended when
+   * `work` has nothing for it to do for `silentMsMax`.
+   */
+  transaction<T>(work: (sql: Sql) => Promise<T>, options?: { timeoutMs?: number }): Promise<T>
+  /** Rejects unless Postgres can do what we need: it answers, and takes writes. */
+  ping(): Promise<void>
   close(): Promise<void>
 }
 
-/** For scripts that connect once, and for LISTEN; servers and workers use a pool. */
-export const connectPostgres = ({
-  url,
-  poolSize,
-  plansOnce = false,
-}: Pick<PoolSettings, 'url' | 'poolSize' | 'plansOnce'>): Sql =>
-  postgres(url, {
-    max: poolSize,
-    connect_timeout: 5,
-    // postgres.js waits up to 20 s between attempts; after a restart that is 20 s of needless outage.
-    backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 1),
-    // postgres.js prints notices ("relation exists") to stdout; stdout is for our log lines.
-    onnotice: () => {},
-    connection: {
-      application_name: 'todos',
-      // Prepared statements keep the plan of their first uses: one made while a table was empty read
-      // all of it ever after (601 us of database CPU per command instead of 24, bench:writes).
-      plan_cache_mode: plansOnce ? 'force_generic_plan' : 'force_custom_plan',
-    },
-  })
+/**
+ * How many may wait for each use that a pool serves at once. A statement takes 0.2 ms, so the last of
+ * them waits for 0.1 s: with more, or slower ones, those that wait would only time out.
+ */
+export const waitingPerUseMax = 500
+/** A connection that has not answered for this long, and has nothing to do, is asked. */
+const probeIntervalMs = 1_000
+const probeTimeoutMs = 2_000
+/** A use that has brought nothing for this long is looked into. */
+const silentMsMax = 2_000
+/** Connections that answer but take no writes are replaced this often: until one does. */
+const replaceIntervalMs = 1_000
+const backoffFirstMs = 50
+const backoffMaxMs = 1_000
+/** So that a moved name is followed, and what a session has piled up in the server goes. */
+const lifetimeMs = 45 * 60_000
+const closeTimeoutMs = 5_000
+
+/** Of one connection. */
+type Member = {
+  readonly connection: Connection
+  readonly openedMs: number
+  uses: number
+  /** Nobody shares it: a transaction. */
+  isAlone: boolean
+  /** Given to nobody any more, ended with its last use. */
+  isRetired: boolean
+  /** When it last said that it takes writes. */
+  checkedMs: number
+  /** What had arrived on it, and since when no more has. */
+  received: number
+  receivedMs: number
+}
+
+type Waiter = {
+  readonly isAlone: boolean
+  readonly give: (member: Member) => void
+  readonly refuse: (error: Error) => void
+}
 
 export const createPool = (settings: PoolSettings): Pool => {
-  surviveLateWrites()
-  let sql = connectPostgres(settings)
+  const { poolSize, timeoutMs } = settings
+  const isShared = isPooled(settings)
+  // A pooler may take the second of two statements to another session than the first.
+  const usesPerConnection = isShared ? 1 : (settings.usesPerConnection ?? 1)
   const use = settings.use ?? createPoolUse()
-  use.size = settings.poolSize
+  use.size = poolSize
+  const members = new Set<Member>()
+  const waiting: Waiter[] = []
+  let isClosed = false
+  let failures = 0
+  let retryAtMs = 0
+  let replacedMs = -Infinity
+  const outage = createOutage(settings.log)
 
-  const replaceIfLost = (used: Sql, error: unknown) => {
-    if (!isConnectionLost(error) || used !== sql) return
-    sql = connectPostgres(settings)
-    connectNoMore(used)
-    void used.end({ timeout: 0 }).catch(() => {})
+  const open = (): Member => {
+    const nowMs = performance.now()
+    const connection = openConnection({
+      url: settings.url,
+      isPooled: isShared,
+      setUp: sessionSettings(settings)
+        .map((one) => `SET ${one};`)
+        .join(''),
+      delayMs: Math.max(0, retryAtMs - nowMs),
+      onLost(error) {
+        members.delete(member)
+        if (!member.isRetired) outage.begins(error.message)
+        serve()
+      },
+    })
+    const member: Member = {
+      connection,
+      openedMs: nowMs,
+      uses: 0,
+      isAlone: false,
+      isRetired: false,
+      checkedMs: nowMs,
+      received: 0,
+      receivedMs: nowMs,
+    }
+    members.add(member)
+    connection.opened.then(
+      (role) => {
+        failures = 0
+        member.checkedMs = performance.now()
+        if (role === 'primary') outage.ends()
+        else outage.begins(new ReadOnlyServer().message)
+      },
+      () => {
+        const failedMs = performance.now()
+        if (failedMs < retryAtMs) return // another one of the same moment
+        retryAtMs = failedMs + Math.min(backoffFirstMs * 2 ** failures++, backoffMaxMs)
+      },
+    )
+    return member
   }
+
+  /** One that is free, else a new one, else one that may be shared. */
+  const take = (isAlone: boolean): Member | undefined => {
+    let found: Member | undefined
+    for (const member of members) {
+      const usesMax = isAlone ? 1 : usesPerConnection
+      if (member.isRetired || member.isAlone || member.uses >= usesMax) continue
+      if (!found || member.uses < found.uses) found = member
+    }
+    if (found?.uses !== 0 && members.size < poolSize) found = open()
+    if (!found) return undefined
+    found.uses++
+    found.isAlone = isAlone
+    return found
+  }
+
+  const serve = () => {
+    for (let [first] = waiting; first; [first] = waiting) {
+      const member = take(first.isAlone)
+      if (!member) return
+      waiting.shift()
+      first.give(member)
+    }
+  }
+
+  const acquire = (isAlone: boolean): Promise<Member> => {
+    if (isClosed) return Promise.reject(new ConnectionLost('this pool was closed'))
+    const member = waiting.length === 0 ? take(isAlone) : undefined
+    if (member) return Promise.resolve(member)
+    if (waiting.length >= waitingPerUseMax * usesPerConnection * poolSize) {
+      return Promise.reject(new PoolFull(`${waiting.length} statements wait for Postgres already`))
+    }
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        isAlone,
+        give(given) {
+          clearTimeout(timer)
+          resolve(given)
+        },
+        refuse(error) {
+          clearTimeout(timer)
+          reject(error)
+        },
+      }
+      const giveUp = () => {
+        waiting.splice(waiting.indexOf(waiter), 1)
+        reject(new NoAnswer(`no connection to Postgres was free within ${timeoutMs} ms`))
+      }
+      const timer = timeoutMs === Infinity ? undefined : setTimeout(giveUp, timeoutMs)
+      waiting.push(waiter)
+    })
+  }
+
+  const release = (member: Member) => {
+    member.uses--
+    member.isAlone = false
+    if (performance.now() - member.openedMs > lifetimeMs) member.isRetired = true
+    if (member.isRetired && member.uses === 0) void member.connection.close(closeTimeoutMs)
+    else probe(member)
+    serve()
+  }
+
+  /** Those in use end with their use: what runs on them has its own time-out. */
+  const replaceAll = () => {
+    replacedMs = performance.now()
+    for (const member of members) {
+      member.isRetired = true
+      if (member.uses === 0) member.connection.discard(new ConnectionLost('replaced'))
+    }
+  }
+  const mayReplace = () => performance.now() - replacedMs > replaceIntervalMs
+
+  const judge = (member: Member, error: unknown) => {
+    if (isConnectionLost(error)) {
+      const { message } = error as Error
+      member.connection.discard(new ConnectionLost(message, { cause: error }))
+      // Whatever ended one may have ended the others, without a word on those that nobody uses.
+      if (mayReplace()) replaceAll()
+    } else if (isReadOnly(error)) {
+      outage.begins(new ReadOnlyServer().message)
+      // A new one is left alone for a while: there may be no better server yet.
+      if (mayReplace()) replaceAll()
+    }
+  }
+
+  /** For one use of a connection that was taken for it. */
+  const useMember = async <T>(
+    member: Member,
+    limitMs: number,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> => {
+    const { connection } = member
+    try {
+      return await withTimeout(limitMs, async () => {
+        await withTimeout(timeoutMs, () => connection.whileOpen(() => connection.opened))
+        return work(connection)
+      })
+    } catch (error) {
+      judge(member, error)
+      throw error
+    } finally {
+      release(member)
+    }
+  }
+
+  const useAny = async <T>(
+    isAlone: boolean,
+    limitMs: number,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> => {
+    use.underWay++
+    try {
+      const startedMs = performance.now()
+      const member = await acquire(isAlone)
+      // Of those that waited: what is left of the time.
+      const leftMs = Math.max(1, Math.ceil(limitMs - (performance.now() - startedMs)))
+      return await useMember(member, leftMs, work)
+    } finally {
+      use.underWay--
+    }
+  }
+
+  const needsPrimary = async (connection: Connection) => {
+    const role: Role = await connection.check()
+    if (role === 'read-only') throw new ReadOnlyServer()
+    outage.ends()
+  }
+
+  /**
+   * A statement may take long, so its connection's silence says nothing. But when its session has
+   * nothing to do, the answer or the question was lost: known long before the statement's time is up.
+   */
+  const discardIfSilent = async (member: Member) => {
+    const nowMs = performance.now()
+    const received = member.connection.received()
+    if (member.uses === 0 || received !== member.received) {
+      member.received = received
+      member.receivedMs = nowMs
+      return
+    }
+    const pid = member.connection.serverPid()
+    if (pid === undefined || nowMs - member.receivedMs < silentMsMax) return
+    member.receivedMs = nowMs // asked again after as long
+    const isIdle = await endIdleSession(settings.url, pid).catch(() => false)
+    if (isIdle && member.connection.received() === received) {
+      judge(member, new ConnectionLost('the connection fell silent'))
+    }
+  }
+
+  /** Asks it when it was not asked for a while: one that is read from all the time may be a standby. */
+  const probe = (member: Member) => {
+    const nowMs = performance.now()
+    if (member.uses > 0 || member.isRetired || nowMs - member.checkedMs < probeIntervalMs) return
+    member.uses++
+    member.checkedMs = nowMs
+    // `judge` has seen the error.
+    useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsPrimary).catch(() => {})
+  }
+  const probing = setInterval(() => {
+    for (const member of members) {
+      probe(member)
+      void discardIfSilent(member)
+    }
+  }, probeIntervalMs)
+  probing.unref()
 
   return {
-    async run(work) {
-      const used = sql
-      use.underWay++
-      try {
-        return await withTimeout(settings.timeoutMs, async () => work(used))
-      } catch (error) {
-        replaceIfLost(used, error)
-        throw error
-      } finally {
-        use.underWay--
-      }
-    },
-    async transaction(work, { timeoutMs = settings.timeoutMs } = {}) {
-      const used = sql
-      let reserved: ReservedSql | undefined
-      use.underWay++
-      const step = (statement: string) =>
-        withTimeout(settings.timeoutMs, async () => (reserved as ReservedSql).unsafe(statement))
-      try {
-        reserved = await withTimeout(settings.timeoutMs, () => used.reserve())
-        await step('BEGIN')
-        const result = await withTimeout(timeoutMs, () => work(reserved as ReservedSql))
-        await step('COMMIT')
-        reserved.release()
-        return result
-      } catch (error) {
-        replaceIfLost(used, error)
-        if (reserved && !isConnectionLost(error)) {
-          await step('ROLLBACK').then(
-            () => reserved?.release(),
-            (failure: unknown) => replaceIfLost(used, failure),
-          )
+    run: (work) =>
+      useAny(false, timeoutMs, (connection) => connection.whileOpen(() => work(connection.sql))),
+    transaction: (work, { timeoutMs: workTimeoutMs = timeoutMs } = {}) =>
+      // Each step has its own time.
+      useAny(true, Infinity, async ({ sql, whileOpen }) => {
+        const step = (statement: string) =>
+          withTimeout(timeoutMs, () => whileOpen(() => sql.unsafe(statement)))
+        const local = isShared ? sessionSettings(settings).map((one) => `;SET LOCAL ${one}`) : []
+        await step(`BEGIN${local.join('')}`)
+        try {
+          const result = await withTimeout(workTimeoutMs, () => whileOpen(() => work(sql)))
+          const { command } = await step('COMMIT')
+          // What it answers when a statement failed, and `work` went on as if it had not.
+          if (command !== 'COMMIT') throw new Error(`COMMIT was answered ${command}`)
+          return result
+        } catch (error) {
+          if (!isConnectionLost(error)) await step('ROLLBACK')
+          throw error
         }
-        throw error
-      } finally {
-        use.underWay--
-      }
-    },
+      }),
+    ping: () => useAny(false, timeoutMs, needsPrimary),
     async close() {
-      const last = sql
-      await last.end({ timeout: 5 })
-      connectNoMore(last)
+      isClosed = true
+      clearInterval(probing)
+      for (const { refuse } of waiting.splice(0)) refuse(new ConnectionLost('this pool was closed'))
+      for (const member of members) member.isRetired = true
+      await Promise.all([...members].map(({ connection }) => connection.close(closeTimeoutMs)))
     },
   }
+}
+
+/** What holds for a session, or where that is not ours for a transaction. */
+const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string[] => {
+  const limitMs = timeoutMs === Infinity ? 0 : timeoutMs
+  return [
+    // Prepared statements keep the plan of their first uses: one made while a table was empty read
+    // all of it ever after (601 us of database CPU per command instead of 24, bench:writes).
+    `plan_cache_mode = ${plansOnce ? 'force_generic_plan' : 'force_custom_plan'}`,
+    // What nobody waits for any more ends, with its locks, even if its client can't say so.
+    `statement_timeout = ${limitMs}`,
+    `idle_in_transaction_session_timeout = ${limitMs}`,
+  ]
 }
 
 /**
- * end() may resolve with statements still queued, whose callers gave up long ago: postgres.js then
- * connects again for each of them, once a second, and carries them out when the database is back.
+ * True when the server's process does nothing, or is gone. Its session is ended: it may hold locks, and
+ * does not know that its client is gone.
  */
-const connectNoMore = (ended: Sql) => {
-  Object.assign(ended.options, {
-    socket() {
-      throw new Error('this pool has ended')
-    },
-  })
+const endIdleSession = async (url: string, pid: number): Promise<boolean> => {
+  const { sql, opened, whileOpen, discard } = openConnection({ url })
+  try {
+    await opened
+    const [row] = await withTimeout(probeTimeoutMs, () =>
+      whileOpen(
+        () => sql<{ is_idle: boolean | null }[]>`
+          SELECT state LIKE 'idle%' AS is_idle,
+            CASE WHEN state LIKE 'idle%' THEN pg_terminate_backend(pid) END AS is_ended
+          FROM pg_stat_activity WHERE pid = ${pid}`,
+      ),
+    )
+    return row ? row.is_idle === true : true
+  } finally {
+    discard(new ConnectionLost('this connection was closed'))
+  }
 }
 
-const lostCodes = new Set([
-  ...['CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED', 'CONNECT_TIMEOUT'],
-  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'NO_ANSWER'],
-  ...['57P01', '57P02', '57P03'], // the server shuts down, crashed, or is starting up
-])
-const isConnectionLost = (error: unknown): boolean =>
-  lostCodes.has(String((error as { code?: unknown } | null)?.code))
+/** One line when it begins, one when it ends. */
+const createOutage = (log: Log | undefined) => {
+  let isOut = false
+  const write = createBoundedLog((fields, message) => log?.warn(fields, message))
+  return {
+    begins(reason: string) {
+      if (isOut) return
+      isOut = true
+      write({ reason }, 'Postgres unavailable: its connections are replaced')
+    },
+    ends() {
+      if (!isOut) return
+      isOut = false
+      write({}, 'Postgres available again')
+    },
+  }
+}
 
-let survives = false
-
-/** What postgres.js throws from a timer ends the process: its pool is being replaced already. */
-const surviveLateWrites = () => {
-  if (survives) return
-  survives = true
-  process.on('uncaughtException', (error) => {
-    if (error instanceof TypeError && /\bnextWrite\b.*postgres/.test(error.stack ?? '')) return
-    console.error(error)
-    process.exit(1)
+/** The driver itself, for programs that connect once, and tests. */
+export const connectPostgres = ({
+  url,
+  poolSize,
+}: {
+  readonly url: string
+  readonly poolSize: number
+}): Sql => {
+  const sql = postgres(url, {
+    ...driverOptions,
+    max: poolSize,
+    connection: { application_name: 'todos' },
   })
+  addArrayTypes(sql)
+  return sql
 }

@@ -7,6 +7,7 @@ import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/log-identity.ts'
 import { createLog } from '../lib/log.ts'
+import { postgresUrls } from '../lib/postgres-urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { parseRequest, usage, Usage, type AdoptFrom } from './command-log-arguments.ts'
 import { widen, WidenFailure } from './command-log-partitions.ts'
@@ -30,7 +31,7 @@ export const commandLog = async (
       return 0
     }
     const config = readSettings()
-    logs = openCommandLogs({ url: config.DATABASE_URL, poolSize: 1, timeoutMs })
+    logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs })
     switch (request.kind) {
       case 'show':
         for (const line of describe(await readState(config, logs))) out(line)

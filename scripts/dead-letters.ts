@@ -8,6 +8,7 @@ import { decodeCommand } from '../lib/command.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { mismatch } from '../lib/log-identity.ts'
 import { createLog } from '../lib/log.ts'
+import { postgresUrls } from '../lib/postgres-urls.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
 import { parseRequest, usage, Usage } from './dead-letters-arguments.ts'
@@ -37,7 +38,7 @@ export const deadLetters = async (
     }
     const config = readSettings()
     const log = config.KAFKA_TODO_TOPIC
-    letters = openDeadLetters({ url: config.DATABASE_URL, poolSize: 1, timeoutMs }, log)
+    letters = openDeadLetters({ ...postgresUrls(config), poolSize: 1, timeoutMs }, log)
     switch (request.kind) {
       case 'list': {
         const newest = await letters.newest(request.limit, previewBytes)
@@ -112,7 +113,7 @@ const withPublisher = async <T>(
 /** They decide where a todo's commands go: the log must be there, and known, not made here. */
 const registeredPartitions = async (config: Config): Promise<number> => {
   const name = config.KAFKA_TODO_TOPIC
-  const logs = openCommandLogs({ url: config.DATABASE_URL, poolSize: 1, timeoutMs })
+  const logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs })
   const probe = openProbe(config, createLog('dead-letters', 'silent'))
   try {
     const registered = await logs.registered(name)

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { readEnds } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { createLog } from '../lib/log.ts'
+import { postgresUrls } from '../lib/postgres-urls.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 
 export type PartitionLag = {
@@ -23,7 +24,7 @@ const readTimeoutMs = 10_000
 export const readLag = async (config: Config): Promise<PartitionLag[]> => {
   const log = createLog('lag', 'silent')
   const store = createPostgresStore({
-    url: config.DATABASE_URL,
+    ...postgresUrls(config),
     poolSize: 1,
     timeoutMs: readTimeoutMs,
   })

@@ -2,11 +2,12 @@
 
 import { readConfigOrExit } from '../lib/config.ts'
 import { migrate } from '../lib/migrate.ts'
+import { postgresUrls, sessionUrl } from '../lib/postgres-urls.ts'
 import { migrationsDirectory } from './paths.ts'
 
-const { DATABASE_URL } = readConfigOrExit('script')
+const url = sessionUrl(postgresUrls(readConfigOrExit('script')))
 try {
-  const applied = await migrate(DATABASE_URL, migrationsDirectory)
+  const applied = await migrate(url, migrationsDirectory)
   console.log(applied.length === 0 ? 'the database is up to date' : `applied ${applied.join(', ')}`)
 } catch (error) {
   console.error(`the database can't be migrated (${(error as Error).message}): check DATABASE_URL`)

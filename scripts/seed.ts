@@ -3,10 +3,12 @@
 
 import hyperid from 'hyperid'
 import { readConfigOrExit } from '../lib/config.ts'
-import { connectPostgres } from '../lib/postgres-pool.ts'
+import { createPool } from '../lib/postgres-pool.ts'
 
 export const seedCountDefault = 10_000
 const chunkSize = 1_000
+/** For each chunk, which takes 50 ms. */
+const timeoutMs = 60_000
 /** The log name under which a seed raises the lists' version. */
 const seedLog = '(seed)'
 
@@ -40,11 +42,14 @@ export type SeedTarget = { readonly databaseUrl: string; readonly count: number 
 
 /** True when this database was seeded before. */
 export const isSeeded = async (databaseUrl: string): Promise<boolean> => {
-  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+  const pool = createPool({ url: databaseUrl, poolSize: 1, timeoutMs })
   try {
-    return (await sql`SELECT FROM command_offsets WHERE log = ${seedLog}`).count > 0
+    const { count } = await pool.run(
+      (sql) => sql`SELECT FROM command_offsets WHERE log = ${seedLog}`,
+    )
+    return count > 0
   } finally {
-    await sql.end()
+    await pool.close()
   }
 }
 
@@ -53,13 +58,13 @@ export const seed = async (
   { databaseUrl, count }: SeedTarget,
   onProgress: (done: number) => void,
 ): Promise<void> => {
-  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+  const pool = createPool({ url: databaseUrl, poolSize: 1, timeoutMs })
   const newId = hyperid({ urlSafe: true, fixedLength: true })
   const nowMs = Date.now()
   try {
     for (let done = 0; done < count; done += chunkSize) {
       const numbers = Array.from({ length: Math.min(chunkSize, count - done) }, (_, i) => done + i)
-      await sql.begin(async (tx) => {
+      await pool.transaction(async (tx) => {
         // In the past and a minute apart, so that whatever a user creates comes before them.
         await tx`
           INSERT INTO todos
@@ -78,7 +83,7 @@ export const seed = async (
       onProgress(done + numbers.length)
     }
   } finally {
-    await sql.end()
+    await pool.close()
   }
 }
 

@@ -40,7 +40,7 @@ const main = async () => {
       `port ${port} is taken: stop what listens there, or set ${name} to another`,
     )
   }
-  for (const name of ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {
+  for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {
     if (process.env[name]) console.log(`${name} is not used by npm start: it is for npm run server`)
   }
   const running: { postgres?: Service; children: Child[] } = { children: [] }
@@ -102,6 +102,7 @@ const embeddedEnvironment = (databaseUrl: string, secret: string): NodeJS.Proces
   HTTP_DRAIN_DELAY_MS: '0', // no load balancer is in front: Ctrl-C is quick
   ...process.env,
   DATABASE_URL: databaseUrl,
+  DATABASE_DIRECT_URL: '',
   COMMAND_LOG: 'postgres',
   LIST_CACHE: 'postgres',
   HTTP_HOST: host,

@@ -10,6 +10,10 @@ export type SwitchProxy = {
   to(servicePort: number): void
   /** What is open now stays open, and nothing passes any more. */
   silence(): void
+  /** Silenced connections that the client has not given up. */
+  silenced(): number
+  /** The service's URL, through here. */
+  urlOf(url: string): string
   /** Connections accepted so far. */
   accepted(): number
 }
@@ -18,6 +22,7 @@ export const startSwitchProxy = async (t: Test, servicePort: number): Promise<Sw
   let target = servicePort
   let accepted = 0
   const pairs = new Set<readonly [Socket, Socket]>()
+  const silenced = new Set<readonly [Socket, Socket]>()
   const server = createServer((client) => {
     accepted++
     const service = connect(target, '127.0.0.1')
@@ -44,13 +49,21 @@ export const startSwitchProxy = async (t: Test, servicePort: number): Promise<Sw
       target = port
     },
     silence() {
-      for (const [client, service] of pairs) {
+      for (const pair of pairs) {
+        const [client, service] = pair
+        silenced.add(pair)
         client.unpipe(service)
         service.unpipe(client)
         // Read and forgotten: what is written is taken, as a host that is gone leaves it to the kernel.
         client.resume()
         service.resume()
       }
+    },
+    silenced: () => [...silenced].filter((pair) => pairs.has(pair)).length,
+    urlOf(url) {
+      const through = new URL(url)
+      through.port = String((server.address() as AddressInfo).port)
+      return through.href
     },
     accepted: () => accepted,
   }

@@ -13,6 +13,7 @@ import { createLog, type Log } from '../lib/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
+import { postgresUrls } from '../lib/postgres-urls.ts'
 import { createRefreshTokens } from '../lib/refresh-token.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
@@ -75,10 +76,11 @@ export const startFork = async (
     accounts: createPoolUse(),
   }
   const store = createPostgresStore({
-    url: config.DATABASE_URL,
+    ...postgresUrls(config),
     poolSize: share(config.DB_POOL_SIZE),
     timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
     use: pools.store,
+    log,
   })
   const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log, pools.cache)
   const pages = openPageCache(config, log)
@@ -115,10 +117,11 @@ export const startFork = async (
   const applied = createAppliedCommands(store)
   const secret = config.JWT_SECRET as string
   const accounts = createPostgresAccounts({
-    url: config.DATABASE_URL,
+    ...postgresUrls(config),
     poolSize: Math.min(accountConnectionsMax, share(config.DB_POOL_SIZE)),
     timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
     use: pools.accounts,
+    log,
   })
   const revoked = createRevokedSessions(accounts, log)
   const verifyToken = withoutRevoked(createTokenVerifier(secret), revoked.has)

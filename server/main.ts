@@ -11,6 +11,7 @@ import { announceVersion } from '../lib/list-cache/announce.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import type { RegisteredLog } from '../lib/log-identity.ts'
 import { createLog, type Log } from '../lib/log.ts'
+import { postgresUrls, urlFault } from '../lib/postgres-urls.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
@@ -100,8 +101,12 @@ const reservePort = (host: string, port: number): Promise<number> =>
 
 /** Looks at Postgres and the log once for all forks; returns the log that the database knows. */
 const prepareStores = async (config: Config, log: Log): Promise<RegisteredLog | undefined> => {
-  const store = createPostgresStore({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
-  const logs = openCommandLogs({ url: config.DATABASE_URL, poolSize: 1, timeoutMs: 10_000 })
+  const fault = await urlFault(postgresUrls(config)).catch((error: unknown) =>
+    exitWith(`Postgres does not answer (${messageOf(error)}): set DATABASE_URL`),
+  )
+  if (fault !== undefined) exitWith(fault)
+  const store = createPostgresStore({ ...postgresUrls(config), poolSize: 1, timeoutMs: 10_000 })
+  const logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs: 10_000 })
   const cache = openListCache(config, 1, log)
   try {
     await store

@@ -10,6 +10,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createLog } from '../lib/log.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { createPoolUse } from '../lib/pool-use.ts'
+import { postgresUrls, urlFault } from '../lib/postgres-urls.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import { createAnnouncer } from './announcer.ts'
@@ -34,10 +35,11 @@ const config = readConfigOrExit('worker')
 const log = createLog('worker', config.LOG_LEVEL)
 const pools = { store: createPoolUse(), cache: createPoolUse() }
 const store = createPostgresStore({
-  url: config.DATABASE_URL,
+  ...postgresUrls(config),
   poolSize: config.WORKER_POOL_SIZE + 1, // one for the announcements
   timeoutMs: storeTimeoutMs,
   use: pools.store,
+  log,
 })
 const cache = openListCache(config, 1, log, pools.cache)
 const pages = openPageCache(config, log)
@@ -98,6 +100,8 @@ if (warning) log.warn(warning)
 // For as long as it takes: a worker may be started before its broker.
 for (;;) {
   try {
+    const fault = await urlFault(postgresUrls(config))
+    if (fault !== undefined) leaveAtOnce(fault)
     const settled = await settleLog(config, store, log)
     if (settled.kind === 'another') leaveAtOnce(settled.reason)
     else for (const note of settled.notes) log.warn(note)

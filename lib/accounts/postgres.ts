@@ -4,6 +4,7 @@
 import type { Sql } from 'postgres'
 import { listen } from '../pg-listen.ts'
 import { createPool, type PoolSettings } from '../postgres-pool.ts'
+import { sessionUrl } from '../postgres-urls.ts'
 import { firstGeneration, type Accounts, type User } from './accounts.ts'
 
 const channel = 'todos_session_revoked'
@@ -85,11 +86,8 @@ export const createPostgresAccounts = (settings: PoolSettings): Accounts => {
         return rows.map((row) => row.id)
       }),
     watchRevoked({ onRevoked, onListening }) {
-      stopListening = listen(settings.url, channel, {
-        onNotify: onRevoked,
-        onLost: () => {},
-        onListening,
-      })
+      const listening = { onNotify: onRevoked, onLost: () => {}, onListening }
+      stopListening = listen(sessionUrl(settings), channel, listening, settings.log)
     },
     async close() {
       await stopListening()

@@ -3,6 +3,7 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
+import { postgresUrls } from '../postgres-urls.ts'
 import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createTopicProbe } from './kafka/identity.ts'
@@ -45,7 +46,7 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
         ensureTimeoutMs,
       )
     : ensureLog({
-        url: config.DATABASE_URL,
+        ...postgresUrls(config),
         log: config.KAFKA_TODO_TOPIC,
         partitions: config.KAFKA_PARTITIONS,
       })
@@ -54,7 +55,7 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
 export const growCommandLog = (config: Config, partitions: number, log: Log): Promise<void> =>
   config.COMMAND_LOG === 'kafka'
     ? growTopic({ ...kafkaOf(config), partitions }, log, ensureTimeoutMs)
-    : growLog({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC, partitions })
+    : growLog({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC, partitions })
 
 /**
  * What each partition has; empty when there is no such log. Rejects when it is away. Read what is
@@ -63,7 +64,7 @@ export const growCommandLog = (config: Config, partitions: number, log: Log): Pr
 export const readRanges = (config: Config, log: Log): Promise<Map<number, Bounds>> =>
   config.COMMAND_LOG === 'kafka'
     ? readTopicRanges(kafkaOf(config), log, readTimeoutMs)
-    : readLogRanges({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+    : readLogRanges({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
 
 /** The offset that each partition will give to its next record. */
 export const readEnds = async (config: Config, log: Log): Promise<Map<number, number>> => {
@@ -74,7 +75,7 @@ export const readEnds = async (config: Config, log: Log): Promise<Map<number, nu
 export const openProbe = (config: Config, log: Log): LogProbe =>
   config.COMMAND_LOG === 'kafka'
     ? createTopicProbe(kafkaOf(config), log)
-    : createLogProbe({ url: config.DATABASE_URL, log: config.KAFKA_TODO_TOPIC }, probeTimeoutMs)
+    : createLogProbe({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, probeTimeoutMs)
 
 /** `use`: of its connections to Postgres, where they are those. */
 export const openPublisher = (
@@ -91,7 +92,7 @@ export const openPublisher = (
   return config.COMMAND_LOG === 'kafka'
     ? createKafkaPublisher({ ...kafkaOf(config), ...bounds }, gate, log)
     : createPostgresPublisher({
-        url: config.DATABASE_URL,
+        ...postgresUrls(config),
         log: config.KAFKA_TODO_TOPIC,
         gate,
         ...bounds,
@@ -105,7 +106,7 @@ export type EndsReader = { read(): Promise<Map<number, number>>; close(): void }
 export const openEndsReader = (config: Config, log: Log): EndsReader => {
   if (config.COMMAND_LOG === 'postgres') {
     return createEndsReader({
-      url: config.DATABASE_URL,
+      ...postgresUrls(config),
       log: config.KAFKA_TODO_TOPIC,
       timeoutMs: pollTimeoutMs,
     })
@@ -135,7 +136,7 @@ export const openConsumer = (
       )
     : createPostgresConsumer(
         {
-          url: config.DATABASE_URL,
+          ...postgresUrls(config),
           log: config.KAFKA_TODO_TOPIC,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
           ...bounds,

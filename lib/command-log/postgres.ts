@@ -2,6 +2,7 @@
 // Kafka, so the worker applies both logs by the same rules.
 
 import type { Sql } from 'postgres'
+import { setTimeout as delay } from 'node:timers/promises'
 import { encodeCommand } from '../command.ts'
 import type { FoundLog } from '../log-identity.ts'
 import type { Log } from '../log.ts'
@@ -9,6 +10,7 @@ import type { PoolUse } from '../pool-use.ts'
 import { createMicroBatch, NotSent } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
 import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
+import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
 import {
   lostCommands,
   pendingBytesMax,
@@ -29,11 +31,12 @@ const deliveryMax = 1_000
 const insertBytesMax = 4 * 1024 * 1024
 
 /** Makes the log's partitions unless they are there; returns how many there are. */
-export const ensureLog = async (settings: {
-  url: string
-  log: string
-  partitions: number
-}): Promise<number> => {
+export const ensureLog = async (
+  settings: PostgresUrls & {
+    log: string
+    partitions: number
+  },
+): Promise<number> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   const { log } = settings
   try {
@@ -59,7 +62,7 @@ export const ensureLog = async (settings: {
 
 /** Of each partition. Empty when there is no such log. */
 export const readLogRanges = async (
-  settings: { url: string; log: string },
+  settings: PostgresUrls & { log: string },
   timeoutMs: number,
 ): Promise<Map<number, Bounds>> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
@@ -71,11 +74,12 @@ export const readLogRanges = async (
 }
 
 /** Adds partitions until there are so many. */
-export const growLog = async (settings: {
-  url: string
-  log: string
-  partitions: number
-}): Promise<void> => {
+export const growLog = async (
+  settings: PostgresUrls & {
+    log: string
+    partitions: number
+  },
+): Promise<void> => {
   const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   const { log } = settings
   try {
@@ -98,10 +102,15 @@ export const growLog = async (settings: {
 type IdentityRow = { identity: string | null; partitions: number }
 
 export const createLogProbe = (
-  settings: { url: string; log: string },
+  settings: PostgresUrls & { log: string },
   timeoutMs: number,
 ): LogProbe => {
-  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs })
+  const pool = createPool({
+    url: settings.url,
+    directUrl: settings.directUrl,
+    poolSize: 1,
+    timeoutMs,
+  })
   return {
     find: () =>
       pool.run(async (sql) => {
@@ -121,8 +130,13 @@ const foundIn = (row: IdentityRow | undefined): FoundLog | undefined =>
     : { identity: `postgres:${row.identity}`, partitions: row.partitions }
 
 /** Each partition's end, for one who asks again and again: a connection that does not answer is replaced. */
-export const createEndsReader = (settings: { url: string; log: string; timeoutMs: number }) => {
-  const pool = createPool({ url: settings.url, poolSize: 1, timeoutMs: settings.timeoutMs })
+export const createEndsReader = (settings: PostgresUrls & { log: string; timeoutMs: number }) => {
+  const pool = createPool({
+    url: settings.url,
+    directUrl: settings.directUrl,
+    poolSize: 1,
+    timeoutMs: settings.timeoutMs,
+  })
   return {
     read: () =>
       pool.run(async (sql) => {
@@ -157,17 +171,19 @@ export const partitionOf = (todoId: string, partitions: number): number => {
 
 type Entry = { readonly todoId: string; readonly text: string; readonly bytes: number }
 
-export const createPostgresPublisher = (settings: {
-  readonly url: string
-  readonly log: string
-  readonly gate: PublishGate
-  readonly queueMax: number
-  readonly waitMaxMs: number
-  readonly timeoutMs: number
-  readonly use?: PoolUse
-}): CommandPublisher => {
+export const createPostgresPublisher = (
+  settings: PostgresUrls & {
+    readonly log: string
+    readonly gate: PublishGate
+    readonly queueMax: number
+    readonly waitMaxMs: number
+    readonly timeoutMs: number
+    readonly use?: PoolUse
+  },
+): CommandPublisher => {
   const pool = createPool({
     url: settings.url,
+    directUrl: settings.directUrl,
     poolSize: 2, // one to publish, one to answer pings meanwhile
     timeoutMs: settings.timeoutMs,
     ...(settings.use && { use: settings.use }),
@@ -252,10 +268,11 @@ const append = async (pool: Pool, log: string, partitions: number, entries: read
 const idleLookMs = 500
 const retryMs = 200
 const statementTimeoutMs = 10_000
+const claimProbeIntervalMs = 1_000
+const claimProbeTimeoutMs = 2_000
 
 export const createPostgresConsumer = (
-  settings: {
-    readonly url: string
+  settings: PostgresUrls & {
     readonly log: string
     readonly partitionsAtOnce: number
     readonly lossConfirmMs?: number
@@ -265,6 +282,7 @@ export const createPostgresConsumer = (
   const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
   const pool = createPool({
     url: settings.url,
+    directUrl: settings.directUrl,
     // Every runner holds one connection for as long as it holds its claim; one is for deleting.
     poolSize: settings.partitionsAtOnce + 1,
     timeoutMs: statementTimeoutMs,
@@ -303,7 +321,7 @@ export const createPostgresConsumer = (
 
   return {
     start(sink, onFatal) {
-      stopListening = listen(settings.url, channel, {
+      stopListening = listen(sessionUrl(settings), channel, {
         onNotify: wakeAll,
         onListening: wakeAll,
         onLost: () => {},
@@ -373,7 +391,9 @@ const deliverOne = (
       FROM command_log_partitions WHERE log = ${log} AND partition = ${partition}`)
       const endOffset = Number(end?.next_offset)
       const foundLog = () => Promise.resolve(foundIn(end))
-      const result = await sink({ partition, records, endOffset, foundLog, abandoned })
+      const result = await whileClaimed(tx, () =>
+        sink({ partition, records, endOffset, foundLog, abandoned }),
+      )
       switch (result.kind) {
         case 'taken':
           losses.clear(partition)
@@ -402,6 +422,25 @@ const deliverOne = (
     },
     { timeoutMs: Infinity },
   )
+
+/**
+ * What `work` resolves with. Meanwhile the claim's connection is asked: it has nothing else to do, so
+ * that it fell silent would be noticed by nobody, and its server ends a transaction that is idle.
+ */
+const whileClaimed = async <T>(tx: Sql, work: () => Promise<T>): Promise<T> => {
+  const done = new AbortController()
+  const ask = async (): Promise<never> => {
+    for (;;) {
+      await delay(claimProbeIntervalMs, undefined, { signal: done.signal })
+      await withTimeout(claimProbeTimeoutMs, async () => tx`SELECT 1`)
+    }
+  }
+  try {
+    return await Promise.race([work(), ask()])
+  } finally {
+    done.abort()
+  }
+}
 
 const sleepOr = (ms: number, event: Promise<void>): Promise<void> => {
   let timer: NodeJS.Timeout | undefined

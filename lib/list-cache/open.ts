@@ -3,6 +3,7 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
+import { postgresUrls } from '../postgres-urls.ts'
 import type { ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
 import { createRedisListCache } from './redis.ts'
@@ -20,5 +21,5 @@ export const openListCache = (
         { url: config.REDIS_URL, ttlSec: config.CACHE_TTL_SEC, poolSize, ...watched },
         log,
       )
-    : createPostgresListCache({ url: config.DATABASE_URL, ...watched })
+    : createPostgresListCache({ ...postgresUrls(config), log, ...watched })
 }

@@ -1,15 +1,19 @@
 // The list cache without a cache, for the embedded stack: every process reads lists from Postgres
 // itself, and LISTEN/NOTIFY carries the announcement of a change.
 
+import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
 import { listen } from '../pg-listen.ts'
 import { createPool } from '../postgres-pool.ts'
+import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
 import type { ListCache } from './list-cache.ts'
 
 const channel = 'todos_version'
 const timeoutMs = 2_000
 
-export const createPostgresListCache = (settings: { url: string; use?: PoolUse }): ListCache => {
+export const createPostgresListCache = (
+  settings: PostgresUrls & { readonly use?: PoolUse; readonly log?: Log },
+): ListCache => {
   const pool = createPool({ ...settings, poolSize: 1, timeoutMs })
   let startListening: (() => () => Promise<void>) | undefined
   let stopListening = () => Promise.resolve()
@@ -32,27 +36,25 @@ export const createPostgresListCache = (settings: { url: string; use?: PoolUse }
       return Promise.resolve()
     },
     watch(onEvent) {
-      startListening = () =>
-        listen(settings.url, channel, {
-          onNotify(payload) {
-            // Any user of the database may notify anything.
-            const version = /^\d+$/.test(payload) ? Number(payload) : NaN
-            if (!Number.isSafeInteger(version) || version <= known) return
-            known = version
-            onEvent({ kind: 'changed' })
-          },
-          onLost: () => onEvent({ kind: 'lost', reason: 'the LISTEN connection was closed' }),
-          onListening: () => onEvent({ kind: 'restored' }),
-        })
+      const listening = {
+        onNotify(payload: string) {
+          // Any user of the database may notify anything.
+          const version = /^\d+$/.test(payload) ? Number(payload) : NaN
+          if (!Number.isSafeInteger(version) || version <= known) return
+          known = version
+          onEvent({ kind: 'changed' })
+        },
+        onLost: () => onEvent({ kind: 'lost', reason: 'the LISTEN connection was closed' }),
+        onListening: () => onEvent({ kind: 'restored' }),
+      }
+      startListening = () => listen(sessionUrl(settings), channel, listening, settings.log)
       stopListening = startListening()
     },
     reconnect() {
       void stopListening().catch(() => {})
       if (startListening) stopListening = startListening()
     },
-    async ping() {
-      await pool.run((sql) => sql`SELECT 1`)
-    },
+    ping: pool.ping,
     async close() {
       await stopListening()
       await pool.close()

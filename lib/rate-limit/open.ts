@@ -2,6 +2,7 @@
 
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import { postgresUrls } from '../postgres-urls.ts'
 import { createLimiter, type Backend, type Limiter } from './failover.ts'
 import type { Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'
@@ -11,7 +12,7 @@ export const openLimiter = (config: Config, policies: readonly Policy[], log: Lo
   const timeoutMs = config.LIMIT_TIMEOUT_MS
   const postgres: Backend = {
     name: 'postgres',
-    store: createPostgresLimitStore({ url: config.DATABASE_URL, timeoutMs }),
+    store: createPostgresLimitStore({ ...postgresUrls(config), timeoutMs, log }),
   }
   if (config.LIST_CACHE === 'postgres') return createLimiter([postgres], policies, log)
   const redis: Backend = {

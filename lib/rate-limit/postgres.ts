@@ -3,7 +3,9 @@
 // the database's clock.
 
 import type { Sql } from 'postgres'
+import type { Log } from '../log.ts'
 import { createPool } from '../postgres-pool.ts'
+import type { PostgresUrls } from '../postgres-urls.ts'
 import { withTimeout } from '../with-timeout.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
@@ -11,18 +13,22 @@ import { bucketDecision, tokenUsOf } from './token-bucket.ts'
 
 /** A decision is a fraction of a millisecond on a connection, and many share one. */
 const poolSize = 1
+const usesPerConnection = 16
 /** To connect takes longer than a decision may: it goes on behind those that could not wait. */
 const connectTimeoutMs = 2_000
 
 export const createPostgresLimitStore = ({
-  url,
   timeoutMs,
-}: {
-  readonly url: string
+  ...settings
+}: PostgresUrls & {
   readonly timeoutMs: number
+  readonly log?: Log
 }): LimitStore => {
   const pool = createPool({
-    ...{ url, poolSize, timeoutMs: Math.max(timeoutMs, connectTimeoutMs) },
+    ...settings,
+    poolSize,
+    timeoutMs: Math.max(timeoutMs, connectTimeoutMs),
+    usesPerConnection,
     // One row by its key: planned anew each time, a decision costs twice as much (bench:limits).
     plansOnce: true,
   })
@@ -35,10 +41,7 @@ export const createPostgresLimitStore = ({
             : takeFromWindow(sql, policy, keyOf(policy, key)),
         ),
       ),
-    open: () =>
-      pool.run(async (sql) => {
-        await sql`SELECT 1`
-      }),
+    open: pool.ping,
     reconnect() {}, // the pool does that by itself
     close: pool.close,
   }

@@ -1,9 +1,9 @@
 // Todos in Postgres, through postgres.js. Set-based statements only; rows are always locked in id
 // order, because unordered `unnest` deadlocked in 404 of 480 concurrent batches, ordered in none.
 
-import type { ReservedSql, Sql } from 'postgres'
+import type { Sql } from 'postgres'
 import type { RegisteredLog } from '../log-identity.ts'
-import { createPool, type PoolSettings } from '../postgres-pool.ts'
+import { createPool, type Pool, type PoolSettings } from '../postgres-pool.ts'
 import { pruneRateLimits } from '../rate-limit/postgres.ts'
 import { registeredLog } from './command-logs.ts'
 import {
@@ -120,23 +120,15 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
         return rows.count > 0
       }),
     transaction: (work) => pool.transaction((tx) => work(inTransaction(tx))),
-    pruneAppliedCommands: (olderThanSec) =>
-      pool.run(async (sql) => {
-        const result = await sql`
-          DELETE FROM applied_commands
-          WHERE applied_at < now() - make_interval(secs => ${olderThanSec})`
-        await sql`
-          DELETE FROM idempotency_keys
-          WHERE created_at < now() - make_interval(secs => ${olderThanSec})`
-        return result.count
-      }),
+    async pruneAppliedCommands(olderThanSec) {
+      const pruned = await prune(pool, 'applied_commands', 'applied_at', olderThanSec)
+      await prune(pool, 'idempotency_keys', 'created_at', olderThanSec)
+      return pruned
+    },
     async pruneRateLimits() {
       while ((await pool.run(pruneRateLimits)) > 0);
     },
-    ping: () =>
-      pool.run(async (sql) => {
-        await sql`SELECT 1`
-      }),
+    ping: pool.ping,
     connectionsAllowed: () =>
       pool.run(async (sql) => {
         const [row] = await sql<{ allowed: number }[]>`
@@ -148,7 +140,7 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
   }
 }
 
-const inTransaction = (tx: ReservedSql): StoreTransaction => ({
+const inTransaction = (tx: Sql): StoreTransaction => ({
   async advanceOffset(log, partition, { expected, next }, listsMayChange) {
     // The upsert covers a partition's first batch; the compare covers all the others.
     const batches = listsMayChange ? 1 : 0
@@ -236,7 +228,30 @@ const inTransaction = (tx: ReservedSql): StoreTransaction => ({
   },
 })
 
-const rowColumns = (sql: Sql | ReservedSql) =>
+/** At once: ten minutes of commands in one statement would outlast its time-out, and never be done. */
+const prunedAtOnce = 10_000
+
+const prune = async (
+  pool: Pool,
+  table: string,
+  time: string,
+  olderThanSec: number,
+): Promise<number> => {
+  let pruned = 0
+  for (;;) {
+    const { count } = await pool.run(
+      (sql) => sql`
+        DELETE FROM ${sql(table)} WHERE ctid = ANY(ARRAY(
+          SELECT ctid FROM ${sql(table)}
+          WHERE ${sql(time)} < now() - make_interval(secs => ${olderThanSec})
+          LIMIT ${prunedAtOnce}))`,
+    )
+    pruned += count
+    if (count < prunedAtOnce) return pruned
+  }
+}
+
+const rowColumns = (sql: Sql) =>
   sql`id, title, description, completed, user_id, created_at, updated_at, revision, is_personal`
 
 /** The bytes of todoJson(), which postgres.test.ts holds it to. */
