@@ -91,13 +91,16 @@ export const openPublisher = (
   }
   return config.COMMAND_LOG === 'kafka'
     ? createKafkaPublisher({ ...kafkaOf(config), ...bounds }, gate, log)
-    : createPostgresPublisher({
-        ...postgresUrls(config),
-        log: config.KAFKA_TODO_TOPIC,
-        gate,
-        ...bounds,
-        ...(use && { use }),
-      })
+    : createPostgresPublisher(
+        {
+          ...postgresUrls(config),
+          log: config.KAFKA_TODO_TOPIC,
+          gate,
+          ...bounds,
+          ...(use && { use }),
+        },
+        log,
+      )
 }
 
 /** For one who asks again and again. Rejects in time while the log is down, whichever connection is. */

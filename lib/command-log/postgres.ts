@@ -1,15 +1,15 @@
 // The command log in Postgres, for the embedded stack. Offsets are dense in each partition, as in
 // Kafka, so the worker applies both logs by the same rules.
 
-import type { Sql } from 'postgres'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Sql } from 'postgres'
 import { encodeCommand } from '../command.ts'
 import type { FoundLog } from '../log-identity.ts'
 import type { Log } from '../log.ts'
 import type { PoolUse } from '../pool-use.ts'
 import { createMicroBatch, NotSent } from '../micro-batch.ts'
 import { listen } from '../pg-listen.ts'
-import { connectPostgres, createPool, type Pool } from '../postgres-pool.ts'
+import { createPool, type Pool } from '../postgres-pool.ts'
 import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
 import {
   lostCommands,
@@ -27,6 +27,8 @@ import { withTimeout } from '../with-timeout.ts'
 
 const channel = 'command_log'
 const deliveryMax = 1_000
+/** For the log's own rows: two servers that start at once wait for each other. */
+const setUpTimeoutMs = 10_000
 /** Of one INSERT, which is twice as long on the wire: one of 1,000 of the largest would be 30 MB. */
 const insertBytesMax = 4 * 1024 * 1024
 
@@ -37,10 +39,9 @@ export const ensureLog = async (
     partitions: number
   },
 ): Promise<number> => {
-  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   const { log } = settings
-  try {
-    return await sql.begin(async (tx) => {
+  return once(settings, setUpTimeoutMs, (pool) =>
+    pool.transaction(async (tx) => {
       // Two starting servers must agree on the number of partitions: the first one's counts.
       await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
       await tx`
@@ -54,24 +55,16 @@ export const ensureLog = async (
       const [row] = await tx<{ count: string }[]>`
         SELECT count(*) AS count FROM command_log_partitions WHERE log = ${log}`
       return Number(row?.count)
-    })
-  } finally {
-    await sql.end()
-  }
+    }),
+  )
 }
 
 /** Of each partition. Empty when there is no such log. */
 export const readLogRanges = async (
   settings: PostgresUrls & { log: string },
   timeoutMs: number,
-): Promise<Map<number, Bounds>> => {
-  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
-  try {
-    return await withTimeout(timeoutMs, () => selectBounds(sql, settings.log))
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
-}
+): Promise<Map<number, Bounds>> =>
+  once(settings, timeoutMs, (pool) => pool.run((sql) => selectBounds(sql, settings.log)))
 
 /** Adds partitions until there are so many. */
 export const growLog = async (
@@ -80,10 +73,9 @@ export const growLog = async (
     partitions: number
   },
 ): Promise<void> => {
-  const sql = connectPostgres({ url: settings.url, poolSize: 1 })
   const { log } = settings
-  try {
-    await sql.begin(async (tx) => {
+  await once(settings, setUpTimeoutMs, (pool) =>
+    pool.transaction(async (tx) => {
       await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
       await tx`
         INSERT INTO command_log_partitions (log, partition, next_offset)
@@ -93,9 +85,21 @@ export const growLog = async (
         INSERT INTO command_log_claims (log, partition)
         SELECT log, partition FROM command_log_partitions WHERE log = ${log}
         ON CONFLICT DO NOTHING`
-    })
+    }),
+  )
+}
+
+/** For those who come once, at a start or from a command. */
+const once = async <T>(
+  { url, directUrl }: PostgresUrls,
+  timeoutMs: number,
+  work: (pool: Pool) => Promise<T>,
+): Promise<T> => {
+  const pool = createPool({ url, directUrl, poolSize: 1, timeoutMs })
+  try {
+    return await work(pool)
   } finally {
-    await sql.end()
+    await pool.close()
   }
 }
 
@@ -180,13 +184,15 @@ export const createPostgresPublisher = (
     readonly timeoutMs: number
     readonly use?: PoolUse
   },
+  logger: Log,
 ): CommandPublisher => {
   const pool = createPool({
     url: settings.url,
     directUrl: settings.directUrl,
     poolSize: 2, // one to publish, one to answer pings meanwhile
     timeoutMs: settings.timeoutMs,
-    ...(settings.use && { use: settings.use }),
+    use: settings.use,
+    log: logger,
   })
   const { gate } = settings
   const batch = createMicroBatch<Entry>({
@@ -218,7 +224,7 @@ export const createPostgresPublisher = (
     async ping() {
       const refusal = gate.refusal()
       if (refusal !== undefined) throw new Error(refusal)
-      await pool.run((sql) => sql`SELECT 1`)
+      await pool.ping()
     },
     async close() {
       await batch.idle()
