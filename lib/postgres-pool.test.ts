@@ -83,6 +83,9 @@ t.test('a server that takes no writes any more, its connections open', async (t)
   for (const server of [before, after]) {
     await connectDirectly(t, server.url)`CREATE TABLE things AS SELECT 0 AS n`
   }
+  // As a standby has it: each Postgres of a test has a random password of its own.
+  const { username, password } = new URL(before.url)
+  await connectDirectly(t, after.url).unsafe(`ALTER ROLE ${username} PASSWORD '${password}'`)
   const old = connectDirectly(t, before.url)
   await Promise.all([write(used), write(idle)])
 
