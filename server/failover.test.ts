@@ -7,21 +7,22 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import t from 'tap'
-import { ensureLog } from '../lib/command-log/postgres.ts'
-import { settings } from '../lib/config.ts'
+import { settleLog } from '../lib/command-log/settle.ts'
+import { readConfig } from '../lib/config.ts'
 import { signToken } from '../lib/jwt.ts'
 import { migrate } from '../lib/migrate.ts'
+import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
 import { startServer, startWorker } from '../scripts/running.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startSwitchProxy } from '../scripts/switch-proxy.ts'
-import { eventually, startTimeoutMs, testDirectory, testSecret } from '../scripts/testing.ts'
+import { eventually, quiet, startTimeoutMs, testDirectory, testSecret } from '../scripts/testing.ts'
 
 t.test('everything follows Postgres to the server that takes writes', async (t) => {
   const [directory, copy] = [await testDirectory(t), await testDirectory(t)]
   const first = await startPostgres({ directory, durable: false })
   await migrate(first.url, migrationsDirectory)
-  await ensureLog({ url: first.url, log: settings.KAFKA_TODO_TOPIC.default, partitions: 6 })
+  await registerLog(first.url)
   await first.stop()
   await cp(join(directory, 'data'), join(copy, 'data'), { recursive: true })
   if (process.getuid?.() === 0)
@@ -108,3 +109,11 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
   t.equal(server.output(), '', 'no process died')
   t.equal(worker.output(), '')
 })
+
+/** As the first start does: a standby has it too, and a worker would not take another log for its own. */
+const registerLog = async (url: string) => {
+  const store = createPostgresStore({ url, poolSize: 1, timeoutMs: startTimeoutMs })
+  const config = readConfig({ DATABASE_URL: url, COMMAND_LOG: 'postgres' }, 'worker')
+  await settleLog(config, store, quiet)
+  await store.close()
+}

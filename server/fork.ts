@@ -25,6 +25,7 @@ import type { App, Engine, EngineSettings } from './engines/engine.ts'
 import { createNodeEngine } from './engines/node-http.ts'
 import { checkAll, type Dependency } from './handlers/health.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
+import type { Held } from './list-freshness.ts'
 import { createLimitChecks, limitPolicies } from './limits.ts'
 import { createLogGate } from './log-gate.ts'
 import { forkPlace, reportMetrics } from './metrics-fork.ts'
@@ -280,7 +281,15 @@ const listsAreFresh = (lists: HotLists): Dependency => ({
   check() {
     const trust = lists.trust()
     if (trust.kind === 'unverified') return Promise.reject(new Error(`unverified, ${trust.reason}`))
-    const { kind } = lists.held().newest
-    return kind === 'fresh' ? Promise.resolve() : Promise.reject(new Error(kind))
+    const { newest } = lists.held()
+    if (newest.kind === 'fresh' || (lists.wereFresh() && isBeingRefreshed(newest))) {
+      return Promise.resolve()
+    }
+    return Promise.reject(new Error(newest.kind))
   },
 })
+
+/** Under constant writes a list is stale at any moment, and milliseconds old. */
+const refreshAgeMsMax = 1_000
+const isBeingRefreshed = (list: Held): boolean =>
+  list.kind === 'stale' && performance.now() - list.asOfMs < refreshAgeMsMax

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { migrate } from '../lib/migrate.ts'
@@ -17,7 +18,6 @@ import { get, post, startSteadyClients } from '../scripts/steady-clients.ts'
 import {
   eventually,
   startTimeoutMs,
-  ownRedis,
   testDatabase,
   testDirectory,
   testSecret,
@@ -264,18 +264,18 @@ void t.test('SIGHUP while processes can not start: the old ones go on serving', 
 void t.test(
   'SIGHUP while a process can not become ready: the old ones go on serving',
   async (t) => {
-    const redis = await ownRedis(t)
-    if (!redis) return
-    const server = await start(t, {
-      ...{ DATABASE_URL: await testDatabase(t), LIST_CACHE: 'redis', REDIS_URL: redis.url },
-      LOG_LEVEL: 'error',
-    })
+    const url = await testDatabase(t)
+    const server = await start(t, { DATABASE_URL: url, LOG_LEVEL: 'error' })
     const forks = forksOf(server)
-    await redis.stop()
+    const sql = postgres(url, { max: 1, onnotice: () => {} })
+    t.teardown(() => sql.end({ timeout: 1 }))
+    // For sessions that begin now: those of the new process.
+    const name = new URL(url).pathname.slice(1)
+    await sql.unsafe(`ALTER DATABASE ${name} SET default_transaction_read_only = on`)
     server.process.kill('SIGHUP')
     t.match(
       await rollingRestartEnds(server),
-      /^a new server process is not ready \(redis fails: .*go on serving$/,
+      /^a new server process is not ready \(postgres fails: .*go on serving$/,
     )
     await eventually(
       () => forksOf(server).sort(),

@@ -7,6 +7,8 @@ import type { Log } from '../lib/log.ts'
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
 
 export type Announcer = {
+  /** Begins to announce. Before there are tables it could only complain of them. */
+  start(): void
   /** Something was committed. Announcements coalesce: one is in flight, one more follows. */
   changed(): void
   /** So far. */
@@ -65,13 +67,17 @@ export const createAnnouncer = (
     if (running) again = true
     else running = run()
   }
-  const repeat = setInterval(changed, repeatMs)
-  changed()
+  let repeat: NodeJS.Timeout | undefined
 
   return {
+    start() {
+      repeat = setInterval(changed, repeatMs)
+      changed()
+    },
     changed,
     counts,
     async close() {
+      if (repeat === undefined) return
       clearInterval(repeat)
       changed()
       await running

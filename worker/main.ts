@@ -112,6 +112,7 @@ for (;;) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
+announcer.start()
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
   store,
