@@ -86,6 +86,8 @@ export const createFastConnection = (
   }
 
   const answer = (learned: Buffer, ready: ReadySource) => {
+    // 'drain' comes only behind more than a write: who reads on would be taken for who never did.
+    if (socket.writableLength === 0) unsent.release(holder)
     while (owed > 0 && socket.writableLength < unsentBytesMax) {
       const reply = ready()
       if (!reply) {
@@ -204,9 +206,8 @@ export const createFastConnection = (
     if (done) return
     done = true
     readWith(undefined)
-    socket.off('drain', onDrain)
+    // What was written here may wait on: 'drain' and 'close' still tell when it does no more.
     socket.off('end', onEnd)
-    socket.off('close', onClose)
     onDone()
   }
 

@@ -34,9 +34,10 @@ export const createUnsent = (bytesMax: number): Unsent => {
   let waiting: (() => void)[] = []
   let timer: NodeJS.Timeout | undefined
 
-  const drop = (holder: Holder) => {
+  /** Whether it held anything. */
+  const drop = (holder: Holder): boolean => {
     const held = holders.get(holder)
-    if (!held) return
+    if (!held) return false
     holders.delete(holder)
     for (const memory of held.memory) {
       const left = (sharers.get(memory) ?? 1) - 1
@@ -46,6 +47,7 @@ export const createUnsent = (bytesMax: number): Unsent => {
         bytes -= memory.byteLength
       }
     }
+    return true
   }
   const wake = () => {
     const retries = waiting
@@ -88,8 +90,7 @@ export const createUnsent = (bytesMax: number): Unsent => {
       }
     },
     release(holder) {
-      drop(holder)
-      if (waiting.length > 0) wake()
+      if (drop(holder) && waiting.length > 0) wake()
     },
     hasRoomFor({ buffer: memory }) {
       const fits = () => sharers.has(memory) || bytes === 0 || bytes + memory.byteLength <= bytesMax
