@@ -27,10 +27,10 @@ t.test('past the bound a request gets a 503 that says when to come again', async
   t.match(refused, { status: 503, headers: ['Content-Type', 'application/problem+json'] })
   t.equal(refused.headers[refused.headers.indexOf('Retry-After') + 1], '1')
   t.equal(waiting.length, 2)
-  const ready = handle(request('/ready'))
-  t.equal(waiting.length, 3, 'a probe is asked all the same')
+  const probes = [handle(request('/ready')), handle(request('/health'))]
+  t.equal(waiting.length, 4, 'probes are asked all the same')
   for (const answer of waiting.splice(0)) answer()
-  t.same(await Promise.all([...first, ready]), [ok, ok, ok])
+  t.same(await Promise.all([...first, ...probes]), [ok, ok, ok, ok])
   t.equal(await handle(request('/now')), ok, 'there is room again')
 })
 

@@ -7,12 +7,15 @@ import { unavailable } from './problem.ts'
 
 const busy = unavailable('too many requests are waiting for answers')
 
+/** Asked by who restarts a process, or turns clients away: they must not fail because clients are many. */
+const probes = ['/health', '/ready']
+
 /** `handle`, which refuses what would be one too many in flight. */
 export const boundInFlight = (handle: App['handle'], inFlightMax: number): App['handle'] => {
   let inFlight = 0
   return (request) => {
-    // Probes ask the dependencies once for all of them, and must not fail because clients are many.
-    const isRefused = inFlight >= inFlightMax && !request.decided && request.path !== '/ready'
+    const isProbe = probes.includes(request.path)
+    const isRefused = inFlight >= inFlightMax && !request.decided && !isProbe
     // Through the router all the same: it names and counts what is answered.
     const reply = handle(isRefused ? { ...request, decided: busy.reply } : request)
     if (!(reply instanceof Promise)) return reply
