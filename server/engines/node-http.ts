@@ -77,9 +77,12 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
       }
       const closeIdle = () => {
         for (const connection of watch.owned()) connection.closeIfIdle()
-        // Node takes a connection whose last answer is still on its way for idle, and would cut it.
-        const isSending = [...watch.sockets()].some((socket) => socket.writableLength > 0)
-        if (!isSending) parser.closeIdleConnections()
+        // Node takes a connection whose last answer is still on its way for idle, and would cut it; and
+        // one whose next request it has not been given.
+        const isBusy = [...watch.sockets()].some(
+          (socket) => socket.writableLength > 0 || pipeline.hasMore(socket),
+        )
+        if (!isBusy) parser.closeIdleConnections()
       }
       closeMore()
       const looking = setInterval(closeMore, drainLookEveryMs)
@@ -131,11 +134,10 @@ export const createParser = (
       request.resume()
       return undefined
     }
-    const pending = pipeline.begin(request)
+    const bodyBytes = Number(findHeader(request.rawHeaders, 'content-length') ?? 0)
+    const pending = pipeline.begin(request, bodyBytes)
     response.once('close', () => {
       pending.end()
-      const holder = holders.get(socket)
-      if (holder?.isDone()) unsent.release(holder)
       const error = broken.get(socket)
       if (error && !pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
     })
@@ -145,6 +147,8 @@ export const createParser = (
     const { req } = response
     // Broken half way, before it was answered: what it gets is the 400.
     if (!req.complete && broken.has(req.socket)) return
+    // Else a client that always has another request on its way would be cut when the drain ends.
+    if (isDraining()) pipeline.leave(req.socket)
     // Closing, its answer is the last; draining, that of the newest is.
     if (reply.close || (isDraining() && pipeline.isLast(req))) {
       response.shouldKeepAlive = false
@@ -158,20 +162,34 @@ export const createParser = (
       response.end(reply.tail)
     } else response.end(reply.body)
     // Behind an answer that is due it waits here, too.
-    if (!response.writableFinished) unsent.hold(holderOf(req.socket), reply.body)
+    if (!response.writableFinished) hold(response, reply.body)
   }
-  const holders = new WeakMap<Socket, Holder>()
-  const holderOf = (socket: Socket): Holder => {
+  /** Answers that wait, by connection: when it closes, node forgets those that wait behind another. */
+  const holders = new WeakMap<Socket, Set<Holder>>()
+  const holdersOf = (socket: Socket): Set<Holder> => {
     const known = holders.get(socket)
     if (known) return known
+    const waiting = new Set<Holder>()
+    holders.set(socket, waiting)
+    socket.once('close', () => {
+      for (const holder of waiting) unsent.release(holder)
+    })
+    return waiting
+  }
+  // Each answer by itself: a client that pipelines all the time reads each, and is never done with all.
+  const hold = (response: ServerResponse, body: Buffer) => {
+    const { socket } = response.req
+    const waiting = holdersOf(socket)
     const holder = {
-      isDone: () =>
-        socket.destroyed || (socket.writableLength === 0 && !pipeline.awaitsAnswer(socket)),
+      isDone: () => socket.destroyed || response.writableFinished,
       cut: () => socket.destroy(),
     }
-    holders.set(socket, holder)
-    socket.once('close', () => unsent.release(holder))
-    return holder
+    waiting.add(holder)
+    unsent.hold(holder, body)
+    response.once('close', () => {
+      waiting.delete(holder)
+      unsent.release(holder)
+    })
   }
   const server = createHttpServer(
     {

@@ -3,11 +3,13 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { eventually } from '../../scripts/testing.ts'
 import { patientSettings } from './conformance-harness.ts'
 import { createReply, type App, type EngineSettings } from './engine.ts'
 import { createNodeEngine } from './node-http.ts'
+import { endOfHead } from './pipeline.ts'
 import { freePort } from '../../scripts/services/ports.ts'
 
 /** Answers with the request's path when it is let to, and knows how many wait for that. */
@@ -73,7 +75,7 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 const post = (path: string, body: string) =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 const bodiesIn = (text: string) => text.match(/<[^>]*>/g) ?? []
-const many = (count: number, of: (i: number) => string) =>
+const many = <T>(count: number, of: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => of(i))
 
 void t.test('4 MB of pipelined reads: few are begun, all are answered in order', async (t) => {
@@ -166,5 +168,134 @@ void t.test('what stands behind a bound is what it would be without one', async 
       many(20, (i) => `</${i}>`),
       name,
     )
+  }
+})
+
+void t.test(
+  'Upgrade is ignored however the packets are cut, with a body and without',
+  async (t) => {
+    const slow = createSlowApp()
+    const port = await listen(t, slow.app, {})
+    slow.answerAll()
+    const asks = 'Connection: upgrade\r\nUpgrade: h2c\r\n'
+    for (const [name, first, answer] of [
+      ['no body', `GET /u HTTP/1.1\r\nHost: a\r\n${asks}\r\n`, '</u>'],
+      ['a body', post('/u', 'hello').replace('Host', `${asks}Host`), '</u hello>'],
+      [
+        'chunks',
+        `POST /u HTTP/1.1\r\nHost: a\r\n${asks}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
+        '</u hello>',
+      ],
+    ] as const) {
+      const stream = first + post('/v', 'z') + get('/w')
+      const received = await Promise.all(
+        many(first.length, async (at) => {
+          const { socket, text } = await open(t, port)
+          socket.setNoDelay(true)
+          if (at > 0) socket.write(stream.slice(0, at))
+          await delay(5)
+          socket.write(stream.slice(at))
+          const bodies = await eventually(
+            () => bodiesIn(text()),
+            (found) => found.length === 3,
+          ).catch(() => bodiesIn(text()))
+          socket.destroy()
+          return bodies
+        }),
+      )
+      const lost = received.flatMap((bodies, at) => (bodies.length === 3 ? [] : [at]))
+      t.same(lost, [], `${name}: every cut is answered`)
+      t.ok(
+        received.every((bodies) => bodies.join() === `${answer},</v z>,</w>`),
+        name,
+      )
+    }
+  },
+)
+
+void t.test('empty lines cost what they are long', (t) => {
+  // Each was once looked for to the end of what had come: 20 s for these, where 20 ms will do.
+  const boundMs = 5_000
+  const startedMs = performance.now()
+  for (const line of ['\n', '\r\n', 'ab\n\n', 'ab\n\r\n']) {
+    let left = Buffer.alloc(128 * 1024, line)
+    while (left.length > 0 && performance.now() - startedMs < boundMs) {
+      const end = endOfHead(left)
+      left = left.subarray(end === -1 ? left.length : end)
+    }
+    t.equal(left.length, 0, JSON.stringify(line))
+  }
+  t.end()
+})
+
+/** Sends one more request for each answer, so that some are always unanswered; how many were answered. */
+const keepAsking = async (t: Test, port: number, depth: number, path = '/x') => {
+  const client = await open(t, port)
+  let answered = 0
+  let isClosed = false
+  let saidClose = false
+  let seam = ''
+  client.socket.on('data', (chunk: Buffer) => {
+    const received = seam + chunk.toString('latin1')
+    const heads = received.match(/HTTP\/1\.1 200/g)?.length ?? 0
+    saidClose ||= received.includes('Connection: close')
+    seam = received.slice(-20).replaceAll('HTTP/1.1 200', '')
+    answered += heads
+    if (!saidClose) client.socket.write(get(path).repeat(heads))
+  })
+  client.socket.on('close', () => (isClosed = true))
+  client.socket.write(get(path).repeat(depth))
+  return {
+    answered: () => answered,
+    isClosed: () => isClosed,
+    saidClose: () => saidClose,
+    stop: () => client.socket.destroy(),
+  }
+}
+
+void t.test('who always has requests on the way, and reads every answer, is not cut', async (t) => {
+  // Of three that wait the second is answered first, then the first, and the third is left.
+  const waiting = new Map<string, (() => void)[]>()
+  const app: App = {
+    ready: () => undefined,
+    async handle({ path }) {
+      await new Promise<void>((resolve) => {
+        const [first, second] = waiting.get(path) ?? []
+        waiting.set(path, second ? [resolve] : [...(waiting.get(path) ?? []), resolve])
+        second?.()
+        if (second && first) setImmediate(first)
+      })
+      return createReply(200, [], Buffer.alloc(32 * 1024, 'x'))
+    },
+  }
+  const port = await listen(t, app, { unsentBytesMax: 1_000_000 })
+  const clients = await Promise.all(many(4, (i) => keepAsking(t, port, 3, `/${i}`)))
+  await eventually(
+    () => clients.map((client) => client.isClosed() || client.answered() > 200),
+    (each) => each.every(Boolean),
+  )
+  t.same(
+    clients.map((client) => client.isClosed()),
+    [false, false, false, false],
+  )
+  for (const client of clients) client.stop()
+})
+
+void t.test('draining, who always has requests on the way is told of the close', async (t) => {
+  for (const depth of [4, 100]) {
+    let begun = 0
+    const app: App = {
+      ready: () => undefined,
+      handle: () => delay(1 + (begun++ % 5)).then(() => createReply(200, [], 'x')),
+    }
+    const engine = createNodeEngine(app, { ...patientSettings, pipelineMax: 16 })
+    const port = await freePort()
+    await engine.listen('127.0.0.1', port)
+    const client = await keepAsking(t, port, depth)
+    await eventually(client.answered, (count) => count > depth * 2)
+    const startedMs = performance.now()
+    await engine.drain(8_000, 4_000)
+    t.ok(client.saidClose(), `${depth}: the last answer says so`)
+    t.ok(performance.now() - startedMs < 3_500, `${depth}: nothing was waited for in vain`)
   }
 })

@@ -16,14 +16,18 @@ export type PipelineBounds = {
 export type Pipeline = {
   /** From now on the socket's bytes come to its parser through here, `first` before all others. */
   feed(inPlace: InPlaceSocket, first: Buffer): void
-  /** One more request waits for its answer. */
-  begin(request: IncomingMessage): Pending
+  /** One more request waits for its answer. `bodyBytes`: its Content-Length, 0 without one. */
+  begin(request: IncomingMessage, bodyBytes: number): Pending
   /** Whether nothing has come behind it on its connection. */
   isLast(request: IncomingMessage): boolean
+  /** Whether something has come that is not given to the parser yet. */
+  hasMore(socket: Socket): boolean
   /** Whether a request that came whole is unanswered. */
   awaitsAnswer(socket: Socket): boolean
   /** What comes from now on is read and dropped. */
   drop(socket: Socket): void
+  /** What has come is answered; requests that come later are read and dropped. */
+  leave(socket: Socket): void
   /** Requests that are unanswered, on all connections. */
   pending(): number
 }
@@ -42,11 +46,16 @@ type Connection = {
   unanswered: number
   bytes: number
   newest: IncomingMessage | undefined
+  isNewestAnswered: boolean
   /** Bytes given to the parser since its newest request: they count with the next one. */
   fedBytes: number
   /** Has come, and is not given to the parser yet. */
   held: Buffer
+  /** Of the newest request's body: they follow whatever they hold, and not one more with them. */
+  bodyBytesLeft: number
   isDropping: boolean
+  /** Set: no request is begun behind so many more bytes. */
+  bytesToLeave: number | undefined
   /** It is fed in the next turn of the event loop. */
   isDue: boolean
   feed: () => void
@@ -65,9 +74,12 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       unanswered: 0,
       bytes: 0,
       newest: undefined,
+      isNewestAnswered: false,
       fedBytes: 0,
       held: nothing,
+      bodyBytesLeft: 0,
       isDropping: false,
+      bytesToLeave: undefined,
       isDue: false,
       feed() {},
     }
@@ -112,23 +124,45 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       connection.held = first
       /** The parser has half a head: the rest follows at once, or the request would be called late. */
       let isHeadOpen = false
+      /** The last bytes that were given, where an empty line may have begun. */
+      let seam = nothing
       let isFeeding = false
       const isBodyOpen = () => connection.newest?.complete === false
+      const isBetween = () => !isHeadOpen && !isBodyOpen()
+      const isDone = () =>
+        connection.isDropping ||
+        // Only in front of an answer that can say so.
+        ((connection.bytesToLeave ?? 1) <= 0 && isBetween() && !connection.isNewestAnswered)
+      /** As much as may hold the end of one head, but nothing of the next. */
+      const nextPart = (): Buffer => {
+        const { held, bodyBytesLeft } = connection
+        if (bodyBytesLeft > 0) {
+          const part = held.subarray(0, bodyBytesLeft)
+          connection.bodyBytesLeft -= part.length
+          seam = nothing
+          return part
+        }
+        const end = endOfHead(held, seam)
+        if (end !== -1) {
+          seam = nothing
+          return held.subarray(0, end)
+        }
+        seam = Buffer.concat([seam, held.subarray(-2)]).subarray(-2)
+        return held
+      }
       connection.feed = () => {
         if (isFeeding) return
         isFeeding = true
-        if (connection.isDropping) connection.held = nothing
+        if (isDone()) connection.held = nothing
         while (connection.held.length > 0 && !socket.isPaused() && !socket.destroyed) {
-          const { held } = connection
-          const inBody = isBodyOpen()
-          if (!inBody && !isHeadOpen && !hasRoom(connection)) break
-          const headEnd = endOfHead(held)
-          const part = headEnd === -1 ? held : held.subarray(0, headEnd)
-          connection.held = held.subarray(part.length)
-          isHeadOpen = headEnd === -1 && !inBody
+          if (isBetween() && !hasRoom(connection)) break
+          const part = nextPart()
+          connection.held = connection.held.subarray(part.length)
           connection.fedBytes += part.length
+          if (connection.bytesToLeave !== undefined) connection.bytesToLeave -= part.length
           socket.emit('data', part)
-          if (connection.isDropping) connection.held = nothing
+          isHeadOpen = seam.length > 0 && !isBodyOpen()
+          if (isDone()) connection.held = nothing
         }
         isFeeding = false
         if (connection.held.length > 0) inPlace.stopReading()
@@ -144,11 +178,13 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       socket.on('resume', connection.feed)
       connection.feed()
     },
-    begin(request) {
+    begin(request, bodyBytes) {
       const connection = of(request.socket)
       let bytes = connection.fedBytes
       connection.fedBytes = 0
       connection.newest = request
+      connection.isNewestAnswered = false
+      connection.bodyBytesLeft = bodyBytes
       connection.unanswered++
       connection.bytes += bytes
       pending++
@@ -156,6 +192,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
         answeredWith(length) {
           bytes += length
           connection.bytes += length
+          connection.isNewestAnswered ||= connection.newest === request
         },
         end() {
           if (request.socket.destroyed) return
@@ -173,6 +210,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       const connection = connections.get(request.socket)
       return connection?.newest === request && connection.held.length === 0
     },
+    hasMore: (socket) => (connections.get(socket)?.held.length ?? 0) > 0,
     awaitsAnswer(socket) {
       const connection = connections.get(socket)
       if (!connection || connection.unanswered === 0) return false
@@ -182,19 +220,36 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
     drop(socket) {
       of(socket).isDropping = true
     },
+    leave(socket) {
+      const connection = of(socket)
+      connection.bytesToLeave ??= connection.held.length
+    },
     pending: () => pending,
   }
 }
 
 const nothing = Buffer.alloc(0)
 
+/** Most heads end in the first of the windows in which an end is looked for. */
+const firstWindowBytes = 256
+
 /**
- * Where the first head in `bytes` ends, or where a body has an empty line; -1 when nowhere. Node's parser drops
- * what comes with a head that asks for an Upgrade: given heads one by one, it answers all of them.
+ * Where the first head in `bytes`, which come behind `seam`, ends, or where a body has an empty line; -1 when
+ * nowhere. Node's parser drops what comes with a head that asks for an Upgrade: given heads one by one, it
+ * answers all of them.
  */
-export const endOfHead = (bytes: Buffer): number => {
-  const crlf = bytes.indexOf('\n\r\n')
-  const lf = (crlf === -1 ? bytes : bytes.subarray(0, crlf + 1)).indexOf('\n\n')
-  if (lf !== -1) return lf + 2
-  return crlf === -1 ? -1 : crlf + 3
+export const endOfHead = (bytes: Buffer, seam = nothing): number => {
+  if (seam.length > 0) {
+    const across = endOfHead(Buffer.concat([seam, bytes.subarray(0, 2)]))
+    if (across !== -1) return across - seam.length
+  }
+  // In ever wider windows. 64 KB of empty lines took seconds when each was looked for in all that follows.
+  for (let size = firstWindowBytes; ; size *= 2) {
+    const window = bytes.subarray(0, size)
+    const lf = window.indexOf('\n\n')
+    const crlf = (lf === -1 ? window : window.subarray(0, lf + 2)).indexOf('\n\r\n')
+    if (crlf !== -1) return crlf + 3
+    if (lf !== -1) return lf + 2
+    if (size >= bytes.length) return -1
+  }
 }
