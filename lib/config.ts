@@ -195,7 +195,7 @@ export const settings = {
     max: 1_000_000,
     unit: 'requests',
     meaning:
-      'Requests that may be unanswered in one process. Past it each connection may have one, and a request that does not come from memory gets a 503.',
+      'Requests that may be unanswered in one process. Past it each connection may have one. A request that is no probe, and does not come from memory, gets a 503.',
   }),
   HTTP_BACKLOG: wholeNumber({
     default: 4_096,
@@ -397,7 +397,7 @@ export const settings = {
     max: 65_536,
     unit: 'MB',
     meaning:
-      'Memory for lists in each process: half for the lists and the replies made of them, of which the least recently used go first; a third for what slow clients have not read, of whom the slowest are cut; the rest for copies. Lists that alone take more still have an eighth for replies.',
+      'Memory for lists in each process: half for the lists and the replies made of them, of which the least recently used go first; a third for what slow clients have not read, of whom those who have waited longest are cut; the rest for copies. Lists that alone take more still have an eighth for replies.',
   }),
   COMMAND_LOG: oneOf({
     default: 'kafka',
