@@ -124,6 +124,7 @@ export const createLogProbe = (
             (SELECT count(*)::int FROM command_log_partitions WHERE log = ${settings.log}) AS partitions`
         return foundIn(row)
       }),
+    renew: () => {}, // it is the database of whoever asks
     close: pool.close,
   }
 }

@@ -22,6 +22,8 @@ export type SilenceBounds = {
   readonly silentMsMax: number
   /** The broker answers JoinGroup and SyncGroup when the whole group has come together. */
   readonly groupSilentMsMax?: number
+  /** Called for each connection that is begun. */
+  readonly onOpen?: () => void
   /** Called for each connection that is destroyed for its silence. */
   readonly onSilent?: (reason: string) => void
   /** Called for each connection that fails. kafkajs tries again and says nothing. */
@@ -64,6 +66,7 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
   return {
     factory({ host, port, ssl, onConnect }) {
       if (discarded) throw new Discarded()
+      bounds.onOpen?.()
       // Without TLS kafkajs passes undefined or null, whatever its types say.
       const options = ssl as typeof ssl | null | undefined
       const socket = options
