@@ -63,8 +63,10 @@ export const widen = async (
       await delay(askEveryMs)
       lease = await logs.keepClosed(name, lease, leaseMs)
       if (!lease) throw new WidenFailure('writes were not stopped all the time: try again')
+      // Asked before the ends are: what is published after they were read is not among them.
+      const isSettled = performance.now() >= settledMs
       const lag = await readLag()
-      if (performance.now() < settledMs) continue
+      if (!isSettled) continue
       if (lag === 0) break
       if (performance.now() > deadlineMs) {
         throw new WidenFailure(

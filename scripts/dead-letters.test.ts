@@ -235,6 +235,24 @@ t.test('a letter that the log does not acknowledge stays, and those after it', a
   )
 })
 
+t.test('a log that is closed amid a replay gets no more of it', async (t) => {
+  const { config, sql, run, letters, log } = await setUp(t)
+  for (const id of ['a', 'b']) {
+    await sql`INSERT INTO dead_letters (log, partition, record_offset, reason, record)
+      VALUES (${log}, 0, ${id.charCodeAt(0)}, 'why', ${Buffer.from(encodeCommand(create(id)))})`
+  }
+  // As `npm run command-log -- partitions` does, once the first letter is replayed.
+  await sql.unsafe(`
+    CREATE FUNCTION close_log() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN UPDATE command_logs SET closed_until = now() + interval '1 minute'; RETURN NULL; END $$;
+    CREATE TRIGGER closes AFTER DELETE ON dead_letters FOR EACH ROW EXECUTE FUNCTION close_log()`)
+  const { code, err } = await run('replay', '--all')
+  t.equal(code, 1)
+  t.equal(err, `the number of partitions of ${log} is being changed`)
+  t.equal((await letters()).length, 1)
+  t.equal((await readEnds(config, quiet)).get(0), 1)
+})
+
 t.test('letters of another log are neither shown nor touched', async (t) => {
   const { sql, run, letters, log } = await setUp(t)
   await sql`INSERT INTO dead_letters (log, partition, record_offset, reason)

@@ -2,14 +2,14 @@
 // applied. A replay goes through the log like any write, so the order of locks, the offsets and
 // "each command id once" hold for it too; the letter goes only when the log has acknowledged it.
 
-import { openGate, type CommandPublisher } from '../lib/command-log/command-log.ts'
+import type { CommandPublisher, LogProbe, PublishGate } from '../lib/command-log/command-log.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import { decodeCommand } from '../lib/command.ts'
 import { readConfigOrExit, type Config } from '../lib/config.ts'
 import { mismatch } from '../lib/log-identity.ts'
 import { createLog } from '../lib/log.ts'
 import { postgresUrls } from '../lib/postgres-urls.ts'
-import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
+import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
 import { parseRequest, usage, Usage } from './dead-letters-arguments.ts'
 import { letterLine, letterText } from './letter-text.ts'
@@ -63,8 +63,8 @@ export const deadLetters = async (
           out('0 replayed')
           return 0
         }
-        return await withPublisher(config, (publisher) =>
-          replay(letters as DeadLetters, publisher, ids, request.record, { out, err }),
+        return await withPublisher(config, (publisher, gate) =>
+          replay(letters as DeadLetters, publisher, gate, ids, request.record, { out, err }),
         )
       }
     }
@@ -98,37 +98,46 @@ const chosen = async (letters: DeadLetters, ids: number[] | undefined, log: stri
 
 const withPublisher = async <T>(
   config: Config,
-  work: (publisher: CommandPublisher) => Promise<T>,
+  work: (publisher: CommandPublisher, gate: PublishGate) => Promise<T>,
 ): Promise<T> => {
-  const log = createLog('dead-letters', 'silent')
-  const publisher = openPublisher(config, openGate(await registeredPartitions(config)), log)
-  try {
-    await untilUp(publisher)
-    return await work(publisher)
-  } finally {
-    await publisher.close()
-  }
-}
-
-/** They decide where a todo's commands go: the log must be there, and known, not made here. */
-const registeredPartitions = async (config: Config): Promise<number> => {
-  const name = config.KAFKA_TODO_TOPIC
   const logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs })
   const probe = openProbe(config, createLog('dead-letters', 'silent'))
   try {
-    const registered = await logs.registered(name)
-    const found = await probe.find().catch((error: unknown) => {
-      throw new Failure(`the command log does not answer (${(error as Error).message})`)
-    })
-    if (registered === undefined) throw new Failure(`there is no command log ${name} yet`)
-    const reason = mismatch(name, registered, found)
-    if (reason !== undefined) throw new Failure(reason)
-    if (registered.isClosed)
-      throw new Failure(`the number of partitions of ${name} is being changed`)
-    return registered.partitions
+    const gate = createReplayGate(config, logs, probe)
+    await gate.verify()
+    const publisher = openPublisher(config, gate, createLog('dead-letters', 'silent'))
+    try {
+      await untilUp(publisher)
+      return await work(publisher, gate)
+    } finally {
+      await publisher.close()
+    }
   } finally {
     await logs.end()
     await probe.close()
+  }
+}
+
+/** Where a todo's commands go: the log must be there, known and open, and is not made here. */
+const createReplayGate = (config: Config, logs: CommandLogs, probe: LogProbe): PublishGate => {
+  const name = config.KAFKA_TODO_TOPIC
+  let partitions = 0
+  return {
+    refusal: () => undefined,
+    partitions: () => partitions,
+    async verify() {
+      const registered = await logs.registered(name)
+      const found = await probe.find().catch((error: unknown) => {
+        throw new Failure(`the command log does not answer (${(error as Error).message})`)
+      })
+      if (registered === undefined) throw new Failure(`there is no command log ${name} yet`)
+      const reason = mismatch(name, registered, found)
+      if (reason !== undefined) throw new Failure(reason)
+      if (registered.isClosed) {
+        throw new Failure(`the number of partitions of ${name} is being changed`)
+      }
+      partitions = registered.partitions
+    },
   }
 }
 
@@ -151,6 +160,7 @@ const untilUp = async (publisher: CommandPublisher) => {
 const replay = async (
   letters: DeadLetters,
   publisher: CommandPublisher,
+  gate: PublishGate,
   ids: readonly number[],
   record: string | undefined,
   { out, err }: Output,
@@ -159,6 +169,7 @@ const replay = async (
   for (const id of ids) {
     const letter = await letters.get(id)
     if (!letter) continue // replayed or discarded by somebody else meanwhile
+    await gate.verify() // many take long, and the log may be closed meanwhile
     const refusal = await replayOne(letters, publisher, letter, record)
     if (refusal === undefined) replayed++
     else err(`letter ${id} stays: ${refusal}`)

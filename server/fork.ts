@@ -96,7 +96,7 @@ export const startFork = async (
       if (settled.kind === 'another') throw new Error(settled.reason)
       return settled.registered
     },
-    find: probe.find,
+    probe,
     partitions: config.KAFKA_PARTITIONS,
     log,
   })

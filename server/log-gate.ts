@@ -2,7 +2,7 @@
 // after each reconnect; and says over how many partitions they are spread. While the number is being
 // changed it is closed: no server publishes by the old one when another may publish by the new one.
 
-import type { PublishGate } from '../lib/command-log/command-log.ts'
+import type { LogProbe, PublishGate } from '../lib/command-log/command-log.ts'
 import type { FoundLog, RegisteredLog } from '../lib/log-identity.ts'
 import { believedForMs, mismatch } from '../lib/log-identity.ts'
 import type { Log } from '../lib/log.ts'
@@ -21,7 +21,7 @@ export const createLogGate = (options: {
   readonly registered: RegisteredLog | undefined
   /** From the database, which registers the log if it knows none. */
   readonly readRegistered: () => Promise<RegisteredLog>
-  readonly find: () => Promise<FoundLog | undefined>
+  readonly probe: Pick<LogProbe, 'find' | 'renew'>
   /** Used until the number is known; nothing is published before that. */
   readonly partitions: number
   readonly log: Log
@@ -38,7 +38,7 @@ export const createLogGate = (options: {
     const startedMs = performance.now()
     const [stored, seen] = await Promise.allSettled([
       withTimeout(checkTimeoutMs, options.readRegistered),
-      withTimeout(checkTimeoutMs, options.find),
+      withTimeout(checkTimeoutMs, options.probe.find),
     ])
     // While Postgres is down, what it said last goes on: writes are acknowledged without it.
     if (stored.status === 'fulfilled') registered = { value: stored.value, atMs: startedMs }
@@ -74,6 +74,7 @@ export const createLogGate = (options: {
     partitions: () => registered.value?.partitions ?? options.partitions,
     async verify() {
       await checking?.catch(() => {}) // it may have begun before the connection did
+      options.probe.renew()
       await checkNow()
     },
     close: () => clearInterval(timer),

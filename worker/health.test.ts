@@ -18,8 +18,9 @@ t.test('one that has done nothing for long does not', async (t) => {
   })
 })
 
-t.test('a worker that still waits for its log lives', async (t) => {
-  t.match(healthPage(undefined), { status: 200 })
+t.test('a worker that still waits for what it needs lives, and is not ready', async (t) => {
+  t.match(healthPage(undefined), { status: 503, body: /has not begun yet/ })
+  t.match(livePage(undefined), { status: 200 })
 })
 
 t.test('commands that wait and are not applied: /health fails, whatever the cause', async (t) => {

@@ -1,4 +1,5 @@
-// Whether a worker is well, on one page: no whenever commands wait and none is applied. A probe that
+// Whether a worker is well, on one page: no before it has begun, and whenever commands wait and none is
+// applied. A rollout goes on with the next worker when this one has found all it needs. A probe that
 // restarts asks with `Probe: liveness`, and hears no only when a restart can help: it mends neither a
 // database nor a broker that is down, and Kubernetes starts a worker later each time it was restarted.
 
@@ -21,8 +22,10 @@ export const livePage = (consumer: Consumer | undefined, stall?: Stall): Page =>
   return page(stall?.cause === 'not-delivered' ? stallText(stall) : undefined)
 }
 
-export const healthPage = (consumer: Consumer | undefined, stall?: Stall): Page =>
-  stall ? page(stallText(stall)) : livePage(consumer)
+export const healthPage = (consumer: Consumer | undefined, stall?: Stall): Page => {
+  if (!consumer) return page('the worker has not begun yet: its log says what it waits for')
+  return stall ? page(stallText(stall)) : livePage(consumer)
+}
 
 const page = (fault: string | undefined): Page => ({
   status: fault === undefined ? 200 : 503,

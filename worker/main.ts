@@ -28,6 +28,9 @@ const appliedCommandsKeptSec = 7 * 24 * 3600
 /** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
 const storeTimeoutMs = 20_000
 const waitForLogMs = 1_000
+const pingTimeoutMs = 2_000
+/** While a worker waits for the same thing. */
+const sayAgainMs = 60_000
 const closeTimeoutMs = 3_000
 const reportLagEveryMs = 10_000
 
@@ -67,13 +70,39 @@ process.on('SIGINT', () => void stop())
 // Started by a parent that is gone (killed, not stopped): nobody else would stop this one.
 process.on('disconnect', () => void stop())
 
-const whatItWaitsFor = (error: unknown): string => {
-  if (error instanceof LogRefusesUs) return 'waiting for the command log, which does not let us in'
+type Waiting = { readonly reason: string; readonly line: string }
+
+const whatItWaitsFor = async (error: Error): Promise<Waiting> => {
+  const { message: reason } = error
   if ((error as { code?: unknown }).code === '42P01') {
-    return 'the database has no tables yet: run npm run migrate'
+    return { reason, line: 'the database has no tables yet: run npm run migrate' }
+  }
+  const fault = await withTimeout(pingTimeoutMs, store.ping).then(
+    () => undefined,
+    (pingError: Error) => pingError.message,
+  )
+  if (fault !== undefined) {
+    return { reason: fault, line: 'waiting for Postgres: start it, or set DATABASE_URL' }
+  }
+  if (error instanceof LogRefusesUs) {
+    return { reason, line: 'waiting for the command log, which does not let us in' }
   }
   const setting = config.COMMAND_LOG === 'kafka' ? 'KAFKA_BROKERS' : 'DATABASE_URL'
-  return `waiting for the command log, ${config.COMMAND_LOG}: start it, or set ${setting}`
+  const line = `waiting for the command log, ${config.COMMAND_LOG}: start it, or set ${setting}`
+  return { reason, line }
+}
+
+/** At once when it is another thing that it waits for, else once in a while. */
+const createWaitingLog = () => {
+  let last = ''
+  let writtenMs = -Infinity
+  return ({ reason, line }: Waiting) => {
+    const nowMs = performance.now()
+    if (line === last && nowMs - writtenMs < sayAgainMs) return
+    last = line
+    writtenMs = nowMs
+    log.warn({ reason }, line)
+  }
 }
 
 /** Nothing is applied or skipped: what to do is the operator's to decide. */
@@ -97,6 +126,7 @@ const metricsPort = await openPages(
 
 const warning = kafkaSecurityWarning(config)
 if (warning) log.warn(warning)
+const logWaiting = createWaitingLog()
 // For as long as it takes: a worker may be started before its broker.
 for (;;) {
   try {
@@ -107,7 +137,7 @@ for (;;) {
     else for (const note of settled.notes) log.warn(note)
     break
   } catch (error) {
-    log.warn({ reason: (error as Error).message }, whatItWaitsFor(error))
+    logWaiting(await whatItWaitsFor(error as Error))
     const pauseMs = error instanceof LogRefusesUs ? refusedPauseMs : waitForLogMs
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }

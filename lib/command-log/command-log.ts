@@ -71,6 +71,11 @@ export type Sink = (delivery: Delivery) => Promise<DeliveryResult>
 export interface LogProbe {
   /** Undefined when there is no such log. Rejects, in bounded time, when nobody answers. */
   find(): Promise<FoundLog | undefined>
+  /**
+   * Others have connected anew: asks over a new connection from now on. An address may lead to another
+   * cluster than it did, while a connection that stays open leads to the old one.
+   */
+  renew(): void
   close(): Promise<void>
 }
 

@@ -124,6 +124,7 @@ export const createLogProbe = (
             (SELECT count(*)::int FROM command_log_partitions WHERE log = ${settings.log}) AS partitions`
         return foundIn(row)
       }),
+    renew: () => {}, // it is the database of whoever asks
     close: pool.close,
   }
 }
@@ -395,11 +396,19 @@ const deliverOne = (
         (SELECT identity FROM command_log_partitions WHERE log = ${log} AND partition = 0) AS identity,
         (SELECT count(*)::int FROM command_log_partitions WHERE log = ${log}) AS partitions
       FROM command_log_partitions WHERE log = ${log} AND partition = ${partition}`)
-      const endOffset = Number(end?.next_offset)
-      const foundLog = () => Promise.resolve(foundIn(end))
+      const found = foundIn(end)
+      // Deleted a moment ago, with what was read. The sink would ask for it again and again.
+      if (!found) throw new Error(`there is no command log ${log} now`)
+      const delivery = {
+        partition,
+        records,
+        endOffset: Number(end?.next_offset),
+        foundLog: () => Promise.resolve(found),
+      }
+      let isClaimed = true
       const result = await whileClaimed(tx, () =>
-        sink({ partition, records, endOffset, foundLog, abandoned }),
-      )
+        sink({ ...delivery, abandoned: () => !isClaimed || abandoned() }),
+      ).finally(() => (isClaimed = false))
       switch (result.kind) {
         case 'taken':
           losses.clear(partition)

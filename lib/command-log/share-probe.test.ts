@@ -12,7 +12,6 @@ const setUp = () => {
       new Promise((resolve, reject) => {
         answers.push((found) => (found instanceof Error ? reject(found) : resolve(found)))
       }),
-    close: () => Promise.resolve(),
   })
   const turn = () => new Promise((resolve) => setImmediate(resolve))
   return { ask, answers, turn }

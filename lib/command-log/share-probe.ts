@@ -4,7 +4,9 @@
 import type { FoundLog } from '../log-identity.ts'
 import type { LogProbe } from './command-log.ts'
 
-export const shareProbe = (probe: LogProbe): (() => Promise<FoundLog | undefined>) => {
+export const shareProbe = (
+  probe: Pick<LogProbe, 'find'>,
+): (() => Promise<FoundLog | undefined>) => {
   /** In flight: too early for those who ask now. */
   let sent: Promise<unknown> = Promise.resolve()
   /** To be sent when that is answered, for all who ask until then. */

@@ -146,6 +146,7 @@ export const createKafkaConsumer = (
       session = openSession(settings, log, {
         onSign: sign,
         onJoined,
+        onOpen: probe.renew,
         onFetch: probe.isFedBy,
         onBatch: (batch, isOver) =>
           stopping ? Promise.resolve(false) : deliver(batch, isOver, sink, onFatal),

@@ -4,7 +4,16 @@ import { Kafka, logLevel } from 'kafkajs'
 import t from 'tap'
 import { breakable } from '../../../scripts/breakable.ts'
 import { startKafka } from '../../../scripts/services/kafka.ts'
-import { eventually, orSkip, quiet, testKafka, testTopic } from '../../../scripts/testing.ts'
+import { freePort, loopback } from '../../../scripts/services/ports.ts'
+import { startTcpProxy } from '../../../scripts/tcp-proxy.ts'
+import {
+  eventually,
+  orSkip,
+  quiet,
+  testDirectory,
+  testKafka,
+  testTopic,
+} from '../../../scripts/testing.ts'
 import { createTopicProbe } from './identity.ts'
 import { ensureTopic, growTopic } from './topic.ts'
 
@@ -38,6 +47,22 @@ t.test('a topic keeps its identity until it is made again', async (t) => {
   const another = createTopicProbe({ ...settings, topic: testTopic() }, quiet)
   t.teardown(() => another.close())
   t.equal(await another.find(), undefined)
+})
+
+t.test('who connected anew asks over a new connection', async (t) => {
+  const [port, directory] = [await freePort(), await testDirectory(t)]
+  const proxy = await startTcpProxy(t, port)
+  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: proxy.port }))
+  if (!broker) return
+  t.teardown(() => broker.stop())
+  const settings = { brokers: `${loopback}:${proxy.port}`, topic: testTopic() }
+  await ensureTopic({ ...settings, partitions: 1, replicationFactor: 1 }, quiet, 20_000)
+  const probe = createTopicProbe(settings, quiet)
+  t.teardown(() => probe.close())
+  const first = await probe.find()
+  proxy.silenceOpen()
+  probe.renew()
+  t.same(await probe.find(), first)
 })
 
 t.test(

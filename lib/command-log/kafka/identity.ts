@@ -24,6 +24,7 @@ const askTimeoutMs = 2_000
 export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe => {
   const feeders = new Set<string>()
   let current: ReturnType<typeof open> | undefined
+  let isOutdated = false
 
   const open = () => {
     const sockets = createOwnSockets({ silentMsMax: askTimeoutMs })
@@ -66,6 +67,8 @@ export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe 
 
   return {
     async find() {
+      if (isOutdated) drop()
+      isOutdated = false
       try {
         return await withTimeout(askTimeoutMs, ask)
       } catch (error) {
@@ -74,6 +77,7 @@ export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe 
         throw explainFailure(error as Error, settings.security ?? plainText, lastFault)
       }
     },
+    renew: () => void (isOutdated = true),
     isFedBy: (nodeId) => void feeders.add(nodeId),
     close() {
       drop()

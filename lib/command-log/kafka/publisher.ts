@@ -38,20 +38,28 @@ type OwnProducer = {
   explain(error: Error): Error
   /** Rejects once the last of its connections is closed, by whichever side. */
   readonly lost: Promise<never>
-  /** For good: kafkajs goes on retrying behind our back, and must reach nobody any more. */
+  /** For good: a send that kafkajs is trying again must reach nobody any more. */
   discard(): void
 }
 
 const reconnectEveryMs = 100
 /** A broker that is starting takes connections and leaves them unanswered: then a fresh one is due. */
 const attemptTimeoutMs = 2_000
+/**
+ * Far below the time that passes between the topic's growth and the use of its new partitions
+ * (command-log-partitions.ts): with kafkajs's five minutes, the first sends to those would fail.
+ */
+const metadataMaxAgeMs = 2_000
 
 export const createKafkaPublisher = (
   settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
   gate: PublishGate,
   log: Log,
 ): CommandPublisher => {
-  const admin = createClient(settings, log, settings.timeoutMs).admin()
+  // With an end: what asks and is given up would go on trying for as long as Kafka is down.
+  const admin = createClient(settings, log, settings.timeoutMs, {
+    retries: Math.ceil(settings.timeoutMs / retryEveryMs),
+  }).admin()
   const limit = createBatchLimit(settings.topic, admin, log)
   let limitIsRead = false
   let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
@@ -137,9 +145,9 @@ export const createKafkaPublisher = (
       const acknowledgements = await withTimeout(settings.timeoutMs, () =>
         Promise.race([acknowledged, own.lost]),
       )
-      // kafkajs leaves out, without an error, what is for a partition that it does not know of yet.
-      if (acknowledgements.length < new Set(messages.map(({ partition }) => partition)).size) {
-        throw new Error('the topic has fewer partitions than commands are spread over')
+      const missing = unacknowledged(messages, acknowledgements)
+      if (missing.length > 0) {
+        throw new Error(`Kafka did not acknowledge what is for partitions ${missing.join(', ')}`)
       }
     } catch (error) {
       if (!isTooLarge(error)) {
@@ -210,6 +218,19 @@ export const createKafkaPublisher = (
   }
 }
 
+/**
+ * Partitions that messages are for and no acknowledgement is of. kafkajs leaves out, without an error,
+ * what is for a partition that it does not know of yet, or that moved to a leader which has answered.
+ */
+export const unacknowledged = (
+  messages: readonly { readonly partition: number }[],
+  acknowledgements: readonly { readonly partition: number }[],
+): number[] => {
+  const missing = new Set(messages.map(({ partition }) => partition))
+  for (const { partition } of acknowledgements) missing.delete(partition)
+  return [...missing]
+}
+
 /** The topic's limit of a batch, or that of a segment of it. */
 const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
 const isTooLarge = (error: unknown): boolean =>
@@ -226,6 +247,9 @@ const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Lo
   const producer = client.producer({
     idempotent: true,
     maxInFlightRequests: 1,
+    metadataMaxAge: metadataMaxAgeMs,
+    // A topic that was deleted is another one when it is made again: an operator decides.
+    allowAutoTopicCreation: false,
     createPartitioner: Partitioners.DefaultPartitioner,
   })
   return {

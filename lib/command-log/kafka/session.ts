@@ -17,6 +17,8 @@ export type SessionEvents = {
   /** It did something: waiting for the broker and trying again are things, too. */
   onSign(): void
   onJoined(): void
+  /** It opens a connection. */
+  onOpen(): void
   /** Records are asked for from this broker. */
   onFetch(nodeId: string): void
   /** Resolves with whether the batch is applied. `isOver`: to be given up. */
@@ -66,6 +68,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
   const sockets = createOwnSockets({
     silentMsMax,
     groupSilentMsMax,
+    onOpen: on.onOpen,
     onSilent(reason) {
       if (isOver || performance.now() - silenceLoggedMs < silenceLoggedEveryMs) return
       silenceLoggedMs = performance.now()

@@ -2,7 +2,9 @@
 
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { seeded } from '../../../scripts/testing.ts'
+import { freePort } from '../../../scripts/services/ports.ts'
+import { eventually, quiet, seeded } from '../../../scripts/testing.ts'
+import { createClient } from './client.ts'
 import { createFrameCounter, createOwnSockets, type SilenceBounds } from './sockets.ts'
 
 const frame = (bytes: number) => {
@@ -130,9 +132,31 @@ t.test('after discard() none is left, and none can be opened', async (t) => {
   const one = await connect()
   own.discard()
   await one.closed
-  const late = own.factory({ host: '127.0.0.1', port: 1, ssl: undefined as never, onConnect() {} })
-  late.on('error', () => {})
-  t.ok(late.destroyed)
+  t.throws(() =>
+    own.factory({ host: '127.0.0.1', port: 1, ssl: undefined as never, onConnect() {} }),
+  )
+})
+
+t.test('a client that is given up gives up, whatever it was trying', async (t) => {
+  const settings = { brokers: `127.0.0.1:${await freePort()}`, topic: 'none' }
+  const own = createOwnSockets({ silentMsMax: 10_000 })
+  let opened = 0
+  const client = createClient(settings, quiet, 30_000, {
+    socketFactory(options) {
+      opened++
+      return own.factory(options)
+    },
+  })
+  const trying = Promise.allSettled([client.admin().connect(), client.producer().connect()])
+  await eventually(
+    () => opened,
+    (count) => count > 4,
+  )
+  own.discard()
+  for (const { status } of await trying) t.equal(status, 'rejected')
+  const before = opened
+  await passed(2_000)
+  t.equal(opened, before)
 })
 
 t.test('answers are counted however they are cut into chunks', (t) => {

@@ -13,7 +13,7 @@ export type OwnSockets = {
   readonly lost: Promise<never>
   /** Why a connection failed last; undefined once one works. */
   lastFault(): Error | undefined
-  /** For good: kafkajs goes on retrying behind our back, and must reach nobody any more. */
+  /** For good: kafkajs reaches nobody through these any more, and gives up what it tries. */
   discard(): void
 }
 
@@ -22,6 +22,8 @@ export type SilenceBounds = {
   readonly silentMsMax: number
   /** The broker answers JoinGroup and SyncGroup when the whole group has come together. */
   readonly groupSilentMsMax?: number
+  /** Called for each connection that is begun. */
+  readonly onOpen?: () => void
   /** Called for each connection that is destroyed for its silence. */
   readonly onSilent?: (reason: string) => void
   /** Called for each connection that fails. kafkajs tries again and says nothing. */
@@ -38,6 +40,17 @@ const answersToStrangersMax = 1
 /** An error, for kafkajs does not learn of a close: its requests and timers would stay for 30 s. */
 const discardedReason = 'this client was given up'
 
+/**
+ * Of whatever a factory throws kafkajs makes an error that it retries, with the same message: it would
+ * go on for minutes, many a second while a broker is down. Reading the message of this one throws
+ * another, which kafkajs does not retry.
+ */
+class Discarded extends Error {
+  override get message(): string {
+    throw Object.assign(new Error(discardedReason), { retriable: false })
+  }
+}
+
 /** The clock of silence. It stands still while this process is frozen, so waking up finds no silence. */
 const tickMs = 250
 
@@ -52,6 +65,8 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
 
   return {
     factory({ host, port, ssl, onConnect }) {
+      if (discarded) throw new Discarded()
+      bounds.onOpen?.()
       // Without TLS kafkajs passes undefined or null, whatever its types say.
       const options = ssl as typeof ssl | null | undefined
       const socket = options
@@ -77,7 +92,6 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
         sockets.delete(socket)
         if (sockets.size === 0) lose(new Error(`the connection to ${broker} was lost`))
       })
-      if (discarded) socket.destroy(new Error(discardedReason))
       return socket
     },
     lost,
