@@ -1,10 +1,15 @@
 // What a pool promises, on a real Postgres: sessions that are no good are replaced, a server that takes
 // no writes is left, silence is noticed, and what waits is bounded, in number and in time.
 
+import { randomBytes } from 'node:crypto'
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { startSwitchProxy } from '../scripts/switch-proxy.ts'
+import { startTcpProxy } from '../scripts/tcp-proxy.ts'
 import { eventually, ownPostgres, testDatabase } from '../scripts/testing.ts'
+import { sessionInSql } from './postgres-connection.ts'
+import { findSilent } from './postgres-silence.ts'
 import { createPool, waitingPerUseMax, type Pool, type PoolSettings } from './postgres-pool.ts'
 
 const timeoutMs = 20_000
@@ -149,6 +154,73 @@ t.test('a long statement is not taken for a silent connection', async (t) => {
   const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
   await pool.run((sql) => sql`SELECT pg_sleep(6)`)
   await pool.transaction((tx) => tx`SELECT pg_sleep(6)`)
+})
+
+t.test('a process that was held up does not take its connections for silent', async (t) => {
+  const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
+  await pool.transaction(async (tx) => {
+    const asked = tx`SELECT pg_sleep(1.6)`.execute()
+    await delay(1_300)
+    await immediate() // after which timers come first, and what has arrived is read later
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_500)
+    await asked
+    await delay(500) // idle in its transaction, when it is asked what it does
+    await tx`SELECT 1`
+  })
+})
+
+t.test('only the very session of a silent connection is ended', async (t) => {
+  const url = await testDatabase(t)
+  const sql = connectDirectly(t, url)
+  const [mine] = await sql<{ pid: number; session: string }[]>`
+    SELECT pid, ${sql.unsafe(sessionInSql)} AS session
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()`
+  await delay(1_500) // idle for long enough
+  const suspect = (session: string | undefined) => ({
+    received: () => 0,
+    serverSession: () => session,
+  })
+  // As after a failover, where another's session has the same number.
+  const gone = suspect(`${mine?.pid} 1.5`)
+  t.same(await findSilent(url, [gone]), [gone])
+  const pidNow = () =>
+    sql<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`.then(
+      ([row]) => row?.pid,
+      () => mine?.pid,
+    )
+  t.equal(await pidNow(), mine?.pid)
+  await delay(1_500)
+  const silent = suspect(mine?.session)
+  t.same(await findSilent(url, [silent]), [silent])
+  await eventually(pidNow, (pid) => pid !== mine?.pid)
+})
+
+t.test('a connection more than the server allows costs none of those that work', async (t) => {
+  const url = new URL(await testDatabase(t))
+  const admin = connectDirectly(t, url.href)
+  const name = `few_${randomBytes(6).toString('hex')}`
+  await admin.unsafe(`CREATE ROLE ${name} LOGIN PASSWORD 'few' CONNECTION LIMIT 1`)
+  Object.assign(url, { username: name, password: 'few' })
+  const pool = openPool(t, { url: url.href })
+  t.teardown(async () => {
+    await pool.close()
+    await admin.unsafe(`DROP ROLE ${name}`)
+  })
+  const pid = await pidOf(pool)
+  const held = pool.run((sql) => sql`SELECT pg_sleep(0.5)`)
+  await t.rejects(pidOf(pool), /too many connections/)
+  await held
+  t.equal(await pidOf(pool), pid)
+})
+
+t.test('a connection that takes longer to open than a use may is waited for', async (t) => {
+  const url = new URL(await testDatabase(t))
+  const proxy = await startTcpProxy(t, Number(url.port))
+  url.port = String(proxy.port)
+  proxy.delayBy(500) // there are several answers to wait for, and one for a statement
+  const pool = openPool(t, { url: url.href, timeoutMs: 1_200 })
+  await t.rejects(pidOf(pool), { code: 'NO_ANSWER' })
+  await succeeds(() => delay(2_500).then(() => pidOf(pool)))
 })
 
 t.test('more than may wait are refused at once, and time out together', async (t) => {

@@ -38,6 +38,16 @@ t.test('session mode works as Postgres itself', async (t) => {
   await pool.transaction((tx) => tx`SELECT 1`)
 })
 
+t.test('in session mode a long statement is not taken for a silent connection', async (t) => {
+  const both = await startBoth(t, 'session', 12)
+  if (!both) return
+  const pool = createPool({ url: both.url, poolSize: 6, timeoutMs: 20_000 })
+  t.teardown(() => pool.close())
+  // The numbers that PgBouncer gives its clients are random: some are no process's, some could be.
+  const statements = Array.from({ length: 6 }, () => pool.run((sql) => sql`SELECT pg_sleep(6)`))
+  await Promise.all(statements)
+})
+
 for (const poolSize of [1, 2, 4]) {
   t.test(`transaction mode with ${poolSize} sessions needs a direct URL`, async (t) => {
     const both = await startBoth(t, 'transaction', poolSize)
