@@ -305,8 +305,9 @@ export const createPool = (settings: PoolSettings): Pool => {
 
   /** Asks it when it was not asked for a while: one that is read from all the time may be a standby. */
   const probe = (member: Member) => {
+    if (!member.isOpen || member.isRetired || member.uses > 0) return
     const nowMs = performance.now()
-    if (member.uses > 0 || member.isRetired || nowMs - member.checkedMs < probeIntervalMs) return
+    if (nowMs - member.checkedMs < probeIntervalMs) return
     member.uses++
     member.checkedMs = nowMs
     // `judge` has seen the error.
