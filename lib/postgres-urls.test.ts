@@ -1,6 +1,8 @@
 // A DATABASE_URL that is PgBouncer's, in each of its modes: it works, or is refused with what to set, and
 // nobody ever gets the answer to the statement of another.
 
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startPgBouncer, type PoolMode } from '../scripts/services/pgbouncer.ts'
 import { ownPostgres, orSkip, seeded, testDatabase, testDirectory } from '../scripts/testing.ts'
@@ -10,16 +12,20 @@ import { urlFault } from './postgres-urls.ts'
 
 const startBoth = async (t: Test, poolMode: PoolMode, poolSize?: number) => {
   const directUrl = await testDatabase(t)
-  const pgBouncer = await orSkip(t, async () =>
+  const directory = await testDirectory(t)
+  const pgBouncer = await orSkip(t, () =>
     startPgBouncer({
-      directory: await testDirectory(t),
+      directory,
       postgresUrl: directUrl,
       poolMode,
       ...(poolSize && { poolSize }),
     }),
   )
-  if (pgBouncer) t.teardown(() => pgBouncer.stop())
-  return pgBouncer && { directUrl, url: pgBouncer.url }
+  if (!pgBouncer) return undefined
+  t.teardown(() => pgBouncer.stop())
+  const { mode } = await stat(join(directory, 'users.txt'))
+  t.equal(mode & 0o777, 0o600, 'its file of passwords is for nobody else')
+  return { directUrl, url: pgBouncer.url }
 }
 
 t.test('Postgres itself needs nothing else', async (t) => {
