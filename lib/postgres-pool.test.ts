@@ -5,8 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { startSwitchProxy } from '../scripts/switch-proxy.ts'
-import { startTcpProxy } from '../scripts/tcp-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import { eventually, ownPostgres, testDatabase } from '../scripts/testing.ts'
 import { sessionInSql } from './postgres-connection.ts'
 import { findSilent } from './postgres-silence.ts'
@@ -82,8 +81,8 @@ t.test(
 
 t.test('a server that takes no writes any more, its connections open', async (t) => {
   const [before, after] = [await ownPostgres(t), await ownPostgres(t)]
-  const proxy = await startSwitchProxy(t, before.port)
-  const url = proxy.urlOf(before.url)
+  const gate = await testGate(t, before.port)
+  const url = gate.urlOf(before.url)
   const [used, idle] = [openPool(t, { url }), openPool(t, { url })]
   for (const server of [before, after]) {
     await connectDirectly(t, server.url)`CREATE TABLE things AS SELECT 0 AS n`
@@ -105,7 +104,7 @@ t.test('a server that takes no writes any more, its connections open', async (t)
     await t.rejects(write(used), { code: '25006' })
   })
 
-  proxy.to(after.port)
+  gate.leadTo(after.port)
   await t.test('is left for one that does, by writes', async () => {
     await succeeds(() => write(used))
   })
@@ -120,14 +119,14 @@ t.test('a server that takes no writes any more, its connections open', async (t)
 
 t.test('connections that fall silent are replaced, used or not', async (t) => {
   const server = await ownPostgres(t)
-  const proxy = await startSwitchProxy(t, server.port)
-  const pool = openPool(t, { url: proxy.urlOf(server.url), timeoutMs: 2_000 })
+  const gate = await testGate(t, server.port)
+  const pool = openPool(t, { url: gate.urlOf(server.url), timeoutMs: 2_000 })
   const pids = await Promise.all([pidOf(pool), pidOf(pool)])
-  proxy.silence()
+  gate.silence()
   const sql = connectDirectly(t, server.url)
   // Nobody asks it for anything: it finds out itself, and ends them.
   await eventually(
-    () => proxy.silenced(),
+    () => gate.silenced(),
     (open) => open === 0,
   )
   t.notOk(pids.includes(await pidOf(pool)))
@@ -136,12 +135,12 @@ t.test('connections that fall silent are replaced, used or not', async (t) => {
 
 t.test('a connection that falls silent under a long statement is not waited for', async (t) => {
   const server = await ownPostgres(t)
-  const proxy = await startSwitchProxy(t, server.port)
-  const pool = openPool(t, { url: proxy.urlOf(server.url), poolSize: 1, timeoutMs: 60_000 })
+  const gate = await testGate(t, server.port)
+  const pool = openPool(t, { url: gate.urlOf(server.url), poolSize: 1, timeoutMs: 60_000 })
   await makeThings(pool)
   const cut = pool.transaction(async (tx) => {
     await tx`UPDATE things SET n = 100`
-    proxy.silence()
+    gate.silence()
     await tx`SELECT 1`
   })
   // Not by its own time-out, which would say NO_ANSWER.
@@ -214,11 +213,10 @@ t.test('a connection more than the server allows costs none of those that work',
 })
 
 t.test('a connection that takes longer to open than a use may is waited for', async (t) => {
-  const url = new URL(await testDatabase(t))
-  const proxy = await startTcpProxy(t, Number(url.port))
-  url.port = String(proxy.port)
-  proxy.delayBy(500) // there are several answers to wait for, and one for a statement
-  const pool = openPool(t, { url: url.href, timeoutMs: 1_200 })
+  const url = await testDatabase(t)
+  const gate = await testGate(t, Number(new URL(url).port))
+  gate.delayBy(500) // there are several answers to wait for, and one for a statement
+  const pool = openPool(t, { url: gate.urlOf(url), poolSize: 1, timeoutMs: 1_200 })
   await t.rejects(pidOf(pool), { code: 'NO_ANSWER' })
   await succeeds(() => delay(2_500).then(() => pidOf(pool)))
 })
