@@ -3,7 +3,7 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { startSwitchProxy } from '../scripts/switch-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import { eventually, ownPostgres } from '../scripts/testing.ts'
 import { listen } from './pg-listen.ts'
 
@@ -34,8 +34,8 @@ const faults = {
 for (const [what, fault] of Object.entries(faults)) {
   t.test(`a connection that ${what} is replaced, and says so`, async (t) => {
     const server = await ownPostgres(t)
-    const proxy = await startSwitchProxy(t, server.port)
-    const heard = startListening(t, proxy.urlOf(server.url))
+    const gate = await testGate(t, server.port)
+    const heard = startListening(t, gate.urlOf(server.url))
     const sql = connectDirectly(t, server.url)
     await eventually(
       () => [...heard],
@@ -46,7 +46,7 @@ for (const [what, fault] of Object.entries(faults)) {
       () => [...heard],
       (all) => all.includes('before'),
     )
-    await fault(sql, proxy.silence)
+    await fault(sql, gate.silence)
     await eventually(
       () => [...heard],
       (all) => all.length >= 4,

@@ -47,8 +47,8 @@ export type Connection = {
   whileOpen<T>(work: () => PromiseLike<T>): Promise<T>
   /** Bytes that came from the server so far. */
   received(): number
-  /** The server's process for it; undefined before it is open, and where a pooler shares them out. */
-  serverPid(): number | undefined
+  /** Which one it is on the server; undefined before it is open, and where a pooler shares them out. */
+  serverSession(): string | undefined
   /** Ends it now. What it was doing is cancelled on the server. */
   discard(error: ConnectionLost): void
   /** Ends it when it has answered all, or after `timeoutMs`. */
@@ -74,6 +74,7 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
   let socket: Socket | undefined
   let socketError: Error | undefined
   let backend: BackendKey | undefined
+  let session: string | undefined
   /** How to reject each use that waits for an answer. */
   const inFlight = new Set<(error: ConnectionLost) => void>()
 
@@ -123,14 +124,16 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
       void started.then(resolve, reject).finally(() => inFlight.delete(reject))
     })
 
-  const check = (first = ''): Promise<Role> =>
+  const ask = (text: string): Promise<Role> =>
     whileOpen(async () => {
-      const query = sql.unsafe<RoleRow[]>(`${first}${roleQuery}`).simple()
+      const query = sql.unsafe<RoleRow[]>(text).simple()
       const answers = (await query) as unknown as RoleRow[] | RoleRow[][]
       backend = (query as unknown as { readonly state: BackendKey }).state
       const row = [answers.at(-1)].flat()[0]
+      session ??= row?.session
       return row?.is_read_only === true ? 'read-only' : 'primary'
     })
+  const check = () => ask(`SELECT ${role}`)
 
   const discard = (error: ConnectionLost) => {
     if (lost) return
@@ -149,7 +152,9 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     if (isPooled) void cancelled.then(() => socket?.destroy())
   }
 
-  const opened = withTimeout(delayMs + openTimeoutMs, () => check(isPooled ? '' : setUp))
+  const opened = withTimeout(delayMs + openTimeoutMs, () =>
+    isPooled ? check() : ask(`${setUp}SELECT ${role}, ${ownSession}`),
+  )
   opened.catch((error: Error) => discard(new ConnectionLost(error.message, { cause: error })))
 
   return {
@@ -158,7 +163,7 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     check,
     whileOpen,
     received: () => socket?.bytesRead ?? 0,
-    serverPid: () => (isPooled ? undefined : backend?.pid),
+    serverSession: () => session,
     discard,
     async close(timeoutMs) {
       if (lost) return
@@ -169,9 +174,16 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
   }
 }
 
-const roleQuery =
-  "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool AS is_read_only"
-type RoleRow = { readonly is_read_only: boolean }
+/**
+ * Which session it is, of a row of pg_stat_activity. Its number alone may be another's: after a failover,
+ * on another server. What a pooler gives a client to cancel by is no process's number at all.
+ */
+export const sessionInSql = "pid || ' ' || extract(epoch FROM backend_start)"
+const ownSession = `(
+  SELECT ${sessionInSql} FROM pg_stat_get_activity(pg_backend_pid())) AS session`
+
+const role = "pg_is_in_recovery() OR current_setting('transaction_read_only')::bool AS is_read_only"
+type RoleRow = { readonly is_read_only: boolean; readonly session?: string }
 
 type DriverTarget = {
   readonly path: string | false

@@ -1,10 +1,14 @@
 // What a pool promises, on a real Postgres: sessions that are no good are replaced, a server that takes
 // no writes is left, silence is noticed, and what waits is bounded, in number and in time.
 
+import { randomBytes } from 'node:crypto'
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { startSwitchProxy } from '../scripts/switch-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import { eventually, ownPostgres, testDatabase } from '../scripts/testing.ts'
+import { sessionInSql } from './postgres-connection.ts'
+import { findSilent } from './postgres-silence.ts'
 import { createPool, waitingPerUseMax, type Pool, type PoolSettings } from './postgres-pool.ts'
 
 const timeoutMs = 20_000
@@ -77,8 +81,8 @@ t.test(
 
 t.test('a server that takes no writes any more, its connections open', async (t) => {
   const [before, after] = [await ownPostgres(t), await ownPostgres(t)]
-  const proxy = await startSwitchProxy(t, before.port)
-  const url = proxy.urlOf(before.url)
+  const gate = await testGate(t, before.port)
+  const url = gate.urlOf(before.url)
   const [used, idle] = [openPool(t, { url }), openPool(t, { url })]
   for (const server of [before, after]) {
     await connectDirectly(t, server.url)`CREATE TABLE things AS SELECT 0 AS n`
@@ -100,7 +104,7 @@ t.test('a server that takes no writes any more, its connections open', async (t)
     await t.rejects(write(used), { code: '25006' })
   })
 
-  proxy.to(after.port)
+  gate.leadTo(after.port)
   await t.test('is left for one that does, by writes', async () => {
     await succeeds(() => write(used))
   })
@@ -115,14 +119,14 @@ t.test('a server that takes no writes any more, its connections open', async (t)
 
 t.test('connections that fall silent are replaced, used or not', async (t) => {
   const server = await ownPostgres(t)
-  const proxy = await startSwitchProxy(t, server.port)
-  const pool = openPool(t, { url: proxy.urlOf(server.url), timeoutMs: 2_000 })
+  const gate = await testGate(t, server.port)
+  const pool = openPool(t, { url: gate.urlOf(server.url), timeoutMs: 2_000 })
   const pids = await Promise.all([pidOf(pool), pidOf(pool)])
-  proxy.silence()
+  gate.silence()
   const sql = connectDirectly(t, server.url)
   // Nobody asks it for anything: it finds out itself, and ends them.
   await eventually(
-    () => proxy.silenced(),
+    () => gate.silenced(),
     (open) => open === 0,
   )
   t.notOk(pids.includes(await pidOf(pool)))
@@ -131,12 +135,12 @@ t.test('connections that fall silent are replaced, used or not', async (t) => {
 
 t.test('a connection that falls silent under a long statement is not waited for', async (t) => {
   const server = await ownPostgres(t)
-  const proxy = await startSwitchProxy(t, server.port)
-  const pool = openPool(t, { url: proxy.urlOf(server.url), poolSize: 1, timeoutMs: 60_000 })
+  const gate = await testGate(t, server.port)
+  const pool = openPool(t, { url: gate.urlOf(server.url), poolSize: 1, timeoutMs: 60_000 })
   await makeThings(pool)
   const cut = pool.transaction(async (tx) => {
     await tx`UPDATE things SET n = 100`
-    proxy.silence()
+    gate.silence()
     await tx`SELECT 1`
   })
   // Not by its own time-out, which would say NO_ANSWER.
@@ -149,6 +153,72 @@ t.test('a long statement is not taken for a silent connection', async (t) => {
   const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
   await pool.run((sql) => sql`SELECT pg_sleep(6)`)
   await pool.transaction((tx) => tx`SELECT pg_sleep(6)`)
+})
+
+t.test('a process that was held up does not take its connections for silent', async (t) => {
+  const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
+  await pool.transaction(async (tx) => {
+    const asked = tx`SELECT pg_sleep(1.6)`.execute()
+    await delay(1_300)
+    await immediate() // after which timers come first, and what has arrived is read later
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_500)
+    await asked
+    await delay(500) // idle in its transaction, when it is asked what it does
+    await tx`SELECT 1`
+  })
+})
+
+t.test('only the very session of a silent connection is ended', async (t) => {
+  const url = await testDatabase(t)
+  const sql = connectDirectly(t, url)
+  const [mine] = await sql<{ pid: number; session: string }[]>`
+    SELECT pid, ${sql.unsafe(sessionInSql)} AS session
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()`
+  await delay(1_500) // idle for long enough
+  const suspect = (session: string | undefined) => ({
+    received: () => 0,
+    serverSession: () => session,
+  })
+  // As after a failover, where another's session has the same number.
+  const gone = suspect(`${mine?.pid} 1.5`)
+  t.same(await findSilent(url, [gone]), [gone])
+  const pidNow = () =>
+    sql<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`.then(
+      ([row]) => row?.pid,
+      () => mine?.pid,
+    )
+  t.equal(await pidNow(), mine?.pid)
+  await delay(1_500)
+  const silent = suspect(mine?.session)
+  t.same(await findSilent(url, [silent]), [silent])
+  await eventually(pidNow, (pid) => pid !== mine?.pid)
+})
+
+t.test('a connection more than the server allows costs none of those that work', async (t) => {
+  const url = new URL(await testDatabase(t))
+  const admin = connectDirectly(t, url.href)
+  const name = `few_${randomBytes(6).toString('hex')}`
+  await admin.unsafe(`CREATE ROLE ${name} LOGIN PASSWORD 'few' CONNECTION LIMIT 1`)
+  Object.assign(url, { username: name, password: 'few' })
+  const pool = openPool(t, { url: url.href })
+  t.teardown(async () => {
+    await pool.close()
+    await admin.unsafe(`DROP ROLE ${name}`)
+  })
+  const pid = await pidOf(pool)
+  const held = pool.run((sql) => sql`SELECT pg_sleep(0.5)`)
+  await t.rejects(pidOf(pool), /too many connections/)
+  await held
+  t.equal(await pidOf(pool), pid)
+})
+
+t.test('a connection that takes longer to open than a use may is waited for', async (t) => {
+  const url = await testDatabase(t)
+  const gate = await testGate(t, Number(new URL(url).port))
+  gate.delayBy(500) // there are several answers to wait for, and one for a statement
+  const pool = openPool(t, { url: gate.urlOf(url), poolSize: 1, timeoutMs: 1_200 })
+  await t.rejects(pidOf(pool), { code: 'NO_ANSWER' })
+  await succeeds(() => delay(2_500).then(() => pidOf(pool)))
 })
 
 t.test('more than may wait are refused at once, and time out together', async (t) => {

@@ -14,6 +14,7 @@ import {
   isConnectionLost,
   isReadOnly,
 } from './postgres-errors.ts'
+import { findSilent } from './postgres-silence.ts'
 import { isPooled, type PostgresUrls } from './postgres-urls.ts'
 import { NoAnswer, withTimeout } from './with-timeout.ts'
 
@@ -52,7 +53,7 @@ export const waitingPerUseMax = 500
 /** A connection that has not answered for this long, and has nothing to do, is asked. */
 const probeIntervalMs = 1_000
 const probeTimeoutMs = 2_000
-/** A use that has brought nothing for this long is looked into. */
+/** A use that has brought nothing for this long is looked into: see postgres-silence.ts. */
 const silentMsMax = 2_000
 /** Connections that answer but take no writes are replaced this often: until one does. */
 const replaceIntervalMs = 1_000
@@ -66,6 +67,7 @@ const closeTimeoutMs = 5_000
 type Member = {
   readonly connection: Connection
   readonly openedMs: number
+  isOpen: boolean
   uses: number
   /** Nobody shares it: a transaction. */
   isAlone: boolean
@@ -117,6 +119,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     const member: Member = {
       connection,
       openedMs: nowMs,
+      isOpen: false,
       uses: 0,
       isAlone: false,
       isRetired: false,
@@ -128,6 +131,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     connection.opened.then(
       (role) => {
         failures = 0
+        member.isOpen = true
         member.checkedMs = performance.now()
         if (role === 'primary') outage.ends()
         else outage.begins(new ReadOnlyServer().message)
@@ -147,7 +151,8 @@ export const createPool = (settings: PoolSettings): Pool => {
     for (const member of members) {
       const usesMax = isAlone ? 1 : usesPerConnection
       if (member.isRetired || member.isAlone || member.uses >= usesMax) continue
-      if (!found || member.uses < found.uses) found = member
+      const isOpener = member.uses === found?.uses && member.isOpen && !found.isOpen
+      if (!found || member.uses < found.uses || isOpener) found = member
     }
     if (found?.uses !== 0 && members.size < poolSize) found = open()
     if (!found) return undefined
@@ -238,7 +243,8 @@ export const createPool = (settings: PoolSettings): Pool => {
         return work(connection)
       })
     } catch (error) {
-      judge(member, error)
+      // One that takes long to open is left to it. One that can't be opened says nothing about others.
+      if (member.isOpen) judge(member, error)
       throw error
     } finally {
       release(member)
@@ -268,41 +274,48 @@ export const createPool = (settings: PoolSettings): Pool => {
     outage.ends()
   }
 
-  /**
-   * A statement may take long, so its connection's silence says nothing. But when its session has
-   * nothing to do, the answer or the question was lost: known long before the statement's time is up.
-   */
-  const discardIfSilent = async (member: Member) => {
+  /** True when nothing has come for a while, though somebody waits for it. */
+  const isSuspect = (member: Member): boolean => {
     const nowMs = performance.now()
     const received = member.connection.received()
     if (member.uses === 0 || received !== member.received) {
       member.received = received
       member.receivedMs = nowMs
-      return
     }
-    const pid = member.connection.serverPid()
-    if (pid === undefined || nowMs - member.receivedMs < silentMsMax) return
-    member.receivedMs = nowMs // asked again after as long
-    const isIdle = await endIdleSession(settings.url, pid).catch(() => false)
-    if (isIdle && member.connection.received() === received) {
-      judge(member, new ConnectionLost('the connection fell silent'))
+    const isKnown = member.connection.serverSession() !== undefined
+    return isKnown && nowMs - member.receivedMs > silentMsMax
+  }
+
+  let isLooking = false
+  const discardSilent = async () => {
+    const suspects = [...members].filter(isSuspect)
+    if (suspects.length === 0 || isLooking) return
+    isLooking = true
+    const connections = suspects.map(({ connection }) => connection)
+    // Without an answer it is not known: asked again.
+    const silent = await findSilent(settings.url, connections).catch((): Connection[] => [])
+    isLooking = false
+    for (const member of suspects) {
+      member.receivedMs = performance.now() // asked again after as long
+      if (silent.includes(member.connection)) {
+        judge(member, new ConnectionLost('the connection fell silent'))
+      }
     }
   }
 
   /** Asks it when it was not asked for a while: one that is read from all the time may be a standby. */
   const probe = (member: Member) => {
+    if (!member.isOpen || member.isRetired || member.uses > 0) return
     const nowMs = performance.now()
-    if (member.uses > 0 || member.isRetired || nowMs - member.checkedMs < probeIntervalMs) return
+    if (nowMs - member.checkedMs < probeIntervalMs) return
     member.uses++
     member.checkedMs = nowMs
     // `judge` has seen the error.
     useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsPrimary).catch(() => {})
   }
   const probing = setInterval(() => {
-    for (const member of members) {
-      probe(member)
-      void discardIfSilent(member)
-    }
+    for (const member of members) probe(member)
+    void discardSilent()
   }, probeIntervalMs)
   probing.unref()
 
@@ -349,28 +362,6 @@ const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string
     `statement_timeout = ${limitMs}`,
     `idle_in_transaction_session_timeout = ${limitMs}`,
   ]
-}
-
-/**
- * True when the server's process does nothing, or is gone. Its session is ended: it may hold locks, and
- * does not know that its client is gone.
- */
-const endIdleSession = async (url: string, pid: number): Promise<boolean> => {
-  const { sql, opened, whileOpen, discard } = openConnection({ url })
-  try {
-    await opened
-    const [row] = await withTimeout(probeTimeoutMs, () =>
-      whileOpen(
-        () => sql<{ is_idle: boolean | null }[]>`
-          SELECT state LIKE 'idle%' AS is_idle,
-            CASE WHEN state LIKE 'idle%' THEN pg_terminate_backend(pid) END AS is_ended
-          FROM pg_stat_activity WHERE pid = ${pid}`,
-      ),
-    )
-    return row ? row.is_idle === true : true
-  } finally {
-    discard(new ConnectionLost('this connection was closed'))
-  }
 }
 
 /** One line when it begins, one when it ends. */

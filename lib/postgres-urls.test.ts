@@ -1,6 +1,8 @@
 // A DATABASE_URL that is PgBouncer's, in each of its modes: it works, or is refused with what to set, and
 // nobody ever gets the answer to the statement of another.
 
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startPgBouncer, type PoolMode } from '../scripts/services/pgbouncer.ts'
 import { ownPostgres, orSkip, seeded, testDatabase, testDirectory } from '../scripts/testing.ts'
@@ -10,16 +12,20 @@ import { urlFault } from './postgres-urls.ts'
 
 const startBoth = async (t: Test, poolMode: PoolMode, poolSize?: number) => {
   const directUrl = await testDatabase(t)
-  const pgBouncer = await orSkip(t, async () =>
+  const directory = await testDirectory(t)
+  const pgBouncer = await orSkip(t, () =>
     startPgBouncer({
-      directory: await testDirectory(t),
+      directory,
       postgresUrl: directUrl,
       poolMode,
       ...(poolSize && { poolSize }),
     }),
   )
-  if (pgBouncer) t.teardown(() => pgBouncer.stop())
-  return pgBouncer && { directUrl, url: pgBouncer.url }
+  if (!pgBouncer) return undefined
+  t.teardown(() => pgBouncer.stop())
+  const { mode } = await stat(join(directory, 'users.txt'))
+  t.equal(mode & 0o777, 0o600, 'its file of passwords is for nobody else')
+  return { directUrl, url: pgBouncer.url }
 }
 
 t.test('Postgres itself needs nothing else', async (t) => {
@@ -36,6 +42,16 @@ t.test('session mode works as Postgres itself', async (t) => {
   t.teardown(() => pool.close())
   await pool.ping()
   await pool.transaction((tx) => tx`SELECT 1`)
+})
+
+t.test('in session mode a long statement is not taken for a silent connection', async (t) => {
+  const both = await startBoth(t, 'session', 12)
+  if (!both) return
+  const pool = createPool({ url: both.url, poolSize: 6, timeoutMs: 20_000 })
+  t.teardown(() => pool.close())
+  // The numbers that PgBouncer gives its clients are random: some are no process's, some could be.
+  const statements = Array.from({ length: 6 }, () => pool.run((sql) => sql`SELECT pg_sleep(6)`))
+  await Promise.all(statements)
 })
 
 for (const poolSize of [1, 2, 4]) {

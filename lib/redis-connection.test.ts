@@ -3,7 +3,7 @@
 
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { startSwitchProxy } from '../scripts/switch-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import { eventually, ownRedis, quiet } from '../scripts/testing.ts'
 import { connectRedis } from './redis-connection.ts'
 
@@ -12,19 +12,19 @@ const timeoutMs = 500
 const setUp = async (t: Test) => {
   const [master, other] = [await ownRedis(t), await ownRedis(t)]
   if (!master || !other) return undefined
-  const proxy = await startSwitchProxy(t, master.port)
+  const gate = await testGate(t, master.port)
   const admin = new Redis(master.url)
   t.teardown(() => {
     admin.disconnect()
   })
-  const open = (url = `redis://127.0.0.1:${proxy.port}/0`) => {
+  const open = (url = `redis://127.0.0.1:${gate.port}/0`) => {
     const connection = connectRedis({ url, timeoutMs }, quiet)
     t.teardown(() => connection.close())
     const write = () => connection.run((redis) => redis.set('key', '1'))
     const outcome = () => write().catch((error: Error) => error.message)
     return { write, outcome }
   }
-  return { master, other, proxy, admin, open }
+  return { master, other, gate, admin, open }
 }
 
 void t.test('open connections that fall silent are replaced', async (t) => {
@@ -32,40 +32,40 @@ void t.test('open connections that fall silent are replaced', async (t) => {
   if (!system) return
   const one = system.open()
   await one.write()
-  system.proxy.silence()
+  system.gate.silence()
   t.match(await one.outcome(), /no answer/)
   await eventually(one.outcome, (seen) => seen === 'OK')
-  t.equal(system.proxy.accepted(), 2, 'by one new one')
+  t.equal(system.gate.accepted(), 2, 'by one new one')
 })
 
 void t.test('one that nobody uses is found as well', async (t) => {
   const system = await setUp(t)
   if (!system) return
   await system.open().write()
-  system.proxy.silence()
-  await eventually(system.proxy.accepted, (count) => count === 2)
+  system.gate.silence()
+  await eventually(system.gate.accepted, (count) => count === 2)
   t.pass('replaced')
 })
 
 void t.test('the old master is left as soon as it refuses a write', async (t) => {
   const system = await setUp(t)
   if (!system) return
-  const { master, other, proxy, admin, open } = system
+  const { master, other, gate, admin, open } = system
   const one = open()
   await one.write()
   await admin.replicaof('127.0.0.1', other.port)
-  proxy.to(other.port)
+  gate.leadTo(other.port)
   t.match(await one.outcome(), /^READONLY/)
   await eventually(one.outcome, (seen) => seen === 'OK')
-  t.equal(proxy.accepted(), 2)
+  t.equal(gate.accepted(), 2)
   t.not(master.port, other.port)
 })
 
 void t.test('so it is when it refuses in a script', async (t) => {
   const system = await setUp(t)
   if (!system) return
-  const { other, proxy, admin } = system
-  const url = `redis://127.0.0.1:${proxy.port}/0`
+  const { other, gate, admin } = system
+  const url = `redis://127.0.0.1:${gate.port}/0`
   const connection = connectRedis({ url, timeoutMs }, quiet)
   t.teardown(() => connection.close())
   const write = () =>
@@ -74,7 +74,7 @@ void t.test('so it is when it refuses in a script', async (t) => {
       .catch((error: Error) => error.message)
   await write()
   await admin.replicaof('127.0.0.1', other.port)
-  proxy.to(other.port)
+  gate.leadTo(other.port)
   t.match(await write(), /READONLY/)
   await eventually(write, (seen) => seen === 'OK')
 })
@@ -85,7 +85,7 @@ void t.test('a server that goes on to refuse is not asked on ever new connection
   await system.admin.replicaof('127.0.0.1', 1)
   const one = system.open()
   for (let i = 0; i < 200; i++) t.match(await one.outcome(), /READONLY|closed/)
-  t.ok(system.proxy.accepted() <= 5, `${system.proxy.accepted()} connections for 200 refusals`)
+  t.ok(system.gate.accepted() <= 5, `${system.gate.accepted()} connections for 200 refusals`)
 })
 
 void t.test('the first cause is told: a wrong password, a right that is missing', async (t) => {

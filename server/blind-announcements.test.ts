@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { signToken } from '../lib/jwt.ts'
 import { startServer, startWorker, type Running } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
-import { startSwitchProxy } from '../scripts/switch-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import {
   eventually,
   ownRedis,
@@ -31,14 +31,14 @@ const setUp = async (t: Test, engine: EngineName) => {
   })
   const [admin, next] = admins as [Redis, Redis]
   await admin.acl('SETUSER', 'worker', 'on', '>worker', '~*', '&*', '+@all')
-  const proxy = await startSwitchProxy(t, first.port)
+  const gate = await testGate(t, first.port)
   const environment = {
     ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'redis', DATABASE_URL: await testDatabase(t) },
     ...{ KAFKA_TODO_TOPIC: testTopic(), KAFKA_PARTITIONS: '1', JWT_SECRET: testSecret },
     ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '1', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
-    ...{ REDIS_URL: `redis://127.0.0.1:${proxy.port}/0`, LOG_LEVEL: 'info', ...patience },
+    ...{ REDIS_URL: `redis://127.0.0.1:${gate.port}/0`, LOG_LEVEL: 'info', ...patience },
   }
-  return { first, second, admin, next, proxy, environment }
+  return { first, second, admin, next, gate, environment }
 }
 
 const clientOf = (server: Running) => {
@@ -84,7 +84,7 @@ for (const engine of engineNames) {
   void t.test(`${engine}: announcements that do not arrive`, async (t) => {
     const system = await setUp(t, engine)
     if (!system) return
-    const { first, second, admin, next, proxy, environment } = system
+    const { first, second, admin, next, gate, environment } = system
     const server = await startServer(environment)
     t.teardown(() => server.stop())
     const workerUrl = environment.REDIS_URL.replace('redis://', 'redis://worker:worker@')
@@ -132,7 +132,7 @@ for (const engine of engineNames) {
           await admin.replicaof('127.0.0.1', second.port)
         },
         () => {
-          proxy.to(second.port)
+          gate.leadTo(second.port)
           return Promise.resolve()
         },
       ],

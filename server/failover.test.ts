@@ -15,7 +15,7 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
 import { startServer, startWorker } from '../scripts/running.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
-import { startSwitchProxy } from '../scripts/switch-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import { eventually, quiet, startTimeoutMs, testDirectory, testSecret } from '../scripts/testing.ts'
 
 t.test('everything follows Postgres to the server that takes writes', async (t) => {
@@ -32,9 +32,9 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
     await startPostgres({ directory: copy, durable: false }),
   ]
   t.teardown(() => Promise.all([old.stop(), next.stop()]))
-  const proxy = await startSwitchProxy(t, old.port)
+  const gate = await testGate(t, old.port)
   const environment = {
-    DATABASE_URL: proxy.urlOf(old.url),
+    DATABASE_URL: gate.urlOf(old.url),
     COMMAND_LOG: 'postgres',
     LIST_CACHE: 'postgres',
     HTTP_PORT: '0',
@@ -96,7 +96,7 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
   const refused = await eventually(ways['an account'], ({ status }) => status === 503)
   t.match(refused.status, 503)
 
-  proxy.to(next.port)
+  gate.leadTo(next.port)
   const changedMs = performance.now()
   for (const [what, ask] of Object.entries(ways)) {
     await succeeds(ask)

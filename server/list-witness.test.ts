@@ -9,7 +9,7 @@ import { createRedisListCache } from '../lib/list-cache/redis.ts'
 import type { ListCache } from '../lib/list-cache/list-cache.ts'
 import type { TodoStore } from '../lib/todo-store/todo-store.ts'
 import { createLog } from '../lib/log.ts'
-import { startSwitchProxy } from '../scripts/switch-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import { eventually, ownRedis, quiet, testDatabase } from '../scripts/testing.ts'
 import { createHotLists } from './hot-list.ts'
 
@@ -104,10 +104,10 @@ void t.test('a worker whose announcements go nowhere', async (t) => {
 void t.test('an old master that still takes writes, and keeps connections open', async (t) => {
   const [old, next] = [await redisCache(t), await redisCache(t)]
   if (!old || !next) return
-  const proxy = await startSwitchProxy(t, old.port)
-  const { state, store, lines, isRight, isVerified, isUnverified } = setUp(t, old.open(proxy.port))
+  const gate = await testGate(t, old.port)
+  const { state, store, lines, isRight, isVerified, isUnverified } = setUp(t, old.open(gate.port))
   await isVerified()
-  proxy.to(next.port)
+  gate.leadTo(next.port)
   const worker = next.open()
   state.version++
   await announceVersion(store, worker)

@@ -9,7 +9,7 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { migrate } from '../lib/migrate.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
-import { startTcpProxy } from '../scripts/tcp-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import { ownPostgres, quiet, seeded, testDatabase, testDirectory } from '../scripts/testing.ts'
 import { align, createSink } from './sink.ts'
 
@@ -52,39 +52,33 @@ const sinkOn = async (t: Test, url: string) => {
   return { sink, applied: () => applied }
 }
 
-const through = (url: string, port: number): string => {
-  const proxied = new URL(url)
-  proxied.port = String(port)
-  return proxied.href
-}
-
 t.test('an answer to COMMIT that never comes leaves exactly one effect', async (t) => {
   const url = await testDatabase(t)
-  const proxy = await startTcpProxy(t, Number(new URL(url).port))
-  const { sink } = await sinkOn(t, through(url, proxy.port))
+  const gate = await testGate(t, Number(new URL(url).port))
+  const { sink } = await sinkOn(t, gate.urlOf(url))
   const sql = postgres(url, { max: 1 })
   t.teardown(() => sql.end())
   const random = seeded(t)
   let cuts = 0
   for (let batch = 0; batch < 20; batch++) {
     const reachesPostgres = random.below(2) === 0
-    proxy.inspect('to-service', (chunk) => {
+    gate.inspect('to-service', (chunk) => {
       if (!chunk.toString('latin1').toLowerCase().includes('commit')) return 'pass'
       cuts++
       if (!reachesPostgres) {
-        proxy.passAll()
+        gate.passAll()
         return 'cut'
       }
       // Postgres gets it, and what it says to it is lost.
-      proxy.passAll()
-      proxy.inspect('to-client', () => {
-        proxy.passAll()
+      gate.passAll()
+      gate.inspect('to-client', () => {
+        gate.passAll()
         return 'cut'
       })
       return 'pass'
     })
     t.same(await sink(delivery(batch * 5, 5)), { kind: 'taken' })
-    proxy.passAll()
+    gate.passAll()
   }
   t.ok(cuts >= 20, `${cuts} commits were cut`)
   const [row] = await sql`SELECT count(*), max(revision), min(revision) FROM todos`

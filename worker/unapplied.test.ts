@@ -10,7 +10,7 @@ import { startWorker, type Running } from '../scripts/running.ts'
 import { scrape } from '../scripts/scrape.ts'
 import { startKafka } from '../scripts/services/kafka.ts'
 import { freePort, loopback } from '../scripts/services/ports.ts'
-import { startTcpProxy } from '../scripts/tcp-proxy.ts'
+import { testGate } from '../scripts/gate.ts'
 import {
   eventually,
   orSkip,
@@ -26,7 +26,7 @@ import {
 const fetchKey = 1
 const isFetch = (chunk: Buffer) => chunk.length > 6 && chunk.readInt16BE(4) === fetchKey
 
-/** A worker, somebody who publishes, and what became of it. `direct`: the broker without a proxy. */
+/** A worker, somebody who publishes, and what became of it. `direct`: the broker without a gate. */
 const setUp = async (t: Test, services: Record<string, string>) => {
   const environment = {
     ...services,
@@ -86,17 +86,17 @@ const linesWith = (worker: Running, text: string) =>
     .split('\n')
     .filter((line) => line.includes(text)).length
 
-void t.test('Kafka behind a proxy', async (t) => {
+void t.test('Kafka behind a gate', async (t) => {
   const port = await freePort()
-  const proxy = await startTcpProxy(t, port)
+  const gate = await testGate(t, port)
   const directory = await testDirectory(t)
   const redis = await ownRedis(t)
-  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: proxy.port }))
+  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: gate.port }))
   if (!redis || !broker) return
   t.teardown(() => broker.stop())
   const { worker, publish, allApplied, waiting, probes } = await setUp(t, {
     REDIS_URL: redis.url,
-    KAFKA_BROKERS: `${loopback}:${proxy.port}`,
+    KAFKA_BROKERS: `${loopback}:${gate.port}`,
     PUBLISH_TIMEOUT_MS: '1000',
   })
   await publish(5)
@@ -104,7 +104,7 @@ void t.test('Kafka behind a proxy', async (t) => {
 
   await t.test('all open connections fall silent: it goes on over new ones', async (t) => {
     for (let round = 0; round < 2; round++) {
-      proxy.silenceOpen()
+      gate.silence()
       await publish(5)
       await allApplied()
     }
@@ -115,7 +115,7 @@ void t.test('Kafka behind a proxy', async (t) => {
   await t.test(
     'the broker answers and delivers nothing: /health fails, with one line',
     async (t) => {
-      proxy.inspect('to-service', (chunk) => (isFetch(chunk) ? 'drop' : 'pass'))
+      gate.inspect('to-service', (chunk) => (isFetch(chunk) ? 'drop' : 'pass'))
       await publish(5)
       await eventually(probes, ([health]) => health === 503, startTimeoutMs)
       t.same(await probes(), [503, 503])
@@ -125,7 +125,7 @@ void t.test('Kafka behind a proxy', async (t) => {
       t.ok(linesWith(worker, 'commands wait to be applied') > 0)
       t.ok(linesWith(worker, 'the Kafka consumer gave up: another takes its place') > 0)
       t.equal(linesWith(worker, '/health fails until one is'), 1)
-      proxy.passAll()
+      gate.passAll()
       await allApplied()
       await eventually(probes, ([health]) => health === 200, startTimeoutMs)
       t.equal(linesWith(worker, 'commands are applied again'), 1)

@@ -6,7 +6,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { repository } from '../../scripts/paths.ts'
-import { startSwitchProxy } from '../../scripts/switch-proxy.ts'
+import { testGate } from '../../scripts/gate.ts'
 import { eventually, ownRedis, quiet } from '../../scripts/testing.ts'
 import { createRedisPageCache } from '../page-cache/redis.ts'
 import { createRedisLimitStore } from '../rate-limit/redis.ts'
@@ -23,13 +23,13 @@ const snapshot = (version: number): ListSnapshot => ({
 const setUp = async (t: Test) => {
   const service = await ownRedis(t)
   if (!service) return undefined
-  const proxy = await startSwitchProxy(t, service.port)
+  const gate = await testGate(t, service.port)
   const admin = new Redis(service.url)
   t.teardown(() => {
     admin.disconnect()
   })
   const cache = createRedisListCache(
-    { url: `redis://127.0.0.1:${proxy.port}/0`, ttlSec: 300, poolSize: 2 },
+    { url: `redis://127.0.0.1:${gate.port}/0`, ttlSec: 300, poolSize: 2 },
     quiet,
   )
   t.teardown(() => cache.close())
@@ -41,7 +41,7 @@ const setUp = async (t: Test) => {
     events.emit(event.kind)
   })
   await restored
-  return { service, proxy, admin, cache, events, reasons }
+  return { service, gate, admin, cache, events, reasons }
 }
 
 type System = NonNullable<Awaited<ReturnType<typeof setUp>>>
@@ -118,7 +118,7 @@ const sicknesses: readonly Sickness[] = [
   {
     what: 'silent connections',
     reason: /no answer|no invalidations/,
-    fall: ({ proxy }) => Promise.resolve(proxy.silence()),
+    fall: ({ gate }) => Promise.resolve(gate.silence()),
     heal: () => Promise.resolve(),
   },
 ]

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { startSwitchProxy } from '../../scripts/switch-proxy.ts'
+import { testGate } from '../../scripts/gate.ts'
 import { eventually, ownRedis, quiet } from '../../scripts/testing.ts'
 import type { PageSnapshot } from '../todo-store/todo-store.ts'
 import { createRedisPageCache } from './redis.ts'
@@ -89,11 +89,11 @@ for (const [what, [refuse, heal]] of Object.entries(refusals)) {
 void t.test('a silent connection is replaced, and the change is told on the new one', async (t) => {
   const redis = await setUp(t)
   if (!redis) return
-  const proxy = await startSwitchProxy(t, redis.service.port)
-  const [writer, reader] = [redis.open(proxy.port), redis.open()]
+  const gate = await testGate(t, redis.service.port)
+  const [writer, reader] = [redis.open(gate.port), redis.open()]
   await writer.changed(new Map([['ann', 1]]))
   await reader.fill(page, snapshot(1))
-  proxy.silence()
+  gate.silence()
   await writer.changed(new Map([['ann', 2]]))
   await eventually(
     () => redis.admin.get(versionKey),

@@ -14,7 +14,7 @@ import {
   testDirectory,
 } from '../../scripts/testing.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
-import { startTcpProxy } from '../../scripts/tcp-proxy.ts'
+import { testGate } from '../../scripts/gate.ts'
 import { migrate } from '../migrate.ts'
 import { createLimiter, type Limiter, type Taken, isAllowed } from './failover.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
@@ -37,8 +37,8 @@ const setUp = async (t: Test) => {
   t.teardown(() => running.stop())
   const postgres = await ownPostgres(t)
   await migrate(postgres.url, migrationsDirectory)
-  const proxy = await startTcpProxy(t, redis.port)
-  const url = `redis://127.0.0.1:${proxy.port}/0`
+  const gate = await testGate(t, redis.port)
+  const url = `redis://127.0.0.1:${gate.port}/0`
   const lines: string[] = []
   const note = (fields: { store: string }, message: string) =>
     lines.push(`${fields.store} ${/again/.test(message) ? 'closed' : 'open'}`)
@@ -53,7 +53,7 @@ const setUp = async (t: Test) => {
   )
   t.teardown(() => limiter.close())
   await limiter.open()
-  return { limiter, redis: () => running, restartRedis, postgres, proxy, lines }
+  return { limiter, redis: () => running, restartRedis, postgres, gate, lines }
 }
 
 let keys = 0
@@ -110,7 +110,7 @@ const takenBack = (limiter: Limiter, store: Taken['store']) =>
 t.test('Redis away in each way, and back', async (t) => {
   const system = await setUp(t)
   if (!system) return
-  const { limiter, redis, restartRedis, proxy, lines } = system
+  const { limiter, redis, restartRedis, gate, lines } = system
   t.equal(await passOf(t, limiter, 'redis'), 100)
 
   for (const [how, leave, comeBack] of [
@@ -124,8 +124,8 @@ t.test('Redis away in each way, and back', async (t) => {
     ],
     ['frozen', () => redis().kill('SIGSTOP'), () => redis().kill('SIGCONT')],
     // Half a second and more from each command to its answer.
-    ['slow', () => proxy.delayBy(timeoutMs * 1.5), () => proxy.delayBy(0)],
-    ['silent', () => proxy.inspect('to-client', () => 'drop'), () => proxy.passAll()],
+    ['slow', () => gate.delayBy(timeoutMs * 1.5), () => gate.delayBy(0)],
+    ['silent', () => gate.inspect('to-client', () => 'drop'), () => gate.passAll()],
   ] as const) {
     await t.test(how, async (t) => {
       lines.length = 0
@@ -191,21 +191,16 @@ t.test('both away: all pass; both back: limits hold', async (t) => {
 t.test('Redis up and down every 300 ms', async (t) => {
   const system = await setUp(t)
   if (!system) return
-  const { limiter, proxy, lines } = system
+  const { limiter, gate, lines } = system
   const timers = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
   const flapUntilMs = performance.now() + 9_000
   const key = newKey()
   const passed = { redis: 0, postgres: 0, none: 0 }
   const flapping = (async () => {
     for (let isUp = false; performance.now() < flapUntilMs; isUp = !isUp) {
-      if (isUp) proxy.passAll()
-      else {
-        proxy.refuse()
-        proxy.cutAll()
-      }
+      await (isUp ? gate.open() : gate.shut())
       await delay(300)
     }
-    proxy.passAll()
   })()
   const timersBefore = timers()
   let asked = 0

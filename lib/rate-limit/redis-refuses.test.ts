@@ -4,7 +4,7 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { eventually, ownRedis, quiet, testDatabase } from '../../scripts/testing.ts'
-import { startSwitchProxy } from '../../scripts/switch-proxy.ts'
+import { testGate } from '../../scripts/gate.ts'
 import { createLimiter } from './failover.ts'
 import { keyOf, type Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'
@@ -22,15 +22,12 @@ const newKey = () => `key-${++keys}`
 void t.test('while Redis refuses, Postgres counts', async (t) => {
   const [service, other] = [await ownRedis(t), await ownRedis(t)]
   if (!service || !other) return
-  const proxy = await startSwitchProxy(t, service.port)
+  const gate = await testGate(t, service.port)
   const admin = new Redis(service.url)
   t.teardown(() => {
     admin.disconnect()
   })
-  const redis = createRedisLimitStore(
-    { url: `redis://127.0.0.1:${proxy.port}/0`, timeoutMs },
-    quiet,
-  )
+  const redis = createRedisLimitStore({ url: `redis://127.0.0.1:${gate.port}/0`, timeoutMs }, quiet)
   const postgres = createPostgresLimitStore({ url: await testDatabase(t), timeoutMs })
   const limiter = createLimiter(
     [
@@ -70,11 +67,11 @@ void t.test('while Redis refuses, Postgres counts', async (t) => {
       () => admin.call('CLIENT', 'PAUSE', 600_000, 'WRITE'),
       () => admin.call('CLIENT', 'UNPAUSE'),
     ],
-    ['silent', () => proxy.silence(), () => {}],
+    ['silent', () => gate.silence(), () => {}],
     [
       'a replica, with the new master for new connections',
       () => admin.replicaof('127.0.0.1', other.port),
-      () => proxy.to(other.port),
+      () => gate.leadTo(other.port),
     ],
   ] as const) {
     await t.test(what, async (t) => {

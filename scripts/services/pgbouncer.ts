@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { freePort, loopback } from './ports.ts'
+import { writeSecret } from './postgres-access.ts'
 import { postgresOwner } from './postgres-binaries.ts'
 import { ServiceMissing, findProgram, startService, type Service } from './service.ts'
 
@@ -36,7 +37,8 @@ export const startPgBouncer = async (options: {
   } = new URL(options.postgresUrl)
   const database = pathname.slice(1)
   const users = join(options.directory, 'users.txt')
-  await writeFile(users, `"${username}" "${decodeURIComponent(password)}"\n`)
+  const owner = await postgresOwner() // it refuses to run as root
+  await writeSecret(users, `"${username}" "${decodeURIComponent(password)}"\n`, owner)
   const configuration = join(options.directory, 'pgbouncer.ini')
   await writeFile(
     configuration,
@@ -61,7 +63,7 @@ default_pool_size = ${options.poolSize ?? 4}
     directory: options.directory,
     command,
     args: [configuration],
-    owner: await postgresOwner(), // it refuses to run as root
+    owner,
     answers: async () => {
       const sql = postgres(url.href, { max: 1, fetch_types: false, connect_timeout: 2 })
       try {

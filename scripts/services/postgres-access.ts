@@ -107,7 +107,11 @@ export const postgresEnvironment = (): NodeJS.ProcessEnv => ({
 })
 
 /** A new file, renamed into its place: a link that somebody left there is replaced, not followed. */
-const writeSecret = async (file: string, text: string, owner: Owner | undefined): Promise<void> => {
+export const writeSecret = async (
+  file: string,
+  text: string,
+  owner: Owner | undefined,
+): Promise<void> => {
   const unfinished = `${file}.writing-${process.pid}`
   await rm(unfinished, { force: true })
   const handle = await open(unfinished, 'wx', secretMode)

@@ -4,7 +4,7 @@
 import t, { type Test } from 'tap'
 import { startKafka } from '../../../scripts/services/kafka.ts'
 import { freePort, loopback } from '../../../scripts/services/ports.ts'
-import { startTcpProxy } from '../../../scripts/tcp-proxy.ts'
+import { testGate } from '../../../scripts/gate.ts'
 import {
   eventually,
   orSkip,
@@ -115,14 +115,14 @@ const settled = async (t: Test, acknowledged: string[], all: () => string[]) => 
   )
 }
 
-const startBehindProxy = async (t: Test) => {
+const startBehindGate = async (t: Test) => {
   const port = await freePort()
-  const proxy = await startTcpProxy(t, port)
+  const gate = await testGate(t, port)
   const directory = await testDirectory(t)
-  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: proxy.port }))
+  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: gate.port }))
   if (!broker) return undefined
   t.teardown(() => broker.stop())
-  return { proxy, proxied: `${loopback}:${proxy.port}` }
+  return { gate, proxied: `${loopback}:${gate.port}` }
 }
 
 void t.test('a broker killed with -9 amid writes, again and again, ends no consumer', async (t) => {
@@ -161,9 +161,9 @@ void t.test('a broker killed with -9 amid writes, again and again, ends no consu
 })
 
 void t.test('connections that fall silent', async (t) => {
-  const started = await startBehindProxy(t)
+  const started = await startBehindGate(t)
   if (!started) return
-  const { proxy, proxied } = started
+  const { gate, proxied } = started
 
   await t.test('the open ones: they are replaced, and consuming goes on', async (t) => {
     const { settings, publishSome, consume, acknowledged, fatal } = await setUp(t, proxied)
@@ -174,7 +174,7 @@ void t.test('connections that fall silent', async (t) => {
     await bounds.read()
     for (let round = 0; round < 3; round++) {
       await publishSome(50)
-      proxy.silenceOpen()
+      gate.silence()
       await publishSome(50)
       await settled(t, acknowledged, all)
     }
@@ -197,11 +197,11 @@ void t.test('connections that fall silent', async (t) => {
     const { consumer, started } = consume(sink)
     await started
     await publishSome(50)
-    proxy.inspect('to-service', () => 'drop')
-    proxy.inspect('to-client', () => 'drop')
+    gate.inspect('to-service', () => 'drop')
+    gate.inspect('to-client', () => 'drop')
     await new Promise((resolve) => setTimeout(resolve, 20_000))
     t.ok(performance.now() - consumer.lastSignMs() < 20_000, 'it gave signs of life meanwhile')
-    proxy.passAll()
+    gate.passAll()
     await publishSome(50)
     await settled(t, acknowledged, all)
     t.same(fatal, [])
@@ -210,11 +210,11 @@ void t.test('connections that fall silent', async (t) => {
   await t.test('from the beginning: a consumer that starts then joins in the end', async (t) => {
     const { publishSome, consume, acknowledged, fatal } = await setUp(t, proxied)
     await publishSome(10)
-    proxy.inspect('to-service', () => 'drop')
+    gate.inspect('to-service', () => 'drop')
     const { sink, all } = memorySink()
     const { started } = consume(sink)
     await new Promise((resolve) => setTimeout(resolve, 5_000))
-    proxy.passAll()
+    gate.passAll()
     await started
     await settled(t, acknowledged, all)
     t.same(fatal, [])
@@ -245,13 +245,13 @@ const int64 = (...values: number[]) => {
 }
 
 void t.test('a broker whose answers say that its log ends too early', async (t) => {
-  const started = await startBehindProxy(t)
+  const started = await startBehindGate(t)
   if (!started) return
-  const { proxy, proxied } = started
+  const { gate, proxied } = started
 
   /** Until `passAll`: fetches say high watermark and last stable offset, ListOffsets -1 and the end. */
   const understate = (ends: number[]) => {
-    proxy.inspect('to-client', (chunk) => {
+    gate.inspect('to-client', (chunk) => {
       for (const end of ends) {
         for (const [true_, said] of [
           [int64(end, end), int64(3, 3)],
@@ -294,7 +294,7 @@ void t.test('a broker whose answers say that its log ends too early', async (t) 
     )
     await new Promise((resolve) => setTimeout(resolve, 3_000)) // asked again meanwhile
     t.notOk(results.includes('taken'))
-    proxy.passAll()
+    gate.passAll()
     await publishSome(50)
     await settled(t, acknowledged, all)
     t.ok(results.includes('compared'), 'what was applied last is still there')
@@ -311,7 +311,7 @@ void t.test('a broker whose answers say that its log ends too early', async (t) 
       (is) => is,
       startTimeoutMs,
     )
-    proxy.passAll()
+    gate.passAll()
     await eventually(
       () => fatal,
       (reasons) => reasons.length > 0,
@@ -323,7 +323,7 @@ void t.test('a broker whose answers say that its log ends too early', async (t) 
 
   await t.test('and keeps saying so: that is a loss, and nothing was applied', async (t) => {
     const { consume, results, sink, fatal, settings } = await prepare(t, 3_000)
-    t.teardown(() => proxy.passAll())
+    t.teardown(() => gate.passAll())
     await consume(sink).started
     await eventually(
       () => fatal,

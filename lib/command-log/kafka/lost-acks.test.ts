@@ -1,11 +1,11 @@
-// Acknowledgements that never arrive (K1): a proxy in front of a real broker forwards a produce
+// Acknowledgements that never arrive (K1): a gate in front of a real broker forwards a produce
 // request and swallows or cuts what comes back. What kafkajs makes of that alone, and what we do.
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import t, { type Test } from 'tap'
 import { startKafka } from '../../../scripts/services/kafka.ts'
 import { freePort, loopback } from '../../../scripts/services/ports.ts'
-import { startTcpProxy } from '../../../scripts/tcp-proxy.ts'
+import { testGate } from '../../../scripts/gate.ts'
 import {
   eventually,
   startTimeoutMs,
@@ -35,20 +35,20 @@ const faultKinds = [
 ] as const
 type FaultKind = (typeof faultKinds)[number]
 
-const startBehindProxy = async (t: Test) => {
+const startBehindGate = async (t: Test) => {
   const port = await freePort()
-  const proxy = await startTcpProxy(t, port)
+  const gate = await testGate(t, port)
   const directory = await testDirectory(t)
-  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: proxy.port }))
+  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: gate.port }))
   if (!broker) return undefined
   t.teardown(() => broker.stop())
-  return { proxy, brokers: `${loopback}:${proxy.port}` }
+  return { gate, brokers: `${loopback}:${gate.port}` }
 }
 
 void t.test('acknowledgements that never arrive', async (t) => {
-  const started = await startBehindProxy(t)
+  const started = await startBehindGate(t)
   if (!started) return
-  const { proxy, brokers } = started
+  const { gate, brokers } = started
   const makeTopic = async (partitions: number) => {
     const topic = testTopic()
     await ensureTopic({ brokers, topic, partitions, replicationFactor: 1 }, quiet, 20_000)
@@ -70,11 +70,11 @@ void t.test('acknowledgements that never arrive', async (t) => {
       producer.send({ topic, acks: -1, messages: [{ key: 'k', value }] })
     await send('first')
     let isWithheld = false
-    proxy.inspect('to-service', (chunk) => {
+    gate.inspect('to-service', (chunk) => {
       if (!isWithheld && isProduce(chunk)) {
         isWithheld = true
-        proxy.inspect('to-client', () => {
-          proxy.inspect('to-client', () => 'pass')
+        gate.inspect('to-client', () => {
+          gate.inspect('to-client', () => 'pass')
           return 'drop'
         })
       }
@@ -82,7 +82,7 @@ void t.test('acknowledgements that never arrive', async (t) => {
     })
     const acknowledged = ['a', 'b', 'c'].map(async (value) => (await send(value), value))
     t.same(await Promise.all(acknowledged), ['a', 'b', 'c'], 'all three are acknowledged')
-    proxy.passAll()
+    gate.passAll()
     await producer.disconnect()
     const { values } = await readTopic(brokers, topic)
     t.same(values, ['first', 'a', 'b', 'a'], 'one is not in the log, one is in it twice')
@@ -128,19 +128,20 @@ void t.test('acknowledgements that never arrive', async (t) => {
           isDone = true
           return verdict
         }
-        proxy.inspect('to-service', (chunk) => {
+        gate.inspect('to-service', (chunk) => {
           if (!isProduce(chunk) || isDone) return 'pass'
           if (fault === 'cut before the request') return once('cut')()
-          if (fault === 'drop the answer') proxy.inspect('to-client', once('drop'))
-          if (fault === 'cut before the answer') proxy.inspect('to-client', once('cut'))
+          if (fault === 'drop the answer') gate.inspect('to-client', once('drop'))
+          if (fault === 'cut before the answer') gate.inspect('to-client', once('cut'))
           return 'pass'
         })
-        if (fault === 'drop all answers for a while') proxy.inspect('to-client', () => 'drop')
-        if (fault === 'nobody accepts for a while') proxy.refuse()
-        if (fault === 'cut everything' || fault === 'nobody accepts for a while') proxy.cutAll()
+        if (fault === 'drop all answers for a while') gate.inspect('to-client', () => 'drop')
+        if (fault === 'nobody accepts for a while') await gate.shut()
+        if (fault === 'cut everything') gate.cut()
         const for_ = 50 + random.below(900)
         await new Promise((resolve) => setTimeout(resolve, for_))
-        proxy.passAll()
+        gate.passAll()
+        if (fault === 'nobody accepts for a while') await gate.open()
         const before = outcomes.size
         await eventually(
           () => [...outcomes.values()].slice(before),
