@@ -4,16 +4,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import t from 'tap'
 import { breakable } from '../../../scripts/breakable.ts'
 import { startKafka } from '../../../scripts/services/kafka.ts'
-import { freePort, loopback } from '../../../scripts/services/ports.ts'
-import { startTcpProxy } from '../../../scripts/tcp-proxy.ts'
-import {
-  eventually,
-  orSkip,
-  quiet,
-  testDirectory,
-  testKafka,
-  testTopic,
-} from '../../../scripts/testing.ts'
+import { eventually, orSkip, quiet, testKafka, testTopic } from '../../../scripts/testing.ts'
 import { createTopicProbe } from './identity.ts'
 import { ensureTopic, growTopic } from './topic.ts'
 
@@ -50,17 +41,14 @@ t.test('a topic keeps its identity until it is made again', async (t) => {
 })
 
 t.test('who connected anew asks over a new connection', async (t) => {
-  const [port, directory] = [await freePort(), await testDirectory(t)]
-  const proxy = await startTcpProxy(t, port)
-  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: proxy.port }))
+  const broker = await orSkip(t, () => breakable(t, startKafka))
   if (!broker) return
-  t.teardown(() => broker.stop())
-  const settings = { brokers: `${loopback}:${proxy.port}`, topic: testTopic() }
+  const settings = { brokers: broker.url, topic: testTopic() }
   await ensureTopic({ ...settings, partitions: 1, replicationFactor: 1 }, quiet, 20_000)
   const probe = createTopicProbe(settings, quiet)
   t.teardown(() => probe.close())
   const first = await probe.find()
-  proxy.silenceOpen()
+  broker.gate.silence()
   probe.renew()
   t.same(await probe.find(), first)
 })
