@@ -156,6 +156,7 @@ export const createParser = (
       pipeline.drop(req.socket)
     }
     pending.answeredWith(lengthOf(reply))
+    if (reply.status === 429) pending.slowDown()
     response.writeHead(reply.status, reply.headers as string[])
     if (reply.tail) {
       response.write(reply.body)

@@ -101,6 +101,35 @@ void t.test('4 MB of pipelined reads: few are begun, all are answered in order',
   t.same(bodiesIn(other.text()), ['</other>'])
 })
 
+void t.test('behind a refusal requests are read one at a time, and all are answered', async (t) => {
+  let atOnce = 0
+  let answered = 0
+  const depths: number[] = []
+  const app: App = {
+    ready: () => undefined,
+    async handle(request) {
+      atOnce++
+      // Long after the first refusal, and those that were read before it.
+      if (answered > 40) depths.push(atOnce)
+      await delay(1)
+      atOnce--
+      // The first ten pass, and the last two again.
+      const isRefused = ++answered > 10 && !request.path.startsWith('/last')
+      return createReply(isRefused ? 429 : 200, [], `<${request.path}>`)
+    },
+  }
+  const port = await listen(t, app, { pipelineMax: 10 })
+  const { socket, text } = await open(t, port)
+  const paths = [...many(60, (i) => `/${i}`), '/last-1', '/last-2']
+  socket.write(paths.map(get).join(''))
+  await eventually(text, (received) => received.includes('</last-2>'))
+  t.same(
+    bodiesIn(text()),
+    paths.map((path) => `<${path}>`),
+  )
+  t.equal(Math.max(...depths), 1)
+})
+
 void t.test('past the bound of all, each connection has one', async (t) => {
   const slow = createSlowApp()
   const port = await listen(t, slow.app, { pipelineMax: 10, pendingMax: 15 })
