@@ -96,10 +96,13 @@ export const connectRedis = (settings: RedisConnectionSettings, log: Log): Redis
     redis,
     replace,
     async run(work) {
-      await attempted
-      if (redis.status !== 'ready') throw new Error(cause)
       try {
-        return await withTimeout(timeoutMs, () => work(redis))
+        return await withTimeout(timeoutMs, async () => {
+          // A server that is frozen takes the connection, and this waits for it.
+          await attempted
+          if (redis.status !== 'ready') throw new Error(cause)
+          return work(redis)
+        })
       } catch (error) {
         const { message } = error as Error
         if (isFromWrongServer(message)) replace(message)

@@ -73,7 +73,14 @@ export const superviseForks = (
         }
         if (performance.now() - fork.startedMs > calmMs) delayMs = crashDelayFirstMs
         const pid = fork.worker.process.pid
-        log.error({ fork: pid, how, delayMs }, 'a server process died: replaced')
+        // Postgres is unavailable, or a setting is wrong: the process has said it, and nobody was served.
+        const couldNotStart = !fork.isListening() && typeof how === 'number'
+        log.error(
+          { fork: pid, how, delayMs },
+          couldNotStart
+            ? 'a server process could not start: tried again'
+            : 'a server process died: replaced',
+        )
         setTimeout(() => {
           if (state !== 'running' || place.fork) return
           const isServed = places.some(({ fork }) => fork?.isListening())
