@@ -2,9 +2,8 @@
 // open or on all of them, or back with an end that is too low. Nothing is lost, doubled or skipped.
 
 import t, { type Test } from 'tap'
+import { breakable } from '../../../scripts/breakable.ts'
 import { startKafka } from '../../../scripts/services/kafka.ts'
-import { freePort, loopback } from '../../../scripts/services/ports.ts'
-import { testGate } from '../../../scripts/gate.ts'
 import {
   eventually,
   orSkip,
@@ -115,16 +114,6 @@ const settled = async (t: Test, acknowledged: string[], all: () => string[]) => 
   )
 }
 
-const startBehindGate = async (t: Test) => {
-  const port = await freePort()
-  const gate = await testGate(t, port)
-  const directory = await testDirectory(t)
-  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: gate.port }))
-  if (!broker) return undefined
-  t.teardown(() => broker.stop())
-  return { gate, proxied: `${loopback}:${gate.port}` }
-}
-
 void t.test('a broker killed with -9 amid writes, again and again, ends no consumer', async (t) => {
   const directory = await testDirectory(t)
   const first = await orSkip(t, () => startKafka({ directory }))
@@ -161,9 +150,9 @@ void t.test('a broker killed with -9 amid writes, again and again, ends no consu
 })
 
 void t.test('connections that fall silent', async (t) => {
-  const started = await startBehindGate(t)
-  if (!started) return
-  const { gate, proxied } = started
+  const broker = await orSkip(t, () => breakable(t, startKafka))
+  if (!broker) return
+  const { gate, url: proxied } = broker
 
   await t.test('the open ones: they are replaced, and consuming goes on', async (t) => {
     const { settings, publishSome, consume, acknowledged, fatal } = await setUp(t, proxied)
@@ -245,9 +234,9 @@ const int64 = (...values: number[]) => {
 }
 
 void t.test('a broker whose answers say that its log ends too early', async (t) => {
-  const started = await startBehindGate(t)
-  if (!started) return
-  const { gate, proxied } = started
+  const broker = await orSkip(t, () => breakable(t, startKafka))
+  if (!broker) return
+  const { gate, url: proxied } = broker
 
   /** Until `passAll`: fetches say high watermark and last stable offset, ListOffsets -1 and the end. */
   const understate = (ends: number[]) => {

@@ -1,7 +1,7 @@
 // Which topic it is, asked of a real broker: a topic that is made again is another one.
 
 import { Kafka, logLevel } from 'kafkajs'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { breakable } from '../../../scripts/breakable.ts'
 import { startKafka } from '../../../scripts/services/kafka.ts'
 import { eventually, orSkip, quiet, testKafka, testTopic } from '../../../scripts/testing.ts'
@@ -41,12 +41,9 @@ t.test('a topic keeps its identity until it is made again', async (t) => {
 })
 
 t.test('who connected anew asks over a new connection', async (t) => {
-  const broker = await orSkip(t, () => breakable(t, startKafka))
-  if (!broker) return
-  const settings = { brokers: broker.url, topic: testTopic() }
-  await ensureTopic({ ...settings, partitions: 1, replicationFactor: 1 }, quiet, 20_000)
-  const probe = createTopicProbe(settings, quiet)
-  t.teardown(() => probe.close())
+  const own = await probeOfOwnBroker(t)
+  if (!own) return
+  const { broker, probe } = own
   const first = await probe.find()
   broker.gate.silence()
   probe.renew()
@@ -56,12 +53,9 @@ t.test('who connected anew asks over a new connection', async (t) => {
 t.test(
   'a broker that is killed and comes back is asked again, over a new connection',
   async (t) => {
-    const broker = await orSkip(t, () => breakable(t, startKafka))
-    if (!broker) return
-    const settings = { brokers: broker.url, topic: testTopic() }
-    await ensureTopic({ ...settings, partitions: 1, replicationFactor: 1 }, quiet, 20_000)
-    const probe = createTopicProbe(settings, quiet)
-    t.teardown(() => probe.close())
+    const own = await probeOfOwnBroker(t)
+    if (!own) return
+    const { broker, probe } = own
     const first = await probe.find()
     broker.freeze()
     await t.rejects(probe.find(), 'silence is an error, in bounded time')
@@ -72,3 +66,13 @@ t.test(
     t.same(await eventually(found, (seen) => seen !== undefined), first)
   },
 )
+
+const probeOfOwnBroker = async (t: Test) => {
+  const broker = await orSkip(t, () => breakable(t, startKafka))
+  if (!broker) return undefined
+  const settings = { brokers: broker.url, topic: testTopic() }
+  await ensureTopic({ ...settings, partitions: 1, replicationFactor: 1 }, quiet, 20_000)
+  const probe = createTopicProbe(settings, quiet)
+  t.teardown(() => probe.close())
+  return { broker, probe }
+}

@@ -2,17 +2,15 @@
 // request and swallows or cuts what comes back. What kafkajs makes of that alone, and what we do.
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
-import t, { type Test } from 'tap'
+import t from 'tap'
+import { breakable } from '../../../scripts/breakable.ts'
 import { startKafka } from '../../../scripts/services/kafka.ts'
-import { freePort, loopback } from '../../../scripts/services/ports.ts'
-import { testGate } from '../../../scripts/gate.ts'
 import {
   eventually,
   startTimeoutMs,
   orSkip,
   quiet,
   seeded,
-  testDirectory,
   testTopic,
 } from '../../../scripts/testing.ts'
 import type { Command } from '../../command.ts'
@@ -35,20 +33,10 @@ const faultKinds = [
 ] as const
 type FaultKind = (typeof faultKinds)[number]
 
-const startBehindGate = async (t: Test) => {
-  const port = await freePort()
-  const gate = await testGate(t, port)
-  const directory = await testDirectory(t)
-  const broker = await orSkip(t, () => startKafka({ directory, port, advertisedPort: gate.port }))
-  if (!broker) return undefined
-  t.teardown(() => broker.stop())
-  return { gate, brokers: `${loopback}:${gate.port}` }
-}
-
 void t.test('acknowledgements that never arrive', async (t) => {
-  const started = await startBehindGate(t)
-  if (!started) return
-  const { gate, brokers } = started
+  const broker = await orSkip(t, () => breakable(t, startKafka))
+  if (!broker) return
+  const { gate, url: brokers } = broker
   const makeTopic = async (partitions: number) => {
     const topic = testTopic()
     await ensureTopic({ brokers, topic, partitions, replicationFactor: 1 }, quiet, 20_000)
