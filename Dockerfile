@@ -3,7 +3,7 @@
 #   docker run … todos:0.1.0
 #   docker run … todos:0.1.0 node dist/worker/main.js
 #   docker run … todos:0.1.0 node dist/scripts/migrate.js
-# Node 22, for which both HTTP engines have binaries. scripts/containers/image.test.ts runs these steps, but for those
+# Node 22, for which both HTTP engines have binaries. testing/containers/image.test.ts runs these steps, but for those
 # of the stage `init`, and starts what comes of them.
 
 FROM node:22.23.2-bookworm-slim AS base

@@ -29,7 +29,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.test.ts', '**/*.contract.ts', 'scripts/testing.ts'],
+    files: ['**/*.test.ts', '**/*.contract.ts', 'testing/services.ts'],
     rules: {
       // tap's subtests are awaited by tap itself, and its `t` is passed around.
       '@typescript-eslint/no-floating-promises': 'off',

@@ -2,7 +2,7 @@
 // and leaves nothing behind when it is interrupted.
 
 import t from 'tap'
-import { eventually, startTimeoutMs } from '../scripts/testing.ts'
+import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { treePids } from './engines/cpu.ts'
 import { checkInterrupted, startProgram } from './program-under-test.ts'
 

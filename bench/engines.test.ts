@@ -4,8 +4,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { findProgram } from '../scripts/services/service.ts'
-import { eventually, startTimeoutMs, testDirectory } from '../scripts/testing.ts'
+import { findProgram } from '../scripts/stack/service.ts'
+import { eventually, startTimeoutMs } from '../testing/eventually.ts'
+import { testDirectory } from '../testing/services.ts'
 import { treePids } from './engines/cpu.ts'
 import { checkInterrupted, startProgram } from './program-under-test.ts'
 

@@ -3,7 +3,7 @@
 
 import { rm, writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
-import { makeTemporaryDirectory } from '../scripts/testing.ts'
+import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
 import { runProgram } from './command.ts'
 import { chooseGenerator, type Generator } from './engines/generator.ts'
 import { measureCell, type Cell, type Plan, type Sample } from './engines/measure.ts'

@@ -3,16 +3,17 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { migrate } from '../lib/migrate.ts'
+import { migrate } from '../lib/drivers/postgres/migrate.ts'
 import { createLimiter, type Backend, type Limiter } from '../lib/rate-limit/failover.ts'
 import type { Policy } from '../lib/rate-limit/policy.ts'
 import { createPostgresLimitStore } from '../lib/rate-limit/postgres.ts'
 import { createRedisLimitStore } from '../lib/rate-limit/redis.ts'
 import { migrationsDirectory } from '../scripts/paths.ts'
-import { startPostgres } from '../scripts/services/postgres.ts'
-import { startRedis } from '../scripts/services/redis.ts'
-import { ServiceMissing, type Service } from '../scripts/services/service.ts'
-import { makeTemporaryDirectory, quiet } from '../scripts/testing.ts'
+import { startPostgres } from '../scripts/stack/postgres.ts'
+import { startRedis } from '../scripts/stack/redis.ts'
+import { ServiceMissing, type Service } from '../scripts/stack/service.ts'
+import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
+import { quiet } from '../testing/settings.ts'
 import { runProgram } from './command.ts'
 
 const usage = `npm run bench:limits

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { repository } from '../scripts/paths.ts'
-import { findProgram } from '../scripts/services/service.ts'
+import { findProgram } from '../scripts/stack/service.ts'
 import type { Machine } from './result.ts'
 import { coresHere } from './target.ts'
 

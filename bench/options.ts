@@ -1,7 +1,7 @@
 // The command line of npm run bench: a scenario, and what is to be otherwise than it says.
 
 import { parseArgs } from 'node:util'
-import { settings as configTable } from '../lib/config.ts'
+import { settings as configTable } from '../lib/runtime/config/config.ts'
 import { pidsIn } from './arguments.ts'
 import { parseScenario, readScenario, scenarioNames, type Scenario } from './scenario.ts'
 

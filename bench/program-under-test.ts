@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { eventually } from '../scripts/testing.ts'
+import { eventually } from '../testing/eventually.ts'
 import { treePids } from './engines/cpu.ts'
 
 export type ProgramUnderTest = {

@@ -4,8 +4,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { ServiceMissing } from '../scripts/services/service.ts'
-import { seeded, testDirectory } from '../scripts/testing.ts'
+import { ServiceMissing } from '../scripts/stack/service.ts'
+import { seeded } from '../testing/seeded.ts'
+import { testDirectory } from '../testing/services.ts'
 import { madeUpCell } from './analysis/made-up-cell.ts'
 import { abbaRounds, readOneLoad, runRounds, shuffledRounds, type Contestant } from './rounds.ts'
 

@@ -2,7 +2,7 @@
 // then measured within minutes of each other, and no one always comes first.
 
 import { randomFrom } from '../scripts/random.ts'
-import { ServiceMissing } from '../scripts/services/service.ts'
+import { ServiceMissing } from '../scripts/stack/service.ts'
 import { figuresOf, metrics, type Figures, type Metric } from './analysis/figures.ts'
 import type { Cell } from './result.ts'
 import { readScenario, type Scenario, type ScenarioLoad } from './scenario.ts'

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { repository } from '../scripts/paths.ts'
-import { testDirectory } from '../scripts/testing.ts'
+import { testDirectory } from '../testing/services.ts'
 import type { Check, Result } from './result.ts'
 
 /** On a machine that runs other tests at the same time these say so, rightly. */

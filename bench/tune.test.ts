@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { startProgram } from './program-under-test.ts'
-import { testDirectory } from '../scripts/testing.ts'
+import { testDirectory } from '../testing/services.ts'
 import type { Judgement } from './tune/judge.ts'
 import type { Sample } from './rounds.ts'
 

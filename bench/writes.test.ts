@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { repository } from '../scripts/paths.ts'
-import { orSkip, testDirectory, testKafka } from '../scripts/testing.ts'
-import { findProgram, ServiceMissing } from '../scripts/services/service.ts'
+import { orSkip, testDirectory, testKafka } from '../testing/services.ts'
+import { findProgram, ServiceMissing } from '../scripts/stack/service.ts'
 import { report, type Result } from './writes/report.ts'
 
 const good: Result = {

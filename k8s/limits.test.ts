@@ -4,9 +4,9 @@
 import type { IContainer } from 'kubernetes-models/v1'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { readConfig } from '../lib/config.ts'
+import { readConfig } from '../lib/runtime/config/config.ts'
 import { repository } from '../scripts/paths.ts'
-import { found, overlays, readOverlay, type Rendered } from './workloads.ts'
+import { found, overlays, readOverlay, type Rendered } from '../testing/k8s/workloads.ts'
 
 /** HTTP_DRAIN_DELAY_MS, how long the API serves on after SIGTERM with /ready failing. */
 const drainDelayMsDefault = 5_000

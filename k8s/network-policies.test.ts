@@ -1,7 +1,7 @@
 // The network policies let through what the programs need, seen from both sides, and nothing else.
 
 import t from 'tap'
-import { namesOf, overlays, portsOf, readOverlay, type Labels } from './workloads.ts'
+import { namesOf, overlays, portsOf, readOverlay, type Labels } from '../testing/k8s/workloads.ts'
 
 for (const overlay of overlays) {
   const { all, one, workloads, workload, selected } = readOverlay(overlay)

@@ -2,9 +2,9 @@
 
 import type { IContainer, IEnvVar } from 'kubernetes-models/v1'
 import t from 'tap'
-import { readConfig, settings } from '../lib/config.ts'
-import { readManifests } from './render.ts'
-import { found, isPart, namesOf, overlays, portsOf, readOverlay } from './workloads.ts'
+import { readConfig, settings } from '../lib/runtime/config/config.ts'
+import { readManifests } from '../testing/k8s/render.ts'
+import { found, isPart, namesOf, overlays, portsOf, readOverlay } from '../testing/k8s/workloads.ts'
 
 const secretExample = readManifests(new URL('secret.example.yaml', import.meta.url))[0]
 const secretNames = Object.keys(secretExample?.['stringData'] ?? {})

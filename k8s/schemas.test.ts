@@ -4,10 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { testDirectory } from '../scripts/testing.ts'
-import { readManifests, render, type Manifest } from './render.ts'
-import { faultsOf } from './schemas.ts'
-import { overlays, readOverlay } from './workloads.ts'
+import { testDirectory } from '../testing/services.ts'
+import { readManifests, render, type Manifest } from '../testing/k8s/render.ts'
+import { faultsOf } from '../testing/k8s/schemas.ts'
+import { overlays, readOverlay } from '../testing/k8s/workloads.ts'
 
 for (const overlay of overlays) {
   void t.test(`${overlay} fits the schemas of Kubernetes, field for field`, async (t) => {

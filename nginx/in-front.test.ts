@@ -4,35 +4,23 @@
 import { readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { signToken } from '../lib/jwt.ts'
-import { forksOf, startServer, startWorker, type Running } from '../scripts/running.ts'
+import { signToken } from '../lib/accounts/access-token.ts'
+import { forksOf, startServer, startWorker, type Running } from '../scripts/stack/processes.ts'
 import { seed } from '../scripts/seed.ts'
-import { startNginx, type NginxMode } from '../scripts/services/nginx.ts'
-import { freePort, loopback } from '../scripts/services/ports.ts'
+import { startNginx, type NginxMode } from '../scripts/stack/nginx.ts'
+import { freePort, loopback } from '../scripts/stack/ports.ts'
 import {
   get,
   post,
   startSteadyClients,
   type Client,
   type Failure,
-} from '../scripts/steady-clients.ts'
-import {
-  eventually,
-  startTimeoutMs,
-  orSkip,
-  patience,
-  testDatabase,
-  testDirectory,
-  testSecret,
-  testTopic,
-} from '../scripts/testing.ts'
-import { conformanceCases } from '../server/engines/conformance-cases.ts'
-import {
-  comparable,
-  exchange,
-  headerOf,
-  type Answer,
-} from '../server/engines/conformance-harness.ts'
+} from '../testing/steady-clients.ts'
+import { eventually, startTimeoutMs } from '../testing/eventually.ts'
+import { orSkip, testDatabase, testDirectory, testTopic } from '../testing/services.ts'
+import { patience, testSecret } from '../testing/settings.ts'
+import { conformanceCases } from '../testing/engines/conformance-cases.ts'
+import { comparable, exchange, headerOf, type Answer } from '../testing/engines/harness.ts'
 
 type Layout = 'one shared port' | 'a port each'
 

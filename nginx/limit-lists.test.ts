@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import t from 'tap'
 import { repository } from '../scripts/paths.ts'
-import { startNginx } from '../scripts/services/nginx.ts'
-import { freePort, loopback } from '../scripts/services/ports.ts'
-import { orSkip, testDirectory } from '../scripts/testing.ts'
+import { startNginx } from '../scripts/stack/nginx.ts'
+import { freePort, loopback } from '../scripts/stack/ports.ts'
+import { orSkip, testDirectory } from '../testing/services.ts'
 
 const readme = readFileSync(new URL('README.md', repository), 'utf8')
 const [, inHttp = '', inLocation = ''] =

@@ -4,12 +4,13 @@ import t from 'tap'
 import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
-import { believedForMs } from '../lib/log-identity.ts'
-import type { BatchOutcome } from '../lib/micro-batch.ts'
+import { believedForMs } from '../lib/domain/log-identity.ts'
+import type { BatchOutcome } from '../lib/runtime/micro-batch.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { widen } from './command-log-partitions.ts'
-import { quiet, testConfig, testDatabase, testTopic } from './testing.ts'
+import { quiet, testConfig } from '../testing/settings.ts'
+import { testDatabase, testTopic } from '../testing/services.ts'
 
 t.test('a command that is published between two reads is waited for', async (t) => {
   const url = await testDatabase(t)

@@ -10,9 +10,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { growCommandLog, openProbe, readEnds } from '../lib/command-log/open.ts'
-import type { Config } from '../lib/config.ts'
-import { believedForMs, mismatch } from '../lib/log-identity.ts'
-import { createLog } from '../lib/log.ts'
+import type { Config } from '../lib/runtime/config/config.ts'
+import { believedForMs, mismatch } from '../lib/domain/log-identity.ts'
+import { createLog } from '../lib/runtime/log.ts'
 import type { CommandLogs, Lease } from '../lib/todo-store/command-logs.ts'
 
 /** Says what was and was not done; servers go on as before. */

@@ -2,12 +2,12 @@
 // the operator's decision when another one is there, or when it is to have more partitions. Nothing is
 // skipped that this has not named.
 
-import type { Bounds } from '../lib/command-log/loss.ts'
+import type { Bounds } from '../lib/domain/log-identity.ts'
 import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open.ts'
-import { readConfigOrExit, type Config } from '../lib/config.ts'
-import { mismatch, type FoundLog, type RegisteredLog } from '../lib/log-identity.ts'
-import { createLog } from '../lib/log.ts'
-import { postgresUrls } from '../lib/postgres-urls.ts'
+import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import { mismatch, type FoundLog, type RegisteredLog } from '../lib/domain/log-identity.ts'
+import { createLog } from '../lib/runtime/log.ts'
+import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { parseRequest, usage, Usage, type AdoptFrom } from './command-log-arguments.ts'
 import { widen, WidenFailure } from './command-log-partitions.ts'

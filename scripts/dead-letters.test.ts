@@ -7,12 +7,14 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { openConsumer, readEnds } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
-import { encodeCommand, type Command } from '../lib/command.ts'
+import { encodeCommand, type Command } from '../lib/domain/command.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
-import { createSink } from '../worker/sink.ts'
+import { createSink } from '../worker/todos/sink.ts'
 import { deadLetters } from './dead-letters.ts'
 import { repository } from './paths.ts'
-import { eventually, quiet, testConfig, testDatabase, testKafka, testTopic } from './testing.ts'
+import { eventually } from '../testing/eventually.ts'
+import { quiet, testConfig } from '../testing/settings.ts'
+import { testDatabase, testKafka, testTopic } from '../testing/services.ts'
 
 /** The log's table takes no null, a Kafka topic does: the worker is given null where this stands. */
 const nullRecord = Buffer.from('a record without a value')

@@ -8,15 +8,9 @@ import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { lagAsText, readLag } from './lag.ts'
 import { repository } from './paths.ts'
-import {
-  eventually,
-  startTimeoutMs,
-  quiet,
-  testConfig,
-  testDatabase,
-  testKafka,
-  testTopic,
-} from './testing.ts'
+import { eventually, startTimeoutMs } from '../testing/eventually.ts'
+import { quiet, testConfig } from '../testing/settings.ts'
+import { testDatabase, testKafka, testTopic } from '../testing/services.ts'
 
 type Settings = Record<string, string>
 

@@ -3,9 +3,9 @@
 
 import { parseArgs } from 'node:util'
 import { readEnds } from '../lib/command-log/open.ts'
-import { readConfigOrExit, type Config } from '../lib/config.ts'
-import { createLog } from '../lib/log.ts'
-import { postgresUrls } from '../lib/postgres-urls.ts'
+import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import { createLog } from '../lib/runtime/log.ts'
+import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 
 export type PartitionLag = {

@@ -1,8 +1,8 @@
 // npm run migrate: brings the database of DATABASE_URL up to date.
 
-import { readConfigOrExit } from '../lib/config.ts'
-import { migrate } from '../lib/migrate.ts'
-import { postgresUrls, sessionUrl } from '../lib/postgres-urls.ts'
+import { readConfigOrExit } from '../lib/runtime/config/config.ts'
+import { migrate } from '../lib/drivers/postgres/migrate.ts'
+import { postgresUrls, sessionUrl } from '../lib/drivers/postgres/urls.ts'
 import { migrationsDirectory } from './paths.ts'
 
 const url = sessionUrl(postgresUrls(readConfigOrExit('script')))

@@ -2,8 +2,8 @@
 // told). The worker announces the new lists within a second.
 
 import hyperid from 'hyperid'
-import { readConfigOrExit } from '../lib/config.ts'
-import { createPool } from '../lib/postgres-pool.ts'
+import { readConfigOrExit } from '../lib/runtime/config/config.ts'
+import { createPool } from '../lib/drivers/postgres/pool.ts'
 
 export const seedCountDefault = 10_000
 const chunkSize = 1_000

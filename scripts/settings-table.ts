@@ -1,6 +1,6 @@
-// Prints the README's table of settings from lib/config.ts; config.test.ts holds the README to it.
+// Prints the README's table of settings from lib/runtime/config/config.ts; config.test.ts holds the README to it.
 
-import { settings } from '../lib/config.ts'
+import { settings } from '../lib/runtime/config/config.ts'
 
 const perCore = new Set(['HTTP_PROCESSES', 'REDIS_POOL_SIZE'])
 

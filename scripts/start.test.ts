@@ -9,8 +9,9 @@ import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { repository } from './paths.ts'
-import { becomesFree, freePort } from './services/ports.ts'
-import { eventually, testDirectory } from './testing.ts'
+import { becomesFree, freePort } from './stack/ports.ts'
+import { eventually } from '../testing/eventually.ts'
+import { testDirectory } from '../testing/services.ts'
 
 type Started = {
   readonly output: () => string

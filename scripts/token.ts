@@ -2,8 +2,8 @@
 // the secret of `npm start` when that is not set.
 
 import { parseArgs } from 'node:util'
-import { readConfigOrExit } from '../lib/config.ts'
-import { signToken } from '../lib/jwt.ts'
+import { readConfigOrExit } from '../lib/runtime/config/config.ts'
+import { signToken } from '../lib/accounts/access-token.ts'
 import { readEmbeddedSecret } from './embedded-secret.ts'
 
 const unitSec = { s: 1, m: 60, h: 3_600, d: 86_400 }

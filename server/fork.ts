@@ -5,43 +5,40 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
-import type { Config } from '../lib/config.ts'
-import { createAccessTokenSigner, createTokenVerifier } from '../lib/jwt.ts'
+import type { Config } from '../lib/runtime/config/config.ts'
+import { createAccessTokenSigner, createTokenVerifier } from '../lib/accounts/access-token.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
-import type { RegisteredLog } from '../lib/log-identity.ts'
-import { createLog, type Log } from '../lib/log.ts'
-import { addPoolMetrics, addProcessMetrics } from '../lib/metrics.ts'
+import type { RegisteredLog } from '../lib/domain/log-identity.ts'
+import { createLog, type Log } from '../lib/runtime/log.ts'
+import { addPoolMetrics, addProcessMetrics } from '../lib/runtime/metrics.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
-import { createPoolUse } from '../lib/pool-use.ts'
-import { postgresUrls } from '../lib/postgres-urls.ts'
-import { createRefreshTokens } from '../lib/refresh-token.ts'
+import { createPoolUse } from '../lib/runtime/pool-stats.ts'
+import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
-import { withTimeout } from '../lib/with-timeout.ts'
-import { createAppliedCommands } from './applied-commands.ts'
-import { createClientOf } from './client-address.ts'
-import { listHeadersOf, readCors, withCors } from './cors.ts'
-import type { App, Engine, EngineSettings } from './engines/engine.ts'
-import { createNodeEngine } from './engines/node-http.ts'
-import { checkAll, type Dependency } from './handlers/health.ts'
-import { createHotLists, type HotLists } from './hot-list.ts'
-import type { Held } from './list-freshness.ts'
-import { createLimitChecks, limitPolicies } from './limits.ts'
-import { createLogGate } from './log-gate.ts'
-import { forkPlace, reportMetrics } from './metrics-fork.ts'
-import {
-  addConnectionMetrics,
-  addLimitMetrics,
-  addListMetrics,
-  addPublishMetrics,
-  addRequestMetrics,
-} from './metrics.ts'
-import { boundInFlight, createReadQueue } from './pending.ts'
-import { createPasswords } from './passwords/passwords.ts'
-import { createThreadHasher } from './passwords/thread-hasher.ts'
-import { createRevokedSessions, withoutRevoked } from './revoked-sessions.ts'
-import { createRouter } from './router.ts'
-import { createRoutes } from './routes.ts'
+import { withTimeout } from '../lib/runtime/deadline.ts'
+import { createAppliedCommands } from './features/todos/applied-commands.ts'
+import { createClientOf } from './http/client-address.ts'
+import { listHeadersOf, readCors, withCors } from './http/cors.ts'
+import type { App, Engine, EngineSettings } from './http/engines/engine.ts'
+import { createNodeEngine } from './http/engines/node/node-http.ts'
+import { checkAll, type Dependency } from './features/health/health.ts'
+import { createHotLists, type HotLists } from './features/public-lists/hot-list.ts'
+import type { Held } from './features/public-lists/freshness.ts'
+import { createLimitChecks, limitPolicies } from './limits/limits.ts'
+import { createLogGate } from './features/todos/log-gate.ts'
+import { forkPlace, reportMetrics } from './process/metrics-fork.ts'
+import { addListMetrics } from './features/public-lists/metrics.ts'
+import { addPublishMetrics } from './features/todos/metrics.ts'
+import { addConnectionMetrics, addRequestMetrics } from './http/metrics.ts'
+import { addLimitMetrics } from './limits/metrics.ts'
+import { boundInFlight, createReadQueue } from './http/pending.ts'
+import { createPasswords } from './features/accounts/passwords/passwords.ts'
+import { createThreadHasher } from './features/accounts/passwords/thread-hasher.ts'
+import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
+import { createRouter } from './http/router.ts'
+import { createRoutes } from './features/index.ts'
 
 export type Fork = {
   /** What `/ready` had against it when it began to listen. */
@@ -265,7 +262,7 @@ const createEngine = async (config: Config, app: App, log: Log): Promise<Engine>
     wireBytesMax: memory.wireBytesMax,
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
-  const { createUwsEngine } = await import('./engines/uws.ts')
+  const { createUwsEngine } = await import('./http/engines/uws/uws.ts')
   return createUwsEngine(app, settings, log)
 }
 

@@ -5,18 +5,23 @@ import cluster from 'node:cluster'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commandsElsewhere, settleLog } from '../lib/command-log/settle.ts'
-import { readConfigOrExit, type Config } from '../lib/config.ts'
-import { kafkaSecurityWarning } from '../lib/kafka-security.ts'
+import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
 import { announceVersion } from '../lib/list-cache/announce.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
-import type { RegisteredLog } from '../lib/log-identity.ts'
-import { createLog, type Log } from '../lib/log.ts'
-import { postgresUrls, urlFault } from '../lib/postgres-urls.ts'
+import type { RegisteredLog } from '../lib/domain/log-identity.ts'
+import { createLog, type Log } from '../lib/runtime/log.ts'
+import { postgresUrls, urlFault } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
-import { openMetricsPage } from './metrics-page.ts'
-import { readyWaitVariable, superviseForks, type Leave, type Listening } from './supervisor.ts'
+import { openMetricsPage } from './process/metrics-page.ts'
+import {
+  readyWaitVariable,
+  superviseForks,
+  type Leave,
+  type Listening,
+} from './process/supervisor.ts'
 
 /** What the primary hands to each fork, through its environment. */
 const registeredLogVariable = 'TODOS_REGISTERED_LOG'
@@ -33,7 +38,7 @@ const runPrimary = async (config: Config) => {
   const log = createLog('server', config.LOG_LEVEL)
   const ports = await reservePorts(config)
   if (config.HTTP_ENGINE === 'uws') {
-    const { selfTest } = await import('./engines/uws-self-test.ts')
+    const { selfTest } = await import('./http/engines/uws/self-test.ts')
     const verdict = await selfTest().catch((error: unknown) => exitWith(messageOf(error)))
     if (verdict) log.warn(verdict)
   }

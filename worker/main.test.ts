@@ -4,8 +4,9 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { freePort } from '../scripts/services/ports.ts'
-import { eventually, startTimeoutMs, testDatabase } from '../scripts/testing.ts'
+import { freePort } from '../scripts/stack/ports.ts'
+import { eventually, startTimeoutMs } from '../testing/eventually.ts'
+import { testDatabase } from '../testing/services.ts'
 
 const says = async (t: Test, env: NodeJS.ProcessEnv, line: string) => {
   const script = fileURLToPath(new URL('main.ts', import.meta.url))

@@ -2,7 +2,7 @@
 // something.
 
 import t from 'tap'
-import { seeded } from '../../scripts/testing.ts'
+import { seeded } from '../../testing/seeded.ts'
 import { mean, pairedRatio, standardDeviation, studentQuantile } from './statistics.ts'
 
 const near = (value: number | undefined, wanted: number, tolerance = 5e-4) =>

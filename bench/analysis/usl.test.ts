@@ -3,7 +3,7 @@
 
 import t from 'tap'
 import { randomFrom, type Random } from '../../scripts/random.ts'
-import { seeded } from '../../scripts/testing.ts'
+import { seeded } from '../../testing/seeded.ts'
 import { fitUsl } from './usl.ts'
 import { uslAt, type UslParameters } from './usl-curve.ts'
 

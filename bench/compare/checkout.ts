@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { makeTemporaryDirectory } from '../../scripts/testing.ts'
+import { makeTemporaryDirectory } from '../../scripts/stack/temporary-directory.ts'
 
 const run = promisify(execFile)
 

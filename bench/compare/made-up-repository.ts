@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { testDirectory } from '../../scripts/testing.ts'
+import { testDirectory } from '../../testing/services.ts'
 
 type Repository = { readonly directory: string; git(...args: string[]): string }
 

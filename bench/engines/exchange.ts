@@ -2,7 +2,7 @@
 // must not have passed through a client that parses, joins or decompresses.
 
 import { connect } from 'node:net'
-import { loopback } from '../../scripts/services/ports.ts'
+import { loopback } from '../../scripts/stack/ports.ts'
 
 export type Answer = {
   readonly status: number

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { findProgram } from '../../scripts/services/service.ts'
-import { testDirectory } from '../../scripts/testing.ts'
+import { findProgram } from '../../scripts/stack/service.ts'
+import { testDirectory } from '../../testing/services.ts'
 import { runProgram, startPeer } from './programs.ts'
 
 const cc = findProgram('cc')

@@ -5,8 +5,8 @@ import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { loopback } from '../../scripts/services/ports.ts'
-import { findProgram } from '../../scripts/services/service.ts'
+import { loopback } from '../../scripts/stack/ports.ts'
+import { findProgram } from '../../scripts/stack/service.ts'
 import { treeCpuSeconds } from './cpu.ts'
 
 const stopTimeoutMs = 15_000

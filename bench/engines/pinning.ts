@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { findProgram } from '../../scripts/services/service.ts'
+import { findProgram } from '../../scripts/stack/service.ts'
 import { treePids } from './cpu.ts'
 
 export type Pinning = {

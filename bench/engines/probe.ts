@@ -3,7 +3,7 @@
 
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { loopback } from '../../scripts/services/ports.ts'
+import { loopback } from '../../scripts/stack/ports.ts'
 import { requestFor } from './exchange.ts'
 
 export type Probe = {

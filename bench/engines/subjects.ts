@@ -4,7 +4,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findProgram } from '../../scripts/services/service.ts'
+import { findProgram } from '../../scripts/stack/service.ts'
 import { runProgram, startPeer } from './programs.ts'
 import { startOurs, type Limit, type OurEngine, type Todos } from './todos.ts'
 

@@ -3,12 +3,12 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { migrate } from '../../lib/migrate.ts'
+import { migrate } from '../../lib/drivers/postgres/migrate.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
-import { startServer, type Running } from '../../scripts/running.ts'
+import { startServer, type Running } from '../../scripts/stack/processes.ts'
 import { seed } from '../../scripts/seed.ts'
-import { startPostgres } from '../../scripts/services/postgres.ts'
-import type { Service } from '../../scripts/services/service.ts'
+import { startPostgres } from '../../scripts/stack/postgres.ts'
+import type { Service } from '../../scripts/stack/service.ts'
 import { exchange } from './exchange.ts'
 
 export const limits = [10, 1000] as const

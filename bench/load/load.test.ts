@@ -3,7 +3,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { eventually } from '../../scripts/testing.ts'
+import { eventually } from '../../testing/eventually.ts'
 import { latencyOf } from '../latency.ts'
 import { startLoad, type LoadOrder } from './load.ts'
 import { allocate, claim, read, upperBoundUs, type Reading } from './recording.cjs'

@@ -2,7 +2,7 @@
 // server would take or the scenario would not notice.
 
 import t from 'tap'
-import { settings } from '../../lib/config.ts'
+import { settings } from '../../lib/runtime/config/config.ts'
 import { readOneLoad } from '../rounds.ts'
 import { parseCandidates } from './candidates.ts'
 import { parseTuneOptions } from './options.ts'

@@ -2,7 +2,7 @@
 // What no server could be started with, or what the scenario would not notice, is refused before
 // anything starts.
 
-import { ConfigError, readConfig, settings as known } from '../../lib/config.ts'
+import { ConfigError, readConfig, settings as known } from '../../lib/runtime/config/config.ts'
 import type { Scenario } from '../scenario.ts'
 
 type Name = keyof typeof known

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { randomFrom } from '../../scripts/random.ts'
-import { seeded } from '../../scripts/testing.ts'
+import { seeded } from '../../testing/seeded.ts'
 import type { Sample } from '../rounds.ts'
 import { readOneLoad } from '../rounds.ts'
 import { parseCandidates } from './candidates.ts'

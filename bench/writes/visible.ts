@@ -3,7 +3,7 @@
 
 import { Agent, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { loopback } from '../../scripts/services/ports.ts'
+import { loopback } from '../../scripts/stack/ports.ts'
 
 export type Visibility = {
   /** From the 202 to the first list that holds it, as one reader sees lists. */

@@ -5,10 +5,12 @@ import { readFileSync } from 'node:fs'
 import { parser } from '@prometheus-io/lezer-promql'
 import t from 'tap'
 import { parse as parseYaml } from 'yaml'
-import { signToken } from '../../lib/jwt.ts'
-import { startServer, startWorker } from '../../scripts/running.ts'
-import { scrape, type Sample } from '../../scripts/scrape.ts'
-import { eventually, patience, testDatabase, testSecret, testTopic } from '../../scripts/testing.ts'
+import { signToken } from '../../lib/accounts/access-token.ts'
+import { startServer, startWorker } from '../../scripts/stack/processes.ts'
+import { scrape, type Sample } from '../../scripts/stack/scrape.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { patience, testSecret } from '../../testing/settings.ts'
+import { testDatabase, testTopic } from '../../testing/services.ts'
 
 type Panel = {
   readonly id: number

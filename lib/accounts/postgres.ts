@@ -1,10 +1,9 @@
 // Accounts in Postgres. Each step that decides something is one statement, so that requests that race
 // are put in order by the row they meet at, and no clock but the database's is asked.
 
-import type { Sql } from 'postgres'
-import { listen } from '../pg-listen.ts'
-import { createPool, type PoolSettings } from '../postgres-pool.ts'
-import { sessionUrl } from '../postgres-urls.ts'
+import { listen } from '../drivers/postgres/listen.ts'
+import { createPool, type PoolSettings, type Sql } from '../drivers/postgres/pool.ts'
+import { sessionUrl } from '../drivers/postgres/urls.ts'
 import { firstGeneration, type Accounts, type User } from './accounts.ts'
 
 const channel = 'todos_session_revoked'

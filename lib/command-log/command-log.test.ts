@@ -1,17 +1,11 @@
 // What every command log promises, run against both drivers: real Kafka, and real Postgres.
 
 import t, { type Test } from 'tap'
-import {
-  eventually,
-  startTimeoutMs,
-  quiet,
-  testConfig,
-  testDatabase,
-  testKafka,
-  testTopic,
-} from '../../scripts/testing.ts'
-import type { Command } from '../command.ts'
-import { decodeCommand } from '../command.ts'
+import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
+import { quiet, testConfig } from '../../testing/settings.ts'
+import { testDatabase, testKafka, testTopic } from '../../testing/services.ts'
+import type { Command } from '../domain/command.ts'
+import { decodeCommand } from '../domain/command.ts'
 import { openGate, type CommandConsumer, type CommandPublisher } from './command-log.ts'
 import type { Delivery, Sink } from './command-log.ts'
 import { ensureCommandLog, openConsumer, openPublisher, readEnds } from './open.ts'

@@ -1,22 +1,15 @@
 // The seam between those who ask for writes and the worker that applies them: an ordered, durable
 // log in partitions. One todo's commands are always in one partition, so they stay in order.
 
-import type { Command } from '../command.ts'
-import type { FoundLog } from '../log-identity.ts'
-import type { BatchOutcome } from '../micro-batch.ts'
+import type { Command } from '../domain/command.ts'
+import type { FoundLog } from '../domain/log-identity.ts'
+import type { BatchOutcome } from '../runtime/micro-batch.ts'
 
 /**
  * Commands that may wait for an acknowledgement in one process, together. PUBLISH_QUEUE_MAX of the
  * largest would be 150 MB; of usual ones, a few hundred bytes each, it is 3 MB.
  */
 export const pendingBytesMax = 32 * 1024 * 1024
-
-/** The log is there and does not let us in: nothing helps until a setting is changed, here or there. */
-export class LogRefusesUs extends Error {
-  override readonly name = 'LogRefusesUs'
-}
-/** So that a wrong password does not keep a broker busy, or lock a user out. */
-export const refusedPauseMs = 5_000
 
 export interface CommandPublisher {
   /** `acknowledged` only when the log has the command durably. Never rejects, never hangs. */

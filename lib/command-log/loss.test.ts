@@ -2,7 +2,7 @@
 // never when it contradicts itself, always in the end.
 
 import t from 'tap'
-import { seeded } from '../../scripts/testing.ts'
+import { seeded } from '../../testing/seeded.ts'
 import { answerGapMsMax, createLossWatch, type Complaint, type Verdict } from './loss.ts'
 
 const confirmMs = 10_000

@@ -2,6 +2,7 @@
 // that was killed and comes back reports an old end for a moment ("should go on at offset 5771 but the
 // log has 411"), and a worker that believed it at once ended itself for nothing.
 
+import type { Bounds } from '../domain/log-identity.ts'
 import type { DeliveryResult } from './command-log.ts'
 
 /**
@@ -15,9 +16,6 @@ export const answerGapMsMax = 2_000
 
 /** What a sink says of a delivery that does not continue what it has applied. */
 export type Complaint = Extract<DeliveryResult, { kind: 'gap' | 'truncated' }>
-
-/** The first offset that a partition still has, and the one that it gives to its next record. */
-export type Bounds = { readonly first: number; readonly end: number }
 
 export type Verdict =
   /** The records are there: deliver them. */

@@ -1,16 +1,21 @@
 // Chooses the command log's driver by configuration: one place, used by server and worker.
 
-import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
-import type { PoolUse } from '../pool-use.ts'
-import { postgresUrls } from '../postgres-urls.ts'
+import type { Config } from '../runtime/config/config.ts'
+import type { Log } from '../runtime/log.ts'
+import type { PoolUse } from '../runtime/pool-stats.ts'
+import { postgresUrls } from '../drivers/postgres/urls.ts'
 import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
-import { createTopicProbe } from './kafka/identity.ts'
+import { createTopicProbe } from '../drivers/kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
-import { kafkaSecurity } from './kafka/security.ts'
-import { createBoundsReader, ensureTopic, growTopic, readTopicRanges } from './kafka/topic.ts'
-import type { Bounds } from './loss.ts'
+import { kafkaSecurity } from '../drivers/kafka/security.ts'
+import {
+  createBoundsReader,
+  ensureTopic,
+  growTopic,
+  readTopicRanges,
+} from '../drivers/kafka/topic.ts'
+import type { Bounds } from '../domain/log-identity.ts'
 import {
   createEndsReader,
   createLogProbe,

@@ -2,7 +2,9 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { eventually, quiet, testConfig, testDatabase, testTopic } from '../../scripts/testing.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { quiet, testConfig } from '../../testing/settings.ts'
+import { testDatabase, testTopic } from '../../testing/services.ts'
 import { openGate, type Delivery, type Sink } from './command-log.ts'
 import { ensureCommandLog, openConsumer, openPublisher } from './open.ts'
 

@@ -2,15 +2,14 @@
 // Kafka, so the worker applies both logs by the same rules.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Sql } from 'postgres'
-import { encodeCommand } from '../command.ts'
-import type { FoundLog } from '../log-identity.ts'
-import type { Log } from '../log.ts'
-import type { PoolUse } from '../pool-use.ts'
-import { createMicroBatch, NotSent } from '../micro-batch.ts'
-import { listen } from '../pg-listen.ts'
-import { createPool, type Pool } from '../postgres-pool.ts'
-import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
+import { encodeCommand } from '../domain/command.ts'
+import type { FoundLog } from '../domain/log-identity.ts'
+import type { Log } from '../runtime/log.ts'
+import type { PoolUse } from '../runtime/pool-stats.ts'
+import { createMicroBatch, NotSent } from '../runtime/micro-batch.ts'
+import { listen } from '../drivers/postgres/listen.ts'
+import { createPool, type Pool, type Sql } from '../drivers/postgres/pool.ts'
+import { sessionUrl, type PostgresUrls } from '../drivers/postgres/urls.ts'
 import {
   lostCommands,
   pendingBytesMax,
@@ -22,8 +21,9 @@ import {
   type PublishGate,
   type Sink,
 } from './command-log.ts'
-import { createLossWatch, lossConfirmMsDefault, type Bounds, type LossWatch } from './loss.ts'
-import { withTimeout } from '../with-timeout.ts'
+import { createLossWatch, lossConfirmMsDefault, type LossWatch } from './loss.ts'
+import type { Bounds } from '../domain/log-identity.ts'
+import { withTimeout } from '../runtime/deadline.ts'
 
 const channel = 'command_log'
 const deliveryMax = 1_000

@@ -2,11 +2,11 @@
 // positions belong to. A log is made, and registered, only for a database that knows none of its name.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Config } from '../config.ts'
-import { anotherLog, mismatch, type FoundLog } from '../log-identity.ts'
-import type { LogRegistry, RegisteredLog } from '../log-identity.ts'
-import type { Log } from '../log.ts'
-import { saysTopicId } from './kafka/identity.ts'
+import type { Config } from '../runtime/config/config.ts'
+import { anotherLog, mismatch, type FoundLog } from '../domain/log-identity.ts'
+import type { LogRegistry, RegisteredLog } from '../domain/log-identity.ts'
+import type { Log } from '../runtime/log.ts'
+import { saysTopicId } from '../drivers/kafka/identity.ts'
 import { ensureCommandLog, openProbe, readEnds } from './open.ts'
 
 export type SettledLog =

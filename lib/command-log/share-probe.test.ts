@@ -2,7 +2,7 @@
 // could pass for those of the old one.
 
 import t from 'tap'
-import type { FoundLog } from '../log-identity.ts'
+import type { FoundLog } from '../domain/log-identity.ts'
 import { shareProbe } from './share-probe.ts'
 
 const setUp = () => {

@@ -1,7 +1,7 @@
 // One request for all who ask which log it is: each delivery asks, and several are worked on at once.
 // An answer counts only for those who asked before its request was sent.
 
-import type { FoundLog } from '../log-identity.ts'
+import type { FoundLog } from '../domain/log-identity.ts'
 import type { LogProbe } from './command-log.ts'
 
 export const shareProbe = (

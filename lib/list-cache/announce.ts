@@ -1,12 +1,11 @@
 // Tells the list cache which version the store has, and overrules a cache that claims a later one: it
 // holds another database's lists, those of before a restore, or a number that somebody has put there.
 
-import type { TodoStore } from '../todo-store/todo-store.ts'
 import type { ListCache } from './list-cache.ts'
 
 /** Resolves with the claim that was overruled, undefined when there was none. */
 export const announceVersion = async (
-  store: Pick<TodoStore, 'listVersion'>,
+  store: { listVersion(): Promise<number> },
   cache: Pick<ListCache, 'announce' | 'overrule'>,
 ): Promise<number | undefined> => {
   // Read after the commit: it covers that commit, and every other one made so far.

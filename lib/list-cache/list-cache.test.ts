@@ -2,8 +2,9 @@
 
 import { EventEmitter, once } from 'node:events'
 import t, { type Test } from 'tap'
-import { ownRedis, quiet, testDatabase } from '../../scripts/testing.ts'
-import type { ListSnapshot } from '../todo-store/todo-store.ts'
+import { ownRedis, testDatabase } from '../../testing/services.ts'
+import { quiet } from '../../testing/settings.ts'
+import type { ListSnapshot } from '../domain/list.ts'
 import type { CacheEvent, ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
 import { createRedisListCache } from './redis.ts'

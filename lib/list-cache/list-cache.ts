@@ -2,7 +2,7 @@
 // memory: a place where a list is read once from the store for all of them, and the notification that
 // it has changed.
 
-import type { ListName, ListSnapshot } from '../todo-store/todo-store.ts'
+import type { ListName, ListSnapshot } from '../domain/list.ts'
 
 export type CacheAnswer =
   | { readonly kind: 'hit'; readonly snapshot: ListSnapshot }

@@ -1,9 +1,9 @@
 // Chooses the list cache's driver by configuration: one place, used by server and worker.
 
-import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
-import type { PoolUse } from '../pool-use.ts'
-import { postgresUrls } from '../postgres-urls.ts'
+import type { Config } from '../runtime/config/config.ts'
+import type { Log } from '../runtime/log.ts'
+import type { PoolUse } from '../runtime/pool-stats.ts'
+import { postgresUrls } from '../drivers/postgres/urls.ts'
 import type { ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
 import { createRedisListCache } from './redis.ts'

@@ -1,11 +1,11 @@
 // The list cache without a cache, for the embedded stack: every process reads lists from Postgres
 // itself, and LISTEN/NOTIFY carries the announcement of a change.
 
-import type { Log } from '../log.ts'
-import type { PoolUse } from '../pool-use.ts'
-import { listen } from '../pg-listen.ts'
-import { createPool } from '../postgres-pool.ts'
-import { sessionUrl, type PostgresUrls } from '../postgres-urls.ts'
+import type { Log } from '../runtime/log.ts'
+import type { PoolUse } from '../runtime/pool-stats.ts'
+import { listen } from '../drivers/postgres/listen.ts'
+import { createPool } from '../drivers/postgres/pool.ts'
+import { sessionUrl, type PostgresUrls } from '../drivers/postgres/urls.ts'
 import type { ListCache } from './list-cache.ts'
 
 const channel = 'todos_version'

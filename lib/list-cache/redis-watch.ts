@@ -4,9 +4,9 @@
 // connection on which changes are noticed is alive and leads to the same data.
 
 import { randomUUID } from 'node:crypto'
-import type { Log } from '../log.ts'
-import { connectRedis, type RedisConnection } from '../redis-connection.ts'
-import { withTimeout } from '../with-timeout.ts'
+import type { Log } from '../runtime/log.ts'
+import { connectRedis, type RedisConnection } from '../drivers/redis/connection.ts'
+import { withTimeout } from '../runtime/deadline.ts'
 import type { CacheEvent } from './list-cache.ts'
 
 type Settings = {

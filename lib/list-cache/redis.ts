@@ -2,11 +2,10 @@
 // the lists reaches every process that watches (redis-watch.ts).
 
 import { randomUUID } from 'node:crypto'
-import type { Redis } from 'ioredis'
-import type { Log } from '../log.ts'
-import { createPoolUse, type PoolUse } from '../pool-use.ts'
-import { connectRedis, type RedisConnection } from '../redis-connection.ts'
-import type { ListName } from '../todo-store/todo-store.ts'
+import type { Log } from '../runtime/log.ts'
+import { createPoolUse, type PoolUse } from '../runtime/pool-stats.ts'
+import { connectRedis, type RedisConnection, type Redis } from '../drivers/redis/connection.ts'
+import type { ListName } from '../domain/list.ts'
 import type { ListCache } from './list-cache.ts'
 import {
   announceScript,

@@ -1,7 +1,7 @@
 // Chooses the page cache's driver by configuration: one place, used by server and worker.
 
-import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
+import type { Config } from '../runtime/config/config.ts'
+import type { Log } from '../runtime/log.ts'
 import { noPageCache, type PageCache } from './page-cache.ts'
 import { createRedisPageCache } from './redis.ts'
 

@@ -1,7 +1,7 @@
 // The seam between those who show a user's personal todos, a page at a time, and those who change
 // them: pages that were read from the store once, and the word that all of a user's are out of date.
 
-import type { PageName, PageSnapshot } from '../todo-store/todo-store.ts'
+import type { PageName, PageSnapshot } from '../domain/page.ts'
 
 /** Nothing here rejects, or takes long: without the cache there is the store. */
 export interface PageCache {

@@ -4,9 +4,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { testGate } from '../../scripts/gate.ts'
-import { eventually, ownRedis, quiet } from '../../scripts/testing.ts'
-import type { PageSnapshot } from '../todo-store/todo-store.ts'
+import { testGate } from '../../testing/gate.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { ownRedis } from '../../testing/services.ts'
+import { quiet } from '../../testing/settings.ts'
+import type { PageSnapshot } from '../domain/page.ts'
 import { createRedisPageCache } from './redis.ts'
 
 const page = { userId: 'ann', limit: 10, page: 1 }

@@ -3,8 +3,11 @@
 
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { eventually, ownRedis, quiet, seeded } from '../../scripts/testing.ts'
-import type { PageSnapshot } from '../todo-store/todo-store.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { ownRedis } from '../../testing/services.ts'
+import { quiet } from '../../testing/settings.ts'
+import { seeded } from '../../testing/seeded.ts'
+import type { PageSnapshot } from '../domain/page.ts'
 import { createRedisPageCache } from './redis.ts'
 
 const page = (userId: string, limit = 10, page = 1) => ({ userId, limit, page })

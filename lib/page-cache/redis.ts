@@ -3,10 +3,9 @@
 // searched for. What is out of date leaves by its age.
 
 import { randomUUID } from 'node:crypto'
-import type { Redis } from 'ioredis'
-import type { Log } from '../log.ts'
-import { connectRedis } from '../redis-connection.ts'
-import type { PageName } from '../todo-store/todo-store.ts'
+import type { Log } from '../runtime/log.ts'
+import { connectRedis, type Redis } from '../drivers/redis/connection.ts'
+import type { PageName } from '../domain/page.ts'
 import type { PageCache } from './page-cache.ts'
 
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */

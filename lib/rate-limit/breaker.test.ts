@@ -2,7 +2,7 @@
 // change however its store flaps.
 
 import t from 'tap'
-import { seeded } from '../../scripts/testing.ts'
+import { seeded } from '../../testing/seeded.ts'
 import { createBreaker } from './breaker.ts'
 
 const setUp = () => {

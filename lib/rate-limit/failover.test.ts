@@ -3,19 +3,14 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { startRedis } from '../../scripts/services/redis.ts'
-import type { Service } from '../../scripts/services/service.ts'
-import {
-  eventually,
-  startTimeoutMs,
-  orSkip,
-  ownPostgres,
-  quiet,
-  testDirectory,
-} from '../../scripts/testing.ts'
+import { startRedis } from '../../scripts/stack/redis.ts'
+import type { Service } from '../../scripts/stack/service.ts'
+import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
+import { orSkip, ownPostgres, testDirectory } from '../../testing/services.ts'
+import { quiet } from '../../testing/settings.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
-import { testGate } from '../../scripts/gate.ts'
-import { migrate } from '../migrate.ts'
+import { testGate } from '../../testing/gate.ts'
+import { migrate } from '../drivers/postgres/migrate.ts'
 import { createLimiter, type Limiter, type Taken, isAllowed } from './failover.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'

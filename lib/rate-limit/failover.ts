@@ -3,8 +3,8 @@
 // while its breaker is open. A store that has more to decide than it can in that time is not away: who
 // asks on top is refused, or a burst would be a way past every limit.
 
-import type { Log } from '../log.ts'
-import { createPlaces } from '../places.ts'
+import type { Log } from '../runtime/log.ts'
+import { createPlaces } from '../runtime/keyed-semaphore.ts'
 import { createBreaker } from './breaker.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
 

@@ -2,7 +2,7 @@
 // that what they tell who is refused is true to the last step of their clock.
 
 import t from 'tap'
-import { seeded } from '../../scripts/testing.ts'
+import { seeded } from '../../testing/seeded.ts'
 import { takeFromBucket, takeFromWindow } from './model.ts'
 import type { Decision, Policy } from './policy.ts'
 import { windowDecision, type WindowSeen } from './sliding-window.ts'

@@ -1,8 +1,8 @@
 // Chooses what counts rate limits by configuration: Redis where there is one, then Postgres.
 
-import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
-import { postgresUrls } from '../postgres-urls.ts'
+import type { Config } from '../runtime/config/config.ts'
+import type { Log } from '../runtime/log.ts'
+import { postgresUrls } from '../drivers/postgres/urls.ts'
 import { createLimiter, type Backend, type Limiter } from './failover.ts'
 import type { Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'

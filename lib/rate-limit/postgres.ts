@@ -2,11 +2,10 @@
 // decision: a second for the same key waits for its row, and goes on from what the first has left. By
 // the database's clock.
 
-import type { Sql } from 'postgres'
-import type { Log } from '../log.ts'
-import { createPool } from '../postgres-pool.ts'
-import type { PostgresUrls } from '../postgres-urls.ts'
-import { withTimeout } from '../with-timeout.ts'
+import type { Log } from '../runtime/log.ts'
+import { createPool, type Sql } from '../drivers/postgres/pool.ts'
+import type { PostgresUrls } from '../drivers/postgres/urls.ts'
+import { withTimeout } from '../runtime/deadline.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
 import { bucketDecision, tokenUsOf } from './token-bucket.ts'

@@ -3,8 +3,10 @@
 
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { eventually, ownRedis, quiet, testDatabase } from '../../scripts/testing.ts'
-import { testGate } from '../../scripts/gate.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { ownRedis, testDatabase } from '../../testing/services.ts'
+import { quiet } from '../../testing/settings.ts'
+import { testGate } from '../../testing/gate.ts'
 import { createLimiter } from './failover.ts'
 import { keyOf, type Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'

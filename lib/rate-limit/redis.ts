@@ -2,9 +2,9 @@
 // round trip; by Redis's clock, so that all processes and hosts share it; and every key ends by itself.
 
 import { createHash } from 'node:crypto'
-import type { Log } from '../log.ts'
-import { connectRedis } from '../redis-connection.ts'
-import { withTimeout } from '../with-timeout.ts'
+import type { Log } from '../runtime/log.ts'
+import { connectRedis } from '../drivers/redis/connection.ts'
+import { withTimeout } from '../runtime/deadline.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
 import { bucketDecision, tokenUsOf } from './token-bucket.ts'

@@ -1,9 +1,8 @@
 // The logs that the database knows, for the operator's command that changes which one it is. Servers
 // and workers only read and register them, through the todo store.
 
-import type { Sql } from 'postgres'
-import type { FoundLog, RegisteredLog } from '../log-identity.ts'
-import { createPool, type PoolSettings } from '../postgres-pool.ts'
+import type { FoundLog, RegisteredLog } from '../domain/log-identity.ts'
+import { createPool, type PoolSettings, type Sql } from '../drivers/postgres/pool.ts'
 
 export type CommandLogs = {
   registered(log: string): Promise<RegisteredLog | undefined>

@@ -1,7 +1,7 @@
 // The records that could never apply, for the operator who looks at them, sends them again or throws
 // them away. The worker only ever adds to them, in the transaction of their batch: see postgres.ts.
 
-import { createPool, type PoolSettings } from '../postgres-pool.ts'
+import { createPool, type PoolSettings } from '../drivers/postgres/pool.ts'
 
 export type Letter = {
   readonly id: number

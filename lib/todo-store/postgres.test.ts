@@ -1,10 +1,11 @@
 // Lists as Postgres writes them: the same bytes as a todo's JSON anywhere else.
 
 import t from 'tap'
-import { seeded, testDatabase } from '../../scripts/testing.ts'
-import { todoJson } from '../todo.ts'
+import { seeded } from '../../testing/seeded.ts'
+import { testDatabase } from '../../testing/services.ts'
+import { todoJson } from '../domain/todo.ts'
 import { createPostgresStore } from './postgres.ts'
-import type { TodoRow } from './todo-store.ts'
+import type { TodoRow } from '../domain/todo.ts'
 
 const awkward = [
   ...['"', '\\', '/', '\b', '\f', '\n', '\r', '\t', '\u0001', '\u001f', '\u007f', '\u0080'],

@@ -1,19 +1,14 @@
 // Todos in Postgres, through postgres.js. Set-based statements only; rows are always locked in id
 // order, because unordered `unnest` deadlocked in 404 of 480 concurrent batches, ordered in none.
 
-import type { Sql } from 'postgres'
-import type { RegisteredLog } from '../log-identity.ts'
-import { createPool, type Pool, type PoolSettings } from '../postgres-pool.ts'
+import type { RegisteredLog } from '../domain/log-identity.ts'
+import { createPool, type Pool, type PoolSettings, type Sql } from '../drivers/postgres/pool.ts'
 import { pruneRateLimits } from '../rate-limit/postgres.ts'
 import { registeredLog } from './command-logs.ts'
-import {
-  newestCount,
-  storeErrorKind,
-  type CommandOutcome,
-  type StoreTransaction,
-  type TodoRow,
-  type TodoStore,
-} from './todo-store.ts'
+import { newestCount } from '../domain/list.ts'
+import { storeErrorKind, type StoreTransaction, type TodoStore } from './todo-store.ts'
+import type { CommandOutcome } from '../domain/command.ts'
+import type { TodoRow } from '../domain/todo.ts'
 
 export const createPostgresStore = (settings: PoolSettings): TodoStore => {
   const pool = createPool(settings)

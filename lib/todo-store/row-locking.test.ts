@@ -3,9 +3,12 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { eventually, seeded, testDatabase } from '../../scripts/testing.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { seeded } from '../../testing/seeded.ts'
+import { testDatabase } from '../../testing/services.ts'
 import { createPostgresStore } from './postgres.ts'
-import type { StoreTransaction, TodoRow } from './todo-store.ts'
+import type { StoreTransaction } from './todo-store.ts'
+import type { TodoRow } from '../domain/todo.ts'
 
 const fixtureLog = { name: 'log', identity: 'kafka:cluster:topic' }
 

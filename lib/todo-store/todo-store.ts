@@ -1,34 +1,11 @@
 // The seam to where todos live for good. The server reads lists from it; the worker changes it, one
 // batch of commands in one transaction.
 
-import type { LogRegistry } from '../log-identity.ts'
-import type { Todo } from '../todo.ts'
-
-/** `newest` holds the newest `newestCount` todos: every `?limit=N` is a prefix of it. */
-export type ListName = 'newest' | 'all'
-export const listNames: readonly ListName[] = ['newest', 'all']
-export const newestCount = 1_000
-
-export type ListSnapshot = {
-  /** Grows with every change to the todos; two snapshots of one version are the same. */
-  readonly version: number
-  /** The list as a JSON array in UTF-8, one todo a line. */
-  readonly body: Buffer
-}
-
-/** A todo, how many commands made it what it is, and whether only its owner can see it. */
-export type TodoRow = Todo & { readonly revision: number; readonly is_personal: boolean }
-
-/** One page of a user's personal todos, of those that there are in all. */
-export type PageName = {
-  readonly userId: string
-  readonly limit: number
-  /** From 1. */
-  readonly page: number
-}
-export type PageSnapshot = ListSnapshot & { readonly total: number }
-
-export type CommandOutcome = 'applied' | 'not-found' | 'forbidden' | 'exists'
+import type { LogRegistry } from '../domain/log-identity.ts'
+import type { CommandOutcome } from '../domain/command.ts'
+import type { ListName, ListSnapshot } from '../domain/list.ts'
+import type { PageName, PageSnapshot } from '../domain/page.ts'
+import type { TodoRow } from '../domain/todo.ts'
 
 export type DeadLetter = {
   readonly offset: number

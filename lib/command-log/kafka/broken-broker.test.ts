@@ -2,23 +2,17 @@
 // open or on all of them, or back with an end that is too low. Nothing is lost, doubled or skipped.
 
 import t, { type Test } from 'tap'
-import { breakable } from '../../../scripts/breakable.ts'
-import { startKafka } from '../../../scripts/services/kafka.ts'
-import {
-  eventually,
-  orSkip,
-  quiet,
-  startTimeoutMs,
-  testDirectory,
-  testKafka,
-  testTopic,
-} from '../../../scripts/testing.ts'
-import type { Command } from '../../command.ts'
+import { breakable } from '../../../testing/breakable.ts'
+import { startKafka } from '../../../scripts/stack/kafka.ts'
+import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
+import { orSkip, testDirectory, testKafka, testTopic } from '../../../testing/services.ts'
+import { quiet } from '../../../testing/settings.ts'
+import type { Command } from '../../domain/command.ts'
 import type { DeliveryResult, Sink } from '../command-log.ts'
 import { createKafkaConsumer } from './consumer.ts'
 import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
-import { createBoundsReader, ensureTopic } from './topic.ts'
+import { createBoundsReader, ensureTopic } from '../../drivers/kafka/topic.ts'
 
 const partitions = 2
 

@@ -3,23 +3,26 @@
 // Nothing that a broker does ends this: kafkajs's consumer is replaced when it gives up, and a log that
 // seems to have lost records is asked until it has said so for long.
 
-import type { EachBatchPayload } from 'kafkajs'
-import type { Log } from '../../log.ts'
+import type { Log } from '../../runtime/log.ts'
 import {
   lostCommands,
-  LogRefusesUs,
-  refusedPauseMs,
   rewrittenLog,
   type CommandConsumer,
   type DeliveryResult,
   type LogRecord,
   type Sink,
 } from '../command-log.ts'
+import { LogRefusesUs, refusedPauseMs } from '../../drivers/kafka/security.ts'
 import { createLossWatch, lossConfirmMsDefault, type Complaint } from '../loss.ts'
 import { shareProbe } from '../share-probe.ts'
-import { createTopicProbe } from './identity.ts'
-import { openSession, type Session, type SessionSettings } from './session.ts'
-import { createBoundsReader } from './topic.ts'
+import { createTopicProbe } from '../../drivers/kafka/identity.ts'
+import {
+  openSession,
+  type EachBatchPayload,
+  type Session,
+  type SessionSettings,
+} from '../../drivers/kafka/session.ts'
+import { createBoundsReader } from '../../drivers/kafka/topic.ts'
 
 /** Between a consumer that gave up and the next. */
 const reopenEveryMs = 500

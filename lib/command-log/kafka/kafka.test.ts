@@ -2,20 +2,15 @@
 // hangs, and no restart of ours is needed.
 
 import t from 'tap'
-import { startKafka } from '../../../scripts/services/kafka.ts'
-import {
-  eventually,
-  startTimeoutMs,
-  orSkip,
-  quiet,
-  testDirectory,
-  testTopic,
-} from '../../../scripts/testing.ts'
-import type { Command } from '../../command.ts'
+import { startKafka } from '../../../scripts/stack/kafka.ts'
+import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
+import { orSkip, testDirectory, testTopic } from '../../../testing/services.ts'
+import { quiet } from '../../../testing/settings.ts'
+import type { Command } from '../../domain/command.ts'
 import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
-import { ensureTopic } from './topic.ts'
-import { readTopic } from '../read-topic.ts'
+import { ensureTopic } from '../../drivers/kafka/topic.ts'
+import { readTopic } from '../../../testing/read-topic.ts'
 
 t.test('a broker killed amid writes', async (t) => {
   const directory = await testDirectory(t)

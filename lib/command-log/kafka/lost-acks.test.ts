@@ -3,21 +3,17 @@
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import t from 'tap'
-import { breakable } from '../../../scripts/breakable.ts'
-import { startKafka } from '../../../scripts/services/kafka.ts'
-import {
-  eventually,
-  startTimeoutMs,
-  orSkip,
-  quiet,
-  seeded,
-  testTopic,
-} from '../../../scripts/testing.ts'
-import type { Command } from '../../command.ts'
+import { breakable } from '../../../testing/breakable.ts'
+import { startKafka } from '../../../scripts/stack/kafka.ts'
+import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
+import { orSkip, testTopic } from '../../../testing/services.ts'
+import { quiet } from '../../../testing/settings.ts'
+import { seeded } from '../../../testing/seeded.ts'
+import type { Command } from '../../domain/command.ts'
 import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
-import { ensureTopic } from './topic.ts'
-import { readTopic } from '../read-topic.ts'
+import { ensureTopic } from '../../drivers/kafka/topic.ts'
+import { readTopic } from '../../../testing/read-topic.ts'
 
 const produceKey = 0
 /** A request is its length, then which one it is; kafkajs writes each in one piece. */

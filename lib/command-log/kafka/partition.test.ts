@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { Partitioners } from 'kafkajs'
 import t from 'tap'
-import { seeded } from '../../../scripts/testing.ts'
+import { seeded } from '../../../testing/seeded.ts'
 import { partitionOf } from './partition.ts'
 
 t.test('commands go where the partitioner of kafkajs sends them', async (t) => {

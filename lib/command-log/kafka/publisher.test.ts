@@ -3,19 +3,14 @@
 
 import { Kafka, logLevel } from 'kafkajs'
 import t, { type Test } from 'tap'
-import { startKafka } from '../../../scripts/services/kafka.ts'
-import {
-  eventually,
-  orSkip,
-  quiet,
-  startTimeoutMs,
-  testDirectory,
-  testTopic,
-} from '../../../scripts/testing.ts'
+import { startKafka } from '../../../scripts/stack/kafka.ts'
+import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
+import { orSkip, testDirectory, testTopic } from '../../../testing/services.ts'
+import { quiet } from '../../../testing/settings.ts'
 import { openGate } from '../command-log.ts'
-import { createTopicProbe } from './identity.ts'
+import { createTopicProbe } from '../../drivers/kafka/identity.ts'
 import { createKafkaPublisher, unacknowledged } from './publisher.ts'
-import { ensureTopic, growTopic } from './topic.ts'
+import { ensureTopic, growTopic } from '../../drivers/kafka/topic.ts'
 
 const publisherOf = async (t: Test, brokers: string, partitions: () => number) => {
   const settings = { brokers, topic: testTopic() }

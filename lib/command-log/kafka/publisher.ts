@@ -4,24 +4,22 @@
 // send is thrown away, its connections cut: a send that it would go on retrying might arrive behind
 // newer commands. No batch is larger than the topic takes: the broker would refuse it whole.
 
-import kafkajs, { Partitioners, type Producer } from 'kafkajs'
-import { encodeCommand } from '../../command.ts'
-import type { Log } from '../../log.ts'
-import { createMicroBatch, NotSent, SendSmaller } from '../../micro-batch.ts'
-import { withTimeout } from '../../with-timeout.ts'
+import { encodeCommand } from '../../domain/command.ts'
+import type { Log } from '../../runtime/log.ts'
+import { createMicroBatch, NotSent, SendSmaller } from '../../runtime/micro-batch.ts'
+import { withTimeout } from '../../runtime/deadline.ts'
+import { LogRefusesUs, refusedPauseMs } from '../../drivers/kafka/security.ts'
+import { pendingBytesMax, type CommandPublisher, type PublishGate } from '../command-log.ts'
 import {
-  LogRefusesUs,
-  pendingBytesMax,
-  refusedPauseMs,
-  type CommandPublisher,
-  type PublishGate,
-} from '../command-log.ts'
-import { beginSend, kafkaRecord, recordBatches, type KafkaRecord } from './batch-bytes.ts'
-import { createBatchLimit } from './batch-limit.ts'
-import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
+  beginSend,
+  kafkaRecord,
+  recordBatches,
+  type KafkaRecord,
+} from '../../drivers/kafka/batch-bytes.ts'
+import { createBatchLimit } from '../../drivers/kafka/batch-limit.ts'
+import { createClient, retryEveryMs, type KafkaSettings } from '../../drivers/kafka/client.ts'
 import { partitionOf } from './partition.ts'
-import { explainFailure, plainText } from './security.ts'
-import { createOwnSockets } from './sockets.ts'
+import { createProducer, isTooLarge, type OwnProducer } from '../../drivers/kafka/producer.ts'
 
 const pingTimeoutMs = 1_000
 /** Of all partitions: far below the 100 MB that a broker reads (socket.request.max.bytes). */
@@ -31,26 +29,9 @@ type ProducerState =
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'up'; readonly own: OwnProducer }
 
-/** A producer whose connections are ours to watch and to cut. */
-type OwnProducer = {
-  readonly producer: Producer
-  /** Which setting is wrong, where one is. */
-  explain(error: Error): Error
-  /** Rejects once the last of its connections is closed, by whichever side. */
-  readonly lost: Promise<never>
-  /** For good: a send that kafkajs is trying again must reach nobody any more. */
-  discard(): void
-}
-
 const reconnectEveryMs = 100
 /** A broker that is starting takes connections and leaves them unanswered: then a fresh one is due. */
 const attemptTimeoutMs = 2_000
-/**
- * Far below the time that passes between the topic's growth and the use of its new partitions
- * (command-log-partitions.ts): with kafkajs's five minutes, the first sends to those would fail.
- */
-const metadataMaxAgeMs = 2_000
-
 export const createKafkaPublisher = (
   settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
   gate: PublishGate,
@@ -229,36 +210,4 @@ export const unacknowledged = (
   const missing = new Set(messages.map(({ partition }) => partition))
   for (const { partition } of acknowledgements) missing.delete(partition)
   return [...missing]
-}
-
-/** The topic's limit of a batch, or that of a segment of it. */
-const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
-const isTooLarge = (error: unknown): boolean =>
-  error instanceof kafkajs.KafkaJSProtocolError && tooLarge.includes(error.type)
-
-const createProducer = (settings: KafkaSettings & { timeoutMs: number }, log: Log): OwnProducer => {
-  const sockets = createOwnSockets({ silentMsMax: settings.timeoutMs })
-  // Enough for our deadline; without an end, a discarded producer would try for ever.
-  const retries = 10 + Math.ceil(settings.timeoutMs / retryEveryMs)
-  const client = createClient(settings, log, settings.timeoutMs, {
-    retries,
-    socketFactory: sockets.factory,
-  })
-  const producer = client.producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    metadataMaxAge: metadataMaxAgeMs,
-    // A topic that was deleted is another one when it is made again: an operator decides.
-    allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
-  })
-  return {
-    producer,
-    explain: (error) => explainFailure(error, settings.security ?? plainText, sockets.lastFault()),
-    lost: sockets.lost,
-    discard() {
-      producer.disconnect().catch(() => {})
-      sockets.discard()
-    },
-  }
 }

@@ -1,0 +1,210 @@
+// A command's way through the log: what is encoded decodes to the same, and nothing else decodes.
+
+import t from 'tap'
+import { seeded } from '../../testing/seeded.ts'
+import { decodeCommand, encodeCommand, parseChange, type Command } from './command.ts'
+import { InvalidField } from './todo.ts'
+
+const smile = '\u{1F600}'
+const envelope = { commandId: 'c', todoId: 't', userId: 'ann', atMs: 1_795_000_000_000 }
+const commands: Command[] = [
+  { ...envelope, kind: 'create', title: `ünïcode ${smile} "quoted"\n`, description: '' },
+  { ...envelope, kind: 'update', change: { title: 'x', completed: false } },
+  { ...envelope, kind: 'delete' },
+]
+const decodeText = (text: string) => decodeCommand(Buffer.from(text))
+const decodeJson = (json: unknown) => decodeText(JSON.stringify(json))
+
+t.test('every kind comes back as it went', async (t) => {
+  for (const command of commands) {
+    t.same(decodeText(encodeCommand(command)), { kind: 'command', command })
+  }
+})
+
+t.test('a personal command is one of schema 2, which older workers refuse', async (t) => {
+  for (const command of commands) {
+    const personal: Command = { ...command, isPersonal: true }
+    t.match(JSON.parse(encodeCommand(personal)), { schema: 2 })
+    t.match(JSON.parse(encodeCommand(command)), { schema: 1 })
+    t.same(decodeText(encodeCommand(personal)), { kind: 'command', command: personal })
+    t.same(decodeJson({ schema: 2, ...command }), { kind: 'command', command })
+    for (const isPersonal of ['true', 1, null, {}]) {
+      t.match(decodeJson({ schema: 2, ...command, isPersonal }), {
+        ...{ kind: 'poison', reason: 'isPersonal must be true or false' },
+      })
+    }
+  }
+})
+
+t.test('a request id that is none is left out, and no reason to refuse the command', async (t) => {
+  const command: Command = { ...envelope, kind: 'delete' }
+  const named = { ...command, requestId: 'r~/1' }
+  t.same(decodeText(encodeCommand(named)), { kind: 'command', command: named })
+  for (const requestId of [5, null, '', 'a b', 'a\nb', 'ü', 'x'.repeat(129), {}, ['x']]) {
+    t.same(decodeJson({ schema: 1, ...command, requestId }), { kind: 'command', command })
+  }
+  const poison = decodeJson({ schema: 3, ...command, requestId: 'mine' })
+  t.match(poison, { kind: 'poison', requestId: 'mine' }, 'what can not apply says whose it is')
+})
+
+t.test('whatever a command holds comes back as it went', async (t) => {
+  const random = seeded(t)
+  const letters = ['x', '"', '\\', '\n', '\u2028', '\u007f', 'ü', smile, '__proto__']
+  const textOf = (max: number) =>
+    Array.from({ length: random.below(max) }, () => letters[random.below(letters.length)]).join('')
+  const some = <T>(value: T) => (random.below(2) === 0 ? undefined : value)
+  for (let round = 0; round < 5_000; round++) {
+    const title = `t${textOf(10)}`
+    const description = textOf(20)
+    const change = JSON.parse(
+      JSON.stringify({
+        ...{ title: some(title), description: some(description) },
+        completed: random.below(2) === 0,
+      }),
+    ) as object
+    const base = {
+      ...{ commandId: `c${round}`, todoId: `t-${round}_`, userId: `u${textOf(5)}` },
+      atMs: random.below(2 ** 31) * 100_000,
+    }
+    const command = [
+      { ...base, kind: 'create' as const, title, description },
+      { ...base, kind: 'update' as const, change },
+      { ...base, kind: 'delete' as const },
+    ][random.below(3)] as Command
+    const decoded = decodeText(encodeCommand(command))
+    if (JSON.stringify(decoded) !== JSON.stringify({ kind: 'command', command })) {
+      t.same(decoded, { kind: 'command', command })
+    }
+  }
+})
+
+/** Where a reason does not begin with the field's own name. */
+const otherReasons: Record<string, RegExp> = {
+  todoId: /^id must/,
+  change: /^(the change must|give at least one)/,
+}
+
+t.test('each field that is missing or of another type is poison, with its name', async (t) => {
+  for (const command of commands) {
+    for (const field of ['schema', ...Object.keys(command)]) {
+      for (const wrong of [
+        undefined,
+        null,
+        7.5,
+        {},
+        '',
+        'x'.repeat(3_000),
+        'a\0b',
+        [1],
+        '\ud800',
+      ]) {
+        if (field === 'description' && wrong === '') continue
+        const json = JSON.parse(encodeCommand(command)) as Record<string, unknown>
+        const decoded = decodeJson({ ...json, [field]: wrong })
+        const what = `${command.kind}: ${field} = ${JSON.stringify(wrong)}`
+        const reason = otherReasons[field] ?? new RegExp(`^${field} (must|is required)`)
+        t.match(decoded, { kind: 'poison', reason }, what)
+      }
+    }
+  }
+})
+
+t.test('limits are held to the last', async (t) => {
+  const edges: [field: string, good: unknown[], bad: unknown[]][] = [
+    ['commandId', ['x'.repeat(64)], ['x'.repeat(65)]],
+    ['todoId', ['x'.repeat(64)], ['x'.repeat(65), 'a b', '../x']],
+    ['userId', ['x'.repeat(128), smile], ['x'.repeat(129), '\ud83d']],
+    ['atMs', [0, 253_402_300_799_999], [-1, 253_402_300_800_000, 2 ** 53, '0', '1970-01-01']],
+    ['title', [smile.repeat(200)], [`${smile.repeat(200)}x`]],
+    ['description', [smile.repeat(2_000)], [`${smile.repeat(2_000)}x`]],
+    ['schema', [1, 2], [0, 3, '1', true]],
+    ['kind', ['delete'], ['Create', 'DELETE', 'upsert', 'toString']],
+  ]
+  const json = JSON.parse(encodeCommand(commands[0] as Command)) as object
+  for (const [field, good, bad] of edges) {
+    for (const value of good) t.match(decodeJson({ ...json, [field]: value }), { kind: 'command' })
+    for (const value of bad) t.match(decodeJson({ ...json, [field]: value }), { kind: 'poison' })
+  }
+})
+
+t.test('what is not one JSON object in UTF-8 is poison', async (t) => {
+  const good = encodeCommand(commands[0] as Command)
+  t.match(decodeCommand(null), { kind: 'poison', reason: 'the record has no value' })
+  for (const text of ['', ' ', '{', `${good}${good}`, `\ufeff${good}`, `${good}\0`, 'NaN']) {
+    t.match(decodeText(text), { kind: 'poison', reason: /^not JSON/ }, text.slice(0, 10))
+  }
+  for (const text of ['null', '1', '"x"', '[]', `[${good}]`]) {
+    t.match(decodeText(text), { kind: 'poison', reason: 'the record must be a JSON object' })
+  }
+  const [before, after] = good.split(smile)
+  for (const hex of ['ff', 'c080', 'eda080', 'f09f98']) {
+    const bytes = Buffer.concat([
+      Buffer.from(before ?? ''),
+      Buffer.from(hex, 'hex'),
+      Buffer.from(after ?? ''),
+    ])
+    t.match(decodeCommand(bytes), { kind: 'poison' }, `${hex} would come back as something else`)
+  }
+  t.match(decodeText('['.repeat(1_000_000)), { kind: 'poison' }, 'deep nesting')
+  t.match(decodeJson({ ...envelope, schema: 1, kind: 'create', title: 'x'.repeat(2 ** 20) }), {
+    ...{ kind: 'poison', reason: /^title must have/ },
+  })
+})
+
+t.test('members that nobody knows are not carried along', async (t) => {
+  const text = encodeCommand(commands[1] as Command)
+    .replace('{', '{"__proto__":{"userId":"eve"},"constructor":1,"role":"admin",')
+    .replace('"change":{', '"change":{"__proto__":{"description":"x"},"user_id":"eve",')
+  t.same(decodeText(text), { kind: 'command', command: commands[1] })
+})
+
+t.test('a change names at least one field, and each is as a todo has it', async (t) => {
+  t.same(parseChange({ completed: true, other: 1 }), { completed: true })
+  t.same(parseChange({ title: undefined, description: '' }), { description: '' })
+  for (const [change, field] of [
+    ...[
+      [{}, 'change'],
+      [{ other: 1 }, 'change'],
+      [{ title: undefined }, 'change'],
+    ],
+    ...[
+      [null, 'change'],
+      [[], 'change'],
+      ['x', 'change'],
+      [undefined, 'change'],
+    ],
+    ...[
+      [{ title: '' }, 'title'],
+      [{ title: null, completed: true }, 'title'],
+    ],
+    ...[
+      [{ description: 1 }, 'description'],
+      [{ completed: null }, 'completed'],
+    ],
+  ] as [unknown, string][]) {
+    t.throws(() => parseChange(change), new InvalidField(field, ''), JSON.stringify(change))
+  }
+})
+
+t.test('whatever bytes come, it answers and does not throw', async (t) => {
+  const random = seeded(t)
+  const sources = commands.map(encodeCommand)
+  const rounds = 50_000
+  let good = 0
+  for (let round = 0; round < rounds; round++) {
+    const isNoise = random.below(10) === 0
+    const bytes = isNoise
+      ? Buffer.from(Array.from({ length: random.below(40) }, () => random.below(256)))
+      : Buffer.from(sources[random.below(sources.length)] as string)
+    for (let changes = random.below(4); changes > 0 && bytes.length > 0; changes--) {
+      bytes[random.below(bytes.length)] = random.below(256)
+    }
+    const cut = bytes.subarray(0, random.below(10) === 0 ? random.below(bytes.length) : undefined)
+    const decoded = decodeCommand(cut)
+    if (decoded.kind === 'poison') continue
+    good++
+    const again = decodeText(encodeCommand(decoded.command))
+    if (JSON.stringify(again) !== JSON.stringify(decoded)) t.same(again, decoded)
+  }
+  t.ok(good > 0 && good < rounds, `${good} of ${rounds} were commands still`)
+})

@@ -1,0 +1,154 @@
+// A command: what a write asks for, as it travels through the log. The server encodes it, the
+// worker decodes it strictly: a record that does not decode can never apply.
+
+import {
+  InvalidField,
+  parseCompleted,
+  parseDescription,
+  parseTitle,
+  parseTodoId,
+  userIdLengthMax,
+} from './todo.ts'
+
+type Envelope = {
+  /** Unique for each request: the sink applies a command id once, however often it is logged. */
+  readonly commandId: string
+  readonly todoId: string
+  readonly userId: string
+  /** When the server took the command, ms since the epoch. */
+  readonly atMs: number
+  /** What the request is called in the logs. Came later: records may lack it, readers ignore it. */
+  readonly requestId?: string
+  /** Of a todo that only its owner can see. Left out for the others, which are most. */
+  readonly isPersonal?: true
+}
+export type TodoChange = {
+  readonly title?: string
+  readonly description?: string
+  readonly completed?: boolean
+}
+export type CreateTodo = Envelope & {
+  readonly kind: 'create'
+  readonly title: string
+  readonly description: string
+}
+export type UpdateTodo = Envelope & { readonly kind: 'update'; readonly change: TodoChange }
+export type DeleteTodo = Envelope & { readonly kind: 'delete' }
+export type Command = CreateTodo | UpdateTodo | DeleteTodo
+
+/** What came of a command. */
+export type CommandOutcome = 'applied' | 'not-found' | 'forbidden' | 'exists'
+
+/** Version 2 may be personal: a worker that only knows 1 must not make such a todo public. */
+const publicSchema = 1
+const personalSchema = 2
+
+export const encodeCommand = (command: Command): string =>
+  JSON.stringify({ schema: command.isPersonal ? personalSchema : publicSchema, ...command })
+
+export type Decoded =
+  | { readonly kind: 'command'; readonly command: Command }
+  | { readonly kind: 'poison'; readonly reason: string; readonly requestId?: string }
+
+// Lenient, it would turn broken bytes into U+FFFD: a command that nobody sent.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The command in `bytes`, or why it can never be one. Never throws. */
+export const decodeCommand = (bytes: Buffer | null): Decoded => {
+  if (bytes === null) return { kind: 'poison', reason: 'the record has no value' }
+  let json: unknown
+  try {
+    json = JSON.parse(utf8.decode(bytes))
+  } catch {
+    return { kind: 'poison', reason: 'not JSON in UTF-8' }
+  }
+  try {
+    return { kind: 'command', command: parseCommand(json) }
+  } catch (error) {
+    if (!(error instanceof InvalidField)) throw error
+    return { kind: 'poison', reason: error.message, ...requestIdIn(json) }
+  }
+}
+
+const parseCommand = (json: unknown): Command => {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new InvalidField('record', 'the record must be a JSON object')
+  }
+  const record = json as Record<string, unknown>
+  const { schema } = record
+  if (schema !== publicSchema && schema !== personalSchema) {
+    throw new InvalidField('schema', `schema must be ${publicSchema} or ${personalSchema}`)
+  }
+  const envelope: Envelope = {
+    commandId: parseShortText('commandId', record['commandId'], 64),
+    todoId: parseTodoId(record['todoId']),
+    userId: parseShortText('userId', record['userId'], userIdLengthMax),
+    atMs: parseTime(record['atMs']),
+    ...requestIdIn(record),
+    ...(schema === personalSchema && isPersonalIn(record) && { isPersonal: true }),
+  }
+  switch (record['kind']) {
+    case 'create':
+      return {
+        ...envelope,
+        kind: 'create',
+        title: parseTitle(record['title']),
+        description: parseDescription(record['description']),
+      }
+    case 'update':
+      return { ...envelope, kind: 'update', change: parseChange(record['change']) }
+    case 'delete':
+      return { ...envelope, kind: 'delete' }
+    default:
+      throw new InvalidField('kind', 'kind must be create, update or delete')
+  }
+}
+
+/** Any subset of the changeable fields, but at least one; InvalidField names the one at fault. */
+export const parseChange = (value: unknown): TodoChange => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidField('change', 'the change must be a JSON object')
+  }
+  const { title, description, completed } = value as Record<string, unknown>
+  const change: TodoChange = {
+    ...(title !== undefined && { title: parseTitle(title) }),
+    ...(description !== undefined && { description: parseDescription(description) }),
+    ...(completed !== undefined && { completed: parseCompleted(completed) }),
+  }
+  if (Object.keys(change).length === 0) {
+    throw new InvalidField('change', 'give at least one of title, description and completed')
+  }
+  return change
+}
+
+const parseShortText = (field: string, value: unknown, max: number): string => {
+  if (typeof value !== 'string' || value.length < 1 || value.length > max || value.includes('\0')) {
+    throw new InvalidField(field, `${field} must be a string of 1 to ${max} characters`)
+  }
+  // In Postgres all lone surrogates are one U+FFFD: two users, or two commands, would become one.
+  if (!value.isWellFormed()) {
+    throw new InvalidField(field, `${field} must not contain lone surrogates`)
+  }
+  return value
+}
+
+const isPersonalIn = ({ isPersonal = false }: Record<string, unknown>): boolean => {
+  if (typeof isPersonal === 'boolean') return isPersonal
+  throw new InvalidField('isPersonal', 'isPersonal must be true or false')
+}
+
+/** A bad one is no reason to refuse a command: it only ever goes to a log. */
+const requestIdIn = (record: unknown): { requestId?: string } => {
+  const requestId = (record as { requestId?: unknown } | null)?.requestId
+  return typeof requestId === 'string' && /^[!-~]{1,128}$/.test(requestId) ? { requestId } : {}
+}
+
+/** The end of the year 9999: later ones are written with a sign in JSON, and sort as text no more. */
+const timeMsMax = 253_402_300_799_999
+
+const parseTime = (value: unknown): number => {
+  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > timeMsMax) {
+    throw new InvalidField('atMs', 'atMs must be a time in ms since the epoch')
+  }
+  return value as number
+}

@@ -1,0 +1,54 @@
+// Addresses have one spelling, and spelling it again changes nothing; passwords are what bcrypt can
+// tell apart.
+
+import t from 'tap'
+import { seeded } from '../../testing/seeded.ts'
+import { isPossiblePassword, normaliseEmail } from './credentials.ts'
+
+t.test('a normalised address is its own spelling', async (t) => {
+  const random = seeded(t)
+  const letters = [
+    'a',
+    'A',
+    '\u0130',
+    '\u03a3',
+    '\u0301',
+    '\u1e9e',
+    '\ufb01',
+    '\u212b',
+    '\u1ed9',
+  ].concat(['\u{1F600}', '\ud800', '\0', ' ', '@', '\u200d', '\uac00', '\u1100', '\u0323'])
+  let addresses = 0
+  for (let round = 0; round < 20_000; round++) {
+    const part = () =>
+      Array.from({ length: random.below(6) }, () => letters[random.below(letters.length)]).join('')
+    const email = normaliseEmail(`${part()}@${part()}`)
+    if (email === undefined) continue
+    addresses++
+    if (normaliseEmail(email) !== email) t.fail(JSON.stringify(email))
+    if (normaliseEmail(` ${email}\t`) !== email) t.fail(JSON.stringify(email))
+    if (!email.isWellFormed() || /[\s\0]/.test(email)) t.fail(JSON.stringify(email))
+  }
+  t.ok(addresses > 1_000, `${addresses} addresses`)
+})
+
+t.test('its length is counted as it is kept', async (t) => {
+  t.equal(normaliseEmail(`${'A'.repeat(252)}@b`)?.length, 254)
+  t.equal(normaliseEmail(`${'a'.repeat(253)}@b`), undefined)
+  t.equal(normaliseEmail(`${' '.repeat(500)}a@b${' '.repeat(500)}`), 'a@b')
+  t.equal(normaliseEmail(`${'\u0130'.repeat(127)}@b`), undefined, 'each becomes two')
+  t.equal(normaliseEmail('a@b'.padEnd(1_000_000)), undefined)
+})
+
+t.test('a password is counted in bytes, and is whole', async (t) => {
+  for (const [password, isPossible] of [
+    ...[['x'.repeat(7), false] as const, ['x'.repeat(8), true] as const],
+    ...[['x'.repeat(72), true] as const, ['x'.repeat(73), false] as const],
+    ...[['ü'.repeat(3), false] as const, ['ü'.repeat(4), true] as const],
+    ...[['ü'.repeat(36), true] as const, ['ü'.repeat(37), false] as const],
+    ...[['password\0', false] as const, ['password\udfff', false] as const],
+    ...[['\u{1F600}\u{1F600}', true] as const, ['', false] as const],
+  ]) {
+    t.equal(isPossiblePassword(password), isPossible, JSON.stringify(password))
+  }
+})

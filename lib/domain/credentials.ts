@@ -1,0 +1,59 @@
+// What an email address and a password may be. An address is kept in one spelling, so that one person
+// is one account; whether it can receive mail is not ours to know.
+
+import { InvalidField } from './todo.ts'
+
+export const emailLengthMax = 254 // RFC 5321: a path has 256, two of them its brackets
+export const passwordBytesMin = 8
+/** bcrypt looks at no more: a longer one would be taken for its beginning. */
+export const passwordBytesMax = 72
+
+/** One @, something on each side, and nothing that can't be seen: no spaces, controls, lone surrogates. */
+const address = /^[^\s@\p{Cc}\p{Cf}\p{Cs}]+@[^\s@\p{Cc}\p{Cf}\p{Cs}]+$/u
+
+/** The one spelling of an address; undefined for what is none. */
+export const normaliseEmail = (text: string): string | undefined => {
+  if (text.length > bodyTextMax) return undefined
+  // Composed again at the end: a letter may fall apart when it becomes small.
+  const email = text.trim().normalize('NFC').toLowerCase().normalize('NFC')
+  return Array.from(email).length <= emailLengthMax && address.test(email) ? email : undefined
+}
+
+/** No address with spaces around it is longer; checked before anything walks the text. */
+const bodyTextMax = 4 * emailLengthMax
+
+export const parseEmail = (value: unknown): string => {
+  const email = normaliseEmail(parseString('email', value))
+  if (email === undefined) {
+    throw new InvalidField(
+      'email',
+      `email must be an address with an @, of at most ${emailLengthMax} characters`,
+    )
+  }
+  return email
+}
+
+/** bcrypt ends at U+0000, and lone surrogates become one and the same character in UTF-8. */
+export const isPossiblePassword = (text: string): boolean => {
+  const bytes = Buffer.byteLength(text)
+  const isWhole = !text.includes('\0') && text.isWellFormed()
+  return isWhole && bytes >= passwordBytesMin && bytes <= passwordBytesMax
+}
+
+export const parseNewPassword = (value: unknown): string => {
+  const password = parseString('password', value)
+  if (!isPossiblePassword(password)) {
+    throw new InvalidField(
+      'password',
+      `password must have ${passwordBytesMin} to ${passwordBytesMax} bytes of UTF-8, without U+0000 or lone surrogates`,
+    )
+  }
+  return password
+}
+
+/** A member that must be there and a string, whatever is in it. */
+export const parseString = (field: string, value: unknown): string => {
+  if (value === undefined) throw new InvalidField(field, `${field} is required`)
+  if (typeof value !== 'string') throw new InvalidField(field, `${field} must be a string`)
+  return value
+}

@@ -1,0 +1,13 @@
+// The public lists: which there are, and what one is at one version.
+
+/** `newest` holds the newest `newestCount` todos: every `?limit=N` is a prefix of it. */
+export type ListName = 'newest' | 'all'
+export const listNames: readonly ListName[] = ['newest', 'all']
+export const newestCount = 1_000
+
+export type ListSnapshot = {
+  /** Grows with every change to the todos; two snapshots of one version are the same. */
+  readonly version: number
+  /** The list as a JSON array in UTF-8, one todo a line. */
+  readonly body: Buffer
+}

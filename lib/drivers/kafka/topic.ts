@@ -1,0 +1,130 @@
+// The topic of the commands: made unless it is there, and where its partitions begin and end.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Log } from '../../runtime/log.ts'
+import { withTimeout } from '../../runtime/deadline.ts'
+import type { Bounds } from '../../domain/log-identity.ts'
+import { createClient, retryEveryMs, silentMsMax, withAdmin, type KafkaSettings } from './client.ts'
+import { createOwnSockets } from './sockets.ts'
+
+/** Far above any outage that a worker must be able to sit out. */
+const retentionMs = 30 * 24 * 3600 * 1000
+
+const madeAskEveryMs = 50
+
+/** Makes the topic unless it is there; returns how many partitions it has. */
+export const ensureTopic = async (
+  settings: KafkaSettings & { partitions: number; replicationFactor: number },
+  log: Log,
+  timeoutMs: number,
+): Promise<number> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    const startedMs = performance.now()
+    await admin.createTopics({
+      // kafkajs gives up when the broker that it asks has not heard of the topic yet.
+      waitForLeaders: false,
+      topics: [
+        {
+          topic: settings.topic,
+          numPartitions: settings.partitions,
+          replicationFactor: settings.replicationFactor,
+          configEntries: [
+            { name: 'cleanup.policy', value: 'delete' },
+            { name: 'retention.ms', value: String(retentionMs) },
+          ],
+        },
+      ],
+    })
+    for (;;) {
+      try {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [settings.topic] })
+        return topics[0]?.partitions.length ?? 0
+      } catch (error) {
+        const { type } = error as { type?: unknown }
+        const isLate = performance.now() - startedMs > timeoutMs
+        if (type !== 'UNKNOWN_TOPIC_OR_PARTITION' || isLate) throw error
+        await delay(madeAskEveryMs)
+      }
+    }
+  })
+
+/** Of each partition. Empty when there is no such topic. */
+export const readTopicRanges = async (
+  settings: KafkaSettings,
+  log: Log,
+  timeoutMs: number,
+): Promise<Map<number, Bounds>> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
+    if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
+    const partitions = await admin.fetchTopicOffsets(settings.topic)
+    return new Map(
+      partitions.map(({ partition, low, high }) => [
+        partition,
+        { first: Number(low), end: Number(high) },
+      ]),
+    )
+  })
+
+/** Adds partitions until there are so many. */
+export const growTopic = async (
+  settings: KafkaSettings & { partitions: number },
+  log: Log,
+  timeoutMs: number,
+): Promise<void> =>
+  withAdmin(settings, log, timeoutMs, async (admin) => {
+    const count = settings.partitions
+    await admin.createPartitions({ topicPartitions: [{ topic: settings.topic, count }] })
+  })
+
+export type BoundsReader = {
+  /** Asks the partitions' leaders. Rejects in time, and begins with fresh connections after that. */
+  read(): Promise<Map<number, Bounds>>
+  close(): void
+}
+const boundsTimeoutMs = 5_000
+
+/** For those who ask again and again: over connections of its own, kept while they answer. */
+export const createBoundsReader = (settings: KafkaSettings, log: Log): BoundsReader => {
+  const open = () => {
+    const sockets = createOwnSockets({ silentMsMax })
+    const admin = createClient(settings, log, boundsTimeoutMs, {
+      // Without an end, one that was given up would try for ever.
+      retries: Math.ceil(boundsTimeoutMs / retryEveryMs),
+      socketFactory: sockets.factory,
+    }).admin()
+    const discard = () => {
+      admin.disconnect().catch(() => {})
+      sockets.discard()
+    }
+    return { admin, discard }
+  }
+  let current: ReturnType<typeof open> | undefined
+  const close = () => {
+    current?.discard()
+    current = undefined
+  }
+
+  return {
+    async read() {
+      const used = (current ??= open())
+      try {
+        return await withTimeout(boundsTimeoutMs, async () => {
+          await used.admin.connect()
+          const partitions = await used.admin.fetchTopicOffsets(settings.topic)
+          return new Map(
+            partitions.map(({ partition, low, high }) => [
+              partition,
+              { first: Number(low), end: Number(high) },
+            ]),
+          )
+        })
+      } catch (error) {
+        used.discard()
+        if (current === used) current = undefined
+        throw error
+      }
+    },
+    close,
+  }
+}

@@ -1,0 +1,396 @@
+// A bounded number of connections to Postgres, each used by one at a time (or by few), so that whatever
+// happens to one is known to concern that one only. Whoever can't be served gets an error in bounded
+// time. A connection that is lost, silent, or leads to a server that takes no writes is replaced.
+
+import postgres, { type Sql } from 'postgres'
+import { createBoundedLog, type Log } from '../../runtime/log.ts'
+import { createPoolUse, type PoolUse } from '../../runtime/pool-stats.ts'
+import { addArrayTypes } from './arrays.ts'
+import { driverOptions, openConnection, type Connection, type Role } from './connection.ts'
+import { ConnectionLost, PoolFull, ReadOnlyServer, isConnectionLost, isReadOnly } from './errors.ts'
+import { findSilent } from './silence.ts'
+import { isPooled, type PostgresUrls } from './urls.ts'
+import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
+
+export type { Sql } from 'postgres'
+
+export type PoolSettings = PostgresUrls & {
+  readonly poolSize: number
+  /** For any one use of the pool, from asking for a connection to the answer. */
+  readonly timeoutMs: number
+  /** Told how much it is used. */
+  readonly use?: PoolUse | undefined
+  /** Only for statements that can have one plan, whatever is in their tables. */
+  readonly plansOnce?: boolean
+  /** Uses that may share a connection, one behind the other: for many that take next to nothing. */
+  readonly usesPerConnection?: number
+  /** Told, once, when Postgres becomes unavailable, and when it is back. */
+  readonly log?: Log | undefined
+}
+
+export type Pool = {
+  /** Runs statements on any connection. */
+  run<T>(work: (sql: Sql) => PromiseLike<T>): Promise<T>
+  /**
+   * Runs `work` on one connection, then COMMIT; ROLLBACK when it throws. Its session is ended when
+   * `work` has nothing for it to do for `silentMsMax`.
+   */
+  transaction<T>(work: (sql: Sql) => Promise<T>, options?: { timeoutMs?: number }): Promise<T>
+  /** Rejects unless Postgres can do what we need: it answers, and takes writes. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * How many may wait for each use that a pool serves at once. A statement takes 0.2 ms, so the last of
+ * them waits for 0.1 s: with more, or slower ones, those that wait would only time out.
+ */
+export const waitingPerUseMax = 500
+/** A connection that has not answered for this long, and has nothing to do, is asked. */
+const probeIntervalMs = 1_000
+const probeTimeoutMs = 2_000
+/** A use that has brought nothing for this long is looked into: see silence.ts. */
+const silentMsMax = 2_000
+/** Connections that answer but take no writes are replaced this often: until one does. */
+const replaceIntervalMs = 1_000
+const backoffFirstMs = 50
+const backoffMaxMs = 1_000
+/** So that a moved name is followed, and what a session has piled up in the server goes. */
+const lifetimeMs = 45 * 60_000
+const closeTimeoutMs = 5_000
+
+/** Of one connection. */
+type Member = {
+  readonly connection: Connection
+  readonly openedMs: number
+  isOpen: boolean
+  uses: number
+  /** Nobody shares it: a transaction. */
+  isAlone: boolean
+  /** Given to nobody any more, ended with its last use. */
+  isRetired: boolean
+  /** When it last said that it takes writes. */
+  checkedMs: number
+  /** What had arrived on it, and since when no more has. */
+  received: number
+  receivedMs: number
+}
+
+type Waiter = {
+  readonly isAlone: boolean
+  readonly give: (member: Member) => void
+  readonly refuse: (error: Error) => void
+}
+
+export const createPool = (settings: PoolSettings): Pool => {
+  const { poolSize, timeoutMs } = settings
+  const isShared = isPooled(settings)
+  // A pooler may take the second of two statements to another session than the first.
+  const usesPerConnection = isShared ? 1 : (settings.usesPerConnection ?? 1)
+  const use = settings.use ?? createPoolUse()
+  use.size = poolSize
+  const members = new Set<Member>()
+  const waiting: Waiter[] = []
+  let isClosed = false
+  let failures = 0
+  let retryAtMs = 0
+  let replacedMs = -Infinity
+  const outage = createOutage(settings.log)
+
+  const open = (): Member => {
+    const nowMs = performance.now()
+    const connection = openConnection({
+      url: settings.url,
+      isPooled: isShared,
+      setUp: sessionSettings(settings)
+        .map((one) => `SET ${one};`)
+        .join(''),
+      delayMs: Math.max(0, retryAtMs - nowMs),
+      onLost(error) {
+        members.delete(member)
+        if (!member.isRetired) outage.begins(error.message)
+        serve()
+      },
+    })
+    const member: Member = {
+      connection,
+      openedMs: nowMs,
+      isOpen: false,
+      uses: 0,
+      isAlone: false,
+      isRetired: false,
+      checkedMs: nowMs,
+      received: 0,
+      receivedMs: nowMs,
+    }
+    members.add(member)
+    connection.opened.then(
+      (role) => {
+        failures = 0
+        member.isOpen = true
+        member.checkedMs = performance.now()
+        if (role === 'primary') outage.ends()
+        else outage.begins(new ReadOnlyServer().message)
+      },
+      () => {
+        const failedMs = performance.now()
+        if (failedMs < retryAtMs) return // another one of the same moment
+        retryAtMs = failedMs + Math.min(backoffFirstMs * 2 ** failures++, backoffMaxMs)
+      },
+    )
+    return member
+  }
+
+  /** One that is free, else a new one, else one that may be shared. */
+  const take = (isAlone: boolean): Member | undefined => {
+    let found: Member | undefined
+    for (const member of members) {
+      const usesMax = isAlone ? 1 : usesPerConnection
+      if (member.isRetired || member.isAlone || member.uses >= usesMax) continue
+      const isOpener = member.uses === found?.uses && member.isOpen && !found.isOpen
+      if (!found || member.uses < found.uses || isOpener) found = member
+    }
+    if (found?.uses !== 0 && members.size < poolSize) found = open()
+    if (!found) return undefined
+    found.uses++
+    found.isAlone = isAlone
+    return found
+  }
+
+  const serve = () => {
+    for (let [first] = waiting; first; [first] = waiting) {
+      const member = take(first.isAlone)
+      if (!member) return
+      waiting.shift()
+      first.give(member)
+    }
+  }
+
+  const acquire = (isAlone: boolean): Promise<Member> => {
+    if (isClosed) return Promise.reject(new ConnectionLost('this pool was closed'))
+    const member = waiting.length === 0 ? take(isAlone) : undefined
+    if (member) return Promise.resolve(member)
+    if (waiting.length >= waitingPerUseMax * usesPerConnection * poolSize) {
+      return Promise.reject(new PoolFull(`${waiting.length} statements wait for Postgres already`))
+    }
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        isAlone,
+        give(given) {
+          clearTimeout(timer)
+          resolve(given)
+        },
+        refuse(error) {
+          clearTimeout(timer)
+          reject(error)
+        },
+      }
+      const giveUp = () => {
+        waiting.splice(waiting.indexOf(waiter), 1)
+        reject(new NoAnswer(`no connection to Postgres was free within ${timeoutMs} ms`))
+      }
+      const timer = timeoutMs === Infinity ? undefined : setTimeout(giveUp, timeoutMs)
+      waiting.push(waiter)
+    })
+  }
+
+  const release = (member: Member) => {
+    member.uses--
+    member.isAlone = false
+    if (performance.now() - member.openedMs > lifetimeMs) member.isRetired = true
+    if (member.isRetired && member.uses === 0) void member.connection.close(closeTimeoutMs)
+    else probe(member)
+    serve()
+  }
+
+  /** Those in use end with their use: what runs on them has its own time-out. */
+  const replaceAll = () => {
+    replacedMs = performance.now()
+    for (const member of members) {
+      member.isRetired = true
+      if (member.uses === 0) member.connection.discard(new ConnectionLost('replaced'))
+    }
+  }
+  const mayReplace = () => performance.now() - replacedMs > replaceIntervalMs
+
+  const judge = (member: Member, error: unknown) => {
+    if (isConnectionLost(error)) {
+      const { message } = error as Error
+      member.connection.discard(new ConnectionLost(message, { cause: error }))
+      // Whatever ended one may have ended the others, without a word on those that nobody uses.
+      if (mayReplace()) replaceAll()
+    } else if (isReadOnly(error)) {
+      outage.begins(new ReadOnlyServer().message)
+      // A new one is left alone for a while: there may be no better server yet.
+      if (mayReplace()) replaceAll()
+    }
+  }
+
+  /** For one use of a connection that was taken for it. */
+  const useMember = async <T>(
+    member: Member,
+    limitMs: number,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> => {
+    const { connection } = member
+    try {
+      return await withTimeout(limitMs, async () => {
+        await withTimeout(timeoutMs, () => connection.whileOpen(() => connection.opened))
+        return work(connection)
+      })
+    } catch (error) {
+      // One that takes long to open is left to it. One that can't be opened says nothing about others.
+      if (member.isOpen) judge(member, error)
+      throw error
+    } finally {
+      release(member)
+    }
+  }
+
+  const useAny = async <T>(
+    isAlone: boolean,
+    limitMs: number,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> => {
+    use.underWay++
+    try {
+      const startedMs = performance.now()
+      const member = await acquire(isAlone)
+      // Of those that waited: what is left of the time.
+      const leftMs = Math.max(1, Math.ceil(limitMs - (performance.now() - startedMs)))
+      return await useMember(member, leftMs, work)
+    } finally {
+      use.underWay--
+    }
+  }
+
+  const needsPrimary = async (connection: Connection) => {
+    const role: Role = await connection.check()
+    if (role === 'read-only') throw new ReadOnlyServer()
+    outage.ends()
+  }
+
+  /** True when nothing has come for a while, though somebody waits for it. */
+  const isSuspect = (member: Member): boolean => {
+    const nowMs = performance.now()
+    const received = member.connection.received()
+    if (member.uses === 0 || received !== member.received) {
+      member.received = received
+      member.receivedMs = nowMs
+    }
+    const isKnown = member.connection.serverSession() !== undefined
+    return isKnown && nowMs - member.receivedMs > silentMsMax
+  }
+
+  let isLooking = false
+  const discardSilent = async () => {
+    const suspects = [...members].filter(isSuspect)
+    if (suspects.length === 0 || isLooking) return
+    isLooking = true
+    const connections = suspects.map(({ connection }) => connection)
+    // Without an answer it is not known: asked again.
+    const silent = await findSilent(settings.url, connections).catch((): Connection[] => [])
+    isLooking = false
+    for (const member of suspects) {
+      member.receivedMs = performance.now() // asked again after as long
+      if (silent.includes(member.connection)) {
+        judge(member, new ConnectionLost('the connection fell silent'))
+      }
+    }
+  }
+
+  /** Asks it when it was not asked for a while: one that is read from all the time may be a standby. */
+  const probe = (member: Member) => {
+    if (!member.isOpen || member.isRetired || member.uses > 0) return
+    const nowMs = performance.now()
+    if (nowMs - member.checkedMs < probeIntervalMs) return
+    member.uses++
+    member.checkedMs = nowMs
+    // `judge` has seen the error.
+    useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsPrimary).catch(() => {})
+  }
+  const probing = setInterval(() => {
+    for (const member of members) probe(member)
+    void discardSilent()
+  }, probeIntervalMs)
+  probing.unref()
+
+  return {
+    run: (work) =>
+      useAny(false, timeoutMs, (connection) => connection.whileOpen(() => work(connection.sql))),
+    transaction: (work, { timeoutMs: workTimeoutMs = timeoutMs } = {}) =>
+      // Each step has its own time.
+      useAny(true, Infinity, async ({ sql, whileOpen }) => {
+        const step = (statement: string) =>
+          withTimeout(timeoutMs, () => whileOpen(() => sql.unsafe(statement)))
+        const local = isShared ? sessionSettings(settings).map((one) => `;SET LOCAL ${one}`) : []
+        await step(`BEGIN${local.join('')}`)
+        try {
+          const result = await withTimeout(workTimeoutMs, () => whileOpen(() => work(sql)))
+          const { command } = await step('COMMIT')
+          // What it answers when a statement failed, and `work` went on as if it had not.
+          if (command !== 'COMMIT') throw new Error(`COMMIT was answered ${command}`)
+          return result
+        } catch (error) {
+          if (!isConnectionLost(error)) await step('ROLLBACK')
+          throw error
+        }
+      }),
+    ping: () => useAny(false, timeoutMs, needsPrimary),
+    async close() {
+      isClosed = true
+      clearInterval(probing)
+      for (const { refuse } of waiting.splice(0)) refuse(new ConnectionLost('this pool was closed'))
+      for (const member of members) member.isRetired = true
+      await Promise.all([...members].map(({ connection }) => connection.close(closeTimeoutMs)))
+    },
+  }
+}
+
+/** What holds for a session, or where that is not ours for a transaction. */
+const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string[] => {
+  const limitMs = timeoutMs === Infinity ? 0 : timeoutMs
+  return [
+    // Prepared statements keep the plan of their first uses: one made while a table was empty read
+    // all of it ever after (601 us of database CPU per command instead of 24, bench:writes).
+    `plan_cache_mode = ${plansOnce ? 'force_generic_plan' : 'force_custom_plan'}`,
+    // What nobody waits for any more ends, with its locks, even if its client can't say so.
+    `statement_timeout = ${limitMs}`,
+    `idle_in_transaction_session_timeout = ${limitMs}`,
+  ]
+}
+
+/** One line when it begins, one when it ends. */
+const createOutage = (log: Log | undefined) => {
+  let isOut = false
+  const write = createBoundedLog((fields, message) => log?.warn(fields, message))
+  return {
+    begins(reason: string) {
+      if (isOut) return
+      isOut = true
+      write({ reason }, 'Postgres unavailable: its connections are replaced')
+    },
+    ends() {
+      if (!isOut) return
+      isOut = false
+      write({}, 'Postgres available again')
+    },
+  }
+}
+
+/** The driver itself, for programs that connect once, and tests. */
+export const connectPostgres = ({
+  url,
+  poolSize,
+}: {
+  readonly url: string
+  readonly poolSize: number
+}): Sql => {
+  const sql = postgres(url, {
+    ...driverOptions,
+    max: poolSize,
+    connection: { application_name: 'todos' },
+  })
+  addArrayTypes(sql)
+  return sql
+}

@@ -1,0 +1,143 @@
+// One connection to Redis through ioredis, with its defaults overruled here and nowhere else. A connection
+// that is silent, or leads to a server that is not the master, stays open for ever unless it is replaced:
+// each is asked for a PING every second, and what an error reply means is known here.
+
+import { Redis, type RedisOptions } from 'ioredis'
+import type { Log } from '../../runtime/log.ts'
+import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
+
+export type { Redis } from 'ioredis'
+
+export type RedisConnection = {
+  /** Runs commands. Rejects within the connection's bound, with the first cause. */
+  run<T>(work: (redis: Redis) => Promise<T>): Promise<T>
+  /** Ends it and opens another, but not more often than the back-off allows. */
+  replace(reason: string): void
+  /** For events and subscriptions. */
+  readonly redis: Redis
+  close(): void
+}
+
+export type RedisConnectionSettings = {
+  readonly url: string
+  /** For one use of the connection. */
+  readonly timeoutMs: number
+  readonly autoResubscribe?: boolean
+}
+
+/**
+ * ioredis's own timeout takes a loop that was held up for a Redis that is unavailable: its timer runs
+ * before the answer that has arrived meanwhile is read. So ours comes first, and this one behind it.
+ */
+const behindOursMs = 1_000
+
+// A killed Redis must fail at once, a frozen one in the command's timeout: with ioredis's defaults one
+// command took 73 s against a killed Redis and never ended against a frozen one. And a command that is sent
+// again after a reconnect would count twice.
+const connectionOptions = {
+  protocol: 2,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: 1_000,
+  disconnectTimeout: 100,
+  maxLoadingRetryTime: 500,
+  retryStrategy: (attempt: number) => Math.min(attempt * 50, 1_000),
+} satisfies RedisOptions
+
+/** A silent connection (half-open, nobody closed it) is found after these two, and replaced. */
+const heartbeatMs = 1_000
+const silentMs = 1_000
+/** The first replacement is immediate; the next ones wait, and so many at most are made of a sick server. */
+const replaceAgainMinMs = 500
+const replaceAgainMaxMs = 2_000
+/** After so long without a replacement the next one is a first one again. */
+const calmMs = 10_000
+
+export const connectRedis = (settings: RedisConnectionSettings, log: Log): RedisConnection => {
+  const { url, timeoutMs, autoResubscribe = true } = settings
+  const redis = new Redis(url, {
+    ...connectionOptions,
+    commandTimeout: timeoutMs + behindOursMs,
+    autoResubscribe,
+  })
+  /** Why it is not connected. ioredis itself only says "Stream isn't writeable". */
+  let cause = 'no answer yet'
+  let replacements = 0
+  let replacedAtMs = -Infinity
+
+  redis.on('error', (error: Error) => {
+    cause = error.message
+    log.debug({ reason: cause }, 'redis connection')
+  })
+  redis.on('ready', () => (cause = 'the connection was closed'))
+
+  const replace = (reason: string) => {
+    const sinceMs = performance.now() - replacedAtMs
+    if (sinceMs > calmMs) replacements = 0
+    if (sinceMs < replaceAgainMs(replacements)) return
+    replacements++
+    replacedAtMs = performance.now()
+    cause = reason
+    log.debug({ reason }, 'redis connection replaced')
+    // Not disconnect(), which waits for the other side to close.
+    if (redis.status === 'ready' || redis.status === 'connect') redis.stream.destroy()
+  }
+
+  const heartbeat = setInterval(() => {
+    if (redis.status !== 'ready') return
+    withTimeout(silentMs, () => redis.ping()).catch((error: Error) => {
+      if (error instanceof NoAnswer) replace(`no answer to a PING within ${silentMs} ms`)
+    })
+  }, heartbeatMs)
+  heartbeat.unref()
+
+  const attempted = firstAttempt(redis)
+
+  return {
+    redis,
+    replace,
+    async run(work) {
+      try {
+        return await withTimeout(timeoutMs, async () => {
+          // A server that is frozen takes the connection, and this waits for it.
+          await attempted
+          if (redis.status !== 'ready') throw new Error(cause)
+          return work(redis)
+        })
+      } catch (error) {
+        const { message } = error as Error
+        if (isFromWrongServer(message)) replace(message)
+        throw isConnectionLost(message) ? new Error(cause, { cause: error }) : error
+      }
+    },
+    close() {
+      clearInterval(heartbeat)
+      redis.disconnect()
+    },
+  }
+}
+
+const replaceAgainMs = (replacements: number): number =>
+  replacements === 0 ? 0 : Math.min(replaceAgainMinMs * 2 ** (replacements - 1), replaceAgainMaxMs)
+
+/** Resolves when it is there, or has failed to be: before that, every command fails. */
+const firstAttempt = (redis: Redis): Promise<void> =>
+  new Promise((resolve) => {
+    for (const event of ['ready', 'error', 'close']) redis.once(event, () => resolve())
+  })
+
+/**
+ * Replies of a server that is not, or not yet, the one to talk to: a failover may leave connections
+ * open to the old master, and a new connection reaches the new one. Those of a master that is sick
+ * (OOM, MISCONF, NOPERM, BUSY) stay the same on a new connection. Redis 6 puts an error of a command
+ * in a script behind a dash.
+ */
+const wrongServer =
+  /(^|-)(READONLY|MASTERDOWN|LOADING|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MOVED|ASK|TRYAGAIN)\b/
+const isFromWrongServer = (message: string): boolean => wrongServer.test(message)
+
+/** ioredis's ways to say that the connection is closed, which hide why. */
+const lostMessages =
+  /Stream isn't writeable|Connection is closed|max retries per request|aborted due to connection close/
+const isConnectionLost = (message: string): boolean => lostMessages.test(message)

@@ -1,0 +1,288 @@
+// The settings: defaults, what a wrong one is told, and that the README's table is this table.
+
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { seeded } from '../../../testing/seeded.ts'
+import { settingsTable } from '../../../scripts/settings-table.ts'
+import { ConfigError, readConfig, settings } from './config.ts'
+
+const secret = 'x'.repeat(32)
+
+const faultsOf = (env: NodeJS.ProcessEnv): string[] => {
+  try {
+    readConfig(env, 'server')
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.message.split('\n')
+  }
+}
+
+t.test("the README's table of settings is this table, row by row", async (t) => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+  const [, section = ''] = readme.split(/^## Settings$/m)
+  const rows = section.split(/^## /m)[0]?.match(/^\|.*$/gm)
+  t.same(
+    rows,
+    settingsTable().split('\n'),
+    'if not: node --import tsx scripts/settings-table.ts prints the table for README.md',
+  )
+  t.equal(rows?.length, 2 + Object.keys(settings).length)
+})
+
+t.test('each default is one that may be set, and means the same', async (t) => {
+  const config = readConfig({ JWT_SECRET: secret }, 'server')
+  for (const [name, setting] of Object.entries(settings)) {
+    if (setting.default === undefined) continue
+    t.equal(setting.parse(String(setting.default)), setting.default, name)
+    t.equal(config[name as keyof typeof settings], setting.default, name)
+    const emptied = readConfig({ JWT_SECRET: secret, [name]: '' }, 'server')
+    t.equal(emptied[name as keyof typeof settings], setting.default, `${name} is empty`)
+  }
+})
+
+t.test('the defaults of the reference hold', async (t) => {
+  const config = readConfig({ JWT_SECRET: secret }, 'server')
+  t.match(config, {
+    HTTP_PORT: 8080,
+    HTTP_ENGINE: 'node',
+    REDIS_URL: 'redis://localhost:6379/0',
+    CACHE_TTL_SEC: 300,
+    KAFKA_BROKERS: 'localhost:9092',
+    KAFKA_TODO_TOPIC: 'todo-commands',
+  })
+})
+
+t.test('every setting that cannot be is told in one line that names it', async (t) => {
+  const impossible: Partial<Record<keyof typeof settings, string | undefined>> = {
+    HTTP_HOST: undefined,
+    DATA_DIR: undefined,
+    KAFKA_TODO_TOPIC: 'no spaces allowed',
+    JWT_SECRET: 'short',
+    KAFKA_SASL_USERNAME: undefined,
+    KAFKA_SASL_PASSWORD: undefined,
+  }
+  for (const name of Object.keys(settings) as (keyof typeof settings)[]) {
+    const value = name in impossible ? impossible[name] : '-1 is not it'
+    if (value === undefined) continue // any text will do for these
+    const faults = faultsOf({ JWT_SECRET: secret, [name]: value })
+    t.equal(faults.length, 1, name)
+    t.match(faults[0], new RegExp(`^${name} is .*: set it to `))
+  }
+})
+
+t.test('a number may be what its message says, to the last, and no more', async (t) => {
+  let numbers = 0
+  for (const [name, setting] of Object.entries(settings)) {
+    if (typeof setting.default !== 'number') continue
+    numbers++
+    const valueOf = (text: string) => {
+      // So that no other setting is contradicted.
+      const others = { HTTP_HEADERS_TIMEOUT_MS: '1000', HTTP_REQUEST_TIMEOUT_MS: '600000' }
+      const config = readConfig({ JWT_SECRET: secret, ...others, [name]: text }, 'server')
+      return config[name as keyof typeof settings]
+    }
+    const message = faultsOf({ JWT_SECRET: secret, [name]: 'x' })[0] ?? ''
+    const [, min, max] = (/from (\d+) to (\d+)$/.exec(message) ?? []).map(Number)
+    for (const good of [min, max] as number[]) t.equal(valueOf(String(good)), good, name)
+    for (const bad of [
+      ...[String((min as number) - 1), String((max as number) + 1), '1e3', '0x10', '1.5', '+5'],
+      ...[' 5', '5 ', '5ms', '1_000', 'NaN', 'Infinity', '\uff15'],
+    ]) {
+      t.throws(() => valueOf(bad), ConfigError, `${name}=${bad}`)
+    }
+  }
+  t.ok(numbers > 10)
+})
+
+t.test('a fault is one line, whatever the value', async (t) => {
+  for (const name of Object.keys(settings)) {
+    // None at all where any text will do.
+    const faults = faultsOf({ JWT_SECRET: secret, [name]: 'a\r\nb' })
+    t.ok(faults.length <= 1, name)
+    t.notMatch(faults.join(), '\r')
+  }
+})
+
+t.test('no password in a URL is repeated', async (t) => {
+  for (const name of ['DATABASE_URL', 'REDIS_URL']) {
+    for (const value of [
+      'mysql://user:hunter2@host/db',
+      'postgres//user:hunter2@host/db',
+      'host?password=hunter2',
+      'redis//:hunter2',
+      'http://user:hunter2@host',
+    ]) {
+      const [fault = ''] = faultsOf({ JWT_SECRET: secret, [name]: value })
+      t.match(fault, new RegExp(`^${name} is .*: set it to a URL that begins with `))
+      t.notMatch(fault, 'hunter2')
+    }
+  }
+})
+
+t.test('origins are spelled as browsers spell them', async (t) => {
+  const origins = (text: string) => faultsOf({ JWT_SECRET: secret, CORS_ORIGINS: text })
+  for (const good of [
+    '*',
+    'https://a',
+    'http://localhost:5173,https://a.example',
+    'http://[::1]',
+  ]) {
+    t.same(origins(good), [], good)
+  }
+  for (const bad of [
+    ...['a.example', 'https://a/', 'https://a/b', 'https://a?b', 'https://A', 'https://a:443'],
+    ...['https://u@a', 'https://', 'null', 'ftp://a', 'file:///', '*,https://a', 'https://*.a'],
+    ...['https://a,', ',https://a', 'https://a, https://b', 'https://a;https://b', 'https://ä'],
+  ]) {
+    t.match(origins(bad), [/^CORS_ORIGINS is ".*": set it to \*, or origins as browsers/], bad)
+  }
+})
+
+t.test('trusted proxies are addresses or blocks of them', async (t) => {
+  const proxies = (text: string) => faultsOf({ JWT_SECRET: secret, TRUSTED_PROXIES: text })
+  for (const good of [
+    '10.0.0.1',
+    '10.0.0.0/8,::1',
+    'fd00::/8',
+    '0.0.0.0/0,::/0',
+    '::ffff:1.2.3.4/128',
+  ]) {
+    t.same(proxies(good), [], good)
+  }
+  for (const bad of [
+    ...['nginx', '10.0.0', '10.0.0.1/33', '::1/129', '10.0.0.1/', '10.0.0.1/-1', '10.0.0.1/8/8'],
+    ...['10.0.0.1,', '10.0.0.1, 10.0.0.2', 'fe80::1%eth0', '10.0.0.1:80', '*', '/8'],
+  ]) {
+    t.match(proxies(bad), [/^TRUSTED_PROXIES is ".*": set it to addresses or CIDR blocks/], bad)
+  }
+})
+
+t.test('settings that contradict each other are told', async (t) => {
+  t.match(faultsOf({ JWT_SECRET: secret, HTTP_REQUEST_TIMEOUT_MS: '5000' }), [
+    /^HTTP_REQUEST_TIMEOUT_MS is 5000: set it to HTTP_HEADERS_TIMEOUT_MS \(10000\) or more$/,
+  ])
+  t.match(faultsOf({ JWT_SECRET: secret, METRICS_PORT: '8080' }), [
+    /^METRICS_PORT is 8080, which is HTTP_PORT: set one of them to another$/,
+  ])
+  t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: '0', HTTP_PORT: '0' }), [], 'two free ones')
+  t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: 'off', WORKER_METRICS_PORT: 'off' }), [])
+  const portEach = { JWT_SECRET: secret, HTTP_PORT_PER_PROCESS: 'true', HTTP_PROCESSES: '3' }
+  for (const port of ['0', '65534']) {
+    t.match(faultsOf({ ...portEach, HTTP_PORT: port }), [
+      /^HTTP_PORT is \d+: with HTTP_PORT_PER_PROCESS set it to the first of 3 ports$/,
+    ])
+  }
+  t.same(faultsOf({ ...portEach, HTTP_PORT: '65533' }), [])
+})
+
+t.test('all faults are told at once', async (t) => {
+  t.equal(faultsOf({ HTTP_PORT: '70000', DB_POOL_SIZE: '0' }).length, 3, 'the missing secret too')
+})
+
+t.test('a secret is required by the server, never repeated, and has 32 bytes', async (t) => {
+  t.match(faultsOf({}), [/^JWT_SECRET is not set: set it to .*32 bytes/])
+  t.match(faultsOf({ JWT_SECRET: '' }), [/^JWT_SECRET is not set/])
+  const [fault = ''] = faultsOf({ JWT_SECRET: 'hunter2' })
+  t.match(fault, /^JWT_SECRET is 7 bytes long/)
+  t.notMatch(fault, /hunter2/)
+  t.same(faultsOf({ JWT_SECRET: 'ü'.repeat(16) }), [], 'bytes, not characters')
+  t.doesNotThrow(() => readConfig({}, 'worker'), 'a worker needs none')
+})
+
+t.test('a secret that is a key file, or was copied from an example, is refused', async (t) => {
+  const pem =
+    '-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PUBLIC KEY-----'
+  for (const [secret, why] of [
+    ...[pem, `\n ${pem}`, `x ${pem}`, pem.replace('PUBLIC', 'RSA PUBLIC').replaceAll('\n', '\\n')]
+      .concat([
+        '{"kty":"oct","k":"c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"}',
+        ' {\n"keys":[{"kty":"RSA","n":"0vx7"}]}',
+      ])
+      .map((one) => [one, 'a secret, not a key in PEM or JWK'] as const),
+    ...['change-me-change-me-change-me-change-me', 'CHANGE THIS before you go to production!']
+      .concat(['your-256-bit-secret-your-256-bit-secret', 'the default secret of this application'])
+      .concat(['a-string-secret-at-least-256-bits-long', 'supersecretsupersecretsupersecret'])
+      .concat(['replace me replace me replace me replace me', 'example example example example ex'])
+      .map((one) => [one, 'a secret of your own, not an example of one'] as const),
+  ]) {
+    const faults = faultsOf({ JWT_SECRET: secret })
+    t.equal(faults.length, 1, secret)
+    t.match(faults[0], `set it to ${why}`)
+    t.match(faults[0], /^JWT_SECRET is \d+ bytes long: /, 'not repeated')
+  }
+  for (let i = 0; i < 100; i++) {
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      const secret = randomBytes(32).toString(encoding)
+      t.same(faultsOf({ JWT_SECRET: secret }), [], secret)
+    }
+  }
+})
+
+t.test('a name that nearly spells a setting is refused', async (t) => {
+  for (const [wrong, meant] of [
+    ['HTTP_PROT', 'HTTP_PORT'],
+    ['DB_POOLSIZE', 'DB_POOL_SIZE'],
+    ['REDIS_URLS', 'REDIS_URL'],
+    ['KAFKA_BROKER', 'KAFKA_BROKERS'],
+  ] as const) {
+    t.same(faultsOf({ JWT_SECRET: secret, [wrong]: '1' }), [
+      `${wrong} is not a setting: did you mean ${meant}?`,
+    ])
+  }
+})
+
+t.test('each setting with a letter too many, too few, changed or swapped is refused', async (t) => {
+  const random = seeded(t)
+  const wrongly = (name: string): string => {
+    const i = 1 + random.below(name.length - 2)
+    const [before, letter, after] = [name.slice(0, i), name.charAt(i), name.slice(i + 1)]
+    const other = 'QXZ'.charAt(random.below(3))
+    return [
+      ...[`${before}${after}`, `${before}${other}${letter}${after}`, `${before}${other}${after}`],
+      `${before}${after.charAt(0)}${letter}${after.slice(1)}`,
+    ][random.below(4)] as string
+  }
+  for (const name of Object.keys(settings)) {
+    for (let round = 0; round < 20; round++) {
+      const wrong = wrongly(name)
+      if (wrong in settings) continue
+      t.match(faultsOf({ JWT_SECRET: secret, [wrong]: 'hunter2' }), [
+        new RegExp(`^${wrong} is not a setting: did you mean ${name}\\?$`),
+      ])
+    }
+  }
+})
+
+t.test('what others put into the environment is not refused', async (t) => {
+  t.same(
+    faultsOf({
+      JWT_SECRET: secret,
+      REDIS_PORT: 'tcp://10.0.0.1:6379',
+      REDIS_SERVICE_HOST: '10.0.0.1',
+      REDIS_PORT_6379_TCP_ADDR: '10.0.0.1',
+      KAFKA_SERVICE_PORT: '9092',
+      TODOS_HTTP_PORT: 'tcp://10.0.0.1:8080',
+      KUBERNETES_PORT: 'tcp://10.0.0.1:443',
+      DATABASE_PASSWORD: 'hunter2',
+      KAFKA_HOME: '/opt/kafka',
+      KAFKA_HEAP_OPTS: '-Xmx1g',
+      KAFKA_PORT: 'tcp://10.0.0.1:9092',
+      KAFKA_PORT_9092_TCP_ADDR: '10.0.0.1',
+      KAFKA_SERVICE_HOST: '10.0.0.1',
+      KAFKA_TLS_SERVICE_PORT: '9093',
+      // A broker's own, in an environment that is shared with it.
+      KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://kafka:9092',
+      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT',
+      KAFKA_NUM_PARTITIONS: '6',
+      KAFKA_BROKER_ID: '1',
+      KAFKA_SASL_ENABLED_MECHANISMS: 'PLAIN',
+      KAFKA_SASL_MECHANISM_INTER_BROKER_PROTOCOL: 'PLAIN',
+      KAFKA_SSL_KEYSTORE_FILENAME: 'broker.jks',
+      HTTP_PROXY: 'http://proxy',
+      PATH: '/bin',
+    }),
+    [],
+  )
+})

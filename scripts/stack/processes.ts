@@ -1,0 +1,76 @@
+// Starts a server or a worker as an operator would, as a process of its own, and waits until it says
+// that it is ready. For tests and benchmarks.
+
+import { execFileSync, fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { repository } from '../paths.ts'
+
+export type Running = {
+  readonly process: ChildProcess
+  /** The server's port; 0 for a worker. */
+  readonly port: number
+  /** Of its metrics; 0 when it opens none. */
+  readonly metricsPort: number
+  /** What it has printed so far, both streams. */
+  readonly output: () => string
+  /** The exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>
+  /** SIGTERM, then wait. */
+  stop(): Promise<void>
+}
+
+export const startServer = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
+  start(new URL('server/main.ts', root), env)
+export const startWorker = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
+  start(new URL('worker/main.ts', root), env)
+
+const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
+  const child = fork(fileURLToPath(script), {
+    // Any number of them may run at once, and most have no load balancer to wait for.
+    env: {
+      ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', HTTP_DRAIN_DELAY_MS: '0' },
+      ...{ LIMIT_WRITE_BURST: '0', LIMIT_READ_BURST: '0' }, // they ask more than any user does
+      ...process.env,
+      ...env,
+    },
+    execArgv: ['--import', 'tsx'],
+    silent: true,
+  })
+  let output = ''
+  child.stdout?.on('data', (data: Buffer) => (output += data.toString()))
+  child.stderr?.on('data', (data: Buffer) => (output += data.toString()))
+  const exited = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? code ?? 0))
+  })
+  const ready = new Promise<{ port?: number; metricsPort?: number }>((resolve) => {
+    child.once('message', (message) => resolve(message as object))
+  })
+  const first = await Promise.race([ready, exited.then((how) => ({ how }))])
+  if ('how' in first) throw new Error(`${script.pathname} ended (${first.how}): ${output}`)
+  return {
+    process: child,
+    port: first.port ?? 0,
+    metricsPort: first.metricsPort ?? 0,
+    output: () => output,
+    exited,
+    async stop() {
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+/** The processes that a server's first has forked. */
+export const forksOf = (server: Running): number[] =>
+  execFileSync('ps', ['-axo', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    // The dead that are not buried yet are listed too, and the compiler that tsx starts.
+    .filter(
+      ([, parent, state, ...command]) =>
+        Number(parent) === server.process.pid &&
+        !state?.startsWith('Z') &&
+        command.join(' ').includes('main.ts'),
+    )
+    .map(([child]) => Number(child))

@@ -1,0 +1,133 @@
+// Logging in: that nobody learns who has an account, that a hash grows with the setting, and that a flood
+// is turned away while reads go on.
+
+import t from 'tap'
+import { createPostgresAccounts } from '../../../lib/accounts/postgres.ts'
+import { createRefreshTokens } from '../../../lib/accounts/refresh-token.ts'
+import { quiet, testSecret } from '../../../testing/settings.ts'
+import { testDatabase } from '../../../testing/services.ts'
+import { engineNames } from '../../../testing/engines/harness.ts'
+import { createPasswords, type Hasher } from './passwords/passwords.ts'
+import { createThreadHasher } from './passwords/thread-hasher.ts'
+import { createRouter } from '../../http/router.ts'
+import { password, startAuthServer } from '../../../testing/auth-client.ts'
+import { login } from './sessions.ts'
+
+void t.test('every login is one query for the account and one comparison', async (t) => {
+  const url = await testDatabase(t)
+  const postgres = createPostgresAccounts({ url, poolSize: 1, timeoutMs: 30_000 })
+  const thread = createThreadHasher()
+  t.teardown(async () => {
+    await postgres.close()
+    await thread.close()
+  })
+  const passwordHash = await thread.hash(password, 4)
+  await postgres.addUser({ id: 'ann', email: 'ann@b', passwordHash })
+
+  const steps: string[] = []
+  const hasher: Hasher = {
+    ...thread,
+    compare(text, hash) {
+      steps.push(`compare ${hash.slice(0, 7)}`)
+      return thread.compare(text, hash)
+    },
+    hash(text, cost) {
+      steps.push(`hash ${cost}`)
+      return thread.hash(text, cost)
+    },
+  }
+  const partsAt = (cost: number) => ({
+    accounts: {
+      ...postgres,
+      findByEmail(email: string) {
+        steps.push('find')
+        return postgres.findByEmail(email)
+      },
+    },
+    passwords: createPasswords({ cost, queueMax: 9, waitMaxMs: 60_000 }, hasher),
+    clientOf: () => 'a client',
+    refreshTokens: createRefreshTokens(testSecret),
+    signAccessToken: () => 'token',
+    onRevoked: () => {},
+    ...{ accessTtlSec: 1, refreshTtlSec: 60, refreshGraceSec: 1, log: quiet },
+  })
+  const ask = async (email: string, text: string, cost = 4) => {
+    const route = { method: 'POST', path: '/auth/login', handler: login(partsAt(cost)) } as const
+    steps.length = 0
+    const reply = await createRouter(
+      [route],
+      quiet,
+    )({
+      ...{ method: 'POST', path: '/auth/login', query: '' },
+      remoteAddress: () => '',
+      header: (name) => ({ 'content-type': 'application/json', 'x-request-id': 'same' })[name],
+      body: () =>
+        Promise.resolve({
+          kind: 'read',
+          bytes: Buffer.from(JSON.stringify({ email, password: text })),
+        }),
+    })
+    const answer = { status: reply.status, headers: reply.headers, body: reply.body.toString() }
+    return { answer, steps: [...steps] }
+  }
+
+  const known = await ask('ann@b', 'wrong horse')
+  t.equal(known.answer.status, 401)
+  t.same(known.steps, ['find', 'compare $2b$04$'])
+  for (const [email, text] of [
+    ['eve@b', 'wrong horse'],
+    ['eve@b', password],
+    ['ann@b', 'short'],
+    ['ann@b', 'x'.repeat(73)],
+    ['ann@b', `${password}\0`],
+    ['eve@b', 'short'],
+  ] as const) {
+    t.same(await ask(email, text), known, `${email} ${text.length}: not to be told apart`)
+  }
+  const noAddress = await ask('nobody', password)
+  t.same(noAddress.answer, known.answer)
+  t.same(noAddress.steps, ['compare $2b$04$'], 'nothing to look up, and that is no secret')
+
+  t.equal((await ask('ann@b', password)).answer.status, 200)
+  const raised = await ask('ann@b', password, 5)
+  t.equal(raised.answer.status, 200)
+  t.same(raised.steps, ['find', 'compare $2b$04$', 'hash 5'], 'hashed anew, once')
+  const after = await ask('ann@b', password, 5)
+  t.equal(after.answer.status, 200)
+  t.same(after.steps, ['find', 'compare $2b$05$'])
+  t.same((await ask('ann@b', password, 4)).steps, ['find', 'compare $2b$05$'], 'never made cheaper')
+})
+
+for (const engine of engineNames) {
+  void t.test(
+    `${engine}: of two hundred logins at once most are turned away, and reads go on`,
+    async (t) => {
+      const { client } = await startAuthServer(t, {
+        HTTP_ENGINE: engine,
+        // A second of one core at the least for each, so that they outlast the reads by far.
+        ...{ AUTH_BCRYPT_COST: '13', AUTH_PASSWORD_QUEUE_MAX: '16' },
+      })
+      let pending = 0
+      const answers = Array.from({ length: 200 }, async (_, i) => {
+        pending++
+        const answer = await client.post('/auth/login', { email: `${i}@b`, password })
+        pending--
+        return answer
+      })
+      for (let i = 0; i < 20; i++) {
+        t.equal((await client.get('/todos?limit=10')).status, 200)
+      }
+      t.ok(pending > 0, `${pending} logins were still waiting when 20 reads had been answered`)
+      const statuses = new Map<number, number>()
+      for (const answer of await Promise.all(answers)) {
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
+        if (answer.status === 503) t.equal(answer.headers.get('retry-after'), '1')
+      }
+      t.same([...statuses.keys()].sort(), [401, 503])
+      const served = statuses.get(401) ?? 0
+      t.comment(`${served} were checked`)
+      t.ok(served >= 4, 'those that one client may have')
+      t.equal((await client.post('/auth/login', { email: 'a@b', password })).status, 401, 'later')
+    },
+  )
+}

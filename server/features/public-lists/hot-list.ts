@@ -1,0 +1,152 @@
+// The lists in memory, as replies: made when a list changes or is first asked for, not per request.
+
+import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
+import type { Log } from '../../../lib/runtime/log.ts'
+import { newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
+import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
+import type { ReadySource } from '../../http/engines/engine.ts'
+import { chooseEncoding, holds } from '../../http/encodings.ts'
+import { keepFresh, type FreshnessSettings, type Held, type Refreshes } from './freshness.ts'
+import { createListWindow, type ListWindow } from './window.ts'
+import { createListWitness, type Trust } from './witness.ts'
+import { createReadyReplies, type Ready, type ReadyTallies } from './ready-replies.ts'
+
+/** 1 to 1,000, or every todo there is. */
+export type Limit = number | 'all'
+
+export type HotLists = {
+  /** Replies to this list in the form that the request's headers ask for, as it is at the time. */
+  source(limit: Limit, acceptEncoding?: string, ifNoneMatch?: string): ReadySource
+  /** For a target spelled `/todos` or `/todos?limit=N`; undefined for any other. */
+  sourceOfTarget(
+    target: string,
+    acceptEncoding?: string,
+    ifNoneMatch?: string,
+  ): ReadySource | undefined
+  /** Fetches a list that is not held; rejects when it can't be had. */
+  load(limit: Limit): Promise<void>
+  held(): { readonly newest: Held; readonly all: Held }
+  /** Whether the newest were fresh at any time. */
+  wereFresh(): boolean
+  /** Whether changes to the lists would be noticed. */
+  trust(): Trust
+  readonly counts: ListCounts
+  close(): void
+}
+
+/** So far, in this process. */
+export type ListCounts = {
+  /** Answered with ready bytes, by the engine alone. */
+  readonly ready: ReadyTallies
+  /** Raised by the handler of what the engine leaves to it: odd queries, HEAD, lists not held. */
+  readonly handled: { hits: number; misses: number }
+  readonly refreshes: { readonly newest: Refreshes; readonly all: Refreshes }
+}
+
+type Parts = {
+  readonly cache: ListCache
+  readonly store: TodoStore
+  readonly settings: FreshnessSettings & { readonly memoryBytesMax: number }
+  /** Of every reply, besides its own. */
+  readonly headers?: readonly string[]
+  readonly log: Log
+}
+
+/** What benchmarks and pages ask for: made at once when the list changes. */
+const usualLimits = [10, newestCount]
+
+const limitOfTarget = new Map<string, Limit>([
+  ['/todos', 'all'],
+  ['/todos?', 'all'], // uWebSockets.js does not tell them apart
+  ...Array.from({ length: newestCount }, (_, i) => [`/todos?limit=${i + 1}`, i + 1] as const),
+])
+
+export const createHotLists = ({ cache, store, settings, headers, log }: Parts): HotLists => {
+  const replies = createReadyReplies(settings.memoryBytesMax, headers)
+  let newest: { window: ListWindow; version: number; bytes: number } | undefined
+  let all: ListSnapshot | undefined
+  /** The whole list costs most to refresh: it is let go unless it was asked for since the last time. */
+  let allWasAsked = false
+
+  const countLists = () => replies.setListBytes((newest?.bytes ?? 0) + (all?.body.length ?? 0))
+
+  const newestList = keepFresh({
+    ...{ cache, store, settings, log },
+    list: 'newest',
+    isWanted: () => true,
+    onList(snapshot) {
+      newest = snapshot && {
+        window: createListWindow(snapshot.body),
+        version: snapshot.version,
+        bytes: snapshot.body.length,
+      }
+      replies.forget((limit) => limit > 0)
+      countLists()
+      for (const limit of usualLimits) find(limit, 'identity')
+    },
+  })
+  const allList = keepFresh({
+    ...{ cache, store, settings, log },
+    list: 'all',
+    isWanted: () => allWasAsked,
+    onList(snapshot) {
+      all = snapshot
+      replies.forget((limit) => limit === 0)
+      countLists()
+      allWasAsked = false
+    },
+  })
+  const witness = createListWitness({ cache, store, lists: [newestList, allList], log })
+
+  const find = (limit: Limit, encoding: ReturnType<typeof chooseEncoding>): Ready | undefined => {
+    if (limit === 'all') {
+      allWasAsked = true
+      return all && replies.find(0, encoding, all.version, bodyOfAll)
+    }
+    return newest && replies.find(limit, encoding, newest.version, bodyOfNewest)
+  }
+  const bodyOfAll = () => ({ body: (all as ListSnapshot).body })
+  const bodyOfNewest = (limit: number) => (newest as { window: ListWindow }).window.prefix(limit)
+
+  /** For clients that ask for nothing special: made once, so that their requests make nothing. */
+  const plainSources = new Map<Limit, ReadySource>()
+  const plainSource = (limit: Limit): ReadySource => {
+    const known = plainSources.get(limit)
+    if (known) return known
+    const made = () => find(limit, 'identity')?.reply
+    plainSources.set(limit, made)
+    return made
+  }
+
+  const source = (limit: Limit, acceptEncoding?: string, ifNoneMatch?: string): ReadySource => {
+    if (acceptEncoding === undefined && ifNoneMatch === undefined) return plainSource(limit)
+    const encoding = chooseEncoding(acceptEncoding)
+    if (ifNoneMatch === undefined) return () => find(limit, encoding)?.reply
+    return () => {
+      const ready = find(limit, encoding)
+      return ready && (holds(ifNoneMatch, ready.etag) ? ready.notModified : ready.reply)
+    }
+  }
+
+  return {
+    source,
+    sourceOfTarget(target, acceptEncoding, ifNoneMatch) {
+      const limit = limitOfTarget.get(target)
+      return limit === undefined ? undefined : source(limit, acceptEncoding, ifNoneMatch)
+    },
+    load: (limit) => (limit === 'all' ? allList : newestList).load(),
+    held: () => ({ newest: newestList.held(), all: allList.held() }),
+    wereFresh: newestList.wasFresh,
+    trust: witness.trust,
+    counts: {
+      ready: replies.tallies,
+      handled: { hits: 0, misses: 0 },
+      refreshes: { newest: newestList.refreshes, all: allList.refreshes },
+    },
+    close() {
+      witness.close()
+      newestList.close()
+      allList.close()
+    },
+  }
+}

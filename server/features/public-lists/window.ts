@@ -1,0 +1,41 @@
+// Pure: cuts every shorter list out of the newest one. `?limit=N` is a prefix of the newest 1,000
+// todos, so one list read from the cache serves every N, all of one version.
+
+import { largeBytesMin } from '../../http/engines/engine.ts'
+
+const newline = 0x0a
+const closing = Buffer.from(']')
+const emptyList = Buffer.from('[]')
+
+export type ListWindow = {
+  /** How many todos it holds. */
+  readonly count: number
+  /** The first `limit` of them as a JSON array. */
+  prefix(limit: number): Cut
+}
+
+/** A list's bytes: where they lie in a longer one, and what closes them. */
+export type Cut = { readonly body: Buffer; readonly tail?: Buffer }
+
+/** `body`: a JSON array with one todo a line, as the store makes it; JSON strings hold no raw newline. */
+export const createListWindow = (body: Buffer): ListWindow => {
+  if (body.equals(emptyList)) return { count: 0, prefix: () => ({ body }) }
+  // Each todo but the last ends in ",\n": its prefix ends before that comma.
+  const ends: number[] = []
+  for (let at = body.indexOf(newline); at !== -1; at = body.indexOf(newline, at + 1)) {
+    ends.push(at - 1)
+  }
+  const count = ends.length + 1
+  return {
+    count,
+    prefix(limit) {
+      const end = ends[limit - 1]
+      if (end === undefined) return { body }
+      const cut = body.subarray(0, end)
+      // 200 lists of 10 MB, each a little longer than the last, are one and the same bytes.
+      return end >= largeBytesMin
+        ? { body: cut, tail: closing }
+        : { body: Buffer.concat([cut, closing]) }
+    },
+  }
+}

@@ -1,0 +1,324 @@
+// The engine on raw node:http, with the fast path in front: the default. Correct under torn packets
+// and pending replies, and one port shared by all forks through node:cluster on every platform.
+
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
+import { createServer, type Socket } from 'node:net'
+import { badHost, Problem } from '../../problem.ts'
+import {
+  isHost,
+  lengthOf,
+  splitTarget,
+  type App,
+  type Body,
+  type Engine,
+  type EngineSettings,
+  type Reply,
+  type Request,
+} from '../engine.ts'
+import { createFastConnection } from './fast-path.ts'
+import { readInPlace, type InPlaceSocket } from './in-place-socket.ts'
+import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
+import { watchSockets } from './socket-watch.ts'
+import { createUnsent, type Holder, type Unsent } from '../unsent.ts'
+import { createWires } from './wire.ts'
+
+export const createNodeEngine = (app: App, settings: EngineSettings): Engine => {
+  let draining = false
+  const isDraining = () => draining
+  const wires = createWires(settings.keepAliveTimeoutMs, settings.wireBytesMax)
+  const unsent = createUnsent(settings.unsentBytesMax)
+  const pipeline = createPipeline(settings)
+  // Never listens: it is given the sockets that the fast path does not keep.
+  const parser = createParser(app, settings, isDraining, pipeline, unsent)
+  const watch = watchSockets(settings, (socket) => {
+    rejectMalformed(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
+  })
+  const parts = {
+    ...{ app, wires, unsent, isDraining, reject: rejectMalformed },
+    handOver(inPlace: InPlaceSocket, first: Buffer) {
+      const { socket } = inPlace
+      socket.destroySoon = () => closeInStages(socket)
+      parser.emit('connection', socket)
+      pipeline.feed(inPlace, first)
+    },
+  }
+  const front = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => {
+    const inPlace = readInPlace(accepted)
+    const { socket } = inPlace
+    socket.on('error', () => socket.destroy())
+    watch.add(socket)
+    watch.own(
+      socket,
+      createFastConnection(inPlace, parts, () => watch.disown(socket)),
+    )
+  })
+  front.maxConnections = settings.connectionsMax
+
+  return {
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        front.once('error', reject)
+        front.listen({ host, port, backlog: settings.backlog }, () => resolve())
+      }),
+    async drain(timeoutMs, idleMs = 0) {
+      draining = true
+      const closed = new Promise<void>((resolve) => front.close(() => resolve()))
+      const startedMs = performance.now()
+      const closeMore = () => {
+        const elapsedMs = performance.now() - startedMs
+        if (elapsedMs >= timeoutMs) for (const socket of watch.sockets()) socket.destroy()
+        else if (elapsedMs >= idleMs) closeIdle()
+      }
+      const closeIdle = () => {
+        for (const connection of watch.owned()) connection.closeIfIdle()
+        // Node takes a connection whose last answer is still on its way for idle, and would cut it; and
+        // one whose next request it has not been given.
+        const isBusy = [...watch.sockets()].some(
+          (socket) => socket.writableLength > 0 || pipeline.hasMore(socket),
+        )
+        if (!isBusy) parser.closeIdleConnections()
+      }
+      closeMore()
+      const looking = setInterval(closeMore, drainLookEveryMs)
+      await closed
+      clearInterval(looking)
+      watch.stop()
+      wires.stop()
+      parser.close()
+    },
+    connections: () => ({ open: watch.count(), lost: 0 }),
+  }
+}
+
+const drainLookEveryMs = 20
+
+/**
+ * RFC 9112 section 9.6: a close with input unread is a reset, which may overtake the last answer. So
+ * only our half is closed, what still comes is read and dropped, and the client closes the rest.
+ * Who does not is cut off by the watch.
+ */
+export const closeInStages = (socket: Socket) => {
+  socket.end()
+  socket.resume()
+}
+
+/** Plain node:http with the application behind it: what the fast path must be equal to. */
+export const createParser = (
+  app: App,
+  settings: EngineSettings,
+  isDraining: () => boolean,
+  pipeline: Pipeline = createPipeline(settings),
+  unsent: Unsent = createUnsent(settings.unsentBytesMax),
+): HttpServer => {
+  const { notReadyWith } = app
+  /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
+  const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
+  /** Connections that were told of their close. */
+  const toldToClose = new WeakSet<Socket>()
+
+  /** Undefined when it gets none. */
+  const expectAnswer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Pending | undefined => {
+    const { socket } = request
+    if (toldToClose.has(socket)) {
+      // The client may repeat it elsewhere, for it was told (RFC 9112 section 9.6): it must not have
+      // had an effect here.
+      request.resume()
+      return undefined
+    }
+    const bodyBytes = Number(findHeader(request.rawHeaders, 'content-length') ?? 0)
+    const pending = pipeline.begin(request, bodyBytes)
+    response.once('close', () => {
+      pending.end()
+      const error = broken.get(socket)
+      if (error && !pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
+    })
+    return pending
+  }
+  const write = (response: ServerResponse, pending: Pending, reply: Reply) => {
+    const { req } = response
+    // Broken half way, before it was answered: what it gets is the 400.
+    if (!req.complete && broken.has(req.socket)) return
+    // Else a client that always has another request on its way would be cut when the drain ends.
+    if (isDraining()) pipeline.leave(req.socket)
+    // Closing, its answer is the last; draining, that of the newest is.
+    if (reply.close || (isDraining() && pipeline.isLast(req))) {
+      response.shouldKeepAlive = false
+      toldToClose.add(req.socket)
+      pipeline.drop(req.socket)
+    }
+    pending.answeredWith(lengthOf(reply))
+    if (reply.status === 429) pending.slowDown()
+    response.writeHead(reply.status, reply.headers as string[])
+    if (reply.tail) {
+      response.write(reply.body)
+      response.end(reply.tail)
+    } else response.end(reply.body)
+    // Behind an answer that is due it waits here, too.
+    if (!response.writableFinished) hold(response, reply.body)
+  }
+  /** Answers that wait, by connection: when it closes, node forgets those that wait behind another. */
+  const holders = new WeakMap<Socket, Set<Holder>>()
+  const holdersOf = (socket: Socket): Set<Holder> => {
+    const known = holders.get(socket)
+    if (known) return known
+    const waiting = new Set<Holder>()
+    holders.set(socket, waiting)
+    socket.once('close', () => {
+      for (const holder of waiting) unsent.release(holder)
+    })
+    return waiting
+  }
+  // Each answer by itself: a client that pipelines all the time reads each, and is never done with all.
+  const hold = (response: ServerResponse, body: Buffer) => {
+    const { socket } = response.req
+    const waiting = holdersOf(socket)
+    const holder = {
+      isDone: () => socket.destroyed || response.writableFinished,
+      cut: () => socket.destroy(),
+    }
+    waiting.add(holder)
+    unsent.hold(holder, body)
+    response.once('close', () => {
+      waiting.delete(holder)
+      unsent.release(holder)
+    })
+  }
+  const server = createHttpServer(
+    {
+      keepAliveTimeout: settings.keepAliveTimeoutMs,
+      headersTimeout: settings.headersTimeoutMs,
+      requestTimeout: settings.requestTimeoutMs,
+      maxHeaderSize: settings.headerBytesMax,
+      connectionsCheckingInterval: 1_000,
+      requireHostHeader: false, // checked below, to say what is wrong
+    },
+    (request, response) => {
+      const pending = expectAnswer(request, response)
+      if (!pending) return
+      const { rawHeaders, method } = request
+      const host = findHeader(rawHeaders, 'host')
+      const refused = !isHost(host) && (host !== undefined || request.httpVersion === '1.1')
+      const ready =
+        method === 'GET' &&
+        !refused &&
+        !(notReadyWith !== undefined && findHeader(rawHeaders, notReadyWith))
+          ? app.ready(
+              request.url as string,
+              findHeader(rawHeaders, 'accept-encoding'),
+              findHeader(rawHeaders, 'if-none-match'),
+            )?.()
+          : undefined
+      if (ready) {
+        ready.tally.requests++
+        // Draining, only after all that came with it is parsed: the answer to the last one closes.
+        if (isDraining()) queueMicrotask(() => write(response, pending, ready))
+        else write(response, pending, ready)
+        return
+      }
+      const asked = toRequest(request, refused ? badHost.reply : undefined)
+      void Promise.resolve(app.handle(asked)).then((reply) => write(response, pending, reply))
+    },
+  )
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const pending = expectAnswer(request, response)
+    if (pending) write(response, pending, unexpected.reply)
+  })
+  const refuse = (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (broken.has(socket)) return // said once, however much more of it comes
+    broken.set(socket, error)
+    pipeline.drop(socket)
+    // In front of answers that are due, this one would be taken for theirs.
+    if (!pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
+  }
+  server.on('clientError', (error, socket) => refuse(error, socket as unknown as Socket))
+  // With nobody listening, node cuts the connection, and with it the answers that are on their way.
+  server.on('connect', (_, stream) => {
+    const socket = stream as unknown as Socket
+    socket.resume() // node has left it: unread, its end would not be seen
+    refuse(Object.assign(new Error(), { code: connectRefused }), socket)
+  })
+  // By default node drops the headers past 1,000 and says nothing, an Authorization among them: the
+  // size of the head is the bound.
+  server.maxHeadersCount = 0
+  // Node arms headersTimeout and requestTimeout on this event: without it they never run out.
+  server.emit('listening')
+  return server
+}
+
+const toRequest = (request: IncomingMessage, decided: Reply | undefined): Request => ({
+  method: request.method as string,
+  ...splitTarget(request.url as string),
+  header: (name: string) => findHeader(request.rawHeaders, name),
+  body: (bytesMax: number) => readBody(request, bytesMax),
+  remoteAddress: () => request.socket.remoteAddress ?? '',
+  ...(decided && { decided }),
+})
+
+// `request.headers` keeps the first of two Authorization headers; both engines must see both.
+const findHeader = (rawHeaders: readonly string[], name: string): string | undefined => {
+  let found: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() !== name) continue
+    const value = rawHeaders[i + 1] as string
+    found = found === undefined ? value : `${found}, ${value}`
+  }
+  return found
+}
+
+const readBody = (request: IncomingMessage, bytesMax: number): Promise<Body> =>
+  new Promise((resolve) => {
+    if (Number(request.headers['content-length'] ?? 0) > bytesMax) {
+      resolve({ kind: 'too-large' })
+      return
+    }
+    const chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= bytesMax) chunks.push(chunk)
+      else resolve({ kind: 'too-large' })
+    })
+    request.on('end', () => resolve({ kind: 'read', bytes: Buffer.concat(chunks) }))
+    request.on('close', () => resolve({ kind: 'cut-short' }))
+  })
+
+const malformed = new Problem(400, 'this is not HTTP/1.1')
+const tooLarge = new Problem(431, 'the head of the request is too large')
+const tooSlow = new Problem(408, 'the request did not come in time')
+const unexpected = new Problem(417, 'the only expectation that is met is 100-continue', {
+  field: 'Expect',
+})
+const noTunnel = new Problem(501, 'this server opens no tunnels')
+const connectRefused = 'CONNECT_REFUSED'
+const refusals: ReadonlyMap<string | undefined, Problem> = new Map([
+  ['HPE_HEADER_OVERFLOW', tooLarge],
+  ['ERR_HTTP_REQUEST_TIMEOUT', tooSlow],
+  [connectRefused, noTunnel],
+])
+
+/** What node's parser refuses never reaches the application: answered here, and closed. */
+export const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) => {
+  if (error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  // Ended already, by an answer that says Connection: close: what follows nobody reads, and what is
+  // still on its way to the client must get there.
+  if (!socket.writable) return
+  const { reply } = refusals.get(error.code) ?? malformed
+  const head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}\r\nConnection: close\r\n`
+  let lines = ''
+  for (let i = 0; i < reply.headers.length; i += 2) {
+    lines += `${reply.headers[i]}: ${reply.headers[i + 1]}\r\n`
+  }
+  socket.end(Buffer.concat([Buffer.from(`${head}${lines}\r\n`), reply.body]))
+}

@@ -1,0 +1,244 @@
+// The engine on uWebSockets.js: least CPU for plain keep-alive clients. Same routes, same bytes as
+// node-http.ts, which reads side by side with this file. What its binary gets wrong is told by
+// self-test.ts and the README.
+
+import { STATUS_CODES } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Log } from '../../../../lib/runtime/log.ts'
+import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
+import { badHost } from '../../problem.ts'
+import {
+  isHost,
+  largeBytesMin,
+  lengthOf,
+  splitTarget,
+  type App,
+  type Body,
+  type Engine,
+  type EngineSettings,
+  type Reply,
+  type Request,
+} from '../engine.ts'
+import { closeWhenCalm } from './listener.ts'
+import { loadUws } from './load.ts'
+import { createUnsent } from '../unsent.ts'
+import { countedBytesMin, createUnsentBound, sendAsItDrains } from './unsent.ts'
+
+export const createUwsEngine = async (
+  app: App,
+  /** The other settings it can't keep: its binary has timeouts and a header limit of its own. */
+  { connectionsMax, unsentBytesMax }: Pick<EngineSettings, 'connectionsMax' | 'unsentBytesMax'>,
+  log: Log,
+): Promise<Engine> => {
+  const uws = await loadUws()
+  const { notReadyWith } = app
+  let draining = false
+  let inFlight = 0
+  /** Connections that ended while their answer was pending. */
+  let lost = 0
+  /** Connections that opened or closed and requests that came: what the loop had to do. */
+  let events = 0
+  let listening: us_listen_socket | undefined
+
+  const buffered = createUnsentBound()
+  const unsent = createUnsent(unsentBytesMax)
+  const server = uws.App()
+  let connections = 0
+  // Told of every connection that opens (1) and closes (-1).
+  server.filter((response, change: number) => {
+    connections += change
+    events++
+    if (connections > connectionsMax) response.close()
+  })
+  server.any('/*', (response, request) => {
+    events++
+    const method = request.getCaseSensitiveMethod()
+    const target = targetOf(request)
+    const ready =
+      method === 'GET' && (notReadyWith === undefined || request.getHeader(notReadyWith) === '')
+        ? app.ready(
+            target,
+            request.getHeader('accept-encoding') || undefined,
+            request.getHeader('if-none-match') || undefined,
+          )?.()
+        : undefined
+    if (ready) {
+      ready.tally.requests++
+      write(response, ready, method)
+    } else void answer(response, toRequest(response, request, method, target))
+  })
+
+  const answer = async (response: HttpResponse, { request, aborted }: Received) => {
+    inFlight++
+    try {
+      const reply = await app.handle(request)
+      if (aborted()) countLost()
+      else write(response, reply, request.method)
+    } finally {
+      inFlight--
+    }
+  }
+
+  // uWS closes a connection on which a request arrives while an answer is pending, and does not tell
+  // that from a client that left: said once, counted always.
+  const countLost = () => {
+    lost++
+    if (lost > 1) return
+    log.warn(
+      { lost },
+      'a connection ended while its answer was pending: uWebSockets.js closes those on which another request is pipelined; HTTP_ENGINE=node answers both',
+    )
+  }
+
+  // uWS batches what is written inside cork(), up to 16 KiB; outside it every status line, header
+  // and body is a send() of its own. One closure for all replies: cork() runs it at once.
+  let corked: { response: HttpResponse; reply: Reply; method: string }
+  const writeCorked = () => {
+    const { response, reply, method } = corked
+    const { status, name, value } = packed(reply)
+    // uWS says 200 by itself: one call less on the hot path.
+    if (reply.status !== 200) response.writeStatus(status)
+    if (name !== '') response.writeHeader(name, value)
+    const isSafe = method === 'GET' || method === 'HEAD'
+    const close = reply.close || (draining && !isSafe)
+    // uWS closes with input unread: a reset, that may overtake the answers to what is pipelined. So
+    // here the client is to close, and who does not is cut when the drain ends.
+    if (draining && !close) response.writeHeader('Connection', 'close')
+    if (method === 'HEAD' || hasNoBody(reply)) endWithoutBody(response, reply, method, close)
+    else if (lengthOf(reply) < countedBytesMin) response.end(reply.body, close)
+    else {
+      // Under backpressure the bundled build takes end() for unanswered, and ends the process.
+      let onAborted = () => {}
+      response.onAborted(() => onAborted())
+      // It copies what a socket does not take: a large one is never handed over whole.
+      if (lengthOf(reply) < largeBytesMin && buffered.allows(reply.body.length))
+        response.end(reply.body, close)
+      else onAborted = sendAsItDrains(response, reply, unsent).onAborted
+    }
+  }
+  const write = (response: HttpResponse, reply: Reply, method: string) => {
+    corked = { response, reply, method }
+    response.cork(writeCorked)
+  }
+
+  return {
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        server.listen(host, port, (socket) => {
+          if (!socket) {
+            reject(new Error(`can't listen on ${host}:${port}`))
+            return
+          }
+          listening = socket
+          resolve()
+        })
+      }),
+    async drain(timeoutMs, idleMs = 0) {
+      draining = true
+      const startedMs = performance.now()
+      const isWithin = (ms: number) => performance.now() - startedMs < ms
+      if (listening) await closeWhenCalm(uws.us_listen_socket_close, listening, () => events)
+      // It does not tell which connections are idle, nor what it has not sent yet.
+      while (connections > 0 && isWithin(timeoutMs) && (inFlight > 0 || isWithin(idleMs))) {
+        await delay(drainLookEveryMs)
+      }
+      if (lost > 0) log.warn({ lost }, 'connections that ended while their answer was pending')
+      server.close()
+    },
+    connections: () => ({ open: connections, lost }),
+  }
+}
+
+const drainLookEveryMs = 10
+
+/** A reply's head as uWS takes it: one call for all headers, for each call copies across from V8. */
+type PackedHead = { readonly status: string; readonly name: string; readonly value: string }
+
+const heads = new WeakMap<Reply, PackedHead>()
+
+const packed = (reply: Reply): PackedHead => {
+  const known = heads.get(reply)
+  if (known) return known
+  const lines: string[] = []
+  for (let i = 0; i < reply.headers.length; i += 2) {
+    // end() writes this one itself.
+    if (reply.headers[i] !== 'Content-Length')
+      lines.push(`${reply.headers[i]}: ${reply.headers[i + 1]}`)
+  }
+  const [name = '', ...rest] = lines.join('\r\n').split(': ')
+  const head = {
+    status: `${reply.status} ${STATUS_CODES[reply.status]}`,
+    name,
+    value: rest.join(': '),
+  }
+  heads.set(reply, head)
+  return head
+}
+
+// The bundled build never finishes endWithoutBody(length), and reads endWithoutBody(undefined) as that:
+// the next request on the connection would close it. Without arguments it does finish.
+const endWithoutBody = (response: HttpResponse, reply: Reply, method: string, close: boolean) => {
+  if (method === 'HEAD' && !hasNoBody(reply))
+    response.writeHeader('Content-Length', String(lengthOf(reply)))
+  if (close) response.writeHeader('Connection', 'close')
+  response.endWithoutBody()
+}
+
+/** RFC 9110 section 8.6: no Content-Length either. */
+const hasNoBody = ({ status }: Reply): boolean => status === 204 || status === 304
+
+const targetOf = (request: HttpRequest): string => {
+  const query = request.getQuery()
+  return query ? `${request.getUrl()}?${query}` : request.getUrl()
+}
+
+type Received = { readonly request: Request; readonly aborted: () => boolean }
+
+/** Copies what a handler may need: uWS's request is gone once the route's callback returns. */
+const toRequest = (
+  response: HttpResponse,
+  received: HttpRequest,
+  method: string,
+  target: string,
+): Received => {
+  const headers = new Map<string, string>()
+  received.forEach((name, value) => {
+    const earlier = headers.get(name)
+    headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
+  })
+  let aborted = false
+  let onAborted = () => {}
+  response.onAborted(() => {
+    aborted = true
+    onAborted()
+  })
+  const body = (bytesMax: number): Promise<Body> =>
+    new Promise((resolve) => {
+      onAborted = () => resolve({ kind: 'cut-short' })
+      if (Number(headers.get('content-length') ?? 0) > bytesMax) {
+        resolve({ kind: 'too-large' })
+        return
+      }
+      const chunks: Buffer[] = []
+      let bytes = 0
+      response.onData((chunk, isLast) => {
+        bytes += chunk.byteLength
+        if (bytes > bytesMax) {
+          resolve({ kind: 'too-large' })
+          return
+        }
+        // uWS takes the chunk's memory back when this callback returns.
+        chunks.push(Buffer.from(chunk.slice(0)))
+        if (isLast) resolve({ kind: 'read', bytes: Buffer.concat(chunks) })
+      })
+    })
+  const request = {
+    method,
+    ...splitTarget(target),
+    header: (name: string) => headers.get(name),
+    body,
+    remoteAddress: () => Buffer.from(response.getRemoteAddressAsText()).toString('latin1'),
+    ...(!isHost(headers.get('host')) && { decided: badHost.reply }),
+  }
+  return { request, aborted: () => aborted }
+}

@@ -1,0 +1,57 @@
+// How many requests may be in flight in one process: past a bound they are refused at once, because
+// whoever waits behind thousands is not answered in time, and thousands that wait end a process.
+
+import { createPlaces } from '../../lib/runtime/keyed-semaphore.ts'
+import type { App } from './engines/engine.ts'
+import { unavailable } from './problem.ts'
+
+const busy = unavailable('too many requests are waiting for answers')
+
+/** Asked by who restarts a process, or turns clients away: they must not fail because clients are many. */
+const probes = ['/health', '/ready']
+
+/** `handle`, which refuses what would be one too many in flight. */
+export const boundInFlight = (handle: App['handle'], inFlightMax: number): App['handle'] => {
+  let inFlight = 0
+  return (request) => {
+    const isProbe = probes.includes(request.path)
+    const isRefused = inFlight >= inFlightMax && !request.decided && !isProbe
+    // Through the router all the same: it names and counts what is answered.
+    const reply = handle(isRefused ? { ...request, decided: busy.reply } : request)
+    if (!(reply instanceof Promise)) return reply
+    inFlight++
+    return reply.then((settled) => {
+      inFlight--
+      return settled
+    })
+  }
+}
+
+export type ReadQueue = {
+  /** What `read` gives; a 503 at once when too many wait, in all or of this client. */
+  run<T>(client: string, read: () => Promise<T>): Promise<T>
+}
+
+/** One client that never stops leaves three quarters of the places to others. */
+const clientsServed = 4
+
+/** Reads that wait for Postgres, which has few connections: what is queued there nobody can take back. */
+export const createReadQueue = (waitingMax: number): ReadQueue => {
+  const places = createPlaces()
+  const ofClientMax = Math.max(1, Math.floor(waitingMax / clientsServed))
+  let waiting = 0
+  return {
+    async run(client, read) {
+      if (waiting >= waitingMax || !places.take(client, ofClientMax)) throw full
+      waiting++
+      try {
+        return await read()
+      } finally {
+        waiting--
+        places.leave(client)
+      }
+    },
+  }
+}
+
+const full = unavailable('too many reads are waiting for the database')

@@ -1,0 +1,143 @@
+// What the engine suites stand on: a server process on either engine, raw bytes in, whole answers out,
+// and those answers with what is the engine's own taken away, so that the rest can be compared.
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import type { Test } from 'tap'
+import { freePort } from '../../scripts/stack/ports.ts'
+import { quiet, testConfig } from '../settings.ts'
+import { startFork } from '../../server/fork.ts'
+import type { App, EngineSettings } from '../../server/http/engines/engine.ts'
+import { createNodeEngine } from '../../server/http/engines/node/node-http.ts'
+import { createUwsEngine } from '../../server/http/engines/uws/uws.ts'
+
+export const engineNames = ['node', 'uws'] as const
+export type EngineName = (typeof engineNames)[number]
+
+/** Nothing times out while a test runs. */
+export const patientSettings: EngineSettings = {
+  headersTimeoutMs: 30_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 30_000,
+  writeStallTimeoutMs: 30_000,
+  headerBytesMax: 16_384,
+  connectionsMax: 1_000,
+  backlog: 128,
+  pipelineMax: 64,
+  pendingMax: 10_000,
+  unsentBytesMax: 16_000_000,
+  wireBytesMax: 16_000_000,
+}
+
+/** `app` on an engine of the test's own; the port. */
+export const serve = async (t: Test, name: EngineName, app: App): Promise<number> => {
+  const engine =
+    name === 'node'
+      ? createNodeEngine(app, patientSettings)
+      : await createUwsEngine(app, patientSettings, quiet)
+  const port = await freePort()
+  await engine.listen('127.0.0.1', port)
+  t.teardown(() => engine.drain(100))
+  return port
+}
+
+/** A server process's every part, wired as it is in production, with the embedded drivers. */
+export const serveAll = async (
+  t: Test,
+  settings: { engine: EngineName; databaseUrl: string; log: string; corsOrigins?: string },
+): Promise<number> => {
+  const port = await freePort()
+  const config = testConfig({
+    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: settings.databaseUrl },
+    ...{ HTTP_ENGINE: settings.engine, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port) },
+    ...{ HTTP_PROCESSES: '1', KAFKA_TODO_TOPIC: settings.log, HTTP_DRAIN_TIMEOUT_MS: '100' },
+    CORS_ORIGINS: settings.corsOrigins ?? '',
+  })
+  const fork = await startFork(config, undefined, 3_000)
+  t.teardown(() => fork.stop())
+  return port
+}
+
+export type Answer = {
+  readonly status: number | undefined
+  /** The status line and the headers. */
+  readonly head: readonly string[]
+  readonly body: string
+}
+
+type Asked = {
+  /** How many answers to wait for; fewer come only if the server closes the connection. */
+  readonly count?: number
+  /** The answers are to HEAD requests: none has a body. */
+  readonly isHead?: boolean
+  /** Says with a FIN that nothing follows, so that a server which waits for more need not time out. */
+  readonly end?: boolean
+}
+
+/** Sends bytes on a connection of their own and reads the answers. */
+export const exchange = async (port: number, bytes: string | Buffer, asked: Asked = {}) => {
+  const socket = await open(port)
+  if (asked.end) socket.end(bytes)
+  else socket.write(bytes)
+  const answers = await read(socket, asked)
+  socket.destroy()
+  return answers
+}
+
+export const open = async (port: number): Promise<Socket> => {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.on('error', () => socket.destroy())
+  return socket
+}
+
+/** The next answers on a connection, in order. */
+export const read = (socket: Socket, { count = 1, isHead = false }: Asked = {}) =>
+  new Promise<Answer[]>((resolve) => {
+    let received = Buffer.alloc(0)
+    const done = () => {
+      socket.off('data', onData)
+      socket.off('close', done)
+      resolve(splitAnswers(received, isHead))
+    }
+    const onData = (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk])
+      if (splitAnswers(received, isHead).length >= count) done()
+    }
+    socket.on('data', onData)
+    if (socket.destroyed) done()
+    else socket.on('close', done)
+  })
+
+/** The whole answers in a stream. */
+const splitAnswers = (stream: Buffer, isHead: boolean): Answer[] => {
+  const answers: Answer[] = []
+  for (let at = 0; at < stream.length;) {
+    const end = stream.indexOf('\r\n\r\n', at)
+    if (end === -1) break
+    const head = stream.toString('latin1', at, end).split('\r\n')
+    const length = head.find((line) => /^content-length: /i.test(line))?.slice(16)
+    const bodyEnd = end + 4 + (isHead ? 0 : Number(length ?? 0))
+    if (bodyEnd > stream.length) break
+    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head[0] ?? '')?.[1])
+    answers.push({ status, head, body: stream.toString('utf8', end + 4, bodyEnd) })
+    at = bodyEnd
+  }
+  return answers
+}
+
+export const headerOf = (answer: Answer | undefined, name: string): string | undefined =>
+  answer?.head
+    .find((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}: `))
+    ?.slice(name.length + 2)
+
+/** Engine headers: theirs to choose, not ours to compare. */
+const isEngines = (line: string) => /^(date|connection|keep-alive|uwebsockets): /i.test(line)
+
+/** What must be the same on both engines, byte for byte. Ids are new for each request. */
+export const comparable = ({ head, body }: Answer) => ({
+  head: head
+    .filter((line) => !isEngines(line))
+    .map((line) => line.replace(/^(X-Request-Id: )[\w-]{33}$/, '$1…')),
+  body: body.replace(/"id":"[\w-]{30,}"/, '"id":"…"'),
+})

@@ -1,0 +1,50 @@
+// A Redis that answers PING and is of no use, for tests: each way that it refuses writes, and a
+// failover that leaves open connections with the old master.
+
+import type { Breakable } from './breakable.ts'
+import { ask } from '../scripts/stack/ports.ts'
+
+type Hurt = {
+  readonly name: string
+  begin(redis: Breakable): Promise<void>
+  end(redis: Breakable): Promise<void>
+}
+
+const tell = async (port: number, command: string): Promise<void> => {
+  const answer = await ask(port, `${command}\r\n`)
+  if (answer.startsWith('-')) throw new Error(`redis: ${command}: ${answer}`)
+}
+
+const refusal = (why: string, begin: string, end: string): Hurt => {
+  return {
+    name: `redis refuses writes, ${why}`,
+    begin: (redis) => tell(redis.directPort(), begin),
+    end: (redis) => tell(redis.directPort(), end),
+  }
+}
+
+const pausedMsMax = 600_000 // UNPAUSE comes before
+
+export const redisRefusals: readonly Hurt[] = [
+  refusal('out of memory', 'CONFIG SET maxmemory 1', 'CONFIG SET maxmemory 0'),
+  refusal(
+    'too few replicas',
+    'CONFIG SET min-replicas-to-write 1',
+    'CONFIG SET min-replicas-to-write 0',
+  ),
+  refusal('no permission', 'ACL SETUSER default -@write', 'ACL SETUSER default +@all'),
+  refusal('a replica', 'REPLICAOF 127.0.0.1 1', 'REPLICAOF NO ONE'),
+  refusal('paused', `CLIENT PAUSE ${pausedMsMax} WRITE`, 'CLIENT UNPAUSE'),
+]
+
+/** New connections reach the new master; the old one goes on answering as its replica. */
+export const failOverRedis = async (redis: Breakable): Promise<void> => {
+  const { oldPort, newPort } = await redis.failOver()
+  await tell(oldPort, `REPLICAOF 127.0.0.1 ${newPort}`)
+}
+
+const garbageScript =
+  "for _, key in ipairs(redis.call('KEYS', '*todos*:version')) do redis.call('SET', key, 'abc') end"
+
+export const spoilRedisVersion = (redis: Breakable): Promise<void> =>
+  tell(redis.directPort(), `EVAL "${garbageScript}" 0`)

@@ -1,0 +1,108 @@
+// Holds answers of a running server to the document, and remembers which of those that it describes
+// were seen. For tests.
+
+import type { Test } from 'tap'
+import type { Answer } from '../engines/harness.ts'
+import { createFaults } from './document-schemas.ts'
+import type {
+  Header,
+  OpenApi,
+  Response,
+  Schema,
+} from '../../server/features/docs/openapi/openapi.ts'
+import { operationsOf } from '../../server/features/docs/openapi/operations.ts'
+
+export type AnswerCheck = {
+  /** The answer is as described for its operation and status, and says nothing besides. */
+  check(t: Test, operationId: string, answer: Answer): void
+  /** `operationId status` of all that is described and was not seen. */
+  unseen(): string[]
+}
+
+/** The transport's own. */
+const isTransport = /^(date|connection|keep-alive|uwebsockets|content-length|content-type)$/
+/** Told for all answers alike, in the document's description. */
+const isToldForAll =
+  /^(x-content-type-options|content-security-policy|vary|access-control-(allow-origin|expose-headers))$/
+
+export const createAnswerCheck = (document: OpenApi): AnswerCheck => {
+  const faults = createFaults(document)
+  const operations = operationsOf(document)
+  const byId = new Map(operations.map((one) => [one.operation.operationId, one]))
+  const seen = new Set<string>()
+
+  const checkHeaders = (t: Test, described: Response, values: Map<string, string>) => {
+    const names = new Set<string>()
+    for (const [name, header] of Object.entries(described.headers ?? {})) {
+      names.add(name.toLowerCase())
+      t.same(faultsOfHeader(header, values.get(name.toLowerCase())), [], name)
+    }
+    for (const name of values.keys()) {
+      t.ok(isTransport.test(name) || isToldForAll.test(name) || names.has(name), `${name} is told`)
+    }
+  }
+
+  const faultsOfHeader = ({ required, schema }: Header, value: string | undefined): string[] =>
+    value === undefined
+      ? required
+        ? ['it is missing']
+        : []
+      : faults(schema, valueOf(schema, value))
+
+  const checkBody = (t: Test, { content }: Response, mediaType: string, body: string) => {
+    if (!content) {
+      t.equal(body, '', 'no body')
+      return
+    }
+    const media = content[mediaType]
+    if (!media) {
+      t.fail(`${mediaType} is not described`)
+      return
+    }
+    const value = mediaType.endsWith('json') ? (JSON.parse(body) as unknown) : body
+    t.same(faults(media.schema, value), [], 'the body is as described')
+  }
+
+  return {
+    check(t, operationId, answer) {
+      const status = String(answer.status)
+      const what = byId.get(operationId)
+      const described = what?.operation.responses[status]
+      if (!described) {
+        t.fail(`${operationId} ${status} is not described`, { body: answer.body })
+        return
+      }
+      seen.add(`${operationId} ${status}`)
+      const values = headersOf(answer)
+      checkHeaders(t, described, values)
+      const mediaType = values.get('content-type')?.split(';', 1)[0] ?? ''
+      checkBody(t, described, mediaType, answer.body)
+      if (mediaType === '') return
+      t.equal(values.get('x-content-type-options'), 'nosniff')
+      const isList = what.path === '/todos' && status === '200'
+      t.equal(values.has('content-security-policy'), !isList, 'Content-Security-Policy')
+    },
+    unseen: () =>
+      operations
+        .flatMap(({ operation }) =>
+          Object.keys(operation.responses).map((status) => `${operation.operationId} ${status}`),
+        )
+        .filter((one) => !seen.has(one)),
+  }
+}
+
+/** By lower-case name; those that came more than once joined. */
+const headersOf = ({ head }: Answer): Map<string, string> => {
+  const values = new Map<string, string>()
+  for (const line of head.slice(1)) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon).toLowerCase()
+    const value = line.slice(colon + 1).trim()
+    const earlier = values.get(name)
+    values.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
+  }
+  return values
+}
+
+const valueOf = ({ type }: Schema, text: string): string | number =>
+  type === 'integer' && /^\d+$/.test(text) ? Number(text) : text

@@ -1,0 +1,53 @@
+// Every answer that accounts give, asked for once. For tests.
+
+import { createRefreshTokens, newFamily } from '../../lib/accounts/refresh-token.ts'
+import { testSecret } from '../settings.ts'
+import type { Answer } from '../engines/harness.ts'
+import { bodyBytesMax } from '../../server/http/json-body.ts'
+import { bearerOf, type Ask } from './ask.ts'
+
+const ann = { email: ' Ann@Example.com ', password: 'correct horse' }
+const tokensOf = ({ body }: Answer) =>
+  JSON.parse(body) as { access_token: string; refresh_token: string }
+
+export const askAccounts = async (ask: Ask) => {
+  await ask('register', 201, '/auth/register', { body: ann })
+  await ask('register', 409, '/auth/register', { body: { ...ann, email: 'ann@example.com' } })
+  const login = await ask('login', 200, '/auth/login', { body: ann })
+  await ask('login', 401, '/auth/login', { body: { ...ann, password: 'wrong' } })
+  await ask('login', 401, '/auth/login', { body: { ...ann, email: 'nobody' } })
+  const body = { refresh_token: tokensOf(login).refresh_token }
+  const { access_token } = tokensOf(await ask('refresh', 200, '/auth/refresh', { body }))
+  const own = { lines: [`Authorization: Bearer ${access_token}`] }
+  await ask('readProfile', 200, '/api/profile', own)
+  await ask('readProfile', 404, '/api/profile', { lines: [bearerOf('bob')] })
+  await ask('readProfile', 401, '/api/profile')
+  await ask('logout', 204, '/auth/logout', { body })
+  await ask('readProfile', 401, '/api/profile', own)
+  await ask('refresh', 401, '/auth/refresh', { body })
+  await ask('refresh', 401, '/auth/refresh', { body: { refresh_token: access_token } })
+  await ask('logout', 204, '/auth/logout', { body })
+
+  for (const operationId of ['register', 'login', 'refresh', 'logout']) {
+    const target = `/auth/${operationId}`
+    for (const wrong of ['{', {}, { email: 1, password: 1, refresh_token: 1 }]) {
+      await ask(operationId, 400, target, { body: wrong })
+    }
+    await ask(operationId, 413, target, { body: 'x'.repeat(bodyBytesMax + 1) })
+    await ask(operationId, 415, target, { lines: ['Content-Type: text/plain'], body: ann })
+  }
+}
+
+/** Each of them once, of a server that answers `status` whatever it is. */
+const askEach = async (ask: Ask, status: 429 | 503) => {
+  const token = { family: newFamily(), generation: 1 }
+  const body = { refresh_token: createRefreshTokens(testSecret).write(token) }
+  await ask('register', status, '/auth/register', { body: ann })
+  await ask('login', status, '/auth/login', { body: ann })
+  await ask('refresh', status, '/auth/refresh', { body })
+  await ask('logout', status, '/auth/logout', { body })
+  await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })
+}
+
+export const askAccountsWithout = (ask: Ask): Promise<void> => askEach(ask, 503)
+export const askAccountsOverLimit = (ask: Ask): Promise<void> => askEach(ask, 429)

@@ -1,0 +1,67 @@
+// Asks a running server for operations of the document, and holds the answers to it. For tests.
+
+import type { Test } from 'tap'
+import { signToken } from '../../lib/accounts/access-token.ts'
+import { testSecret } from '../settings.ts'
+import { exchange, type Answer } from '../engines/harness.ts'
+import type { AnswerCheck } from './answer-check.ts'
+import { document } from '../../server/features/docs/openapi/document.ts'
+import { operationsOf } from '../../server/features/docs/openapi/operations.ts'
+
+/** The origin of a page that may call. */
+export const page = 'https://app.example'
+export const environmentOf = (engine: string, databaseUrl: string) => ({
+  ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: databaseUrl },
+  ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '1', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
+  ...{ HTTP_HEADERS_TIMEOUT_MS: '1000', HTTP_REQUEST_TIMEOUT_MS: '1000' },
+  ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'silent', CORS_ORIGINS: page },
+  // On, so that they are told of, and out of the way.
+  ...{ LIMIT_ADDRESS_BURST: '100000', LIMIT_USER_REQUESTS: '100000', LIMIT_WRITE_BURST: '100000' },
+  AUTH_BCRYPT_COST: '4',
+})
+
+/** A header. */
+export const bearerOf = (user: string): string =>
+  `Authorization: Bearer ${signToken(testSecret, user, 3_600)}`
+
+const operations = operationsOf(document)
+const json = 'Content-Type: application/json'
+
+type Asked = { readonly lines?: readonly string[]; readonly body?: unknown; readonly host?: string }
+
+/** Sends what an operation takes, and returns the answer when it was as described. */
+export type Ask = (
+  operationId: string,
+  status: number,
+  target: string,
+  asked?: Asked,
+) => Promise<Answer>
+
+export const createAsk = (t: Test, port: number, check: AnswerCheck): Ask => {
+  const send: Ask = async (operationId, status, target, { lines = [], body, host = 'a' } = {}) => {
+    const found = operations.find(({ operation }) => operation.operationId === operationId)
+    const method = found?.method.toUpperCase()
+    const bytes = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
+    const head = [
+      ...[`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...lines],
+      ...(body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(bytes)}`]),
+      ...(body === undefined || /content-type/i.test(lines.join()) ? [] : [json]),
+    ].join('\r\n')
+    const [answer] = await exchange(port, `${head}\r\n\r\n${bytes}`, { isHead: method === 'HEAD' })
+    if (!answer) throw new Error(`no answer: ${operationId} ${target}`)
+    await t.test(`${operationId} ${status}: ${target}`, (t) => {
+      t.equal(answer.status, status, answer.body.slice(0, 500))
+      check.check(t, operationId, answer)
+      t.end()
+    })
+    return answer
+  }
+  return async (operationId, status, target, asked) => {
+    const answer = await send(operationId, status, target, asked)
+    // What is got can be had without its body.
+    const head = `${operationId}Head`
+    const hasHead = operations.some(({ operation }) => operation.operationId === head)
+    if (hasHead) await send(head, status, target, asked)
+    return answer
+  }
+}

@@ -1,0 +1,99 @@
+// What tests run against: real services, a database or a topic of their own in each, gone afterwards.
+// `npm test` starts the shared ones once and says where they are; a single test file started alone
+// starts what it needs itself.
+
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import postgres from 'postgres'
+import type { Test } from 'tap'
+import { migrate } from '../lib/drivers/postgres/migrate.ts'
+import { migrationsDirectory } from '../scripts/paths.ts'
+import { startKafka } from '../scripts/stack/kafka.ts'
+import { startPostgres } from '../scripts/stack/postgres.ts'
+import { startRedis } from '../scripts/stack/redis.ts'
+import { ServiceMissing, type Service } from '../scripts/stack/service.ts'
+import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
+
+/** Where `npm test` says what it has started. */
+export const sharedVariables = {
+  postgres: 'TEST_DATABASE_URL',
+  kafka: 'TEST_KAFKA_BROKERS',
+} as const
+
+/** A directory of the test's own. */
+export const testDirectory = async (t: Test): Promise<string> => {
+  const directory = await makeTemporaryDirectory()
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** The URL of a new, migrated database. */
+export const testDatabase = async (t: Test): Promise<string> => {
+  const server = process.env[sharedVariables.postgres] ?? (await ownPostgres(t)).url
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const sql = postgres(server, { max: 1, onnotice: () => {} })
+  await sql.unsafe(`CREATE DATABASE ${name}`)
+  t.teardown(async () => {
+    await sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`)
+    await sql.end()
+  })
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  await migrate(url.href, migrationsDirectory)
+  return url.href
+}
+
+/** A Postgres of the test's own, to be killed, frozen and restarted. */
+export const ownPostgres = async (t: Test): Promise<Service> => {
+  const service = await startPostgres({ directory: await testDirectory(t), durable: false })
+  t.teardown(() => service.stop())
+  return service
+}
+
+/** A Redis of the test's own: it starts in 50 ms. Undefined, and the test skipped, without one. */
+export const ownRedis = (t: Test): Promise<Service | undefined> =>
+  orSkip(t, async () => {
+    const service = await startRedis({ directory: await testDirectory(t) })
+    t.teardown(() => service.stop())
+    return service
+  })
+
+/** Brokers to use with a topic of the test's own. Undefined, and the test skipped, without Kafka. */
+export const testKafka = (t: Test): Promise<string | undefined> =>
+  orSkip(t, async () => process.env[sharedVariables.kafka] ?? (await startOwnKafka(t)).url)
+
+/**
+ * What a server and a worker keep their commands and lists in, as settings. Undefined, and the test
+ * skipped, without the real services.
+ */
+export const testStacks: Record<string, (t: Test) => Promise<Record<string, string> | undefined>> =
+  {
+    embedded: () => Promise.resolve({ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
+    async real(t) {
+      const [redis, brokers] = [await ownRedis(t), await testKafka(t)]
+      return redis && brokers ? { REDIS_URL: redis.url, KAFKA_BROKERS: brokers } : undefined
+    },
+  }
+
+/** A broker of the test's own, to be killed and restarted. */
+export const ownKafka = (t: Test): Promise<Service | undefined> => orSkip(t, () => startOwnKafka(t))
+
+const startOwnKafka = async (t: Test): Promise<Service> => {
+  const service = await startKafka({ directory: await testDirectory(t) })
+  t.teardown(() => service.stop())
+  return service
+}
+
+export const testTopic = (): string => `test-${randomBytes(6).toString('hex')}`
+
+/** What `start` makes; undefined, and the test skipped, when its program is not on this machine. */
+export const orSkip = async <T>(t: Test, start: () => Promise<T>): Promise<T | undefined> => {
+  try {
+    return await start()
+  } catch (error) {
+    // In CI nothing may be skipped for want of a service.
+    if (!(error instanceof ServiceMissing) || process.env.CI) throw error
+    t.plan(0, error.message)
+    return undefined
+  }
+}

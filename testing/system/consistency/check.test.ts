@@ -1,0 +1,217 @@
+// The checker is checked: sound histories pass, and each anomaly, put into a sound one, is found and
+// called by its name.
+
+import t from 'tap'
+import { seeded } from '../../seeded.ts'
+import { check } from './check.ts'
+import type { Logged, Operation, Row } from './evidence.ts'
+import { partitions, soundHistory, type Draft, type Random } from './sound-history.ts'
+
+void t.test('sound histories pass', (t) => {
+  const random = seeded(t)
+  for (let round = 0; round < 200; round++) {
+    const violations = check(soundHistory(random))
+    if (violations.length > 0) t.fail(JSON.stringify(violations[0]))
+  }
+  t.pass('200')
+  t.end()
+})
+
+const pick = <T>(items: readonly T[], random: Random): T => items[random.below(items.length)] as T
+const lastOk = (draft: Draft, kind: Operation['kind']): Operation =>
+  draft.operations.findLast((one) => one.kind === kind && one.outcome === 'ok') as Operation
+const loggedAs = (draft: Draft, { kind, title }: Operation): Logged =>
+  draft.log.find((one) => one.kind === kind && one.title === title) as Logged
+const replace = (draft: Draft, one: Logged, by: Partial<Logged>) => {
+  draft.log = draft.log.map((logged) => (logged === one ? { ...logged, ...by } : logged))
+}
+
+const isRefused = ({ kind, outcome }: Operation) => kind !== 'delete' && outcome === 'fail'
+
+type Anomaly = [invariant: string, inject: (draft: Draft, random: Random) => void]
+const anomalies: Record<string, Anomaly> = {
+  'an acknowledged write that is not in the log': [
+    'I1',
+    (draft) => {
+      const { title } = lastOk(draft, 'create')
+      draft.log = draft.log.filter((one) => one.title !== title)
+    },
+  ],
+  'an acknowledgement that names another todo': [
+    'I1',
+    (draft) => {
+      const one = loggedAs(draft, lastOk(draft, 'create'))
+      draft.operations = draft.operations.map((other) =>
+        other.title === one.title ? { ...other, todoId: 'another' } : other,
+      )
+    },
+  ],
+  'one write under two command ids': [
+    'I2',
+    (draft, random) => {
+      const one = pick(draft.log, random)
+      draft.log.push({ ...one, commandId: 'again', offset: 10_000 })
+    },
+  ],
+  'a refused write that is logged': [
+    'I3',
+    (draft) => {
+      const one = lastOk(draft, 'create')
+      draft.operations = draft.operations.map((other) =>
+        other === one ? { ...one, outcome: 'fail' } : other,
+      )
+    },
+  ],
+  'a write that nobody asked for': [
+    'I3',
+    (draft, random) => {
+      const commandId = 'nobody'
+      draft.log.push({ ...pick(draft.log, random), commandId, title: 'x', kind: 'update' })
+    },
+  ],
+  'a write that is logged otherwise than asked': [
+    'I3',
+    (draft) => replace(draft, loggedAs(draft, lastOk(draft, 'create')), { description: 'another' }),
+  ],
+  "a write under another user's name": [
+    'I3',
+    (draft) => replace(draft, loggedAs(draft, lastOk(draft, 'create')), { userId: 'carol' }),
+  ],
+  'a refused write in the table': [
+    'I3',
+    (draft) => {
+      const { title = '' } = draft.operations.find(isRefused) as Operation
+      const [id, row] = [...draft.todos][0] as [string, Row]
+      draft.todos.set(id, { ...row, title })
+    },
+  ],
+  'one todo in two partitions': [
+    'I4',
+    (draft) => {
+      const one = loggedAs(draft, lastOk(draft, 'update'))
+      replace(draft, one, { partition: (one.partition + 1) % partitions })
+    },
+  ],
+  'two acknowledged writes in the other order': [
+    'I5',
+    (draft) => {
+      const later = lastOk(draft, 'update')
+      const earlier = draft.operations.find(
+        (one) => one.todoId === later.todoId && one.kind === 'create',
+      ) as Operation
+      const [a, b] = [loggedAs(draft, earlier), loggedAs(draft, later)]
+      draft.operations = draft.operations.map((one) =>
+        one === earlier ? { ...one, outcome: 'ok' } : one,
+      )
+      replace(draft, a, { offset: b.offset })
+      replace(draft, b, { offset: a.offset })
+    },
+  ],
+  'an effect that came twice': [
+    'I6',
+    (draft, random) => {
+      const [id, row] = pick([...draft.todos], random)
+      draft.todos.set(id, { ...row, revision: row.revision + 1 })
+    },
+  ],
+  'an effect that never came': [
+    'I6',
+    (draft, random) => draft.todos.delete(pick([...draft.todos.keys()], random)),
+  ],
+  'a deleted todo that came back': [
+    'I6',
+    (draft) => {
+      const { todoId = '' } = lastOk(draft, 'delete')
+      draft.todos.set(todoId, [...draft.todos.values()][0] as Row)
+    },
+  ],
+  ...Object.fromEntries(
+    Object.entries({
+      description: 'another',
+      completed: 'neither',
+      userId: 'carol',
+      createdMs: -1,
+      updatedMs: -1,
+    }).map(([field, value]): [string, Anomaly] => [
+      `a todo with a wrong ${field}`,
+      [
+        'I6',
+        (draft, random) => {
+          const [id, row] = pick([...draft.todos], random)
+          draft.todos.set(id, { ...row, [field]: value })
+        },
+      ],
+    ]),
+  ),
+  'a command whose outcome was not stored': [
+    'I6',
+    (draft, random) => void draft.outcomes.delete(pick(draft.log, random).commandId),
+  ],
+  'a command that was refused by mistake': [
+    'I6',
+    (draft, random) => void draft.outcomes.set(pick(draft.log, random).commandId, 'exists'),
+  ],
+  'a good command among the dead letters': ['I6', (draft) => void (draft.deadLetters = 1)],
+  'a partition that is not applied to its end': [
+    'I7',
+    (draft) => draft.nextOffsets.set(1, (draft.nextOffsets.get(1) ?? 0) - 1),
+  ],
+  'a hole in the log': [
+    'I7',
+    (draft, random) => {
+      const one = pick(draft.log, random)
+      draft.log = draft.log.filter((other) => other !== one)
+    },
+  ],
+  'a partition that is applied past its end': [
+    'I7',
+    (draft) => draft.nextOffsets.set(1, (draft.nextOffsets.get(1) ?? 0) + 1),
+  ],
+  'a partition that the log does not have': ['I7', (draft) => draft.nextOffsets.set(9, 1)],
+  'a list that went back': [
+    'I8',
+    (draft) => draft.reads.push({ connection: 1, version: 2, todos: draft.reads[0]?.todos ?? [] }),
+  ],
+  'a list without a version': [
+    'I8',
+    (draft) => draft.reads.push({ connection: 2, version: NaN, todos: [] }),
+  ],
+  'two lists of one version': [
+    'I8',
+    (draft) => draft.reads.push({ connection: 2, version: 3, todos: [] }),
+  ],
+  'a refused write in a list': [
+    'I8',
+    (draft) => {
+      const { title = '' } = draft.operations.find(isRefused) as Operation
+      draft.reads.push({ connection: 1, version: 4, todos: [{ id: 't0', title }] })
+    },
+  ],
+  'a list of what nobody wrote': [
+    'I8',
+    (draft) =>
+      draft.reads.push({ connection: 1, version: 4, todos: [{ id: 't0', title: 'nobody' }] }),
+  ],
+  'a list that stays stale': [
+    'I8',
+    (draft) => draft.finalLists.push(draft.finalLists[0]?.slice(1) ?? []),
+  ],
+  'a list in another order': [
+    'I8',
+    (draft) => draft.finalLists.push([...(draft.finalLists[0] ?? [])].reverse()),
+  ],
+}
+
+for (const [name, [invariant, inject]] of Object.entries(anomalies)) {
+  void t.test(`${name} is found, as ${invariant}`, (t) => {
+    const random = seeded(t)
+    for (let round = 0; round < 20; round++) {
+      const draft = soundHistory(random)
+      inject(draft, random)
+      const found = check(draft).map((violation) => violation.invariant)
+      if (!found.includes(invariant as never)) t.fail(`found ${found.join() || 'nothing'}`)
+    }
+    t.pass('20 times')
+    t.end()
+  })
+}

@@ -1,0 +1,185 @@
+// Clients that write at random and remember what they were told, and readers that remember the lists
+// they saw: the history that check.ts judges.
+
+import { Agent, request } from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { signToken } from '../../../lib/accounts/access-token.ts'
+import { loopback } from '../../../scripts/stack/ports.ts'
+import { testSecret } from '../../settings.ts'
+import type { seeded } from '../../seeded.ts'
+import type { Listed, ListRead, Operation, Outcome } from './evidence.ts'
+
+type Answer = {
+  readonly status: number
+  readonly etag: string
+  readonly text: string
+  /** The agent opens another in silence when a process was killed between two requests. */
+  readonly socket: Socket
+}
+
+export const exchange = (
+  agent: Agent,
+  port: number,
+  method: string,
+  path: string,
+  body = '',
+  user: keyof typeof tokens = 'ann',
+): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${tokens[user]}`,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    }
+    const sent = request({ agent, port, host: loopback, method, path, headers }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => (text += chunk))
+      response.on('error', reject)
+      const { socket } = response
+      response.on('end', () => {
+        if (!response.complete) reject(new Error('the answer was cut'))
+        else
+          resolve({
+            status: response.statusCode ?? 0,
+            etag: response.headers.etag ?? '',
+            text,
+            socket,
+          })
+      })
+    })
+    sent.setTimeout(answerTimeoutMs, () => sent.destroy(new Error('no answer')))
+    sent.on('error', reject)
+    sent.end(body)
+  })
+
+const tokenTtlSec = 24 * 3_600 // longer than any run
+const tokens = {
+  ann: signToken(testSecret, 'ann', tokenTtlSec),
+  bob: signToken(testSecret, 'bob', tokenTtlSec),
+}
+const answerTimeoutMs = 15_000
+/** Between two operations of a client: what two cores can apply, and a long run can remember. */
+const pauseMs = 60
+/** After a refusal it waits longer, as it was told to. */
+const refusedPauseMs = 200
+const rememberedMax = 100
+
+/** Of a list; NaN when it names none. */
+export const versionOf = ({ etag }: Answer): number => Number(/^"(\d+)-/.exec(etag)?.[1])
+
+const outcomeOf = ({ status, text }: Answer): Outcome => {
+  if (status === 202) return 'ok'
+  if (status >= 400 && status < 500) return 'fail'
+  const notTried = status === 503 && text.includes('"publish":"not-attempted"')
+  return notTried ? 'fail' : 'info'
+}
+
+export type Clients = {
+  readonly operations: readonly Operation[]
+  readonly reads: readonly ListRead[]
+  /** How many operations were answered 202 so far. */
+  acknowledged(): number
+  /** Resolves when each has finished what it was doing. */
+  stop(): Promise<void>
+}
+
+export const startClients = (
+  port: number,
+  counts: { readonly writers: number; readonly readers: number },
+  random: ReturnType<typeof seeded>,
+): Clients => {
+  const operations: Operation[] = []
+  const reads: ListRead[] = []
+  /** Todos that anybody may change; who deletes one takes it out first. */
+  const todos: string[] = []
+  let named = 0
+  let acknowledgedCount = 0
+  let connections = 0
+  let stopped = false
+
+  const operate = async (agent: Agent) => {
+    const choice = random.below(10)
+    const index = random.below(Math.max(1, todos.length))
+    const target = todos[index]
+    const kind = target === undefined || choice < 3 ? 'create' : choice < 8 ? 'update' : 'delete'
+    if (kind === 'delete') todos.splice(index, 1)
+    const name = `op-${++named}`
+    // Somebody else's attempts too: they are logged, and must have no effect.
+    const userId = kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann'
+    const fields = {
+      title: kind === 'delete' ? undefined : name,
+      description: kind !== 'delete' && random.below(2) === 0 ? `of ${name}` : undefined,
+      completed: kind === 'update' && random.below(2) === 0 ? random.below(2) === 0 : undefined,
+    }
+    const [method, path] =
+      kind === 'create'
+        ? ['POST', '/todos']
+        : [kind === 'update' ? 'PUT' : 'DELETE', `/todos/${target}`]
+    const body = kind === 'delete' ? '' : JSON.stringify(fields)
+    const startMs = performance.now()
+    const answer = await exchange(agent, port, method, path, body, userId).catch(() => undefined)
+    const outcome = answer ? outcomeOf(answer) : 'info'
+    // The id that the answer names, whatever was asked for: the check compares it with the log.
+    const told =
+      answer && outcome === 'ok' ? (JSON.parse(answer.text) as { id: string }).id : undefined
+    if (kind === 'create' && told !== undefined) todos.push(told)
+    const todoId = told ?? (kind === 'create' ? undefined : target)
+    if (outcome === 'ok') acknowledgedCount++
+    operations.push({ kind, userId, todoId, ...fields, startMs, endMs: performance.now(), outcome })
+    await delay(outcome === 'ok' ? pauseMs : refusedPauseMs)
+  }
+
+  const write = async () => {
+    const agent = new Agent({ keepAlive: true })
+    while (!stopped) await operate(agent)
+    agent.destroy()
+  }
+
+  /** Several readers mostly see the same list: it is remembered once. */
+  const remembered = new Map<string, Listed[]>()
+  const listOf = (text: string): Listed[] => {
+    const known = remembered.get(text)
+    if (known) return known
+    const list = (JSON.parse(text) as Listed[]).map(({ id, title }) => ({ id, title }))
+    if (remembered.size === rememberedMax) remembered.clear()
+    remembered.set(text, list)
+    return list
+  }
+
+  const read = async () => {
+    // One socket at a time: what a list may not go back on is a connection.
+    let agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    let connection = ++connections
+    let known: Socket | undefined
+    while (!stopped) {
+      const answer = await exchange(agent, port, 'GET', '/todos?limit=50').catch(() => undefined)
+      if (answer?.status === 200) {
+        if (answer.socket !== known) connection = ++connections
+        known = answer.socket
+        reads.push({ connection, version: versionOf(answer), todos: listOf(answer.text) })
+      } else {
+        agent.destroy()
+        agent = new Agent({ keepAlive: true, maxSockets: 1 })
+        connection = ++connections
+      }
+      await delay(pauseMs)
+    }
+    agent.destroy()
+  }
+
+  const running = [
+    ...Array.from({ length: counts.writers }, write),
+    ...Array.from({ length: counts.readers }, read),
+  ]
+  return {
+    operations,
+    reads,
+    acknowledged: () => acknowledgedCount,
+    async stop() {
+      stopped = true
+      await Promise.all(running)
+    },
+  }
+}

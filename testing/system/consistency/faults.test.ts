@@ -1,0 +1,98 @@
+// Hundreds of clients write at random while processes and services are killed, frozen, silenced and
+// made useless at random; afterwards everything that was seen must be consistent (check.ts says what
+// that is). `npm run test:consistency` runs it for ten minutes on each stack and each engine.
+
+import { Agent } from 'node:http'
+import t from 'tap'
+import { eventually, startTimeoutMs } from '../../eventually.ts'
+import { orSkip, testDirectory, testTopic } from '../../services.ts'
+import { seeded } from '../../seeded.ts'
+import { check } from './check.ts'
+import { exchange, startClients } from './clients.ts'
+import type { Evidence, Listed } from './evidence.ts'
+import { planFaults } from './faults.ts'
+import { readEmbeddedLog, readKafkaLog, readNextOffsets, readTables } from './read-back.ts'
+import { startSystem, type System } from './system.ts'
+import { chosenRuns, isChosenFault, seconds } from './runs.ts'
+
+const writers = 150
+const readers = 10
+const appliedTimeoutMs = 90_000
+const freshTimeoutMs = 20_000
+const finalConnections = 12
+const enough = 100
+
+type Offsets = Evidence['nextOffsets']
+
+for (const { stack, engine } of chosenRuns()) {
+  void t.test(
+    `nothing acknowledged is lost, doubled, reordered or left stale, ${stack} stack, ${engine}`,
+    async (t) => {
+      const random = seeded(t)
+      const directory = await testDirectory(t)
+      const topic = testTopic()
+      const system = await orSkip(t, () => startSystem({ directory, topic, stack, engine }))
+      if (!system) return
+      t.teardown(() => system.stop())
+      const plan = planFaults(system, random, isChosenFault, (what) => t.comment(what))
+      const clients = startClients(system.port, { writers, readers }, random)
+      const { acknowledged } = clients
+      await eventually(acknowledged, (count) => count > enough, startTimeoutMs)
+      const { faultCount, violations } = await plan.carryOut(seconds, acknowledged)
+      t.same(violations, [], 'all worked again after each fault, without a restart')
+      await clients.stop()
+
+      const { operations, reads } = clients
+      const left = await whatIsLeft(system)
+      const lists = await finalLists(system, left.todos.size)
+      const evidence: Evidence = { operations, reads, ...left, finalLists: lists }
+      const count = (outcome: string) => operations.filter((one) => one.outcome === outcome).length
+      const { log, todos } = evidence
+      const logged = new Set(log.map(({ commandId }) => commandId)).size
+      t.comment(
+        `${count('ok')} acknowledged, ${count('fail')} refused, ${count('info')} in doubt; ` +
+          `${faultCount} faults; ${log.length} logged, ${log.length - logged} of them again; ` +
+          `${system.countPrinted('another worker applied')} batches delivered again, ` +
+          `${system.countPrinted('batch not applied')} tried again; ` +
+          `${todos.size} todos; ${reads.length} lists read`,
+      )
+      t.ok(reads.length > enough, 'lists were read meanwhile')
+      t.same(check(evidence).slice(0, 20), [], 'and all of it is consistent')
+      t.same(system.endedByThemselves(), [], 'and no process ended that was not killed')
+    },
+  )
+}
+
+/** The log and the tables when they agree on where it ends; or, when time is up, as they are. */
+const whatIsLeft = async ({ stack, place }: System) => {
+  for (const deadline = performance.now() + appliedTimeoutMs; ;) {
+    const log = await (stack === 'real' ? readKafkaLog : readEmbeddedLog)(place())
+    const isApplied = (next: Offsets) =>
+      [...log.ends].every(([one, end]) => (next.get(one) ?? 0) >= end)
+    const leftMs = deadline - performance.now()
+    const nextOffsets = () => readNextOffsets(place())
+    await eventually(nextOffsets, isApplied, leftMs).catch(() => {}) // the check says where
+    const tables = await readTables(place())
+    // More than the log had: a command that was in doubt was logged meanwhile, so it is read again.
+    const isSettled = [...log.ends].every(
+      ([one, end]) => (tables.nextOffsets.get(one) ?? 0) === end,
+    )
+    if (isSettled || performance.now() > deadline) return { ...log, ...tables }
+  }
+}
+
+/** What several connections, over all server processes, read when nothing changes any more. */
+const finalLists = async (system: System, todoCount: number): Promise<Listed[][]> => {
+  const lists: Listed[][] = []
+  for (let n = 0; n < finalConnections; n++) {
+    const agent = new Agent({ keepAlive: false })
+    const read = async () => {
+      const { text } = await exchange(agent, system.port, 'GET', '/todos')
+      return JSON.parse(text) as Listed[]
+    }
+    const fresh = eventually(read, (list) => list.length === todoCount, freshTimeoutMs)
+    lists.push(await fresh.catch(read)) // the check says what is wrong with it
+    agent.destroy()
+  }
+  return lists
+}

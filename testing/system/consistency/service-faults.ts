@@ -1,0 +1,118 @@
+// What can happen to each service: the faults that all of them have, and each one's own.
+
+import type { Breakable } from '../../breakable.ts'
+import {
+  endOpenSessionsReadOnly,
+  endPostgresSessions,
+  flapPostgres,
+  makeOpenSessionsReadOnly,
+  makePostgresReadOnly,
+  makePostgresWritable,
+} from '../../hurt-postgres.ts'
+import { failOverRedis, redisRefusals, spoilRedisVersion } from '../../hurt-redis.ts'
+import { aMoment, type Fault } from './fault.ts'
+import type { ServiceName } from './services.ts'
+import type { System } from './system.ts'
+import { addPartitions } from './topic.ts'
+
+export const serviceFaults = (system: System): Fault[] =>
+  [...system.services].flatMap(([name, service]) => [
+    ...ofAny(name, service),
+    ...ofItsOwn(name, service, system),
+  ])
+
+const ofAny = (name: ServiceName, service: Breakable): Fault[] =>
+  [
+    {
+      name: `${name} killed`,
+      begin: () => service.takeAway(),
+      lastsMs: aMoment,
+      end: () => service.giveBack(),
+    },
+    {
+      name: `${name} restarted in order`,
+      begin: () => service.takeAway('SIGTERM'),
+      end: () => service.giveBack(),
+    },
+    {
+      name: `${name} frozen`,
+      begin: () => service.freeze(),
+      lastsMs: aMoment,
+      end: () => service.thaw(),
+    },
+    {
+      // The service gives up the silent connections in the end; the system must by itself.
+      name: `${name} silent on open connections`,
+      begin: () => service.gate.silence(),
+      lastsMs: aMoment,
+      end: () => service.gate.endSilent(),
+    },
+    // Lists come from Postgres without Redis, and nothing else needs it.
+  ].map((fault) => ({ ...fault, allWorksMeanwhile: name === 'redis' }))
+
+const ofItsOwn = (name: ServiceName, service: Breakable, system: System): Fault[] => {
+  switch (name) {
+    case 'postgres':
+      return postgresFaults(service)
+    case 'redis':
+      return redisFaults(service)
+    case 'kafka':
+      return kafkaFaults(system)
+  }
+}
+
+const flapsMin = 2
+const flapsMax = 4
+
+const postgresFaults = (service: Breakable): Fault[] => [
+  {
+    name: 'postgres answers for moments only',
+    begin: (draw) => flapPostgres(service, flapsMin + draw(flapsMax - flapsMin + 1), draw),
+    end: () => service.thaw(),
+  },
+  {
+    name: 'postgres ends every session',
+    begin: () => endPostgresSessions(service),
+  },
+  {
+    name: 'postgres read-only',
+    begin: () => makePostgresReadOnly(service),
+    lastsMs: aMoment,
+    end: () => makePostgresWritable(service),
+  },
+  {
+    name: 'postgres read-only for the sessions it has',
+    begin: () => makeOpenSessionsReadOnly(service),
+    allWorksMeanwhile: true,
+    end: () => endOpenSessionsReadOnly(service),
+  },
+]
+
+const redisFaults = (service: Breakable): Fault[] => [
+  ...redisRefusals.map(({ name, begin, end }) => ({
+    name,
+    begin: () => begin(service),
+    lastsMs: aMoment,
+    allWorksMeanwhile: true,
+    end: () => end(service),
+  })),
+  {
+    name: 'redis failed over while connections stay',
+    begin: () => failOverRedis(service),
+    allWorksMeanwhile: true,
+  },
+  {
+    name: 'redis holds what is no version',
+    begin: () => spoilRedisVersion(service),
+    allWorksMeanwhile: true,
+  },
+]
+
+const kafkaFaults = (system: System): Fault[] => [
+  {
+    // Nobody has to take note of them; nobody may put one todo into two.
+    name: 'the topic gets more partitions',
+    begin: (draw) => addPartitions(system.place(), draw),
+    allWorksMeanwhile: true,
+  },
+]

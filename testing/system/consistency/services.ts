@@ -1,0 +1,40 @@
+// The services of each stack, each behind its gate.
+
+import { join } from 'node:path'
+import { startBreakable, type Breakable } from '../../breakable.ts'
+import { startKafka } from '../../../scripts/stack/kafka.ts'
+import { startPostgres } from '../../../scripts/stack/postgres.ts'
+import { startRedis } from '../../../scripts/stack/redis.ts'
+
+export type Stack = 'real' | 'embedded'
+export type ServiceName = 'postgres' | 'redis' | 'kafka'
+export type Services = ReadonlyMap<ServiceName, Breakable>
+
+const names: Readonly<Record<Stack, readonly ServiceName[]>> = {
+  real: ['postgres', 'redis', 'kafka'],
+  embedded: ['postgres'],
+}
+
+const starts = {
+  postgres: (place: { directory: string; port: number }) =>
+    startPostgres({ ...place, durable: false }),
+  redis: startRedis,
+  kafka: startKafka,
+}
+
+export const startServices = async (stack: Stack, directory: string): Promise<Services> => {
+  const services = new Map<ServiceName, Breakable>()
+  try {
+    for (const name of names[stack]) {
+      services.set(name, await startBreakable(starts[name], join(directory, name)))
+    }
+  } catch (error) {
+    await stopServices(services)
+    throw error
+  }
+  return services
+}
+
+export const stopServices = async (services: Services): Promise<void> => {
+  for (const one of services.values()) await one.stop()
+}

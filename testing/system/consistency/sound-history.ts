@@ -1,0 +1,76 @@
+// A run of writes in which nothing went wrong, made up at random: what check.test.ts puts anomalies
+// into.
+
+import type { seeded } from '../../seeded.ts'
+import type { Evidence, Logged, Operation, Row } from './evidence.ts'
+
+export type Random = ReturnType<typeof seeded>
+export type Draft = {
+  -readonly [Key in keyof Evidence]: Evidence[Key] extends readonly (infer Item)[]
+    ? Item[]
+    : Evidence[Key] extends ReadonlyMap<infer K, infer V>
+      ? Map<K, V>
+      : Evidence[Key]
+}
+
+export const partitions = 3
+
+/** A run in which nothing went wrong but what may: doubt, refusals, and a retry that logged twice. */
+export const soundHistory = (random: Random): Draft => {
+  const operations: Operation[] = []
+  const log: Logged[] = []
+  const ends = new Map(Array.from({ length: partitions }, (_, one) => [one, 0]))
+  const rows = new Map<string, Row>()
+  const outcomes = new Map<string, string>()
+  const alive: string[] = []
+  let made = 0
+  const append = (one: Omit<Logged, 'partition' | 'offset'>) => {
+    const partition = Number(one.todoId.slice(1)) % partitions
+    const offset = ends.get(partition) ?? 0
+    ends.set(partition, offset + 1)
+    log.push({ ...one, partition, offset })
+  }
+  for (let n = 0; n < 300; n++) {
+    const choice = random.below(4)
+    const index = random.below(Math.max(1, alive.length))
+    const target = alive[index]
+    const kind: Operation['kind'] =
+      target === undefined || choice < 2 ? 'create' : choice === 2 ? 'update' : 'delete'
+    const todoId = kind === 'create' ? `t${made++}` : (target as string)
+    const fate = random.below(10)
+    const outcome = fate === 0 ? 'fail' : fate === 1 ? 'info' : 'ok'
+    const isLogged = outcome === 'ok' || (outcome === 'info' && random.below(2) === 0)
+    const asked = {
+      ...{ kind, todoId, userId: kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann' },
+      title: kind === 'delete' ? undefined : `title ${n}`,
+      description: kind === 'create' ? `description ${n}` : undefined,
+      completed: kind === 'update' ? random.below(2) === 0 : undefined,
+    }
+    operations.push({ ...asked, outcome, startMs: 3 * n, endMs: 3 * n + 1 })
+    if (kind === 'delete') alive.splice(index, 1) // one delete a todo, whatever comes of it
+    if (!isLogged) continue
+    const logged = { ...asked, commandId: `c${n}`, atMs: n }
+    append(logged)
+    if (random.below(20) === 0) append(logged)
+    const row = rows.get(todoId)
+    const isOwn = kind === 'create' || row?.userId === asked.userId
+    outcomes.set(`c${n}`, isOwn ? 'applied' : 'forbidden')
+    if (!isOwn) continue
+    if (kind === 'delete') rows.delete(todoId)
+    else {
+      const { title = '', description = row?.description ?? '', completed = false } = asked
+      const createdMs = row?.createdMs ?? n
+      const revision = (row?.revision ?? 0) + 1
+      const times = { createdMs, updatedMs: n }
+      rows.set(todoId, { title, description, completed, userId: 'ann', ...times, revision })
+    }
+    if (kind === 'create') alive.push(todoId)
+  }
+  const list = [...rows].map(([id, { title }]) => ({ id, title }))
+  return {
+    ...{ operations, log, ends, todos: rows, outcomes, deadLetters: 0 },
+    nextOffsets: new Map(ends),
+    reads: [1, 2, 3].map((version) => ({ connection: 1, version, todos: list })),
+    finalLists: [list, list],
+  }
+}

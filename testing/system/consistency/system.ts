@@ -1,0 +1,195 @@
+// The whole system on real services or on the embedded stack, as processes that stay findable when
+// they are killed and started again in their place.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { migrate } from '../../../lib/drivers/postgres/migrate.ts'
+import type { Breakable } from '../../breakable.ts'
+import { migrationsDirectory } from '../../../scripts/paths.ts'
+import {
+  forksOf,
+  startServer,
+  startWorker,
+  type Running,
+} from '../../../scripts/stack/processes.ts'
+import { becomesFree, freePort } from '../../../scripts/stack/ports.ts'
+import { testSecret } from '../../settings.ts'
+import { keepEmbeddedLog, type LogPlace } from './read-back.ts'
+import {
+  startServices,
+  stopServices,
+  type ServiceName,
+  type Services,
+  type Stack,
+} from './services.ts'
+
+export type Engine = 'node' | 'uws'
+
+export type System = {
+  readonly stack: Stack
+  readonly port: number
+  readonly workerCount: number
+  /** The services that the system must survive the loss of. */
+  readonly services: Services
+  readonly worker: (n: number) => Running
+  /** Where the log and the tables are, past the gates. */
+  readonly place: () => LogPlace
+  /** The settings of the server and the workers. */
+  readonly environment: Readonly<Record<string, string>>
+  killWorker(n: number): Promise<void>
+  /** The server's processes but its first. */
+  forks(): number[]
+  killFork(pid: number): Promise<void>
+  killServer(): Promise<void>
+  /** What nobody killed and ended all the same, with its last words. */
+  endedByThemselves(): string[]
+  /** How often a text is in what the server or the workers printed, the killed ones included. */
+  countPrinted(text: string): number
+  /** The server and the workers only; `startAll` starts others in their place. */
+  stopAll(): Promise<void>
+  startAll(): Promise<void>
+  stop(): Promise<void>
+}
+
+const processCount = 2
+const workerCount = 2
+const restartTimeoutMs = 60_000
+const settleTimeoutMs = 15_000
+
+export const startSystem = async (options: {
+  readonly directory: string
+  readonly topic: string
+  readonly stack: Stack
+  readonly engine: Engine
+}): Promise<System> => {
+  const { topic, stack } = options
+  const services = await startServices(stack, options.directory)
+  const service = (name: ServiceName) => services.get(name) as Breakable
+  const place = (): LogPlace => ({
+    databaseUrl: service('postgres').directUrl(),
+    topic,
+    brokers: services.get('kafka')?.directUrl() ?? '',
+  })
+  await migrate(place().databaseUrl, migrationsDirectory)
+  if (stack === 'embedded') await keepEmbeddedLog(place().databaseUrl)
+  const port = await freePort()
+  const stores: Record<string, string> =
+    stack === 'real'
+      ? { REDIS_URL: service('redis').url, KAFKA_BROKERS: service('kafka').url }
+      : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }
+  const environment = {
+    ...stores,
+    DATABASE_URL: service('postgres').url,
+    KAFKA_TODO_TOPIC: topic,
+    KAFKA_PARTITIONS: '3',
+    HTTP_ENGINE: options.engine,
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: String(port),
+    HTTP_PROCESSES: String(processCount),
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
+  }
+
+  const everyone: Running[] = []
+  const killed = new Set<Running>()
+  const killedForks = new Set<number>()
+  /** A server that finds its database away says so and ends: an operator would start it again. */
+  const launch = async (start: (env: NodeJS.ProcessEnv) => Promise<Running>): Promise<Running> => {
+    for (const deadline = performance.now() + restartTimeoutMs; ;) {
+      try {
+        const running = await start(environment)
+        everyone.push(running)
+        return running
+      } catch (error) {
+        if (performance.now() > deadline) throw error
+        await delay(200)
+      }
+    }
+  }
+  const kill = async (running: Running) => {
+    killed.add(running)
+    running.process.kill('SIGKILL')
+    await running.exited
+  }
+  const killForks = (pids: readonly number[]) => {
+    for (const pid of pids) {
+      killedForks.add(pid)
+      send(pid, 'SIGKILL')
+    }
+  }
+  let server = await launch(startServer)
+  const workers: Running[] = []
+  const startWorkers = async () => {
+    while (workers.length < workerCount) workers.push(await launch(startWorker))
+  }
+  await startWorkers()
+  const forks = () => forksOf(server)
+  const stopAll = async () => {
+    for (const one of [server, ...workers]) killed.add(one)
+    await Promise.all([server, ...workers.splice(0)].map((one) => one.stop()))
+  }
+
+  return {
+    stack,
+    port,
+    workerCount,
+    services,
+    place,
+    environment,
+    forks,
+    worker: (n) => workers[n] as Running,
+    async killWorker(n) {
+      await kill(workers[n] as Running)
+      workers[n] = await launch(startWorker)
+    },
+    async killFork(pid) {
+      killForks([pid])
+      const deadline = performance.now() + settleTimeoutMs
+      while (forks().includes(pid) || forks().length < processCount) {
+        if (performance.now() > deadline) throw new Error(`fork ${pid} was not replaced`)
+        await delay(20)
+      }
+    },
+    async killServer() {
+      const orphans = forks()
+      await kill(server)
+      killForks(orphans)
+      // A fork that was being started just now leaves by itself.
+      await becomesFree(port, settleTimeoutMs)
+      server = await launch(startServer)
+    },
+    endedByThemselves: () => [
+      ...everyone
+        .filter(
+          (one) => !killed.has(one) && (one.process.exitCode ?? one.process.signalCode) !== null,
+        )
+        .map((one) => one.output().slice(-2_000)),
+      ...everyone.flatMap((one) => deathsIn(one.output(), killedForks)),
+    ],
+    countPrinted: (text) =>
+      everyone.reduce((sum, one) => sum + one.output().split(text).length - 1, 0),
+    stopAll,
+    async startAll() {
+      server = await launch(startServer)
+      await startWorkers()
+    },
+    async stop() {
+      await stopAll()
+      await stopServices(services)
+    },
+  }
+}
+
+/** The server's processes that its first one replaced, but those that we killed. */
+const deathsIn = (output: string, killed: ReadonlySet<number>): string[] =>
+  output
+    .split('\n')
+    .filter((line) => /"msg":"a server process died/.test(line))
+    .filter((line) => !killed.has(Number(/"fork":(\d+)/.exec(line)?.[1])))
+
+export const send = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // gone already
+  }
+}

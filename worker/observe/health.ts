@@ -1,0 +1,34 @@
+// Whether a worker is well, on one page: no before it has begun, and whenever commands wait and none is
+// applied. A rollout goes on with the next worker when this one has found all it needs. A probe that
+// restarts asks with `Probe: liveness`, and hears no only when a restart can help: it mends neither a
+// database nor a broker that is down, and Kubernetes starts a worker later each time it was restarted.
+
+import type { CommandConsumer } from '../../lib/command-log/command-log.ts'
+import type { Page } from '../../lib/runtime/metrics-server.ts'
+import { stallText, type Stall } from './stall.ts'
+
+/** Waiting for a broker that hangs is a sign every few seconds; everything else gives one as often. */
+export const silentMsMax = 90_000
+
+type Consumer = Pick<CommandConsumer, 'lastSignMs'>
+
+/** For a probe that restarts. Without a consumer: it is not started yet, while whoever waits for the log says so in ours. */
+export const livePage = (consumer: Consumer | undefined, stall?: Stall): Page => {
+  const silentMs = consumer ? performance.now() - consumer.lastSignMs() : 0
+  if (silentMs > silentMsMax) {
+    return page(`the consumer has done nothing for ${Math.round(silentMs / 1_000)} s`)
+  }
+  // All it needs answers, its consumer was begun anew already, and still nothing comes.
+  return page(stall?.cause === 'not-delivered' ? stallText(stall) : undefined)
+}
+
+export const healthPage = (consumer: Consumer | undefined, stall?: Stall): Page => {
+  if (!consumer) return page('the worker has not begun yet: its log says what it waits for')
+  return stall ? page(stallText(stall)) : livePage(consumer)
+}
+
+const page = (fault: string | undefined): Page => ({
+  status: fault === undefined ? 200 : 503,
+  contentType: 'application/json',
+  body: JSON.stringify({ status: fault ?? 'ok' }),
+})

@@ -1,0 +1,83 @@
+// What a worker tells of itself: its batches, what became of their commands, and how far it is behind.
+
+import { Counter, Histogram, Registry } from 'prom-client'
+import {
+  addCounter,
+  addGauge,
+  addPoolMetrics,
+  addProcessMetrics,
+} from '../../lib/runtime/metrics.ts'
+import { batchSizeBuckets, durationBuckets } from '../../lib/runtime/metrics.ts'
+import type { PoolUse } from '../../lib/runtime/pool-stats.ts'
+import type { AnnouncementCounts } from '../announce/announcer.ts'
+import type { AppliedBatch } from '../todos/apply.ts'
+
+export type WorkerMetrics = {
+  readonly registry: Registry
+  /** Told of each batch once its transaction is committed. */
+  applied(batch: AppliedBatch): void
+}
+
+const commandResults = ['applied', 'refused', 'duplicate', 'dead-lettered'] as const
+
+/** `lags`: commands that wait, by partition. */
+export const createWorkerMetrics = (
+  lags: () => ReadonlyMap<number, number>,
+  pools: Readonly<Record<string, PoolUse>>,
+  announcements: AnnouncementCounts,
+): WorkerMetrics => {
+  const registry = new Registry()
+  const registers = [registry]
+  const sizes = new Histogram({
+    name: 'todos_worker_batch_commands',
+    help: 'Commands of one transaction.',
+    buckets: batchSizeBuckets,
+    registers,
+  })
+  const durations = new Histogram({
+    name: 'todos_worker_apply_duration_seconds',
+    help: 'Of one transaction: the offset, the rows, the outcomes and the dead letters of a batch.',
+    buckets: durationBuckets,
+    registers,
+  })
+  const commands = new Counter({
+    name: 'todos_worker_commands_total',
+    help: 'Commands by what became of them: applied; refused (no such todo, not the owner, exists already); duplicate (applied before); dead-lettered (can never apply).',
+    labelNames: ['result'],
+    registers,
+  })
+  for (const result of commandResults) commands.inc({ result }, 0)
+  addGauge(
+    registry,
+    {
+      name: 'todos_log_lag_commands',
+      help: 'Commands that wait to be applied, as of the last delivery or poll of the log; of the partitions that are for this worker to apply.',
+      labelNames: ['partition'],
+    },
+    () => [...lags()].map(([partition, lag]) => [{ partition: String(partition) }, lag]),
+  )
+  addCounter(
+    registry,
+    {
+      name: 'todos_worker_announcements_total',
+      help: "Times that the lists' version was announced to server processes, and that it could not be; while it fails they read lists from Postgres.",
+      labelNames: ['result'],
+    },
+    () => Object.entries(announcements).map(([result, count]) => [{ result }, count]),
+  )
+  addPoolMetrics(registry, pools)
+  addProcessMetrics(registry, 'worker')
+
+  return {
+    registry,
+    applied({ records, seconds, effects, duplicates, letters }) {
+      sizes.observe(records)
+      durations.observe(seconds)
+      const took = effects.filter(({ outcome }) => outcome === 'applied').length
+      commands.inc({ result: 'applied' }, took)
+      commands.inc({ result: 'refused' }, effects.length - took)
+      commands.inc({ result: 'duplicate' }, duplicates)
+      commands.inc({ result: 'dead-lettered' }, letters.length)
+    },
+  }
+}

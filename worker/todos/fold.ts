@@ -1,0 +1,82 @@
+// Pure: what a run of commands makes of the rows it finds. Every todo ends as one change at most,
+// because a set-based statement with one id twice fails or picks an arbitrary winner.
+
+import type { Command } from '../../lib/domain/command.ts'
+import type { CommandOutcome } from '../../lib/domain/command.ts'
+import type { TodoChanges } from '../../lib/todo-store/todo-store.ts'
+import type { TodoRow } from '../../lib/domain/todo.ts'
+
+export type Folded = {
+  readonly changes: TodoChanges
+  /** One outcome a command, by command id; a command that comes twice counts once. */
+  readonly outcomes: ReadonlyMap<string, CommandOutcome>
+}
+
+/** `rows`: the todos as they are before, for every id that the commands name and that exists. */
+export const fold = (rows: ReadonlyMap<string, TodoRow>, commands: readonly Command[]): Folded => {
+  const outcomes = new Map<string, CommandOutcome>()
+  const after = new Map<string, TodoRow | undefined>()
+  for (const command of commands) {
+    if (outcomes.has(command.commandId)) continue
+    const { todoId } = command
+    const current = after.has(todoId) ? after.get(todoId) : rows.get(todoId)
+    const step = applyOne(current, command)
+    outcomes.set(command.commandId, step.outcome)
+    if (step.outcome === 'applied') after.set(todoId, step.row)
+  }
+  return { changes: difference(rows, after), outcomes }
+}
+
+type Step =
+  | { readonly outcome: 'applied'; readonly row: TodoRow | undefined }
+  | { readonly outcome: Exclude<CommandOutcome, 'applied'> }
+
+const applyOne = (row: TodoRow | undefined, command: Command): Step => {
+  const { isPersonal = false } = command
+  if (command.kind === 'create') {
+    if (row) return { outcome: 'exists' }
+    const at = new Date(command.atMs)
+    return {
+      outcome: 'applied',
+      row: {
+        id: command.todoId,
+        title: command.title,
+        description: command.description,
+        completed: false,
+        user_id: command.userId,
+        created_at: at,
+        updated_at: at,
+        revision: 1,
+        is_personal: isPersonal,
+      },
+    }
+  }
+  if (row?.is_personal !== isPersonal) return { outcome: 'not-found' }
+  // That another's personal todo is there is nobody's business.
+  if (row.user_id !== command.userId) return { outcome: isPersonal ? 'not-found' : 'forbidden' }
+  if (command.kind === 'delete') return { outcome: 'applied', row: undefined }
+  return {
+    outcome: 'applied',
+    row: {
+      ...row,
+      ...command.change,
+      // Servers' clocks differ; a todo's own time must not go back.
+      updated_at: new Date(Math.max(row.updated_at.getTime(), command.atMs)),
+      revision: row.revision + 1,
+    },
+  }
+}
+
+const difference = (
+  before: ReadonlyMap<string, TodoRow>,
+  after: ReadonlyMap<string, TodoRow | undefined>,
+): TodoChanges => {
+  const inserts: TodoRow[] = []
+  const updates: TodoRow[] = []
+  const deletes: string[] = []
+  for (const [id, row] of after) {
+    if (row) (before.has(id) ? updates : inserts).push(row)
+    else if (before.has(id)) deletes.push(id)
+  }
+  return { inserts, updates, deletes }
+}

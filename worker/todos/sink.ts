@@ -1,0 +1,120 @@
+// Where deliveries end: decides what of a delivery is new, applies it until the store has it, and
+// settles what an error left open by reading the stored offset again.
+
+import { decodeCommand } from '../../lib/domain/command.ts'
+import type {
+  Delivery,
+  DeliveryResult,
+  LogRecord,
+  Sink,
+} from '../../lib/command-log/command-log.ts'
+import type { FoundLog, RegisteredLog } from '../../lib/domain/log-identity.ts'
+import { anotherLog, mismatch } from '../../lib/domain/log-identity.ts'
+import type { Log } from '../../lib/runtime/log.ts'
+import type { TodoStore } from '../../lib/todo-store/todo-store.ts'
+import { applyBatch, type AppliedBatch } from './apply.ts'
+
+export type SinkSettings = {
+  readonly log: string
+  readonly store: TodoStore
+  /** Called after each transaction that changed the store. Must not throw. */
+  readonly onApplied: (batch: AppliedBatch) => void
+  readonly logger: Log
+}
+
+const firstRetryMs = 50
+const lastRetryMs = 2_000
+
+export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sink => {
+  /** Where the last batch of each partition ended. A guess: the transaction compares. */
+  const guesses = new Map<number, number>()
+
+  /** As the database last said. A guess too: the transaction compares the identity. */
+  let registered: RegisteredLog | undefined
+
+  /** Why records of this log must not be applied; undefined when they may. */
+  const faultOf = async (found: FoundLog): Promise<string | undefined> => {
+    if (registered === undefined || mismatch(log, registered, found) !== undefined) {
+      registered = await store.registeredLog(log)
+      guesses.clear()
+    }
+    return registered === undefined
+      ? anotherLog(log, 'none', found.identity)
+      : mismatch(log, registered, found)
+  }
+
+  return async (delivery) => {
+    const { partition } = delivery
+    let retryMs = firstRetryMs
+    while (!delivery.abandoned()) {
+      try {
+        const found = await delivery.foundLog()
+        if (found === undefined) throw new Error(`there is no command log ${log} now`)
+        const fault = await faultOf(found)
+        if (fault !== undefined) return { kind: 'another-log', reason: fault }
+        // Read after anything unusual: a zombie, a rebalance or an ambiguous COMMIT all end in the
+        // right place.
+        const guess = guesses.get(partition)
+        const expected = guess ?? (await store.nextOffset(log, partition))
+        guesses.delete(partition)
+        if (delivery.inDoubt && !(await continues(store, log, expected, delivery))) {
+          return { kind: 'rewritten', expectedOffset: expected }
+        }
+        const next = align(expected, delivery)
+        if (next.kind === 'apply') {
+          const startedMs = performance.now()
+          const name = { name: log, identity: found.identity }
+          const result = await applyBatch(store, { log: name, partition, records: next.records })
+          if (result.kind === 'applied') {
+            const seconds = (performance.now() - startedMs) / 1_000
+            onApplied({ ...result, partition, records: next.records.length, seconds })
+            guesses.set(partition, expected + next.records.length)
+            return { kind: 'taken' }
+          }
+          registered = undefined
+          logger.warn({ partition, expected }, 'another worker applied these records: skipped')
+        } else if (guess === undefined) return next
+        retryMs = firstRetryMs
+      } catch (error) {
+        // The database is away, or the outcome of a COMMIT is unknown: never skip, ask again.
+        const reason = (error as Error).message
+        logger.warn({ partition, reason, retryMs }, 'batch not applied, trying again')
+        await new Promise((resolve) => setTimeout(resolve, retryMs))
+        retryMs = Math.min(retryMs * 2, lastRetryMs)
+      }
+    }
+    return { kind: 'abandoned' }
+  }
+}
+
+/** Applied command ids are kept for a week: what is older is not expected to be known. */
+const knownAgeMsMax = 6 * 24 * 3_600_000
+
+/** Whether the record before `expected` is one that was applied; true when that can't be found out. */
+const continues = async (
+  store: TodoStore,
+  log: string,
+  expected: number,
+  { partition, records }: Delivery,
+): Promise<boolean> => {
+  const last = records.find(({ offset }) => offset === expected - 1)
+  const decoded = last && decodeCommand(last.value)
+  if (decoded?.kind !== 'command') return true
+  const { commandId, atMs } = decoded.command
+  if (Date.now() - atMs > knownAgeMsMax) return true
+  if ((await store.outcomesOf([commandId])).has(commandId)) return true
+  return store.isDeadLetter(log, partition, expected - 1)
+}
+
+export type Alignment =
+  DeliveryResult | { readonly kind: 'apply'; readonly records: readonly LogRecord[] }
+
+/** What a delivery holds for a store that expects `expectedOffset` next. Pure. */
+export const align = (expectedOffset: number, delivery: Delivery): Alignment => {
+  const { records, endOffset } = delivery
+  if (endOffset < expectedOffset) return { kind: 'truncated', expectedOffset }
+  const fresh = records.filter((record) => record.offset >= expectedOffset)
+  if (fresh.length === 0) return { kind: 'taken' }
+  const isContiguous = fresh.every((record, i) => record.offset === expectedOffset + i)
+  return isContiguous ? { kind: 'apply', records: fresh } : { kind: 'gap', expectedOffset }
+}
