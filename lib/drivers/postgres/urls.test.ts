@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startPgBouncer, type PoolMode } from '../../../scripts/stack/pgbouncer.ts'
+import { testGate } from '../../../testing/gate.ts'
 import { ownPostgres, orSkip, testDatabase, testDirectory } from '../../../testing/services.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { listen } from './listen.ts'
@@ -33,6 +34,27 @@ t.test('Postgres itself needs nothing else', async (t) => {
   const url = await testDatabase(t)
   t.equal(await urlFault({ url }), undefined)
   t.equal(await urlFault({ url, directUrl: url }), undefined)
+})
+
+t.test('a connection that falls silent behind its opening ends the question in time', async (t) => {
+  const url = await testDatabase(t)
+  const silentBehind = async (statement: string, directUrl?: string) => {
+    const gate = await testGate(t, Number(new URL(url).port))
+    gate.inspect('to-service', (chunk) => {
+      if (chunk.includes(statement)) gate.silence()
+      return 'pass'
+    })
+    await t.rejects(
+      urlFault({ url: gate.urlOf(url), directUrl }),
+      { code: 'NO_ANSWER' },
+      `silent behind ${statement}`,
+    )
+  }
+  await Promise.all([
+    silentBehind('BEGIN'),
+    silentBehind('pg_backend_pid'),
+    silentBehind('pg_control_system', url),
+  ])
 })
 
 t.test('session mode works as Postgres itself', async (t) => {

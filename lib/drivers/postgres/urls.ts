@@ -3,6 +3,7 @@
 // the start, by what sessions do and not by what they are called.
 
 import type { Config } from '../../runtime/config/config.ts'
+import { withTimeout } from '../../runtime/deadline.ts'
 import { openConnection, type Connection } from './connection.ts'
 import { ConnectionLost } from './errors.ts'
 
@@ -45,6 +46,12 @@ export const urlFault = async (urls: PostgresUrls): Promise<string | undefined> 
     : 'DATABASE_DIRECT_URL leads to another database than DATABASE_URL: set both to the same one'
 }
 
+/**
+ * For some forty answers, which take 20 ms. A start waited for ever on a connection that opened and then
+ * fell silent: nothing else watches these connections.
+ */
+const answersTimeoutMs = 10_000
+
 const withConnections = async <T>(
   count: number,
   url: string,
@@ -53,7 +60,7 @@ const withConnections = async <T>(
   const connections = Array.from({ length: count }, () => openConnection({ url, isPooled: true }))
   try {
     for (const { opened } of connections) await opened
-    return await work(connections)
+    return await withTimeout(answersTimeoutMs, () => work(connections))
   } finally {
     for (const { discard } of connections) discard(new ConnectionLost('this connection was closed'))
   }
