@@ -1,7 +1,7 @@
 // What a server process tells of itself, and where each figure comes from. Nothing here is called on the
 // hot path: what happens there is kept as integers (ListCounts, Engine.connections) and read by a scrape.
 
-import { Counter, Histogram, Registry } from 'prom-client'
+import { Counter, Histogram, Registry } from '@prometheus-io/client'
 import type { CommandPublisher } from '../lib/command-log/command-log.ts'
 import { addCounter, addGauge, durationBuckets } from '../lib/metrics.ts'
 import { refusalCauses } from '../lib/micro-batch.ts'

@@ -1,6 +1,6 @@
 // The worker's port for those who watch: /metrics for Prometheus, /health for probes.
 
-import { Registry } from 'prom-client'
+import { Registry } from '@prometheus-io/client'
 import type { Config } from '../lib/config.ts'
 import type { Log } from '../lib/log.ts'
 import { servePages, type Page } from '../lib/metrics-server.ts'
