@@ -110,7 +110,7 @@ const combine = (reports: readonly Report[]): Report =>
   Registry.aggregate([...reports]).getMetricsAsArray() as unknown as Report
 
 const totalsOf = (report: Report): Report =>
-  report.filter((metric) => (metric.type as unknown as string) !== 'gauge')
+  report.filter((metric) => metric.type !== 'gauge')
 
 /** What the primary itself knows of its forks. */
 const countForks = (registry: Registry, processes: number) => {
