@@ -3,15 +3,16 @@
 #   docker run … todos:0.1.0
 #   docker run … todos:0.1.0 node dist/worker/main.js
 #   docker run … todos:0.1.0 node dist/scripts/migrate.js
-# Node 22, for which both HTTP engines have binaries. testing/containers/image.test.ts runs these steps, but for those
-# of the stage `init`, and starts what comes of them.
+# Node 22, for which both HTTP engines have binaries: the version that package.json pins for npm's scripts.
+# That one is an optional dependency, and is left out here. testing/containers/image.test.ts runs these
+# steps, but for those of the stage `init`, and starts what comes of them.
 
 FROM node:22.23.2-bookworm-slim AS base
 WORKDIR /app
 
 FROM base AS build
 COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=optional --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY lib ./lib
 COPY server ./server
@@ -21,7 +22,7 @@ RUN npm run build
 
 FROM base AS dependencies
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 # uWebSockets.js brings 130 MB of binaries, for every platform and Node: this one's stays.
 RUN find node_modules/uWebSockets.js/dist/bin -name '*.node' \
   ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" \

@@ -1,8 +1,9 @@
 // Stricter than the compiler: no promise left floating, no `any`, every switch exhaustive.
 
+import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
-export default tseslint.config(
+export default defineConfig(
   { ignores: ['dist/', '.data/', '.tap/', '**/*.js', '**/*.cjs'] },
   tseslint.configs.strictTypeChecked,
   {

@@ -1,6 +1,7 @@
 // npm start: the whole product on a machine with nothing but Node. A real Postgres from npm holds
 // the todos and the command log and carries the invalidations; nothing listens beyond loopback.
 
+import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,6 @@
 // One server process: every part it is made of, wired in one place.
 
-import { Registry } from 'prom-client'
+import { Registry } from '@prometheus-io/client'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'

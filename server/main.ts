@@ -1,6 +1,7 @@
 // The server: a primary that checks what it can before it forks, then keeps one process per core
 // alive, and stops them in order.
 
+import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import cluster from 'node:cluster'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,6 +1,7 @@
 // npm test [files]: types, lint, then every test against real services, the shared ones started here
 // once. What is not on this machine is skipped and named; with CI=true nothing is skipped.
 
+import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
@@ -99,7 +100,10 @@ const isHunt = (file: string): boolean => hunts.some((start) => file.startsWith(
 const tap = async (args: readonly string[], env: NodeJS.ProcessEnv) => {
   const line = ['run', '--reporter=tap', ...args]
   console.log(`\n> tap ${line.join(' ')}`)
-  const child = spawn(binary('tap'), line, { stdio: ['inherit', 'pipe', 'inherit'], env })
+  const child = spawn(process.execPath, [binary('tap'), ...line], {
+    stdio: ['inherit', 'pipe', 'inherit'],
+    env,
+  })
   const closed = once(child, 'close')
   const report = createTestReport(console.log)
   for await (const text of createInterface({ input: child.stdout })) report.line(text)
@@ -113,9 +117,10 @@ const print = (failures: readonly FailedFile[]): void => {
 
 const run = (command: string, args: readonly string[]): boolean => {
   console.log(`\n> ${command} ${args.join(' ')}`)
-  return spawnSync(binary(command), args, { stdio: 'inherit' }).status === 0
+  return spawnSync(process.execPath, [binary(command), ...args], { stdio: 'inherit' }).status === 0
 }
 
+/** Started by this Node: what its first line would find first may be another one. */
 const binary = (name: string): string =>
   fileURLToPath(new URL(`node_modules/.bin/${name}`, repository))
 

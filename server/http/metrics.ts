@@ -1,7 +1,7 @@
 // What is counted of requests and connections, whatever they are for. Nothing here is called on the hot
 // path: what happens there is kept as integers and read by a scrape.
 
-import { Histogram, type Registry } from 'prom-client'
+import { Histogram, type Registry } from '@prometheus-io/client'
 import { addCounter, addGauge, durationBuckets } from '../../lib/runtime/metrics.ts'
 import type { Engine } from './engines/engine.ts'
 import type { Answered } from './router.ts'

@@ -1,6 +1,6 @@
 // What is counted of the rate limits.
 
-import type { Registry } from 'prom-client'
+import type { Registry } from '@prometheus-io/client'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
 import { addCounter, addGauge } from '../../lib/runtime/metrics.ts'
 

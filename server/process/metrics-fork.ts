@@ -2,7 +2,7 @@
 // so that what it counted to the end is not lost.
 
 import cluster from 'node:cluster'
-import type { Registry } from 'prom-client'
+import type { Registry } from '@prometheus-io/client'
 
 /** Every metric with its values, as it goes from fork to primary. */
 export type Report = Awaited<ReturnType<Registry['getMetricsAsJSON']>>

@@ -3,7 +3,7 @@
 // forks that are gone are kept, for a total that falls looks like a restart to Prometheus.
 
 import cluster, { type Worker } from 'node:cluster'
-import { AggregatorRegistry, Counter, Registry } from 'prom-client'
+import { Counter, Registry } from '@prometheus-io/client'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import { servePages } from '../../lib/runtime/metrics-server.ts'
@@ -98,19 +98,18 @@ const collectFromForks = (own: Registry, processes: number): (() => Promise<stri
     // Their gauges say how things were, not how they are.
     const others = all.filter((fork) => fork.round !== round).map(({ last }) => totalsOf(last))
     const reports = [await own.getMetricsAsJSON(), ...answered.map(({ last }) => last), ...others]
-    return AggregatorRegistry.aggregate([...reports, departed]).metrics()
+    return Registry.aggregate([...reports, departed]).metrics()
   }
 
   // Two who ask at once get the same answer.
   return () => (underWay ??= collect().finally(() => (underWay = undefined)))
 }
 
-// An aggregated metric has its values at hand, though prom-client's types do not say so.
+// An aggregated metric has its values at hand, though the client's types do not say so.
 const combine = (reports: readonly Report[]): Report =>
-  AggregatorRegistry.aggregate([...reports]).getMetricsAsArray() as unknown as Report
+  Registry.aggregate([...reports]).getMetricsAsArray() as unknown as Report
 
-const totalsOf = (report: Report): Report =>
-  report.filter((metric) => (metric.type as unknown as string) !== 'gauge')
+const totalsOf = (report: Report): Report => report.filter((metric) => metric.type !== 'gauge')
 
 /** What the primary itself knows of its forks. */
 const countForks = (registry: Registry, processes: number) => {

@@ -16,7 +16,9 @@ import { testSecret } from '../settings.ts'
 import { assignments, buildImage, type Image } from './dockerfile.ts'
 
 const context = fileURLToPath(repository)
-const programs = `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`
+/** This Node, and the one beside npm, which may be another. */
+const nodes = [process.execPath, process.env['npm_node_execpath'] ?? process.execPath].map(dirname)
+const programs = [...nodes, '/usr/local/bin', '/usr/bin', '/bin'].join(':')
 /** Besides Node itself; today it is a third of that. */
 const sizeMbMax = 40
 

@@ -1,6 +1,6 @@
 // What a worker tells of itself: its batches, what became of their commands, and how far it is behind.
 
-import { Counter, Histogram, Registry } from 'prom-client'
+import { Counter, Histogram, Registry } from '@prometheus-io/client'
 import {
   addCounter,
   addGauge,

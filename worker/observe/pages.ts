@@ -1,6 +1,6 @@
 // The worker's port for those who watch: /metrics for Prometheus, /health for probes.
 
-import { Registry } from 'prom-client'
+import { Registry } from '@prometheus-io/client'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import { servePages, type Page } from '../../lib/runtime/metrics-server.ts'

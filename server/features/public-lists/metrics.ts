@@ -1,7 +1,7 @@
 // What is counted of the public lists. Nothing here is called on the hot path: what happens there is kept
 // as integers (ListCounts) and read by a scrape.
 
-import type { Registry } from 'prom-client'
+import type { Registry } from '@prometheus-io/client'
 import { addCounter, addGauge } from '../../../lib/runtime/metrics.ts'
 import { requestLabels } from '../../http/metrics.ts'
 import type { HotLists } from './hot-list.ts'

@@ -1,6 +1,6 @@
 // What is counted of the commands that are handed to the log.
 
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from '@prometheus-io/client'
 import type { CommandPublisher } from '../../../lib/command-log/command-log.ts'
 import { addGauge, durationBuckets } from '../../../lib/runtime/metrics.ts'
 import { refusalCauses } from '../../../lib/runtime/micro-batch.ts'

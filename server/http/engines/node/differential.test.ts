@@ -110,6 +110,13 @@ const hasUpgrade = (chunks: readonly Buffer[]) =>
 /** One in so many of those, because byte by byte they take long. */
 const upgradesEvery = 8
 
+/**
+ * Node destroys a connection when its parser has just taken a PRI, which it does when no HTTP version
+ * follows: the turn of the loop decides whether answers leave before that.
+ */
+const hasBarePri = (chunks: readonly Buffer[]) =>
+  /PRI [^ \r\n]*\r?\n/.test(Buffer.concat(chunks).toString('latin1'))
+
 const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) => {
   const connection = createEnd()
   const { end, written, closed } = connection
@@ -201,6 +208,7 @@ void t.test(`${cases} random streams are answered as plain node:http answers the
   for (let i = 0; i < cases; i++) {
     const chunks = randomStream(random)
     if (i % upgradesEvery > 0 && hasUpgrade(chunks)) continue
+    if (hasBarePri(chunks)) continue
     const before = [plainSide, fastSide].map(({ app }) => app.tally.requests)
     const isHeldUp = random.below(2) === 1
     const [expected, actual] = await Promise.all([
@@ -297,7 +305,7 @@ void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
   for (let i = 0; i < casesOverTcp; i++) {
     const chunks = randomStream(random)
     // The plain server's parser reads for itself, and drops what comes with an Upgrade.
-    if (hasUpgrade(chunks)) continue
+    if (hasUpgrade(chunks) || hasBarePri(chunks)) continue
     let both = await bothAnswers(chunks)
     // Where broken input meets a pending answer, the turn of the loop decides; a fault always shows.
     for (let again = 0; again < 10 && both.wanted !== both.got; again++) {
