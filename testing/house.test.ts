@@ -10,23 +10,6 @@ import { faultsOf, importsOf, readImports, rules } from './house.ts'
  * test, so the list only gets shorter.
  */
 const debts: ReadonlySet<string> = new Set([
-  'bench/compare/made-up-repository.ts imports testing/services.ts',
-  'bench/engines/todos.ts imports lib/drivers/postgres/migrate.ts',
-  'bench/limits.ts imports lib/drivers/postgres/migrate.ts',
-  'bench/limits.ts imports lib/rate-limit/failover.ts',
-  'bench/limits.ts imports lib/rate-limit/policy.ts',
-  'bench/limits.ts imports lib/rate-limit/postgres.ts',
-  'bench/limits.ts imports lib/rate-limit/redis.ts',
-  'bench/limits.ts imports testing/settings.ts',
-  'bench/options.ts imports lib/runtime/config/config.ts',
-  'bench/program-under-test.ts imports testing/eventually.ts',
-  'bench/target.ts imports lib/accounts/access-token.ts',
-  'bench/target.ts imports lib/drivers/postgres/migrate.ts',
-  'bench/target.ts imports postgres',
-  'bench/target.ts imports lib/drivers/postgres/pool.ts',
-  'bench/tune/candidates.ts imports lib/runtime/config/config.ts',
-  'bench/writes.ts imports lib/drivers/postgres/pool.ts',
-  'bench/writes.ts imports testing/eventually.ts',
   'lib/todo-store/postgres.ts imports lib/rate-limit/postgres.ts',
   'server/features/docs/openapi/personal-operations.ts imports server/features/todos/personal-todos.ts',
   'server/features/docs/openapi/schemas.ts imports server/features/todos/personal-todos.ts',
