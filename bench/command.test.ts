@@ -4,12 +4,13 @@
 import t from 'tap'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { treePids } from './engines/cpu.ts'
-import { checkInterrupted, startProgram } from './program-under-test.ts'
+import { checkInterrupted, startProgram } from '../testing/bench/program-under-test.ts'
 
 const programs = {
   ...{ 'run.ts': 'bench', 'analyze.ts': 'bench:analyze', 'compare.ts': 'bench:compare' },
-  ...{ 'engines.ts': 'bench:engines', 'limits.ts': 'bench:limits', 'predict.ts': 'bench:predict' },
+  ...{ 'engines.ts': 'bench:engines', 'predict.ts': 'bench:predict' },
   ...{ 'tune.ts': 'bench:tune', 'writes.ts': 'bench:writes' },
+  '../lib/rate-limit/decisions.bench.ts': 'bench:limits',
 }
 
 for (const [file, script] of Object.entries(programs)) {
@@ -23,7 +24,7 @@ for (const [file, script] of Object.entries(programs)) {
   })
 }
 
-for (const file of ['limits.ts', 'writes.ts']) {
+for (const file of ['../lib/rate-limit/decisions.bench.ts', 'writes.ts']) {
   t.test(`Ctrl-C ends what ${file} has started`, async (t) => {
     const run = startProgram(t, file, [])
     await eventually(

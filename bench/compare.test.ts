@@ -12,7 +12,7 @@ import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { testDirectory } from '../testing/services.ts'
 import type { Comparison } from './compare/judge.ts'
 import { treePids } from './engines/cpu.ts'
-import { checkInterrupted, startProgram } from './program-under-test.ts'
+import { checkInterrupted, startProgram } from '../testing/bench/program-under-test.ts'
 import type { Sample } from './rounds.ts'
 
 t.test('usage errors end with 2 and say what would be right', async (t) => {

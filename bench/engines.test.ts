@@ -8,7 +8,7 @@ import { findProgram } from '../scripts/stack/service.ts'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { testDirectory } from '../testing/services.ts'
 import { treePids } from './engines/cpu.ts'
-import { checkInterrupted, startProgram } from './program-under-test.ts'
+import { checkInterrupted, startProgram } from '../testing/bench/program-under-test.ts'
 
 const hasFloor = process.platform === 'linux' && findProgram('cc') !== undefined
 const only = hasFloor ? ['node', 'floor'] : ['node']

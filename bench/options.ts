@@ -1,7 +1,7 @@
 // The command line of npm run bench: a scenario, and what is to be otherwise than it says.
 
 import { parseArgs } from 'node:util'
-import { settings as configTable } from '../lib/runtime/config/config.ts'
+import { knownSettings } from '../scripts/stack/settings.ts'
 import { pidsIn } from './arguments.ts'
 import { parseScenario, readScenario, scenarioNames, type Scenario } from './scenario.ts'
 
@@ -106,8 +106,8 @@ const parseUrl = (value: string): { readonly origin: string; readonly path: stri
 /** Where the target is started, these are its own. */
 const ownSettings = ['HTTP_HOST', 'HTTP_PORT', 'DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS']
 const isSettable = (name: string): boolean => {
-  const setting = Object.entries(configTable).find(([known]) => known === name)?.[1]
-  return setting !== undefined && !('isSecret' in setting) && !ownSettings.includes(name)
+  const setting = knownSettings.get(name)
+  return setting !== undefined && !setting.isSecret && !ownSettings.includes(name)
 }
 
 /** Those of the environment would be in force anyway: so they are said in the result. */

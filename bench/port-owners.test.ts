@@ -15,7 +15,7 @@ import { testDirectory } from '../testing/services.ts'
 import { pidsIn } from './arguments.ts'
 import { forestOf } from './engines/cpu.ts'
 import { listenersFor, parseListeners, portOwnersOf } from './port-owners.ts'
-import { startProgram } from './program-under-test.ts'
+import { startProgram } from '../testing/bench/program-under-test.ts'
 import type { Result } from './result.ts'
 
 const announce = `

@@ -7,7 +7,7 @@ import t from 'tap'
 import { ServiceMissing } from '../scripts/stack/service.ts'
 import { seeded } from '../testing/seeded.ts'
 import { testDirectory } from '../testing/services.ts'
-import { madeUpCell } from './analysis/made-up-cell.ts'
+import { fixtureCell } from '../testing/bench/fixture-cell.ts'
 import { abbaRounds, readOneLoad, runRounds, shuffledRounds, type Contestant } from './rounds.ts'
 
 const driving = () => {
@@ -17,7 +17,7 @@ const driving = () => {
 
 const sound = (name: string, goodPerSecond = 1_000): Contestant => ({
   name,
-  measure: async () => madeUpCell({ goodPerSecond }),
+  measure: async () => fixtureCell({ goodPerSecond }),
 })
 
 const broken = (name: string, error: Error): Contestant => ({
@@ -67,7 +67,7 @@ t.test('an invalid measurement is a sample with its reason', async (t) => {
   const place = driving()
   const check = { name: 'CPU stolen', verdict: 'fail', value: '9%', bound: '2% at most' } as const
   const checks = [{ ...check, meaning: 'Wait.' }]
-  const noisy = { name: 'A', measure: async () => madeUpCell({ checks }) }
+  const noisy = { name: 'A', measure: async () => fixtureCell({ checks }) }
   const { samples } = await runRounds([[noisy, sound('B')]], place)
   t.match(samples[0], { goodput: null, fault: 'CPU stolen: 9% (wanted: 2% at most)' })
   t.match(place.said[0], /A: INVALID: CPU stolen/)

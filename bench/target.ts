@@ -5,20 +5,16 @@
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { signToken } from '../lib/accounts/access-token.ts'
-import { migrate } from '../lib/drivers/postgres/migrate.ts'
-import type { Sql } from 'postgres'
-import { connectPostgres } from '../lib/drivers/postgres/pool.ts'
-import { migrationsDirectory, repository } from '../scripts/paths.ts'
+import { createSigner } from 'fast-jwt'
+import { repository } from '../scripts/paths.ts'
 import { startServer, startWorker } from '../scripts/stack/processes.ts'
 import { scrape } from '../scripts/stack/scrape.ts'
-import { seed } from '../scripts/seed.ts'
 import { startKafka } from '../scripts/stack/kafka.ts'
 import { startNginx } from '../scripts/stack/nginx.ts'
 import { loopback } from '../scripts/stack/ports.ts'
-import { startPostgres } from '../scripts/stack/postgres.ts'
 import { startRedis } from '../scripts/stack/redis.ts'
 import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
+import { connectOracle, startTodosDatabase, type Oracle } from '../scripts/stack/todos-database.ts'
 import { portOwnersOf } from './port-owners.ts'
 import type { Topology } from './result.ts'
 import type { Scenario } from './scenario.ts'
@@ -35,7 +31,7 @@ export type Target = {
   readonly uncounted: string | null
   readonly token: string | null
   /** Null where the database can't be asked. */
-  readonly database: Truth | null
+  readonly database: Oracle | null
   /** Requests with this method that the server has answered so far; null where it can't be asked. */
   handled(method: string): Promise<number | null>
   /** What the servers complained about so far. */
@@ -43,12 +39,10 @@ export type Target = {
   stop(): Promise<void>
 }
 
-/** What the database holds, asked past the server. */
-export type Truth = {
-  readonly url: string
-  /** The list that `?limit=N` should give. */
-  list(limit: number): Promise<unknown>
-  count(): Promise<number>
+/** Its database and its secret are ours. */
+export type StartedTarget = Target & {
+  readonly database: Oracle
+  readonly token: string
 }
 
 export type Place = {
@@ -59,7 +53,7 @@ export type Place = {
 }
 
 const benchSecret = 'for benchmarks on loopback alone, 32+ bytes'
-const tokenTtlSec = 86_400
+const tokenTtlMs = 86_400_000
 
 export const coresHere = availableParallelism()
 export const processesOf = ({
@@ -69,7 +63,7 @@ export const processesOf = ({
   Number(settings['HTTP_PROCESSES'] ?? processes ?? Math.max(1, Math.floor(coresHere / 2)))
 
 /** Throws when something can't be started, and then leaves nothing behind. */
-export const startTarget = async (scenario: Scenario, place: Place): Promise<Target> => {
+export const startTarget = async (scenario: Scenario, place: Place): Promise<StartedTarget> => {
   const directory = await makeTemporaryDirectory()
   const stops: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })]
   let stopping: Promise<void> | undefined
@@ -91,7 +85,7 @@ const start = async (
   { signal, source }: Place,
   directory: string,
   stops: (() => Promise<unknown>)[],
-): Promise<Omit<Target, 'stop'>> => {
+): Promise<Omit<StartedTarget, 'stop'>> => {
   const tiers: [Tier, { pids: readonly number[]; coresMax: number }][] = []
   const keep = <T extends { stop(): Promise<void> }>(one: T): T => {
     stops.push(() => one.stop())
@@ -100,13 +94,13 @@ const start = async (
   }
   const processes = processesOf(scenario)
   const isReal = scenario.services === 'real'
-  const database = keep(await startPostgres({ directory: join(directory, 'postgres') }))
+  const database = keep(
+    await startTodosDatabase({ directory: join(directory, 'postgres'), todos: scenario.todos }),
+  )
   const redis = isReal ? keep(await startRedis({ directory: join(directory, 'redis') })) : undefined
   const broker = isReal
     ? keep(await startKafka({ directory: join(directory, 'kafka') }))
     : undefined
-  await migrate(database.url, migrationsDirectory)
-  await seed({ databaseUrl: database.url, count: scenario.todos }, () => {})
 
   const settings = {
     // Each partition is a record batch of its own in every produce request and transaction.
@@ -144,8 +138,8 @@ const start = async (
   add('broker', broker?.pid, coresHere)
   add('worker', worker?.process.pid, 1)
   add('database', database.pid, coresHere)
-  const sql = connectPostgres({ url: database.url, poolSize: 1 })
-  stops.push(() => sql.end())
+  const oracle = connectOracle(database.url)
+  stops.push(() => oracle.close())
   return {
     origin: `http://${loopback}:${nginx?.port ?? server.port}`,
     topology: {
@@ -155,8 +149,8 @@ const start = async (
     },
     tiers: new Map(tiers),
     uncounted: null,
-    token: signToken(benchSecret, 'bench', tokenTtlSec),
-    database: truthOf(database.url, sql),
+    token: createSigner({ key: benchSecret, expiresIn: tokenTtlMs })({ sub: 'bench' }),
+    database: oracle,
     handled: (method) => handledBy(server.metricsPort, method),
     complaints: () => [server, worker].map((one) => one?.output() ?? '').join(''),
   }
@@ -172,20 +166,6 @@ const handledBy = async (metricsPort: number, method: string): Promise<number | 
     page.total('http_server_request_duration_seconds_count', of)
   )
 }
-
-const truthOf = (url: string, sql: Sql): Truth => ({
-  url,
-  async list(limit) {
-    const rows = await sql<{ created_at: Date; updated_at: Date }[]>`
-      SELECT id, title, description, completed, user_id, created_at, updated_at
-      FROM todos ORDER BY created_at DESC, id DESC LIMIT ${limit}`
-    return JSON.parse(JSON.stringify([...rows])) as unknown
-  },
-  async count() {
-    const [row] = await sql<{ count: number }[]>`SELECT count(*)::int AS count FROM todos`
-    return row?.count ?? 0
-  },
-})
 
 /**
  * What runs at `origin` already. Its processes are those that own the port, if they are of this machine

@@ -4,7 +4,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { startProgram } from './program-under-test.ts'
+import { startProgram } from '../testing/bench/program-under-test.ts'
 import { testDirectory } from '../testing/services.ts'
 import type { Judgement } from './tune/judge.ts'
 import type { Sample } from './rounds.ts'

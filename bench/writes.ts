@@ -3,9 +3,9 @@
 
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { connectPostgres } from '../lib/drivers/postgres/pool.ts'
-import { eventually } from '../testing/eventually.ts'
+import type { Oracle } from '../scripts/stack/todos-database.ts'
 import { runProgram } from './command.ts'
 import { treeCpuSeconds } from './engines/cpu.ts'
 import { chooseGenerator, type Load } from './engines/generator.ts'
@@ -40,6 +40,7 @@ ${Object.entries(usualSettings())
 
 const warmupMs = 3_000
 const catchUpTimeoutMs = 120_000
+const catchUpPollIntervalMs = 10
 
 const measure = async (options: Options, signal: AbortSignal): Promise<Result> => {
   const settings = Object.fromEntries(
@@ -48,15 +49,8 @@ const measure = async (options: Options, signal: AbortSignal): Promise<Result> =
   const scenario = { ...readScenario('writes'), todos: 0, settings }
   const target = await startTarget(scenario, { signal, say: console.log })
   const port = Number(new URL(target.origin).port)
-  const sql = connectPostgres({ url: target.database?.url ?? '', poolSize: 1 })
+  const { database, token } = target
   try {
-    const applied = async () => {
-      signal.throwIfAborted()
-      const [row] = await sql<{ applied: string }[]>`
-        SELECT coalesce(sum(next_offset), 0) AS applied FROM command_offsets`
-      return Number(row?.applied)
-    }
-    const token = target.token ?? ''
     const generator = chooseGenerator(1)
     const load: Load = {
       ...{
@@ -79,20 +73,26 @@ const measure = async (options: Options, signal: AbortSignal): Promise<Result> =
         .join(' ')}\n${generator.description}, ${options.connections} connections; warming up`,
     )
     const warm = await generator.run(load)
-    await eventually(applied, (count) => count >= warm.requests, catchUpTimeoutMs)
+    await untilApplied(database, warm.requests, signal)
 
     console.log(`writing for ${options.seconds} s`)
-    const before = { cpu: cpuOf(target), applied: await applied(), ms: performance.now() }
+    const before = {
+      cpu: cpuOf(target),
+      applied: await database.appliedCommands(),
+      ms: performance.now(),
+    }
     const run = await generator.run({ ...load, windowMs: options.seconds * 1000 })
-    const after = { cpu: cpuOf(target), applied: await applied(), ms: performance.now() }
+    const after = {
+      cpu: cpuOf(target),
+      applied: await database.appliedCommands(),
+      ms: performance.now(),
+    }
     const seconds = (after.ms - before.ms) / 1000
     // Those that were in flight when the generator stopped may come on top.
-    const wanted = before.applied + run.requests
-    await eventually(applied, (count) => count >= wanted, catchUpTimeoutMs)
+    await untilApplied(database, before.applied + run.requests, signal)
     const caughtUpMs = performance.now() - after.ms
     const cpuAtEnd = cpuOf(target)
-    const [rows] = await sql<{ todos: string; letters: string }[]>`
-      SELECT (SELECT count(*) FROM todos) AS todos, (SELECT count(*) FROM dead_letters) AS letters`
+    const [todos, deadLetters] = [await database.count(), await database.deadLetters()]
 
     console.log(`watching ${options.perSecond} writes a second become visible`)
     const visibility = await measureVisibility({
@@ -127,15 +127,31 @@ const measure = async (options: Options, signal: AbortSignal): Promise<Result> =
         ...(run.errors > 0 ? [`${run.errors} writes were not answered 202`] : []),
         ...(visibility.failed > 0 ? [`${visibility.failed} of the timed writes failed`] : []),
         ...(visibility.unseen > 0 ? [`${visibility.unseen} todos were never in a list`] : []),
-        ...(Number(rows?.letters) > 0 ? [`${rows?.letters} dead letters`] : []),
-        ...(Number(rows?.todos) < warm.requests + run.requests
-          ? [`${rows?.todos} todos for ${warm.requests + run.requests} acknowledged`]
+        ...(deadLetters > 0 ? [`${deadLetters} dead letters`] : []),
+        ...(todos < warm.requests + run.requests
+          ? [`${todos} todos for ${warm.requests + run.requests} acknowledged`]
           : []),
       ],
     }
   } finally {
-    await sql.end()
     await target.stop()
+  }
+}
+
+const untilApplied = async (
+  database: Oracle,
+  commands: number,
+  signal: AbortSignal,
+): Promise<void> => {
+  const deadlineMs = performance.now() + catchUpTimeoutMs
+  for (;;) {
+    signal.throwIfAborted()
+    const applied = await database.appliedCommands()
+    if (applied >= commands) return
+    if (performance.now() > deadlineMs) {
+      throw new Error(`${applied} of ${commands} commands were applied in ${catchUpTimeoutMs} ms`)
+    }
+    await delay(catchUpPollIntervalMs)
   }
 }
 

@@ -5,12 +5,12 @@ import t from 'tap'
 import type { Cell } from '../result.ts'
 import { checksOf } from './checks.ts'
 import { figuresOf, percentileCheck, starvationChecks } from './figures.ts'
-import { madeUpCell } from './made-up-cell.ts'
+import { fixtureCell } from '../../testing/bench/fixture-cell.ts'
 
 const context = { listsAreStill: true, engine: 'node', leadInSeconds: 1 } as const
 
 const judged = (some: Partial<Cell> = {}): Cell => {
-  const cell = madeUpCell(some)
+  const cell = fixtureCell(some)
   return { ...cell, checks: checksOf(cell, context) }
 }
 
@@ -34,7 +34,7 @@ t.test('a full generator leaves only the CPU', async (t) => {
 
 t.test('what a starved generator says of itself is forgiven it, and of no other', async (t) => {
   const requestsAverage = 3_900_000
-  const autocannon = { ...madeUpCell().autocannon!, requestsAverage, samples: 2 }
+  const autocannon = { ...fixtureCell().autocannon!, requestsAverage, samples: 2 }
   t.match(figuresOf(judged({ autocannon })), { goodput: null, cpu: null, fault: /average x/ })
   const generator = { loopUtilization: 1, loopLagP99Ms: 900, cpuShare: 1 }
   t.match(figuresOf(judged({ autocannon, generator })), { cpu: 20, fault: null })
@@ -52,12 +52,12 @@ t.test('wrong answers take everything with them, a full generator or not', async
 })
 
 t.test('too few latencies cost the percentile alone', async (t) => {
-  const cell = judged({ latency: { ...madeUpCell().latency!, count: 500 } })
+  const cell = judged({ latency: { ...fixtureCell().latency!, count: 500 } })
   t.match(figuresOf(cell), { goodput: 50_000, cpu: 20, p99: null, fault: null })
 })
 
 t.test('no figure is zero or unknown: a ratio needs both', async (t) => {
-  const elsewhere = { tiers: madeUpCell().tiers.slice(0, 1), limit: null, latency: null }
+  const elsewhere = { tiers: fixtureCell().tiers.slice(0, 1), limit: null, latency: null }
   t.match(figuresOf(judged(elsewhere)), { goodput: 50_000, cpu: null, p99: null, limitedBy: null })
 })
 

@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkOut } from './checkout.ts'
-import { madeUpRepository } from './made-up-repository.ts'
+import { fixtureRepository } from '../../testing/bench/fixture-repository.ts'
 
 const placeOf = (repository: string, signal = new AbortController().signal) => {
   const said: string[] = []
@@ -12,7 +12,7 @@ const placeOf = (repository: string, signal = new AbortController().signal) => {
 }
 
 t.test('a checkout has the commit’s files and the packages of the current one', async (t) => {
-  const { directory, git } = await madeUpRepository(t)
+  const { directory, git } = await fixtureRepository(t)
   git('checkout', '--quiet', 'v1')
   const place = placeOf(directory)
   const checkout = await checkOut(git('rev-parse', 'v1'), place)
@@ -27,7 +27,7 @@ t.test('a checkout has the commit’s files and the packages of the current one'
 })
 
 t.test('with another lockfile it installs packages of its own', async (t) => {
-  const { directory, git } = await madeUpRepository(t)
+  const { directory, git } = await fixtureRepository(t)
   const place = placeOf(directory)
   const checkout = await checkOut(git('rev-parse', 'v1'), place)
   t.teardown(() => checkout.remove())
@@ -36,7 +36,7 @@ t.test('with another lockfile it installs packages of its own', async (t) => {
 })
 
 t.test('what can’t be checked out, or was interrupted, leaves nothing behind', async (t) => {
-  const { directory, git } = await madeUpRepository(t)
+  const { directory, git } = await fixtureRepository(t)
   await t.rejects(checkOut('0'.repeat(40), placeOf(directory)), /worktree add/)
   const signal = AbortSignal.abort(new Error('interrupted'))
   await t.rejects(checkOut(git('rev-parse', 'v1'), placeOf(directory, signal)), /interrupted/)

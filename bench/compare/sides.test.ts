@@ -2,12 +2,12 @@
 // branch and a tag.
 
 import t from 'tap'
-import { madeUpRepository } from './made-up-repository.ts'
+import { fixtureRepository } from '../../testing/bench/fixture-repository.ts'
 import { parseCompareOptions } from './options.ts'
 import { resolveSide } from './sides.ts'
 
 t.test('engines, URLs, branches, tags and commits', async (t) => {
-  const { directory, git } = await madeUpRepository(t)
+  const { directory, git } = await fixtureRepository(t)
   const of = (text: string) => resolveSide(text, directory)
   t.match(await of('node'), { kind: 'engine', engine: 'node', title: /node engine/ })
   t.match(await of('engine:uws'), { kind: 'engine', engine: 'uws' })
@@ -22,7 +22,7 @@ t.test('engines, URLs, branches, tags and commits', async (t) => {
 })
 
 t.test('what could mean two things is refused with how to say each', async (t) => {
-  const { directory, git } = await madeUpRepository(t)
+  const { directory, git } = await fixtureRepository(t)
   git('branch', 'node')
   git('tag', 'uws')
   git('branch', 'v1')
@@ -44,7 +44,7 @@ t.test('what could mean two things is refused with how to say each', async (t) =
 })
 
 t.test('what is nothing of these is refused', async (t) => {
-  const { directory } = await madeUpRepository(t)
+  const { directory } = await fixtureRepository(t)
   const refused = (text: string, message: RegExp) =>
     t.rejects(resolveSide(text, directory), { message })
   await refused('nosuch', /neither an engine \(node, uws\), nor a URL \(http:\/\/…\), nor a commit/)

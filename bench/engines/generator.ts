@@ -40,6 +40,15 @@ export type Counts = {
   readonly p99Us?: number
 }
 
+/** What autocannon-run.js is sent. */
+export type AutocannonOrder = {
+  readonly url: string
+  readonly connections: number
+  readonly pipelining: number
+  readonly windowMs: number
+  readonly write: Load['write']
+}
+
 export type LoadResult = Counts & {
   /** Of the cores that it could use: at 1 it could not send more. */
   readonly cpuShare: number
@@ -122,8 +131,15 @@ const autocannon: Generator = {
       throw error
     })
     child.once('message', (message) => (counts = message as Counts))
-    const { connections, depth, windowMs } = load
-    child.send({ url: urlOf(load), connections, pipelining: depth, windowMs, ...load.write })
+    const { connections, depth, windowMs, write } = load
+    const order: AutocannonOrder = {
+      url: urlOf(load),
+      connections,
+      pipelining: depth,
+      windowMs,
+      write,
+    }
+    child.send(order)
     const cpuSeconds = await windowOf(child, load, () => {})
     if (!counts) throw new Error('autocannon gave no result')
     return { ...counts, cpuShare: cpuSeconds / (windowMs / 1000) }

@@ -1,14 +1,11 @@
-// The answers that every subject gives: those of our own server, from a real Postgres with made-up
+// The answers that every subject gives: those of our own server, from a real Postgres with fixture
 // todos, kept as files so that the peers send the same bytes.
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { migrate } from '../../lib/drivers/postgres/migrate.ts'
-import { migrationsDirectory } from '../../scripts/paths.ts'
 import { startServer, type Running } from '../../scripts/stack/processes.ts'
-import { seed } from '../../scripts/seed.ts'
-import { startPostgres } from '../../scripts/stack/postgres.ts'
 import type { Service } from '../../scripts/stack/service.ts'
+import { startTodosDatabase } from '../../scripts/stack/todos-database.ts'
 import { exchange } from './exchange.ts'
 
 export const limits = [10, 1000] as const
@@ -28,12 +25,8 @@ const todoCount = 1_200
 /** Ours to choose; Date and Connection are each server's own business. */
 const sharedHeaders = ['content-type', 'x-content-type-options', 'etag', 'cache-control', 'vary']
 
-export const startDatabase = async (directory: string): Promise<Service> => {
-  const database = await startPostgres({ directory: join(directory, 'postgres'), durable: false })
-  await migrate(database.url, migrationsDirectory)
-  await seed({ databaseUrl: database.url, count: todoCount }, () => {})
-  return database
-}
+export const startDatabase = (directory: string): Promise<Service> =>
+  startTodosDatabase({ directory: join(directory, 'postgres'), todos: todoCount, durable: false })
 
 /** Our server with one process, as it is deployed but for Kafka and Redis, which no hot read uses. */
 export const startOurs = (engine: OurEngine, databaseUrl: string): Promise<Running> =>

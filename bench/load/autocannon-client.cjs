@@ -5,12 +5,14 @@
 // This leans on private fields: autocannon is pinned, and load.test.ts holds the repair to a server
 // that closes connections.
 
-const { workerData } = require('node:worker_threads')
+const worker = require('node:worker_threads')
 const { claim } = require('./recording.cjs')
 
-const recorder = claim(workerData.opts.recording)
+const { opts } = /** @type {{ opts: { recording: SharedArrayBuffer } }} */ (worker.workerData)
+const recorder = claim(opts.recording)
 const afterResetMs = 100
 
+/** @param {import('autocannon').Client} client */
 module.exports = (client) => {
   const connect = client._connect.bind(client)
   const destroyConnection = client._destroyConnection.bind(client)
@@ -54,5 +56,7 @@ module.exports = (client) => {
   client.on('connError', () => (wasReset = true))
   client.on('timeout', () => recorder.add('timeouts'))
   client.on('request', () => recorder.add('sent'))
-  client.on('response', (status, bytes, ms) => recorder.answer(status, bytes, ms * 1000))
+  /** @type {(status: number, bytes: number, ms: number) => void} */
+  const onResponse = (status, bytes, ms) => recorder.answer(status, bytes, ms * 1000)
+  client.on('response', onResponse)
 }

@@ -28,7 +28,8 @@ export type RunningLoad = {
   stop(): void
 }
 
-type Message =
+/** From the generator's process. */
+export type Message =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly why: string }
   | { readonly kind: 'reading'; readonly atMs: number; readonly reading: Reading }

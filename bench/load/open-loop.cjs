@@ -5,8 +5,23 @@
 // Node's timers know whole milliseconds, so a second thread sleeps between the moments and wakes this one.
 
 const net = require('node:net')
-const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads')
+const worker = require('node:worker_threads')
 const { claim } = require('./recording.cjs')
+
+/**
+ * @typedef {object} ThreadOrder
+ * @property {string} host
+ * @property {number} port
+ * @property {number} connections
+ * @property {number} pipelining
+ * @property {number} ratePerSecond
+ * @property {string} request
+ * @property {SharedArrayBuffer} recording
+ *
+ * @typedef {object} Connection
+ * @property {net.Socket} socket
+ * @property {number[]} dueUs When each request in flight was due.
+ */
 
 /** Requests that are due within this leave together. */
 const tickUs = 250
@@ -16,28 +31,23 @@ const headEnd = Buffer.from('\r\n\r\n')
 
 const nowUs = () => performance.now() * 1000
 
-const runPacer = () => {
+/** @param {number} tickMs */
+const runPacer = (tickMs) => {
   const never = new Int32Array(new SharedArrayBuffer(4))
-  const tickMs = workerData.pacerTickUs / 1000
   for (let next = performance.now() + tickMs; ; next = Math.max(next + tickMs, performance.now())) {
     const waitMs = next - performance.now()
     if (waitMs > 0) Atomics.wait(never, 0, 0, waitMs)
-    parentPort.postMessage(0)
+    worker.parentPort?.postMessage(0)
   }
 }
 
-const runLoad = async ({
-  host,
-  port,
-  connections,
-  pipelining,
-  ratePerSecond,
-  request,
-  recording,
-}) => {
+/** @param {ThreadOrder} order */
+const runLoad = async (order) => {
+  const { host, port, connections, pipelining, ratePerSecond, request, recording } = order
   const recorder = claim(recording)
   const perUs = ratePerSecond / 1e6
   const bytes = Buffer.from(request, 'latin1')
+  /** @type {Connection[]} */
   const free = []
   let startUs = Infinity
   let sent = 0
@@ -49,8 +59,7 @@ const runLoad = async ({
     // `dropped` is what is due and not sent at the time of a reading.
     recorder.add('dropped', due - dueBefore)
     dueBefore = due
-    while (sent < due && free.length > 0) {
-      const connection = free[free.length - 1]
+    for (let connection; sent < due && (connection = free.at(-1));) {
       connection.dueUs.push(startUs + sent / perUs)
       connection.socket.write(bytes)
       sent++
@@ -60,9 +69,11 @@ const runLoad = async ({
     }
   }
 
+  /** @type {() => Promise<void>} */
   const openOne = () =>
     new Promise((resolve, reject) => {
       const socket = net.connect({ host, port, noDelay: true })
+      /** @type {Connection} */
       const connection = { socket, dueUs: [] }
       let rest = Buffer.alloc(0)
       let wasReset = false
@@ -104,24 +115,27 @@ const runLoad = async ({
         recorder.add(wasReset ? 'resets' : 'closed')
         recorder.add('lost', connection.dueUs.length)
         recorder.add('open', -1)
-        setTimeout(() => openOne().catch(() => {}), wasReset ? againAfterMs : 0)
+        setTimeout(() => void openOne().catch(() => {}), wasReset ? againAfterMs : 0)
       })
     })
 
   await Promise.all(Array.from({ length: connections }, openOne))
   // No finer than what is asked for: a wake-up costs more than a request.
   const pacerTickUs = Math.max(tickUs, 1 / perUs)
-  const pacer = new Worker(__filename, { workerData: { pacerTickUs } })
+  const pacer = new worker.Worker(__filename, { workerData: { pacerTickUs } })
   pacer.on('message', dispatch)
   pacer.unref()
   startUs = nowUs()
 }
 
-/** The answer that begins at `from`; undefined until it is whole. */
+/**
+ * The answer that begins at `from`; undefined until it is whole.
+ * @type {(buffer: Buffer, from: number) => { status: number, length: number } | undefined}
+ */
 const parse = (buffer, from) => {
   const end = buffer.indexOf(headEnd, from)
   if (end === -1) return undefined
-  const head = buffer.latin1Slice(from, end)
+  const head = buffer.toString('latin1', from, end)
   const status = Number(head.slice(9, 12))
   const isEmpty = status === 204 || status === 304
   const length = isEmpty ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? NaN)
@@ -130,7 +144,8 @@ const parse = (buffer, from) => {
   return buffer.length - from < whole ? undefined : { status, length: whole }
 }
 
-if (!isMainThread) {
-  if (workerData.pacerTickUs) runPacer()
-  else runLoad(workerData)
+if (!worker.isMainThread) {
+  const order = /** @type {ThreadOrder | { readonly pacerTickUs: number }} */ (worker.workerData)
+  if ('pacerTickUs' in order) runPacer(order.pacerTickUs / 1000)
+  else void runLoad(order)
 }

@@ -7,11 +7,53 @@
 
 const { monitorEventLoopDelay, performance } = require('node:perf_hooks')
 
-const counters = [
-  ...['sent', 'bytes', 'latencySumUs', 'latencyMaxUs'],
-  ...['closed', 'resets', 'lost', 'timeouts', 'dropped', 'open'],
-  ...['loopActiveMs', 'loopIdleMs', 'loopLagP99Ms'],
-]
+/**
+ * @typedef {object} Reading Numbers that only go up: a window is the difference of two readings.
+ * @property {number} sent
+ * @property {number} completed
+ * @property {number} bytes
+ * @property {number} latencySumUs
+ * @property {number} latencyCount
+ * @property {number} latencyMaxUs
+ * @property {number} closed
+ * @property {number} resets
+ * @property {number} lost
+ * @property {number} timeouts
+ * @property {number} dropped
+ * @property {number} open Connections, now.
+ * @property {number} loopActiveMs
+ * @property {number} loopIdleMs
+ * @property {number} loopLagP99Ms
+ * @property {Readonly<Record<string, number>>} statuses
+ * @property {readonly number[]} buckets See upperBoundUs.
+ * @property {readonly Loop[]} loops Of each thread.
+ *
+ * @typedef {{ readonly activeMs: number, readonly idleMs: number }} Loop
+ *
+ * @typedef {'sent' | 'closed' | 'resets' | 'lost' | 'timeouts' | 'dropped' | 'open'} Countable
+ *
+ * @typedef {object} Recorder
+ * @property {(name: Countable, count?: number) => void} add
+ * @property {(status: number, bytes: number, us: number) => void} answer
+ */
+
+const counters = /** @type {const} */ ([
+  'sent',
+  'bytes',
+  'latencySumUs',
+  'latencyMaxUs',
+  'closed',
+  'resets',
+  'lost',
+  'timeouts',
+  'dropped',
+  'open',
+  'loopActiveMs',
+  'loopIdleMs',
+  'loopLagP99Ms',
+])
+/** @typedef {typeof counters[number]} Counter */
+
 const statusMax = 600
 const bucketCount = 64 * 26
 const slotBytes = (counters.length + statusMax) * 8 + bucketCount * 4
@@ -19,11 +61,14 @@ const slotBytes = (counters.length + statusMax) * 8 + bucketCount * 4
 const ticketBytes = 8
 const loopEveryMs = 100
 
-const at = Object.fromEntries(counters.map((name, index) => [name, index]))
+const at = /** @type {Readonly<Record<Counter, number>>} */ (
+  Object.fromEntries(counters.map((name, index) => [name, index]))
+)
 
-/** Shared memory for so many threads. */
+/** @param {number} threads */
 exports.allocate = (threads) => new SharedArrayBuffer(ticketBytes + threads * slotBytes)
 
+/** @type {(memory: SharedArrayBuffer, index: number) => { counts: Float64Array, statuses: Float64Array, buckets: Uint32Array }} */
 const slotOf = (memory, index) => {
   const start = ticketBytes + index * slotBytes
   return {
@@ -33,20 +78,32 @@ const slotOf = (memory, index) => {
   }
 }
 
+/** @type {(numbers: Float64Array | Uint32Array | number[], index: number, count: number) => void} */
+const increase = (numbers, index, count) => {
+  numbers[index] = (numbers[index] ?? 0) + count
+}
+
+/** @param {number} us */
 const bucketOf = (us) => {
   if (us < 128) return us
   const shift = 25 - Math.clz32(us)
   return Math.min(bucketCount - 1, 64 * shift + (us >> shift))
 }
 
-/** The longest latency, in microseconds, that is counted in this bucket. */
+/**
+ * The longest latency, in microseconds, that is counted in this bucket.
+ * @param {number} bucket
+ */
 exports.upperBoundUs = (bucket) => {
   if (bucket < 128) return bucket
   const shift = (bucket >> 6) - 1
   return (((bucket & 63) + 65) << shift) - 1
 }
 
-/** A slot of its own for the thread that calls it, with its event loop watched. */
+/**
+ * A slot of its own for the thread that calls it, with its event loop watched.
+ * @type {(memory: SharedArrayBuffer) => Recorder}
+ */
 exports.claim = (memory) => {
   const { counts, statuses, buckets } = slotOf(
     memory,
@@ -63,42 +120,58 @@ exports.claim = (memory) => {
   }, loopEveryMs).unref()
   return {
     add(name, count = 1) {
-      counts[at[name]] += count
+      increase(counts, at[name], count)
     },
     answer(status, bytes, us) {
-      counts[at.bytes] += bytes
-      statuses[status < statusMax ? status : 0]++
+      increase(counts, at.bytes, bytes)
+      increase(statuses, status < statusMax ? status : 0, 1)
       // A fast refusal is not a fast answer.
       if (status >= 400) return
-      counts[at.latencySumUs] += us
-      if (us > counts[at.latencyMaxUs]) counts[at.latencyMaxUs] = us
-      buckets[bucketOf(us > 0 ? Math.floor(us) : 0)]++
+      increase(counts, at.latencySumUs, us)
+      if (us > (counts[at.latencyMaxUs] ?? 0)) counts[at.latencyMaxUs] = us
+      increase(buckets, bucketOf(us > 0 ? Math.floor(us) : 0), 1)
     },
   }
 }
 
-/** All slots together; of the loops the busiest. */
+/**
+ * All slots together; of the loops the busiest.
+ * @type {(memory: SharedArrayBuffer) => Reading}
+ */
 exports.read = (memory) => {
   const taken = Atomics.load(new Int32Array(memory, 0, 1), 0)
-  const total = Object.fromEntries(counters.map((name) => [name, 0]))
+  const total = /** @type {Record<Counter, number>} */ (
+    Object.fromEntries(counters.map((name) => [name, 0]))
+  )
+  /** @type {Record<string, number>} */
   const statuses = {}
+  /** @type {number[]} */
   const buckets = new Array(bucketCount).fill(0)
+  /** @type {Loop[]} */
   const loops = []
   for (let index = 0; index < taken; index++) {
     const slot = slotOf(memory, index)
-    for (const [i, name] of counters.entries()) {
+    /** @param {Counter} name */
+    const of = (name) => slot.counts[at[name]] ?? 0
+    for (const name of counters) {
       const isOfAll = name === 'latencyMaxUs' || name === 'loopLagP99Ms'
-      total[name] = isOfAll ? Math.max(total[name], slot.counts[i]) : total[name] + slot.counts[i]
+      total[name] = isOfAll ? Math.max(total[name], of(name)) : total[name] + of(name)
     }
-    loops.push({ activeMs: slot.counts[at.loopActiveMs], idleMs: slot.counts[at.loopIdleMs] })
-    for (let status = 0; status < statusMax; status++) {
-      if (slot.statuses[status] > 0)
-        statuses[status] = (statuses[status] ?? 0) + slot.statuses[status]
+    loops.push({ activeMs: of('loopActiveMs'), idleMs: of('loopIdleMs') })
+    for (const [status, count] of slot.statuses.entries()) {
+      if (count > 0) statuses[status] = (statuses[status] ?? 0) + count
     }
-    for (let i = 0; i < bucketCount; i++) buckets[i] += slot.buckets[i]
+    for (const [bucket, count] of slot.buckets.entries()) increase(buckets, bucket, count)
   }
-  // Sums, not counters of their own: a thread may be between the two when it is read.
+  /** @param {readonly number[]} values */
   const sum = (values) => values.reduce((all, one) => all + one, 0)
-  const completed = sum(Object.values(statuses))
-  return { ...total, completed, latencyCount: sum(buckets), statuses, buckets, loops }
+  return {
+    ...total,
+    // Sums, not counters of their own: a thread may be between the two when it is read.
+    completed: sum(Object.values(statuses)),
+    latencyCount: sum(buckets),
+    statuses,
+    buckets,
+    loops,
+  }
 }

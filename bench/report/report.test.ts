@@ -9,27 +9,27 @@ import { htmlReport } from './html.ts'
 import { headlineOf } from './reading.ts'
 import {
   check,
-  sampleCell,
-  sampleLadder,
-  sampleOfNothing,
-  sampleOfUrl,
-  sampleResult,
-} from './sample.ts'
+  headlineCell,
+  fixtureLadder,
+  fixtureOfNothing,
+  fixtureOfUrl,
+  fixtureResult,
+} from '../../testing/bench/fixture-result.ts'
 import { progressLine, terminalReport } from './terminal.ts'
 
 const hostile = '</script><img src=x onerror=alert(1)> "quoted" & \u0000'
 
 const results: Readonly<Record<string, Result>> = {
-  sound: sampleResult(),
-  ladder: sampleLadder(),
-  'of a URL': sampleOfUrl(),
-  'of nothing': sampleOfNothing(),
-  'with no load': sampleResult({ cells: [] }),
-  'with hostile texts': sampleResult({
+  sound: fixtureResult(),
+  ladder: fixtureLadder(),
+  'of a URL': fixtureOfUrl(),
+  'of nothing': fixtureOfNothing(),
+  'with no load': fixtureResult({ cells: [] }),
+  'with hostile texts': fixtureResult({
     command: hostile,
     cells: [
       {
-        ...sampleCell(),
+        ...headlineCell(),
         checks: [check(hostile, 'fail', hostile, hostile, hostile)],
         samples: { taken: 1, wrong: 1, complaint: hostile, bodies: 1, isTrueAtEnd: false },
       },
@@ -84,7 +84,7 @@ for (const [name, result] of Object.entries(results)) {
 }
 
 void t.test('every failed check says on both what to change', (t) => {
-  const result = sampleLadder()
+  const result = fixtureLadder()
   const page = htmlReport(result)
   const shown = terminalReport(result, 1_000)
   const failed = result.cells.flatMap(({ checks }) => checks.filter((it) => it.verdict === 'fail'))
@@ -97,13 +97,13 @@ void t.test('every failed check says on both what to change', (t) => {
 })
 
 void t.test('the verdict is not told by colour alone', (t) => {
-  t.match(textOf(htmlReport(sampleResult())), /✓ VALID/)
-  t.match(textOf(htmlReport(sampleLadder())), /✗ INVALID/)
+  t.match(textOf(htmlReport(fixtureResult())), /✓ VALID/)
+  t.match(textOf(htmlReport(fixtureLadder())), /✗ INVALID/)
   t.end()
 })
 
 void t.test('the raw result is in the page, whole', (t) => {
-  const result = results['with hostile texts'] ?? sampleResult()
+  const result = results['with hostile texts'] ?? fixtureResult()
   const [, raw = ''] = /<script[^>]*>(.*)<\/script>/s.exec(htmlReport(result)) ?? []
   t.same(JSON.parse(raw), JSON.parse(JSON.stringify(result)))
   t.end()
@@ -112,7 +112,7 @@ void t.test('the raw result is in the page, whole', (t) => {
 void t.test('of many loads the terminal tells all in a line each, and the best in full', (t) => {
   const rates = [10, 20, 40, 30]
   const text = terminalReport(
-    sampleResult({ cells: rates.map((rate) => sampleCell({}, rate)) }),
+    fixtureResult({ cells: rates.map((rate) => headlineCell({}, rate)) }),
     200,
   )
   t.equal((text.match(/good answers a second/g) ?? []).length, 1)

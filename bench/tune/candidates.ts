@@ -2,10 +2,8 @@
 // What no server could be started with, or what the scenario would not notice, is refused before
 // anything starts.
 
-import { ConfigError, readConfig, settings as known } from '../../lib/runtime/config/config.ts'
+import { knownSettings, readSettings } from '../../scripts/stack/settings.ts'
 import type { Scenario } from '../scenario.ts'
-
-type Name = keyof typeof known
 
 export type Candidate = {
   /** `DB_POOL_SIZE=10 REDIS_POOL_SIZE=1` */
@@ -48,8 +46,8 @@ export const parseCandidates = (
   return distinct.map((candidate) => ({ ...candidate, size: sizeOf(candidate, distinct) }))
 }
 
-type Sweep = { readonly name: Name; readonly values: readonly string[] }
-type Pair = readonly [name: Name, value: string]
+type Sweep = { readonly name: string; readonly values: readonly string[] }
+type Pair = readonly [name: string, value: string]
 
 const parseSweep = (text: string): Sweep => {
   const [, name, list] = /^([^=]+)=(.*)$/.exec(text) ?? []
@@ -57,7 +55,7 @@ const parseSweep = (text: string): Sweep => {
     throw new Error(`"${text}": a setting and its values, such as DB_POOL_SIZE=1,10,50`)
   }
   if (ownedByBench.includes(name)) throw new Error(`${name}: the benchmark sets it itself`)
-  if (!isSetting(name)) {
+  if (!knownSettings.has(name)) {
     throw new Error(`${name} is not a setting; the nearest are ${nearest(name).join(', ')}`)
   }
   const values = list.split(',').map((value) => value.trim())
@@ -65,11 +63,9 @@ const parseSweep = (text: string): Sweep => {
   return { name, values }
 }
 
-const isSetting = (name: string): name is Name => Object.hasOwn(known, name)
-
 /** A sweep of what the servers do not use would find, after minutes, that nothing matters. */
 const refusePointless = (
-  setting: Name,
+  setting: string,
   { name, services, method, writesPerSecond }: Parameters<typeof parseCandidates>[1],
 ) => {
   const isRead = method === 'GET' && writesPerSecond === 0
@@ -96,21 +92,13 @@ const candidateOf = (
   pairs: readonly Pair[],
   scenario: Pick<Scenario, 'settings'>,
 ): Omit<Candidate, 'size'> => {
-  const secret = 'only to have the other settings checked'
-  const env = { JWT_SECRET: secret, ...scenario.settings, ...Object.fromEntries(pairs) }
-  try {
-    const config = readConfig(env, 'server')
-    // As it was understood: 010 is 10.
-    const understood = pairs.map(([name]): Pair => [name, String(config[name])])
-    return {
-      name: understood.map((pair) => pair.join('=')).join(' '),
-      settings: Object.fromEntries(understood),
-      isDefault: understood.every(([name, value]) => value === String(known[name].default)),
-    }
-  } catch (error) {
-    // Its lines name the setting and what to set.
-    if (error instanceof ConfigError) throw new Error(error.message)
-    throw error
+  // As a server reads them: 010 is 10. What it refuses names the setting and what to set.
+  const read = readSettings({ ...scenario.settings, ...Object.fromEntries(pairs) })
+  const understood = pairs.map(([name]): Pair => [name, read[name] ?? ''])
+  return {
+    name: understood.map((pair) => pair.join('=')).join(' '),
+    settings: Object.fromEntries(understood),
+    isDefault: understood.every(([name, value]) => value === knownSettings.get(name)?.default),
   }
 }
 
@@ -124,7 +112,7 @@ const sizeOf = (one: Omit<Candidate, 'size'>, all: readonly Omit<Candidate, 'siz
 
 /** Those that take the fewest changes of a letter. */
 const nearest = (name: string): string[] =>
-  Object.keys(known)
+  [...knownSettings.keys()]
     .filter((one) => !ownedByBench.includes(one))
     .map((one) => ({ one, changes: distance(name.toUpperCase(), one) }))
     .toSorted((a, b) => a.changes - b.changes)

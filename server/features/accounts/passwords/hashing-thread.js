@@ -3,14 +3,15 @@
 // -c32 got 0.90 to 0.98 of the list reads that it got without them, in four rounds of five (0.43 in the
 // first, of which nobody knows why); at normal priority 0.49. Only Linux gives one thread of a process
 // a priority of its own.
-// JavaScript, because a thread of Node 20 has no loader for anything else. Its messages are typed in
-// thread-hasher.ts.
+// JavaScript, because a thread of Node 20 has no loader for anything else.
 
 import bcrypt from 'bcrypt'
 import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { basename } from 'node:path'
 import { parentPort } from 'node:worker_threads'
+
+/** @import { Job } from './thread-hasher.ts' */
 
 const giveWay = () => {
   if (process.platform !== 'linux') return
@@ -23,9 +24,10 @@ const giveWay = () => {
 }
 
 giveWay()
-parentPort.on('message', (job) => {
-  const isHash = job.kind === 'hash'
-  parentPort.postMessage(
-    isHash ? bcrypt.hashSync(job.password, job.cost) : bcrypt.compareSync(job.password, job.hash),
+parentPort?.on('message', (/** @type {Job} */ job) => {
+  parentPort?.postMessage(
+    job.kind === 'hash'
+      ? bcrypt.hashSync(job.password, job.cost)
+      : bcrypt.compareSync(job.password, job.hash),
   )
 })

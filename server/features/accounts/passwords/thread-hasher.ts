@@ -3,7 +3,8 @@
 import { Worker } from 'node:worker_threads'
 import type { Hasher } from './passwords.ts'
 
-type Job =
+/** What the thread is asked. */
+export type Job =
   | { readonly kind: 'hash'; readonly password: string; readonly cost: number }
   | { readonly kind: 'compare'; readonly password: string; readonly hash: string }
 type Hashed = string | boolean

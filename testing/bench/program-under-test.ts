@@ -4,8 +4,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { eventually } from '../testing/eventually.ts'
-import { treePids } from './engines/cpu.ts'
+import { treePids } from '../../bench/engines/cpu.ts'
+import { repository } from '../../scripts/paths.ts'
+import { eventually } from '../eventually.ts'
 
 export type ProgramUnderTest = {
   readonly child: ChildProcess
@@ -15,13 +16,13 @@ export type ProgramUnderTest = {
   readonly output: () => string
 }
 
-/** `script`: in bench/. */
+/** `script`: of bench/. */
 export const startProgram = (
   t: Test,
   script: string,
   args: readonly string[],
 ): ProgramUnderTest => {
-  const file = fileURLToPath(new URL(script, import.meta.url))
+  const file = fileURLToPath(new URL(script, new URL('bench/', repository)))
   const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

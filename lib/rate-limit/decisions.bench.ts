@@ -3,18 +3,16 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { migrate } from '../lib/drivers/postgres/migrate.ts'
-import { createLimiter, type Backend, type Limiter } from '../lib/rate-limit/failover.ts'
-import type { Policy } from '../lib/rate-limit/policy.ts'
-import { createPostgresLimitStore } from '../lib/rate-limit/postgres.ts'
-import { createRedisLimitStore } from '../lib/rate-limit/redis.ts'
-import { migrationsDirectory } from '../scripts/paths.ts'
-import { startPostgres } from '../scripts/stack/postgres.ts'
-import { startRedis } from '../scripts/stack/redis.ts'
-import { ServiceMissing, type Service } from '../scripts/stack/service.ts'
-import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
-import { quiet } from '../testing/settings.ts'
-import { runProgram } from './command.ts'
+import { runProgram } from '../../bench/command.ts'
+import { startRedis } from '../../scripts/stack/redis.ts'
+import { ServiceMissing, type Service } from '../../scripts/stack/service.ts'
+import { makeTemporaryDirectory } from '../../scripts/stack/temporary-directory.ts'
+import { startTodosDatabase } from '../../scripts/stack/todos-database.ts'
+import { createLog } from '../runtime/log.ts'
+import { createLimiter, type Backend, type Limiter } from './failover.ts'
+import type { Policy } from './policy.ts'
+import { createPostgresLimitStore } from './postgres.ts'
+import { createRedisLimitStore } from './redis.ts'
 
 const usage = `npm run bench:limits
 Measures what a decision of a rate limit costs: from Redis where it is installed, from Postgres and
@@ -26,6 +24,7 @@ const concurrencies = [1, 32]
 const clients = 1_000
 /** Nothing is cut off here: what takes long is to be seen. */
 const timeoutMs = 10_000
+const quiet = createLog('bench', 'silent')
 
 const policies: Policy[] = [
   { name: 'token-bucket', algorithm: 'token-bucket', limit: 100, windowSec: 10 },
@@ -61,9 +60,8 @@ const main = async (_options: undefined, signal: AbortSignal): Promise<number> =
   const limiters: Limiter[] = []
   try {
     const backends: (Backend | undefined)[] = [undefined]
-    const postgres = await startPostgres({ directory: join(directory, 'postgres') })
+    const postgres = await startTodosDatabase({ directory: join(directory, 'postgres'), todos: 0 })
     services.push(postgres)
-    await migrate(postgres.url, migrationsDirectory)
     const store = createPostgresLimitStore({ url: postgres.url, timeoutMs })
     backends.unshift({ name: 'postgres', store })
     try {

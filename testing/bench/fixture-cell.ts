@@ -1,8 +1,8 @@
-// For tests: a measured cell in which all is well, and what a test wants otherwise.
+// A measured cell in which all is well, and what a test wants otherwise.
 
-import type { Cell } from '../result.ts'
+import type { Cell } from '../../bench/result.ts'
 
-export const madeUpCell = (some: Partial<Cell> = {}): Cell => ({
+export const fixtureCell = (some: Partial<Cell> = {}): Cell => ({
   load: {
     ...{ generator: 'autocannon', method: 'GET', url: 'http://127.0.0.1:8080/todos?limit=10' },
     ...{ connections: 64, pipelining: 1, ratePerSecond: null, threads: 1 },

@@ -1,15 +1,15 @@
-// For tests: a git repository with a few commits to name and to check out.
+// A git repository with a few commits to name and to check out.
 
 import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { testDirectory } from '../../testing/services.ts'
+import { testDirectory } from '../services.ts'
 
 type Repository = { readonly directory: string; git(...args: string[]): string }
 
 /** Three commits: without a server (`empty`), with one (`v1`), with another lockfile (`main`). */
-export const madeUpRepository = async (t: Test): Promise<Repository> => {
+export const fixtureRepository = async (t: Test): Promise<Repository> => {
   const directory = await testDirectory(t)
   const author = ['-c', 'user.name=a', '-c', 'user.email=a@b.c', '-c', 'commit.gpgsign=false']
   const git = (...args: string[]) =>

@@ -1,8 +1,8 @@
 // Results for the tests of the reports: plausible, deterministic, and each part to be replaced.
 
-import type { Cell, Check, Latency, Result, Second, UslFit } from '../result.ts'
+import type { Cell, Check, Latency, Result, Second, UslFit } from '../../bench/result.ts'
 
-export const sampleResult = (some: Partial<Result> = {}): Result => ({
+export const fixtureResult = (some: Partial<Result> = {}): Result => ({
   format: 1,
   verdict: 'VALID',
   scenario: {
@@ -23,12 +23,12 @@ export const sampleResult = (some: Partial<Result> = {}): Result => ({
     ...{ engine: 'node', processes: 4, nginx: 'l4', services: 'embedded' },
     settings: { DB_POOL_SIZE: '4', LOG_LEVEL: 'warn' },
   },
-  cells: [sampleCell()],
+  cells: [headlineCell()],
   usl: null,
   ...some,
 })
 
-export const sampleCell = (some: Partial<Cell> = {}, goodPerSecond = 512_345.6): Cell => ({
+export const headlineCell = (some: Partial<Cell> = {}, goodPerSecond = 512_345.6): Cell => ({
   load: {
     ...{ generator: 'autocannon', method: 'GET', url: 'http://127.0.0.1:8080/todos?limit=10' },
     ...{ connections: 2000, pipelining: 80, ratePerSecond: null, threads: 6 },
@@ -49,8 +49,8 @@ export const sampleCell = (some: Partial<Cell> = {}, goodPerSecond = 512_345.6):
     },
   },
   goodPerSecond,
-  latency: sampleLatency(30_750_983, 290_000),
-  series: sampleSeries(60, goodPerSecond),
+  latency: fixtureLatency(30_750_983, 290_000),
+  series: fixtureSeries(60, goodPerSecond),
   tiers: [
     { name: 'nginx', cores: 2.71, coresMax: 4, demand: 5.29 },
     { name: 'server', cores: 3.94, coresMax: 4, demand: 7.69 },
@@ -92,7 +92,7 @@ export const check = (
 ): Check => ({ name, verdict, value, bound, meaning })
 
 /** A log-normal body with a tail, as a histogram of 240 values around the median. */
-export const sampleLatency = (count: number, p50: number): Latency => {
+export const fixtureLatency = (count: number, p50: number): Latency => {
   const weights = Array.from({ length: 240 }, (_, i) => {
     const z = (i - 60) / 20
     return [p50 * 1.25 ** z, Math.exp((-z * z) / 2) + 1e-5 * Math.exp(-z)] as const
@@ -113,7 +113,7 @@ export const sampleLatency = (count: number, p50: number): Latency => {
   }
 }
 
-export const sampleSeries = (seconds: number, good: number): Second[] =>
+export const fixtureSeries = (seconds: number, good: number): Second[] =>
   Array.from({ length: seconds }, (_, i) => {
     const wave = 1 + 0.02 * Math.sin(i * 1.7) + 0.012 * Math.sin(i * 5.3) - (i === 37 ? 0.3 : 0)
     const cores = { nginx: 2.71, server: 3.9, postgres: 0.02, generator: 4.61 }
@@ -135,13 +135,13 @@ const ladder = [
 ]
 
 /** As a starved generator leaves it: three loads, one of which fails two checks. */
-export const sampleLadder = (): Result => {
+export const fixtureLadder = (): Result => {
   const cells = ladder.map(({ connections, pipelining, good }, i) => {
-    const cell = sampleCell({}, good)
+    const cell = headlineCell({}, good)
     return {
       ...cell,
       load: { ...cell.load, connections, pipelining },
-      latency: sampleLatency(1_000_000 + i, 2_500 * 8 ** i),
+      latency: fixtureLatency(1_000_000 + i, 2_500 * 8 ** i),
       checks:
         i < 2
           ? cell.checks
@@ -165,17 +165,17 @@ export const sampleLadder = (): Result => {
             ],
     }
   })
-  return sampleResult({
+  return fixtureResult({
     verdict: 'INVALID',
     cells,
-    usl: sampleUsl(
+    usl: fixtureUsl(
       cells.map((cell) => [cell.load.connections * cell.load.pipelining, cell.goodPerSecond]),
     ),
     command: 'npm run bench -- --scenario ladder',
   })
 }
 
-const sampleUsl = (points: readonly (readonly [number, number])[]): UslFit => {
+const fixtureUsl = (points: readonly (readonly [number, number])[]): UslFit => {
   const [gamma, alpha, beta] = [402, 0.00045, 3.1e-9]
   const at = (n: number) => (gamma * n) / (1 + alpha * (n - 1) + beta * n * (n - 1))
   return {
@@ -188,21 +188,21 @@ const sampleUsl = (points: readonly (readonly [number, number])[]): UslFit => {
 }
 
 /** A run against `--url`: only the generator's CPU is known. */
-export const sampleOfUrl = (): Result =>
-  sampleResult({
+export const fixtureOfUrl = (): Result =>
+  fixtureResult({
     topology: null,
     cells: [
       {
-        ...sampleCell(),
+        ...headlineCell(),
         ...{ limit: null, answerBytes: null, autocannon: null },
         load: {
-          ...sampleCell().load,
+          ...headlineCell().load,
           generator: 'wrk',
           url: 'http://10.0.0.7/todos?limit=10&x=<1>',
         },
         latency: null,
         tiers: [],
-        series: sampleSeries(10, 90_000).map((it) => ({ ...it, p50: null, p99: null, cores: {} })),
+        series: fixtureSeries(10, 90_000).map((it) => ({ ...it, p50: null, p99: null, cores: {} })),
         generator: { loopUtilization: null, loopLagP99Ms: null, cpuShare: 0.4 },
         noise: { steal: null, otherCores: null, calibrationMs: [100, 100] },
         samples: { taken: 0, wrong: 0, complaint: null, bodies: 0, isTrueAtEnd: null },
@@ -211,17 +211,17 @@ export const sampleOfUrl = (): Result =>
   })
 
 /** A server that answered nothing: every share and every mean would divide by zero. */
-export const sampleOfNothing = (): Result =>
-  sampleResult({
+export const fixtureOfNothing = (): Result =>
+  fixtureResult({
     verdict: 'INVALID',
     cells: [
-      sampleCell(
+      headlineCell(
         {
           counts: {
             ...{ sent: 160_000, completed: 0, statuses: {}, bytes: 0, closed: 0, resets: 2000 },
             ...{ lost: 160_000, timeouts: 0, dropped: 0, completedInAll: 0, handledInAll: null },
           },
-          latency: { ...sampleLatency(0, 1), histogram: [], mean: NaN },
+          latency: { ...fixtureLatency(0, 1), histogram: [], mean: NaN },
           series: [{ atSeconds: 1, goodPerSecond: 0, p50: null, p99: null, cores: { server: 0 } }],
           tiers: [{ name: 'server', cores: 0, coresMax: 0, demand: Infinity }],
           limit: {
