@@ -1,16 +1,11 @@
 // GET /health: this process lives. GET /ready: what it depends on answers, each named.
 
+import type { Dependency } from '../../../lib/runtime/parts.ts'
 import { createReply } from '../../http/engines/engine.ts'
 import type { Handler } from '../../http/router.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
 
-export type Dependency = {
-  readonly name: string
-  /** Without it: `unready` takes this server out of rotation, `degraded` only says so. */
-  readonly without: 'unready' | 'degraded'
-  /** Rejects, in bounded time, with what is wrong. */
-  readonly check: () => Promise<void>
-}
+export type { Dependency } from '../../../lib/runtime/parts.ts'
 
 const noStore = [...jsonHeaders, 'Cache-Control', 'no-store']
 const alive = createReply(200, noStore, JSON.stringify({ status: 'ok' }))

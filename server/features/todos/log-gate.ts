@@ -3,12 +3,37 @@
 // changed it is closed: no server publishes by the old one when another may publish by the new one.
 
 import type { LogProbe, PublishGate } from '../../../lib/command-log/command-log.ts'
-import type { FoundLog, RegisteredLog } from '../../../lib/domain/log-identity.ts'
+import { settleLog } from '../../../lib/command-log/settle.ts'
+import type { FoundLog, LogRegistry, RegisteredLog } from '../../../lib/domain/log-identity.ts'
 import { believedForMs, mismatch } from '../../../lib/domain/log-identity.ts'
+import type { Config } from '../../../lib/runtime/config/config.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
 import { withTimeout } from '../../../lib/runtime/deadline.ts'
 
 export type LogGate = PublishGate & { close(): void }
+
+/** By configuration. `registered`: as the first process found it. */
+export const openLogGate = (
+  config: Config,
+  store: LogRegistry,
+  registered: RegisteredLog | undefined,
+  probe: LogProbe,
+  log: Log,
+): LogGate =>
+  createLogGate({
+    name: config.KAFKA_TODO_TOPIC,
+    registered,
+    async readRegistered() {
+      const known = await store.registeredLog(config.KAFKA_TODO_TOPIC)
+      if (known !== undefined) return known
+      const settled = await settleLog(config, store, log)
+      if (settled.kind === 'another') throw new Error(settled.reason)
+      return settled.registered
+    },
+    probe,
+    partitions: config.KAFKA_PARTITIONS,
+    log,
+  })
 
 const checkEveryMs = 1_000
 const checkTimeoutMs = 2_500
