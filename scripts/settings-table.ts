@@ -1,4 +1,4 @@
-// Prints the README's table of settings from lib/runtime/config/config.ts; config.test.ts holds the README to it.
+// Prints the README's table of settings from lib/runtime/config/; config.test.ts holds the README to it.
 
 import { settings } from '../lib/runtime/config/config.ts'
 

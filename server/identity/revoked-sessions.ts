@@ -7,7 +7,7 @@
 // then such a token ends with its own `exp`.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { accessTtlSecMax } from '../../lib/runtime/config/config.ts'
+import { accessTtlSecMax } from '../../lib/runtime/config/accounts.ts'
 import type { Accounts } from '../../lib/accounts/accounts.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
 import type { VerifyToken } from './authenticate.ts'

@@ -1,0 +1,82 @@
+// Settings: tokens, logins and passwords.
+
+import { wholeNumber, type Setting } from './table.ts'
+
+/** Half of such a key is public, or it was made for something else. */
+const isKeyFile = /-----BEGIN|^\s*\{/
+/** Of documentation that was copied. */
+const isPlaceholder =
+  /(change|replace).?(me|this|it)|your.{0,20}secret|default|example|placeholder|super.?secret|string-secret/i
+/** So long ago a session may have been revoked of which a token is still good, whatever it is set to now. */
+export const accessTtlSecMax = 86_400
+
+export const accountSettings = {
+  JWT_SECRET: {
+    default: undefined,
+    unit: 'at least 32 bytes',
+    meaning: 'HS256 secret of the access tokens. Required by the server.',
+    isSecret: true,
+    requiredBy: ['server'],
+    parse(text: string) {
+      if (Buffer.byteLength(text) < 32) {
+        throw new Error(
+          'a secret of at least 32 bytes, such as the output of: openssl rand -hex 32',
+        )
+      }
+      if (isKeyFile.test(text)) {
+        throw new Error(
+          'a secret, not a key in PEM or JWK, whose public half may be known: openssl rand -hex 32',
+        )
+      }
+      if (isPlaceholder.test(text)) {
+        throw new Error('a secret of your own, not an example of one: openssl rand -hex 32')
+      }
+      return text
+    },
+  } satisfies Setting<string>,
+  AUTH_ACCESS_TTL_SEC: wholeNumber({
+    default: 900,
+    min: 1,
+    max: accessTtlSecMax,
+    unit: 's',
+    meaning: 'Lifetime of the access tokens of a login.',
+  }),
+  AUTH_REFRESH_TTL_SEC: wholeNumber({
+    default: 30 * 86_400,
+    min: 1,
+    max: 366 * 86_400,
+    unit: 's',
+    meaning: 'Lifetime of a login, however often it is refreshed.',
+  }),
+  AUTH_REFRESH_GRACE_SEC: wholeNumber({
+    default: 10,
+    min: 0,
+    max: 300,
+    unit: 's',
+    meaning:
+      'For so long after a refresh token was used it may be used again, for the same successor: two tabs, or a lost reply. Later the login is revoked.',
+  }),
+  AUTH_BCRYPT_COST: wholeNumber({
+    default: 12,
+    min: 4,
+    max: 15,
+    unit: 'log2 rounds',
+    meaning:
+      "Cost of a password's hash; one more doubles it. Hashes with a lower cost are replaced at the next login.",
+  }),
+  AUTH_PASSWORD_QUEUE_MAX: wholeNumber({
+    default: 16,
+    min: 1,
+    max: 10_000,
+    unit: 'passwords',
+    meaning:
+      'Passwords that may wait to be hashed in one process, which hashes one at a time; more, and more than a quarter of these from one client address, get a 503.',
+  }),
+  AUTH_PASSWORD_WAIT_MAX_MS: wholeNumber({
+    default: 10_000,
+    min: 100,
+    max: 60_000,
+    unit: 'ms',
+    meaning: 'A password that is not hashed after this, for others or for reads, gets a 503.',
+  }),
+} as const satisfies Record<string, Setting<string | number>>

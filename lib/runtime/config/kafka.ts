@@ -1,0 +1,45 @@
+// Settings: where commands are logged.
+
+import { oneOf, wholeNumber, type Setting } from './table.ts'
+
+export const kafkaSettings = {
+  COMMAND_LOG: oneOf({
+    default: 'kafka',
+    choices: ['kafka', 'postgres'],
+    meaning: 'Where commands are published: Kafka, or a table in Postgres.',
+  }),
+  KAFKA_BROKERS: {
+    default: 'localhost:9092',
+    unit: 'host:port,…',
+    meaning: 'Kafka bootstrap brokers.',
+    parse(text: string) {
+      if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(text))
+        throw new Error('host:port, comma separated')
+      return text
+    },
+  },
+  KAFKA_TODO_TOPIC: {
+    default: 'todo-commands',
+    unit: 'topic',
+    meaning: 'Topic of the commands (or the name of the log in Postgres).',
+    parse(text: string) {
+      if (!/^[A-Za-z0-9._-]{1,200}$/.test(text)) throw new Error('letters, digits, dot, _ and -')
+      return text
+    },
+  },
+  KAFKA_PARTITIONS: wholeNumber({
+    default: 6,
+    min: 1,
+    max: 1000,
+    unit: 'partitions',
+    meaning:
+      'Partitions of the topic when it is made: the most batches that can be applied at once. An existing topic keeps its own.',
+  }),
+  KAFKA_REPLICATION_FACTOR: wholeNumber({
+    default: 1,
+    min: 1,
+    max: 10,
+    unit: 'replicas',
+    meaning: 'Replication factor of the topic when it is made; 3 on a cluster of three or more.',
+  }),
+} as const satisfies Record<string, Setting<string | number>>

@@ -1,0 +1,27 @@
+// What one setting needs of another.
+
+type Values = Readonly<Record<string, string | number | undefined>>
+
+/** One line for each that contradict each other. */
+export const relationFaults = (values: Values): string[] => {
+  const faults: string[] = []
+  if (Number(values['HTTP_REQUEST_TIMEOUT_MS']) < Number(values['HTTP_HEADERS_TIMEOUT_MS'])) {
+    faults.push(
+      `HTTP_REQUEST_TIMEOUT_MS is ${values['HTTP_REQUEST_TIMEOUT_MS']}: set it to HTTP_HEADERS_TIMEOUT_MS (${values['HTTP_HEADERS_TIMEOUT_MS']}) or more`,
+    )
+  }
+  if (values['METRICS_PORT'] === values['HTTP_PORT'] && values['HTTP_PORT'] !== 0) {
+    faults.push(
+      `METRICS_PORT is ${values['METRICS_PORT']}, which is HTTP_PORT: set one of them to another`,
+    )
+  }
+  if (values['HTTP_PORT_PER_PROCESS'] === 'true') {
+    const first = Number(values['HTTP_PORT'])
+    if (first === 0 || first + Number(values['HTTP_PROCESSES']) - 1 > 65_535) {
+      faults.push(
+        `HTTP_PORT is ${first}: with HTTP_PORT_PER_PROCESS set it to the first of ${values['HTTP_PROCESSES']} ports`,
+      )
+    }
+  }
+  return faults
+}
