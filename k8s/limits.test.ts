@@ -4,6 +4,7 @@
 import type { IContainer } from 'kubernetes-models/v1'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { connectionsOf, forkBudget, workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { readConfig } from '../lib/runtime/config/config.ts'
 import { repository } from '../scripts/paths.ts'
 import { found, overlays, readOverlay, type Rendered } from '../testing/k8s/workloads.ts'
@@ -59,11 +60,10 @@ for (const overlay of overlays) {
     t.ok(config.HTTP_PROCESSES <= cores(found(workload('api').pod.containers[0], 'api')))
 
     const connections =
-      // Two pools, of todos and of accounts. Each process listens on one and counts limits on one; one
-      // more while it starts: the migration, then the primary, looks at the database.
+      // One more while it starts: the migration, which comes before all others.
       mostPods(rendered, 'api') *
-        (2 * Math.max(config.DB_POOL_SIZE, config.HTTP_PROCESSES) + 2 * config.HTTP_PROCESSES + 1) +
-      mostPods(rendered, 'worker') * (config.WORKER_POOL_SIZE + 1 + 1)
+        (config.HTTP_PROCESSES * connectionsOf(forkBudget(config), config) + 1) +
+      mostPods(rendered, 'worker') * connectionsOf(workerBudget(config), config)
     const allowed = Number(
       /max_connections=(\d+)/.exec(
         found(workload('postgres').pod.containers[0], 'postgres').args?.join(' ') ?? '',

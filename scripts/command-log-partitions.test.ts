@@ -1,6 +1,8 @@
 // The wait before commands are spread over more partitions: for what is published as late as it may be.
 
 import t from 'tap'
+import { databasesOf } from '../testing/databases.ts'
+import { createPool } from '../lib/drivers/postgres/pool.ts'
 import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
@@ -22,10 +24,15 @@ t.test('a command that is published between two reads is waited for', async (t) 
     KAFKA_PARTITIONS: '1',
     PUBLISH_TIMEOUT_MS: '2000',
   })
-  const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
-  const store = createPostgresStore({ url, poolSize: 1, timeoutMs: 10_000 })
-  await settleLog(config, store, quiet)
-  const logs = openCommandLogs({ url, poolSize: 1, timeoutMs: 10_000 })
+  const publisher = openPublisher(
+    config,
+    databasesOf(config),
+    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
+    quiet,
+  )
+  const store = createPostgresStore(createPool({ url, poolSize: 1, timeoutMs: 10_000 }))
+  await settleLog(config, databasesOf(config), store, quiet)
+  const logs = openCommandLogs(createPool({ url, poolSize: 1, timeoutMs: 10_000 }))
   t.teardown(async () => {
     await publisher.close()
     await store.close()
@@ -54,7 +61,7 @@ t.test('a command that is published between two reads is waited for', async (t) 
     },
   }
   await t.rejects(
-    widen(config, slow, { count: 2, timeoutMs: 1_000 }, () => {}),
+    widen(config, databasesOf(config), slow, { count: 2, timeoutMs: 1_000 }, () => {}),
     { message: '1 commands are not applied yet: start a worker, then try again' },
   )
   t.match(outcome, { kind: 'acknowledged' })

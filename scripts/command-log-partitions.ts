@@ -10,6 +10,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { growCommandLog, openProbe, readEnds } from '../lib/command-log/open.ts'
+import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
 import { believedForMs, mismatch } from '../lib/domain/log-identity.ts'
 import { createLog } from '../lib/runtime/log.ts'
@@ -26,6 +27,7 @@ const marginMs = 1_000
 
 export const widen = async (
   config: Config,
+  databases: Databases,
   logs: CommandLogs,
   { count, timeoutMs }: { readonly count: number; readonly timeoutMs: number },
   out: (line: string) => void,
@@ -39,20 +41,20 @@ export const widen = async (
       `commands of ${name} are spread over ${registered.partitions} partitions: give a number above that`,
     )
   }
-  const probe = openProbe(config, quiet)
+  const probe = openProbe(config, databases, quiet)
   try {
     const found = await probe.find()
     const reason = mismatch(name, registered, found)
     if (reason !== undefined) throw new WidenFailure(reason)
     if (found && found.partitions < count) {
-      await growCommandLog(config, count, quiet)
+      await growCommandLog(config, databases, count, quiet)
       out(`${name} has ${count} partitions now, ${found.partitions} before`)
     }
   } finally {
     await probe.close()
   }
 
-  const readLag = createLag(config, logs)
+  const readLag = createLag(config, databases, logs)
   let lease: Lease | undefined = await logs.close(name, leaseMs)
   if (!lease) throw new WidenFailure(`the number of partitions of ${name} is being changed already`)
   out('servers refuse writes from now on, until this is done')
@@ -85,10 +87,11 @@ export const widen = async (
 }
 
 /** Asks how many commands are not applied. Ends never fall: a broker that comes back reports old ones. */
-const createLag = (config: Config, logs: CommandLogs) => {
+const createLag = (config: Config, databases: Databases, logs: CommandLogs) => {
+  const quiet = createLog('command-log', 'silent')
   const ends = new Map<number, number>()
   return async (): Promise<number> => {
-    for (const [partition, end] of await readEnds(config, createLog('command-log', 'silent'))) {
+    for (const [partition, end] of await readEnds(config, databases, quiet)) {
       ends.set(partition, Math.max(end, ends.get(partition) ?? 0))
     }
     const positions = await logs.nextOffsets(config.KAFKA_TODO_TOPIC)

@@ -7,6 +7,7 @@ import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/domain/log-identity.ts'
 import { createLog } from '../lib/runtime/log.ts'
+import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { parseRequest, usage, Usage, type AdoptFrom } from './command-log-arguments.ts'
@@ -23,7 +24,7 @@ export const commandLog = async (
   readSettings: () => Config,
   { out, err }: Output,
 ): Promise<number> => {
-  let logs: CommandLogs | undefined
+  let databases: Databases | undefined
   try {
     const request = parseRequest(args)
     if (request.kind === 'help') {
@@ -31,16 +32,17 @@ export const commandLog = async (
       return 0
     }
     const config = readSettings()
-    logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs })
+    databases = openDatabases(postgresUrls(config))
+    const logs = openCommandLogs(databases.pool('todos', { timeoutMs }))
     switch (request.kind) {
       case 'show':
-        for (const line of describe(await readState(config, logs))) out(line)
+        for (const line of describe(await readState(config, databases, logs))) out(line)
         return 0
       case 'adopt':
-        await adopt(config, logs, request.from, out)
+        await adopt(config, databases, logs, request.from, out)
         return 0
       case 'partitions':
-        await widen(config, logs, request, out)
+        await widen(config, databases, logs, request, out)
         return 0
     }
   } catch (error) {
@@ -56,7 +58,7 @@ export const commandLog = async (
     )
     return 1
   } finally {
-    await logs?.end()
+    await databases?.close()
   }
 }
 
@@ -70,17 +72,21 @@ type State = {
   readonly others: readonly string[]
 }
 
-const readState = async (config: Config, logs: CommandLogs): Promise<State> => {
+const readState = async (
+  config: Config,
+  databases: Databases,
+  logs: CommandLogs,
+): Promise<State> => {
   const log = config.KAFKA_TODO_TOPIC
   const quiet = createLog('command-log', 'silent')
   const stored = await logs.registered(log)
   // Before the ranges: read after them, it could be ahead of them.
   const positions = await logs.nextOffsets(log)
   const others = (await logs.names()).filter((name) => name !== log)
-  const probe = openProbe(config, quiet)
+  const probe = openProbe(config, databases, quiet)
   try {
     const found = await probe.find()
-    const ranges = await readRanges(config, quiet)
+    const ranges = await readRanges(config, databases, quiet)
     return { log, stored, found, positions, ranges, others }
   } finally {
     await probe.close()
@@ -142,12 +148,18 @@ const effectOf = (
   return `${applied} commands of the log are applied (those that were before, not twice), ${skipped} are skipped`
 }
 
-const adopt = async (config: Config, logs: CommandLogs, from: AdoptFrom, out: Write) => {
-  if ((await readState(config, logs)).found === undefined) {
-    await ensureCommandLog(config, createLog('command-log', 'silent'))
+const adopt = async (
+  config: Config,
+  databases: Databases,
+  logs: CommandLogs,
+  from: AdoptFrom,
+  out: Write,
+) => {
+  if ((await readState(config, databases, logs)).found === undefined) {
+    await ensureCommandLog(config, databases, createLog('command-log', 'silent'))
     out(`${config.KAFKA_TODO_TOPIC} was not there: made`)
   }
-  const state = await readState(config, logs)
+  const state = await readState(config, databases, logs)
   const { log, stored, found, ranges } = state
   if (found === undefined) throw new Error('the log was made and is not there yet: try again')
   if (stored?.isClosed) throw new Error('the number of its partitions is being changed')

@@ -5,6 +5,8 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../testing/databases.ts'
+import { createPool } from '../lib/drivers/postgres/pool.ts'
 import { openConsumer, readEnds } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
 import { encodeCommand, type Command } from '../lib/domain/command.ts'
@@ -27,9 +29,9 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
     ...{ KAFKA_PARTITIONS: '1', ...over },
   })
   const sql = postgres(url, { max: 1 })
-  const store = createPostgresStore({ url, poolSize: 2, timeoutMs: 20_000 })
-  await settleLog(config, store, quiet)
-  const consumer = openConsumer(config, quiet)
+  const store = createPostgresStore(createPool({ url, poolSize: 2, timeoutMs: 20_000 }))
+  await settleLog(config, databasesOf(config), store, quiet)
+  const consumer = openConsumer(config, databasesOf(config), quiet)
   t.teardown(async () => {
     await consumer.stop()
     await store.close()
@@ -64,7 +66,10 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
   const caughtUp = () =>
     eventually(
       async () => {
-        const [applied, ends] = [await store.nextOffsets(log), await readEnds(config, quiet)]
+        const [applied, ends] = [
+          await store.nextOffsets(log),
+          await readEnds(config, databasesOf(config), quiet),
+        ]
         return (ends.get(0) ?? 0) - (applied.get(0) ?? 0)
       },
       (lag) => lag === 0,
@@ -252,7 +257,7 @@ t.test('a log that is closed amid a replay gets no more of it', async (t) => {
   t.equal(code, 1)
   t.equal(err, `the number of partitions of ${log} is being changed`)
   t.equal((await letters()).length, 1)
-  t.equal((await readEnds(config, quiet)).get(0), 1)
+  t.equal((await readEnds(config, databasesOf(config), quiet)).get(0), 1)
 })
 
 t.test('letters of another log are neither shown nor touched', async (t) => {

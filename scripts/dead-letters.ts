@@ -8,6 +8,7 @@ import { decodeCommand } from '../lib/domain/command.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch } from '../lib/domain/log-identity.ts'
 import { createLog } from '../lib/runtime/log.ts'
+import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
@@ -29,7 +30,7 @@ export const deadLetters = async (
   readSettings: () => Config,
   { out, err }: Output,
 ): Promise<number> => {
-  let letters: DeadLetters | undefined
+  let databases: Databases | undefined
   try {
     const request = parseRequest(args)
     if (request.kind === 'help') {
@@ -38,7 +39,8 @@ export const deadLetters = async (
     }
     const config = readSettings()
     const log = config.KAFKA_TODO_TOPIC
-    letters = openDeadLetters({ ...postgresUrls(config), poolSize: 1, timeoutMs }, log)
+    databases = openDatabases(postgresUrls(config))
+    const letters = openDeadLetters(databases.pool('todos', { timeoutMs }), log)
     switch (request.kind) {
       case 'list': {
         const newest = await letters.newest(request.limit, previewBytes)
@@ -64,7 +66,7 @@ export const deadLetters = async (
           return 0
         }
         return await withPublisher(config, (publisher, gate) =>
-          replay(letters as DeadLetters, publisher, gate, ids, request.record, { out, err }),
+          replay(letters, publisher, gate, ids, request.record, { out, err }),
         )
       }
     }
@@ -81,7 +83,7 @@ export const deadLetters = async (
     )
     return 1
   } finally {
-    await letters?.close()
+    await databases?.close()
   }
 }
 
@@ -100,12 +102,14 @@ const withPublisher = async <T>(
   config: Config,
   work: (publisher: CommandPublisher, gate: PublishGate) => Promise<T>,
 ): Promise<T> => {
-  const logs = openCommandLogs({ ...postgresUrls(config), poolSize: 1, timeoutMs })
-  const probe = openProbe(config, createLog('dead-letters', 'silent'))
+  const quiet = createLog('dead-letters', 'silent')
+  const databases = openDatabases(postgresUrls(config))
+  const probe = openProbe(config, databases, quiet)
   try {
+    const logs = openCommandLogs(databases.pool('todos', { timeoutMs }))
     const gate = createReplayGate(config, logs, probe)
     await gate.verify()
-    const publisher = openPublisher(config, gate, createLog('dead-letters', 'silent'))
+    const publisher = openPublisher(config, databases, gate, quiet)
     try {
       await untilUp(publisher)
       return await work(publisher, gate)
@@ -113,8 +117,8 @@ const withPublisher = async <T>(
       await publisher.close()
     }
   } finally {
-    await logs.end()
     await probe.close()
+    await databases.close()
   }
 }
 

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../testing/databases.ts'
 import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { lagAsText, readLag } from './lag.ts'
@@ -46,14 +47,14 @@ for (const [name, backend] of Object.entries(backends)) {
     }
     const config = testConfig(settings)
     t.same(await readLag(config), [], 'no log yet')
-    const partitions = await ensureCommandLog(config, quiet)
+    const partitions = await ensureCommandLog(config, databasesOf(config), quiet)
     const none = { end: 0, applied: 0, lag: 0 }
     t.same(
       await readLag(config),
       [0, 1, 2].map((partition) => ({ partition, ...none })),
     )
 
-    const publisher = openPublisher(config, openGate(partitions), quiet)
+    const publisher = openPublisher(config, databasesOf(config), openGate(partitions), quiet)
     t.teardown(() => publisher.close())
     const isUp = () =>
       publisher.ping().then(

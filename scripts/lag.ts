@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { readEnds } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { createLog } from '../lib/runtime/log.ts'
+import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 
@@ -23,15 +24,12 @@ const readTimeoutMs = 10_000
 /** In order of partition; empty when there is no such log. */
 export const readLag = async (config: Config): Promise<PartitionLag[]> => {
   const log = createLog('lag', 'silent')
-  const store = createPostgresStore({
-    ...postgresUrls(config),
-    poolSize: 1,
-    timeoutMs: readTimeoutMs,
-  })
+  const databases = openDatabases(postgresUrls(config))
+  const store = createPostgresStore(databases.pool('todos', { timeoutMs: readTimeoutMs }))
   try {
     // First: read after the ends, it could be ahead of them.
     const applied = await store.nextOffsets(config.KAFKA_TODO_TOPIC)
-    const ends = await readEnds(config, log)
+    const ends = await readEnds(config, databases, log)
     return [...ends]
       .map(([partition, end]) => {
         const next = applied.get(partition) ?? 0
@@ -39,7 +37,7 @@ export const readLag = async (config: Config): Promise<PartitionLag[]> => {
       })
       .sort((a, b) => a.partition - b.partition)
   } finally {
-    await store.close()
+    await databases.close()
   }
 }
 

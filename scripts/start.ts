@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError, readConfig, type Config } from '../lib/runtime/config/config.ts'
 import { signToken } from '../lib/accounts/access-token.ts'
+import { connectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import { migrate } from '../lib/drivers/postgres/migrate.ts'
 import { embeddedSecret } from './embedded-secret.ts'
 import { migrationsDirectory, repository } from './paths.ts'
@@ -17,6 +18,10 @@ import { startPostgres } from './stack/postgres.ts'
 import type { Service } from './stack/service.ts'
 
 const host = '127.0.0.1'
+/** It is ours: a machine with many cores needs more than Postgres' own default. */
+const maxConnectionsMin = 100
+/** For psql, and for those that Postgres keeps for superusers. */
+const othersMax = 10
 const tokenTtlSec = 30 * 86_400
 
 type Ready = { readonly port?: number; readonly metricsPort?: number }
@@ -50,7 +55,10 @@ const main = async () => {
   process.on('SIGTERM', () => stop(0))
 
   try {
-    const postgres = await startPostgres({ directory: join(DATA_DIR, 'postgres') })
+    const postgres = await startPostgres({
+      directory: join(DATA_DIR, 'postgres'),
+      maxConnections: Math.max(maxConnectionsMin, connectionsNeeded(config) + othersMax),
+    })
     running.postgres = postgres
     const { url } = postgres
     await migrate(url, migrationsDirectory)

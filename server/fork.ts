@@ -6,7 +6,10 @@ import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
 import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
+import { forkBudget } from '../lib/drivers/postgres/budget.ts'
+import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
@@ -17,6 +20,7 @@ import { addPoolMetrics, addProcessMetrics } from '../lib/runtime/metrics.ts'
 import {
   closeParts,
   closeTimeoutMsDefault,
+  databasesCloseTimeoutMs,
   dependenciesOf,
   openParts,
   type Part,
@@ -52,9 +56,6 @@ export type Fork = {
   stop(): Promise<void>
 }
 
-/** Limit per process. A refresh takes one for a millisecond, and passwords are checked one at a time. */
-const accountConnectionsMax = 2
-
 /**
  * Resolves when it listens, with the usual lists warm. Rejects with what stands in the way. With
  * something unavailable it listens all the same, after readyWaitMs: lists need no log.
@@ -65,7 +66,6 @@ export const startFork = async (
   readyWaitMs: number,
 ): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
-  const share = (total: number) => Math.max(1, Math.floor(total / config.HTTP_PROCESSES))
   const registry = new Registry()
   const pools = {
     store: createPoolUse(),
@@ -73,45 +73,40 @@ export const startFork = async (
     log: createPoolUse(),
     accounts: createPoolUse(),
   }
-  const store = createPostgresStore({
-    ...postgresUrls(config),
-    poolSize: share(config.DB_POOL_SIZE),
-    timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
-    use: pools.store,
-    log,
-  })
-  const cache = openListCache(config, share(config.REDIS_POOL_SIZE), log, pools.cache)
-  const pages = openPageCache(config, log)
-  const probe = openProbe(config, log)
-  const gate = openLogGate(config, store, registered, probe, log)
-  const publisher = addPublishMetrics(registry, openPublisher(config, gate, log, pools.log))
+  const databases = openDatabases(postgresUrls(config), forkBudget(config))
+  const redis = openRedis(config.REDIS_URL, log)
+  const timeoutMs = config.LIST_REFRESH_TIMEOUT_MS
+  const store = createPostgresStore(databases.pool('todos', { timeoutMs, use: pools.store, log }))
+  const redisShare = Math.max(1, Math.floor(config.REDIS_POOL_SIZE / config.HTTP_PROCESSES))
+  const cache = openListCache(config, databases, redis, redisShare, log, pools.cache)
+  const pages = openPageCache(config, redis, log)
+  const probe = openProbe(config, databases, log)
+  const gate = openLogGate(config, databases, store, registered, probe, log)
+  const publisher = addPublishMetrics(
+    registry,
+    openPublisher(config, databases, gate, log, pools.log),
+  )
   const cors = readCors(config.CORS_ORIGINS)
   const lists = openHotLists(config, cache, store, listHeadersOf(cors), log)
   const applied = createAppliedCommands(store)
   const secret = config.JWT_SECRET as string
-  const accounts = createPostgresAccounts({
-    ...postgresUrls(config),
-    poolSize: Math.min(accountConnectionsMax, share(config.DB_POOL_SIZE)),
-    timeoutMs: config.LIST_REFRESH_TIMEOUT_MS,
-    use: pools.accounts,
-    log,
-  })
+  const accounts = createPostgresAccounts(databases, { timeoutMs, use: pools.accounts, log })
   const revoked = createRevokedSessions(accounts, log)
   const verifyToken = withoutRevoked(createTokenVerifier(secret), revoked.has)
   const passwords = openPasswords(config)
   const clientOf = createClientOf(config.TRUSTED_PROXIES)
   const policies = limitPolicies(config)
-  const limiter = openLimiter(config, policies, log)
+  const limiter = openLimiter(config, databases, redis, policies, log)
   const limits = createLimitChecks({ limiter, policies, verifyToken, clientOf })
   const stores: Part[] = [
     { name: 'metrics', close: reportMetrics(registry) }, // what was counted to the end is not lost
-    { name: 'limits', open: limiter.open, close: limiter.close },
+    { name: 'databases', close: databases.close, closeTimeoutMs: databasesCloseTimeoutMs },
+    { name: 'redis', close: redis.close },
+    { name: 'limits', open: limiter.open },
     { name: 'passwords', close: passwords.close },
-    { name: 'accounts', close: accounts.close },
     {
       name: 'todos',
       ready: { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
-      close: store.close,
     },
     { name: 'log probe', close: probe.close },
     { name: 'log gate', close: gate.close },
@@ -190,7 +185,6 @@ export const startFork = async (
           withTimeout(readyWaitMs, () => revoked.loaded).catch(() => {}),
         ])
       },
-      close() {},
     },
     {
       name: 'engine',

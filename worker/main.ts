@@ -3,13 +3,17 @@
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
+import { workerBudget } from '../lib/drivers/postgres/budget.ts'
+import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
+import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
 import { createLog } from '../lib/runtime/log.ts'
-import { closeParts, openParts, type Part } from '../lib/runtime/parts.ts'
+import { closeParts, databasesCloseTimeoutMs, openParts, type Part } from '../lib/runtime/parts.ts'
 import { createPoolUse } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announce/announcer.ts'
@@ -18,13 +22,11 @@ import { createLagWatch } from './observe/lag.ts'
 import { createWorkerMetrics } from './observe/metrics.ts'
 import { openPages } from './observe/pages.ts'
 import { watchProgress, type Progress } from './observe/progress.ts'
+import { appliedCommandsKeptSec, createPruning } from './prune.ts'
 import { logBatch } from './todos/batch-log.ts'
 import { createSink } from './todos/sink.ts'
 import { waitForLog } from './todos/wait-for-log.ts'
 
-const pruneEveryMs = 600_000
-/** A command may be logged twice minutes apart, by a producer's retry; a week is far beyond that. */
-const appliedCommandsKeptSec = 7 * 24 * 3600
 /** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
 const storeTimeoutMs = 20_000
 /** A batch that is being applied is finished, or its statement times out; then Kafka hears of it. */
@@ -34,17 +36,18 @@ const reportLagEveryMs = 10_000
 const config = readConfigOrExit('worker')
 const log = createLog('worker', config.LOG_LEVEL)
 const pools = { store: createPoolUse(), cache: createPoolUse() }
-const store = createPostgresStore({
-  ...postgresUrls(config),
-  poolSize: config.WORKER_POOL_SIZE + 1, // one for the announcements
-  timeoutMs: storeTimeoutMs,
-  use: pools.store,
-  log,
-})
-const cache = openListCache(config, 1, log, pools.cache)
-const pages = openPageCache(config, log)
+const databases = openDatabases(postgresUrls(config), workerBudget(config))
+const redis = openRedis(config.REDIS_URL, log)
+const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs, use: pools.store, log })
+const store = createPostgresStore(pool)
+const cache = openListCache(config, databases, redis, 1, log, pools.cache)
+const pages = openPageCache(config, redis, log)
 const announcer = createAnnouncer(store, cache, log)
-const consumer = openConsumer(config, log)
+const consumer = openConsumer(config, databases, log)
+const pruning = createPruning([
+  () => store.pruneAppliedCommands(appliedCommandsKeptSec),
+  () => pruneRateLimits(pool),
+])
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 const sink = createSink({
@@ -84,10 +87,12 @@ const parts: Part[] = [
     },
     close() {}, // it ends with the process: probes are answered to the end
   },
-  { name: 'todos', close: store.close },
+  { name: 'databases', close: databases.close, closeTimeoutMs: databasesCloseTimeoutMs },
+  { name: 'redis', close: redis.close },
   { name: 'pages', close: pages.close },
   { name: 'list cache', close: cache.close },
-  { name: 'log', open: () => waitForLog(config, store, log, leaveAtOnce), close() {} },
+  { name: 'log', open: () => waitForLog(config, databases, store, log, leaveAtOnce) },
+  { name: 'pruning', open: () => Promise.resolve(pruning.start()), close: pruning.stop },
   {
     name: 'announcements',
     open: () => Promise.resolve(announcer.start()),
@@ -98,7 +103,7 @@ const parts: Part[] = [
     name: 'progress',
     open() {
       progress = watchProgress({
-        ends: openEndsReader(config, log),
+        ends: openEndsReader(config, databases, log),
         readApplied: () => store.nextOffsets(config.KAFKA_TODO_TOPIC),
         consumer,
         lag,
@@ -109,7 +114,7 @@ const parts: Part[] = [
     close: () => progress?.stop(),
   },
   // After the progress, which is to notice that nobody lets the consumer in.
-  { name: 'deliveries', open: () => consumer.start(lag.watch(sink), leaveAtOnce), close() {} },
+  { name: 'deliveries', open: () => consumer.start(lag.watch(sink), leaveAtOnce) },
 ]
 
 let stopping = false
@@ -132,11 +137,6 @@ try {
   if (!stopping) throw error // it was told to leave while it was joining
 }
 setInterval(lag.report, reportLagEveryMs).unref()
-setInterval(() => {
-  // Tried again in ten minutes.
-  store.pruneAppliedCommands(appliedCommandsKeptSec).catch(() => {})
-  store.pruneRateLimits().catch(() => {})
-}, pruneEveryMs).unref()
 log.info(
   { log: config.KAFKA_TODO_TOPIC, partitionsAtOnce: config.WORKER_POOL_SIZE },
   'worker ready',

@@ -1,9 +1,10 @@
 // Accounts in Postgres. Each step that decides something is one statement, so that requests that race
 // are put in order by the row they meet at, and no clock but the database's is asked.
 
-import { listen } from '../drivers/postgres/listen.ts'
-import { createPool, type PoolSettings, type Sql } from '../drivers/postgres/pool.ts'
-import { sessionUrl } from '../drivers/postgres/urls.ts'
+import type { Databases } from '../drivers/postgres/databases.ts'
+import type { Sql } from '../drivers/postgres/pool.ts'
+import type { Log } from '../runtime/log.ts'
+import type { PoolUse } from '../runtime/pool-stats.ts'
 import { firstGeneration, type Accounts, type User } from './accounts.ts'
 
 const channel = 'todos_session_revoked'
@@ -13,8 +14,11 @@ const keptAfterEndSec = 2 * 86_400
 /** By each login, so that the table can not grow faster than it is pruned. */
 const prunedAtOnce = 10
 
-export const createPostgresAccounts = (settings: PoolSettings): Accounts => {
-  const pool = createPool(settings)
+export const createPostgresAccounts = (
+  databases: Databases,
+  settings: { readonly timeoutMs: number; readonly use?: PoolUse; readonly log?: Log },
+): Accounts => {
+  const pool = databases.pool('accounts', settings)
   let stopListening = () => Promise.resolve()
   return {
     addUser: ({ id, email, passwordHash }) =>
@@ -86,7 +90,7 @@ export const createPostgresAccounts = (settings: PoolSettings): Accounts => {
       }),
     watchRevoked({ onRevoked, onListening }) {
       const listening = { onNotify: onRevoked, onLost: () => {}, onListening }
-      stopListening = listen(sessionUrl(settings), channel, listening, settings.log)
+      stopListening = databases.listen('revoked sessions', channel, listening, settings.log)
     },
     async close() {
       await stopListening()

@@ -1,6 +1,7 @@
 // What every command log promises, run against both drivers: real Kafka, and real Postgres.
 
 import t, { type Test } from 'tap'
+import { databasesOf } from '../../testing/databases.ts'
 import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
 import { quiet, testConfig } from '../../testing/settings.ts'
 import { testDatabase, testKafka, testTopic } from '../../testing/services.ts'
@@ -30,8 +31,8 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     WORKER_POOL_SIZE: String(partitions),
     ...over,
   })
-  t.equal(await ensureCommandLog(config, quiet), partitions)
-  const publisher = openPublisher(config, openGate(partitions), quiet)
+  t.equal(await ensureCommandLog(config, databasesOf(config), quiet), partitions)
+  const publisher = openPublisher(config, databasesOf(config), openGate(partitions), quiet)
   t.teardown(() => publisher.close())
   await eventually(
     () =>
@@ -46,7 +47,8 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     topic,
     config,
     publisher,
-    consumer: (bounds = {}) => consumerOf(t, () => openConsumer(config, quiet, bounds)),
+    consumer: (bounds = {}) =>
+      consumerOf(t, () => openConsumer(config, databasesOf(config), quiet, bounds)),
   }
 }
 
@@ -266,9 +268,9 @@ for (const [name, backend] of Object.entries(backends)) {
 
     await t.test('the ends of its partitions are known, and asking makes no log', async (t) => {
       const { config, publisher, consumer } = await setUp(t, settings)
-      t.same([...(await readEnds(config, quiet)).values()], [0, 0, 0])
+      t.same([...(await readEnds(config, databasesOf(config), quiet)).values()], [0, 0, 0])
       await publishAll(t, publisher, 20, 2)
-      const ends = await readEnds(config, quiet)
+      const ends = await readEnds(config, databasesOf(config), quiet)
       const { sink, all, applied } = memorySink()
       await consumer().start(sink)
       await eventually(all, (seen) => seen.length >= 40, startTimeoutMs)
@@ -276,7 +278,8 @@ for (const [name, backend] of Object.entries(backends)) {
         t.equal(end, applied.get(partition)?.length ?? 0, `partition ${partition}`)
       }
       const another = { ...config, KAFKA_TODO_TOPIC: testTopic() }
-      for (let i = 0; i < 2; i++) t.equal((await readEnds(another, quiet)).size, 0)
+      for (let i = 0; i < 2; i++)
+        t.equal((await readEnds(another, databasesOf(another), quiet)).size, 0)
     })
 
     await t.test('past its bound a publisher refuses at once, and recovers', async (t) => {

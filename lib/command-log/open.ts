@@ -3,7 +3,8 @@
 import type { Config } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
 import type { PoolUse } from '../runtime/pool-stats.ts'
-import { postgresUrls } from '../drivers/postgres/urls.ts'
+import type { PoolName } from '../drivers/postgres/budget.ts'
+import type { Databases } from '../drivers/postgres/databases.ts'
 import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createTopicProbe } from '../drivers/kafka/identity.ts'
@@ -39,7 +40,11 @@ const kafkaOf = (config: Config) => ({
 })
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
-export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
+export const ensureCommandLog = (
+  config: Config,
+  databases: Databases,
+  log: Log,
+): Promise<number> =>
   config.COMMAND_LOG === 'kafka'
     ? ensureTopic(
         {
@@ -50,41 +55,57 @@ export const ensureCommandLog = (config: Config, log: Log): Promise<number> =>
         log,
         ensureTimeoutMs,
       )
-    : ensureLog({
-        ...postgresUrls(config),
-        log: config.KAFKA_TODO_TOPIC,
-        partitions: config.KAFKA_PARTITIONS,
-      })
+    : ensureLog(databases, { log: config.KAFKA_TODO_TOPIC, partitions: config.KAFKA_PARTITIONS })
 
 /** Adds partitions until there are so many. Rejects when the log is away, or has more. */
-export const growCommandLog = (config: Config, partitions: number, log: Log): Promise<void> =>
+export const growCommandLog = (
+  config: Config,
+  databases: Databases,
+  partitions: number,
+  log: Log,
+): Promise<void> =>
   config.COMMAND_LOG === 'kafka'
     ? growTopic({ ...kafkaOf(config), partitions }, log, ensureTimeoutMs)
-    : growLog({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC, partitions })
+    : growLog(databases, { log: config.KAFKA_TODO_TOPIC, partitions })
 
 /**
  * What each partition has; empty when there is no such log. Rejects when it is away. Read what is
  * applied before this, and nothing is ahead of the log.
  */
-export const readRanges = (config: Config, log: Log): Promise<Map<number, Bounds>> =>
+export const readRanges = (
+  config: Config,
+  databases: Databases,
+  log: Log,
+): Promise<Map<number, Bounds>> =>
   config.COMMAND_LOG === 'kafka'
     ? readTopicRanges(kafkaOf(config), log, readTimeoutMs)
-    : readLogRanges({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, readTimeoutMs)
+    : readLogRanges(databases, config.KAFKA_TODO_TOPIC, readTimeoutMs)
 
 /** The offset that each partition will give to its next record. */
-export const readEnds = async (config: Config, log: Log): Promise<Map<number, number>> => {
-  const ranges = await readRanges(config, log)
+export const readEnds = async (
+  config: Config,
+  databases: Databases,
+  log: Log,
+): Promise<Map<number, number>> => {
+  const ranges = await readRanges(config, databases, log)
   return new Map([...ranges].map(([partition, { end }]) => [partition, end]))
 }
 
-export const openProbe = (config: Config, log: Log): LogProbe =>
+/** `name`: the pool that it asks on, where the log is in Postgres. */
+export const openProbe = (
+  config: Config,
+  databases: Databases,
+  log: Log,
+  name: PoolName = 'log probe',
+): LogProbe =>
   config.COMMAND_LOG === 'kafka'
     ? createTopicProbe(kafkaOf(config), log)
-    : createLogProbe({ ...postgresUrls(config), log: config.KAFKA_TODO_TOPIC }, probeTimeoutMs)
+    : createLogProbe(databases, config.KAFKA_TODO_TOPIC, probeTimeoutMs, name)
 
 /** `use`: of its connections to Postgres, where they are those. */
 export const openPublisher = (
   config: Config,
+  databases: Databases,
   gate: PublishGate,
   log: Log,
   use?: PoolUse,
@@ -97,13 +118,8 @@ export const openPublisher = (
   return config.COMMAND_LOG === 'kafka'
     ? createKafkaPublisher({ ...kafkaOf(config), ...bounds }, gate, log)
     : createPostgresPublisher(
-        {
-          ...postgresUrls(config),
-          log: config.KAFKA_TODO_TOPIC,
-          gate,
-          ...bounds,
-          ...(use && { use }),
-        },
+        databases,
+        { log: config.KAFKA_TODO_TOPIC, gate, ...bounds, ...(use && { use }) },
         log,
       )
 }
@@ -111,13 +127,9 @@ export const openPublisher = (
 /** For one who asks again and again. Rejects in time while the log is down, whichever connection is. */
 export type EndsReader = { read(): Promise<Map<number, number>>; close(): void }
 
-export const openEndsReader = (config: Config, log: Log): EndsReader => {
+export const openEndsReader = (config: Config, databases: Databases, log: Log): EndsReader => {
   if (config.COMMAND_LOG === 'postgres') {
-    return createEndsReader({
-      ...postgresUrls(config),
-      log: config.KAFKA_TODO_TOPIC,
-      timeoutMs: pollTimeoutMs,
-    })
+    return createEndsReader(databases, config.KAFKA_TODO_TOPIC, pollTimeoutMs)
   }
   const bounds = createBoundsReader(kafkaOf(config), log)
   return {
@@ -129,6 +141,7 @@ export const openEndsReader = (config: Config, log: Log): EndsReader => {
 /** `lossConfirmMs`: for tests, which can't wait as long as an operator would want it to. */
 export const openConsumer = (
   config: Config,
+  databases: Databases,
   log: Log,
   bounds: { lossConfirmMs?: number } = {},
 ): CommandConsumer =>
@@ -143,8 +156,8 @@ export const openConsumer = (
         log,
       )
     : createPostgresConsumer(
+        databases,
         {
-          ...postgresUrls(config),
           log: config.KAFKA_TODO_TOPIC,
           partitionsAtOnce: config.WORKER_POOL_SIZE,
           ...bounds,

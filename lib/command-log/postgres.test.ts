@@ -2,6 +2,7 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../../testing/databases.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { quiet, testConfig } from '../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../testing/services.ts'
@@ -18,8 +19,13 @@ const setUp = async (t: Test) => {
     KAFKA_PARTITIONS: '1',
     WORKER_POOL_SIZE: '2',
   })
-  const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
-  const consumer = openConsumer(config, quiet)
+  const publisher = openPublisher(
+    config,
+    databasesOf(config),
+    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
+    quiet,
+  )
+  const consumer = openConsumer(config, databasesOf(config), quiet)
   const sql = postgres(url, { max: 1 })
   t.teardown(async () => {
     await consumer.stop()

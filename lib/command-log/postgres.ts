@@ -7,9 +7,9 @@ import type { FoundLog } from '../domain/log-identity.ts'
 import type { Log } from '../runtime/log.ts'
 import type { PoolUse } from '../runtime/pool-stats.ts'
 import { createMicroBatch, NotSent } from '../runtime/micro-batch.ts'
-import { listen } from '../drivers/postgres/listen.ts'
-import { createPool, type Pool, type Sql } from '../drivers/postgres/pool.ts'
-import { sessionUrl, type PostgresUrls } from '../drivers/postgres/urls.ts'
+import type { PoolName } from '../drivers/postgres/budget.ts'
+import type { Databases } from '../drivers/postgres/databases.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import {
   lostCommands,
   pendingBytesMax,
@@ -33,20 +33,17 @@ const setUpTimeoutMs = 10_000
 const insertBytesMax = 4 * 1024 * 1024
 
 /** Makes the log's partitions unless they are there; returns how many there are. */
-export const ensureLog = async (
-  settings: PostgresUrls & {
-    log: string
-    partitions: number
-  },
-): Promise<number> => {
-  const { log } = settings
-  return once(settings, setUpTimeoutMs, (pool) =>
+export const ensureLog = (
+  databases: Databases,
+  { log, partitions }: { readonly log: string; readonly partitions: number },
+): Promise<number> =>
+  databases.once(setUpTimeoutMs, (pool) =>
     pool.transaction(async (tx) => {
       // Two starting servers must agree on the number of partitions: the first one's counts.
       await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
       await tx`
         INSERT INTO command_log_partitions (log, partition, next_offset)
-        SELECT ${log}, partition, 0 FROM generate_series(0, ${settings.partitions - 1}) AS partition
+        SELECT ${log}, partition, 0 FROM generate_series(0, ${partitions - 1}) AS partition
         WHERE NOT EXISTS (SELECT FROM command_log_partitions WHERE log = ${log})`
       await tx`
         INSERT INTO command_log_claims (log, partition)
@@ -57,29 +54,26 @@ export const ensureLog = async (
       return Number(row?.count)
     }),
   )
-}
 
 /** Of each partition. Empty when there is no such log. */
-export const readLogRanges = async (
-  settings: PostgresUrls & { log: string },
+export const readLogRanges = (
+  databases: Databases,
+  log: string,
   timeoutMs: number,
 ): Promise<Map<number, Bounds>> =>
-  once(settings, timeoutMs, (pool) => pool.run((sql) => selectBounds(sql, settings.log)))
+  databases.once(timeoutMs, (pool) => pool.run((sql) => selectBounds(sql, log)))
 
 /** Adds partitions until there are so many. */
-export const growLog = async (
-  settings: PostgresUrls & {
-    log: string
-    partitions: number
-  },
-): Promise<void> => {
-  const { log } = settings
-  await once(settings, setUpTimeoutMs, (pool) =>
+export const growLog = (
+  databases: Databases,
+  { log, partitions }: { readonly log: string; readonly partitions: number },
+): Promise<void> =>
+  databases.once(setUpTimeoutMs, (pool) =>
     pool.transaction(async (tx) => {
       await tx`SELECT pg_advisory_xact_lock(hashtext(${`command log ${log}`}))`
       await tx`
         INSERT INTO command_log_partitions (log, partition, next_offset)
-        SELECT ${log}, partition, 0 FROM generate_series(0, ${settings.partitions - 1}) AS partition
+        SELECT ${log}, partition, 0 FROM generate_series(0, ${partitions - 1}) AS partition
         ON CONFLICT DO NOTHING`
       await tx`
         INSERT INTO command_log_claims (log, partition)
@@ -87,41 +81,24 @@ export const growLog = async (
         ON CONFLICT DO NOTHING`
     }),
   )
-}
-
-/** For those who come once, at a start or from a command. */
-const once = async <T>(
-  { url, directUrl }: PostgresUrls,
-  timeoutMs: number,
-  work: (pool: Pool) => Promise<T>,
-): Promise<T> => {
-  const pool = createPool({ url, directUrl, poolSize: 1, timeoutMs })
-  try {
-    return await work(pool)
-  } finally {
-    await pool.close()
-  }
-}
 
 type IdentityRow = { identity: string | null; partitions: number }
 
+/** `name`: the pool it asks on. */
 export const createLogProbe = (
-  settings: PostgresUrls & { log: string },
+  databases: Databases,
+  log: string,
   timeoutMs: number,
+  name: PoolName,
 ): LogProbe => {
-  const pool = createPool({
-    url: settings.url,
-    directUrl: settings.directUrl,
-    poolSize: 1,
-    timeoutMs,
-  })
+  const pool = databases.pool(name, { timeoutMs })
   return {
     find: () =>
       pool.run(async (sql) => {
         const [row] = await sql<IdentityRow[]>`
           SELECT (SELECT identity FROM command_log_partitions
-                  WHERE log = ${settings.log} AND partition = 0) AS identity,
-            (SELECT count(*)::int FROM command_log_partitions WHERE log = ${settings.log}) AS partitions`
+                  WHERE log = ${log} AND partition = 0) AS identity,
+            (SELECT count(*)::int FROM command_log_partitions WHERE log = ${log}) AS partitions`
         return foundIn(row)
       }),
     renew: () => {}, // it is the database of whoever asks
@@ -135,18 +112,13 @@ const foundIn = (row: IdentityRow | undefined): FoundLog | undefined =>
     : { identity: `postgres:${row.identity}`, partitions: row.partitions }
 
 /** Each partition's end, for one who asks again and again: a connection that does not answer is replaced. */
-export const createEndsReader = (settings: PostgresUrls & { log: string; timeoutMs: number }) => {
-  const pool = createPool({
-    url: settings.url,
-    directUrl: settings.directUrl,
-    poolSize: 1,
-    timeoutMs: settings.timeoutMs,
-  })
+export const createEndsReader = (databases: Databases, log: string, timeoutMs: number) => {
+  const pool = databases.pool('log ends', { timeoutMs })
   return {
     read: () =>
       pool.run(async (sql) => {
         const rows = await sql<{ partition: number; next_offset: string }[]>`
-          SELECT partition, next_offset FROM command_log_partitions WHERE log = ${settings.log}`
+          SELECT partition, next_offset FROM command_log_partitions WHERE log = ${log}`
         return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
       }),
     close: () => void pool.close().catch(() => {}),
@@ -177,7 +149,8 @@ export const partitionOf = (todoId: string, partitions: number): number => {
 type Entry = { readonly todoId: string; readonly text: string; readonly bytes: number }
 
 export const createPostgresPublisher = (
-  settings: PostgresUrls & {
+  databases: Databases,
+  settings: {
     readonly log: string
     readonly gate: PublishGate
     readonly queueMax: number
@@ -187,10 +160,7 @@ export const createPostgresPublisher = (
   },
   logger: Log,
 ): CommandPublisher => {
-  const pool = createPool({
-    url: settings.url,
-    directUrl: settings.directUrl,
-    poolSize: 2, // one to publish, one to answer pings meanwhile
+  const pool = databases.pool('publisher', {
     timeoutMs: settings.timeoutMs,
     use: settings.use,
     log: logger,
@@ -279,7 +249,8 @@ const claimProbeIntervalMs = 1_000
 const claimProbeTimeoutMs = 2_000
 
 export const createPostgresConsumer = (
-  settings: PostgresUrls & {
+  databases: Databases,
+  settings: {
     readonly log: string
     readonly partitionsAtOnce: number
     readonly lossConfirmMs?: number
@@ -287,13 +258,7 @@ export const createPostgresConsumer = (
   log: Log,
 ): CommandConsumer => {
   const losses = createLossWatch(settings.lossConfirmMs ?? lossConfirmMsDefault)
-  const pool = createPool({
-    url: settings.url,
-    directUrl: settings.directUrl,
-    // Every runner holds one connection for as long as it holds its claim; one is for deleting.
-    poolSize: settings.partitionsAtOnce + 1,
-    timeoutMs: statementTimeoutMs,
-  })
+  const pool = databases.pool('consumer', { timeoutMs: statementTimeoutMs })
   let stopping = false
   let wake = () => {}
   let awake = new Promise<void>((resolve) => (wake = resolve))
@@ -328,7 +293,7 @@ export const createPostgresConsumer = (
 
   return {
     start(sink, onFatal) {
-      stopListening = listen(sessionUrl(settings), channel, {
+      stopListening = databases.listen('commands', channel, {
         onNotify: wakeAll,
         onListening: wakeAll,
         onLost: () => {},

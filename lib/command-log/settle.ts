@@ -2,6 +2,7 @@
 // positions belong to. A log is made, and registered, only for a database that knows none of its name.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Databases } from '../drivers/postgres/databases.ts'
 import type { Config } from '../runtime/config/config.ts'
 import { anotherLog, mismatch, type FoundLog } from '../domain/log-identity.ts'
 import type { LogRegistry, RegisteredLog } from '../domain/log-identity.ts'
@@ -26,14 +27,15 @@ const askAgainEveryMs = 500
 /** Rejects when the log or the database does not answer. */
 export const settleLog = async (
   config: Config,
+  databases: Databases,
   registry: LogRegistry,
   log: Log,
 ): Promise<SettledLog> => {
-  const probe = openProbe(config, log)
+  const probe = openProbe(config, databases, log, 'one-off')
   try {
     const untilMs = performance.now() + askAgainForMs
     for (;;) {
-      const settled = await settleOnce(config, registry, probe.find, log)
+      const settled = await settleOnce(config, databases, registry, probe.find, log)
       if (settled.kind === 'known' || settled.isFinal || performance.now() > untilMs) return settled
       await delay(askAgainEveryMs)
     }
@@ -44,6 +46,7 @@ export const settleLog = async (
 
 const settleOnce = async (
   config: Config,
+  databases: Databases,
   registry: LogRegistry,
   find: () => Promise<FoundLog | undefined>,
   log: Log,
@@ -56,7 +59,7 @@ const settleOnce = async (
     const positions = await registry.nextOffsets(name)
     if (positions.size > 0) {
       // Stored before identities were: the log that is there is taken for theirs if it can be.
-      const ends = found && (await readEnds(config, log))
+      const ends = found && (await readEnds(config, databases, log))
       const fits = [...positions].every(([partition, next]) => next <= (ends?.get(partition) ?? -1))
       if (!fits) {
         const ends = found ? 'one that ends before them' : 'no such log'
@@ -65,7 +68,7 @@ const settleOnce = async (
       }
       notes.push(`the stored positions of ${name} are taken to be those of ${found?.identity}`)
     } else if (found === undefined) {
-      await ensureCommandLog(config, log)
+      await ensureCommandLog(config, databases, log)
       found = await find()
     }
     if (found === undefined)
@@ -92,6 +95,7 @@ const settleOnce = async (
 /** Other logs with commands that nobody applies while the settings name this one, a line each. */
 export const commandsElsewhere = async (
   config: Config,
+  databases: Databases,
   registry: Pick<LogRegistry, 'nextOffsets'> & { names(): Promise<string[]> },
   log: Log,
 ): Promise<string[]> => {
@@ -99,7 +103,7 @@ export const commandsElsewhere = async (
   for (const name of await registry.names()) {
     if (name === config.KAFKA_TODO_TOPIC) continue
     const positions = await registry.nextOffsets(name)
-    const ends = await readEnds({ ...config, KAFKA_TODO_TOPIC: name }, log)
+    const ends = await readEnds({ ...config, KAFKA_TODO_TOPIC: name }, databases, log)
     let lag = 0
     for (const [partition, end] of ends) lag += Math.max(end - (positions.get(partition) ?? 0), 0)
     if (lag === 0) continue

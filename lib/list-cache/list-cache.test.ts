@@ -2,6 +2,8 @@
 
 import { EventEmitter, once } from 'node:events'
 import t, { type Test } from 'tap'
+import { openRedis } from '../drivers/redis/connections.ts'
+import { databasesAt } from '../../testing/databases.ts'
 import { ownRedis, testDatabase } from '../../testing/services.ts'
 import { quiet } from '../../testing/settings.ts'
 import type { ListSnapshot } from '../domain/list.ts'
@@ -17,11 +19,11 @@ const backends: Record<string, Backend> = {
   async redis(t) {
     const redis = await ownRedis(t)
     if (!redis) return undefined
-    return () => createRedisListCache({ url: redis.url, ttlSec: 300, poolSize: 1 }, quiet)
+    return () => createRedisListCache(openRedis(redis.url, quiet), { ttlSec: 300, poolSize: 1 })
   },
   async postgres(t) {
     const url = await testDatabase(t)
-    return () => createPostgresListCache({ url })
+    return () => createPostgresListCache(databasesAt(url))
   },
 }
 

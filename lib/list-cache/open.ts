@@ -3,7 +3,8 @@
 import type { Config } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
 import type { PoolUse } from '../runtime/pool-stats.ts'
-import { postgresUrls } from '../drivers/postgres/urls.ts'
+import type { Databases } from '../drivers/postgres/databases.ts'
+import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
 import { createRedisListCache } from './redis.ts'
@@ -11,15 +12,14 @@ import { createRedisListCache } from './redis.ts'
 /** `poolSize`: Redis data connections of this process. */
 export const openListCache = (
   config: Config,
+  databases: Databases,
+  redis: RedisConnections,
   poolSize: number,
   log: Log,
   use?: PoolUse,
 ): ListCache => {
   const watched = use && { use }
   return config.LIST_CACHE === 'redis'
-    ? createRedisListCache(
-        { url: config.REDIS_URL, ttlSec: config.CACHE_TTL_SEC, poolSize, ...watched },
-        log,
-      )
-    : createPostgresListCache({ ...postgresUrls(config), log, ...watched })
+    ? createRedisListCache(redis, { ttlSec: config.CACHE_TTL_SEC, poolSize, ...watched })
+    : createPostgresListCache(databases, { log, ...watched })
 }

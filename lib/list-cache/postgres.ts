@@ -3,18 +3,17 @@
 
 import type { Log } from '../runtime/log.ts'
 import type { PoolUse } from '../runtime/pool-stats.ts'
-import { listen } from '../drivers/postgres/listen.ts'
-import { createPool } from '../drivers/postgres/pool.ts'
-import { sessionUrl, type PostgresUrls } from '../drivers/postgres/urls.ts'
+import type { Databases } from '../drivers/postgres/databases.ts'
 import type { ListCache } from './list-cache.ts'
 
 const channel = 'todos_version'
 const timeoutMs = 2_000
 
 export const createPostgresListCache = (
-  settings: PostgresUrls & { readonly use?: PoolUse; readonly log?: Log },
+  databases: Databases,
+  settings: { readonly use?: PoolUse; readonly log?: Log } = {},
 ): ListCache => {
-  const pool = createPool({ ...settings, poolSize: 1, timeoutMs })
+  const pool = databases.pool('list cache', { ...settings, timeoutMs })
   let startListening: (() => () => Promise<void>) | undefined
   let stopListening = () => Promise.resolve()
   /** The latest version heard of or announced here: an announcement may come any number of times. */
@@ -47,7 +46,7 @@ export const createPostgresListCache = (
         onLost: () => onEvent({ kind: 'lost', reason: 'the LISTEN connection was closed' }),
         onListening: () => onEvent({ kind: 'restored' }),
       }
-      startListening = () => listen(sessionUrl(settings), channel, listening, settings.log)
+      startListening = () => databases.listen('list versions', channel, listening, settings.log)
       stopListening = startListening()
     },
     reconnect() {

@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRedis } from '../drivers/redis/connections.ts'
 import { repository } from '../../scripts/paths.ts'
 import { testGate } from '../../testing/gate.ts'
 import { eventually } from '../../testing/eventually.ts'
@@ -30,10 +31,10 @@ const setUp = async (t: Test) => {
   t.teardown(() => {
     admin.disconnect()
   })
-  const cache = createRedisListCache(
-    { url: `redis://127.0.0.1:${gate.port}/0`, ttlSec: 300, poolSize: 2 },
-    quiet,
-  )
+  const cache = createRedisListCache(openRedis(`redis://127.0.0.1:${gate.port}/0`, quiet), {
+    ttlSec: 300,
+    poolSize: 2,
+  })
   t.teardown(() => cache.close())
   const events = new EventEmitter()
   const reasons: string[] = []
@@ -192,7 +193,7 @@ void t.test('the rights that the README names are enough', async (t) => {
   t.match(rights, /~todos:/)
   await admin.acl('SETUSER', 'todos', 'on', '>secret', ...rights.split(' '))
   const url = service.url.replace('redis://', 'redis://todos:secret@')
-  const cache = createRedisListCache({ url, ttlSec: 300, poolSize: 1 }, quiet)
+  const cache = createRedisListCache(openRedis(url, quiet), { ttlSec: 300, poolSize: 1 })
   t.teardown(() => cache.close())
   const events = new EventEmitter()
   const restored = once(events, 'restored')
@@ -204,13 +205,13 @@ void t.test('the rights that the README names are enough', async (t) => {
   t.match(await cache.get('newest'), { kind: 'hit' })
   await cache.overrule(7, 6)
   await cache.ping()
-  const pages = createRedisPageCache({ url, ttlSec: 300 }, quiet)
+  const pages = createRedisPageCache(openRedis(url, quiet), { ttlSec: 300 }, quiet)
   t.teardown(() => pages.close())
   const page = { userId: 'ann', limit: 10, page: 1 }
   await pages.get(page)
   await pages.fill(page, { ...snapshot(7), total: 1 })
   t.match(await pages.get(page), { total: 1 })
-  const limits = createRedisLimitStore({ url, timeoutMs: 5_000 }, quiet)
+  const limits = createRedisLimitStore(openRedis(url, quiet), 5_000)
   t.teardown(() => limits.close())
   await limits.open()
   for (const algorithm of ['token-bucket', 'sliding-window'] as const) {

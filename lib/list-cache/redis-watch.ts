@@ -4,13 +4,13 @@
 // connection on which changes are noticed is alive and leads to the same data.
 
 import { randomUUID } from 'node:crypto'
-import type { Log } from '../runtime/log.ts'
-import { connectRedis, type RedisConnection } from '../drivers/redis/connection.ts'
+import type { RedisConnection } from '../drivers/redis/connection.ts'
+import type { RedisConnections } from '../drivers/redis/connections.ts'
 import { withTimeout } from '../runtime/deadline.ts'
 import type { CacheEvent } from './list-cache.ts'
 
 type Settings = {
-  readonly url: string
+  readonly redis: RedisConnections
   readonly versionKey: string
   /** Those that commands go through. */
   readonly connections: readonly RedisConnection[]
@@ -35,11 +35,10 @@ type State = 'unproven' | 'watching' | 'lost'
  * After a reconnect it subscribes again but does not track again, so that is done here on every `ready`.
  */
 export const watchVersion = (
-  { url, versionKey, connections }: Settings,
+  { redis, versionKey, connections }: Settings,
   onEvent: (event: CacheEvent) => void,
-  log: Log,
 ): Watching => {
-  const tracking = connectRedis({ url, timeoutMs: commandTimeoutMs, autoResubscribe: false }, log)
+  const tracking = redis.connect({ timeoutMs: commandTimeoutMs, autoResubscribe: false })
   /** Of this process only: the canaries of others are no news to it. */
   const ownCanaries = `${canaryPrefix}${randomUUID()}:`
   let state: State = 'unproven'

@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRedis } from '../drivers/redis/connections.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis } from '../../testing/services.ts'
 import { quiet } from '../../testing/settings.ts'
@@ -28,7 +29,7 @@ const setUp = async (t: Test, ttlSec = 300) => {
     admin.disconnect()
   })
   const open = async (): Promise<Watched> => {
-    const cache = createRedisListCache({ url: service.url, ttlSec, poolSize: 1 }, quiet)
+    const cache = createRedisListCache(openRedis(service.url, quiet), { ttlSec, poolSize: 1 })
     t.teardown(() => cache.close())
     const events = new EventEmitter()
     const seen: string[] = []
@@ -214,7 +215,10 @@ void t.test(
     // Redis takes TRACKING and SUBSCRIBE, but the canary's invalidation never comes: writes to any
     // key but the version's own are refused, as a wrong key prefix or a dropped push would have it.
     await redis.admin.call('ACL', 'SETUSER', 'default', 'resetkeys', '~todos:version', '~todos:l*')
-    const cache = createRedisListCache({ url: redis.service.url, ttlSec: 300, poolSize: 1 }, quiet)
+    const cache = createRedisListCache(openRedis(redis.service.url, quiet), {
+      ttlSec: 300,
+      poolSize: 1,
+    })
     t.teardown(() => cache.close())
     const events = new EventEmitter()
     cache.watch((event) => events.emit(event.kind))

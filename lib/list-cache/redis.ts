@@ -2,9 +2,9 @@
 // the lists reaches every process that watches (redis-watch.ts).
 
 import { randomUUID } from 'node:crypto'
-import type { Log } from '../runtime/log.ts'
 import { createPoolUse, type PoolUse } from '../runtime/pool-stats.ts'
-import { connectRedis, type RedisConnection, type Redis } from '../drivers/redis/connection.ts'
+import type { Redis, RedisConnection } from '../drivers/redis/connection.ts'
+import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { ListName } from '../domain/list.ts'
 import type { ListCache } from './list-cache.ts'
 import {
@@ -17,7 +17,6 @@ import {
 import { canaryPrefix, watchVersion, type Watching } from './redis-watch.ts'
 
 export type RedisCacheSettings = {
-  readonly url: string
   readonly ttlSec: number
   /** Data connections of this process; they take turns. */
   readonly poolSize: number
@@ -42,10 +41,13 @@ const commandTimeoutMs = 500
 /** A filler that dies leaves its lease for this long; nobody else asks Postgres meanwhile. */
 const leaseMs = 2_000
 
-export const createRedisListCache = (settings: RedisCacheSettings, log: Log): ListCache => {
-  const { url, ttlSec, poolSize } = settings
+export const createRedisListCache = (
+  redis: RedisConnections,
+  settings: RedisCacheSettings,
+): ListCache => {
+  const { ttlSec, poolSize } = settings
   const connections = Array.from({ length: poolSize }, () =>
-    connectRedis({ url, timeoutMs: commandTimeoutMs }, log),
+    redis.connect({ timeoutMs: commandTimeoutMs }),
   )
   let turn = 0
   const use = settings.use ?? createPoolUse()
@@ -90,7 +92,7 @@ export const createRedisListCache = (settings: RedisCacheSettings, log: Log): Li
       await evaluate(overruleScript, known, version)
     },
     watch(onEvent) {
-      watching = watchVersion({ url, versionKey, connections }, onEvent, log)
+      watching = watchVersion({ redis, versionKey, connections }, onEvent)
     },
     reconnect() {
       const reason = 'it may be another Redis than the one that is announced to'

@@ -1,5 +1,6 @@
 // Chooses the page cache's driver by configuration: one place, used by server and worker.
 
+import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { Config } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
 import { noPageCache, type PageCache } from './page-cache.ts'
@@ -8,10 +9,7 @@ import { createRedisPageCache } from './redis.ts'
 /** A change of which nobody was told (its worker was killed right after COMMIT) shows after this. */
 const pageTtlSecMax = 30
 
-export const openPageCache = (config: Config, log: Log): PageCache =>
+export const openPageCache = (config: Config, redis: RedisConnections, log: Log): PageCache =>
   config.LIST_CACHE === 'redis'
-    ? createRedisPageCache(
-        { url: config.REDIS_URL, ttlSec: Math.min(config.CACHE_TTL_SEC, pageTtlSecMax) },
-        log,
-      )
+    ? createRedisPageCache(redis, { ttlSec: Math.min(config.CACHE_TTL_SEC, pageTtlSecMax) }, log)
     : noPageCache

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRedis } from '../drivers/redis/connections.ts'
 import { testGate } from '../../testing/gate.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis } from '../../testing/services.ts'
@@ -28,7 +29,11 @@ const setUp = async (t: Test) => {
     admin.disconnect()
   })
   const open = (port = service.port) => {
-    const cache = createRedisPageCache({ url: `redis://127.0.0.1:${port}/0`, ttlSec: 300 }, quiet)
+    const cache = createRedisPageCache(
+      openRedis(`redis://127.0.0.1:${port}/0`, quiet),
+      { ttlSec: 300 },
+      quiet,
+    )
     t.teardown(() => cache.close())
     return cache
   }

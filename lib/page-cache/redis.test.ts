@@ -3,6 +3,7 @@
 
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRedis } from '../drivers/redis/connections.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis } from '../../testing/services.ts'
 import { quiet } from '../../testing/settings.ts'
@@ -25,7 +26,7 @@ const setUp = async (t: Test, ttlSec = 300) => {
     admin.disconnect()
   })
   const open = () => {
-    const cache = createRedisPageCache({ url: service.url, ttlSec }, quiet)
+    const cache = createRedisPageCache(openRedis(service.url, quiet), { ttlSec }, quiet)
     t.teardown(() => cache.close())
     return cache
   }

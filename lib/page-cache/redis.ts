@@ -4,7 +4,8 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Log } from '../runtime/log.ts'
-import { connectRedis, type Redis } from '../drivers/redis/connection.ts'
+import type { Redis } from '../drivers/redis/connection.ts'
+import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { PageName } from '../domain/page.ts'
 import type { PageCache } from './page-cache.ts'
 
@@ -71,10 +72,12 @@ for i, key in ipairs(KEYS) do
 end
 return 1`
 
-export type RedisPageSettings = { readonly url: string; readonly ttlSec: number }
-
-export const createRedisPageCache = ({ url, ttlSec }: RedisPageSettings, log: Log): PageCache => {
-  const connection = connectRedis({ url, timeoutMs: commandTimeoutMs }, log)
+export const createRedisPageCache = (
+  redis: RedisConnections,
+  { ttlSec }: { readonly ttlSec: number },
+  log: Log,
+): PageCache => {
+  const connection = redis.connect({ timeoutMs: commandTimeoutMs })
   const versionTtlSec = ttlSec + versionOutlivesSec
   const unheard = new Map<string, number>()
   const canaryKey = `todos:canary:pages:${randomUUID()}`

@@ -8,6 +8,8 @@ import { startRedis } from '../../scripts/stack/redis.ts'
 import { ServiceMissing, type Service } from '../../scripts/stack/service.ts'
 import { makeTemporaryDirectory } from '../../scripts/stack/temporary-directory.ts'
 import { startTodosDatabase } from '../../scripts/stack/todos-database.ts'
+import { openDatabases } from '../drivers/postgres/databases.ts'
+import { openRedis } from '../drivers/redis/connections.ts'
 import { createLog } from '../runtime/log.ts'
 import { createLimiter, type Backend, type Limiter } from './failover.ts'
 import type { Policy } from './policy.ts'
@@ -62,13 +64,15 @@ const main = async (_options: undefined, signal: AbortSignal): Promise<number> =
     const backends: (Backend | undefined)[] = [undefined]
     const postgres = await startTodosDatabase({ directory: join(directory, 'postgres'), todos: 0 })
     services.push(postgres)
-    const store = createPostgresLimitStore({ url: postgres.url, timeoutMs })
+    const store = createPostgresLimitStore(openDatabases({ url: postgres.url }), { timeoutMs })
     backends.unshift({ name: 'postgres', store })
     try {
       const redis = await startRedis({ directory: join(directory, 'redis') })
       services.push(redis)
-      const { url } = redis
-      backends.unshift({ name: 'redis', store: createRedisLimitStore({ url, timeoutMs }, quiet) })
+      backends.unshift({
+        name: 'redis',
+        store: createRedisLimitStore(openRedis(redis.url, quiet), timeoutMs),
+      })
     } catch (error) {
       if (!(error instanceof ServiceMissing)) throw error
       console.log(error.message)

@@ -3,6 +3,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { openRedis } from '../drivers/redis/connections.ts'
+import { databasesAt } from '../../testing/databases.ts'
 import { startRedis } from '../../scripts/stack/redis.ts'
 import type { Service } from '../../scripts/stack/service.ts'
 import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
@@ -40,8 +42,11 @@ const setUp = async (t: Test) => {
   const log = Object.assign(Object.create(quiet) as typeof quiet, { warn: note, info: note })
   const limiter = createLimiter(
     [
-      { name: 'redis', store: createRedisLimitStore({ url, timeoutMs }, quiet) },
-      { name: 'postgres', store: createPostgresLimitStore({ url: postgres.url, timeoutMs }) },
+      { name: 'redis', store: createRedisLimitStore(openRedis(url, quiet), timeoutMs) },
+      {
+        name: 'postgres',
+        store: createPostgresLimitStore(databasesAt(postgres.url), { timeoutMs }),
+      },
     ],
     [policy],
     log,
@@ -262,7 +267,7 @@ t.test('statements that were given up leave no attempts to connect behind', asyn
   const timers = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
   const service = await ownPostgres(t)
   await migrate(service.url, migrationsDirectory)
-  const store = createPostgresLimitStore({ url: service.url, timeoutMs: 500 })
+  const store = createPostgresLimitStore(databasesAt(service.url), { timeoutMs: 500 })
   const limiter = createLimiter([{ name: 'postgres', store }], [policy], quiet)
   await limiter.open()
   const before = timers()

@@ -3,29 +3,25 @@
 // the database's clock.
 
 import type { Log } from '../runtime/log.ts'
-import { createPool, type Sql } from '../drivers/postgres/pool.ts'
-import type { PostgresUrls } from '../drivers/postgres/urls.ts'
+import type { Databases } from '../drivers/postgres/databases.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { withTimeout } from '../runtime/deadline.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
 import { bucketDecision, tokenUsOf } from './token-bucket.ts'
 
 /** A decision is a fraction of a millisecond on a connection, and many share one. */
-const poolSize = 1
 const usesPerConnection = 16
 /** To connect takes longer than a decision may: it goes on behind those that could not wait. */
 const connectTimeoutMs = 2_000
 
-export const createPostgresLimitStore = ({
-  timeoutMs,
-  ...settings
-}: PostgresUrls & {
-  readonly timeoutMs: number
-  readonly log?: Log
-}): LimitStore => {
-  const pool = createPool({
-    ...settings,
-    poolSize,
+export const createPostgresLimitStore = (
+  databases: Databases,
+  { timeoutMs, log }: { readonly timeoutMs: number; readonly log?: Log },
+): LimitStore => {
+  // A pool of its own: limits must not wait behind lists.
+  const pool = databases.pool('limits', {
+    log,
     timeoutMs: Math.max(timeoutMs, connectTimeoutMs),
     usesPerConnection,
     // One row by its key: planned anew each time, a decision costs twice as much (bench:limits).
@@ -121,8 +117,12 @@ const takeFromWindow = async (sql: Sql, policy: Policy, key: string): Promise<De
 /** Few at a time: this runs beside the statements of somebody else. */
 const prunedAtOnce = 10_000
 
-/** Takes out what means nothing any more; how many. */
-export const pruneRateLimits = async (sql: Sql): Promise<number> => {
+/** Takes out what means nothing any more. */
+export const pruneRateLimits = async (pool: Pool): Promise<void> => {
+  while ((await pool.run(pruneSome)) > 0);
+}
+
+const pruneSome = async (sql: Sql): Promise<number> => {
   let pruned = 0
   for (const table of ['rate_limit_buckets', 'rate_limit_windows']) {
     const { count } = await sql`

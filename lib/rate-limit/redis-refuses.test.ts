@@ -3,6 +3,8 @@
 
 import { Redis } from 'ioredis'
 import t from 'tap'
+import { openRedis } from '../drivers/redis/connections.ts'
+import { databasesAt } from '../../testing/databases.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis, testDatabase } from '../../testing/services.ts'
 import { quiet } from '../../testing/settings.ts'
@@ -29,8 +31,11 @@ void t.test('while Redis refuses, Postgres counts', async (t) => {
   t.teardown(() => {
     admin.disconnect()
   })
-  const redis = createRedisLimitStore({ url: `redis://127.0.0.1:${gate.port}/0`, timeoutMs }, quiet)
-  const postgres = createPostgresLimitStore({ url: await testDatabase(t), timeoutMs })
+  const redis = createRedisLimitStore(
+    openRedis(`redis://127.0.0.1:${gate.port}/0`, quiet),
+    timeoutMs,
+  )
+  const postgres = createPostgresLimitStore(databasesAt(await testDatabase(t)), { timeoutMs })
   const limiter = createLimiter(
     [
       { name: 'redis', store: redis },
@@ -94,7 +99,7 @@ void t.test('what is no count counts as nothing', async (t) => {
   t.teardown(() => {
     admin.disconnect()
   })
-  const store = createRedisLimitStore({ url: service.url, timeoutMs }, quiet)
+  const store = createRedisLimitStore(openRedis(service.url, quiet), timeoutMs)
   t.teardown(() => store.close())
   await store.open()
   for (const put of [

@@ -2,8 +2,7 @@
 // round trip; by Redis's clock, so that all processes and hosts share it; and every key ends by itself.
 
 import { createHash } from 'node:crypto'
-import type { Log } from '../runtime/log.ts'
-import { connectRedis } from '../drivers/redis/connection.ts'
+import type { RedisConnections } from '../drivers/redis/connections.ts'
 import { withTimeout } from '../runtime/deadline.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
@@ -59,12 +58,9 @@ const script = (text: string): Script => ({
 })
 const scripts = { bucket: script(bucketScript), window: script(windowScript) }
 
-export const createRedisLimitStore = (
-  { url, timeoutMs }: { readonly url: string; readonly timeoutMs: number },
-  log: Log,
-): LimitStore => {
+export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number): LimitStore => {
   // A connection of its own: limits must not wait behind lists.
-  const connection = connectRedis({ url, timeoutMs }, log)
+  const connection = redis.connect({ timeoutMs })
 
   const run = ({ sha, text }: Script, key: string, ...values: number[]) =>
     connection.run(async (redis) => {

@@ -5,14 +5,16 @@ import { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { createPostgresStore } from '../todo-store/postgres.ts'
+import { openRedis } from '../drivers/redis/connections.ts'
+import { databasesAt } from '../../testing/databases.ts'
+import { createPool } from '../drivers/postgres/pool.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis, testDatabase } from '../../testing/services.ts'
 import { quiet } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { takeFromBucket, takeFromWindow } from './model.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
-import { createPostgresLimitStore } from './postgres.ts'
+import { createPostgresLimitStore, pruneRateLimits } from './postgres.ts'
 import { createRedisLimitStore } from './redis.ts'
 import { windowDecision, type WindowSeen } from './sliding-window.ts'
 import { bucketDecision, type BucketSeen } from './token-bucket.ts'
@@ -23,10 +25,10 @@ const timeoutMs = 10_000
 const openStore = {
   async redis(t: Test): Promise<LimitStore | undefined> {
     const redis = await ownRedis(t)
-    return redis && createRedisLimitStore({ url: redis.url, timeoutMs }, quiet)
+    return redis && createRedisLimitStore(openRedis(redis.url, quiet), timeoutMs)
   },
   async postgres(t: Test): Promise<LimitStore | undefined> {
-    return createPostgresLimitStore({ url: await testDatabase(t), timeoutMs })
+    return createPostgresLimitStore(databasesAt(await testDatabase(t)), { timeoutMs })
   },
 }
 
@@ -151,7 +153,7 @@ const checkWindows = (t: Test, { algorithm, limit, windowSec }: Policy, seen: De
 t.test('redis: every key ends, and a Redis without our scripts is given them', async (t) => {
   const service = await ownRedis(t)
   if (!service) return
-  const store = createRedisLimitStore({ url: service.url, timeoutMs }, quiet)
+  const store = createRedisLimitStore(openRedis(service.url, quiet), timeoutMs)
   const redis = new Redis(service.url)
   t.teardown(async () => {
     await store.close()
@@ -173,10 +175,10 @@ t.test('redis: every key ends, and a Redis without our scripts is given them', a
 
 t.test('postgres: what means nothing any more goes, the rest stays', async (t) => {
   const url = await testDatabase(t)
-  const store = createPostgresLimitStore({ url, timeoutMs })
-  const todos = createPostgresStore({ url, poolSize: 1, timeoutMs })
+  const store = createPostgresLimitStore(databasesAt(url), { timeoutMs })
+  const pool = createPool({ url, poolSize: 1, timeoutMs })
   const sql = postgres(url, { max: 1 })
-  t.teardown(() => Promise.all([store.close(), todos.close(), sql.end()]))
+  t.teardown(() => Promise.all([store.close(), pool.close(), sql.end()]))
   const take = async (algorithm: Policy['algorithm'], windowSec: number) => {
     const policy: Policy = { name: algorithm, algorithm, limit: 1, windowSec }
     for (let i = 0; i < 2; i++) await store.take(policy, 'a')
@@ -190,7 +192,7 @@ t.test('postgres: what means nothing any more goes, the rest stays', async (t) =
   t.equal((await rows()).length, 4)
   await eventually(
     async () => {
-      await todos.pruneRateLimits()
+      await pruneRateLimits(pool)
       return (await rows()).map(({ key }) => key)
     },
     (keys) => keys.length === 2,

@@ -11,7 +11,7 @@ export type Part = {
   /** What `/ready` asks. */
   readonly ready?: Dependency
   /** Called also when `open` was not. */
-  readonly close: () => unknown
+  readonly close?: () => unknown
   readonly closeTimeoutMs?: number
 }
 
@@ -26,6 +26,9 @@ export type Dependency = {
 
 /** To close takes milliseconds: what takes longer waits for a service that does not answer. */
 export const closeTimeoutMsDefault = 1_000
+
+/** Every pool at once: a statement in flight may take longer than a part. */
+export const databasesCloseTimeoutMs = 2_000
 
 /** Rejects when one can't be opened: those before it are closed by then. */
 export const openParts = async (parts: readonly Part[], log: Log): Promise<void> => {
@@ -42,6 +45,7 @@ export const openParts = async (parts: readonly Part[], log: Log): Promise<void>
 /** Never rejects. */
 export const closeParts = async (parts: readonly Part[], log: Log): Promise<void> => {
   for (const { name, close, closeTimeoutMs = closeTimeoutMsDefault } of parts.toReversed()) {
+    if (!close) continue
     try {
       await withTimeout(closeTimeoutMs, () => Promise.resolve().then(close))
     } catch (error) {

@@ -2,7 +2,7 @@
 // and workers only read and register them, through the todo store.
 
 import type { FoundLog, RegisteredLog } from '../domain/log-identity.ts'
-import { createPool, type PoolSettings, type Sql } from '../drivers/postgres/pool.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 
 export type CommandLogs = {
   registered(log: string): Promise<RegisteredLog | undefined>
@@ -29,8 +29,7 @@ export type Lease = { readonly until: string }
 /** A worker's transaction takes milliseconds; one that takes this long is stuck. */
 const lockTimeout = '10s'
 
-export const openCommandLogs = (settings: PoolSettings): CommandLogs => {
-  const pool = createPool(settings)
+export const openCommandLogs = (pool: Pool): CommandLogs => {
   return {
     registered: (log) => pool.run((sql) => registeredLog(sql, log)),
     names: () =>

@@ -1,7 +1,7 @@
 // The records that could never apply, for the operator who looks at them, sends them again or throws
 // them away. The worker only ever adds to them, in the transaction of their batch: see postgres.ts.
 
-import { createPool, type PoolSettings } from '../drivers/postgres/pool.ts'
+import type { Pool } from '../drivers/postgres/pool.ts'
 
 export type Letter = {
   readonly id: number
@@ -39,8 +39,7 @@ type Row = {
 }
 
 /** Letters of one log only: another log's can't be published to this one, nor discarded by mistake. */
-export const openDeadLetters = (settings: PoolSettings, log: string): DeadLetters => {
-  const pool = createPool(settings)
+export const openDeadLetters = (pool: Pool, log: string): DeadLetters => {
   return {
     count: () =>
       pool.run(async (sql) => {

@@ -1,6 +1,7 @@
 // Lists as Postgres writes them: the same bytes as a todo's JSON anywhere else.
 
 import t from 'tap'
+import { createPool } from '../drivers/postgres/pool.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { testDatabase } from '../../testing/services.ts'
 import { todoJson } from '../domain/todo.ts'
@@ -14,11 +15,13 @@ const awkward = [
 
 void t.test('a list is its todos as JSON, whatever is in them', async (t) => {
   const random = seeded(t)
-  const store = createPostgresStore({
-    url: await testDatabase(t),
-    poolSize: 1,
-    timeoutMs: 10_000,
-  })
+  const store = createPostgresStore(
+    createPool({
+      url: await testDatabase(t),
+      poolSize: 1,
+      timeoutMs: 10_000,
+    }),
+  )
   t.teardown(() => store.close())
   const text = (max: number) =>
     Array.from({ length: random.below(max) }, () => awkward[random.below(awkward.length)]).join('')
@@ -44,7 +47,9 @@ void t.test('a list is its todos as JSON, whatever is in them', async (t) => {
 })
 
 void t.test('a list of no todos is an empty array', async (t) => {
-  const store = createPostgresStore({ url: await testDatabase(t), poolSize: 1, timeoutMs: 10_000 })
+  const store = createPostgresStore(
+    createPool({ url: await testDatabase(t), poolSize: 1, timeoutMs: 10_000 }),
+  )
   t.teardown(() => store.close())
   t.equal((await store.readList('newest')).body.toString(), '[]')
 })

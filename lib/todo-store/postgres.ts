@@ -2,16 +2,14 @@
 // order, because unordered `unnest` deadlocked in 404 of 480 concurrent batches, ordered in none.
 
 import type { RegisteredLog } from '../domain/log-identity.ts'
-import { createPool, type Pool, type PoolSettings, type Sql } from '../drivers/postgres/pool.ts'
-import { pruneRateLimits } from '../rate-limit/postgres.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { newestCount } from '../domain/list.ts'
 import { storeErrorKind, type StoreTransaction, type TodoStore } from './todo-store.ts'
 import type { CommandOutcome } from '../domain/command.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
-export const createPostgresStore = (settings: PoolSettings): TodoStore => {
-  const pool = createPool(settings)
+export const createPostgresStore = (pool: Pool): TodoStore => {
   return {
     readList: (list) =>
       // One statement, so one snapshot: else a list could carry the version of another. Made into
@@ -119,9 +117,6 @@ export const createPostgresStore = (settings: PoolSettings): TodoStore => {
       const pruned = await prune(pool, 'applied_commands', 'applied_at', olderThanSec)
       await prune(pool, 'idempotency_keys', 'created_at', olderThanSec)
       return pruned
-    },
-    async pruneRateLimits() {
-      while ((await pool.run(pruneRateLimits)) > 0);
     },
     ping: pool.ping,
     connectionsAllowed: () =>

@@ -3,6 +3,7 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { createPool } from '../drivers/postgres/pool.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { testDatabase } from '../../testing/services.ts'
@@ -14,7 +15,7 @@ const fixtureLog = { name: 'log', identity: 'kafka:cluster:topic' }
 
 const setUp = async (t: Test, poolSize = 4) => {
   const url = await testDatabase(t)
-  const store = createPostgresStore({ url, poolSize, timeoutMs: 30_000 })
+  const store = createPostgresStore(createPool({ url, poolSize, timeoutMs: 30_000 }))
   const sql = postgres(url, { max: 2 })
   t.teardown(async () => {
     await store.close()

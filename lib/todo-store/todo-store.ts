@@ -40,8 +40,6 @@ export interface TodoStore extends LogRegistry {
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
   /** Forgets applied command ids and idempotency keys older than this; returns how many ids. */
   pruneAppliedCommands(olderThanSec: number): Promise<number>
-  /** Forgets what rate limits have counted and need no more. */
-  pruneRateLimits(): Promise<void>
   ping(): Promise<void>
   /** How many connections the database allows to users like us, in all. */
   connectionsAllowed(): Promise<number>

@@ -42,7 +42,8 @@ const run = promisify(execFile)
 const database = 'todos'
 /** Logs, and the folder of the data: nobody else's to read. */
 const directoryMode = 0o700
-const maxConnections = 100
+/** As Postgres itself has it. Of these, 3 are kept for superusers. */
+const maxConnectionsDefault = 100
 const startTimeoutMs = 60_000 // a crash recovery comes before the first answer
 const stopTimeoutMs = 30_000 // a shutdown writes a checkpoint
 const orphansTimeoutMs = 10_000
@@ -65,6 +66,7 @@ export const startPostgres = async (options: {
   port?: number
   /** false: no fsync, for tests. */
   durable?: boolean
+  maxConnections?: number
 }): Promise<Service> => {
   const directory = resolve(options.directory)
   const durable = options.durable ?? true
@@ -84,7 +86,7 @@ export const startPostgres = async (options: {
   const port = options.port ?? (await freePort())
   const settings = {
     ...accessSettings(data),
-    max_connections: maxConnections,
+    max_connections: options.maxConnections ?? maxConnectionsDefault,
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   }
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parseDocument, type CollectionTag } from 'yaml'
+import { connectionsOf, forkBudget, workerBudget } from '../../lib/drivers/postgres/budget.ts'
 import { readConfig, settings } from '../../lib/runtime/config/config.ts'
 import { repository } from '../../scripts/paths.ts'
 
@@ -134,8 +135,8 @@ void t.test('the numbers agree', async (t) => {
   t.ok(config.KAFKA_PARTITIONS >= replicas(worker) * config.WORKER_POOL_SIZE)
   // Twice as many of each, for who uses --scale.
   const connections =
-    2 * replicas(api) * (2 * config.DB_POOL_SIZE + config.HTTP_PROCESSES + 1) +
-    2 * replicas(worker) * (config.WORKER_POOL_SIZE + 2)
+    2 * replicas(api) * (config.HTTP_PROCESSES * connectionsOf(forkBudget(config), config) + 1) +
+    2 * replicas(worker) * connectionsOf(workerBudget(config), config)
   const allowed = Number(
     /max_connections=(\d+)/.exec(service('postgres').command?.at(-1) ?? '')?.[1],
   )

@@ -5,6 +5,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../databases.ts'
 import type { Command } from '../../lib/domain/command.ts'
 import { openGate } from '../../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../../lib/command-log/open.ts'
@@ -57,12 +58,17 @@ const setUp = async (t: Test, kind: 'kafka' | 'postgres') => {
       )
       await admin.disconnect()
     }
-    await ensureCommandLog(testConfig(environment), quiet)
+    await ensureCommandLog(testConfig(environment), databasesOf(testConfig(environment)), quiet)
   }
   /** Acknowledged by the log that is there, whoever knows it. */
   const publish = async (name: string, count: number, over: Settings = {}) => {
     const config = testConfig({ ...environment, ...over })
-    const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
+    const publisher = openPublisher(
+      config,
+      databasesOf(config),
+      openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
+      quiet,
+    )
     const isUp = () => publisher.ping().then(...([() => true, () => false] as const))
     await eventually(isUp, (answers) => answers, startTimeoutMs)
     for (let i = 0; i < count; i++) {

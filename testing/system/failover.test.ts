@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import t from 'tap'
+import { databasesOf } from '../databases.ts'
+import { createPool } from '../../lib/drivers/postgres/pool.ts'
 import { settleLog } from '../../lib/command-log/settle.ts'
 import { readConfig } from '../../lib/runtime/config/config.ts'
 import { signToken } from '../../lib/accounts/access-token.ts'
@@ -114,8 +116,8 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
 
 /** As the first start does: a standby has it too, and a worker would not take another log for its own. */
 const registerLog = async (url: string) => {
-  const store = createPostgresStore({ url, poolSize: 1, timeoutMs: startTimeoutMs })
+  const store = createPostgresStore(createPool({ url, poolSize: 1, timeoutMs: startTimeoutMs }))
   const config = readConfig({ DATABASE_URL: url, COMMAND_LOG: 'postgres' }, 'worker')
-  await settleLog(config, store, quiet)
+  await settleLog(config, databasesOf(config), store, quiet)
   await store.close()
 }

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../databases.ts'
 import { openGate } from '../../lib/command-log/command-log.ts'
 import { growCommandLog, openPublisher, readEnds } from '../../lib/command-log/open.ts'
 import { signToken } from '../../lib/accounts/access-token.ts'
@@ -79,7 +80,7 @@ const setUp = async (t: Test, services: Settings, partitions: number) => {
     if (status !== 202) throw new Error(`${status} ${JSON.stringify(body)}`)
     return 'id' in body ? (body.id ?? '') : ''
   }
-  const ends = () => readEnds(config, quiet)
+  const ends = () => readEnds(config, databasesOf(config), quiet)
   const isAllApplied = () =>
     eventually(
       async () => {
@@ -111,7 +112,8 @@ const growBehindItsBack = async (
   config: ReturnType<typeof testConfig>,
   count: number,
 ): Promise<void> => {
-  if (config.COMMAND_LOG === 'postgres') return growCommandLog(config, count, quiet)
+  if (config.COMMAND_LOG === 'postgres')
+    return growCommandLog(config, databasesOf(config), count, quiet)
   const kafka = new Kafka({ brokers: [config.KAFKA_BROKERS], logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
@@ -209,7 +211,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
     t.equal(await inNew(), 0, 'a log that grew changes nothing by itself')
 
     // A server of an older release hashes over what the topic has.
-    const older = openPublisher(system.config, openGate(12), quiet)
+    const older = openPublisher(system.config, databasesOf(system.config), openGate(12), quiet)
     const isUp = () => older.ping().then(...([() => true, () => false] as const))
     await eventually(isUp, (answers) => answers, startTimeoutMs)
     for (let i = 0; i < 50; i++) {

@@ -3,6 +3,7 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../databases.ts'
 import type { Command } from '../../lib/domain/command.ts'
 import { openGate } from '../../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../../lib/command-log/open.ts'
@@ -28,7 +29,12 @@ const setUp = async (t: Test, services: Record<string, string>) => {
     LOG_LEVEL: 'info',
   }
   const config = testConfig(environment)
-  const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
+  const publisher = openPublisher(
+    config,
+    databasesOf(config),
+    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
+    quiet,
+  )
   t.teardown(() => publisher.close())
   const sql = postgres(environment.DATABASE_URL, { max: 2 })
   t.teardown(() => sql.end({ timeout: 1 }))

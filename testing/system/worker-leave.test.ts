@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../databases.ts'
 import type { Command } from '../../lib/domain/command.ts'
 import { openGate } from '../../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../../lib/command-log/open.ts'
@@ -21,7 +22,12 @@ const setUp = async (t: Test, services: Environment) => {
   const log = testTopic()
   const environment = { ...services, DATABASE_URL: url, KAFKA_TODO_TOPIC: log, LOG_LEVEL: 'warn' }
   const config = testConfig(environment)
-  const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
+  const publisher = openPublisher(
+    config,
+    databasesOf(config),
+    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
+    quiet,
+  )
   let isClosed: Promise<void> | undefined
   const close = () => (isClosed ??= publisher.close())
   t.teardown(close)

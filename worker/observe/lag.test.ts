@@ -4,6 +4,7 @@
 import { pino } from 'pino'
 import postgres from 'postgres'
 import t from 'tap'
+import { createPool } from '../../lib/drivers/postgres/pool.ts'
 import { encodeCommand } from '../../lib/domain/command.ts'
 import type { Delivery, DeliveryResult } from '../../lib/command-log/command-log.ts'
 import { createPostgresStore } from '../../lib/todo-store/postgres.ts'
@@ -91,7 +92,7 @@ t.test('a partition that went to another worker is no lag of this one', async (t
 
 t.test('a database that is held up shows as lag until it goes on', async (t) => {
   const url = await testDatabase(t)
-  const store = createPostgresStore({ url, poolSize: 2, timeoutMs: 20_000 })
+  const store = createPostgresStore(createPool({ url, poolSize: 2, timeoutMs: 20_000 }))
   const sql = postgres(url, { max: 2 })
   t.teardown(async () => {
     await store.close()

@@ -3,6 +3,7 @@
 
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
+import { databasesOf } from '../../testing/databases.ts'
 import { openGate } from '../../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../../lib/command-log/open.ts'
 import type { Command } from '../../lib/domain/command.ts'
@@ -31,7 +32,12 @@ const linesOf = (one: Running): Line[] =>
 t.test('commands are counted by what became of them', async (t) => {
   const environment = await environmentFor(t)
   const config = testConfig(environment)
-  const publisher = openPublisher(config, openGate(await ensureCommandLog(config, quiet)), quiet)
+  const publisher = openPublisher(
+    config,
+    databasesOf(config),
+    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
+    quiet,
+  )
   t.teardown(() => publisher.close())
   const worker = await startWorker(environment)
   t.teardown(() => worker.stop())

@@ -3,6 +3,7 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { createPool } from '../../lib/drivers/postgres/pool.ts'
 import { encodeCommand, type Command } from '../../lib/domain/command.ts'
 import type { LogRecord } from '../../lib/command-log/command-log.ts'
 import { createPostgresStore } from '../../lib/todo-store/postgres.ts'
@@ -17,7 +18,7 @@ const fixtureLog = { name: 'log', identity: 'kafka:cluster:topic' }
 
 const setUp = async (t: Test, poolSize = 2) => {
   const url = await testDatabase(t)
-  const store = createPostgresStore({ url, poolSize, timeoutMs: 20_000 })
+  const store = createPostgresStore(createPool({ url, poolSize, timeoutMs: 20_000 }))
   const sql = postgres(url, { max: 1 })
   t.teardown(async () => {
     await store.close()

@@ -3,6 +3,7 @@
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { createPool } from '../../lib/drivers/postgres/pool.ts'
 import { encodeCommand } from '../../lib/domain/command.ts'
 import type { Delivery } from '../../lib/command-log/command-log.ts'
 import { createPostgresStore } from '../../lib/todo-store/postgres.ts'
@@ -46,7 +47,7 @@ t.test('align tells what of a delivery is new', async (t) => {
 })
 
 const sinkOn = async (t: Test, url: string) => {
-  const store = createPostgresStore({ url, poolSize: 1, timeoutMs: 5_000 })
+  const store = createPostgresStore(createPool({ url, poolSize: 1, timeoutMs: 5_000 }))
   t.teardown(() => store.close())
   await store.registerLog('log', fixtureLog)
   let applied = 0

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { settleLog } from '../../lib/command-log/settle.ts'
 import { LogRefusesUs, refusedPauseMs } from '../../lib/drivers/kafka/security.ts'
-import { postgresUrls, urlFault } from '../../lib/drivers/postgres/urls.ts'
+import type { Databases } from '../../lib/drivers/postgres/databases.ts'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { withTimeout } from '../../lib/runtime/deadline.ts'
 import type { Log } from '../../lib/runtime/log.ts'
@@ -18,6 +18,7 @@ const sayAgainMs = 60_000
 /** `onFatal`: nothing is applied or skipped, what to do is the operator's to decide. It does not return. */
 export const waitForLog = async (
   config: Config,
+  databases: Databases,
   store: TodoStore,
   log: Log,
   onFatal: (reason: string) => never,
@@ -25,9 +26,9 @@ export const waitForLog = async (
   const logWaiting = createWaitingLog(log)
   for (;;) {
     try {
-      const fault = await urlFault(postgresUrls(config))
+      const fault = await databases.fault()
       if (fault !== undefined) onFatal(fault)
-      const settled = await settleLog(config, store, log)
+      const settled = await settleLog(config, databases, store, log)
       if (settled.kind === 'another') onFatal(settled.reason)
       else for (const note of settled.notes) log.warn(note)
       return

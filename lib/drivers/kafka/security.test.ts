@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import kafkajs, { Kafka, logLevel } from 'kafkajs'
 import t, { type Test } from 'tap'
 import { pino } from 'pino'
+import { databasesOf } from '../../../testing/databases.ts'
 import { createAuthority } from '../../../scripts/stack/certificates.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { freePort, loopback } from '../../../scripts/stack/ports.ts'
@@ -130,19 +131,19 @@ void t.test('Kafka with TLS and SASL', async (t) => {
   })) {
     await t.test(`${name}: written, read, and its end is known`, async (t) => {
       const config = settingsOf(over)
-      t.equal(await ensureCommandLog(config, quiet), 2)
-      const publisher = openPublisher(config, openGate(2), quiet)
+      t.equal(await ensureCommandLog(config, databasesOf(config), quiet), 2)
+      const publisher = openPublisher(config, databasesOf(config), openGate(2), quiet)
       t.teardown(() => publisher.close())
       await eventually(() => isUp(publisher), Boolean, startTimeoutMs)
       for (let i = 0; i < 20; i++) {
         t.match(await publisher.publish(deletion()), { kind: 'acknowledged' })
       }
-      const ends = await readEnds(config, quiet)
+      const ends = await readEnds(config, databasesOf(config), quiet)
       t.equal(
         [...ends.values()].reduce((sum, end) => sum + end, 0),
         20,
       )
-      const consumer = openConsumer(config, quiet)
+      const consumer = openConsumer(config, databasesOf(config), quiet)
       t.teardown(() => consumer.stop())
       let delivered = 0
       await consumer.start(
@@ -231,7 +232,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
   const tried = wrong.map(async ([name, over, line]) => {
     // kafkajs goes on trying behind a discarded producer's back for as long as that takes.
     const config = settingsOf({ ...over, PUBLISH_TIMEOUT_MS: '1000' })
-    const failed = await ensureCommandLog(config, quiet).then(
+    const failed = await ensureCommandLog(config, databasesOf(config), quiet).then(
       () => 'it worked',
       (error: unknown) => error,
     )
@@ -242,11 +243,11 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       t.comment(String(failed))
       t.match((failed as Error).message, line)
       t.notMatch((failed as Error).message, /hunter2|\n/)
-      const probe = openProbe(config, quiet)
+      const probe = openProbe(config, databasesOf(config), quiet)
       t.teardown(() => probe.close())
       await t.rejects(probe.find(), { message: line }, 'who asks which log it is says it, too')
       const { log, lines } = readableLog()
-      const publisher = openPublisher(config, openGate(2), log)
+      const publisher = openPublisher(config, databasesOf(config), openGate(2), log)
       t.teardown(() => publisher.close())
       const outcome = await eventually(
         () => publisher.publish(deletion()),
@@ -272,9 +273,9 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       KAFKA_SASL_PASSWORD: 'hunter2',
       PUBLISH_TIMEOUT_MS: '1000',
     })
-    const publisher = openPublisher(config, openGate(2), quiet)
+    const publisher = openPublisher(config, databasesOf(config), openGate(2), quiet)
     t.teardown(() => publisher.close())
-    const consumer = openConsumer(config, quiet)
+    const consumer = openConsumer(config, databasesOf(config), quiet)
     t.teardown(() => consumer.stop())
     void consumer.start(
       () => Promise.resolve({ kind: 'taken' }),
@@ -315,7 +316,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       })),
     })
     const { log, lines } = readableLog()
-    const publisher = openPublisher(config, openGate(2), log)
+    const publisher = openPublisher(config, databasesOf(config), openGate(2), log)
     t.teardown(() => publisher.close())
     await eventually(() => isUp(publisher), Boolean, startTimeoutMs)
     const outcomes = await Promise.all(

@@ -8,7 +8,7 @@ import { createPoolUse, type PoolUse } from '../../runtime/pool-stats.ts'
 import { addArrayTypes } from './arrays.ts'
 import { driverOptions, openConnection, type Connection, type Role } from './connection.ts'
 import { ConnectionLost, PoolFull, ReadOnlyServer, isConnectionLost, isReadOnly } from './errors.ts'
-import { findSilent } from './silence.ts'
+import { createSilenceWatch, type SilenceWatch } from './silence.ts'
 import { isPooled, type PostgresUrls } from './urls.ts'
 import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
 
@@ -24,6 +24,8 @@ export type PoolSettings = PostgresUrls & {
   readonly plansOnce?: boolean
   /** Uses that may share a connection, one behind the other: for many that take next to nothing. */
   readonly usesPerConnection?: number
+  /** Shared by the pools of a process. */
+  readonly silenceWatch?: SilenceWatch
   /** Told, once, when Postgres becomes unavailable, and when it is back. */
   readonly log?: Log | undefined
 }
@@ -282,22 +284,15 @@ export const createPool = (settings: PoolSettings): Pool => {
     return isKnown && nowMs - member.receivedMs > silentMsMax
   }
 
-  let isLooking = false
-  const discardSilent = async () => {
-    const suspects = [...members].filter(isSuspect)
-    if (suspects.length === 0 || isLooking) return
-    isLooking = true
-    const connections = suspects.map(({ connection }) => connection)
-    // Without an answer it is not known: asked again.
-    const silent = await findSilent(settings.url, connections).catch((): Connection[] => [])
-    isLooking = false
-    for (const member of suspects) {
+  const stopWatching = (settings.silenceWatch ?? createSilenceWatch(settings.url)).watch({
+    suspects: () => [...members].filter(isSuspect).map(({ connection }) => connection),
+    onVerdict(suspect, isSilent) {
+      const member = [...members].find(({ connection }) => connection === suspect)
+      if (!member) return
       member.receivedMs = performance.now() // asked again after as long
-      if (silent.includes(member.connection)) {
-        judge(member, new ConnectionLost('the connection fell silent'))
-      }
-    }
-  }
+      if (isSilent) judge(member, new ConnectionLost('the connection fell silent'))
+    },
+  })
 
   /** Asks it when it was not asked for a while: one that is read from all the time may be a standby. */
   const probe = (member: Member) => {
@@ -311,7 +306,6 @@ export const createPool = (settings: PoolSettings): Pool => {
   }
   const probing = setInterval(() => {
     for (const member of members) probe(member)
-    void discardSilent()
   }, probeIntervalMs)
   probing.unref()
 
@@ -340,6 +334,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     async close() {
       isClosed = true
       clearInterval(probing)
+      stopWatching()
       for (const { refuse } of waiting.splice(0)) refuse(new ConnectionLost('this pool was closed'))
       for (const member of members) member.isRetired = true
       await Promise.all([...members].map(({ connection }) => connection.close(closeTimeoutMs)))

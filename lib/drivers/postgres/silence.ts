@@ -10,7 +10,53 @@ const answerTimeoutMs = 2_000
 /** A session that has just become idle has its answer on the way. */
 const idleSecMin = 1
 
+const intervalMs = 1_000
+
 type Suspect = Pick<Connection, 'received' | 'serverSession'>
+
+/** A pool, and how to find out which of its connections are in use and have brought nothing for long. */
+export type SilenceSource = {
+  readonly suspects: () => readonly Suspect[]
+  /** Called with each of them, once it is known, or not known to be. */
+  readonly onVerdict: (suspect: Suspect, isSilent: boolean) => void
+}
+export type SilenceWatch = {
+  /** Returns how to end it. */
+  watch(source: SilenceSource): () => void
+}
+
+/** One for all pools of a process: it asks about all of them on one connection. */
+export const createSilenceWatch = (url: string): SilenceWatch => {
+  const sources = new Set<SilenceSource>()
+  let timer: NodeJS.Timeout | undefined
+  let isChecking = false
+
+  const check = async () => {
+    const found = [...sources].map((source) => [source, source.suspects()] as const)
+    const suspects = found.flatMap(([, some]) => some)
+    if (suspects.length === 0 || isChecking) return
+    isChecking = true
+    // Without an answer it is not known: asked again.
+    const silent = new Set(await findSilent(url, suspects).catch((): Suspect[] => []))
+    isChecking = false
+    for (const [source, some] of found) {
+      for (const suspect of some) source.onVerdict(suspect, silent.has(suspect))
+    }
+  }
+
+  return {
+    watch(source) {
+      sources.add(source)
+      timer ??= setInterval(() => void check(), intervalMs).unref()
+      return () => {
+        sources.delete(source)
+        if (sources.size > 0) return
+        clearInterval(timer)
+        timer = undefined
+      }
+    },
+  }
+}
 
 /** Those of `suspects`, all of them with a statement under way, that are silent. */
 export const findSilent = async <T extends Suspect>(

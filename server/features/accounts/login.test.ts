@@ -2,6 +2,7 @@
 // is turned away while reads go on.
 
 import t from 'tap'
+import { databasesAt } from '../../../testing/databases.ts'
 import { createPostgresAccounts } from '../../../lib/accounts/postgres.ts'
 import { createRefreshTokens } from '../../../lib/accounts/refresh-token.ts'
 import { quiet, testSecret } from '../../../testing/settings.ts'
@@ -15,7 +16,7 @@ import { login } from './sessions.ts'
 
 void t.test('every login is one query for the account and one comparison', async (t) => {
   const url = await testDatabase(t)
-  const postgres = createPostgresAccounts({ url, poolSize: 1, timeoutMs: 30_000 })
+  const postgres = createPostgresAccounts(databasesAt(url), { timeoutMs: 30_000 })
   const thread = createThreadHasher()
   t.teardown(async () => {
     await postgres.close()

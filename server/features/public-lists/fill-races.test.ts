@@ -4,6 +4,7 @@
 import { once, EventEmitter } from 'node:events'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRedis } from '../../../lib/drivers/redis/connections.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { ownRedis } from '../../../testing/services.ts'
 import { quiet } from '../../../testing/settings.ts'
@@ -22,7 +23,7 @@ const setUp = async (t: Test) => {
     admin.disconnect()
   })
   const open = () => {
-    const cache = createRedisListCache({ url: service.url, ttlSec: 300, poolSize: 1 }, quiet)
+    const cache = createRedisListCache(openRedis(service.url, quiet), { ttlSec: 300, poolSize: 1 })
     t.teardown(() => cache.close())
     return cache
   }

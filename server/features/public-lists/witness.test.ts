@@ -3,6 +3,8 @@
 
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRedis } from '../../../lib/drivers/redis/connections.ts'
+import { databasesAt } from '../../../testing/databases.ts'
 import { announceVersion } from '../../../lib/list-cache/announce.ts'
 import { createPostgresListCache } from '../../../lib/list-cache/postgres.ts'
 import { createRedisListCache } from '../../../lib/list-cache/redis.ts'
@@ -73,7 +75,7 @@ const redisCache = async (t: Test) => {
   if (!service) return undefined
   const open = (port = service.port) => {
     const url = `redis://127.0.0.1:${port}/0`
-    const cache = createRedisListCache({ url, ttlSec: 300, poolSize: 1 }, quiet)
+    const cache = createRedisListCache(openRedis(url, quiet), { ttlSec: 300, poolSize: 1 })
     t.teardown(() => cache.close())
     return cache
   }
@@ -228,7 +230,10 @@ void t.test('a database that went back is not called fresh', async (t) => {
 
 void t.test('Postgres notifications that never arrive', async (t) => {
   const url = await testDatabase(t)
-  const caches = [createPostgresListCache({ url }), createPostgresListCache({ url })] as const
+  const caches = [
+    createPostgresListCache(databasesAt(url)),
+    createPostgresListCache(databasesAt(url)),
+  ] as const
   for (const cache of caches) t.teardown(() => cache.close())
   const { state, store, isRight, isVerified, isUnverified } = setUp(t, caches[0])
   await isVerified()
@@ -238,7 +243,7 @@ void t.test('Postgres notifications that never arrive', async (t) => {
   await announceVersion(store, caches[1])
   await isVerified()
   // What is no version changes nothing, and one that the database has not is no version of it.
-  const other = createPostgresListCache({ url })
+  const other = createPostgresListCache(databasesAt(url))
   t.teardown(() => other.close())
   await other.announce(9_000_000)
   await eventually(

@@ -6,6 +6,7 @@ import type { LogProbe, PublishGate } from '../../../lib/command-log/command-log
 import { settleLog } from '../../../lib/command-log/settle.ts'
 import type { FoundLog, LogRegistry, RegisteredLog } from '../../../lib/domain/log-identity.ts'
 import { believedForMs, mismatch } from '../../../lib/domain/log-identity.ts'
+import type { Databases } from '../../../lib/drivers/postgres/databases.ts'
 import type { Config } from '../../../lib/runtime/config/config.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
 import { withTimeout } from '../../../lib/runtime/deadline.ts'
@@ -15,6 +16,7 @@ export type LogGate = PublishGate & { close(): void }
 /** By configuration. `registered`: as the first process found it. */
 export const openLogGate = (
   config: Config,
+  databases: Databases,
   store: LogRegistry,
   registered: RegisteredLog | undefined,
   probe: LogProbe,
@@ -26,7 +28,7 @@ export const openLogGate = (
     async readRegistered() {
       const known = await store.registeredLog(config.KAFKA_TODO_TOPIC)
       if (known !== undefined) return known
-      const settled = await settleLog(config, store, log)
+      const settled = await settleLog(config, databases, store, log)
       if (settled.kind === 'another') throw new Error(settled.reason)
       return settled.registered
     },
