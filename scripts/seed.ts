@@ -9,7 +9,7 @@ export const seedCountDefault = 10_000
 const chunkSize = 1_000
 /** For each chunk, which takes 50 ms. */
 const timeoutMs = 60_000
-/** The log name under which a seed raises the lists' version. */
+/** The name under which a seed raises the lists' version. */
 const seedLog = '(seed)'
 
 const verbs = [
@@ -44,9 +44,7 @@ export type SeedTarget = { readonly databaseUrl: string; readonly count: number 
 export const isSeeded = async (databaseUrl: string): Promise<boolean> => {
   const pool = createPool({ url: databaseUrl, poolSize: 1, timeoutMs })
   try {
-    const { count } = await pool.run(
-      (sql) => sql`SELECT FROM command_offsets WHERE log = ${seedLog}`,
-    )
+    const { count } = await pool.run((sql) => sql`SELECT FROM list_versions WHERE log = ${seedLog}`)
     return count > 0
   } finally {
     await pool.close()
@@ -76,9 +74,8 @@ export const seed = async (
             ${tx.array(numbers.map((n) => new Date(nowMs - (n + 1) * 60_000)))}::timestamptz[])
             AS new (id, title, description, completed, user_id, created_at)`
         await tx`
-          INSERT INTO command_offsets AS stored (log, partition, next_offset, batches)
-          VALUES (${seedLog}, 0, 0, 1)
-          ON CONFLICT (log, partition) DO UPDATE SET batches = stored.batches + 1`
+          INSERT INTO list_versions AS stored (log, partition, changes) VALUES (${seedLog}, 0, 1)
+          ON CONFLICT (log, partition) DO UPDATE SET changes = stored.changes + 1`
       })
       onProgress(done + numbers.length)
     }

@@ -35,7 +35,7 @@ export const openCommandLogs = (pool: Pool): CommandLogs => {
     names: () =>
       pool.run(async (sql) => {
         const rows = await sql<{ log: string }[]>`
-          SELECT log FROM command_offsets WHERE log <> '(born)'
+          SELECT log FROM command_offsets WHERE log NOT LIKE '(%' -- see 008-list-versions.sql
           UNION SELECT log FROM command_logs ORDER BY 1`
         return rows.map((row) => row.log)
       }),
@@ -56,11 +56,10 @@ export const openCommandLogs = (pool: Pool): CommandLogs => {
           VALUES (${log}, ${found.identity}, ${found.partitions})
           ON CONFLICT (log) DO UPDATE SET identity = excluded.identity,
             partitions = excluded.partitions, closed_until = NULL, registered_at = now()`
-        // The rows stay: the sum of their batches is the lists' version, which must never fall.
         await tx`UPDATE command_offsets SET next_offset = 0 WHERE log = ${log}`
         await tx`
-          INSERT INTO command_offsets (log, partition, next_offset, batches)
-          SELECT ${log}, partition, next_offset, 0
+          INSERT INTO command_offsets (log, partition, next_offset)
+          SELECT ${log}, partition, next_offset
           FROM unnest(${[...positions.keys()]}::int[], ${[...positions.values()]}::bigint[])
             AS new (partition, next_offset)
           ON CONFLICT (log, partition) DO UPDATE SET next_offset = excluded.next_offset`

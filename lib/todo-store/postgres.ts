@@ -16,7 +16,7 @@ export const createPostgresStore = (pool: Pool): TodoStore => {
       // JSON by Postgres: a thousand rows through the driver held up a server's loop for 5 ms.
       pool.run(async (sql) => {
         const [row] = await sql<{ version: string; body: string }[]>`
-          SELECT (SELECT sum(batches) FROM command_offsets) AS version, (
+          SELECT (SELECT sum(changes) FROM list_versions) AS version, (
             SELECT coalesce(string_agg(todo_json, E',\\n' ORDER BY created_at DESC, id DESC), '')
             FROM (
               SELECT created_at, id, ${todoJsonInSql(sql)} AS todo_json
@@ -28,7 +28,7 @@ export const createPostgresStore = (pool: Pool): TodoStore => {
     listVersion: () =>
       pool.run(async (sql) => {
         const [row] = await sql<{ version: string }[]>`
-          SELECT sum(batches) AS version FROM command_offsets`
+          SELECT sum(changes) AS version FROM list_versions`
         return Number(row?.version)
       }),
     readTodo: (id) =>
@@ -133,18 +133,23 @@ export const createPostgresStore = (pool: Pool): TodoStore => {
 const inTransaction = (tx: Sql): StoreTransaction => ({
   async advanceOffset(log, partition, { expected, next }, listsMayChange) {
     // The upsert covers a partition's first batch; the compare covers all the others.
-    const batches = listsMayChange ? 1 : 0
-    const result = await tx`
-      INSERT INTO command_offsets AS stored (log, partition, next_offset, batches)
-      SELECT ${log.name}, ${partition}, ${next}, ${batches}
-      WHERE (${expected} = 0 OR EXISTS (
-          SELECT FROM command_offsets WHERE log = ${log.name} AND partition = ${partition}))
-        AND EXISTS (
-          SELECT FROM command_logs WHERE log = ${log.name} AND identity = ${log.identity})
-      ON CONFLICT (log, partition) DO UPDATE
-      SET next_offset = excluded.next_offset, batches = stored.batches + excluded.batches
-      WHERE stored.next_offset = ${expected}`
-    return result.count === 1
+    const [row] = await tx<{ count: number }[]>`
+      WITH advanced AS (
+        INSERT INTO command_offsets AS stored (log, partition, next_offset)
+        SELECT ${log.name}, ${partition}, ${next}
+        WHERE (${expected} = 0 OR EXISTS (
+            SELECT FROM command_offsets WHERE log = ${log.name} AND partition = ${partition}))
+          AND EXISTS (
+            SELECT FROM command_logs WHERE log = ${log.name} AND identity = ${log.identity})
+        ON CONFLICT (log, partition) DO UPDATE SET next_offset = excluded.next_offset
+        WHERE stored.next_offset = ${expected}
+        RETURNING log, partition),
+      raised AS (
+        INSERT INTO list_versions AS stored (log, partition, changes)
+        SELECT log, partition, 1 FROM advanced WHERE ${listsMayChange}::boolean
+        ON CONFLICT (log, partition) DO UPDATE SET changes = stored.changes + 1)
+      SELECT count(*)::int FROM advanced`
+    return row?.count === 1
   },
   async alreadyApplied(commandIds) {
     const rows = await tx<{ command_id: string }[]>`

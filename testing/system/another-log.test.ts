@@ -122,7 +122,7 @@ for (const kind of ['kafka', 'postgres'] as const) {
     await isApplied('old', 40)
     await Promise.all([server.stop(), worker.stop()])
     const version = async () =>
-      Number((await sql`SELECT sum(batches) FROM command_offsets`)[0]?.['sum'])
+      Number((await sql`SELECT sum(changes) FROM list_versions`)[0]?.['sum'])
     const before = await version()
     await makeAgain()
     await publish('new', 100) // longer than what was applied: no offset is out of range

@@ -28,6 +28,7 @@ export const waitForLog = async (
     try {
       const fault = await databases.fault()
       if (fault !== undefined) onFatal(fault)
+      await store.listVersion() // without its table nothing could be applied
       const settled = await settleLog(config, databases, store, log)
       if (settled.kind === 'another') onFatal(settled.reason)
       else for (const note of settled.notes) log.warn(note)

@@ -131,7 +131,7 @@ export const keepFresh = (parts: Parts): FreshList => {
     if (held.kind !== 'empty' && version < held.version) {
       throw new Error(
         `the lists' version went back from ${held.version} to ${version}: if the database was restored, ` +
-          "run UPDATE command_offsets SET batches = extract(epoch FROM clock_timestamp()) * 1000000 WHERE log = '(born)'",
+          "run UPDATE list_versions SET changes = extract(epoch FROM clock_timestamp()) * 1000000 WHERE log = '(born)'",
       )
     }
     const isNew = held.kind === 'empty' || version > held.version

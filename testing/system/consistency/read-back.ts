@@ -78,9 +78,7 @@ const embeddedEndsOf = async (sql: postgres.ISql, topic: string): Promise<Map<nu
 /** What a list that is fresh carries at least. */
 export const readListVersion = async ({ databaseUrl }: LogPlace): Promise<number> => {
   const sql = connect(databaseUrl)
-  const [row] = await sql<
-    { version: string }[]
-  >`SELECT sum(batches) AS version FROM command_offsets`
+  const [row] = await sql<{ version: string }[]>`SELECT sum(changes) AS version FROM list_versions`
   await sql.end()
   return Number(row?.version)
 }
