@@ -190,7 +190,7 @@ void t.test('the rights that the README names are enough', async (t) => {
   const { service, admin } = system
   const readme = await readFile(new URL('README.md', repository), 'utf8')
   const rights = /ACL SETUSER todos on >PASSWORD (.*)`/.exec(readme)?.[1] ?? ''
-  t.match(rights, /~todos:/)
+  t.match(rights, /~\{todos\}:/)
   await admin.acl('SETUSER', 'todos', 'on', '>secret', ...rights.split(' '))
   const url = service.url.replace('redis://', 'redis://todos:secret@')
   const cache = createRedisListCache(openRedis(url, quiet), { ttlSec: 300, poolSize: 1 })
@@ -235,8 +235,8 @@ void t.test('what is no version, no list and no lease is replaced', async (t) =>
     t.equal(await cache.known(), version, what)
   }
   for (const [what, put] of Object.entries(notVersions)) {
-    for (const key of ['todos:version', 'todos:limit:1000', 'todos:filling:newest']) {
-      await admin.del('todos:filling:newest', key)
+    for (const key of ['{todos}:version', '{todos}:limit:1000', '{todos}:filling:newest']) {
+      await admin.del('{todos}:filling:newest', key)
       await put(admin, key)
       await works(`${what} under ${key}`)
       await admin.del(key)
@@ -252,7 +252,7 @@ void t.test('a change of what is no version is noticed', async (t) => {
   const { admin, cache, events } = system
   await cache.announce(7)
   const noticed = once(events, 'changed')
-  await admin.set('todos:version', 'abc')
+  await admin.set('{todos}:version', 'abc')
   await noticed
   t.pass('as a change')
 })
@@ -265,8 +265,8 @@ void t.test('a later version than the database has is overruled, in one step', a
   t.equal(await announceVersion(store, cache), undefined)
   await cache.fill('newest', snapshot(10))
   for (const claimed of [11, Number.MAX_SAFE_INTEGER]) {
-    await admin.set('todos:version', claimed)
-    await admin.hset('todos:limit:1000', { version: claimed, body: 'of another database' })
+    await admin.set('{todos}:version', claimed)
+    await admin.hset('{todos}:limit:1000', { version: claimed, body: 'of another database' })
     t.equal(await cache.known(), claimed)
     t.equal(await announceVersion(store, cache), claimed)
     t.equal(await cache.known(), 10)

@@ -21,7 +21,7 @@ export type Watching = {
   stop(): void
 }
 
-export const canaryPrefix = 'todos:canary:'
+export const canaryPrefix = '{todos}:canary:'
 const invalidations = '__redis__:invalidate'
 const commandTimeoutMs = 500
 const canaryTimeoutMs = 1_000

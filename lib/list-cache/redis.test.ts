@@ -139,8 +139,8 @@ void t.test('a flush, a deleted version and an evicted version all count as chan
   for (const lose of [
     () => redis.admin.flushall(),
     () => redis.admin.flushdb(),
-    () => redis.admin.del('todos:version'),
-    () => redis.admin.pexpire('todos:version', 1),
+    () => redis.admin.del('{todos}:version'),
+    () => redis.admin.pexpire('{todos}:version', 1),
   ]) {
     await cache.fill('newest', snapshot(5))
     const noticed = once(cache.events, 'changed')
@@ -214,7 +214,14 @@ void t.test(
     if (!redis) return
     // Redis takes TRACKING and SUBSCRIBE, but the canary's invalidation never comes: writes to any
     // key but the version's own are refused, as a wrong key prefix or a dropped push would have it.
-    await redis.admin.call('ACL', 'SETUSER', 'default', 'resetkeys', '~todos:version', '~todos:l*')
+    await redis.admin.call(
+      'ACL',
+      'SETUSER',
+      'default',
+      'resetkeys',
+      '~{todos}:version',
+      '~{todos}:l*',
+    )
     const cache = createRedisListCache(openRedis(redis.service.url, quiet), {
       ttlSec: 300,
       poolSize: 1,

@@ -13,8 +13,8 @@ import type { PageSnapshot } from '../domain/page.ts'
 import { createRedisPageCache } from './redis.ts'
 
 const page = { userId: 'ann', limit: 10, page: 1 }
-const versionKey = 'todos:user:ann:version'
-const pageKey = 'todos:user:ann:limit:10:page:1'
+const versionKey = '{user:ann}:version'
+const pageKey = '{user:ann}:limit:10:page:1'
 const snapshot = (version: number): PageSnapshot => ({
   version,
   total: 1,

@@ -41,7 +41,7 @@ void t.test('a page that was filled in is there for every process, until a chang
   t.equal(await first.get(name), undefined)
   await first.fill(name, snapshot(1_795_000_000_000_007, 45))
   t.same(await second.get(name), snapshot(1_795_000_000_000_007, 45))
-  t.same(await redis.admin.exists('todos:user:ann:limit:20:page:3'), 1, 'under its name')
+  t.same(await redis.admin.exists('{user:ann}:limit:20:page:3'), 1, 'under its name')
   for (const other of [page('ann', 20, 2), page('ann', 10, 3), page('bob', 20, 3)]) {
     t.equal(await second.get(other), undefined)
   }
@@ -123,7 +123,7 @@ void t.test('random turns of readers, writers, flushes and lost keys: nothing st
         if (random.below(10) === 0) await redis.admin.flushall()
         break
       case 2: {
-        const lost = [`todos:user:${user}:version`, `todos:user:${user}:limit:10:page:1`]
+        const lost = [`{user:${user}}:version`, `{user:${user}}:limit:10:page:1`]
         if (random.below(5) === 0) await redis.admin.del(lost[random.below(2)] ?? '')
         break
       }
@@ -168,13 +168,13 @@ void t.test('away or frozen: no page, no error, and the change is told afterward
   await server.changed(versionOf('bob', 2))
   service.kill('SIGCONT')
   await eventually(
-    () => admin.get('todos:user:ann:version').catch(() => undefined),
+    () => admin.get('{user:ann}:version').catch(() => undefined),
     (version) => version === '2',
   )
   t.equal(await server.get(page('ann')), undefined, 'the old page is gone')
   t.equal(await server.get(page('bob')), undefined, 'even before it is told')
   await eventually(
-    () => admin.get('todos:user:bob:version').catch(() => undefined),
+    () => admin.get('{user:bob}:version').catch(() => undefined),
     (version) => version === '2',
   )
   const again = await eventually(
@@ -185,4 +185,38 @@ void t.test('away or frozen: no page, no error, and the change is told afterward
     (found) => found !== undefined,
   )
   t.same(again, snapshot(2), 'and back in use')
+})
+
+/** What a process of the release before has, and does. */
+const olderKey = 'todos:user:ann:version'
+
+void t.test('a change that a process of the release before tells ends our pages', async (t) => {
+  const redis = await setUp(t)
+  if (!redis) return
+  const cache = redis.open()
+  await redis.admin.set(olderKey, 1)
+  await cache.get(page('ann'))
+  await cache.fill(page('ann'), snapshot(1))
+  t.same(await cache.get(page('ann')), snapshot(1))
+  await redis.admin.set(olderKey, 2)
+  t.equal(await cache.get(page('ann')), undefined)
+  await cache.fill(page('ann'), snapshot(2))
+  t.same(await cache.get(page('ann')), snapshot(2), 'and the next page is as good as any')
+  await redis.admin.del(olderKey)
+  await redis.admin.lpush(olderKey, 'no version')
+  t.same(await cache.get(page('ann')), snapshot(2), 'what is no version says nothing')
+})
+
+void t.test('our change ends the pages of the release before, and makes it no keys', async (t) => {
+  const redis = await setUp(t)
+  if (!redis) return
+  const cache = redis.open()
+  await redis.admin.set(olderKey, 1)
+  const users = ['bob', 'ann', 'carl']
+  await cache.changed(new Map(users.map((user) => [user, 2])))
+  t.equal(await redis.admin.get(olderKey), '2')
+  await cache.changed(versionOf('ann', 1))
+  t.equal(await redis.admin.get(olderKey), '2', 'never back')
+  const keys = (await redis.admin.keys('*')).filter((key) => key.endsWith(':version'))
+  t.same(keys.sort(), [olderKey, ...users.map((user) => `{user:${user}}:version`)].sort())
 })

@@ -2,12 +2,13 @@
 // handed out only while its version is the user's, so one write ends all of them, and none is
 // searched for. What is out of date leaves by its age.
 
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { Log } from '../runtime/log.ts'
 import type { Redis } from '../drivers/redis/connection.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { PageName } from '../domain/page.ts'
 import type { PageCache } from './page-cache.ts'
+import { changedScript, fillScript, getScript, raiseOlderScript } from './redis-scripts.ts'
 
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */
 const commandTimeoutMs = 200
@@ -22,55 +23,25 @@ const unavailableMs = 5_000
 const versionOutlivesSec = 60
 /** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
 const unheardMax = 100_000
-const versionsPerCommand = 500
+const versionsPerPipeline = 500
 /** A page of ten with long texts. Larger ones would crowd out limits and lists, which share this Redis. */
 const bodyBytesMax = 64 * 1024
 
-// A user id may hold a colon.
-const keysOf = (userId: string) => `todos:user:${encodeURIComponent(userId)}`
+// A user id may hold a colon, or a brace.
+const keysOf = (userId: string) => `{user:${encodeURIComponent(userId)}}`
 const versionKey = (userId: string) => `${keysOf(userId)}:version`
 const pageKey = ({ userId, limit, page }: PageName) =>
   `${keysOf(userId)}:limit:${limit}:page:${page}`
 
-// Whatever somebody else has put under a version's key is no version, and is replaced.
-const knownFunction = `
-local function known(key)
-  local text = redis.pcall('GET', key)
-  if type(text) ~= 'string' or #text > 16 or not string.match(text, '^-?%d+$') then return nil end
-  local version = tonumber(text)
-  if version > 9007199254740991 then return nil end
-  return version
-end`
+/**
+ * Of the release before, whose keys had no hash tag, and whose processes run beside ours while this one
+ * is rolled out. What either of them says has changed, both take for changed: we raise its version, and
+ * believe no page that is older than it. The next release can drop it.
+ */
+const olderVersionKey = (userId: string) => `todos:user:${encodeURIComponent(userId)}:version`
 
-// Without a version nothing is believed, neither a page nor a fill: it may have been forgotten, with
-// the announcement of a change. Asking for a page begins one, below every version. And each time it is
-// written: a Redis that refuses writes (a replica, one out of memory) has refused announcements, too,
-// and its pages may be of before them. KEYS: version, page; ARGV: the version's ttl.
-const getScript = `${knownFunction}
-local version = known(KEYS[1])
-redis.call('SET', KEYS[1], string.format('%.0f', version or -1), 'EX', ARGV[1])
-if not version then return {} end
-local page = redis.pcall('HMGET', KEYS[2], 'version', 'total', 'body')
-if not page[1] or tonumber(page[1]) ~= version then return {} end
-return page`
-
-// KEYS: version, page; ARGV: version, total, body, ttl, the version's ttl.
-const fillScript = `${knownFunction}
-local version = known(KEYS[1])
-if not version or tonumber(ARGV[1]) < version then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[5])
-redis.call('UNLINK', KEYS[2])
-redis.call('HSET', KEYS[2], 'version', ARGV[1], 'total', ARGV[2], 'body', ARGV[3])
-redis.call('EXPIRE', KEYS[2], ARGV[4])
-return 1`
-
-// KEYS: versions; ARGV: their ttl, then the new one for each.
-const changedScript = `${knownFunction}
-for i, key in ipairs(KEYS) do
-  local version = known(key) or -1
-  if tonumber(ARGV[i + 1]) > version then redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end
-end
-return 1`
+const sha1 = (script: string) => createHash('sha1').update(script).digest('hex')
+const shaOf = { changed: sha1(changedScript), raiseOlder: sha1(raiseOlderScript) }
 
 export const createRedisPageCache = (
   redis: RedisConnections,
@@ -80,7 +51,7 @@ export const createRedisPageCache = (
   const connection = redis.connect({ timeoutMs: commandTimeoutMs })
   const versionTtlSec = ttlSec + versionOutlivesSec
   const unheard = new Map<string, number>()
-  const canaryKey = `todos:canary:pages:${randomUUID()}`
+  const canaryKey = `{todos}:canary:pages:${randomUUID()}`
   let unavailableUntilMs = 0
   const isUnavailable = () => performance.now() < unavailableUntilMs
 
@@ -96,19 +67,34 @@ export const createRedisPageCache = (
   }
 
   const tell = async (versions: readonly (readonly [string, number])[]) => {
-    for (let i = 0; i < versions.length; i += versionsPerCommand) {
-      const some = versions.slice(i, i + versionsPerCommand)
-      const keys = some.map(([userId]) => versionKey(userId))
-      const values = some.map(([, version]) => version)
-      const answer = await ask((redis) =>
-        redis.eval(changedScript, keys.length, ...keys, versionTtlSec, ...values),
-      )
+    for (let i = 0; i < versions.length; i += versionsPerPipeline) {
+      const some = versions.slice(i, i + versionsPerPipeline)
+      const answer = await ask((redis) => raise(redis, some))
       for (const [userId, version] of some) {
         const latest = Math.max(version, unheard.get(userId) ?? version)
         if (answer === undefined) remember(userId, latest)
         else if (latest === version) unheard.delete(userId)
       }
     }
+  }
+
+  const raise = async (redis: Redis, versions: readonly (readonly [string, number])[]) => {
+    const pipeline = redis.pipeline()
+    for (const [i, [userId, version]] of versions.entries()) {
+      const values = [versionTtlSec, version]
+      const keys = [versionKey(userId), olderVersionKey(userId)] as const
+      // The first brings the scripts along for the others.
+      if (i === 0) {
+        pipeline.eval(changedScript, 1, keys[0], ...values)
+        pipeline.eval(raiseOlderScript, 1, keys[1], ...values)
+      } else {
+        pipeline.evalsha(shaOf.changed, 1, keys[0], ...values)
+        pipeline.evalsha(shaOf.raiseOlder, 1, keys[1], ...values)
+      }
+    }
+    const results = (await pipeline.exec()) ?? []
+    for (const [i, [error]] of results.entries()) if (error && i % 2 === 0) throw error
+    return results
   }
 
   const remember = (userId: string, version: number) => {
@@ -133,10 +119,14 @@ export const createRedisPageCache = (
     async get(page) {
       if (isUnavailable() || unheard.has(page.userId)) return undefined
       const keys = [versionKey(page.userId), pageKey(page)] as const
-      const found = await ask<Buffer[]>((redis) =>
-        redis.callBuffer('EVAL', getScript, keys.length, ...keys, versionTtlSec),
+      const found = await ask<[Buffer[], string | null]>((redis) =>
+        Promise.all([
+          redis.callBuffer('EVAL', getScript, keys.length, ...keys, versionTtlSec),
+          redis.get(olderVersionKey(page.userId)).catch(() => null),
+        ]),
       )
-      const [version, total, body] = found ?? []
+      const [[version, total, body] = [], older] = found ?? []
+      if (Number(older) > Number(version)) return undefined
       // While it was asked for, the user's todos may have changed with nobody to hear of it.
       if (!version || !total || !body || isUnavailable() || unheard.has(page.userId))
         return undefined

@@ -74,6 +74,7 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
     })
 
   const decide = async (policy: Policy, key: string): Promise<Decision> => {
+    // One key for a script: Redis Cluster asks for no hash tag.
     const name = `todos:rate:${keyOf(policy, key)}`
     if (policy.algorithm === 'token-bucket') {
       const seen = await run(scripts.bucket, name, policy.limit, tokenUsOf(policy))

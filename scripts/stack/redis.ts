@@ -10,6 +10,8 @@ const stopTimeoutMs = 5_000
 export const startRedis = async (options: {
   directory: string
   port?: number
+  /** A node of a cluster, which has no slots yet. */
+  isClusterNode?: boolean
 }): Promise<Service> => {
   const command = findProgram('redis-server')
   if (command === undefined) {
@@ -19,7 +21,14 @@ export const startRedis = async (options: {
     )
   }
   const port = options.port ?? (await freePort())
-  const settings = { bind: loopback, port, save: '', appendonly: 'no', dir: options.directory }
+  const settings = {
+    bind: loopback,
+    port,
+    save: '',
+    appendonly: 'no',
+    dir: options.directory,
+    ...(options.isClusterNode ? { 'cluster-enabled': 'yes' } : {}),
+  }
   return startService({
     name: 'redis',
     url: `redis://${loopback}:${port}/0`,

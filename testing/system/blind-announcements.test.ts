@@ -157,15 +157,15 @@ for (const engine of engineNames) {
     t.not(first.port, second.port)
 
     for (const [what, put] of [
-      ['text', () => next.set('todos:version', 'abc')],
-      ['a list', () => next.multi().del('todos:version').lpush('todos:version', 'x').exec()],
-      ['a later version', () => next.set('todos:version', '9007199254740991')],
+      ['text', () => next.set('{todos}:version', 'abc')],
+      ['a list', () => next.multi().del('{todos}:version').lpush('{todos}:version', 'x').exec()],
+      ['a later version', () => next.set('{todos}:version', '9007199254740991')],
     ] as const) {
       await t.test(`somebody puts ${what} in the version's place`, async () => {
         await put()
         await writeIsSeen()
         await eventually(
-          () => next.get('todos:version').catch(() => 'abc'),
+          () => next.get('{todos}:version').catch(() => 'abc'),
           (version) => /^\d{1,16}$/.test(version ?? '') && version !== '9007199254740991',
         )
         await isReady()

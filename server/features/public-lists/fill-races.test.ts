@@ -82,8 +82,8 @@ void t.test(
       for (const actor of order) {
         await actors[actor]?.shift()?.()
         const [version, list] = await Promise.all([
-          redis.admin.get('todos:version'),
-          redis.admin.hget('todos:limit:1000', 'version'),
+          redis.admin.get('{todos}:version'),
+          redis.admin.hget('{todos}:limit:1000', 'version'),
         ])
         if (list !== null && list !== version) {
           t.fail(`order ${order.join('')}: the list is of ${list}, the version is ${version}`)

@@ -172,12 +172,12 @@ void t.test('a Redis that holds the lists of another database is overruled', asy
   for (const claimed of [state.version + 1, 2_000_000, Number.MAX_SAFE_INTEGER]) {
     await admin
       .multi()
-      .hset('todos:limit:1000', { version: claimed, body: '["of another database"]' })
-      .set('todos:version', claimed)
+      .hset('{todos}:limit:1000', { version: claimed, body: '["of another database"]' })
+      .set('{todos}:version', claimed)
       .exec()
     // Without a worker: the server does it itself.
     await eventually(
-      () => admin.get('todos:version'),
+      () => admin.get('{todos}:version'),
       (version) => version === String(state.version),
     )
     await isRight()
@@ -199,16 +199,16 @@ void t.test('a Redis that comes back empty, or from an old file', async (t) => {
       admin
         .multi()
         .flushall()
-        .hset('todos:limit:1000', { version: 7, body: '["of an old file"]' })
-        .set('todos:version', 7)
+        .hset('{todos}:limit:1000', { version: 7, body: '["of an old file"]' })
+        .set('{todos}:version', 7)
         .exec(),
-    () => admin.del('todos:version', 'todos:limit:1000', 'todos:filling:newest'),
+    () => admin.del('{todos}:version', '{todos}:limit:1000', '{todos}:filling:newest'),
   ]) {
     await restore()
     state.version++
     await isRight()
     await isVerified()
-    t.equal(await admin.get('todos:version'), String(state.version))
+    t.equal(await admin.get('{todos}:version'), String(state.version))
   }
 })
 

@@ -236,7 +236,7 @@ const cached = async (t: Test, carl: Client, url: string) => {
   t.teardown(() => {
     redis.disconnect()
   })
-  const key = 'todos:user:carl:limit:10:page:1'
+  const key = '{user:carl}:limit:10:page:1'
   t.match(await redis.hget(key, 'body'), /the truth/)
   const etag = first.headers.get('etag') ?? ''
   t.equal((await carl('GET', '/api/todos', undefined, { 'if-none-match': etag })).status, 304)
