@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { connectPostgres } from '../../lib/drivers/postgres/pool.ts'
+import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { freePort, loopback } from './ports.ts'
 import { writeSecret } from './postgres-access.ts'
 import { postgresOwner } from './postgres-binaries.ts'

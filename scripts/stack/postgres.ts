@@ -17,7 +17,7 @@ import {
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { connectPostgres } from '../../lib/drivers/postgres/pool.ts'
+import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { loopback, freePort } from './ports.ts'
 import {
   accessSettings,

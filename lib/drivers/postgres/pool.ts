@@ -2,11 +2,10 @@
 // happens to one is known to concern that one only. Whoever can't be served gets an error in bounded
 // time. A connection that is lost, silent, or leads to a server that takes no writes is replaced.
 
-import postgres, { type Sql } from 'postgres'
+import type { Sql } from 'postgres'
 import { createBoundedLog, type Log } from '../../runtime/log.ts'
 import { createPoolUse, type PoolUse } from '../../runtime/pool-stats.ts'
-import { addArrayTypes } from './arrays.ts'
-import { driverOptions, openConnection, type Connection, type Role } from './connection.ts'
+import { openConnection, type Connection, type Role } from './connection.ts'
 import { ConnectionLost, PoolFull, ReadOnlyServer, isConnectionLost, isReadOnly } from './errors.ts'
 import { createSilenceWatch, type SilenceWatch } from './silence.ts'
 import { isPooled, type PostgresUrls } from './urls.ts'
@@ -371,21 +370,4 @@ const createOutage = (log: Log | undefined) => {
       write({}, 'Postgres available again')
     },
   }
-}
-
-/** The driver itself, for programs that connect once, and tests. */
-export const connectPostgres = ({
-  url,
-  poolSize,
-}: {
-  readonly url: string
-  readonly poolSize: number
-}): Sql => {
-  const sql = postgres(url, {
-    ...driverOptions,
-    max: poolSize,
-    connection: { application_name: 'todos' },
-  })
-  addArrayTypes(sql)
-  return sql
 }

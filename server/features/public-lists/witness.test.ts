@@ -105,6 +105,22 @@ void t.test('a worker whose announcements go nowhere', async (t) => {
   t.equal(lines.length, 2)
 })
 
+void t.test('a worker of the release before, which announces under its own names', async (t) => {
+  const redis = await redisCache(t)
+  if (!redis) return
+  const { admin } = redis
+  const { state, store, isRight, isVerified, isUnverified } = setUp(t, redis.open())
+  const worker = redis.open()
+  await announceVersion(store, worker)
+  await isVerified()
+  state.version++
+  await admin.set('todos:version', state.version)
+  await isRight()
+  await isUnverified(/was not announced/)
+  await announceVersion(store, worker)
+  await isVerified()
+})
+
 void t.test('an old master that still takes writes, and keeps connections open', async (t) => {
   const [old, next] = [await redisCache(t), await redisCache(t)]
   if (!old || !next) return

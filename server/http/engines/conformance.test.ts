@@ -9,7 +9,7 @@ import { createTokenVerifier, signToken } from '../../../lib/accounts/access-tok
 import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
 import type { BatchOutcome } from '../../../lib/runtime/micro-batch.ts'
 import { noPageCache } from '../../../lib/page-cache/page-cache.ts'
-import { connectPostgres } from '../../../lib/drivers/postgres/pool.ts'
+import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import { seed } from '../../../scripts/seed.ts'
 import { quiet, testSecret } from '../../../testing/settings.ts'

@@ -3,7 +3,7 @@
 
 import t, { type Test } from 'tap'
 import { migrate } from '../../../../lib/drivers/postgres/migrate.ts'
-import { connectPostgres } from '../../../../lib/drivers/postgres/pool.ts'
+import { connectPostgres } from '../../../../lib/drivers/postgres/client.ts'
 import { migrationsDirectory } from '../../../../scripts/paths.ts'
 import { startServer, startWorker } from '../../../../scripts/stack/processes.ts'
 import { seed } from '../../../../scripts/seed.ts'
