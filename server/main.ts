@@ -5,13 +5,19 @@ import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too 
 import cluster from 'node:cluster'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
+import { openDatabases } from '../lib/drivers/postgres/databases.ts'
+import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { openRedis } from '../lib/drivers/redis/connections.ts'
+import { openListCache } from '../lib/list-cache/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
-import { createLog } from '../lib/runtime/log.ts'
+import { createLog, type Log } from '../lib/runtime/log.ts'
+import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
+import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
 import { exitWith, messageOf } from './process/exit.ts'
 import { openMetricsPage } from './process/metrics-page.ts'
 import { reservePorts } from './process/ports.ts'
-import { prepareStores } from './process/prepare-stores.ts'
+import { prepareStores, type Stores } from './process/prepare-stores.ts'
 import {
   readyWaitVariable,
   superviseForks,
@@ -33,7 +39,7 @@ const runPrimary = async (config: Config) => {
   const metricsPort = await openMetricsPage(config, log).catch((error: unknown) =>
     exitWith(messageOf(error)),
   )
-  const registered = await prepareStores(config, log)
+  const registered = await withStores(config, log, (stores) => prepareStores(config, stores, log))
   const environmentOf = (index: number) => ({
     HTTP_PORT: String(ports[index % ports.length]),
     TODOS_FORK_INDEX: String(index),
@@ -43,6 +49,32 @@ const runPrimary = async (config: Config) => {
   const [port] = ports
   log.info({ engine: config.HTTP_ENGINE, ports, processes: config.HTTP_PROCESSES }, 'server ready')
   process.send?.({ kind: 'ready', port, metricsPort })
+}
+
+const storeTimeoutMs = 10_000
+
+/** The primary opens them for its checks only: each fork has its own. */
+const withStores = async <T>(
+  config: Config,
+  log: Log,
+  work: (stores: Stores) => Promise<T>,
+): Promise<T> => {
+  const databases = openDatabases(postgresUrls(config))
+  const redis = openRedis(config.REDIS_URL, log)
+  const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs })
+  const cache = openListCache(config, databases, redis, 1, log)
+  try {
+    return await work({
+      databases,
+      store: createPostgresStore(pool),
+      logs: openCommandLogs(pool),
+      cache,
+    })
+  } finally {
+    await cache.close()
+    await databases.close()
+    redis.close()
+  }
 }
 
 const disconnectTimeoutMs = 1_000

@@ -1,7 +1,7 @@
 // A Postgres with our tables and todos in it, and an oracle that says what it holds. For benchmarks:
 // they hold what a server shows against it.
 
-import { connectPostgres } from '../../lib/drivers/postgres/pool.ts'
+import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { migrate } from '../../lib/drivers/postgres/migrate.ts'
 import { migrationsDirectory } from '../paths.ts'
 import { seed } from '../seed.ts'
