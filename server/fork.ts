@@ -20,6 +20,7 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/runtime/deadline.ts'
 import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { createClientOf } from './http/client-address.ts'
+import { methodsOf } from './http/contract/endpoint.ts'
 import { listHeadersOf, readCors, withCors } from './http/cors.ts'
 import type { App, Engine, EngineSettings } from './http/engines/engine.ts'
 import { createNodeEngine } from './http/engines/node/node-http.ts'
@@ -36,9 +37,10 @@ import { addLimitMetrics } from './limits/metrics.ts'
 import { boundInFlight, createReadQueue } from './http/pending.ts'
 import { createPasswords } from './features/accounts/passwords/passwords.ts'
 import { createThreadHasher } from './features/accounts/passwords/thread-hasher.ts'
+import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
 import { createRouter } from './http/router.ts'
-import { createRoutes } from './features/index.ts'
+import { createEndpoints } from './features/index.ts'
 
 export type Fork = {
   /** What `/ready` had against it when it began to listen. */
@@ -131,12 +133,8 @@ export const startFork = async (
     },
     createThreadHasher(),
   )
-  const clientOf = createClientOf(config.TRUSTED_PROXIES)
   const policies = limitPolicies(config)
   const limiter = openLimiter(config, policies, log)
-  const limits = createLimitChecks({
-    ...{ limiter, policies, verifyToken, clientOf },
-  })
   let draining = false
   const dependencies: Dependency[] = [
     { name: 'postgres', without: 'unready', check: () => withTimeout(1_000, store.ping) },
@@ -145,26 +143,36 @@ export const startFork = async (
     { name: config.LIST_CACHE, without: 'degraded', check: () => withTimeout(1_000, cache.ping) },
     listsAreFresh(lists),
   ]
-  const handle = createRouter(
-    createRoutes({
-      ...{ lists, publisher, store, applied, pages, verifyToken, clientOf },
-      reads: createReadQueue(config.READ_QUEUE_MAX),
-      sessions: {
-        ...{ accounts, passwords, clientOf, log, onRevoked: revoked.add },
-        refreshTokens: createRefreshTokens(secret),
-        signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
-        accessTtlSec: config.AUTH_ACCESS_TTL_SEC,
-        refreshTtlSec: config.AUTH_REFRESH_TTL_SEC,
-        refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,
-      },
-      dependencies,
-      isDraining: () => draining,
-    }),
+  const endpoints = createEndpoints({
+    lists,
+    publisher,
+    store,
+    applied,
+    pages,
+    reads: createReadQueue(config.READ_QUEUE_MAX),
+    accounts: {
+      accounts,
+      passwords,
+      log,
+      onRevoked: revoked.add,
+      refreshTokens: createRefreshTokens(secret),
+      signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
+      accessTtlSec: config.AUTH_ACCESS_TTL_SEC,
+      refreshTtlSec: config.AUTH_REFRESH_TTL_SEC,
+      refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,
+    },
+    dependencies,
+    isDraining: () => draining,
+  })
+  const handle = createRouter({
+    endpoints,
+    authenticate: createAuthenticate(verifyToken),
+    clientOf: createClientOf(config.TRUSTED_PROXIES),
+    limits: createLimitChecks(limiter, policies),
     log,
-    addRequestMetrics(registry),
-    limits,
-  )
-  const app = withCors(cors, {
+    onAnswered: addRequestMetrics(registry),
+  })
+  const app = withCors(cors, methodsOf(endpoints), {
     ready: lists.sourceOfTarget,
     handle: boundInFlight(handle, config.HTTP_PENDING_MAX),
   })

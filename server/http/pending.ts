@@ -3,19 +3,20 @@
 
 import { createPlaces } from '../../lib/runtime/keyed-semaphore.ts'
 import type { App } from './engines/engine.ts'
-import { unavailable } from './problem.ts'
+import { Problem } from './problem.ts'
+import { tooManyInFlight, tooManyReads } from './problems.ts'
 
-const busy = unavailable('too many requests are waiting for answers')
+const busy = new Problem(tooManyInFlight)
 
 /** Asked by who restarts a process, or turns clients away: they must not fail because clients are many. */
 const probes = ['/health', '/ready']
+export const isProbe = (path: string): boolean => probes.includes(path)
 
 /** `handle`, which refuses what would be one too many in flight. */
 export const boundInFlight = (handle: App['handle'], inFlightMax: number): App['handle'] => {
   let inFlight = 0
   return (request) => {
-    const isProbe = probes.includes(request.path)
-    const isRefused = inFlight >= inFlightMax && !request.decided && !isProbe
+    const isRefused = inFlight >= inFlightMax && !request.decided && !isProbe(request.path)
     // Through the router all the same: it names and counts what is answered.
     const reply = handle(isRefused ? { ...request, decided: busy.reply } : request)
     if (!(reply instanceof Promise)) return reply
@@ -54,4 +55,4 @@ export const createReadQueue = (waitingMax: number): ReadQueue => {
   }
 }
 
-const full = unavailable('too many reads are waiting for the database')
+const full = new Problem(tooManyReads)
