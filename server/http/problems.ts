@@ -46,6 +46,12 @@ export const invalid = (detail: string, field: string): ProblemKind => ({
   detail,
   field,
 })
+/** `advice`: what was probably meant, or what there is. */
+export const unknownParameter = (name: string, advice: string): ProblemKind =>
+  invalid(
+    `${name === '' ? 'a name of nothing' : name} is not a parameter: ${advice}`,
+    name || 'query',
+  )
 export const failed: ProblemKind = {
   status: 500,
   detail: 'the server failed; the log says why',

@@ -3,6 +3,7 @@
 
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { isNearly } from '../../domain/near-miss.ts'
 import { kafkaSecurityFaults, kafkaSecuritySettings, meantOfKafka } from './kafka-security.ts'
 
 type Role = 'server' | 'worker' | 'script'
@@ -650,19 +651,4 @@ const expected = (setting: Setting<unknown>) => {
     return (error as Error).message
   }
   return setting.unit
-}
-
-/** True when one insertion, deletion, substitution or swap of neighbours makes `a` into `b`. */
-const isNearly = (a: string, b: string): boolean => {
-  if (Math.abs(a.length - b.length) > 1) return false
-  let start = 0
-  while (start < a.length && a[start] === b[start]) start++
-  const restA = a.slice(start)
-  const restB = b.slice(start)
-  return (
-    restA.slice(1) === restB.slice(1) ||
-    restA.slice(1) === restB ||
-    restA === restB.slice(1) ||
-    (restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2))
-  )
 }

@@ -72,7 +72,7 @@ for (const engine of engineNames) {
 const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => {
   await ask('listTodos', 200, '/todos')
   await ask('listTodos', 200, '/todos?limit=10')
-  const list = await ask('listTodos', 200, '/todos?limit=1&x=1', { lines: [`Origin: ${page}`] })
+  const list = await ask('listTodos', 200, '/todos?limit=%31', { lines: [`Origin: ${page}`] })
   t.match(headerOf(list, 'X-Request-Id'), /./, 'not ready, so named')
   const tag = `If-None-Match: ${headerOf(await ask('listTodos', 200, '/todos?limit=2'), 'ETag')}`
   await ask('listTodos', 304, '/todos?limit=2', { lines: [tag] })

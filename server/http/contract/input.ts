@@ -1,5 +1,5 @@
 // From a request to its handler: what comes in is checked against the endpoint's definition, in one
-// order for all: parameters, headers, body.
+// order for all: parameters that are not known, parameters, headers, body.
 
 import { InvalidField } from '../../../lib/domain/shape.ts'
 import type { Body, Reply, Request } from '../engines/engine.ts'
@@ -8,6 +8,7 @@ import { Problem } from '../problem.ts'
 import { invalid } from '../problems.ts'
 import type { Endpoint, Principal } from './endpoint.ts'
 import type { Parameter } from './parameters.ts'
+import { refuseUnknown } from './unknown-parameters.ts'
 
 /** A request of which it is known who asks. */
 export type Identified = {
@@ -35,6 +36,7 @@ export const createRun = (endpoint: Endpoint): Run => {
 
   const run: Run = (identified) => {
     const { request, requestId, principal, client } = identified
+    if (request.query !== '') refuseUnknown(request.query, endpoint)
     const paramValues: Record<string, unknown> = {}
     for (const [name, { shape }] of params)
       paramValues[name] = checked(shape.parse, identified.id, name)

@@ -25,6 +25,7 @@ import {
   tooManyInFlight,
   tooManyRequests,
   tooSlow,
+  unknownParameter,
 } from '../problems.ts'
 import { noStore, rateLimit, requestId, requestIdIfAny } from '../response-headers.ts'
 import type { ComponentsInTheMaking } from './components.ts'
@@ -83,6 +84,7 @@ const sharedKindsOf = ({ auth, limit, body, path }: Endpoint): readonly ProblemK
   ...(body ? bodyProblems : []),
   ...(limit ? limitProblems : []),
   ...(isProbe(path) ? [] : [tooManyInFlight]),
+  unknownInAll,
   badHost,
   tooSlow,
   headTooLarge,
@@ -91,6 +93,7 @@ const sharedKindsOf = ({ auth, limit, body, path }: Endpoint): readonly ProblemK
 const tokenProblems = [noToken, invalidToken('the token has expired')]
 const bodyProblems = [bodyTooLarge, wrongMediaType]
 const limitProblems = [tooManyRequests(3)]
+const unknownInAll = unknownParameter('limt', 'did you mean limit?')
 
 /** What is refused before anybody counts it. */
 const uncounted: readonly ProblemKind[] = [...tokenProblems, tooSlow, headTooLarge]
