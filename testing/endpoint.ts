@@ -40,6 +40,6 @@ export const nobody = {
   authenticate: (): Principal => {
     throw new Error('nobody asks for this')
   },
-  clientOf: () => 'a client',
+  clientOf: () => ({ key: 'a client', scheme: 'http' }) as const,
   limits: {},
 }

@@ -92,7 +92,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     }
     // What uWebSockets.js forgets when the first await comes is asked for before.
     const principal = served.needsToken ? authenticate(request) : undefined
-    const client = served.needsToken ? '' : clientOf(request)
+    const client = served.needsToken ? undefined : clientOf(request)
     const identified = { request, requestId, principal, client, id }
     return served.check
       ? underLimit(served.check, served.run, identified, received)
@@ -108,7 +108,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     const { request, principal, client } = identified
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     const withBody = isRead ? identified : { ...identified, body: request.body(bodyBytesMax) }
-    const { headers, refused } = await check(principal?.userId ?? client)
+    const { headers, refused } = await check(principal?.userId ?? client?.key ?? '')
     const reply = refused?.reply ?? (await answered(run, withBody, received))
     return withHeaders(headers, reply)
   }

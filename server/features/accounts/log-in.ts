@@ -49,13 +49,13 @@ export const login = (parts: AccountParts) =>
       const account =
         email === undefined ? undefined : await orUnavailable(accounts.findByEmail(email))
       // Also when there is no account: else the time would tell who has one.
-      const checked = await passwords.check(password, account?.passwordHash, client)
+      const checked = await passwords.check(password, account?.passwordHash, client.key)
       if (checked.kind === 'busy') throw new Problem(passwordsBusy(checked.reason))
       if (checked.kind === 'wrong' || !account) throw new Problem(wrongLogin)
 
       const userId = account.user.id
       if (checked.isOutdated) {
-        const hashed = await passwords.hash(password, client)
+        const hashed = await passwords.hash(password, client.key)
         // With too many others waiting, at another login.
         if (hashed.kind === 'hashed') {
           await orUnavailable(accounts.replaceHash(userId, account.passwordHash, hashed.hash))

@@ -54,7 +54,7 @@ export const register = ({ accounts, passwords }: AccountParts) =>
     responses: [registered],
     problems: [emailInUse, passwordsBusy(queueIsFull), accountsUnavailable],
     async handler({ client, body }) {
-      const hashed = await passwords.hash(body.password, client)
+      const hashed = await passwords.hash(body.password, client.key)
       if (hashed.kind === 'busy') throw new Problem(passwordsBusy(hashed.reason))
       const user = await orUnavailable(
         accounts.addUser({ id: randomUUID(), email: body.email, passwordHash: hashed.hash }),

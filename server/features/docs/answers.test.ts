@@ -106,7 +106,9 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
     const answer = await ask(operationId, 200, target)
     const lines = [`If-None-Match: ${headerOf(answer, 'ETag')}`]
     await ask(operationId, 304, target, { lines })
-    if (operationId === 'getOpenApi') t.same(JSON.parse(answer.body), document, 'what is tested')
+    if (operationId !== 'getOpenApi') continue
+    const servers = [{ url: 'http://a' }]
+    t.same(JSON.parse(answer.body), { ...document, servers }, 'what is tested')
   }
 }
 

@@ -21,5 +21,7 @@ export const readTodo = ({ store, reads }: TodoParts) =>
     responses: readPublic,
     problems: [noSuchTodo, todoUnreadable, tooManyReads],
     handler: ({ client, params, headers }) =>
-      answerWithTodo(headers.ifNoneMatch, () => reads.run(client, () => store.readTodo(params.id))),
+      answerWithTodo(headers.ifNoneMatch, () =>
+        reads.run(client.key, () => store.readTodo(params.id)),
+      ),
   })

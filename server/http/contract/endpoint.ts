@@ -2,6 +2,7 @@
 // limit, its metrics' labels, the methods that CORS allows and its place in the OpenAPI document.
 
 import type { Shape } from '../../../lib/domain/shape.ts'
+import type { Client } from '../client-address.ts'
 import type { Reply, Request } from '../engines/engine.ts'
 import type { ProblemKind } from '../problem.ts'
 import type { AnswerDescription } from './answer.ts'
@@ -31,8 +32,8 @@ export type Asked<A, P, Q, H, B> = {
   /** What the request is called in the answer, in logs and in the command that it becomes. */
   readonly requestId: string
   readonly principal: A extends 'bearer' ? Principal : undefined
-  /** By which clients are told apart; '' where the principal is known. */
-  readonly client: string
+  /** Where nobody needs a token: else the principal is who asks. */
+  readonly client: A extends 'bearer' ? undefined : Client
   readonly params: ValuesOf<P>
   readonly query: ValuesOf<Q>
   readonly headers: ValuesOf<H>

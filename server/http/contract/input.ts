@@ -2,6 +2,7 @@
 // order for all: parameters that are not known, parameters, headers, body.
 
 import { InvalidField } from '../../../lib/domain/shape.ts'
+import type { Client } from '../client-address.ts'
 import type { Body, Reply, Request } from '../engines/engine.ts'
 import { readJson } from '../json-body.ts'
 import { Problem } from '../problem.ts'
@@ -15,7 +16,7 @@ export type Identified = {
   readonly request: Request
   readonly requestId: string
   readonly principal: Principal | undefined
-  readonly client: string
+  readonly client: Client | undefined
   /** What stands for `:id` in its path. */
   readonly id: string
   /** The body, where it is being read already. */
