@@ -89,8 +89,10 @@ export const text = ({ min, max }: { readonly min: number; readonly max: number 
     },
     (value, field) => {
       const string = stringOf(value, field)
-      // Counting code points walks the string, so the cheap bound comes first.
-      const length = string.length > max * 2 ? string.length : codePoints(string)
+      // A code point is one or two units: the string is walked only where that leaves it open.
+      const units = string.length
+      const isOpen = units > max ? units <= max * 2 : Math.ceil(units / 2) < min
+      const length = isOpen ? codePoints(string) : units
       if (length < min || length > max) {
         throw new InvalidField(field, `${field} must have ${min} to ${max} characters`)
       }

@@ -91,6 +91,23 @@ t.test('its schemas are JSON Schema, and its examples are what they say', (t) =>
   t.end()
 })
 
+t.test('each example is what its shape takes', (t) => {
+  for (const { operationId, body, responses, params, query } of endpoints) {
+    for (const { content, status } of responses) {
+      for (const example of content?.examples ?? []) {
+        t.doesNotThrow(() => content?.shape.parse(example, ''), `${operationId} ${status}`)
+      }
+    }
+    for (const example of body?.examples ?? []) {
+      t.doesNotThrow(() => body?.shape.parse(example, ''), operationId)
+    }
+    for (const [name, { shape, example }] of Object.entries({ ...params, ...query })) {
+      t.doesNotThrow(() => shape.parse(String(example), name), `${operationId} ${name}`)
+    }
+  }
+  t.end()
+})
+
 t.test('an answer that needs a token is described where a token is asked for', (t) => {
   const byBody = new Set(['login', 'refresh']) // who asks is in the body
   for (const { operation } of operations) {
