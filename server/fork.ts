@@ -20,7 +20,7 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { withTimeout } from '../lib/runtime/deadline.ts'
 import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { createClientOf } from './http/client-address.ts'
-import { methodsOf } from './http/contract/endpoint.ts'
+import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
 import { listHeadersOf, readCors, withCors } from './http/cors.ts'
 import type { App, Engine, EngineSettings } from './http/engines/engine.ts'
 import { createNodeEngine } from './http/engines/node/node-http.ts'
@@ -174,7 +174,7 @@ export const startFork = async (
   })
   const app = withCors(cors, methodsOf(endpoints), {
     ready: lists.sourceOfTarget,
-    handle: boundInFlight(handle, config.HTTP_PENDING_MAX),
+    handle: boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints)),
   })
   const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)

@@ -8,15 +8,16 @@ import { tooManyInFlight, tooManyReads } from './problems.ts'
 
 const busy = new Problem(tooManyInFlight)
 
-/** Asked by who restarts a process, or turns clients away: they must not fail because clients are many. */
-const probes = ['/health', '/ready']
-export const isProbe = (path: string): boolean => probes.includes(path)
-
-/** `handle`, which refuses what would be one too many in flight. */
-export const boundInFlight = (handle: App['handle'], inFlightMax: number): App['handle'] => {
+/** `handle`, which refuses what would be one too many in flight, unless it is one of `probes`. */
+export const boundInFlight = (
+  handle: App['handle'],
+  inFlightMax: number,
+  probes: readonly string[],
+): App['handle'] => {
   let inFlight = 0
   return (request) => {
-    const isRefused = inFlight >= inFlightMax && !request.decided && !isProbe(request.path)
+    const isProbe = probes.includes(request.path)
+    const isRefused = inFlight >= inFlightMax && !request.decided && !isProbe
     // Through the router all the same: it names and counts what is answered.
     const reply = handle(isRefused ? { ...request, decided: busy.reply } : request)
     if (!(reply instanceof Promise)) return reply

@@ -1,5 +1,5 @@
-// The document says where the server is that was asked: its Host, and https only on the word of a proxy
-// that is trusted. Nothing else of a request gets into it.
+// The document says where the server is that was asked: its Host, and https only if a proxy that is
+// trusted says so. Nothing else of a request gets into it.
 
 import t from 'tap'
 import { endpoints } from '../../../testing/openapi/document.ts'

@@ -22,6 +22,7 @@ export const getHealth = () =>
     operationId: 'getHealth',
     summary: 'Liveness',
     tag,
+    isProbe: true,
     auth: 'none',
     responses: [alive],
     handler: () => reply,

@@ -73,6 +73,7 @@ export const getReady = ({ dependencies, isDraining }: ReadinessParts) => {
     operationId: 'getReady',
     summary: 'Readiness',
     tag,
+    isProbe: true,
     auth: 'none',
     responses: [ready, unready],
     async handler() {

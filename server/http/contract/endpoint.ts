@@ -51,6 +51,8 @@ type About = {
   readonly summary: string
   readonly description?: string
   readonly tag: Tag
+  /** Asked by who restarts a process, or turns clients away: it is answered however many wait. */
+  readonly isProbe?: boolean
   readonly responses: readonly AnswerDescription[]
   /** How it refuses, besides what follows from the rest of its definition. */
   readonly problems?: readonly ProblemKind[]
@@ -96,6 +98,7 @@ export const endpoint = <
   return {
     ...definition,
     description,
+    isProbe: definition.isProbe ?? false,
     problems,
     params,
     query,
@@ -104,6 +107,9 @@ export const endpoint = <
     body: definition.body,
   }
 }
+
+export const probePathsOf = (endpoints: readonly Endpoint[]): string[] =>
+  endpoints.filter(({ isProbe }) => isProbe).map(({ path }) => path)
 
 /** The methods that a list of endpoints takes, in the order that they are always named in. */
 export const methodsOf = (endpoints: readonly Endpoint[]): string[] =>

@@ -13,7 +13,6 @@ import {
   type Shape,
 } from '../../../lib/domain/shape.ts'
 import { bodyTooLarge, wrongMediaType } from '../json-body.ts'
-import { isProbe } from '../pending.ts'
 import { problemBody, problemTitles, type ProblemKind, type ProblemStatus } from '../problem.ts'
 import {
   badHost,
@@ -79,11 +78,11 @@ export const problemResponses = (
 }
 
 /** What no endpoint lists: it follows from the rest of its definition. */
-const sharedKindsOf = ({ auth, limit, body, path }: Endpoint): readonly ProblemKind[] => [
+const sharedKindsOf = ({ auth, limit, body, isProbe }: Endpoint): readonly ProblemKind[] => [
   ...(auth === 'bearer' ? tokenProblems : []),
   ...(body ? bodyProblems : []),
   ...(limit ? limitProblems : []),
-  ...(isProbe(path) ? [] : [tooManyInFlight]),
+  ...(isProbe ? [] : [tooManyInFlight]),
   unknownInAll,
   badHost,
   tooSlow,
