@@ -29,7 +29,7 @@ import { createPoolUse } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { openPasswords } from './features/accounts/passwords/open.ts'
 import { becomesReady } from './features/health/readiness.ts'
-import { createRoutes } from './features/index.ts'
+import { createEndpoints } from './features/index.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
 import { listsAreFresh } from './features/public-lists/ready.ts'
@@ -37,11 +37,13 @@ import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { openLogGate } from './features/todos/log-gate.ts'
 import { addPublishMetrics } from './features/todos/metrics.ts'
 import { createClientOf } from './http/client-address.ts'
+import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
 import { listHeadersOf, readCors, withCors } from './http/cors.ts'
 import { openEngine } from './http/engines/open.ts'
 import { addConnectionMetrics, addRequestMetrics } from './http/metrics.ts'
 import { boundInFlight, createReadQueue } from './http/pending.ts'
 import { createRouter } from './http/router.ts'
+import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
 import { createLimitChecks, limitPolicies } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
@@ -94,10 +96,8 @@ export const startFork = async (
   const revoked = createRevokedSessions(accounts, log)
   const verifyToken = withoutRevoked(createTokenVerifier(secret), revoked.has)
   const passwords = openPasswords(config)
-  const clientOf = createClientOf(config.TRUSTED_PROXIES)
   const policies = limitPolicies(config)
   const limiter = openLimiter(config, databases, redis, policies, log)
-  const limits = createLimitChecks({ limiter, policies, verifyToken, clientOf })
   const stores: Part[] = [
     { name: 'metrics', close: reportMetrics(registry) }, // what was counted to the end is not lost
     { name: 'databases', close: databases.close, closeTimeoutMs: databasesCloseTimeoutMs },
@@ -134,38 +134,38 @@ export const startFork = async (
   const dependencies = dependenciesOf(stores)
 
   let draining = false
-  const handle = createRouter(
-    createRoutes({
-      lists,
-      publisher,
-      store,
-      applied,
-      pages,
-      verifyToken,
-      clientOf,
-      reads: createReadQueue(config.READ_QUEUE_MAX),
-      sessions: {
-        accounts,
-        passwords,
-        clientOf,
-        log,
-        onRevoked: revoked.add,
-        refreshTokens: createRefreshTokens(secret),
-        signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
-        accessTtlSec: config.AUTH_ACCESS_TTL_SEC,
-        refreshTtlSec: config.AUTH_REFRESH_TTL_SEC,
-        refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,
-      },
-      dependencies,
-      isDraining: () => draining,
-    }),
+  const endpoints = createEndpoints({
+    lists,
+    publisher,
+    store,
+    applied,
+    pages,
+    reads: createReadQueue(config.READ_QUEUE_MAX),
+    accounts: {
+      accounts,
+      passwords,
+      log,
+      onRevoked: revoked.add,
+      refreshTokens: createRefreshTokens(secret),
+      signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
+      accessTtlSec: config.AUTH_ACCESS_TTL_SEC,
+      refreshTtlSec: config.AUTH_REFRESH_TTL_SEC,
+      refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,
+    },
+    dependencies,
+    isDraining: () => draining,
+  })
+  const handle = createRouter({
+    endpoints,
+    authenticate: createAuthenticate(verifyToken),
+    clientOf: createClientOf(config.TRUSTED_PROXIES),
+    limits: createLimitChecks(limiter, policies),
     log,
-    addRequestMetrics(registry),
-    limits,
-  )
-  const app = withCors(cors, {
+    onAnswered: addRequestMetrics(registry),
+  })
+  const app = withCors(cors, methodsOf(endpoints), {
     ready: lists.sourceOfTarget,
-    handle: boundInFlight(handle, config.HTTP_PENDING_MAX),
+    handle: boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints)),
   })
   const engine = await openEngine(config, app, log)
   addListMetrics(registry, lists)

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
 import { decodeCommand, encodeCommand, parseChange, type Command } from './command.ts'
-import { InvalidField } from './todo.ts'
+import { InvalidField } from './shape.ts'
 
 const smile = '\u{1F600}'
 const envelope = { commandId: 'c', todoId: 't', userId: 'ann', atMs: 1_795_000_000_000 }

@@ -1,12 +1,14 @@
 // A command: what a write asks for, as it travels through the log. The server encodes it, the
 // worker decodes it strictly: a record that does not decode can never apply.
 
+import { InvalidField, object, optional, type TypeOf } from './shape.ts'
 import {
-  InvalidField,
-  parseCompleted,
+  completed,
+  description,
   parseDescription,
   parseTitle,
   parseTodoId,
+  title,
   userIdLengthMax,
 } from './todo.ts'
 
@@ -22,11 +24,7 @@ type Envelope = {
   /** Of a todo that only its owner can see. Left out for the others, which are most. */
   readonly isPersonal?: true
 }
-export type TodoChange = {
-  readonly title?: string
-  readonly description?: string
-  readonly completed?: boolean
-}
+export type TodoChange = TypeOf<typeof todoChange>
 export type CreateTodo = Envelope & {
   readonly kind: 'create'
   readonly title: string
@@ -104,22 +102,24 @@ const parseCommand = (json: unknown): Command => {
   }
 }
 
-/** Any subset of the changeable fields, but at least one; InvalidField names the one at fault. */
-export const parseChange = (value: unknown): TodoChange => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InvalidField('change', 'the change must be a JSON object')
-  }
-  const { title, description, completed } = value as Record<string, unknown>
-  const change: TodoChange = {
-    ...(title !== undefined && { title: parseTitle(title) }),
-    ...(description !== undefined && { description: parseDescription(description) }),
-    ...(completed !== undefined && { completed: parseCompleted(completed) }),
-  }
-  if (Object.keys(change).length === 0) {
-    throw new InvalidField('change', 'give at least one of title, description and completed')
-  }
-  return change
-}
+/** Any subset of the fields that can be changed, but at least one. */
+export const todoChange = object(
+  {
+    title: optional(title),
+    description: optional(description),
+    completed: optional(completed),
+  },
+  {
+    description:
+      'At least one of these; what is left out stays as it is. Members that are not named here are ignored.',
+    ifEmpty: {
+      field: 'change',
+      message: 'give at least one of title, description and completed',
+    },
+  },
+)
+
+export const parseChange = (value: unknown): TodoChange => todoChange.parse(value, 'change')
 
 const parseShortText = (field: string, value: unknown, max: number): string => {
   if (typeof value !== 'string' || value.length < 1 || value.length > max || value.includes('\0')) {

@@ -1,7 +1,7 @@
 // What an email address and a password may be. An address is kept in one spelling, so that one person
 // is one account; whether it can receive mail is not ours to know.
 
-import { InvalidField } from './todo.ts'
+import { InvalidField, shape, string, type Shape } from './shape.ts'
 
 export const emailLengthMax = 254 // RFC 5321: a path has 256, two of them its brackets
 export const passwordBytesMin = 8
@@ -22,16 +22,20 @@ export const normaliseEmail = (text: string): string | undefined => {
 /** No address with spaces around it is longer; checked before anything walks the text. */
 const bodyTextMax = 4 * emailLengthMax
 
-export const parseEmail = (value: unknown): string => {
-  const email = normaliseEmail(parseString('email', value))
-  if (email === undefined) {
+export const newEmail: Shape<string> = shape(
+  {
+    type: 'string',
+    description: `An address, one however its letters are cased: at most ${emailLengthMax} characters.`,
+  },
+  (value, field) => {
+    const email = normaliseEmail(string().parse(value, field))
+    if (email !== undefined) return email
     throw new InvalidField(
-      'email',
-      `email must be an address with an @, of at most ${emailLengthMax} characters`,
+      field,
+      `${field} must be an address with an @, of at most ${emailLengthMax} characters`,
     )
-  }
-  return email
-}
+  },
+)
 
 /** bcrypt ends at U+0000, and lone surrogates become one and the same character in UTF-8. */
 export const isPossiblePassword = (text: string): boolean => {
@@ -40,20 +44,17 @@ export const isPossiblePassword = (text: string): boolean => {
   return isWhole && bytes >= passwordBytesMin && bytes <= passwordBytesMax
 }
 
-export const parseNewPassword = (value: unknown): string => {
-  const password = parseString('password', value)
-  if (!isPossiblePassword(password)) {
+export const newPassword: Shape<string> = shape(
+  {
+    type: 'string',
+    description: `${passwordBytesMin} to ${passwordBytesMax} bytes in UTF-8, without U+0000 and lone surrogates.`,
+  },
+  (value, field) => {
+    const password = string().parse(value, field)
+    if (isPossiblePassword(password)) return password
     throw new InvalidField(
-      'password',
-      `password must have ${passwordBytesMin} to ${passwordBytesMax} bytes of UTF-8, without U+0000 or lone surrogates`,
+      field,
+      `${field} must have ${passwordBytesMin} to ${passwordBytesMax} bytes of UTF-8, without U+0000 or lone surrogates`,
     )
-  }
-  return password
-}
-
-/** A member that must be there and a string, whatever is in it. */
-export const parseString = (field: string, value: unknown): string => {
-  if (value === undefined) throw new InvalidField(field, `${field} is required`)
-  if (typeof value !== 'string') throw new InvalidField(field, `${field} must be a string`)
-  return value
-}
+  },
+)

@@ -2,8 +2,8 @@
 
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
+import { InvalidField } from './shape.ts'
 import {
-  InvalidField,
   parseCompleted,
   parseDescription,
   parseTitle,
@@ -98,7 +98,10 @@ t.test('any text is either refused or comes back from UTF-8 as it went', async (
 t.test('completed is true or false and nothing like it', async (t) => {
   t.equal(parseCompleted(true), true)
   t.equal(parseCompleted(false), false)
-  for (const value of [undefined, null, 0, 1, '', 'true', 'false', [], [true], {}]) {
+  t.same(faultOf(parseCompleted, undefined), {
+    ...{ field: 'completed', message: 'completed is required' },
+  })
+  for (const value of [null, 0, 1, '', 'true', 'false', [], [true], {}]) {
     t.same(faultOf(parseCompleted, value), {
       ...{ field: 'completed', message: 'completed must be true or false' },
     })

@@ -19,13 +19,28 @@ export const readTrustedProxies = (text: string): TrustedProxies => {
   return (address) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** Whose a request is, as clients are told apart; to be asked before a handler first awaits. */
-export type ClientOf = (request: Request) => string
+export type Client = {
+  /** By which clients are told apart. */
+  readonly key: string
+  /** What the client speaks: plain HTTP, unless a proxy that we trust says otherwise. */
+  readonly scheme: 'http' | 'https'
+}
+
+/** Who sent a request; to be asked before a handler first awaits. */
+export type ClientOf = (request: Request) => Client
 
 export const createClientOf = (trustedProxies: string): ClientOf => {
   const isTrusted = readTrustedProxies(trustedProxies)
-  return (request) =>
-    clientKey(request.remoteAddress(), request.header('x-forwarded-for'), isTrusted)
+  return (request) => {
+    const peer = request.remoteAddress()
+    const address = addressOf(peer)
+    const isHttps =
+      request.header('x-forwarded-proto') === 'https' && address !== undefined && isTrusted(address)
+    return {
+      key: clientKey(peer, request.header('x-forwarded-for'), isTrusted),
+      scheme: isHttps ? 'https' : 'http',
+    }
+  }
 }
 
 /** Of who has no address: a socket that has gone already, or one of the file system. */

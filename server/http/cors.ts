@@ -38,17 +38,25 @@ export const listHeadersOf = (cors: Cors): readonly string[] => {
   }
 }
 
-const preflightHeaders = [
-  ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, PATCH, DELETE'],
-  'Access-Control-Allow-Headers',
-  'authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-request-id',
-  // Two hours: Chromium keeps it no longer, whatever is said.
-  ...['Access-Control-Max-Age', '7200'],
-]
+const preflightOf = (methods: readonly string[]): Reply => ({
+  status: 204,
+  headers: [
+    'Access-Control-Allow-Methods',
+    methods.join(', '),
+    'Access-Control-Allow-Headers',
+    'authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-request-id',
+    'Access-Control-Max-Age',
+    // Two hours: Chromium keeps it no longer, whatever is said.
+    '7200',
+  ],
+  body: Buffer.alloc(0),
+  close: false,
+})
 
-/** `app`, with what CORS adds to its answers. */
-export const withCors = (cors: Cors, app: App): App => {
+/** `app`, with what CORS adds to its answers. `methods`: those of all its endpoints. */
+export const withCors = (cors: Cors, methods: readonly string[], app: App): App => {
   if (cors.kind === 'off') return app
+  const preflight = preflightOf(methods)
   const isAllowed = (origin: string) => cors.kind === 'any' || cors.origins.has(origin)
 
   const headersFor = (origin: string | undefined): string[] => {
@@ -75,8 +83,6 @@ export const withCors = (cors: Cors, app: App): App => {
     },
   }
 }
-
-const preflight = { status: 204, headers: preflightHeaders, body: Buffer.alloc(0), close: false }
 
 const isPreflight = ({ method, header, decided }: Request): boolean =>
   decided === undefined &&

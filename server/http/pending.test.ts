@@ -21,6 +21,7 @@ t.test('past the bound a request gets a 503 that says when to come again', async
     ({ path, decided }) =>
       decided ?? (path === '/now' ? ok : new Promise((resolve) => waiting.push(() => resolve(ok)))),
     2,
+    ['/health', '/ready'],
   )
   const first = [handle(request('/a')), handle(request('/b'))]
   const refused = await handle(request('/c'))

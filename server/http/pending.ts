@@ -3,15 +3,17 @@
 
 import { createPlaces } from '../../lib/runtime/keyed-semaphore.ts'
 import type { App } from './engines/engine.ts'
-import { unavailable } from './problem.ts'
+import { Problem } from './problem.ts'
+import { tooManyInFlight, tooManyReads } from './problems.ts'
 
-const busy = unavailable('too many requests are waiting for answers')
+const busy = new Problem(tooManyInFlight)
 
-/** Asked by who restarts a process, or turns clients away: they must not fail because clients are many. */
-const probes = ['/health', '/ready']
-
-/** `handle`, which refuses what would be one too many in flight. */
-export const boundInFlight = (handle: App['handle'], inFlightMax: number): App['handle'] => {
+/** `handle`, which refuses what would be one too many in flight, unless it is one of `probes`. */
+export const boundInFlight = (
+  handle: App['handle'],
+  inFlightMax: number,
+  probes: readonly string[],
+): App['handle'] => {
   let inFlight = 0
   return (request) => {
     const isProbe = probes.includes(request.path)
@@ -54,4 +56,4 @@ export const createReadQueue = (waitingMax: number): ReadQueue => {
   }
 }
 
-const full = unavailable('too many reads are waiting for the database')
+const full = new Problem(tooManyReads)

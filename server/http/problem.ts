@@ -1,11 +1,11 @@
 // Errors as HTTP shows them: application/problem+json (RFC 9457). Thrown where they are understood,
-// turned into a reply in one place, the router.
+// turned into a reply in one place, the router. What a client reads of one stands in its kind, once.
 
-import { InvalidField } from '../../lib/domain/todo.ts'
 import { createReply, type Reply } from './engines/engine.ts'
+import { constantsOf, retryAfter, type ResponseHeader } from './response-headers.ts'
 import { problemHeaders } from './security-headers.ts'
 
-const titles = {
+export const problemTitles = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
@@ -24,69 +24,55 @@ const titles = {
   503: 'Service Unavailable',
 } as const
 
-export type ProblemStatus = keyof typeof titles
+export type ProblemStatus = keyof typeof problemTitles
+
+/** One way to be refused, for the answer and for the document. */
+export type ProblemKind = {
+  readonly status: ProblemStatus
+  readonly detail: string
+  /** When it is answered, for the document. */
+  readonly when?: string
+  /** The input at fault. */
+  readonly field?: string
+  /** Whether a write that failed may have happened all the same. */
+  readonly publish?: 'not-attempted' | 'unknown'
+  /** Those with a constant value are sent with each of this kind. */
+  readonly headers?: readonly ResponseHeader[]
+  /** The connection is closed after it. */
+  readonly close?: true
+}
 
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly reply: Reply
 
-  /** `field` names the input at fault; `members` are further members of the JSON. */
   constructor(
-    status: ProblemStatus,
-    detail: string,
+    kind: ProblemKind,
     options: {
-      field?: string
-      headers?: readonly string[]
-      members?: Readonly<Record<string, string>>
-      close?: boolean
+      readonly headers?: readonly string[]
       /** For the log alone: a driver's words name hosts and ports. */
-      cause?: unknown
+      readonly cause?: unknown
     } = {},
   ) {
-    super(detail, { cause: options.cause })
-    const { field, headers = [], members = {}, close = false } = options
-    const body = {
-      type: 'about:blank',
-      title: titles[status],
-      status,
-      detail,
-      ...(field !== undefined && { field }),
-      ...members,
-    }
-    this.reply = createReply(status, [...problemHeaders, ...headers], JSON.stringify(body), {
-      close,
+    super(kind.detail, { cause: options.cause })
+    const headers = [...problemHeaders, ...constantsOf(kind.headers), ...(options.headers ?? [])]
+    this.reply = createReply(kind.status, headers, JSON.stringify(problemBody(kind)), {
+      close: kind.close ?? false,
     })
   }
 }
 
-/** What `parse` returns; a field that it refuses is a 400 that names it. */
-export const checkField = <T>(parse: () => T): T => {
-  try {
-    return parse()
-  } catch (error) {
-    if (error instanceof InvalidField) throw new Problem(400, error.message, { field: error.field })
-    throw error
-  }
-}
+export const problemBody = ({ status, detail, field, publish }: ProblemKind) => ({
+  type: 'about:blank',
+  title: problemTitles[status],
+  status,
+  detail,
+  ...(field !== undefined && { field }),
+  ...(publish !== undefined && { publish }),
+})
 
-const retryAfterSec = 1
-
-/**
- * A dependency failed: `detail` is told the client, `cause` the log. `publish` tells a writer whether the
- * command may have been taken all the same.
- */
+/** A dependency failed, or too many wait for it: to try again may help. */
 export const unavailable = (
   detail: string,
-  { cause, publish }: { cause?: unknown; publish?: 'not-attempted' | 'unknown' } = {},
-): Problem =>
-  new Problem(503, detail, {
-    headers: ['Retry-After', String(retryAfterSec)],
-    cause,
-    ...(publish && { members: { publish } }),
-  })
-
-/** Both engines take any Host, or several, so this is theirs to answer. */
-export const badHost = new Problem(400, 'send one Host header: a name, and a port if you like', {
-  field: 'Host',
-  close: true,
-})
+  kind: Pick<ProblemKind, 'when' | 'publish'> = {},
+): ProblemKind => ({ ...kind, status: 503, detail, headers: [retryAfter] })

@@ -1,45 +1,61 @@
-// Finds the route of a request and turns what its handler throws into a reply. The routes
-// themselves are in features/index.ts. Nothing of this is on the hot path: ready lists never come here.
+// Finds the endpoint of a request and who asks, applies its limit, and turns what it throws into a
+// reply. The endpoints are in features/index.ts. Nothing of this is on the hot path: ready lists never
+// come here.
 
 import { createBoundedLog, errorFields, type Log } from '../../lib/runtime/log.ts'
+import type { Endpoint, LimitName, Principal } from './contract/endpoint.ts'
+import { createRun, type Identified, type Run } from './contract/input.ts'
+import type { ClientOf } from './client-address.ts'
 import type { App, Reply, Request } from './engines/engine.ts'
 import { bodyBytesMax } from './json-body.ts'
-import type { LimitCheck, LimitChecks, LimitName } from '../limits/limits.ts'
 import { Problem } from './problem.ts'
+import { failed, notAllowed, nothingAt } from './problems.ts'
 import { requestIdOf } from './request-id.ts'
-
-/** `requestId`: what it is called in the answer, in logs and in the command that it becomes. */
-export type NamedRequest = Request & { readonly requestId: string }
-export type Handler = (request: NamedRequest, id: string) => Reply | Promise<Reply>
-
-/** `path` is literal, or its last or last but one part is `:id`. */
-export type Route = {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  readonly path: string
-  readonly handler: Handler
-  /** Asked before the handler, where it is on. */
-  readonly limit?: LimitName
-}
 
 export type Answered = {
   readonly method: string
-  /** The route's path; '' when there is none. */
+  /** The endpoint's path; '' when there is none. */
   readonly route: string
   readonly status: number
   /** From the request's head to the reply, a body that was read included. */
   readonly seconds: number
 }
 
-export const createRouter = (
-  routes: readonly Route[],
-  log: Log,
-  onAnswered: (answered: Answered) => void = () => {},
-  limits: LimitChecks = {},
-): App['handle'] => {
+export type Checked = {
+  /** For the answer, whatever it is. */
+  readonly headers: readonly string[]
+  /** Set: this is the answer. */
+  readonly refused?: Problem
+}
+
+/** Counts a request of `key`: a user, or a client's address. */
+export type LimitCheck = (key: string) => Promise<Checked>
+
+/** Those that are on. */
+export type LimitChecks = Readonly<Partial<Record<LimitName, LimitCheck>>>
+
+export type RouterParts = {
+  readonly endpoints: readonly Endpoint[]
+  /** Throws when a request names nobody. */
+  readonly authenticate: (request: Request) => Principal
+  readonly clientOf: ClientOf
+  readonly limits: LimitChecks
+  readonly log: Log
+  readonly onAnswered?: (answered: Answered) => void
+}
+
+export const createRouter = (parts: RouterParts): App['handle'] => {
+  const { authenticate, clientOf, log, onAnswered } = parts
   const byPath = new Map<string, Map<string, Served>>()
-  for (const { method, path, handler, limit } of routes) {
+  for (const endpoint of parts.endpoints) {
+    const { method, path, auth, limit } = endpoint
     const methods = byPath.get(path) ?? new Map<string, Served>()
-    const served = { handler, check: limit && limits[limit] }
+    if (methods.has(method)) throw new Error(`${method} ${path} is there twice`)
+    const served: Served = {
+      needsToken: auth === 'bearer',
+      check: limit && parts.limits[limit],
+      run: createRun(endpoint),
+    }
     methods.set(method, served)
     if (method === 'GET') methods.set('HEAD', served)
     byPath.set(path, methods)
@@ -64,43 +80,57 @@ export const createRouter = (
     return methods && { route, methods, id }
   }
 
-  const dispatch = (asked: Asked): Reply | Promise<Reply> => {
-    const { request, found } = asked
+  const dispatch = (received: Received): Reply | Promise<Reply> => {
+    const { request, requestId, found } = received
     const { methods, id } = found
-    const { method, path, decided } = request
-    if (decided) return decided
-    if (!methods) throw new Problem(404, `there is nothing at ${path}`)
-    const served = methods.get(method)
-    if (served?.check) return underLimit(served.check, served.handler, asked)
-    if (served) return served.handler(request, id)
-    const allow = [...methods.keys()].join(', ')
-    throw new Problem(405, `${path} takes ${allow}`, { headers: ['Allow', allow] })
+    if (request.decided) return request.decided
+    if (!methods) throw new Problem(nothingAt(request.path))
+    const served = methods.get(request.method)
+    if (!served) {
+      const allow = [...methods.keys()].join(', ')
+      throw new Problem(notAllowed(request.path, allow), { headers: ['Allow', allow] })
+    }
+    // What uWebSockets.js forgets when the first await comes is asked for before.
+    const principal = served.needsToken ? authenticate(request) : undefined
+    const client = served.needsToken ? undefined : clientOf(request)
+    const identified = { request, requestId, principal, client, id }
+    return served.check
+      ? underLimit(served.check, served.run, identified, received)
+      : served.run(identified)
   }
 
-  const underLimit = async (check: LimitCheck, handler: Handler, asked: Asked): Promise<Reply> => {
-    const request = held(asked.request)
-    const { headers, refused } = await check(request)
-    const reply = refused?.reply ?? (await answered(handler, { ...asked, request }))
-    return { ...reply, headers: [...headers, ...reply.headers] }
+  const underLimit = async (
+    check: LimitCheck,
+    run: Run,
+    identified: Identified,
+    received: Received,
+  ): Promise<Reply> => {
+    const { request, principal, client } = identified
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    const withBody = isRead ? identified : { ...identified, body: request.body(bodyBytesMax) }
+    const { headers, refused } = await check(principal?.userId ?? client?.key ?? '')
+    const reply = refused?.reply ?? (await answered(run, withBody, received))
+    return withHeaders(headers, reply)
   }
 
-  const answered = async (handler: Handler, asked: Asked): Promise<Reply> => {
+  const answered = async (run: Run, identified: Identified, received: Received): Promise<Reply> => {
     try {
-      return await handler(asked.request, asked.found.id)
+      return await run(identified)
     } catch (error) {
-      return onError(error, asked)
+      return onError(error, received)
     }
   }
 
   const logUnavailable = createBoundedLog((fields, message) => log.warn(fields, message))
 
-  const onError = (error: unknown, { request, found }: Asked): Reply => {
-    const { reply } =
-      error instanceof Problem ? error : new Problem(500, 'the server failed; the log says why')
+  const onError = (error: unknown, { request, requestId, found }: Received): Reply => {
+    const { reply } = error instanceof Problem ? error : serverFailed
     if (reply.status < 500) return reply
     const fields = {
-      ...{ request_id: request.requestId, 'http.request.method': request.method },
-      ...{ 'http.route': found.route, 'http.response.status_code': reply.status },
+      request_id: requestId,
+      'http.request.method': request.method,
+      'http.route': found.route,
+      'http.response.status_code': reply.status,
     }
     // A dependency that is away is not a fault of ours, and told with each request it would be a flood.
     if (error instanceof Problem)
@@ -109,42 +139,59 @@ export const createRouter = (
     return reply
   }
 
-  const finish = (reply: Reply, { request, found, startedMs }: Asked): Reply => {
+  const finish = (reply: Reply, { request, requestId, found, startedMs }: Received): Reply => {
     const seconds = (performance.now() - startedMs) / 1_000
-    onAnswered({ method: request.method, route: found.route, status: reply.status, seconds })
-    // In front: uWebSockets.js writes Content-Length last.
-    return { ...reply, headers: ['X-Request-Id', request.requestId, ...reply.headers] }
+    onAnswered?.({ method: request.method, route: found.route, status: reply.status, seconds })
+    return withHeaders(['X-Request-Id', requestId], reply)
   }
 
-  return (received) => {
-    const request = { ...received, requestId: requestIdOf(received) }
-    const asked = { request, found: find(request.path), startedMs: performance.now() }
+  return (request) => {
+    const startedMs = performance.now()
+    const received = {
+      request,
+      requestId: requestIdOf(request),
+      found: find(request.path),
+      startedMs,
+    }
     try {
-      const reply = dispatch(asked)
-      if (!(reply instanceof Promise)) return finish(reply, asked)
-      return reply
-        .catch((error: unknown) => onError(error, asked))
-        .then((made) => finish(made, asked))
+      const reply = dispatch(received)
+      if (!(reply instanceof Promise)) return finish(reply, received)
+      return reply.then(
+        (made) => finish(made, received),
+        (error: unknown) => finish(onError(error, received), received),
+      )
     } catch (error) {
-      return finish(onError(error, asked), asked)
+      return finish(onError(error, received), received)
     }
   }
 }
 
+const serverFailed = new Problem(failed)
+
 const causeOf = ({ cause }: Problem) => (cause instanceof Error ? cause.message : cause)
 
-/** What uWebSockets.js forgets when the first await comes, unless it was asked for before. */
-const held = (request: NamedRequest): NamedRequest => {
-  const address = request.remoteAddress()
-  const remoteAddress = () => address
-  if (request.method === 'GET' || request.method === 'HEAD') return { ...request, remoteAddress }
-  const body = request.body(bodyBytesMax)
-  return { ...request, remoteAddress, body: () => body }
+/** In front: uWebSockets.js writes Content-Length last. */
+const withHeaders = (
+  added: readonly string[],
+  { status, headers, body, tail, close }: Reply,
+): Reply =>
+  tail
+    ? { status, headers: [...added, ...headers], body, tail, close }
+    : { status, headers: [...added, ...headers], body, close }
+
+/** A request, what it is called, and what was found for it. */
+type Received = {
+  readonly request: Request
+  readonly requestId: string
+  readonly found: Found
+  readonly startedMs: number
 }
 
-type Asked = { readonly request: NamedRequest; readonly found: Found; readonly startedMs: number }
-
-type Served = { readonly handler: Handler; readonly check: LimitCheck | undefined }
+type Served = {
+  readonly needsToken: boolean
+  readonly check: LimitCheck | undefined
+  readonly run: Run
+}
 
 type Found = {
   readonly route: string

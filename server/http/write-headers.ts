@@ -1,8 +1,8 @@
 // The two request headers that change how a write is answered: Idempotency-Key and Prefer.
 
 import { createHash } from 'node:crypto'
-import type { Request } from './engines/engine.ts'
-import { Problem } from './problem.ts'
+import { matching, optional, shape } from '../../lib/domain/shape.ts'
+import type { HeaderParameter } from './contract/parameters.ts'
 
 /** Longer than this nobody is kept waiting, whatever was asked for. */
 export const waitSecMax = 30
@@ -34,19 +34,21 @@ export const parsePrefer = (prefer: string | undefined): Preferences => {
   }
 }
 
-export const idempotencyKeyPattern = /^[!-~]{1,255}$/
-
-/** The key as it came, or undefined without the header; a 400 when it is no key. */
-export const idempotencyKeyOf = (request: Request): string | undefined => {
-  const key = request.header('idempotency-key')
-  if (key === undefined) return undefined
-  if (!idempotencyKeyPattern.test(key)) {
-    throw new Problem(400, 'Idempotency-Key must be 1 to 255 printable ASCII characters', {
-      field: 'Idempotency-Key',
-    })
-  }
-  return key
+export const idempotencyKey: HeaderParameter<string | undefined> = {
+  name: 'Idempotency-Key',
+  description: 'One key of one user is one todo, however often it is sent. Remembered for a week.',
+  example: '5c1f2b9e-8d0a-4f4e-9d53-5b6f1d1c7a11',
+  component: 'IdempotencyKey',
+  shape: optional(matching(/^[!-~]{1,255}$/, '1 to 255 printable ASCII characters')),
 }
+
+export const prefer = (
+  about: Omit<HeaderParameter<Preferences>, 'name' | 'shape'>,
+): HeaderParameter<Preferences> => ({
+  ...about,
+  name: 'Prefer',
+  shape: shape({ type: 'string' }, (value) => parsePrefer(value as string | undefined)),
+})
 
 /** The same for the same user and key, on every process and host and after every restart. */
 export const idFromKey = (userId: string, key: string): string =>

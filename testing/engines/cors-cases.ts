@@ -30,7 +30,8 @@ const credentials = 'access-control-allow-credentials'
 const targets: readonly (readonly [string, number, 'ready'?])[] = [
   ['/todos', 200, 'ready'],
   ['/todos?limit=10', 200, 'ready'],
-  ['/todos?limit=2&x=1', 200],
+  ['/todos?limit=%32', 200],
+  ['/todos?limit=2&x=1', 400],
   ['/todos?limit=0', 400],
   ['/todos/none', 404],
   ['/health', 200],

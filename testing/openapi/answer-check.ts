@@ -4,17 +4,17 @@
 import type { Test } from 'tap'
 import type { Answer } from '../engines/harness.ts'
 import { createFaults } from './document-schemas.ts'
-import type {
-  Header,
-  OpenApi,
-  Response,
-  Schema,
-} from '../../server/features/docs/openapi/openapi.ts'
-import { operationsOf } from '../../server/features/docs/openapi/operations.ts'
+import type { JsonSchema } from '../../lib/domain/shape.ts'
+import {
+  operationsOf,
+  type Header,
+  type OpenApi,
+  type Response,
+} from '../../server/http/contract/openapi.ts'
 
 export type AnswerCheck = {
   /** The answer is as described for its operation and status, and says nothing besides. */
-  check(t: Test, operationId: string, answer: Answer): void
+  check(t: Test, operationId: string, answer: Answer, isHead?: boolean): void
   /** `operationId status` of all that is described and was not seen. */
   unseen(): string[]
 }
@@ -64,7 +64,7 @@ export const createAnswerCheck = (document: OpenApi): AnswerCheck => {
   }
 
   return {
-    check(t, operationId, answer) {
+    check(t, operationId, answer, isHead = false) {
       const status = String(answer.status)
       const what = byId.get(operationId)
       const described = what?.operation.responses[status]
@@ -76,7 +76,8 @@ export const createAnswerCheck = (document: OpenApi): AnswerCheck => {
       const values = headersOf(answer)
       checkHeaders(t, described, values)
       const mediaType = values.get('content-type')?.split(';', 1)[0] ?? ''
-      checkBody(t, described, mediaType, answer.body)
+      if (isHead) t.equal(answer.body, '', 'a HEAD has no body')
+      else checkBody(t, described, mediaType, answer.body)
       if (mediaType === '') return
       t.equal(values.get('x-content-type-options'), 'nosniff')
       const isList = what.path === '/todos' && status === '200'
@@ -104,5 +105,5 @@ const headersOf = ({ head }: Answer): Map<string, string> => {
   return values
 }
 
-const valueOf = ({ type }: Schema, text: string): string | number =>
+const valueOf = ({ type }: JsonSchema, text: string): string | number =>
   type === 'integer' && /^\d+$/.test(text) ? Number(text) : text

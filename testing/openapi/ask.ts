@@ -5,8 +5,8 @@ import { signToken } from '../../lib/accounts/access-token.ts'
 import { testSecret } from '../settings.ts'
 import { exchange, type Answer } from '../engines/harness.ts'
 import type { AnswerCheck } from './answer-check.ts'
-import { document } from '../../server/features/docs/openapi/document.ts'
-import { operationsOf } from '../../server/features/docs/openapi/operations.ts'
+import { operationsOf } from '../../server/http/contract/openapi.ts'
+import { document } from './document.ts'
 
 /** The origin of a page that may call. */
 export const page = 'https://app.example'
@@ -38,30 +38,35 @@ export type Ask = (
 ) => Promise<Answer>
 
 export const createAsk = (t: Test, port: number, check: AnswerCheck): Ask => {
-  const send: Ask = async (operationId, status, target, { lines = [], body, host = 'a' } = {}) => {
-    const found = operations.find(({ operation }) => operation.operationId === operationId)
-    const method = found?.method.toUpperCase()
+  const send = async (
+    method: string,
+    operationId: string,
+    status: number,
+    target: string,
+    { lines = [], body, host = 'a' }: Asked,
+  ) => {
+    const isHead = method === 'HEAD'
     const bytes = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
     const head = [
       ...[`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...lines],
       ...(body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(bytes)}`]),
       ...(body === undefined || /content-type/i.test(lines.join()) ? [] : [json]),
     ].join('\r\n')
-    const [answer] = await exchange(port, `${head}\r\n\r\n${bytes}`, { isHead: method === 'HEAD' })
+    const [answer] = await exchange(port, `${head}\r\n\r\n${bytes}`, { isHead })
     if (!answer) throw new Error(`no answer: ${operationId} ${target}`)
-    await t.test(`${operationId} ${status}: ${target}`, (t) => {
+    await t.test(`${operationId} ${status}: ${method} ${target}`, (t) => {
       t.equal(answer.status, status, answer.body.slice(0, 500))
-      check.check(t, operationId, answer)
+      check.check(t, operationId, answer, isHead)
       t.end()
     })
     return answer
   }
-  return async (operationId, status, target, asked) => {
-    const answer = await send(operationId, status, target, asked)
+  return async (operationId, status, target, asked = {}) => {
+    const found = operations.find(({ operation }) => operation.operationId === operationId)
+    if (!found) throw new Error(`no such operation: ${operationId}`)
+    const answer = await send(found.method.toUpperCase(), operationId, status, target, asked)
     // What is got can be had without its body.
-    const head = `${operationId}Head`
-    const hasHead = operations.some(({ operation }) => operation.operationId === head)
-    if (hasHead) await send(head, status, target, asked)
+    if (found.method === 'get') await send('HEAD', operationId, status, target, asked)
     return answer
   }
 }

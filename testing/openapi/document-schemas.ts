@@ -2,10 +2,11 @@
 
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
-import type { OpenApi, Schema } from '../../server/features/docs/openapi/openapi.ts'
+import type { JsonSchema } from '../../lib/domain/shape.ts'
+import type { OpenApi } from '../../server/http/contract/openapi.ts'
 
 /** What is wrong with `value`; empty when nothing is. */
-export type Faults = (schema: Schema, value: unknown) => string[]
+export type Faults = (schema: JsonSchema, value: unknown) => string[]
 
 export const createFaults = (document: OpenApi): Faults => {
   const ajv = new Ajv2020({
@@ -15,11 +16,11 @@ export const createFaults = (document: OpenApi): Faults => {
   formats.default(ajv)
   const { schemas } = document.components
   // References stay what they are in the document: pointers into it.
-  const within = (schema: Schema) => ({ $id: `of:${++count}`, ...rooted(schema) })
+  const within = (schema: JsonSchema) => ({ $id: `of:${++count}`, ...rooted(schema) })
   let count = 0
   ajv.addVocabulary(['components'])
   ajv.addSchema({ $id: 'openapi:document', components: { schemas } })
-  const compiled = new Map<Schema, ReturnType<typeof ajv.compile>>()
+  const compiled = new Map<JsonSchema, ReturnType<typeof ajv.compile>>()
   return (schema, value) => {
     const validate = compiled.get(schema) ?? ajv.compile(within(schema))
     compiled.set(schema, validate)
@@ -28,7 +29,7 @@ export const createFaults = (document: OpenApi): Faults => {
 }
 
 /** The same, its references those of the whole document. */
-const rooted = (schema: Schema): object =>
+const rooted = (schema: JsonSchema): object =>
   JSON.parse(
     JSON.stringify(schema).replaceAll('"$ref":"#/', '"$ref":"openapi:document#/'),
   ) as object

@@ -71,7 +71,7 @@ for (const engine of engineNames) {
     await ask(6, list.repeat(200), 200)
     await ask(4, list + head('GET', '/todos?limit=7') + list, 3)
     await ask(2, conditional.repeat(25), 25)
-    await ask(7, head('GET', '/todos?x=1&limit=2'))
+    await ask(7, head('GET', '/todos?limit=%32'))
     await ask(3, head('GET', '/todos?limit=0'))
     await ask(5, post(authorized))
     await ask(2, post())

@@ -1,13 +1,13 @@
 // Every setting of the project in one typed table, and the only place that reads the environment.
 // The README's table is checked against this one by config.test.ts.
 
+import { isNearly } from '../../domain/near-miss.ts'
 import { accountSettings } from './accounts.ts'
 import { httpSettings } from './http.ts'
 import { kafkaSecurityFaults, kafkaSecuritySettings, meantOfKafka } from './kafka-security.ts'
 import { kafkaSettings } from './kafka.ts'
 import { limitSettings } from './limits.ts'
 import { listSettings } from './lists.ts'
-import { isNearly } from './near-names.ts'
 import { postgresSettings } from './postgres.ts'
 import { processSettings } from './process.ts'
 import { redisSettings } from './redis.ts'

@@ -10,9 +10,10 @@ import { testDatabase } from '../../../testing/services.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
 import { createPasswords, type Hasher } from './passwords/passwords.ts'
 import { createThreadHasher } from './passwords/thread-hasher.ts'
+import { nobody } from '../../../testing/endpoint.ts'
 import { createRouter } from '../../http/router.ts'
 import { password, startAuthServer } from '../../../testing/auth-client.ts'
-import { login } from './sessions.ts'
+import { login } from './log-in.ts'
 
 void t.test('every login is one query for the account and one comparison', async (t) => {
   const url = await testDatabase(t)
@@ -46,19 +47,18 @@ void t.test('every login is one query for the account and one comparison', async
       },
     },
     passwords: createPasswords({ cost, queueMax: 9, waitMaxMs: 60_000 }, hasher),
-    clientOf: () => 'a client',
     refreshTokens: createRefreshTokens(testSecret),
     signAccessToken: () => 'token',
     onRevoked: () => {},
     ...{ accessTtlSec: 1, refreshTtlSec: 60, refreshGraceSec: 1, log: quiet },
   })
   const ask = async (email: string, text: string, cost = 4) => {
-    const route = { method: 'POST', path: '/auth/login', handler: login(partsAt(cost)) } as const
     steps.length = 0
-    const reply = await createRouter(
-      [route],
-      quiet,
-    )({
+    const reply = await createRouter({
+      ...nobody,
+      endpoints: [login(partsAt(cost))],
+      log: quiet,
+    })({
       ...{ method: 'POST', path: '/auth/login', query: '' },
       remoteAddress: () => '',
       header: (name) => ({ 'content-type': 'application/json', 'x-request-id': 'same' })[name],

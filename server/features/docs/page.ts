@@ -2,8 +2,15 @@
 
 import { createHash } from 'node:crypto'
 import { html, type Html } from './html.ts'
-import type { Content, Method, OpenApi, Parameter, Response, Schema } from './openapi/openapi.ts'
-import { operationsOf, type Described } from './openapi/operations.ts'
+import type { JsonSchema } from '../../../lib/domain/shape.ts'
+import {
+  operationsOf,
+  type Content,
+  type DescribedOperation,
+  type OpenApi,
+  type Parameter,
+  type Response,
+} from '../../http/contract/openapi.ts'
 import { style } from './style.ts'
 
 export type Page = {
@@ -37,7 +44,7 @@ export const renderPage = (document: OpenApi): Page => {
         </header>
         <nav>
           <ul>
-            ${operations.filter(({ method }) => !isMinor(method)).map(entry)}
+            ${operations.map(entry)}
             <li><a href="#schemas">Schemas</a></li>
           </ul>
         </nav>
@@ -64,26 +71,18 @@ export const renderPage = (document: OpenApi): Page => {
   }
 }
 
-/** Said in a line: they are alike on every path. */
-const isMinor = (method: Method): boolean => method === 'head' || method === 'options'
-
-const title = ({ method, path }: Described): Html =>
+const title = ({ method, path }: DescribedOperation): Html =>
   html`<span class="method">${method.toUpperCase()}</span> <code>${path}</code>`
 
-const entry = (one: Described): Html =>
+const entry = (one: DescribedOperation): Html =>
   html`<li><a href="#${one.operation.operationId}">${title(one)}</a> ${one.operation.summary}</li>`
 
-const section = (one: Described): Html => {
+const section = (one: DescribedOperation): Html => {
   const { operationId, summary, description, security, parameters, requestBody, responses } =
     one.operation
-  if (isMinor(one.method)) {
-    return html`<p id="${operationId}">
-      ${title(one)} ${summary}: <span class="dim">${Object.keys(responses).join(', ')}</span>
-    </p>`
-  }
   return html`<section id="${operationId}">
     <h3>${title(one)}</h3>
-    <p>${summary}.${security ? ' Needs a token.' : ''}</p>
+    <p>${summary}.${security.length > 0 ? ' Needs a token.' : ''}</p>
     ${description ? html`<p>${prose(description)}</p>` : ''}
     ${
       parameters
@@ -137,7 +136,7 @@ const contents = (content: Content): Html[] =>
         ${Object.values(examples).map(({ value }) => html`<pre>${JSON.stringify(value)}</pre>`)}`,
   )
 
-const shape = ([name, schema]: [string, Schema]): Html =>
+const shape = ([name, schema]: [string, JsonSchema]): Html =>
   html`<section id="schema-${name}">
     <h3>${name}</h3>
     ${schema.description ? html`<p>${prose(schema.description)}</p>` : ''}
@@ -156,7 +155,7 @@ const shape = ([name, schema]: [string, Schema]): Html =>
   </section>`
 
 /** A schema in a few words. */
-const typeOf = (schema: Schema): Html => {
+const typeOf = (schema: JsonSchema): Html => {
   const { $ref, type, items, additionalProperties, pattern, format } = schema
   if ($ref !== undefined) {
     const name = $ref.slice($ref.lastIndexOf('/') + 1)

@@ -1,53 +1,27 @@
 // GET /todos/:id: one public todo, from Postgres. Not the hot path: lists are.
 
-import { parseTodoId, todoJson } from '../../../lib/domain/todo.ts'
-import type { TodoRow } from '../../../lib/domain/todo.ts'
-import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
-import type { ClientOf } from '../../http/client-address.ts'
-import { holds } from '../../http/encodings.ts'
-import { createReply, type Reply, type Request } from '../../http/engines/engine.ts'
-import type { ReadQueue } from '../../http/pending.ts'
-import { Problem, checkField, unavailable } from '../../http/problem.ts'
-import type { Handler } from '../../http/router.ts'
-import { jsonHeaders } from '../../http/security-headers.ts'
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { ifNoneMatch } from '../../http/contract/parameters.ts'
+import { tooManyReads } from '../../http/problems.ts'
+import { answerWithTodo } from './answer-with-todo.ts'
+import type { TodoParts } from './parts.ts'
+import { id, noSuchTodo, publicTag, readPublic, todoUnreadable } from './vocabulary.ts'
 
-export type ReadTodoParts = {
-  readonly store: Pick<TodoStore, 'readTodo'>
-  readonly reads: ReadQueue
-  readonly clientOf: ClientOf
-}
-
-export const readTodo =
-  ({ store, reads, clientOf }: ReadTodoParts): Handler =>
-  (request, id) => {
-    const todoId = checkField(() => parseTodoId(id))
-    return answerWithTodo(request, () => reads.run(clientOf(request), () => store.readTodo(todoId)))
-  }
-
-export const answerWithTodo = async (
-  request: Request,
-  read: () => Promise<TodoRow | undefined>,
-): Promise<Reply> => {
-  const row = await read().catch((error: unknown) => {
-    if (error instanceof Problem) throw error
-    throw unavailable("the todo can't be read now", { cause: error })
+export const readTodo = ({ store, reads }: TodoParts) =>
+  endpoint({
+    method: 'GET',
+    path: '/todos/:id',
+    operationId: 'readTodo',
+    summary: 'Read a todo',
+    tag: publicTag,
+    auth: 'none',
+    limit: 'read',
+    params: { id },
+    headers: { ifNoneMatch },
+    responses: readPublic,
+    problems: [noSuchTodo, todoUnreadable, tooManyReads],
+    handler: ({ client, params, headers }) =>
+      answerWithTodo(headers.ifNoneMatch, () =>
+        reads.run(client.key, () => store.readTodo(params.id)),
+      ),
   })
-  if (!row) throw new Problem(404, 'there is no such todo')
-  const ifNoneMatch = request.header('if-none-match')
-  if (ifNoneMatch === undefined || !holds(ifNoneMatch, etagOf(row))) return todoReply(200, row)
-  return { status: 304, headers: validators(row), body: Buffer.alloc(0), close: false }
-}
-
-/** `headers` come on top of those that every todo has. */
-export const todoReply = (
-  status: 200 | 201,
-  row: TodoRow,
-  headers: readonly string[] = [],
-): Reply => createReply(status, [...jsonHeaders, ...validators(row), ...headers], todoJson(row))
-
-const etagOf = (row: TodoRow): string => `"${row.revision}"`
-
-const validators = (row: TodoRow): string[] => [
-  ...['ETag', etagOf(row)],
-  ...['Cache-Control', row.is_personal ? 'private, no-cache' : 'no-cache'],
-]

@@ -15,13 +15,14 @@ import { seed } from '../../../scripts/seed.ts'
 import { quiet, testSecret } from '../../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../../testing/services.ts'
 import type { Dependency } from '../../features/health/health.ts'
-import type { SessionParts } from '../../features/accounts/sessions.ts'
+import type { AccountParts } from '../../features/accounts/parts.ts'
 import { createAppliedCommands } from '../../features/todos/applied-commands.ts'
 import { createClientOf } from '../client-address.ts'
 import { createHotLists } from '../../features/public-lists/hot-list.ts'
 import { createRouter } from '../router.ts'
 import { createReadQueue } from '../pending.ts'
-import { createRoutes } from '../../features/index.ts'
+import { createEndpoints } from '../../features/index.ts'
+import { createAuthenticate } from '../../identity/authenticate.ts'
 import {
   conformanceCases,
   malformedCases,
@@ -326,20 +327,25 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
   t.teardown(() => lists.close())
   const verifyToken = createTokenVerifier(testSecret)
   const applied = createAppliedCommands(store)
-  const routes = createRoutes({
+  const endpoints = createEndpoints({
     lists,
     publisher,
-    verifyToken,
     store,
     applied,
     pages: noPageCache,
     reads: createReadQueue(100),
-    clientOf: createClientOf(''),
-    sessions: {} as SessionParts, // nobody logs in here
+    accounts: {} as AccountParts, // nobody logs in here
     dependencies,
     isDraining: () => false,
   })
-  return { ready: lists.sourceOfTarget, handle: createRouter(routes, quiet) }
+  const handle = createRouter({
+    endpoints,
+    authenticate: createAuthenticate(verifyToken),
+    clientOf: createClientOf(''),
+    limits: {},
+    log: quiet,
+  })
+  return { ready: lists.sourceOfTarget, handle }
 }
 
 const unavailable = (name: string, request: string, body: Case['body']): Case => ({

@@ -6,7 +6,8 @@ import { createHmac, createSign, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
 import { createTokenVerifier, type Verified } from '../../../lib/accounts/access-token.ts'
 import { quiet, testSecret } from '../../../testing/settings.ts'
-import { authenticate } from '../../identity/authenticate.ts'
+import { createAuthenticate } from '../../identity/authenticate.ts'
+import { nobody, ownEndpoint } from '../../../testing/endpoint.ts'
 import { createRouter } from '../router.ts'
 import { engineNames, exchange, headerOf, serve } from '../../../testing/engines/harness.ts'
 import { createReply, type App } from './engine.ts'
@@ -147,15 +148,12 @@ for (const [name, verify] of Object.entries(verifiers)) {
 /** Answers who is asking. */
 const appOf = (verify: (token: string) => Verified): App => ({
   ready: () => undefined,
-  handle: createRouter(
-    [
-      {
-        ...{ method: 'POST', path: '/todos' },
-        handler: (request) => createReply(202, [], authenticate(request, verify)),
-      },
-    ],
-    quiet,
-  ),
+  handle: createRouter({
+    ...nobody,
+    authenticate: createAuthenticate(verify),
+    endpoints: [ownEndpoint('POST', '/todos', ({ userId }) => createReply(202, [], userId))],
+    log: quiet,
+  }),
 })
 
 for (const name of engineNames) {

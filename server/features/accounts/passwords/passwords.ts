@@ -86,7 +86,9 @@ export const createPasswords = (
 /** One client that never stops leaves three quarters of the places to others. */
 const clientsServed = 4
 
-const full: Busy = { kind: 'busy', reason: 'too many passwords are waiting to be checked' }
+/** For the document, too. */
+export const queueIsFull = 'too many passwords are waiting to be checked'
+const full: Busy = { kind: 'busy', reason: queueIsFull }
 const late: Busy = { kind: 'busy', reason: 'no password could be checked in time' }
 
 const impossiblePassword = 'x'.repeat(16)

@@ -9,7 +9,8 @@ import {
   STATUS_CODES,
 } from 'node:http'
 import { createServer, type Socket } from 'node:net'
-import { badHost, Problem } from '../../problem.ts'
+import { Problem } from '../../problem.ts'
+import { badHost, headTooLarge, malformed, noTunnel, tooSlow, unexpected } from '../../problems.ts'
 import {
   isHost,
   lengthOf,
@@ -224,13 +225,13 @@ export const createParser = (
         else write(response, pending, ready)
         return
       }
-      const asked = toRequest(request, refused ? badHost.reply : undefined)
+      const asked = toRequest(request, refused ? badHostReply : undefined)
       void Promise.resolve(app.handle(asked)).then((reply) => write(response, pending, reply))
     },
   )
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const pending = expectAnswer(request, response)
-    if (pending) write(response, pending, unexpected.reply)
+    if (pending) write(response, pending, unexpectedReply)
   })
   const refuse = (error: NodeJS.ErrnoException, socket: Socket) => {
     if (broken.has(socket)) return // said once, however much more of it comes
@@ -291,18 +292,14 @@ const readBody = (request: IncomingMessage, bytesMax: number): Promise<Body> =>
     request.on('close', () => resolve({ kind: 'cut-short' }))
   })
 
-const malformed = new Problem(400, 'this is not HTTP/1.1')
-const tooLarge = new Problem(431, 'the head of the request is too large')
-const tooSlow = new Problem(408, 'the request did not come in time')
-const unexpected = new Problem(417, 'the only expectation that is met is 100-continue', {
-  field: 'Expect',
-})
-const noTunnel = new Problem(501, 'this server opens no tunnels')
 const connectRefused = 'CONNECT_REFUSED'
+const malformedProblem = new Problem(malformed)
+const badHostReply = new Problem(badHost).reply
+const unexpectedReply = new Problem(unexpected).reply
 const refusals: ReadonlyMap<string | undefined, Problem> = new Map([
-  ['HPE_HEADER_OVERFLOW', tooLarge],
-  ['ERR_HTTP_REQUEST_TIMEOUT', tooSlow],
-  [connectRefused, noTunnel],
+  ['HPE_HEADER_OVERFLOW', new Problem(headTooLarge)],
+  ['ERR_HTTP_REQUEST_TIMEOUT', new Problem(tooSlow)],
+  [connectRefused, new Problem(noTunnel)],
 ])
 
 /** What node's parser refuses never reaches the application: answered here, and closed. */
@@ -314,7 +311,7 @@ export const rejectMalformed = (error: NodeJS.ErrnoException, socket: Socket) =>
   // Ended already, by an answer that says Connection: close: what follows nobody reads, and what is
   // still on its way to the client must get there.
   if (!socket.writable) return
-  const { reply } = refusals.get(error.code) ?? malformed
+  const { reply } = refusals.get(error.code) ?? malformedProblem
   const head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}\r\nConnection: close\r\n`
   let lines = ''
   for (let i = 0; i < reply.headers.length; i += 2) {

@@ -4,6 +4,7 @@
 import t from 'tap'
 import { quiet } from '../../../../testing/settings.ts'
 import { createRouter } from '../../router.ts'
+import { nobody, publicEndpoint } from '../../../../testing/endpoint.ts'
 import { exchange, open, read, serve } from '../../../../testing/engines/harness.ts'
 import { createReply, type App } from '../engine.ts'
 import { officialBuild } from './load.ts'
@@ -11,19 +12,17 @@ import { selfTest } from './self-test.ts'
 
 const app: App = {
   ready: () => undefined,
-  handle: createRouter(
-    [
-      { method: 'GET', path: '/', handler: () => createReply(200, [], 'got') },
-      {
-        ...{ method: 'POST', path: '/' },
-        async handler(request) {
-          const body = await request.body(100)
-          return createReply(200, [], body.kind)
-        },
-      },
+  handle: createRouter({
+    ...nobody,
+    endpoints: [
+      publicEndpoint('GET', '/', () => createReply(200, [], 'got')),
+      publicEndpoint('POST', '/', async (request) => {
+        const body = await request.body(100)
+        return createReply(200, [], body.kind)
+      }),
     ],
-    quiet,
-  ),
+    log: quiet,
+  }),
 }
 const post = 'POST / HTTP/1.1\r\nHost: a\r\n'
 

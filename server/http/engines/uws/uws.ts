@@ -6,7 +6,8 @@ import { STATUS_CODES } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../../../../lib/runtime/log.ts'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
-import { badHost } from '../../problem.ts'
+import { Problem } from '../../problem.ts'
+import { badHost } from '../../problems.ts'
 import {
   isHost,
   largeBytesMin,
@@ -192,6 +193,8 @@ const targetOf = (request: HttpRequest): string => {
   return query ? `${request.getUrl()}?${query}` : request.getUrl()
 }
 
+const badHostReply = new Problem(badHost).reply
+
 type Received = { readonly request: Request; readonly aborted: () => boolean }
 
 /** Copies what a handler may need: uWS's request is gone once the route's callback returns. */
@@ -238,7 +241,7 @@ const toRequest = (
     header: (name: string) => headers.get(name),
     body,
     remoteAddress: () => Buffer.from(response.getRemoteAddressAsText()).toString('latin1'),
-    ...(!isHost(headers.get('host')) && { decided: badHost.reply }),
+    ...(!isHost(headers.get('host')) && { decided: badHostReply }),
   }
   return { request, aborted: () => aborted }
 }

@@ -1,0 +1,17 @@
+// Accounts: registering, a session's beginning, middle and end, and who one is.
+
+import type { Endpoint } from '../../http/contract/endpoint.ts'
+import { login } from './log-in.ts'
+import { logout } from './log-out.ts'
+import type { AccountParts } from './parts.ts'
+import { readProfile } from './read-profile.ts'
+import { refresh } from './refresh.ts'
+import { register } from './register.ts'
+
+export const accountEndpoints = (parts: AccountParts): Endpoint[] => [
+  register(parts),
+  login(parts),
+  refresh(parts),
+  logout(parts),
+  readProfile(parts),
+]

@@ -1,0 +1,135 @@
+// What the endpoints of accounts stand on and share: their parts, and how they answer.
+
+import type { Accounts } from '../../../lib/accounts/accounts.ts'
+import { sessionIdOf, type RefreshTokens } from '../../../lib/accounts/refresh-token.ts'
+import { emailLengthMax } from '../../../lib/domain/credentials.ts'
+import {
+  described,
+  matching,
+  named,
+  object,
+  oneOf,
+  string,
+  time,
+  wholeNumber,
+} from '../../../lib/domain/shape.ts'
+import type { Log } from '../../../lib/runtime/log.ts'
+import { answer } from '../../http/contract/answer.ts'
+import type { Reply } from '../../http/engines/engine.ts'
+import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
+import { authenticateHeader, realm } from '../../http/problems.ts'
+import { noStore } from '../../http/response-headers.ts'
+import type { Passwords } from './passwords/passwords.ts'
+
+export type AccountParts = {
+  readonly accounts: Accounts
+  readonly passwords: Passwords
+  readonly refreshTokens: RefreshTokens
+  readonly signAccessToken: (userId: string, sessionId: string) => string
+  /** Told at once; the other processes hear it from Postgres. */
+  readonly onRevoked: (sessionId: string) => void
+  readonly accessTtlSec: number
+  readonly refreshTtlSec: number
+  readonly refreshGraceSec: number
+  readonly log: Log
+}
+
+export const tag = {
+  name: 'Accounts',
+  description:
+    'Who writes. A login gives an access token, for the `Authorization` header, and a refresh token, for the next of both.',
+}
+
+export const accountShape = named(
+  'Account',
+  object({
+    id: string({
+      minLength: 1,
+      description: 'Made by the server: the `sub` of its tokens, and the `user_id` of its todos.',
+    }),
+    email: string({
+      maxLength: emailLengthMax,
+      pattern: '@',
+      description: 'In small letters, without spaces around it: as it is kept.',
+    }),
+    created_at: described(time, 'When it was registered.'),
+  }),
+)
+export const exampleAccount = {
+  id: '0b1ee3c8-6a37-4d38-8d0e-2b9f5f1a1c55',
+  email: 'ann@example.com',
+  created_at: new Date('2026-01-31T12:00:00.000Z'),
+}
+export const exampleLogin = { email: 'ann@example.com', password: 'correct horse' }
+export const ignored = 'Members that are not named here are ignored.'
+
+const refreshToken = string({
+  description: 'Good for one use. To be kept as secret as a password.',
+})
+const exampleTokens = {
+  access_token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl',
+  token_type: 'Bearer',
+  expires_in: 900,
+  refresh_token: 'kT5bJb9jQmWv3rVbQm1XqQ.1.bWFj',
+} as const
+export const refreshTokenBody = {
+  shape: named('RefreshToken', object({ refresh_token: refreshToken }, { description: ignored })),
+  examples: [{ refresh_token: exampleTokens.refresh_token }],
+}
+
+export const tokens = answer({
+  status: 200,
+  component: 'Tokens',
+  description: 'The tokens.',
+  headers: [noStore],
+  body: named(
+    'Tokens',
+    object({
+      access_token: described(
+        matching(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'a JWT'),
+        'A JWT: `Authorization: Bearer` with this.',
+      ),
+      token_type: oneOf('Bearer'),
+      expires_in: described(wholeNumber(1), 'Seconds that the access token lives.'),
+      refresh_token: refreshToken,
+    }),
+  ),
+  examples: [exampleTokens],
+})
+
+export const tokensReply = (
+  { signAccessToken, refreshTokens, accessTtlSec }: AccountParts,
+  userId: string,
+  family: string,
+  generation: number,
+): Reply =>
+  tokens.reply({
+    access_token: signAccessToken(userId, sessionIdOf(family)),
+    token_type: 'Bearer',
+    expires_in: accessTtlSec,
+    refresh_token: refreshTokens.write({ family, generation }),
+  })
+
+export const accountsUnavailable = unavailable("accounts can't be reached now", {
+  when: 'Accounts can not be reached now.',
+})
+/** What Postgres answers; a 503 when it does not. */
+export const orUnavailable = <T>(asked: Promise<T>): Promise<T> =>
+  asked.catch((error: unknown) => {
+    throw new Problem(accountsUnavailable, { cause: error })
+  })
+
+export const passwordsBusy = (reason: string): ProblemKind =>
+  unavailable(reason, { when: 'Too many passwords wait to be checked.' })
+
+/** Whose credentials are in the body: a 401 has to name a scheme all the same (RFC 9110, 15.5.2). */
+export const refusal = (detail: string, when: string): ProblemKind => ({
+  status: 401,
+  detail,
+  when,
+  headers: [{ ...authenticateHeader, value: realm }],
+})
+export const sessionEnded = refusal(
+  'the session has ended',
+  'The token is no good, or its session has ended.',
+)

@@ -1,0 +1,47 @@
+// GET /api/profile: the account that a token is for.
+
+import { answer } from '../../http/contract/answer.ts'
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { Problem, type ProblemKind } from '../../http/problem.ts'
+import { noStore } from '../../http/response-headers.ts'
+import {
+  accountShape,
+  accountsUnavailable,
+  exampleAccount,
+  orUnavailable,
+  tag,
+  type AccountParts,
+} from './parts.ts'
+
+const profile = answer({
+  status: 200,
+  description: 'The account.',
+  headers: [noStore],
+  body: accountShape,
+  examples: [exampleAccount],
+})
+
+const noAccount: ProblemKind = {
+  status: 404,
+  detail: 'there is no account for this token',
+  when: 'The token is good, but its `sub` has no account here.',
+}
+
+export const readProfile = ({ accounts }: AccountParts) =>
+  endpoint({
+    method: 'GET',
+    path: '/api/profile',
+    operationId: 'readProfile',
+    summary: 'Read your account',
+    tag,
+    auth: 'bearer',
+    limit: 'user',
+    responses: [profile],
+    problems: [noAccount, accountsUnavailable],
+    async handler({ principal }) {
+      const user = await orUnavailable(accounts.findUser(principal.userId))
+      if (!user) throw new Problem(noAccount)
+      const { id, email, created_at } = user
+      return profile.reply({ id, email, created_at })
+    },
+  })

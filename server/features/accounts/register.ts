@@ -1,0 +1,66 @@
+// POST /auth/register: an account for an email address that has none.
+
+import { randomUUID } from 'node:crypto'
+import { newEmail, newPassword } from '../../../lib/domain/credentials.ts'
+import { named, object } from '../../../lib/domain/shape.ts'
+import { answer } from '../../http/contract/answer.ts'
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { Problem, type ProblemKind } from '../../http/problem.ts'
+import { noStore } from '../../http/response-headers.ts'
+import {
+  accountShape,
+  accountsUnavailable,
+  exampleAccount,
+  exampleLogin,
+  ignored,
+  orUnavailable,
+  passwordsBusy,
+  tag,
+  type AccountParts,
+} from './parts.ts'
+import { queueIsFull } from './passwords/passwords.ts'
+
+const registered = answer({
+  status: 201,
+  description: 'The account.',
+  headers: [noStore],
+  body: accountShape,
+  examples: [exampleAccount],
+})
+
+const emailInUse: ProblemKind = {
+  status: 409,
+  detail: 'there is an account with this email already',
+  when: 'The email has an account.',
+  field: 'email',
+}
+
+export const register = ({ accounts, passwords }: AccountParts) =>
+  endpoint({
+    method: 'POST',
+    path: '/auth/register',
+    operationId: 'register',
+    summary: 'Register an account',
+    tag,
+    auth: 'none',
+    limit: 'address',
+    body: {
+      shape: named(
+        'NewAccount',
+        object({ email: newEmail, password: newPassword }, { description: ignored }),
+      ),
+      examples: [exampleLogin],
+    },
+    responses: [registered],
+    problems: [emailInUse, passwordsBusy(queueIsFull), accountsUnavailable],
+    async handler({ client, body }) {
+      const hashed = await passwords.hash(body.password, client.key)
+      if (hashed.kind === 'busy') throw new Problem(passwordsBusy(hashed.reason))
+      const user = await orUnavailable(
+        accounts.addUser({ id: randomUUID(), email: body.email, passwordHash: hashed.hash }),
+      )
+      if (user === 'taken') throw new Problem(emailInUse)
+      const { id, email, created_at } = user
+      return registered.reply({ id, email, created_at })
+    },
+  })

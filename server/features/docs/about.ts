@@ -1,0 +1,17 @@
+// What the document says of the API as a whole.
+
+import type { Info } from '../../http/contract/openapi.ts'
+
+export const about: Info = {
+  title: 'Million RPS Todo API',
+  version: '0.1.0',
+  summary: 'Reads from memory, writes acknowledged by a log.',
+  description: [
+    "Reads are public and come from memory. Writes are acknowledged with a 202 once a log has them durably, and are applied in its order, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that. Personal todos, under `/api`, are only their owner's: a write to them is answered with its effect, unless `Prefer: respond-async` is sent.",
+    'Errors are `application/problem+json`. A path takes the methods that are described here, and `HEAD` where it takes `GET`: the same without the body. `OPTIONS` is for the preflights of browsers (CORS). Any other method is a 405 with `Allow`, and any other path is a 404.',
+    'A request is called by the trace id of its `traceparent`, else by its `X-Request-Id` (1 to 128 letters, digits and `._~:/+=@-`), else by a new id. The answer says it as `X-Request-Id`, but for lists that are ready and the same bytes for everybody.',
+    'Routes with a limit say so in `RateLimit-Policy` and `RateLimit`: writes and all of `/api` by user, `/auth` and `/ping` by client address, other reads by address where a setting says so. Past it they answer 429 with `Retry-After`. Lists have none.',
+    'Every answer with a body says `X-Content-Type-Options: nosniff`, and all but lists have a `Content-Security-Policy`. Pages of the origins in the setting `CORS_ORIGINS` may call from a browser; the answers to them have `Access-Control-Allow-Origin`, and `Vary: Origin` unless every origin is allowed.',
+  ].join('\n\n'),
+  license: { name: 'MIT', identifier: 'MIT' },
+}

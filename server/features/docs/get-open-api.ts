@@ -1,0 +1,58 @@
+// GET /openapi.json: this API as an OpenAPI document, for programs.
+
+import { shape } from '../../../lib/domain/shape.ts'
+import { notModified } from '../../http/contract/answer.ts'
+import type { Client } from '../../http/client-address.ts'
+import { endpoint } from '../../http/contract/endpoint.ts'
+import type { OpenApi } from '../../http/contract/openapi.ts'
+import { ifNoneMatch } from '../../http/contract/parameters.ts'
+import { isHost } from '../../http/engines/engine.ts'
+import { etag, noCache } from '../../http/response-headers.ts'
+import { jsonHeaders } from '../../http/security-headers.ts'
+import { etagOf, publishedReply, tag } from './published.ts'
+
+/** In the document's text; each client is told where the server is that it asked. */
+const relativeServers = '"servers":[{"url":"/"}]'
+
+export const getOpenApi = (document: () => OpenApi) => {
+  let made: { readonly text: string; readonly etag: string } | undefined
+  return endpoint({
+    method: 'GET',
+    path: '/openapi.json',
+    operationId: 'getOpenApi',
+    summary: 'Get this document, for programs',
+    tag,
+    auth: 'none',
+    limit: 'read',
+    headers: { ifNoneMatch },
+    responses: [
+      {
+        status: 200,
+        description: 'The document.',
+        headers: [etag, noCache],
+        content: { mediaType: 'application/json', shape: anyObject, examples: [] },
+      },
+      { ...notModified([etag, noCache]), component: 'NotModified' },
+    ],
+    handler({ request, client, headers }) {
+      if (!made) {
+        const text = JSON.stringify(document())
+        made = { text, etag: etagOf(text) }
+      }
+      const origin = originOf(client, request.header('host'))
+      if (origin === undefined) {
+        return publishedReply(headers.ifNoneMatch, jsonHeaders, made.etag, made.text)
+      }
+      const text = made.text.replace(relativeServers, `"servers":[{"url":"${origin}"}]`)
+      return publishedReply(headers.ifNoneMatch, jsonHeaders, etagOf(made.etag + origin), text)
+    },
+  })
+}
+
+/** Only what is a host is repeated, so it needs no escapes; HTTP/1.0 may come without one. */
+const originOf = ({ scheme }: Client, host: string | undefined): string | undefined => {
+  const origin = `${scheme}://${host}`
+  return isHost(host) && URL.canParse(origin) ? origin : undefined
+}
+
+const anyObject = shape({ type: 'object' }, (value) => value)

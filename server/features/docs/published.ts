@@ -1,0 +1,23 @@
+// Texts that are the same for everybody until the next start, with their validator.
+
+import { createHash } from 'node:crypto'
+import { withoutBody } from '../../http/contract/answer.ts'
+import { holds } from '../../http/encodings.ts'
+import { createReply, type Reply } from '../../http/engines/engine.ts'
+
+export const tag = { name: 'Documentation', description: 'What you read.' }
+
+export const etagOf = (text: string): string =>
+  `"${createHash('sha256').update(text).digest('base64url')}"`
+
+export const publishedReply = (
+  ifNoneMatch: string | undefined,
+  headers: readonly string[],
+  etag: string,
+  text: string | Buffer,
+): Reply => {
+  const validators = ['ETag', etag, 'Cache-Control', 'no-cache']
+  return ifNoneMatch !== undefined && holds(ifNoneMatch, etag)
+    ? withoutBody(304, validators)
+    : createReply(200, [...headers, ...validators], text)
+}

@@ -1,0 +1,39 @@
+// One todo as an answer, with the validators that let a client ask for it again cheaply.
+
+import { todoJson, type TodoRow } from '../../../lib/domain/todo.ts'
+import { withoutBody } from '../../http/contract/answer.ts'
+import { holds } from '../../http/encodings.ts'
+import { createReply, type Reply } from '../../http/engines/engine.ts'
+import { Problem } from '../../http/problem.ts'
+import { jsonHeaders } from '../../http/security-headers.ts'
+import { noSuchTodo, todoUnreadable } from './vocabulary.ts'
+
+export const answerWithTodo = async (
+  ifNoneMatch: string | undefined,
+  read: () => Promise<TodoRow | undefined>,
+): Promise<Reply> => {
+  const row = await read().catch((error: unknown) => {
+    if (error instanceof Problem) throw error
+    throw new Problem(todoUnreadable, { cause: error })
+  })
+  if (!row) throw new Problem(noSuchTodo)
+  return ifNoneMatch === undefined || !holds(ifNoneMatch, etagOf(row))
+    ? todoReply(200, row)
+    : withoutBody(304, validators(row))
+}
+
+/** `headers` come on top of those that every todo has. */
+export const todoReply = (
+  status: 200 | 201,
+  row: TodoRow,
+  headers: readonly string[] = [],
+): Reply => createReply(status, [...jsonHeaders, ...validators(row), ...headers], todoJson(row))
+
+const etagOf = (row: TodoRow): string => `"${row.revision}"`
+
+const validators = (row: TodoRow): string[] => [
+  'ETag',
+  etagOf(row),
+  'Cache-Control',
+  row.is_personal ? 'private, no-cache' : 'no-cache',
+]

@@ -1,0 +1,33 @@
+// DELETE /todos/:id: a public todo of your own.
+
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { publicCollection, type TodoParts } from './parts.ts'
+import {
+  accepted,
+  anothers,
+  deletedPublic,
+  id,
+  nothingWritten,
+  preferPublic,
+  publicTag,
+  writeProblems,
+} from './vocabulary.ts'
+import { createWriter } from './write.ts'
+
+export const deleteTodo = (parts: TodoParts) => {
+  const writer = createWriter(parts, publicCollection(parts))
+  return endpoint({
+    method: 'DELETE',
+    path: '/todos/:id',
+    operationId: 'deleteTodo',
+    summary: 'Delete a todo of your own',
+    tag: publicTag,
+    auth: 'bearer',
+    limit: 'write',
+    params: { id },
+    headers: { prefer: preferPublic },
+    responses: [accepted, deletedPublic],
+    problems: [anothers, nothingWritten, ...writeProblems],
+    handler: writer.remove,
+  })
+}

@@ -1,0 +1,57 @@
+// What the endpoints of todos stand on, and the two kinds of todos: public ones, and those that only
+// their owner sees, or learns of.
+
+import type { CommandPublisher } from '../../../lib/command-log/command-log.ts'
+import type { TodoRow } from '../../../lib/domain/todo.ts'
+import type { PageCache } from '../../../lib/page-cache/page-cache.ts'
+import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
+import type { ReadQueue } from '../../http/pending.ts'
+import type { AppliedCommands } from './applied-commands.ts'
+
+export type TodoParts = {
+  readonly publisher: CommandPublisher
+  readonly store: Pick<
+    TodoStore,
+    'claimIdempotencyKey' | 'readTodo' | 'readPersonalTodo' | 'readPersonalPage' | 'personalVersion'
+  >
+  readonly applied: AppliedCommands
+  readonly pages: PageCache
+  readonly reads: ReadQueue
+}
+
+/** Todos of one kind: where they are, and what is special about them. */
+export type Collection = {
+  readonly path: '/todos' | '/api/todos'
+  readonly isPersonal: boolean
+  /** For so long a write waits for its effect, unless `Prefer` says otherwise. */
+  readonly waitSec: number
+  readonly read: (userId: string, id: string) => Promise<TodoRow | undefined>
+  /** Done before a write that took effect is answered. Never rejects. */
+  readonly onChanged: (userId: string) => Promise<void>
+}
+
+export const publicCollection = ({ store }: Pick<TodoParts, 'store'>): Collection => ({
+  path: '/todos',
+  isPersonal: false,
+  waitSec: 0,
+  read: (_userId, id) => store.readTodo(id),
+  onChanged: () => Promise.resolve(),
+})
+
+/** Applied within milliseconds, unless the worker is behind. */
+export const personalWaitSec = 10
+
+export const personalCollection = ({
+  store,
+  pages,
+}: Pick<TodoParts, 'store' | 'pages'>): Collection => ({
+  path: '/api/todos',
+  isPersonal: true,
+  waitSec: personalWaitSec,
+  read: (userId, id) => store.readPersonalTodo(userId, id),
+  // The worker says so too, but perhaps after the user's next request.
+  async onChanged(userId) {
+    const version = await store.personalVersion(userId).catch(() => undefined)
+    if (version !== undefined) await pages.changed(new Map([[userId, version]]))
+  },
+})

@@ -1,0 +1,32 @@
+// DELETE /api/todos/:id: a todo that only you see.
+
+import { endpoint } from '../../../http/contract/endpoint.ts'
+import { personalCollection, type TodoParts } from '../parts.ts'
+import {
+  acceptedPersonal,
+  deletedPersonal,
+  id,
+  nothingWritten,
+  personalTag,
+  preferPersonal,
+  writeProblems,
+} from '../vocabulary.ts'
+import { createWriter } from '../write.ts'
+
+export const deleteOwnTodo = (parts: TodoParts) => {
+  const writer = createWriter(parts, personalCollection(parts))
+  return endpoint({
+    method: 'DELETE',
+    path: '/api/todos/:id',
+    operationId: 'deleteOwnTodo',
+    summary: 'Delete one of your todos',
+    tag: personalTag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { id },
+    headers: { prefer: preferPersonal },
+    responses: [acceptedPersonal, deletedPersonal],
+    problems: [nothingWritten, ...writeProblems],
+    handler: writer.remove,
+  })
+}

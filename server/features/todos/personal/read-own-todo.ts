@@ -1,0 +1,27 @@
+// GET /api/todos/:id: one of your own todos, which nobody else sees.
+
+import { endpoint } from '../../../http/contract/endpoint.ts'
+import { ifNoneMatch } from '../../../http/contract/parameters.ts'
+import { tooManyReads } from '../../../http/problems.ts'
+import { answerWithTodo } from '../answer-with-todo.ts'
+import type { TodoParts } from '../parts.ts'
+import { id, noSuchTodo, personalTag, readPersonal, todoUnreadable } from '../vocabulary.ts'
+
+export const readOwnTodo = ({ store, reads }: TodoParts) =>
+  endpoint({
+    method: 'GET',
+    path: '/api/todos/:id',
+    operationId: 'readOwnTodo',
+    summary: 'Read one of your todos',
+    tag: personalTag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { id },
+    headers: { ifNoneMatch },
+    responses: readPersonal,
+    problems: [noSuchTodo, todoUnreadable, tooManyReads],
+    handler: ({ principal: { userId }, params, headers }) =>
+      answerWithTodo(headers.ifNoneMatch, () =>
+        reads.run(userId, () => store.readPersonalTodo(userId, params.id)),
+      ),
+  })

@@ -1,0 +1,35 @@
+// PUT /api/todos/:id: another title, description or state of a todo that only you see.
+
+import { endpoint } from '../../../http/contract/endpoint.ts'
+import { personalCollection, type TodoParts } from '../parts.ts'
+import {
+  acceptedPersonal,
+  change,
+  id,
+  nothingWritten,
+  personalTag,
+  preferPersonal,
+  updatedPersonal,
+  writeProblems,
+  writeTooLarge,
+} from '../vocabulary.ts'
+import { createWriter } from '../write.ts'
+
+export const updateOwnTodo = (parts: TodoParts) => {
+  const writer = createWriter(parts, personalCollection(parts))
+  return endpoint({
+    method: 'PUT',
+    path: '/api/todos/:id',
+    operationId: 'updateOwnTodo',
+    summary: 'Update one of your todos',
+    tag: personalTag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { id },
+    headers: { prefer: preferPersonal },
+    body: { shape: change, examples: [{ title: 'Buy roses', completed: true }] },
+    responses: [acceptedPersonal, updatedPersonal],
+    problems: [nothingWritten, writeTooLarge, ...writeProblems],
+    handler: (asked) => writer.update(asked, asked.body),
+  })
+}

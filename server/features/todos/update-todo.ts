@@ -1,0 +1,39 @@
+// PUT /todos/:id: another title, description or state of a public todo of your own.
+
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { publicCollection, type TodoParts } from './parts.ts'
+import {
+  accepted,
+  anothers,
+  change,
+  id,
+  nothingWritten,
+  preferPublic,
+  publicTag,
+  updatedPublic,
+  writeProblems,
+  writeTooLarge,
+} from './vocabulary.ts'
+import { createWriter } from './write.ts'
+
+export const updateTodo = (parts: TodoParts) => {
+  const writer = createWriter(parts, publicCollection(parts))
+  return endpoint({
+    method: 'PUT',
+    path: '/todos/:id',
+    operationId: 'updateTodo',
+    summary: 'Update a todo of your own',
+    tag: publicTag,
+    auth: 'bearer',
+    limit: 'write',
+    params: { id },
+    headers: { prefer: preferPublic },
+    body: {
+      shape: change,
+      examples: [{ completed: true }, { title: 'Buy oat milk', description: '' }],
+    },
+    responses: [accepted, updatedPublic],
+    problems: [anothers, nothingWritten, writeTooLarge, ...writeProblems],
+    handler: (asked) => writer.update(asked, asked.body),
+  })
+}

@@ -1,0 +1,175 @@
+// How every write goes: a command to the log, and the answer. Whether a todo exists and whose it is
+// the worker finds out, in order: here the answer could be out of date before it is sent. So a 202
+// says no more than that the log has the command; who waits is told what came of it.
+
+import hyperid from 'hyperid'
+import type { Command, CommandOutcome, TodoChange } from '../../../lib/domain/command.ts'
+import { withoutBody } from '../../http/contract/answer.ts'
+import type { Principal } from '../../http/contract/endpoint.ts'
+import type { Reply } from '../../http/engines/engine.ts'
+import { Problem } from '../../http/problem.ts'
+import { fingerprintOf, idFromKey, type Preferences } from '../../http/write-headers.ts'
+import { todoReply } from './answer-with-todo.ts'
+import type { Collection, TodoParts } from './parts.ts'
+import {
+  accepted,
+  anothers,
+  idInUse,
+  keyUnchecked,
+  keyUsed,
+  nothingWritten,
+  refused,
+  unacknowledged,
+  writeTooLarge,
+} from './vocabulary.ts'
+
+/** A request to write, as handlers are given it. */
+type Asked = {
+  readonly principal: Principal
+  readonly requestId: string
+  readonly headers: { readonly prefer: Preferences }
+}
+type AskedOfNew = Asked & {
+  readonly headers: { readonly idempotencyKey: string | undefined }
+  readonly body: { readonly title: string; readonly description: string }
+}
+type AskedOfOne = Asked & { readonly params: { readonly id: string } }
+
+// Fixed length keeps one process's ids in the order they were made, which breaks ties in a list.
+const newId = hyperid({ urlSafe: true, fixedLength: true })
+
+// Objects are written out, for spreads are a part of what a write costs the server.
+
+export const createWriter = (parts: TodoParts, collection: Collection) => ({
+  create(asked: AskedOfNew): Promise<Reply> {
+    const { idempotencyKey, prefer } = asked.headers
+    if (idempotencyKey === undefined) {
+      const command = createCommand(asked, newId(), newId())
+      return publish(parts, collection, command, prefer)
+    }
+    return createOnce(parts, collection, asked, idempotencyKey)
+  },
+  update({ principal, requestId, headers, params }: AskedOfOne, change: TodoChange) {
+    const command = {
+      userId: principal.userId,
+      requestId,
+      atMs: Date.now(),
+      commandId: newId(),
+      todoId: params.id,
+      kind: 'update',
+      change,
+    } as const
+    return publish(parts, collection, command, headers.prefer)
+  },
+  remove({ principal, requestId, headers, params }: AskedOfOne) {
+    const command = {
+      userId: principal.userId,
+      requestId,
+      atMs: Date.now(),
+      commandId: newId(),
+      todoId: params.id,
+      kind: 'delete',
+    } as const
+    return publish(parts, collection, command, headers.prefer)
+  },
+})
+
+const createCommand = (
+  { principal, requestId, body }: AskedOfNew,
+  commandId: string,
+  todoId: string,
+): Command => ({
+  userId: principal.userId,
+  requestId,
+  atMs: Date.now(),
+  commandId,
+  todoId,
+  title: body.title,
+  description: body.description,
+  kind: 'create',
+})
+
+/** One key, one command, one todo: the worker applies a command id once, however often it comes. */
+const createOnce = async (
+  parts: TodoParts,
+  collection: Collection,
+  asked: AskedOfNew,
+  key: string,
+): Promise<Reply> => {
+  const { userId } = asked.principal
+  const { title, description } = asked.body
+  const fingerprint = collection.isPersonal
+    ? fingerprintOf(collection.path, title, description)
+    : fingerprintOf(title, description)
+  const claim = await parts.store
+    .claimIdempotencyKey(userId, key, fingerprint)
+    .catch((cause: unknown) => {
+      throw new Problem(keyUnchecked, { cause })
+    })
+  if (claim === 'other') throw new Problem(keyUsed)
+  const id = idFromKey(userId, key)
+  return publish(parts, collection, createCommand(asked, id, id), asked.headers.prefer)
+}
+
+const publish = async (
+  { publisher, applied }: TodoParts,
+  collection: Collection,
+  made: Command,
+  { waitSec, respondAsync }: Preferences,
+): Promise<Reply> => {
+  const command: Command = collection.isPersonal ? { ...made, isPersonal: true } : made
+  const outcome = await publisher.publish(command)
+  switch (outcome.kind) {
+    case 'acknowledged': {
+      const sec = waitSec ?? (respondAsync ? 0 : collection.waitSec)
+      if (sec === 0) return acceptedReply(command, respondAsync && collection.waitSec > 0)
+      const effect = await applied.wait(command.commandId, sec * 1000)
+      return effect === undefined
+        ? acceptedReply(command)
+        : answerTo(effect, command, collection, waitSec === undefined ? [] : waited)
+    }
+    case 'refused':
+      // To try again would not help, a shorter text would.
+      throw new Problem(outcome.cause === 'too-large' ? writeTooLarge : refused[outcome.cause], {
+        cause: outcome.reason,
+      })
+    case 'unknown':
+      throw new Problem(unacknowledged, { cause: outcome.reason })
+  }
+}
+
+const waited = ['Preference-Applied', 'wait']
+const notWaited = ['Preference-Applied', 'respond-async']
+
+/** `asAsked`: it would have been waited for. */
+const acceptedReply = ({ todoId, kind }: Command, asAsked = false): Reply =>
+  accepted.reply(
+    { id: todoId, message: `the todo will be ${kind}d` },
+    asAsked ? notWaited : undefined,
+  )
+
+const answerTo = async (
+  effect: CommandOutcome,
+  command: Command,
+  collection: Collection,
+  headers: readonly string[],
+): Promise<Reply> => {
+  switch (effect) {
+    case 'not-found':
+      throw new Problem(nothingWritten, { headers })
+    case 'forbidden':
+      throw new Problem(anothers, { headers })
+    case 'exists':
+      throw new Problem(idInUse, { headers })
+    case 'applied': {
+      await collection.onChanged(command.userId)
+      if (command.kind === 'delete') return withoutBody(204, headers)
+      // Deleted again, or Postgres just went away: that it was applied is known all the same.
+      const row = await collection.read(command.userId, command.todoId).catch(() => undefined)
+      if (!row) return acceptedReply(command)
+      return command.kind === 'create'
+        ? todoReply(201, row, ['Location', `${collection.path}/${row.id}`, ...headers])
+        : todoReply(200, row, headers)
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// What an endpoint is: one definition, from which come its route, the check of what comes in, its
+// limit, its metrics' labels, the methods that CORS allows and its place in the OpenAPI document.
+
+import type { Shape } from '../../../lib/domain/shape.ts'
+import type { Client } from '../client-address.ts'
+import type { Reply, Request } from '../engines/engine.ts'
+import type { ProblemKind } from '../problem.ts'
+import type { AnswerDescription } from './answer.ts'
+import type { HeaderParameters, Parameters, ValuesOf } from './parameters.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** Who a bearer token speaks for. */
+export type Principal = {
+  readonly userId: string
+  /** Of a token that a login gave. */
+  readonly sessionId: string | undefined
+}
+
+export type Auth = 'bearer' | 'none'
+
+/** Requests with a token are counted by user, others by the client's address. */
+export type LimitName = 'user' | 'write' | 'address' | 'read'
+type LimitOf<A> = A extends 'bearer' ? 'user' | 'write' : 'address' | 'read'
+
+/** A chapter of the document. */
+export type Tag = { readonly name: string; readonly description: string }
+
+/** What a handler is given: found and checked before it is called. */
+export type Asked<A, P, Q, H, B> = {
+  readonly request: Request
+  /** What the request is called in the answer, in logs and in the command that it becomes. */
+  readonly requestId: string
+  readonly principal: A extends 'bearer' ? Principal : undefined
+  /** Where nobody needs a token: else the principal is who asks. */
+  readonly client: A extends 'bearer' ? undefined : Client
+  readonly params: ValuesOf<P>
+  readonly query: ValuesOf<Q>
+  readonly headers: ValuesOf<H>
+  readonly body: B
+}
+
+export type BodyOf<T> = { readonly shape: Shape<T>; readonly examples: readonly object[] }
+
+type About = {
+  readonly method: Method
+  /** Literal, or its last or last but one part is `:id`. */
+  readonly path: string
+  /** What clients that are made from the document call it. */
+  readonly operationId: string
+  readonly summary: string
+  readonly description?: string
+  readonly tag: Tag
+  /** Asked by who restarts a process, or turns clients away: it is answered however many wait. */
+  readonly isProbe?: boolean
+  readonly responses: readonly AnswerDescription[]
+  /** How it refuses, besides what follows from the rest of its definition. */
+  readonly problems?: readonly ProblemKind[]
+}
+
+export type Definition<A extends Auth, P, Q, H, B> = About & {
+  readonly auth: A
+  readonly limit?: LimitOf<A>
+  readonly params?: P
+  readonly query?: Q
+  readonly headers?: H
+  readonly body?: BodyOf<B>
+  readonly handler: (asked: Asked<A, P, Q, H, B>) => Reply | Promise<Reply>
+}
+
+/** An endpoint whatever it takes, as the router and the document see it. */
+export type Endpoint = Required<About> & {
+  readonly auth: Auth
+  readonly limit: LimitName | undefined
+  readonly params: Parameters
+  readonly query: Parameters
+  readonly headers: HeaderParameters
+  readonly body: BodyOf<unknown> | undefined
+  readonly handler: (asked: Asked<never, never, never, never, never>) => Reply | Promise<Reply>
+}
+
+export const endpoint = <
+  A extends Auth,
+  P extends Parameters = never,
+  Q extends Parameters = never,
+  H extends HeaderParameters = never,
+  B = undefined,
+>(
+  definition: Definition<A, P, Q, H, B>,
+): Endpoint => {
+  const { params = {}, query = {}, headers = {}, description = '', problems = [] } = definition
+  const inPath = [...definition.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
+  if (inPath.join() !== Object.keys(params).join()) {
+    throw new Error(
+      `${definition.path}: its parameters are ${Object.keys(params).join() || 'none'}`,
+    )
+  }
+  return {
+    ...definition,
+    description,
+    isProbe: definition.isProbe ?? false,
+    problems,
+    params,
+    query,
+    headers,
+    limit: definition.limit,
+    body: definition.body,
+  }
+}
+
+export const probePathsOf = (endpoints: readonly Endpoint[]): string[] =>
+  endpoints.filter(({ isProbe }) => isProbe).map(({ path }) => path)
+
+/** The methods that a list of endpoints takes, in the order that they are always named in. */
+export const methodsOf = (endpoints: readonly Endpoint[]): string[] =>
+  ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
+    endpoints.some((one) => one.method === (method === 'HEAD' ? 'GET' : method)),
+  )

@@ -1,0 +1,143 @@
+// How an endpoint refuses: what it says itself, and what follows from what it takes. One response for
+// each status, with an example for each kind.
+
+import {
+  InvalidField,
+  named,
+  object,
+  oneOf,
+  optional,
+  string,
+  described,
+  wholeNumber,
+  type Shape,
+} from '../../../lib/domain/shape.ts'
+import { bodyTooLarge, wrongMediaType } from '../json-body.ts'
+import { problemBody, problemTitles, type ProblemKind, type ProblemStatus } from '../problem.ts'
+import {
+  badHost,
+  failed,
+  headTooLarge,
+  invalid,
+  invalidToken,
+  noToken,
+  tooManyInFlight,
+  tooManyRequests,
+  tooSlow,
+  unknownParameter,
+} from '../problems.ts'
+import { noStore, rateLimit, requestId, requestIdIfAny } from '../response-headers.ts'
+import type { ComponentsInTheMaking } from './components.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Reference, ResponseWithReferences } from './openapi.ts'
+
+const problemShape = named(
+  'Problem',
+  object(
+    {
+      type: oneOf('about:blank'),
+      title: string({ description: "The status's name." }),
+      status: wholeNumber(400, 599),
+      detail: string({ minLength: 1, description: 'What is wrong, for people.' }),
+      field: optional(
+        string({
+          minLength: 1,
+          description:
+            'The input at fault: a member of the body, `body` or `change` for all of it, a parameter or a header.',
+        }),
+      ),
+      publish: optional(
+        described(
+          oneOf('not-attempted', 'unknown'),
+          'With a 503 to a write. `not-attempted`: nothing happened; `unknown`: it may yet happen, so read before you repeat.',
+        ),
+      ),
+    },
+    { description: 'An error (RFC 9457).' },
+  ),
+)
+
+export const problemResponses = (
+  endpoint: Endpoint,
+  components: ComponentsInTheMaking,
+): Record<string, ResponseWithReferences | Reference> => {
+  const shared = sharedKindsOf(endpoint)
+  const own = new Set([...refusalsOf(endpoint), ...endpoint.problems])
+  const byStatus = new Map<ProblemStatus, ProblemKind[]>()
+  for (const kind of [...own, ...shared]) {
+    byStatus.set(kind.status, [...(byStatus.get(kind.status) ?? []), kind])
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, kinds]) => {
+      const isShared = !kinds.some((kind) => own.has(kind))
+      const name = isShared ? problemTitles[status].replaceAll(' ', '') : undefined
+      const isCounted = isShared || endpoint.limit !== undefined
+      return [status, components.response(name, responseOf(kinds, isCounted, components))]
+    }),
+  )
+}
+
+/** What no endpoint lists: it follows from the rest of its definition. */
+const sharedKindsOf = ({ auth, limit, body, isProbe }: Endpoint): readonly ProblemKind[] => [
+  ...(auth === 'bearer' ? tokenProblems : []),
+  ...(body ? bodyProblems : []),
+  ...(limit ? limitProblems : []),
+  ...(isProbe ? [] : [tooManyInFlight]),
+  unknownInAll,
+  badHost,
+  tooSlow,
+  headTooLarge,
+  failed,
+]
+const tokenProblems = [noToken, invalidToken('the token has expired')]
+const bodyProblems = [bodyTooLarge, wrongMediaType]
+const limitProblems = [tooManyRequests(3)]
+const unknownInAll = unknownParameter('limt', 'did you mean limit?')
+
+/** What is refused before anybody counts it. */
+const uncounted: readonly ProblemKind[] = [...tokenProblems, tooSlow, headTooLarge]
+/** What is no request yet has no name. */
+const unnamed: readonly ProblemKind[] = [tooSlow, headTooLarge]
+
+const responseOf = (
+  kinds: readonly ProblemKind[],
+  isCounted: boolean,
+  components: ComponentsInTheMaking,
+): ResponseWithReferences => {
+  const whens = new Set(kinds.map(({ when }) => when).filter((one) => one !== undefined))
+  const isAmong = (some: readonly ProblemKind[]) => kinds.every((kind) => some.includes(kind))
+  return {
+    description: [...whens].join(' ') || 'The request is wrong; `field` says where.',
+    headers: components.headers([
+      noStore,
+      ...kinds.flatMap(({ headers = [] }) => headers),
+      ...(isCounted && !isAmong(uncounted) ? rateLimit : []),
+      ...(isAmong(unnamed) ? [] : [kinds.includes(badHost) ? requestIdIfAny : requestId]),
+    ]),
+    content: {
+      'application/problem+json': {
+        schema: components.schema(problemShape),
+        examples: components.examples(kinds.map(problemBody)),
+      },
+    },
+  }
+}
+
+/** What shapes say of input that none of them takes. */
+const refusalsOf = ({ params, query, headers, body }: Endpoint): ProblemKind[] => [
+  ...[...Object.entries(params), ...Object.entries(query)].flatMap(([name, { shape }]) =>
+    refusalOf(shape, ' ', name),
+  ),
+  ...Object.values(headers).flatMap(({ shape, name }) => refusalOf(shape, ' ', name)),
+  ...(body ? refusalOf(body.shape, {}, 'body') : []),
+]
+
+const refusalOf = ({ parse }: Shape<unknown>, value: unknown, field: string): ProblemKind[] => {
+  try {
+    parse(value, field)
+    return []
+  } catch (error) {
+    if (!(error instanceof InvalidField)) throw error
+    return [invalid(error.message, error.field)]
+  }
+}

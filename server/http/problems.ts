@@ -1,0 +1,97 @@
+// The refusals that are HTTP's own, whatever a request is for: each text once, for the answer and for
+// the document.
+
+import { unavailable, type ProblemKind } from './problem.ts'
+import { retryAfter, type ResponseHeader } from './response-headers.ts'
+
+// What engines refuse: it is no request yet.
+
+export const malformed: ProblemKind = { status: 400, detail: 'this is not HTTP/1.1' }
+export const headTooLarge: ProblemKind = {
+  status: 431,
+  detail: 'the head of the request is too large',
+  when: 'The head of the request is too large. `HTTP_ENGINE=uws` says so in HTML.',
+}
+export const tooSlow: ProblemKind = {
+  status: 408,
+  detail: 'the request did not come in time',
+  when: 'The request did not come in time. `HTTP_ENGINE=uws` closes the connection without an answer.',
+}
+export const unexpected: ProblemKind = {
+  status: 417,
+  detail: 'the only expectation that is met is 100-continue',
+  field: 'Expect',
+}
+export const noTunnel: ProblemKind = { status: 501, detail: 'this server opens no tunnels' }
+/** Both engines take any Host, or several, so this is theirs to answer. */
+export const badHost: ProblemKind = {
+  status: 400,
+  detail: 'send one Host header: a name, and a port if you like',
+  field: 'Host',
+  close: true,
+}
+
+// What the router refuses.
+
+export const nothingAt = (path: string): ProblemKind => ({
+  status: 404,
+  detail: `there is nothing at ${path}`,
+})
+export const notAllowed = (path: string, allow: string): ProblemKind => ({
+  status: 405,
+  detail: `${path} takes ${allow}`,
+})
+export const invalid = (detail: string, field: string): ProblemKind => ({
+  status: 400,
+  detail,
+  field,
+})
+/** `advice`: what was probably meant, or what there is. */
+export const unknownParameter = (name: string, advice: string): ProblemKind =>
+  invalid(
+    `${name === '' ? 'a name of nothing' : name} is not a parameter: ${advice}`,
+    name || 'query',
+  )
+export const failed: ProblemKind = {
+  status: 500,
+  detail: 'the server failed; the log says why',
+  when: 'The server failed.',
+}
+export const tooManyInFlight = unavailable('too many requests are waiting for answers', {
+  when: 'Too many requests are waiting.',
+})
+export const tooManyReads = unavailable('too many reads are waiting for the database', {
+  when: 'Too many reads are waiting for the database.',
+})
+
+// What is wrong with a token (RFC 6750); a 401 has to name a scheme (RFC 9110, 15.5.2).
+
+export const realm = 'Bearer realm="todos"'
+export const authenticateHeader: ResponseHeader = {
+  name: 'WWW-Authenticate',
+  description: 'The scheme, and what is wrong with the token (RFC 6750).',
+  schema: { type: 'string', pattern: '^Bearer realm="todos"' },
+  isRequired: true,
+}
+const unauthorized = (detail: string, value: string): ProblemKind => ({
+  status: 401,
+  detail,
+  when: 'There is no token, or it is not good.',
+  headers: [{ ...authenticateHeader, value }],
+})
+export const noToken = unauthorized('send a token: Authorization: Bearer <token>', realm)
+export const notBearer = 'the Authorization header must be: Bearer <token>'
+export const invalidToken = (reason: string): ProblemKind =>
+  unauthorized(reason, `${realm}, error="invalid_token", error_description="${reason}"`)
+
+// What limits refuse.
+
+const tooMany = (detail: string, seconds: number): ProblemKind => ({
+  status: 429,
+  detail,
+  when: 'Too many requests: `RateLimit-Policy` says of which.',
+  headers: [{ ...retryAfter, value: String(seconds) }],
+})
+export const tooManyAtOnce = tooMany('too many requests at once: wait for answers', 1)
+export const tooManyRequests = (seconds: number): ProblemKind =>
+  tooMany(`too many requests: try again in ${seconds} s`, seconds)

@@ -1,0 +1,9 @@
+// The document of all endpoints, without a server. For tests.
+
+import { about } from '../../server/features/docs/about.ts'
+import { createEndpoints, type Parts } from '../../server/features/index.ts'
+import { documentOf } from '../../server/http/contract/document.ts'
+
+/** Handlers use their parts when they are asked for something, and nobody asks here. */
+export const endpoints = createEndpoints({ accounts: {} } as Parts)
+export const document = documentOf(endpoints, about)
