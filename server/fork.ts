@@ -145,10 +145,18 @@ export const startFork = async (
     { name: config.LIST_CACHE, without: 'degraded', check: () => withTimeout(1_000, cache.ping) },
     listsAreFresh(lists),
   ]
+  const inFlight = { count: 0 }
   const handle = createRouter(
     createRoutes({
       ...{ lists, publisher, store, applied, pages, verifyToken, clientOf },
-      reads: createReadQueue(config.READ_QUEUE_MAX),
+      reads: createReadQueue(
+        {
+          waitingMax: config.READ_QUEUE_MAX,
+          connections: share(config.DB_POOL_SIZE),
+          waitMsMax: config.LIST_REFRESH_TIMEOUT_MS,
+        },
+        inFlight,
+      ),
       sessions: {
         ...{ accounts, passwords, clientOf, log, onRevoked: revoked.add },
         refreshTokens: createRefreshTokens(secret),
@@ -166,7 +174,7 @@ export const startFork = async (
   )
   const app = withCors(cors, {
     ready: lists.sourceOfTarget,
-    handle: boundInFlight(handle, config.HTTP_PENDING_MAX),
+    handle: boundInFlight(handle, config.HTTP_PENDING_MAX, inFlight),
   })
   const engine = await createEngine(config, app, log)
   addListMetrics(registry, lists)
