@@ -41,7 +41,7 @@ import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
 import { listHeadersOf, readCors, withCors } from './http/cors.ts'
 import { openEngine } from './http/engines/open.ts'
 import { addConnectionMetrics, addRequestMetrics } from './http/metrics.ts'
-import { boundInFlight, createReadQueue } from './http/pending.ts'
+import { boundInFlight, createReadQueue, type InFlight } from './http/pending.ts'
 import { createRouter } from './http/router.ts'
 import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
@@ -75,7 +75,8 @@ export const startFork = async (
     log: createPoolUse(),
     accounts: createPoolUse(),
   }
-  const databases = openDatabases(postgresUrls(config), forkBudget(config))
+  const budget = forkBudget(config)
+  const databases = openDatabases(postgresUrls(config), budget)
   const redis = openRedis(config.REDIS_URL, log)
   const timeoutMs = config.LIST_REFRESH_TIMEOUT_MS
   const store = createPostgresStore(databases.pool('todos', { timeoutMs, use: pools.store, log }))
@@ -134,13 +135,21 @@ export const startFork = async (
   const dependencies = dependenciesOf(stores)
 
   let draining = false
+  const inFlight: InFlight = { count: 0 }
   const endpoints = createEndpoints({
     lists,
     publisher,
     store,
     applied,
     pages,
-    reads: createReadQueue(config.READ_QUEUE_MAX),
+    reads: createReadQueue(
+      {
+        waitingMax: config.READ_QUEUE_MAX,
+        connections: budget.todos,
+        waitMsMax: config.LIST_REFRESH_TIMEOUT_MS,
+      },
+      inFlight,
+    ),
     accounts: {
       accounts,
       passwords,
@@ -165,7 +174,7 @@ export const startFork = async (
   })
   const app = withCors(cors, methodsOf(endpoints), {
     ready: lists.sourceOfTarget,
-    handle: boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints)),
+    handle: boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints), inFlight),
   })
   const engine = await openEngine(config, app, log)
   addListMetrics(registry, lists)

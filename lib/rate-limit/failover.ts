@@ -7,11 +7,14 @@ import type { Log } from '../runtime/log.ts'
 import { createPlaces } from '../runtime/keyed-semaphore.ts'
 import { createBreaker } from './breaker.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
+import { createRefusals } from './refusals.ts'
 
 export type StoreName = 'redis' | 'postgres'
 
+export type Decided = { readonly store: StoreName; readonly decision: Decision }
+
 export type Taken =
-  | { readonly store: StoreName; readonly decision: Decision }
+  | Decided
   /** Nobody could say: let it pass. */
   | { readonly store: 'none' }
   /** Too many are undecided, of this key or in all: refuse it. */
@@ -67,6 +70,7 @@ export const createLimiter = (
   }
 
   const undecided = createPlaces()
+  const refusals = createRefusals(nowMs)
 
   const decide = async (policy: Policy, key: string): Promise<Taken> => {
     for (const { name, ask } of guarded) {
@@ -81,14 +85,16 @@ export const createLimiter = (
     if (guarded.every(({ counts }) => counts.isOpen())) return decide(policy, key)
     const whose = `${policy.name}:${key}`
     if (!undecided.take(whose, Math.min(policy.limit, undecidedMax))) return { store: 'busy' }
+    const askedMs = nowMs()
     const taken = await decide(policy, key)
     undecided.leave(whose)
+    if ('decision' in taken && !taken.decision.allowed) refusals.add(policy, key, taken, askedMs)
     return taken
   }
 
   return {
     async take(policy, key) {
-      const taken = await inBounds(policy, key)
+      const taken = refusals.find(policy, key) ?? (await inBounds(policy, key))
       count(policy, taken.store, isAllowed(taken) ? 'allowed' : 'refused')
       return taken
     },

@@ -63,6 +63,11 @@ export const tooManyInFlight = unavailable('too many requests are waiting for an
 export const tooManyReads = unavailable('too many reads are waiting for the database', {
   when: 'Too many reads are waiting for the database.',
 })
+export const readTimedOut = unavailable('the database does not answer in time', {
+  when: 'The read waited too long for its turn.',
+})
+/** How a read queue refuses. */
+export const readQueueProblems = [tooManyReads, readTimedOut] as const
 
 // What is wrong with a token (RFC 6750); a 401 has to name a scheme (RFC 9110, 15.5.2).
 

@@ -2,7 +2,7 @@
 
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../http/contract/parameters.ts'
-import { tooManyReads } from '../../http/problems.ts'
+import { readQueueProblems } from '../../http/problems.ts'
 import { answerWithTodo } from './answer-with-todo.ts'
 import type { TodoParts } from './parts.ts'
 import { id, noSuchTodo, publicTag, readPublic, todoUnreadable } from './vocabulary.ts'
@@ -19,7 +19,7 @@ export const readTodo = ({ store, reads }: TodoParts) =>
     params: { id },
     headers: { ifNoneMatch },
     responses: readPublic,
-    problems: [noSuchTodo, todoUnreadable, tooManyReads],
+    problems: [noSuchTodo, todoUnreadable, ...readQueueProblems],
     handler: ({ client, params, headers }) =>
       answerWithTodo(headers.ifNoneMatch, () =>
         reads.run(client.key, () => store.readTodo(params.id)),

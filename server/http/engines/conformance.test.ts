@@ -333,7 +333,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     store,
     applied,
     pages: noPageCache,
-    reads: createReadQueue(100),
+    reads: createReadQueue({ waitingMax: 100, connections: 4, waitMsMax: 30_000 }),
     accounts: {} as AccountParts, // nobody logs in here
     dependencies,
     isDraining: () => false,

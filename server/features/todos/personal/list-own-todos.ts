@@ -16,7 +16,7 @@ import { count, ifNoneMatch } from '../../../http/contract/parameters.ts'
 import { holds } from '../../../http/encodings.ts'
 import { createReply } from '../../../http/engines/engine.ts'
 import { Problem, unavailable } from '../../../http/problem.ts'
-import { tooManyReads } from '../../../http/problems.ts'
+import { readQueueProblems } from '../../../http/problems.ts'
 import { etag, links, privateNoCache } from '../../../http/response-headers.ts'
 import { jsonHeaders } from '../../../http/security-headers.ts'
 import type { TodoParts } from '../parts.ts'
@@ -74,7 +74,7 @@ export const listOwnTodos = ({ store, pages, reads }: TodoParts) =>
     },
     headers: { ifNoneMatch },
     responses: [found, notModified(headers)],
-    problems: [unreadable, tooManyReads],
+    problems: [unreadable, ...readQueueProblems],
     async handler({ principal: { userId }, query: { limit, page }, headers: { ifNoneMatch } }) {
       const name = { userId, limit, page }
       let snapshot = await pages.get(name)

@@ -2,7 +2,7 @@
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../../http/contract/parameters.ts'
-import { tooManyReads } from '../../../http/problems.ts'
+import { readQueueProblems } from '../../../http/problems.ts'
 import { answerWithTodo } from '../answer-with-todo.ts'
 import type { TodoParts } from '../parts.ts'
 import { id, noSuchTodo, personalTag, readPersonal, todoUnreadable } from '../vocabulary.ts'
@@ -19,7 +19,7 @@ export const readOwnTodo = ({ store, reads }: TodoParts) =>
     params: { id },
     headers: { ifNoneMatch },
     responses: readPersonal,
-    problems: [noSuchTodo, todoUnreadable, tooManyReads],
+    problems: [noSuchTodo, todoUnreadable, ...readQueueProblems],
     handler: ({ principal: { userId }, params, headers }) =>
       answerWithTodo(headers.ifNoneMatch, () =>
         reads.run(userId, () => store.readPersonalTodo(userId, params.id)),

@@ -130,6 +130,48 @@ void t.test('behind a refusal requests are read one at a time, and all are answe
   t.equal(Math.max(...depths), 1)
 })
 
+void t.test('after a refusal each other answer lets one more be read', async (t) => {
+  const waiting: ((status: number) => void)[] = []
+  const app: App = {
+    ready: () => undefined,
+    handle: ({ path }) =>
+      new Promise((resolve) => {
+        waiting.push((status) => resolve(createReply(status, [], `<${path}>`)))
+      }),
+  }
+  const port = await listen(t, app, { pipelineMax: 3 })
+  const { socket, text } = await open(t, port)
+  const paths = many(20, (i) => `/${i}`)
+  socket.write(paths.map(get).join(''))
+  // What may be read is read in one turn: no number is one on the way to another.
+  const comesTo = (count: number) =>
+    eventually(
+      () => waiting.length,
+      (found) => found === count,
+    )
+  const answer = (status: number) => waiting.shift()?.(status)
+  await comesTo(3)
+  for (const status of [200, 200, 429]) answer(status)
+  await comesTo(1)
+  answer(200)
+  await comesTo(2)
+  answer(200)
+  await comesTo(3)
+  answer(200)
+  await comesTo(3)
+  await eventually(
+    () => {
+      answer(200)
+      return bodiesIn(text()).length
+    },
+    (count) => count === paths.length,
+  )
+  t.same(
+    bodiesIn(text()),
+    paths.map((path) => `<${path}>`),
+  )
+})
+
 void t.test('past the bound of all, each connection has one', async (t) => {
   const slow = createSlowApp()
   const port = await listen(t, slow.app, { pipelineMax: 10, pendingMax: 15 })

@@ -67,9 +67,9 @@ type Connection = {
   bytesToLeave: number | undefined
   /** It is fed in the next turn of the event loop. */
   isDue: boolean
-  /** Its last answer was a refusal: one request at a time. */
-  isOverLimit: boolean
-  /** And not before a moment has passed. */
+  /** Requests that may be unanswered now: one after a refusal, one more with each other answer. */
+  depth: number
+  /** Nothing is read: its last answer was a refusal. */
   isResting: boolean
   feed: () => void
 }
@@ -94,7 +94,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       isDropping: false,
       bytesToLeave: undefined,
       isDue: false,
-      isOverLimit: false,
+      depth: pipelineMax,
       isResting: false,
       feed() {},
     }
@@ -112,8 +112,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
   const hasRoom = (connection: Connection): boolean => {
     if (connection.isResting) return false
     if (connection.unanswered === 0) return true
-    if (connection.isOverLimit) return false
-    if (connection.unanswered >= pipelineMax || connection.bytes >= bytesMax) return false
+    if (connection.unanswered >= connection.depth || connection.bytes >= bytesMax) return false
     if (pending < pendingMax) return true
     waiting.add(connection)
     return false
@@ -230,9 +229,10 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
           connection.bytes -= bytes
           pending--
           // Who leaves is not held up: what has come is all that is read.
-          connection.isOverLimit = isRefused && connection.bytesToLeave === undefined
+          const isOverLimit = isRefused && connection.bytesToLeave === undefined
+          connection.depth = isOverLimit ? 1 : Math.min(connection.depth + 1, pipelineMax)
           if (connection.held.length > 0) {
-            if (connection.isOverLimit) rest(connection)
+            if (isOverLimit) rest(connection)
             // In another turn: answers that are made at once would else be followed by the next requests
             // for as long as any have come, and all other connections would wait.
             else feedLater(connection)
