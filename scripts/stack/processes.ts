@@ -4,6 +4,7 @@
 import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../paths.ts'
+import { nodeArguments } from './node-arguments.ts'
 
 export type Running = {
   readonly process: ChildProcess
@@ -33,7 +34,7 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
       ...process.env,
       ...env,
     },
-    execArgv: ['--import', 'tsx'],
+    execArgv: [...nodeArguments],
     silent: true,
   })
   let output = ''
