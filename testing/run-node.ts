@@ -85,8 +85,8 @@ const runNode = async (
   }
 }
 
-/** Services have process groups of their own, which a signal to the test's group would miss. */
-const killTree = (root: number): void => {
+/** With what it has started. Services have groups of their own, which a signal to its group would miss. */
+export const killTree = (root: number): void => {
   const rows = execFileSync('ps', ['-axo', 'pid=,ppid='], { encoding: 'utf8' })
     .trim()
     .split('\n')
@@ -95,7 +95,7 @@ const killTree = (root: number): void => {
   for (const parent of tree) {
     for (const [pid, ppid] of rows) if (pid !== undefined && ppid === parent) tree.push(pid)
   }
-  for (const pid of tree) {
+  for (const pid of tree.toReversed()) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
