@@ -5,7 +5,6 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { nodeArguments } from './stack/node-arguments.ts'
 import { openConsumer, readEnds } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
 import { encodeCommand, type Command } from '../lib/domain/command.ts'
@@ -294,7 +293,7 @@ t.test('on Kafka a letter goes back into the topic', async (t) => {
 
 t.test('as a program: exit codes, and one line of what is wrong', async (t) => {
   const program = async (env: Record<string, string>, ...args: string[]) => {
-    const child = spawn(process.execPath, [...nodeArguments, 'scripts/dead-letters.ts', ...args], {
+    const child = spawn(process.execPath, ['scripts/dead-letters.ts', ...args], {
       cwd: fileURLToPath(repository),
       env: { ...process.env, COMMAND_LOG: 'postgres', ...env },
     })

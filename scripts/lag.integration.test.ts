@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { nodeArguments } from './stack/node-arguments.ts'
 import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { lagAsText, readLag } from './lag.ts'
@@ -16,7 +15,7 @@ import { testDatabase, testKafka, testTopic } from '../testing/services.ts'
 type Settings = Record<string, string>
 
 const run = async (env: Settings, ...args: string[]) => {
-  const child = spawn(process.execPath, [...nodeArguments, 'scripts/lag.ts', ...args], {
+  const child = spawn(process.execPath, ['scripts/lag.ts', ...args], {
     cwd: fileURLToPath(repository),
     env: { ...process.env, ...env },
   })

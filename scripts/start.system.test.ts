@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { nodeArguments } from './stack/node-arguments.ts'
 import { repository } from './paths.ts'
 import { becomesFree, freePort } from './stack/ports.ts'
 import { eventually } from '../testing/eventually.ts'
@@ -25,7 +24,7 @@ type Started = {
 }
 
 const start = (t: Test, env: NodeJS.ProcessEnv): Started => {
-  const child = spawn(process.execPath, [...nodeArguments, 'scripts/start.ts'], {
+  const child = spawn(process.execPath, ['scripts/start.ts'], {
     cwd: fileURLToPath(repository),
     env: {
       ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', ...process.env },

@@ -5,15 +5,22 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { repository } from '../scripts/paths.ts'
-import { importsOf, type Import } from './house.ts'
 import { hunts, laneOf, listTests } from './lanes.ts'
+import { readReferences, type Reference } from './references.ts'
 
 const root = fileURLToPath(repository)
 
-const readImports = (file: string): readonly Import[] => {
+/** The kit is imported by most of them. */
+const known = new Map<string, readonly Reference[]>()
+const readFile = (file: string): readonly Reference[] => {
   const path = join(root, file)
-  return existsSync(path) ? importsOf(file, readFileSync(path, 'utf8')) : []
+  const read = () => (existsSync(path) ? importsOf(file, readFileSync(path, 'utf8')) : [])
+  const imports = known.get(file) ?? read()
+  known.set(file, imports)
+  return imports
 }
+const importsOf = (file: string, text: string): readonly Reference[] =>
+  readReferences(file, text).filter(({ how }) => how === 'import')
 
 const starters: readonly string[] = [
   'scripts/stack/service.ts',
@@ -23,14 +30,14 @@ const starters: readonly string[] = [
 ]
 /** Shipping code may be able to start a process; a unit test of it does not make it. */
 const ships = /^(lib|server|worker)\/.*(?<!\.test)\.ts$/
-const starts = ({ from, to }: Import): boolean =>
+const starts = ({ from, to }: Reference): boolean =>
   starters.includes(to) || (to === 'node:child_process' && !ships.test(from))
 
 /** The first import, of the file itself or of what it imports, that starts something. */
 const findStarter = (
   file: string,
-  read: (file: string) => readonly Import[] = readImports,
-): Import | undefined => {
+  read: (file: string) => readonly Reference[] = readFile,
+): Reference | undefined => {
   const files = new Set([file])
   for (const one of files) {
     const imports = read(one)
@@ -41,7 +48,7 @@ const findStarter = (
   return undefined
 }
 
-const adviceFor = (file: string, { from, to }: Import): string =>
+const adviceFor = (file: string, { from, to }: Reference): string =>
   `${file} is a unit test, and ${from === file ? 'imports' : `${from}, which it needs, imports`} ${to}: ` +
   `call it ${file.replace(/test\.ts$/, 'integration.test.ts')} if it tests one part against a real ` +
   'service, or ….system.test.ts if it runs whole processes'

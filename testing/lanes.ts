@@ -1,7 +1,6 @@
 // The lanes that tests run in, told by a file's name: what it needs, and so how long it takes.
 
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { readPaths } from './house-files.ts'
 
 export const lanes = ['system', 'integration', 'bench', 'unit'] as const
 /**
@@ -22,15 +21,7 @@ export const laneOf = (file: string): Lane => {
 
 /** Every test, a lane after the other. The longest come first, for the last to end may run alone. */
 export const listTests = (root: string): readonly string[] => {
-  const files = readdirSync(root, { withFileTypes: true })
-    .filter((one) => one.isDirectory() && !one.name.startsWith('.') && one.name !== 'node_modules')
-    .flatMap(({ name }) =>
-      readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).map((file) =>
-        join(name, file),
-      ),
-    )
-    .filter((file) => isTest(file) && !file.includes('/node_modules/'))
-    .toSorted()
+  const files = readPaths(root).filter(isTest)
   return lanes.flatMap((lane) => files.filter((file) => laneOf(file) === lane))
 }
 

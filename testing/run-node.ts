@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../scripts/paths.ts'
-import { nodeArguments } from '../scripts/stack/node-arguments.ts'
 import { hasPlan } from './report.ts'
 
 export type Result = {
@@ -33,7 +32,7 @@ export const runTest = async (
   graceSeconds = graceSecondsDefault,
 ): Promise<Result> => {
   const timeoutSeconds = Number(env[timeoutVariable] ?? timeoutSecondsDefault)
-  const result = await runNode(file, [...nodeArguments, file], {
+  const result = await runNode(file, [file], {
     env: { ...env, [timeoutVariable]: String(timeoutSeconds) },
     timeoutSeconds: timeoutSeconds + graceSeconds,
   })

@@ -4,14 +4,13 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { nodeArguments } from '../scripts/stack/node-arguments.ts'
 import { freePort } from '../scripts/stack/ports.ts'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { testDatabase } from '../testing/services.ts'
 
 const says = async (t: Test, env: NodeJS.ProcessEnv, line: string) => {
   const script = fileURLToPath(new URL('main.ts', import.meta.url))
-  const worker = spawn(process.execPath, [...nodeArguments, script], {
+  const worker = spawn(process.execPath, [script], {
     env: { ...process.env, WORKER_METRICS_PORT: 'off', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -7,7 +7,6 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { nodeArguments } from '../../../scripts/stack/node-arguments.ts'
 import type { ClientReport } from '../../../testing/postgres-client.ts'
 import { breakable } from '../../../testing/breakable.ts'
 import { startPostgres } from '../../../scripts/stack/postgres.ts'
@@ -75,7 +74,6 @@ const startClient = (t: Test, env: Readonly<Record<string, string>>) => {
     fileURLToPath(new URL('../../../testing/postgres-client.ts', import.meta.url)),
     {
       env: { ...process.env, ...env },
-      execArgv: [...nodeArguments],
     },
   )
   t.teardown(() => child.kill('SIGKILL'))

@@ -5,7 +5,6 @@ import { execFile } from 'node:child_process'
 import { Agent } from 'node:http'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { nodeArguments } from '../../../scripts/stack/node-arguments.ts'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import { eventually } from '../../eventually.ts'
 import { orSkip, testDirectory, testTopic } from '../../services.ts'
@@ -35,13 +34,9 @@ t.test('a topic made anew stops server and workers until an operator decides', a
   await t.rejects(startServer(system.environment), { message: says }, 'the server refuses to start')
   await t.rejects(startWorker(system.environment), { message: says }, 'and so does a worker')
 
-  await run(
-    process.execPath,
-    [...nodeArguments, 'scripts/command-log.ts', 'adopt', '--from', 'beginning'],
-    {
-      env: { ...process.env, ...system.environment },
-    },
-  )
+  await run(process.execPath, ['scripts/command-log.ts', 'adopt', '--from', 'beginning'], {
+    env: { ...process.env, ...system.environment },
+  })
   await system.startAll()
   const after = await write(system)
   await isApplied(system)

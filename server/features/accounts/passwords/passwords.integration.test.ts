@@ -7,7 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { nodeArguments } from '../../../../scripts/stack/node-arguments.ts'
 import { eventually } from '../../../../testing/eventually.ts'
 import { createPasswords, type Hasher } from './passwords.ts'
 import { createThreadHasher } from './thread-hasher.ts'
@@ -170,7 +169,7 @@ t.test('a process that has nothing else to do ends', async (t) => {
     await createThreadHasher().hash('correct horse', 4)
     clearInterval(busy)
     console.log('done')`
-  const args = [...nodeArguments, '--input-type=module', '--eval', script]
+  const args = ['--input-type=module', '--eval', script]
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 })
   t.equal(stdout, 'done\n')
 })
