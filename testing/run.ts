@@ -14,8 +14,10 @@ import { startSharedServices } from './shared-services.ts'
 type Job = { readonly isCheck: boolean; run(): Promise<Result> }
 
 const root = fileURLToPath(repository)
+/** All share one Postgres, of 100 connections. */
+const jobsMax = 4
 /** One more than there are cores, for about half of the files mostly wait. */
-const jobsAtOnce = availableParallelism() + 1
+const jobsAtOnce = Math.min(availableParallelism() + 1, jobsMax)
 /** More failures than these have one cause, and that is not what ran beside them. */
 const suspectsMax = 3
 
