@@ -21,7 +21,7 @@ const isOfTheMachine = ({ name, meaning }: Check) =>
   ofTheMachine.includes(name) || (name === "Little's law" && meaning.startsWith('Less was in'))
 
 const bench = async (t: Test, script: string, args: readonly string[]) => {
-  const child = spawn(process.execPath, ['--import', 'tsx', `bench/${script}`, ...args], {
+  const child = spawn(process.execPath, [`bench/${script}`, ...args], {
     cwd: repository,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

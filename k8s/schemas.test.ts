@@ -4,7 +4,6 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { testDirectory } from '../testing/services.ts'
 import { readManifests, render, type Manifest } from '../testing/k8s/render.ts'
 import { faultsOf } from '../testing/k8s/schemas.ts'
 import { overlays, readOverlay } from '../testing/k8s/workloads.ts'
@@ -97,7 +96,7 @@ void t.test('an overlay is rendered as kustomize does it, or not at all', async 
 })
 
 const renderFiles = async (t: Test, files: Readonly<Record<string, string>>) => {
-  const directory = await testDirectory(t)
+  const directory = t.testdir()
   await mkdir(join(directory, 'base'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text)
   return render(pathToFileURL(`${directory}/`))

@@ -8,7 +8,6 @@ import { repository } from '../scripts/paths.ts'
 import { nameFaultsOf, readPaths } from './house-files.ts'
 import { faultsOf, readHouse, rules } from './house.ts'
 import { readReferences } from './references.ts'
-import { testDirectory } from './services.ts'
 
 const root = fileURLToPath(repository)
 
@@ -227,7 +226,7 @@ t.test('names that the house does not take', async (t) => {
 })
 
 t.test('every folder but hidden and installed ones is read', async (t) => {
-  const directory = await testDirectory(t)
+  const directory = t.testdir()
   for (const file of ['web/page.ts', 'node_modules/x/x.ts', '.data/x.ts', 'lib/x.cjs']) {
     await mkdir(join(directory, file, '..'), { recursive: true })
     await writeFile(join(directory, file), "import '../testing/x.ts'")

@@ -1,71 +1,63 @@
 import t from 'tap'
-import { createTestReport } from './report.ts'
+import { hasPlan, skipsOf, slowest, whyItFailed } from './report.ts'
 
 const tap = `TAP version 14
-1..2
-# Subtest: a/good.test.ts
-    # Subtest: it adds
-        ok 1 - should be equal
-        1..1
-    ok 1 - it adds # time=2.1ms
-
+# SEED=7
+# Subtest: it adds
+    ok 1 - should be equal
     1..1
-    # time=12.5ms
-ok 1 - a/good.test.ts # time=412.5ms
+ok 1 - it adds # time=2.1ms
 
-# Subtest: b/bad.test.ts
-    # SEED=7
-    # Subtest: it subtracts
-        ok 1 - should be equal
-        not ok 2 - ${'x'.repeat(1_000)}
-          ---
-          diff: |
-            -1
-            +2
-          ...
-        1..2
-    not ok 1 - it subtracts # time=3.1ms
-    1..1
-not ok 2 - b/bad.test.ts # time=1000ms
-  ---
-  exitCode: 1
-  ...
-# { total: 3, pass: 2, fail: 1 }`
+# Subtest: it divides
+    1..0 # redis is not on this machine
+ok 2 - it divides # SKIP redis is not on this machine
 
-const report = (text: string) => {
-  const said: string[] = []
-  const { line, failures } = createTestReport((words) => said.push(words))
-  for (const words of text.split('\n')) line(words)
-  return { said, failures: failures() }
-}
-
-t.test('a line for each file, and what belongs to none', async (t) => {
-  t.strictSame(report(tap).said, [
-    'passed a/good.test.ts 0.4 s',
-    'FAILED b/bad.test.ts 1.0 s',
-    '# { total: 3, pass: 2, fail: 1 }',
-  ])
-})
+ok 3 - it multiplies # SKIP redis is not on this machine
+# Subtest: it subtracts
+    ok 1 - should be equal
+    not ok 2 - ${'x'.repeat(1_000)}
+      ---
+      diff: |
+        -1
+        +2
+      ...
+    1..2
+not ok 4 - it subtracts # time=3.1ms
+1..4
+# { total: 3, pass: 2, fail: 1 }
+exit code 1`
 
 t.test('of a failed file all that tells why: seed, assertion, difference, exit code', async (t) => {
-  const { failures } = report(tap)
-  t.strictSame(
-    failures.map(({ file }) => file),
-    ['b/bad.test.ts'],
-  )
-  const text = failures[0]?.text ?? ''
-  for (const part of ['SEED=7', 'it subtracts', 'not ok 2 - xxx', '+2', 'exitCode: 1']) {
+  const text = whyItFailed(tap)
+  for (const part of ['SEED=7', 'it subtracts', 'not ok 2 - xxx', '+2', 'exit code 1']) {
     t.match(text, part)
   }
-  t.notMatch(text, 'should be equal')
-  t.notMatch(text, 'good')
-  t.notMatch(text, 'x'.repeat(401))
+  for (const part of ['should be equal', 'it adds', 'x'.repeat(401)]) t.notMatch(text, part)
 })
 
 t.test('a file that fails at length is cut from the front', async (t) => {
   const lines = Array.from({ length: 500 }, (_, at) => `    # line ${at}`)
-  const { failures } = report(['# Subtest: c', ...lines, 'not ok 1 - c', '  ---'].join('\n'))
-  const kept = failures[0]?.text.split('\n') ?? []
-  t.equal(kept.length, 150)
-  t.equal(kept.at(-1), '  ---')
+  const kept = whyItFailed(lines.join('\n')).split('\n')
+  t.equal(kept.length, 300)
+  t.equal(kept.at(-1), lines.at(-1))
+})
+
+t.test('what was skipped, each reason once', async (t) => {
+  t.strictSame(skipsOf(tap), ['redis is not on this machine'])
+  t.strictSame(skipsOf('TAP version 14\n1..0 # no such thing here\n'), ['no such thing here'])
+  t.strictSame(skipsOf('TAP version 14\nok 1 - it skips\n1..1'), [])
+})
+
+t.test('a file that ended early, or has no test, has no plan', async (t) => {
+  t.ok(hasPlan(tap))
+  t.notOk(hasPlan(''))
+  t.notOk(hasPlan('TAP version 14\n# Subtest: it adds\n    ok 1 - so\n    1..1\n'))
+})
+
+t.test('the slowest ten, the slowest first', async (t) => {
+  const files = Array.from({ length: 12 }, (_, at) => ({ name: `file ${at}`, seconds: at }))
+  const lines = slowest(files).split('\n')
+  t.equal(lines.length, 10)
+  t.match(lines[0], /^ +11\.0 s file 11$/)
+  t.match(lines.at(-1), /2\.0 s file 2$/)
 })

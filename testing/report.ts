@@ -1,47 +1,38 @@
-// What `npm test` prints: a line for each file as it ends, and at the very end what the failed ones
-// said. The whole TAP has 80,000 lines, and a log of which the last few hundred are kept did not
-// have the failure in it.
+// What is printed of one file's TAP: why it failed, and what it skipped. A whole run's TAP has 80,000
+// lines, and a log of which the last few hundred are kept did not have the failure in it.
 
-const fileEnd = /^(not ok|ok) \d+ - (.+?)(?: # time=([\d.]+)ms)?$/
-const saysNothing = /^\s*(ok \d+|1\.\.\d+|TAP version|$)/
-const widest = 400
-/** Of one file: the newest lines, which have the assertion that failed and its difference. */
-const longest = 150
+const saysNothing = /^\s*(ok \d+|1\.\.\d+|TAP version|# Subtest: |$)/
+/** Of a subtest, and of a whole file. */
+const skip = /^ *ok \d+.* # SKIP ?(.*)$|^1\.\.0 # (.+)$/gm
+const charactersMax = 400
+/** The newest lines, which have the assertion that failed and its difference. */
+const linesMax = 300
 
-export interface FailedFile {
-  readonly file: string
-  readonly text: string
+/** Seeds, failed assertions, differences, and what was printed besides. */
+export const whyItFailed = (output: string): string =>
+  output
+    .split('\n')
+    .filter((line) => !saysNothing.test(line))
+    .map((line) => line.slice(0, charactersMax))
+    .slice(-linesMax)
+    .join('\n')
+
+/** The reasons of what was skipped, each once. */
+export const skipsOf = (output: string): readonly string[] => {
+  const reasons = [...output.matchAll(skip)].map(([, part, whole]) => part ?? whole ?? '')
+  return [...new Set(reasons)]
 }
 
-export interface TestReport {
-  /** One line of TAP 14 without its newline, as `tap run` writes it: one file's section after the other. */
-  readonly line: (text: string) => void
-  /** In the order in which they ended; empty when none failed. */
-  readonly failures: () => readonly FailedFile[]
-}
+/** Whether it came to its end, and had a test. */
+export const hasPlan = (output: string): boolean => /^1\.\.\d/m.test(output)
 
-/** `say` is given a line for each file as it ends, and each line that belongs to no file. */
-export const createTestReport = (say: (text: string) => void): TestReport => {
-  const failed: { file: string; lines: string[] }[] = []
-  let section: string[] = []
+export type Timed = { readonly name: string; readonly seconds: number }
 
-  return {
-    line: (text) => {
-      const end = fileEnd.exec(text)
-      if (end?.[2] !== undefined) {
-        const seconds = (Number(end[3] ?? 0) / 1000).toFixed(1)
-        say(`${end[1] === 'ok' ? 'passed' : 'FAILED'} ${end[2]} ${seconds} s`)
-        // tap's diagnosis of the file follows: it belongs to this section, until the next begins.
-        if (end[1] === 'not ok') failed.push({ file: end[2], lines: section })
-      } else if (text.startsWith('# Subtest: ')) {
-        section = []
-      } else if (/^\S/.test(text)) {
-        if (!saysNothing.test(text)) say(text)
-      } else if (!saysNothing.test(text)) {
-        section.push(text.slice(0, widest))
-      }
-    },
-    failures: () =>
-      failed.map(({ file, lines }) => ({ file, text: lines.slice(-longest).join('\n') })),
-  }
-}
+const slowestCount = 10
+
+export const slowest = (files: readonly Timed[]): string =>
+  files
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, slowestCount)
+    .map(({ name, seconds }) => `${seconds.toFixed(1).padStart(7)} s ${name}`)
+    .join('\n')

@@ -1,127 +1,110 @@
-// npm test [files]: types, lint, then every test against real services, the shared ones started here
-// once. What is not on this machine is skipped and named; with CI=true nothing is skipped.
+// npm test [lanes, files or folders]: these tests, or all of them with types, lint and format. What is
+// not on this machine is skipped and named; with CI=true nothing is. Ends with the ten slowest files.
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { availableParallelism } from 'node:os'
+import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../scripts/paths.ts'
-import { startKafka } from '../scripts/stack/kafka.ts'
-import { startNginx } from '../scripts/stack/nginx.ts'
-import { startPostgres } from '../scripts/stack/postgres.ts'
-import { startRedis } from '../scripts/stack/redis.ts'
-import { ServiceMissing, type Service } from '../scripts/stack/service.ts'
-import { createTestReport, type FailedFile } from './report.ts'
-import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
-import { sharedVariables } from './services.ts'
+import { isHunt, isTest, laneOf, listTests } from './lanes.ts'
+import { skipsOf, slowest, whyItFailed } from './report.ts'
+import { killTree, runTest, runTool, type Result } from './run-node.ts'
+import { startSharedServices } from './shared-services.ts'
 
-/**
- * Tests that hunt for what must never happen: failing once is the finding. Any other file that fails
- * is run again, alone, since it may have failed only because of what ran beside it; then it counts as
- * passed, and is named.
- */
-const hunts = [
-  'lib/command-log/',
-  'lib/drivers/kafka/',
-  'lib/rate-limit/',
-  'server/http/engines/',
-  'server/features/public-lists/fill-races.test.ts',
-  'server/features/public-lists/freshness.test.ts',
-  'testing/system/',
-  'worker/',
+type Job = { readonly isCheck: boolean; run(): Promise<Result> }
+
+const root = fileURLToPath(repository)
+/** All share one Postgres, of 100 connections. */
+const jobsMax = 4
+/** One more than there are cores, for about half of the files mostly wait. */
+const jobsAtOnce = Math.min(availableParallelism() + 1, jobsMax)
+/** More failures than these have one cause, and that is not what ran beside them. */
+const suspectsMax = 3
+
+const checks: readonly Job[] = [
+  { isCheck: true, run: () => runTool('eslint', ['.']) },
+  { isCheck: true, run: () => runTool('tsc', []) },
+  { isCheck: true, run: () => runTool('prettier', ['--check', '.']) },
 ]
 
-const main = async (files: readonly string[]): Promise<number> => {
-  const directory = await makeTemporaryDirectory()
-  const running: Service[] = []
-  const missing: string[] = []
-  const start = async (launch: () => Promise<Service>): Promise<Service | undefined> => {
-    try {
-      const service = await launch()
-      running.push(service)
-      return service
-    } catch (error) {
-      if (!(error instanceof ServiceMissing)) throw error
-      missing.push(error.message)
-      return undefined
-    }
-  }
-  const at = (name: string) => ({ directory: join(directory, name) })
-
+const main = async (args: readonly string[]): Promise<boolean> => {
+  const files = args.length === 0 ? listTests(root) : testsAt(args)
+  const needsServices = files.some((file) => laneOf(file) !== 'unit')
+  // They start while the checks run. Whoever waits for them is told why they did not.
+  const services = needsServices ? startSharedServices() : undefined
+  services?.catch(() => {})
   try {
-    if (
-      files.length === 0 &&
-      !(run('tsc', []) && run('eslint', ['.']) && run('prettier', ['--check', '.']))
-    ) {
-      return 1
-    }
-    const postgres = await start(() => startPostgres({ ...at('postgres'), durable: false }))
-    const kafka = await start(() => startKafka(at('kafka')))
-    // Tests start their own Redis and Nginx: here it is only seen whether they can.
-    await start(() => startRedis(at('redis')))
-    await start(() => startNginx({ ...at('nginx'), mode: 'stream', upstreams: ['127.0.0.1:9'] }))
-    if (missing.length > 0 && process.env['CI']) {
-      console.error(`CI must skip nothing:\n${missing.join('\n')}`)
-      return 1
-    }
-    const passed = await runTests(files, {
-      ...process.env,
-      ...(postgres && { [sharedVariables.postgres]: postgres.url }),
-      ...(kafka && { [sharedVariables.kafka]: kafka.url }),
-    })
-    for (const message of missing) console.log(`skipped what needs it: ${message}`)
-    return passed ? 0 : 1
+    const run = async (file: string) => runTest(file, { ...process.env, ...(await services)?.env })
+    return await runAndReport(args.length === 0 ? checks : [], files, run)
   } finally {
-    for (const service of running.toReversed()) await service.stop()
-    await rm(directory, { recursive: true, force: true })
+    await (await services)?.stop()
   }
 }
 
-const runTests = async (files: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> => {
-  const first = await tap(files, env)
-  if (first.passed) return true
-  print(first.failures)
-  const suspects = first.failures.map(({ file }) => file)
-  // Many failures have one cause, and nothing that ran beside a file is the cause of a find.
-  if (suspects.length === 0 || suspects.length > 3 || suspects.some(isHunt)) return false
+const runAndReport = async (
+  checks: readonly Job[],
+  files: readonly string[],
+  run: (file: string) => Promise<Result>,
+): Promise<boolean> => {
+  const startedAt = performance.now()
+  const tests = files.map((file) => ({ isCheck: false, run: () => run(file) }))
+  const results = await runAll([...checks, ...tests])
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
+  console.log(`\nThe slowest, of ${results.length} in ${seconds} s:\n${slowest(results)}`)
+  const reasons = new Set(results.flatMap(({ output }) => skipsOf(output)))
+  for (const reason of reasons) console.log(`skipped: ${reason}`)
+  const failed = results.filter(({ isPassed }) => !isPassed)
+  printFailures(failed)
+  if (failed.length === 0) return true
 
+  const suspects = failed.map(({ name }) => name)
+  const isSteady = (name: string) => !isTest(name) || isHunt(name)
+  if (suspects.length > suspectsMax || suspects.some(isSteady)) return false
   console.log(`\nonce more, alone: ${suspects.join(', ')}`)
-  const second = await tap(['--jobs=1', ...suspects], env)
-  print(second.failures)
-  if (second.passed) console.log(`\nUNSTEADY, passed only when alone: ${suspects.join(', ')}`)
-  return second.passed
+  for (const name of suspects) {
+    const again = await run(name)
+    printFailures(again.isPassed ? [] : [again])
+    if (!again.isPassed) return false
+  }
+  console.log(`\nUNSTEADY, passed only when alone: ${suspects.join(', ')}`)
+  return true
 }
 
-const isHunt = (file: string): boolean => hunts.some((start) => file.startsWith(start))
+/** In order, so many at once. After a check has failed, nothing more is started. */
+const runAll = async (jobs: readonly Job[]): Promise<readonly Result[]> => {
+  const waiting = [...jobs]
+  const results: Result[] = []
+  const runNext = async (): Promise<void> => {
+    const job = waiting.shift()
+    if (!job) return
+    const result = await job.run()
+    results.push(result)
+    const { name, isPassed, seconds } = result
+    console.log(`${isPassed ? 'passed' : 'FAILED'} ${name} ${seconds.toFixed(1)} s`)
+    if (job.isCheck && !isPassed) waiting.length = 0
+    return runNext()
+  }
+  await Promise.all(Array.from({ length: jobsAtOnce }, runNext))
+  return results
+}
 
-const tap = async (args: readonly string[], env: NodeJS.ProcessEnv) => {
-  const line = ['run', '--reporter=tap', ...args]
-  console.log(`\n> tap ${line.join(' ')}`)
-  const child = spawn(process.execPath, [binary('tap'), ...line], {
-    stdio: ['inherit', 'pipe', 'inherit'],
-    env,
+const printFailures = (failed: readonly Result[]): void => {
+  for (const { name, output } of failed) console.log(`\nFAILED ${name}\n${whyItFailed(output)}`)
+}
+
+/** `args`: lanes, files and folders. */
+const testsAt = (args: readonly string[]): readonly string[] => {
+  const all = listTests(root)
+  const chosen = args.map((arg) => {
+    const path = relative(root, resolve(arg))
+    const files = all.filter(
+      (file) => laneOf(file) === arg || file === path || file.startsWith(`${path}/`),
+    )
+    if (files.length === 0) throw new Error(`there is no lane and no test ${arg}`)
+    return files
   })
-  const closed = once(child, 'close')
-  const report = createTestReport(console.log)
-  for await (const text of createInterface({ input: child.stdout })) report.line(text)
-  await closed
-  return { passed: child.exitCode === 0, failures: report.failures() }
+  return all.filter((file) => chosen.some((files) => files.includes(file)))
 }
 
-const print = (failures: readonly FailedFile[]): void => {
-  for (const { file, text } of failures) console.log(`\nFAILED ${file}\n${text}`)
-}
-
-const run = (command: string, args: readonly string[]): boolean => {
-  console.log(`\n> ${command} ${args.join(' ')}`)
-  return spawnSync(process.execPath, [binary(command), ...args], { stdio: 'inherit' }).status === 0
-}
-
-/** Started by this Node: what its first line would find first may be another one. */
-const binary = (name: string): string =>
-  fileURLToPath(new URL(`node_modules/.bin/${name}`, repository))
-
-process.exitCode = await main(process.argv.slice(2))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => killTree(process.pid))
+process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1

@@ -249,7 +249,7 @@ const prune = async (
 const rowColumns = (sql: Sql) =>
   sql`id, title, description, completed, user_id, created_at, updated_at, revision, is_personal`
 
-/** The bytes of todoJson(), which postgres.test.ts holds it to. */
+/** The bytes of todoJson(), which postgres.integration.test.ts holds it to. */
 const todoJsonInSql = (sql: Sql) => sql`
   '{"id":' || to_json(id) || ',"title":' || to_json(title) ||
   ',"description":' || to_json(description) || ',"completed":' || to_json(completed) ||

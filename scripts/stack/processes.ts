@@ -33,7 +33,7 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
       ...process.env,
       ...env,
     },
-    execArgv: ['--import', 'tsx'],
+    execArgv: [], // Node strips the types itself, whatever started us
     silent: true,
   })
   let output = ''
@@ -66,7 +66,7 @@ export const forksOf = (server: Running): number[] =>
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    // The dead that are not buried yet are listed too, and the compiler that tsx starts.
+    // The dead that are not buried yet are listed too.
     .filter(
       ([, parent, state, ...command]) =>
         Number(parent) === server.process.pid &&

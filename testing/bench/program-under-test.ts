@@ -23,7 +23,7 @@ export const startProgram = (
   args: readonly string[],
 ): ProgramUnderTest => {
   const file = fileURLToPath(new URL(script, new URL('bench/', repository)))
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+  const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -1,4 +1,4 @@
-// The uws engine in a process of its own, for slow-clients.test.ts: tells how much memory it took.
+// The uws engine in a process of its own, for slow-clients.integration.test.ts: tells how much memory it took.
 
 import { quiet } from '../settings.ts'
 import { freePort } from '../../scripts/stack/ports.ts'

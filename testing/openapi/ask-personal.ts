@@ -1,4 +1,4 @@
-// Asks for each answer about personal todos that the document describes. For answers.test.ts.
+// Asks for each answer about personal todos that the document describes. For answers.integration.test.ts.
 
 import { headerOf, type Answer } from '../engines/harness.ts'
 import { bearerOf, type Ask } from './ask.ts'

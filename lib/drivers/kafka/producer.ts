@@ -1,5 +1,5 @@
 // One producer of kafkajs, idempotent, on connections that are ours to watch and to cut. Whoever sends
-// through it has one send in flight, and discards it after a failed one (see lost-acks.test.ts).
+// through it has one send in flight, and discards it after a failed one (see lost-acks.integration.test.ts).
 
 import kafkajs, { Partitioners, type Producer } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'

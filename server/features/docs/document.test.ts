@@ -1,5 +1,5 @@
 // The document by itself: valid OpenAPI 3.1, its examples as its schemas say, and an operation for
-// each route, no more and no fewer. That a server answers as it says is in answers.test.ts.
+// each route, no more and no fewer. That a server answers as it says is in answers.integration.test.ts.
 
 import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'

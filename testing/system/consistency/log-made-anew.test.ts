@@ -34,7 +34,7 @@ t.test('a topic made anew stops server and workers until an operator decides', a
   await t.rejects(startServer(system.environment), { message: says }, 'the server refuses to start')
   await t.rejects(startWorker(system.environment), { message: says }, 'and so does a worker')
 
-  await run('node', ['--import', 'tsx', 'scripts/command-log.ts', 'adopt', '--from', 'beginning'], {
+  await run(process.execPath, ['scripts/command-log.ts', 'adopt', '--from', 'beginning'], {
     env: { ...process.env, ...system.environment },
   })
   await system.startAll()

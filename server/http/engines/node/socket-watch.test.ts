@@ -1,4 +1,4 @@
-// The watch's own reckoning of time; what clients see of it is in slow-clients.test.ts.
+// The watch's own reckoning of time; what clients see of it is in slow-clients.integration.test.ts.
 
 import { Socket } from 'node:net'
 import { mock } from 'node:test'

@@ -105,8 +105,7 @@ const wires = createWires(settings.keepAliveTimeoutMs)
 const unsent = createUnsent(settings.unsentBytesMax)
 t.teardown(() => wires.stop())
 
-const hasUpgrade = (chunks: readonly Buffer[]) =>
-  /upgrade/i.test(Buffer.concat(chunks).toString('latin1'))
+const hasUpgrade = (text: string) => /upgrade/i.test(text)
 /** One in so many of those, because byte by byte they take long. */
 const upgradesEvery = 8
 
@@ -114,15 +113,17 @@ const upgradesEvery = 8
  * Node destroys a connection when its parser has just taken a PRI, which it does when no HTTP version
  * follows: the turn of the loop decides whether answers leave before that.
  */
-const hasBarePri = (chunks: readonly Buffer[]) =>
-  /PRI [^ \r\n]*\r?\n/.test(Buffer.concat(chunks).toString('latin1'))
+const hasBarePri = (text: string) => /PRI [^ \r\n]*\r?\n/.test(text)
 
-const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) => {
+const answersOf = async (
+  open: (end: End) => void,
+  chunks: readonly Buffer[],
+  isTorn: boolean,
+): Promise<Buffer> => {
   const connection = createEnd()
   const { end, written, closed } = connection
   // Node's parser drops what comes in one chunk with an Upgrade: so that comes byte by byte. Of others, a head
   // in each chunk, as the pipeline gives them: behind broken ones it depends on that what is still answered.
-  const isTorn = hasUpgrade(chunks)
   const push = (chunk: Buffer) => {
     for (let rest = chunk; rest.length > 0;) {
       const headEnd = isTorn ? 1 : endOfHead(rest)
@@ -145,7 +146,7 @@ const answersOf = async (open: (end: End) => void, chunks: readonly Buffer[]) =>
   end.read(0) // as a socket does: 'end' is told even if nobody reads the stream
   await closed
   end.destroy()
-  return normal(written)
+  return Buffer.concat(written)
 }
 
 type End = {
@@ -194,8 +195,8 @@ const inPlace = ({ socket, deliver }: End): InPlaceSocket => {
   }
 }
 
-const normal = (written: readonly Buffer[]): string =>
-  Buffer.concat(written)
+const normal = (bytes: Buffer): string =>
+  bytes
     .toString('latin1')
     .replace(/Date: [^\r]*/g, 'Date: -')
     // Node itself puts an interim answer behind the head of the final one when it is pipelined
@@ -207,33 +208,35 @@ void t.test(`${cases} random streams are answered as plain node:http answers the
   let answered = 0
   for (let i = 0; i < cases; i++) {
     const chunks = randomStream(random)
-    if (i % upgradesEvery > 0 && hasUpgrade(chunks)) continue
-    if (hasBarePri(chunks)) continue
+    const text = Buffer.concat(chunks).toString('latin1')
+    const isTorn = hasUpgrade(text)
+    if (i % upgradesEvery > 0 && isTorn) continue
+    if (hasBarePri(text)) continue
     const before = [plainSide, fastSide].map(({ app }) => app.tally.requests)
     const isHeldUp = random.below(2) === 1
     const [expected, actual] = await Promise.all([
-      answersOf(plain, chunks),
-      answersOf(fast(isHeldUp ? heldUpSide : fastSide), chunks),
+      answersOf(plain, chunks, isTorn),
+      answersOf(fast(isHeldUp ? heldUpSide : fastSide), chunks, isTorn),
     ])
-    if (expected !== actual) {
+    if (!expected.equals(actual) && normal(expected) !== normal(actual)) {
       t.same(
-        actual,
-        expected,
+        normal(actual),
+        normal(expected),
         `case ${i}: ${JSON.stringify(chunks.map((one) => one.toString('latin1')))}`,
       )
       return
     }
     // Behind an answer that closes, it depends on the turn of the loop which are still made, and dropped.
-    const isDropped = /Connection: close/i.test(expected)
+    const isDropped = () => /Connection: close/i.test(normal(expected))
     const [plainCount, fastCount] = [plainSide, fastSide].map(
       ({ app }, side) => app.tally.requests - (before[side] ?? 0),
     )
-    if (!isHeldUp && !isDropped && plainCount !== fastCount) {
+    if (!isHeldUp && plainCount !== fastCount && !isDropped()) {
       const stream = JSON.stringify(chunks.map((one) => one.toString('latin1')))
       t.equal(fastCount, plainCount, `case ${i}: ${stream}`)
       return
     }
-    if (expected.startsWith('HTTP/1.1 200')) answered++
+    if (expected.toString('latin1', 0, 12) === 'HTTP/1.1 200') answered++
   }
   t.comment(`${answered} began with a 200, ${handedOver} were handed to node's parser`)
   // A generator of nothing but garbage, or of nothing but repeats, would prove little.
@@ -259,7 +262,7 @@ const answersOver = async (port: number, chunks: readonly Buffer[]) => {
   }
   socket.end()
   await closed
-  return { text: withoutLastWord(normal(read)), wasReset }
+  return { text: withoutLastWord(normal(Buffer.concat(read))), wasReset }
 }
 
 /**
@@ -305,7 +308,8 @@ void t.test(`${casesOverTcp} of them over real sockets`, async (t) => {
   for (let i = 0; i < casesOverTcp; i++) {
     const chunks = randomStream(random)
     // The plain server's parser reads for itself, and drops what comes with an Upgrade.
-    if (hasUpgrade(chunks) || hasBarePri(chunks)) continue
+    const text = Buffer.concat(chunks).toString('latin1')
+    if (hasUpgrade(text) || hasBarePri(text)) continue
     let both = await bothAnswers(chunks)
     // Where broken input meets a pending answer, the turn of the loop decides; a fault always shows.
     for (let again = 0; again < 10 && both.wanted !== both.got; again++) {

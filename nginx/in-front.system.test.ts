@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { signToken } from '../lib/accounts/access-token.ts'
+import { readConfig } from '../lib/runtime/config/config.ts'
 import { forksOf, startServer, startWorker, type Running } from '../scripts/stack/processes.ts'
 import { seed } from '../scripts/seed.ts'
 import { startNginx, type NginxMode } from '../scripts/stack/nginx.ts'
@@ -27,12 +28,24 @@ type Layout = 'one shared port' | 'a port each'
 const token = signToken(testSecret, 'ann', 3_600)
 const processes = 2
 
+/** Nginx is to be the one that closes an idle connection, so a draining process keeps it longer. */
+type Idle = { readonly nginxKeepsSec: number; readonly drainDelayMs: number }
+const nginxKeeps = /(?<=keepalive 512;[^}]*)keepalive_timeout (\d+)s/
+const shipped: Idle = {
+  nginxKeepsSec: Number(
+    nginxKeeps.exec(readFileSync(new URL('http.conf', import.meta.url), 'utf8'))?.[1],
+  ),
+  drainDelayMs: readConfig({}, 'worker').HTTP_DRAIN_DELAY_MS,
+}
+/** A rolling restart takes four times its drain delay. */
+const brief: Idle = { nginxKeepsSec: 1, drainDelayMs: 1_500 }
+
 /** A server with seeded todos, and Nginx in front of it. Undefined, and skipped, without Nginx. */
 const setUp = async (
   t: Test,
-  options: { mode: NginxMode; layout: Layout; engine: 'node' | 'uws' },
+  options: { mode: NginxMode; layout: Layout; engine: 'node' | 'uws'; idle?: Idle },
 ) => {
-  const { mode, layout, engine } = options
+  const { mode, layout, engine, idle = shipped } = options
   const database = await testDatabase(t)
   await seed({ databaseUrl: database, count: 2_000 }, () => {})
   const isShared = layout === 'one shared port'
@@ -41,8 +54,7 @@ const setUp = async (
     ...{ DATABASE_URL: database, KAFKA_TODO_TOPIC: testTopic(), LOG_LEVEL: 'info' },
     ...{ HTTP_HOST: loopback, HTTP_PORT: String(await freePort()), HTTP_ENGINE: engine },
     ...{ HTTP_PROCESSES: String(processes), HTTP_PORT_PER_PROCESS: String(!isShared) },
-    // Longer than Nginx keeps idle connections.
-    ...{ HTTP_DRAIN_DELAY_MS: '5000', HTTP_DRAIN_TIMEOUT_MS: '10000' },
+    ...{ HTTP_DRAIN_DELAY_MS: String(idle.drainDelayMs), HTTP_DRAIN_TIMEOUT_MS: '10000' },
     ...patience,
   }
   const server = await startServer(environment)
@@ -53,7 +65,9 @@ const setUp = async (
   const ports = Array.from({ length: isShared ? 1 : processes }, (_, i) => server.port + i)
   const directory = await testDirectory(t)
   const upstreams = ports.map((port) => `${loopback}:${port}`)
-  const nginx = await orSkip(t, () => startNginx({ directory, mode, upstreams }))
+  const edit = (template: string) =>
+    template.replace(nginxKeeps, `keepalive_timeout ${idle.nginxKeepsSec}s`)
+  const nginx = await orSkip(t, () => startNginx({ directory, mode, upstreams, edit }))
   if (!nginx) return undefined
   t.teardown(() => nginx.stop())
   return { server, environment, database, nginx, port: nginx.port }
@@ -144,15 +158,19 @@ const heardWithinMs = 10_000
 
 const times = (server: Running, text: string) => server.output().split(text).length - 1
 
-for (const [mode, layout, engine] of [
-  ['http', 'one shared port', 'node'],
-  ['http', 'a port each', 'node'],
-  ['http', 'one shared port', 'uws'],
-  ['stream', 'one shared port', 'node'],
-  ['stream', 'a port each', 'uws'],
+void t.test('as shipped, Nginx closes idle connections first', async (t) => {
+  t.ok(shipped.nginxKeepsSec * 1_000 < shipped.drainDelayMs, JSON.stringify(shipped))
+})
+
+for (const [mode, layout, engine, idle] of [
+  ['http', 'one shared port', 'node', shipped],
+  ['http', 'a port each', 'node', brief],
+  ['http', 'one shared port', 'uws', brief],
+  ['stream', 'one shared port', 'node', brief],
+  ['stream', 'a port each', 'uws', brief],
 ] as const) {
   void t.test(`${mode}, ${layout}, ${engine}: processes killed and replaced`, async (t) => {
-    const system = await setUp(t, { mode, layout, engine })
+    const system = await setUp(t, { mode, layout, engine, idle })
     if (!system) return
     const { server, environment, database, nginx, port } = system
     const worker = await startWorker(environment)

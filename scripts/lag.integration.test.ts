@@ -16,7 +16,7 @@ import { testDatabase, testKafka, testTopic } from '../testing/services.ts'
 type Settings = Record<string, string>
 
 const run = async (env: Settings, ...args: string[]) => {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/lag.ts', ...args], {
+  const child = spawn(process.execPath, ['scripts/lag.ts', ...args], {
     cwd: fileURLToPath(repository),
     env: { ...process.env, ...env },
   })

@@ -169,7 +169,7 @@ t.test('a process that has nothing else to do ends', async (t) => {
     await createThreadHasher().hash('correct horse', 4)
     clearInterval(busy)
     console.log('done')`
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', script]
+  const args = ['--input-type=module', '--eval', script]
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 })
   t.equal(stdout, 'done\n')
 })

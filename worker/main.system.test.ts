@@ -10,7 +10,7 @@ import { testDatabase } from '../testing/services.ts'
 
 const says = async (t: Test, env: NodeJS.ProcessEnv, line: string) => {
   const script = fileURLToPath(new URL('main.ts', import.meta.url))
-  const worker = spawn(process.execPath, ['--import', 'tsx', script], {
+  const worker = spawn(process.execPath, [script], {
     env: { ...process.env, WORKER_METRICS_PORT: 'off', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

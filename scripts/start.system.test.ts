@@ -24,7 +24,7 @@ type Started = {
 }
 
 const start = (t: Test, env: NodeJS.ProcessEnv): Started => {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/start.ts'], {
+  const child = spawn(process.execPath, ['scripts/start.ts'], {
     cwd: fileURLToPath(repository),
     env: {
       ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', ...process.env },

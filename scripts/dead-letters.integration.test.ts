@@ -298,7 +298,7 @@ t.test('on Kafka a letter goes back into the topic', async (t) => {
 
 t.test('as a program: exit codes, and one line of what is wrong', async (t) => {
   const program = async (env: Record<string, string>, ...args: string[]) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/dead-letters.ts', ...args], {
+    const child = spawn(process.execPath, ['scripts/dead-letters.ts', ...args], {
       cwd: fileURLToPath(repository),
       env: { ...process.env, COMMAND_LOG: 'postgres', ...env },
     })

@@ -74,7 +74,6 @@ const startClient = (t: Test, env: Readonly<Record<string, string>>) => {
     fileURLToPath(new URL('../../../testing/postgres-client.ts', import.meta.url)),
     {
       env: { ...process.env, ...env },
-      execArgv: ['--import', 'tsx'],
     },
   )
   t.teardown(() => child.kill('SIGKILL'))

@@ -108,42 +108,50 @@ const settled = async (t: Test, acknowledged: string[], all: () => string[]) => 
   )
 }
 
-void t.test('a broker killed with -9 amid writes, again and again, ends no consumer', async (t) => {
-  const directory = await testDirectory(t)
-  const first = await orSkip(t, () => startKafka({ directory }))
-  if (!first) return
-  let broker = first
-  t.teardown(() => broker.stop())
-  const { publish, publishSome, consume, acknowledged, fatal } = await setUp(t, broker.url)
-  const { sink, results, all } = memorySink()
-  await consume(sink).started
-  await publishSome(1)
-  let isDone = false
-  const writers = Array.from({ length: 10 }, async () => {
-    while (!isDone) {
-      if (!(await publish())) await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-  })
-  for (let round = 0; round < 4; round++) {
-    const before = all().length
-    await eventually(
-      () => all().length,
-      (count) => count > before + 500,
-      startTimeoutMs,
-    )
-    broker.kill('SIGKILL')
-    await broker.exited
-    broker = await startKafka({ directory, port: broker.port })
-  }
-  isDone = true
-  await Promise.all(writers)
-  await settled(t, acknowledged, all)
-  t.same(fatal, [])
-  const odd = results.filter((kind) => kind === 'truncated' || kind === 'gap')
-  t.comment(`${odd.length} deliveries did not fit: ${[...new Set(odd)].join()}`)
-})
+// Each has a broker of its own, and waits most of the time.
+t.jobs = 2
+const beside = { buffered: true }
 
-void t.test('connections that fall silent', async (t) => {
+void t.test(
+  'a broker killed with -9 amid writes, again and again, ends no consumer',
+  beside,
+  async (t) => {
+    const directory = await testDirectory(t)
+    const first = await orSkip(t, () => startKafka({ directory }))
+    if (!first) return
+    let broker = first
+    t.teardown(() => broker.stop())
+    const { publish, publishSome, consume, acknowledged, fatal } = await setUp(t, broker.url)
+    const { sink, results, all } = memorySink()
+    await consume(sink).started
+    await publishSome(1)
+    let isDone = false
+    const writers = Array.from({ length: 10 }, async () => {
+      while (!isDone) {
+        if (!(await publish())) await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    })
+    for (let round = 0; round < 4; round++) {
+      const before = all().length
+      await eventually(
+        () => all().length,
+        (count) => count > before + 500,
+        startTimeoutMs,
+      )
+      broker.kill('SIGKILL')
+      await broker.exited
+      broker = await startKafka({ directory, port: broker.port })
+    }
+    isDone = true
+    await Promise.all(writers)
+    await settled(t, acknowledged, all)
+    t.same(fatal, [])
+    const odd = results.filter((kind) => kind === 'truncated' || kind === 'gap')
+    t.comment(`${odd.length} deliveries did not fit: ${[...new Set(odd)].join()}`)
+  },
+)
+
+void t.test('connections that fall silent', beside, async (t) => {
   const broker = await orSkip(t, () => breakable(t, startKafka))
   if (!broker) return
   const { gate, url: proxied } = broker
@@ -204,7 +212,7 @@ void t.test('connections that fall silent', async (t) => {
   })
 })
 
-void t.test('a topic that is not there: it is waited for', async (t) => {
+void t.test('a topic that is not there: it is waited for', beside, async (t) => {
   const brokers = await testKafka(t)
   if (brokers === undefined) return
   const settings = { brokers, topic: testTopic() }
@@ -227,7 +235,7 @@ const int64 = (...values: number[]) => {
   return buffer
 }
 
-void t.test('a broker whose answers say that its log ends too early', async (t) => {
+void t.test('a broker whose answers say that its log ends too early', beside, async (t) => {
   const broker = await orSkip(t, () => breakable(t, startKafka))
   if (!broker) return
   const { gate, url: proxied } = broker

@@ -1,0 +1,44 @@
+// The lanes that tests run in, told by a file's name: what it needs, and so how long it takes.
+
+import { readPaths } from './house-files.ts'
+
+export const lanes = ['system', 'integration', 'bench', 'unit'] as const
+/**
+ * - `unit`: needs no service and no process of ours.
+ * - `integration`: one part against a real service or a real process.
+ * - `system`: whole processes, as they are run: started, killed, restarted, drained.
+ * - `bench`: the harness of the benchmarks.
+ */
+export type Lane = (typeof lanes)[number]
+
+export const isTest = (file: string): boolean => file.endsWith('.test.ts')
+
+export const laneOf = (file: string): Lane => {
+  if (file.startsWith('bench/')) return 'bench'
+  if (file.startsWith('testing/system/') || file.endsWith('.system.test.ts')) return 'system'
+  return file.endsWith('.integration.test.ts') ? 'integration' : 'unit'
+}
+
+/** Every test, a lane after the other. The longest come first, for the last to end may run alone. */
+export const listTests = (root: string): readonly string[] => {
+  const files = readPaths(root).filter(isTest)
+  return lanes.flatMap((lane) => files.filter((file) => laneOf(file) === lane))
+}
+
+/**
+ * Tests that hunt for what must never happen: failing once is the finding. Any other file that fails
+ * is run again, alone, since it may have failed only because of what ran beside it; then it counts as
+ * passed, and is named.
+ */
+export const hunts = [
+  'lib/command-log/',
+  'lib/drivers/kafka/',
+  'lib/rate-limit/',
+  'server/http/engines/',
+  'server/features/public-lists/fill-races.',
+  'server/features/public-lists/freshness.',
+  'testing/system/',
+  'worker/',
+]
+
+export const isHunt = (file: string): boolean => hunts.some((start) => file.startsWith(start))

@@ -1,0 +1,63 @@
+// The services that all files of a test run share. Of the others it is only seen whether a test could
+// start them, so that in CI a missing one ends the run at once.
+
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startKafka } from '../scripts/stack/kafka.ts'
+import { startNginx } from '../scripts/stack/nginx.ts'
+import { startPostgres } from '../scripts/stack/postgres.ts'
+import { startRedis } from '../scripts/stack/redis.ts'
+import { ServiceMissing, type Service } from '../scripts/stack/service.ts'
+import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
+import { sharedVariables } from './services.ts'
+
+export type SharedServices = {
+  /** Where they are, for a test's environment. */
+  readonly env: NodeJS.ProcessEnv
+  stop(): Promise<void>
+}
+
+export const startSharedServices = async (): Promise<SharedServices> => {
+  const directory = await makeTemporaryDirectory()
+  const running: Service[] = []
+  const missing: string[] = []
+  const start = async (launch: () => Promise<Service>): Promise<Service | undefined> => {
+    try {
+      const service = await launch()
+      running.push(service)
+      return service
+    } catch (error) {
+      if (!(error instanceof ServiceMissing)) throw error
+      missing.push(error.message)
+      return undefined
+    }
+  }
+  const at = (name: string) => ({ directory: join(directory, name) })
+  const stop = async () => {
+    await Promise.all(running.map((service) => service.stop()))
+    await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    const [postgres, kafka] = await Promise.all([
+      start(() => startPostgres({ ...at('postgres'), durable: false })),
+      start(() => startKafka(at('kafka'))),
+      start(() => startRedis(at('redis'))),
+      start(() => startNginx({ ...at('nginx'), mode: 'stream', upstreams: ['127.0.0.1:9'] })),
+    ])
+    if (missing.length > 0 && process.env['CI']) {
+      throw new Error(`CI must skip nothing:\n${missing.join('\n')}`)
+    }
+    return {
+      env: {
+        // A broker of a test's own lives for seconds, and half of its work would be the compiler's.
+        JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1',
+        ...(postgres && { [sharedVariables.postgres]: postgres.url }),
+        ...(kafka && { [sharedVariables.kafka]: kafka.url }),
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
