@@ -27,6 +27,15 @@ export default defineConfig(
       // Index signatures are read with brackets (noPropertyAccessFromIndexSignature's spirit).
       '@typescript-eslint/dot-notation': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_' }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'ObjectExpression > SpreadElement > ObjectExpression, ArrayExpression > SpreadElement > ArrayExpression',
+          message:
+            'One field a line: write the members themselves, and let the formatter set them.',
+        },
+      ],
     },
   },
   {

@@ -94,8 +94,12 @@ const loadOf = (target: Target, scenario: Scenario, asked: ScenarioLoad): Load =
   const { generator } = scenario
   return {
     generator: generator === 'auto' ? chooseGenerator(1).name : generator,
-    ...{ method: scenario.method, url: target.origin + scenario.path },
-    ...{ connections, pipelining, ratePerSecond, threads },
+    method: scenario.method,
+    url: target.origin + scenario.path,
+    connections,
+    pipelining,
+    ratePerSecond,
+    threads,
   }
 }
 
@@ -108,8 +112,13 @@ const writeOf = ({ token }: Target) => {
 }
 
 const backgroundOf = (target: Target, scenario: Scenario, seconds: number): LoadOrder => ({
-  ...{ generator: 'open-loop', url: `${target.origin}/todos`, method: 'POST', pipelining: 1 },
-  ...{ threads: 1, connections: backgroundConnections, ratePerSecond: scenario.writesPerSecond },
+  generator: 'open-loop',
+  url: `${target.origin}/todos`,
+  method: 'POST',
+  pipelining: 1,
+  threads: 1,
+  connections: backgroundConnections,
+  ratePerSecond: scenario.writesPerSecond,
   // Stopped when the load has ended.
   seconds: seconds + scenario.warmUpSeconds + 60,
   ...writeOf(target),
@@ -121,7 +130,9 @@ const measureWithReadings = async (work: Work): Promise<Measured> => {
   const { signal } = run
   const begin = (seconds: number) =>
     startLoad({
-      ...{ ...load, seconds, generator: load.ratePerSecond === null ? 'autocannon' : 'open-loop' },
+      ...load,
+      seconds,
+      generator: load.ratePerSecond === null ? 'autocannon' : 'open-loop',
       ...(load.method === 'POST' ? writeOf(target) : { headers: {} }),
     })
   let goodInAll = 0
@@ -167,11 +178,22 @@ const measureWithReadings = async (work: Work): Promise<Measured> => {
       handledInAll: await handledSince(handledBefore, target, load, samples.taken),
     }
     const judged = judgeWindow(target, {
-      ...{ load, seconds, counts, cpu: [first.cpu, last.cpu], calibratedMs },
+      load,
+      seconds,
+      counts,
+      cpu: [first.cpu, last.cpu],
+      calibratedMs,
       loop: loopBetween(first.reading, last.reading),
     })
     return {
-      ...{ load, seconds, plannedSeconds, counts, series, samples, autocannon, ...judged },
+      load,
+      seconds,
+      plannedSeconds,
+      counts,
+      series,
+      samples,
+      autocannon,
+      ...judged,
       answerBytes: captured.answerBytes,
       latency: latencyOf(
         first.reading,
@@ -194,8 +216,12 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
   const wrk = chooseGenerator(load.threads, 'wrk')
   const { method } = load
   const order = {
-    ...{ port: 0, origin: target.origin, target: scenario.path, depth: load.pipelining },
-    ...{ connections: load.connections, signal: run.signal },
+    port: 0,
+    origin: target.origin,
+    target: scenario.path,
+    depth: load.pipelining,
+    connections: load.connections,
+    signal: run.signal,
     ...(method === 'POST' && { write: { method, ...writeOf(target) } }),
   }
   let goodInAll = 0
@@ -216,20 +242,38 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
     const seconds = result.durationUs / 1e6
     const total = result.requests + result.errors
     const counts: Counts = {
-      ...{ sent: total, completed: total, bytes: result.bytes },
+      sent: total,
+      completed: total,
+      bytes: result.bytes,
       statuses: { [method === 'POST' ? '202' : '200']: result.requests },
       // wrk tells errors of sockets and statuses apart, but not which.
-      ...{ closed: 0, resets: result.errors, lost: 0, timeouts: 0, dropped: 0 },
+      closed: 0,
+      resets: result.errors,
+      lost: 0,
+      timeouts: 0,
+      dropped: 0,
       completedInAll: total,
       handledInAll: await handledSince(handledBefore, target, load, samples.taken),
     }
     const judged = judgeWindow(target, {
-      ...{ load, seconds, counts, cpu: [before, after], calibratedMs, loop: null },
+      load,
+      seconds,
+      counts,
+      cpu: [before, after],
+      calibratedMs,
+      loop: null,
       generatorCores: (result.cpuShare * load.threads * plannedSeconds) / seconds,
     })
     return {
-      ...{ load, seconds, plannedSeconds, counts, samples, ...judged },
-      ...{ answerBytes: captured.answerBytes, series: progress.series, autocannon: null },
+      load,
+      seconds,
+      plannedSeconds,
+      counts,
+      samples,
+      ...judged,
+      answerBytes: captured.answerBytes,
+      series: progress.series,
+      autocannon: null,
       latency: method === 'GET' ? latencyOfSorted([...latenciesUs].sort((a, b) => a - b)) : null,
       goodInAll: goodInAll + result.requests,
     }
@@ -257,7 +301,9 @@ const startProgress = ({ target, load, run, background }: Work) => {
       const second = {
         atSeconds: (to.atMs - start.atMs) / 1000,
         goodPerSecond: (to.handled - from.handled) / seconds,
-        ...{ p50: null, p99: null, cores: coresBetween(from.cpu, to.cpu, seconds) },
+        p50: null,
+        p99: null,
+        cores: coresBetween(from.cpu, to.cpu, seconds),
       }
       series.push(second)
       run.onSecond?.(second)
@@ -320,7 +366,10 @@ const countsOf = (first: Reading, last: Reading, final: Reading): Omit<Counts, '
       .filter(([, many]) => many > 0),
   ),
   bytes: last.bytes - first.bytes,
-  ...{ closed: final.closed, resets: final.resets, timeouts: final.timeouts, lost: final.lost },
+  closed: final.closed,
+  resets: final.resets,
+  timeouts: final.timeouts,
+  lost: final.lost,
   dropped: last.dropped,
   completedInAll: final.completed,
 })

@@ -7,9 +7,13 @@ import { treePids } from './engines/cpu.ts'
 import { checkInterrupted, startProgram } from '../testing/bench/program-under-test.ts'
 
 const programs = {
-  ...{ 'run.ts': 'bench', 'analyze.ts': 'bench:analyze', 'compare.ts': 'bench:compare' },
-  ...{ 'engines.ts': 'bench:engines', 'predict.ts': 'bench:predict' },
-  ...{ 'tune.ts': 'bench:tune', 'writes.ts': 'bench:writes' },
+  'run.ts': 'bench',
+  'analyze.ts': 'bench:analyze',
+  'compare.ts': 'bench:compare',
+  'engines.ts': 'bench:engines',
+  'predict.ts': 'bench:predict',
+  'tune.ts': 'bench:tune',
+  'writes.ts': 'bench:writes',
   '../lib/rate-limit/decisions.bench.ts': 'bench:limits',
 }
 

@@ -29,8 +29,12 @@ t.test('usage errors end with 2 and say what would be right', async (t) => {
 /** Answers every list with the same one todo. */
 const startAnswering = async (t: Test): Promise<string> => {
   const todo = {
-    ...{ id: '018f0000-0000-7000-8000-000000000000', title: 'Buy milk', description: '' },
-    ...{ completed: false, user_id: 'u', created_at: '2026-01-01T00:00:00.000Z' },
+    id: '018f0000-0000-7000-8000-000000000000',
+    title: 'Buy milk',
+    description: '',
+    completed: false,
+    user_id: 'u',
+    created_at: '2026-01-01T00:00:00.000Z',
     updated_at: '2026-01-01T00:00:00.000Z',
   }
   const body = JSON.stringify([todo])

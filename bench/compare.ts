@@ -33,8 +33,14 @@ const main = async (options: CompareOptions, signal: AbortSignal): Promise<numbe
     const comparison = compareSamples(measured.samples, isOpenLoop)
     say(`\n${compareReport(comparison, measured.samples, titles, isOpenLoop)}`)
     await writeJson(options.jsonFile, {
-      ...{ kind: 'compare', command: commandOf('bench:compare', {}), startedAt },
-      ...{ scenario, rounds, titles, comparison, samples: measured.samples },
+      kind: 'compare',
+      command: commandOf('bench:compare', {}),
+      startedAt,
+      scenario,
+      rounds,
+      titles,
+      comparison,
+      samples: measured.samples,
     })
     return comparison.isTrusted ? exitCodes.judged : exitCodes.untrusted
   } finally {

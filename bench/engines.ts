@@ -118,7 +118,9 @@ const resultOf = (
   generator: generator.name,
   pinned: pinning.isPinned,
   pinning: pinning.description,
-  ...{ rounds, windowMs, scrapeMs },
+  rounds,
+  windowMs,
+  scrapeMs,
   machine: {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,

@@ -27,7 +27,12 @@ export const latencyOf = (from: Reading, to: Reading, source: Latency['from']): 
   if (total === 0) return null
   const at = (share: number) => percentileIn(counts, share) ?? 0
   return {
-    ...{ from: source, count: total, p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) },
+    from: source,
+    count: total,
+    p50: at(0.5),
+    p90: at(0.9),
+    p99: at(0.99),
+    p999: at(0.999),
     mean: (to.latencySumUs - from.latencySumUs) / (to.latencyCount - from.latencyCount),
     max: at(1),
     histogram: counts.flatMap((many, bucket) =>
@@ -42,12 +47,14 @@ export const latencyOfSorted = (sortedUs: readonly number[]): Latency | null => 
   const at = (share: number) => sortedUs[Math.ceil(sortedUs.length * share) - 1] ?? 0
   const steps = Array.from({ length: 100 }, (_, i) => at((i + 1) / 100))
   return {
-    ...{
-      from: 'a probe',
-      count: sortedUs.length,
-      mean: sortedUs.reduce((a, b) => a + b, 0) / sortedUs.length,
-    },
-    ...{ p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1) },
+    from: 'a probe',
+    count: sortedUs.length,
+    mean: sortedUs.reduce((a, b) => a + b, 0) / sortedUs.length,
+    p50: at(0.5),
+    p90: at(0.9),
+    p99: at(0.99),
+    p999: at(0.999),
+    max: at(1),
     histogram: steps.flatMap((value, i) => {
       const many = sortedUs.filter((one) => one <= value && one > (steps[i - 1] ?? -1)).length
       return many > 0 ? [[value, many] as const] : []

@@ -34,8 +34,18 @@ Exit codes: 0 valid, 1 failed, 2 usage, 3 measured, and INVALID.`
 
 const text = { type: 'string' } as const
 const optionTable = {
-  ...{ scenario: text, url: text, json: text, html: text, rate: text, generator: text },
-  ...{ engine: text, processes: text, nginx: text, services: text, writes: text, todos: text },
+  scenario: text,
+  url: text,
+  json: text,
+  html: text,
+  rate: text,
+  generator: text,
+  engine: text,
+  processes: text,
+  nginx: text,
+  services: text,
+  writes: text,
+  todos: text,
   'warm-up': text,
   connections: { ...text, short: 'c' },
   pipelining: { ...text, short: 'p' },

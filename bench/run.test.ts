@@ -11,10 +11,17 @@ import type { Check, Result } from './result.ts'
 
 /** On a machine that runs other tests at the same time these say so, rightly. */
 const ofTheMachine = [
-  ...['CPU stolen', 'CPU of others', 'the floor stayed', 'duration as planned'],
-  ...['the offered rate was kept', 'samples behind the percentiles', 'the generator had room'],
-  ...['steady: first third against last third', 'average x duration = total'],
-  ...["autocannon's duration", "autocannon's samples"],
+  'CPU stolen',
+  'CPU of others',
+  'the floor stayed',
+  'duration as planned',
+  'the offered rate was kept',
+  'samples behind the percentiles',
+  'the generator had room',
+  'steady: first third against last third',
+  'average x duration = total',
+  "autocannon's duration",
+  "autocannon's samples",
 ]
 /** Little's law has two sides: connections that begin late, and times that are not true. */
 const isOfTheMachine = ({ name, meaning }: Check) =>
@@ -47,7 +54,14 @@ const run = async (t: Test, args: readonly string[]) => {
 
 void t.test('an open loop on our own servers', async (t) => {
   const { code, output, result, failed, page } = await run(t, [
-    ...['--scenario', 'quick', '-d', '2', '--rate', '800', '--set', 'DB_POOL_SIZE=3'],
+    '--scenario',
+    'quick',
+    '-d',
+    '2',
+    '--rate',
+    '800',
+    '--set',
+    'DB_POOL_SIZE=3',
   ])
   t.same(failed, [])
   const [cell] = result.cells
@@ -62,8 +76,20 @@ void t.test('an open loop on our own servers', async (t) => {
 
 void t.test('autocannon through Nginx, one load after the other', async (t) => {
   const { result, failed } = await run(t, [
-    ...['--scenario', 'ladder', '-c', '4', '-p', '2', '-d', '2', '--nginx', 'l7'],
-    ...['--engine', 'uws', '--warm-up', '0'],
+    '--scenario',
+    'ladder',
+    '-c',
+    '4',
+    '-p',
+    '2',
+    '-d',
+    '2',
+    '--nginx',
+    'l7',
+    '--engine',
+    'uws',
+    '--warm-up',
+    '0',
   ])
   t.same(failed, [])
   t.equal(result.cells.length, 3)
@@ -140,8 +166,18 @@ void t.test('a server that hangs', async (t) => {
 
 void t.test('pipelined writes on uWebSockets.js', async (t) => {
   const { code, output, failed } = await run(t, [
-    ...['--scenario', 'writes', '--services', 'embedded', '-c', '4', '-p', '10', '-d', '2'],
-    ...['--warm-up', '0'],
+    '--scenario',
+    'writes',
+    '--services',
+    'embedded',
+    '-c',
+    '4',
+    '-p',
+    '10',
+    '-d',
+    '2',
+    '--warm-up',
+    '0',
   ])
   t.equal(code, 3)
   t.ok(reasonsOf(failed).includes('connections stay open'), reasonsOf(failed).join())

@@ -66,9 +66,18 @@ export const readScenario = (name: string): Scenario => {
 }
 
 const defaults = {
-  ...{ method: 'GET', path: '/todos?limit=10', warmUpSeconds: 3, generator: 'auto' },
-  ...{ generatorThreads: null, engine: 'node', processes: null, services: 'embedded' },
-  ...{ nginx: 'none', writesPerSecond: 0, todos: 10_000, settings: {} },
+  method: 'GET',
+  path: '/todos?limit=10',
+  warmUpSeconds: 3,
+  generator: 'auto',
+  generatorThreads: null,
+  engine: 'node',
+  processes: null,
+  services: 'embedded',
+  nginx: 'none',
+  writesPerSecond: 0,
+  todos: 10_000,
+  settings: {},
 }
 
 export const parseScenario = (name: string, json: unknown): Scenario => {

@@ -108,12 +108,18 @@ const start = async (
     ...scenario.settings,
   }
   const environment = {
-    ...{ DATABASE_URL: database.url, JWT_SECRET: benchSecret, LOG_LEVEL: 'warn' },
+    DATABASE_URL: database.url,
+    JWT_SECRET: benchSecret,
+    LOG_LEVEL: 'warn',
     ...(redis && broker
       ? { REDIS_URL: redis.url, KAFKA_BROKERS: broker.url }
       : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
-    ...{ HTTP_HOST: loopback, HTTP_PORT: '0', HTTP_ENGINE: scenario.engine },
-    ...{ HTTP_PROCESSES: String(processes), HTTP_DRAIN_TIMEOUT_MS: '1000', ...settings },
+    HTTP_HOST: loopback,
+    HTTP_PORT: '0',
+    HTTP_ENGINE: scenario.engine,
+    HTTP_PROCESSES: String(processes),
+    HTTP_DRAIN_TIMEOUT_MS: '1000',
+    ...settings,
   }
   const root = source === undefined ? repository : new URL(`file://${source}/`)
   const server = keep(await startServer(environment, root))
@@ -144,8 +150,10 @@ const start = async (
     origin: `http://${loopback}:${nginx?.port ?? server.port}`,
     topology: {
       engine: environment.HTTP_ENGINE === 'uws' ? 'uws' : 'node',
-      ...{ processes, nginx: scenario.nginx },
-      ...{ services: scenario.services, settings },
+      processes,
+      nginx: scenario.nginx,
+      services: scenario.services,
+      settings,
     },
     tiers: new Map(tiers),
     uncounted: null,

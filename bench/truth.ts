@@ -33,7 +33,8 @@ export const captureAnswer = async (target: Target, scenario: Scenario): Promise
   const limit = limitOf(path)
   const truth = limit === null ? null : ((await target.database?.list(limit)) ?? null)
   const sampling = {
-    ...{ origin: target.origin, path },
+    origin: target.origin,
+    path,
     expected: isStill ? truth : null,
     length: Array.isArray(truth) && isStill ? truth.length : null,
     isList: /^\/todos(\?|$)/.test(path),

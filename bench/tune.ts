@@ -32,8 +32,14 @@ const main = async (options: TuneOptions, signal: AbortSignal): Promise<number> 
   })
   say(`\n${tuneReport(judgement, measured)}`)
   await writeJson(options.jsonFile, {
-    ...{ kind: 'tune', command: commandOf('bench:tune', { seed }), startedAt },
-    ...{ scenario, rounds, seed, judgement, ...measured },
+    kind: 'tune',
+    command: commandOf('bench:tune', { seed }),
+    startedAt,
+    scenario,
+    rounds,
+    seed,
+    judgement,
+    ...measured,
   })
   return judgement.isTrusted ? exitCodes.judged : exitCodes.untrusted
 }

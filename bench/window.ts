@@ -63,7 +63,9 @@ export const judgeWindow = (
   const coresOf = (name: string) =>
     Math.max(0, (after.tiers.get(name) ?? 0) - (before.tiers.get(name) ?? 0)) / seconds
   const use = (name: string, cores: number, coresMax: number): TierUse => ({
-    ...{ name, cores, coresMax },
+    name,
+    cores,
+    coresMax,
     demand: good === 0 ? 0 : (cores * seconds * 1e6) / good,
   })
   const generatorCores = (window.generatorCores ?? 0) + coresOf('generator')
@@ -90,12 +92,17 @@ export const judgeWindow = (
   }
   const goodPerSecond = good / seconds
   return {
-    ...{ goodPerSecond, tiers, generator },
+    goodPerSecond,
+    tiers,
+    generator,
     // Of a server that we did not start nobody says how many cores it may use.
     limit:
       target.topology &&
       limitOf({
-        ...{ tiers, goodPerSecond, otherCores, cores: coresHere },
+        tiers,
+        goodPerSecond,
+        otherCores,
+        cores: coresHere,
         isGeneratorFull: isGeneratorFull({ generator }),
         isOpenLoop: load.ratePerSecond !== null,
       }),

@@ -11,11 +11,23 @@ import { findProgram, ServiceMissing } from '../scripts/stack/service.ts'
 import { report, type Result } from './writes/report.ts'
 
 const good: Result = {
-  ...{ acknowledgedPerSecond: 25_000, p99Ms: 40, appliedPerSecond: 24_900, catchUpMs: 12 },
-  ...{ visibleP50Ms: 30, visibleP99Ms: 90, connections: 200, cores: 8, generator: 'wrk' },
+  acknowledgedPerSecond: 25_000,
+  p99Ms: 40,
+  appliedPerSecond: 24_900,
+  catchUpMs: 12,
+  visibleP50Ms: 30,
+  visibleP99Ms: 90,
+  connections: 200,
+  cores: 8,
+  generator: 'wrk',
   settings: { HTTP_PROCESSES: '4' },
   cpuUsPerCommand: {
-    ...{ server: 40, broker: 20, worker: 20, database: 15, redis: 1, generator: 4 },
+    server: 40,
+    broker: 20,
+    worker: 20,
+    database: 15,
+    redis: 1,
+    generator: 4,
   },
   coresUsed: { server: 1, broker: 0.5, worker: 0.5, database: 0.4, redis: 0 },
   faults: [],

@@ -53,13 +53,11 @@ const measure = async (options: Options, signal: AbortSignal): Promise<Result> =
   try {
     const generator = chooseGenerator(1)
     const load: Load = {
-      ...{
-        port,
-        target: '/todos',
-        depth: 1,
-        connections: options.connections,
-        signal,
-      },
+      port,
+      target: '/todos',
+      depth: 1,
+      connections: options.connections,
+      signal,
       windowMs: warmupMs,
       write: {
         method: 'POST',
@@ -96,7 +94,9 @@ const measure = async (options: Options, signal: AbortSignal): Promise<Result> =
 
     console.log(`watching ${options.perSecond} writes a second become visible`)
     const visibility = await measureVisibility({
-      ...{ port, token, perSecond: options.perSecond },
+      port,
+      token,
+      perSecond: options.perSecond,
       seconds: Math.max(3, Math.round(options.seconds / 2)),
     })
     signal.throwIfAborted()
@@ -108,7 +108,8 @@ const measure = async (options: Options, signal: AbortSignal): Promise<Result> =
       visibleP99Ms: Number(percentile(visibility.latenciesMs, 0.99).toFixed(1)),
       visibleP50Ms: Number(percentile(visibility.latenciesMs, 0.5).toFixed(1)),
       connections: options.connections,
-      ...{ cores: availableParallelism(), settings },
+      cores: availableParallelism(),
+      settings,
       generator: generator.name,
       cpuUsPerCommand: Object.fromEntries([
         ...[...target.tiers.keys()].map((tier) => [
@@ -176,7 +177,10 @@ const parseOptions = (args: readonly string[]): Options => {
     args: [...args],
     options: {
       quick: { type: 'boolean' },
-      ...{ connections: text, seconds: text, rate: text, json: text },
+      connections: text,
+      seconds: text,
+      rate: text,
+      json: text,
     },
   })
   const number = (name: 'connections' | 'seconds' | 'rate', usual: number) => {

@@ -50,11 +50,19 @@ const setUp = async (
   await seed({ databaseUrl: database, count: 2_000 }, () => {})
   const isShared = layout === 'one shared port'
   const environment = {
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', JWT_SECRET: testSecret },
-    ...{ DATABASE_URL: database, KAFKA_TODO_TOPIC: testTopic(), LOG_LEVEL: 'info' },
-    ...{ HTTP_HOST: loopback, HTTP_PORT: String(await freePort()), HTTP_ENGINE: engine },
-    ...{ HTTP_PROCESSES: String(processes), HTTP_PORT_PER_PROCESS: String(!isShared) },
-    ...{ HTTP_DRAIN_DELAY_MS: String(idle.drainDelayMs), HTTP_DRAIN_TIMEOUT_MS: '10000' },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    JWT_SECRET: testSecret,
+    DATABASE_URL: database,
+    KAFKA_TODO_TOPIC: testTopic(),
+    LOG_LEVEL: 'info',
+    HTTP_HOST: loopback,
+    HTTP_PORT: String(await freePort()),
+    HTTP_ENGINE: engine,
+    HTTP_PROCESSES: String(processes),
+    HTTP_PORT_PER_PROCESS: String(!isShared),
+    HTTP_DRAIN_DELAY_MS: String(idle.drainDelayMs),
+    HTTP_DRAIN_TIMEOUT_MS: '10000',
     ...patience,
   }
   const server = await startServer(environment)
@@ -143,7 +151,9 @@ const clientsFor = (mode: NginxMode) => {
     ...many(mode === 'stream' ? 2 : 0, { name: 'pipelined', depth: 20, pauseMs: 10, next }),
     ...many(4, { name: 'new connection', depth: 1, requestsPerConnection: 1, pauseMs: 5, next }),
     ...many(6, {
-      ...{ name: 'writer', depth: 1, pauseMs: 10 },
+      name: 'writer',
+      depth: 1,
+      pauseMs: 10,
       next: () => post(token, `title ${++titles}`),
       onAnswer({ name: title }, body) {
         acknowledged.set((JSON.parse(body) as { id: string }).id, title)

@@ -21,7 +21,9 @@ t.test('lists past the rate are a 429, whatever else is asked passes', async (t)
   const directory = await testDirectory(t)
   const nginx = await orSkip(t, () =>
     startNginx({
-      ...{ directory, mode: 'http', upstreams: [`${loopback}:${apiPort}`] },
+      directory,
+      mode: 'http',
+      upstreams: [`${loopback}:${apiPort}`],
       edit: (template) =>
         template
           // So slow that no machine is too slow to go over it.

@@ -52,7 +52,11 @@ t.test('a command that is published between two reads is waited for', async (t) 
     async nextOffsets(log) {
       if (!outcome && performance.now() > lastPublishMs - 6_000) {
         outcome = await publisher.publish({
-          ...{ kind: 'delete', commandId: 'late', todoId: 'late', userId: 'ann', atMs: 1 },
+          kind: 'delete',
+          commandId: 'late',
+          todoId: 'late',
+          userId: 'ann',
+          atMs: 1,
         })
         const isTooLateMs = lastPublishMs + 2_000
         await new Promise((resolve) => setTimeout(resolve, isTooLateMs - performance.now()))

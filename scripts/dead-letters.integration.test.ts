@@ -25,8 +25,11 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
   const url = await testDatabase(t)
   const log = testTopic()
   const config = testConfig({
-    ...{ COMMAND_LOG: 'postgres', DATABASE_URL: url, KAFKA_TODO_TOPIC: log },
-    ...{ KAFKA_PARTITIONS: '1', ...over },
+    COMMAND_LOG: 'postgres',
+    DATABASE_URL: url,
+    KAFKA_TODO_TOPIC: log,
+    KAFKA_PARTITIONS: '1',
+    ...over,
   })
   const sql = postgres(url, { max: 1 })
   const store = createPostgresStore(createPool({ url, poolSize: 2, timeoutMs: 20_000 }))
@@ -91,11 +94,22 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
 
 const create = (id: string, over: object = {}) =>
   ({
-    ...{ kind: 'create', commandId: `create-${id}`, todoId: id, userId: 'ann', atMs: 1_000 },
-    ...{ title: `todo ${id}`, description: '', ...over },
+    kind: 'create',
+    commandId: `create-${id}`,
+    todoId: id,
+    userId: 'ann',
+    atMs: 1_000,
+    title: `todo ${id}`,
+    description: '',
+    ...over,
   }) as Command
 const rename = (id: string, commandId: string, title: string): Command => ({
-  ...{ kind: 'update', commandId, todoId: id, userId: 'ann', atMs: 2_000, change: { title } },
+  kind: 'update',
+  commandId,
+  todoId: id,
+  userId: 'ann',
+  atMs: 2_000,
+  change: { title },
 })
 const text = (record: object) => Buffer.from(JSON.stringify(record))
 

@@ -43,7 +43,9 @@ for (const [name, backend] of Object.entries(backends)) {
     const log = testTopic()
     const settings = {
       ...chosen,
-      ...{ DATABASE_URL: url, KAFKA_TODO_TOPIC: log, KAFKA_PARTITIONS: '3' },
+      DATABASE_URL: url,
+      KAFKA_TODO_TOPIC: log,
+      KAFKA_PARTITIONS: '3',
     }
     const config = testConfig(settings)
     t.same(await readLag(config), [], 'no log yet')
@@ -64,7 +66,11 @@ for (const [name, backend] of Object.entries(backends)) {
     await eventually(isUp, (answers) => answers, startTimeoutMs)
     for (let i = 0; i < 30; i++) {
       const outcome = await publisher.publish({
-        ...{ kind: 'delete', commandId: `c${i}`, todoId: `t${i}`, userId: 'ann', atMs: 1_000 },
+        kind: 'delete',
+        commandId: `c${i}`,
+        todoId: `t${i}`,
+        userId: 'ann',
+        atMs: 1_000,
       })
       t.equal(outcome.kind, 'acknowledged')
     }

@@ -10,7 +10,9 @@ export const letterLine = (letter: LetterSummary): string => {
   const text = visible(contents(letter.record, true)).replaceAll('\n', '\\n')
   const isWhole = text.length <= previewLength && letter.size === (letter.record?.length ?? null)
   return [
-    ...[letter.id, letter.failedAt.toISOString(), `${letter.partition}:${letter.offset}`],
+    letter.id,
+    letter.failedAt.toISOString(),
+    `${letter.partition}:${letter.offset}`,
     visible(letter.reason).replaceAll('\n', '\\n'),
     isWhole ? text : `${text.slice(0, previewLength)}… (${letter.size} bytes)`,
   ].join('  ')

@@ -27,8 +27,11 @@ const start = (t: Test, env: NodeJS.ProcessEnv): Started => {
   const child = spawn(process.execPath, ['scripts/start.ts'], {
     cwd: fileURLToPath(repository),
     env: {
-      ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', ...process.env },
-      ...{ HTTP_PROCESSES: '2', ...env },
+      METRICS_PORT: '0',
+      WORKER_METRICS_PORT: '0',
+      ...process.env,
+      HTTP_PROCESSES: '2',
+      ...env,
     },
   })
   let output = ''

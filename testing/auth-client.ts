@@ -24,7 +24,9 @@ export const createAuthClient = (port: number): AuthClient => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
     const text = await response.text()
     return {
-      ...{ status: response.status, headers: response.headers, text },
+      status: response.status,
+      headers: response.headers,
+      text,
       member(name) {
         const { [name]: value } = JSON.parse(text) as Record<string, unknown>
         return typeof value === 'string' ? value : ''
@@ -61,12 +63,22 @@ export const startAuthServer = async (
   const sql = postgres(url, { max: 1, onnotice: () => {} })
   t.teardown(() => sql.end())
   const env = {
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: url },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
-    ...{ HTTP_PROCESSES: '1', JWT_SECRET: testSecret, LOG_LEVEL: 'debug' },
-    ...{ LIMIT_ADDRESS_BURST: '0', LIMIT_USER_REQUESTS: '0' },
-    ...{ AUTH_BCRYPT_COST: '4', AUTH_PASSWORD_QUEUE_MAX: '1000' },
-    ...{ AUTH_PASSWORD_WAIT_MAX_MS: '60000', ...patience, ...settings },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: url,
+    KAFKA_TODO_TOPIC: testTopic(),
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    HTTP_PROCESSES: '1',
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'debug',
+    LIMIT_ADDRESS_BURST: '0',
+    LIMIT_USER_REQUESTS: '0',
+    AUTH_BCRYPT_COST: '4',
+    AUTH_PASSWORD_QUEUE_MAX: '1000',
+    AUTH_PASSWORD_WAIT_MAX_MS: '60000',
+    ...patience,
+    ...settings,
   }
   const server = await startServer(env)
   t.teardown(() => server.stop())

@@ -20,9 +20,12 @@ export const patience = {
 export const testConfig = (settings: Readonly<Record<string, string>>): Config =>
   readConfig(
     {
-      ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'silent', LIMIT_WRITE_BURST: '0' },
+      JWT_SECRET: testSecret,
+      LOG_LEVEL: 'silent',
+      LIMIT_WRITE_BURST: '0',
       LIMIT_READ_BURST: '0',
-      ...{ ...patience, ...settings },
+      ...patience,
+      ...settings,
     },
     'server',
   )

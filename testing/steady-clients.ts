@@ -99,7 +99,11 @@ export const startSteadyClients = (port: number, clients: readonly Client[]): St
           const { name, sentMs } = asked
           const reason = `${status} ${body.slice(0, 300)}`
           failures.push({
-            ...{ client: client.name, name, reason, sentMs, failedMs: performance.now() },
+            client: client.name,
+            name,
+            reason,
+            sentMs,
+            failedMs: performance.now(),
           })
         } else client.onAnswer?.(asked, body)
         if (!/\r\nconnection: close/i.test(head)) return
@@ -166,8 +170,13 @@ export const get = (target: string, ...headers: readonly string[]): Asked => ({
 export const post = (token: string, title: string): Asked => {
   const body = JSON.stringify({ title })
   const lines = [
-    ...['POST /todos HTTP/1.1', 'Host: a', `Authorization: Bearer ${token}`],
-    ...['Content-Type: application/json', `Content-Length: ${body.length}`, '', body],
+    'POST /todos HTTP/1.1',
+    'Host: a',
+    `Authorization: Bearer ${token}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    '',
+    body,
   ]
   return { bytes: lines.join('\r\n'), status: 202, name: title }
 }

@@ -43,12 +43,18 @@ void t.test('and what it missed is found', (t) => {
 })
 
 const own = {
-  ...{ url: 'http://localhost:8080/todos?limit=10', connections: 10, pipelining: 1 },
-  ...{ start: '2026-11-21T00:00:00.000Z', duration: 10.01, samples: 10 },
+  url: 'http://localhost:8080/todos?limit=10',
+  connections: 10,
+  pipelining: 1,
+  start: '2026-11-21T00:00:00.000Z',
+  duration: 10.01,
+  samples: 10,
   requests: { average: 20_000, total: 200_000, sent: 200_010 },
   latency: { average: 0.01, p99: 1 },
   throughput: { average: 50_000_000, total: 500_000_000 },
-  ...{ errors: 0, timeouts: 0, non2xx: 0 },
+  errors: 0,
+  timeouts: 0,
+  non2xx: 0,
 }
 
 void t.test("autocannon's own JSON is read", (t) => {

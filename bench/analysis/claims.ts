@@ -139,8 +139,13 @@ const perAnswer = (bytesTotal: Amount, answers: number): readonly [number, numbe
 
 /** Of this API: every field there, each as short as it may be. */
 const smallestTodo = {
-  ...{ id: 'a', title: 'b', description: '', completed: true, user_id: 'c' },
-  ...{ created_at: new Date(0), updated_at: new Date(0) },
+  id: 'a',
+  title: 'b',
+  description: '',
+  completed: true,
+  user_id: 'c',
+  created_at: new Date(0),
+  updated_at: new Date(0),
 }
 const smallestHead = 'HTTP/1.1 200 OK\r\nContent-Length: 1400\r\n\r\n'.length
 

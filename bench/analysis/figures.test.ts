@@ -18,8 +18,12 @@ t.test(
   'a sound cell gives all its figures; CPU is that of all tiers but the generator',
   async (t) => {
     t.match(figuresOf(judged()), {
-      ...{ goodput: 50_000, cpu: 20, p99: 2_000, fault: null },
-      ...{ isGeneratorFull: false, limitedBy: 'server' },
+      goodput: 50_000,
+      cpu: 20,
+      p99: 2_000,
+      fault: null,
+      isGeneratorFull: false,
+      limitedBy: 'server',
     })
   },
 )
@@ -45,7 +49,9 @@ t.test('wrong answers take everything with them, a full generator or not', async
   for (const loopUtilization of [0.5, 1]) {
     const generator = { loopUtilization, loopLagP99Ms: 1, cpuShare: 0.5 }
     t.match(figuresOf(judged({ samples, generator })), {
-      ...{ goodput: null, cpu: null, p99: null },
+      goodput: null,
+      cpu: null,
+      p99: null,
       fault: /sampled bodies are true: 10 read, 1 wrong.*wanted: none wrong/,
     })
   }

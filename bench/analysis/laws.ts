@@ -6,7 +6,10 @@ import type { Check } from '../result.ts'
 type Verdict = Check['verdict']
 
 export const unknown = (name: string, missing: string): Check => ({
-  ...{ name, verdict: 'unknown', value: '-', bound: '-' },
+  name,
+  verdict: 'unknown',
+  value: '-',
+  bound: '-',
   meaning: `cannot be checked: ${missing}`,
 })
 

@@ -5,11 +5,19 @@ import type { TierUse } from '../result.ts'
 import { ceilingOf, limitOf, predict, type LimitInput } from './limits.ts'
 
 const tier = (name: string, cores: number, coresMax: number, perSecond = 100_000): TierUse => ({
-  ...{ name, cores, coresMax, demand: (cores / perSecond) * 1e6 },
+  name,
+  cores,
+  coresMax,
+  demand: (cores / perSecond) * 1e6,
 })
 const input = (tiers: readonly TierUse[], some: Partial<LimitInput> = {}): LimitInput => ({
-  ...{ tiers, cores: 8, goodPerSecond: 100_000, otherCores: 0 },
-  ...{ isGeneratorFull: false, isOpenLoop: false, ...some },
+  tiers,
+  cores: 8,
+  goodPerSecond: 100_000,
+  otherCores: 0,
+  isGeneratorFull: false,
+  isOpenLoop: false,
+  ...some,
 })
 
 void t.test('a full tier is the limit, and says its ceiling', (t) => {

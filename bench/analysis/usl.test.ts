@@ -171,7 +171,9 @@ t.test('whatever was measured, no number of the fit is NaN or out of its bounds'
     if (!fit) continue
     fits++
     const numbers = [
-      ...[fit.gamma, fit.alpha, fit.beta],
+      fit.gamma,
+      fit.alpha,
+      fit.beta,
       ...Object.values(fit.intervals).flat(),
       ...fit.points.map(({ fitted }) => fitted),
       fit.peakInFlight ?? 0,

@@ -17,8 +17,11 @@ const samplesOf = (
     const wobble = 1 + 0.005 * (round % 3)
     const a = { ...sound, round, name: 'A', goodput: 10_000 * mood, cpu: 20 * mood, p99: 900 }
     const b = {
-      ...{ ...a, name: 'B', goodput: a.goodput * ratios.goodput * wobble },
-      ...{ cpu: a.cpu * ratios.cpu * wobble, p99: a.p99 * ratios.p99 * wobble },
+      ...a,
+      name: 'B',
+      goodput: a.goodput * ratios.goodput * wobble,
+      cpu: a.cpu * ratios.cpu * wobble,
+      p99: a.p99 * ratios.p99 * wobble,
     }
     return [a, b].map((one) => ({ ...one, ...some(one) }))
   })

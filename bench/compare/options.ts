@@ -43,7 +43,10 @@ export const parseCompareOptions = async (
     args: [...args],
     allowPositionals: true,
     options: {
-      ...{ scenario: text, rounds: text, seconds: text, json: text },
+      scenario: text,
+      rounds: text,
+      seconds: text,
+      json: text,
       'pid-a': { ...text, multiple: true },
       'pid-b': { ...text, multiple: true },
     },

@@ -59,7 +59,9 @@ t.test('what is nothing of these is refused', async (t) => {
   await t.rejects(options('node', 'uws', '--scenario', 'ladder'), /one is needed/)
   await t.rejects(options('node', 'uws', '--rounds', '2'), /whole numbers from 3/)
   t.match(await options('node', 'main'), {
-    ...{ a: { kind: 'engine' }, b: { kind: 'commit' }, rounds: 7 },
+    a: { kind: 'engine' },
+    b: { kind: 'commit' },
+    rounds: 7,
     scenario: { name: 'keepalive', loads: [{ seconds: 5 }] },
   })
 })

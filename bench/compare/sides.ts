@@ -52,7 +52,8 @@ export const resolveSide = async (text: string, directory: string): Promise<Side
 }
 
 const engineSide = (engine: Engine): Side => ({
-  ...{ kind: 'engine', engine },
+  kind: 'engine',
+  engine,
   title: `the ${engine} engine of this checkout`,
 })
 

@@ -39,7 +39,9 @@ export const parseAnswer = (bytes: Buffer): Answer | undefined => {
   if (whole.length < bodyStart + Number(length)) return undefined
   return {
     status: Number(statusLine.split(' ')[1]),
-    ...{ headers, whole, body: whole.subarray(bodyStart) },
+    headers,
+    whole,
+    body: whole.subarray(bodyStart),
   }
 }
 

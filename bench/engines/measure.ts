@@ -77,7 +77,11 @@ export const measureCell = async (
 }
 
 const nothing = {
-  ...{ requests: 0, seconds: 0, serverCpuSeconds: 0, generatorShare: 0, latenciesMs: [] },
+  requests: 0,
+  seconds: 0,
+  serverCpuSeconds: 0,
+  generatorShare: 0,
+  latenciesMs: [],
 }
 
 const measure = async (
@@ -111,7 +115,10 @@ const measure = async (
   const objection = objectionTo(result, responseBytes, connections)
   if (objection !== undefined) throw new Error(objection)
   return {
-    ...{ name: subject.name, ...cell, serverCpuSeconds, latenciesMs },
+    name: subject.name,
+    ...cell,
+    serverCpuSeconds,
+    latenciesMs,
     requests: result.requests + latenciesMs.length,
     seconds: result.durationUs / 1e6,
     generatorShare: result.cpuShare,

@@ -41,8 +41,15 @@ export const parseOptions = (args: readonly string[]): Options => {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      ...{ quick: { type: 'boolean' }, only: text, json: text, rounds: text, window: text },
-      ...{ depths: text, limits: text, generator: text, scrape: text },
+      quick: { type: 'boolean' },
+      only: text,
+      json: text,
+      rounds: text,
+      window: text,
+      depths: text,
+      limits: text,
+      generator: text,
+      scrape: text,
     },
   })
   const base = values.quick ? quick : full

@@ -81,7 +81,9 @@ t.test('the command line', async (t) => {
   t.ok(all.only.includes('floor'))
   const args = ['--quick', '--only', 'floor,node', '--depths', '80', '--limits', '10']
   t.match(parseOptions(args), {
-    ...{ rounds: 2, only: ['floor', 'node'], cells: [{ depth: 80, limit: 10 }] },
+    rounds: 2,
+    only: ['floor', 'node'],
+    cells: [{ depth: 80, limit: 10 }],
   })
   for (const wrong of [
     ['--only', 'nginx'],

@@ -7,8 +7,14 @@ import { median, percentile, spread, summarize } from './summary.ts'
 import { layOut, tables } from './table.ts'
 
 const sample = (some: Partial<Sample>): Sample => ({
-  ...{ name: 'node', depth: 80, limit: 10, requests: 1_000_000, seconds: 1 },
-  ...{ serverCpuSeconds: 0.5, generatorShare: 0.5, latenciesMs: [] },
+  name: 'node',
+  depth: 80,
+  limit: 10,
+  requests: 1_000_000,
+  seconds: 1,
+  serverCpuSeconds: 0.5,
+  generatorShare: 0.5,
+  latenciesMs: [],
   ...some,
 })
 
@@ -48,7 +54,8 @@ t.test('p99 is the generator’s, else that of all requests timed, else none', a
   t.match(p99({ p99Ms: 1 }, { p99Ms: 3 }, { p99Ms: 2 }), { p99Ms: 2, p99From: 'wrk' })
   const fifty = (first: number) => Array.from({ length: 50 }, (_, i) => first + i)
   t.match(p99({ latenciesMs: fifty(1) }, { latenciesMs: fifty(51) }), {
-    ...{ p99Ms: 99, p99From: 'probe' },
+    p99Ms: 99,
+    p99From: 'probe',
   })
   t.match(p99({ latenciesMs: fifty(1) }), { p99Ms: null, p99From: 'only 50 requests were timed' })
 })

@@ -94,8 +94,13 @@ const rowOf = (samples: readonly Sample[]): Row => {
 }
 
 const nothing = {
-  ...{ cpuUsPerRequest: null, cpuSpread: null, requestsPerSecond: null, p99Ms: null },
-  ...{ serverCpuShare: null, generatorCpuShare: null, limitedBy: null },
+  cpuUsPerRequest: null,
+  cpuSpread: null,
+  requestsPerSecond: null,
+  p99Ms: null,
+  serverCpuShare: null,
+  generatorCpuShare: null,
+  limitedBy: null,
 }
 
 const p99Of = (samples: readonly Sample[]): Pick<Row, 'p99Ms' | 'p99From'> => {

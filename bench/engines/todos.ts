@@ -31,9 +31,15 @@ export const startDatabase = (directory: string): Promise<Service> =>
 /** Our server with one process, as it is deployed but for Kafka and Redis, which no hot read uses. */
 export const startOurs = (engine: OurEngine, databaseUrl: string): Promise<Running> =>
   startServer({
-    ...{ HTTP_ENGINE: engine, HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1' },
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: databaseUrl },
-    ...{ JWT_SECRET: 'only reads are measured: nobody signs with this', LOG_LEVEL: 'error' },
+    HTTP_ENGINE: engine,
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    HTTP_PROCESSES: '1',
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: databaseUrl,
+    JWT_SECRET: 'only reads are measured: nobody signs with this',
+    LOG_LEVEL: 'error',
   })
 
 export const recordTodos = async (directory: string, databaseUrl: string): Promise<Todos> => {

@@ -23,8 +23,15 @@ const runAutocannon = (load, memory) => {
   const { url, connections, pipelining, threads, seconds, method, headers, body } = load
   autocannon(
     {
-      ...{ url, connections, pipelining, method, headers, body },
-      ...{ workers: threads, duration: seconds, timeout: timeoutSeconds },
+      url,
+      connections,
+      pipelining,
+      method,
+      headers,
+      body,
+      workers: threads,
+      duration: seconds,
+      timeout: timeoutSeconds,
       setupClient: fileURLToPath(new URL('./autocannon-client.cjs', import.meta.url)),
       recording: memory,
     },
@@ -37,8 +44,13 @@ const runAutocannon = (load, memory) => {
 
 /** @type {(result: import('autocannon').RunResult) => AutocannonOwn} */
 const ownOf = ({ requests, latency, duration, samples, errors, non2xx }) => ({
-  ...{ requestsAverage: requests.average, requestsTotal: requests.total },
-  ...{ durationSeconds: duration, samples, latencyAverageMs: latency.average, errors, non2xx },
+  requestsAverage: requests.average,
+  requestsTotal: requests.total,
+  durationSeconds: duration,
+  samples,
+  latencyAverageMs: latency.average,
+  errors,
+  non2xx,
 })
 
 /**
@@ -62,7 +74,10 @@ const runOpenLoop = (load, memory) => {
       workerData: {
         // A URL has an IPv6 address in brackets.
         host: hostname.replace(/^\[|\]$/g, ''),
-        ...{ port: Number(port || 80), pipelining, request, recording: memory },
+        port: Number(port || 80),
+        pipelining,
+        request,
+        recording: memory,
         connections: share(connections, index),
         ratePerSecond: (ratePerSecond ?? 0) / threads,
       },

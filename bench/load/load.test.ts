@@ -44,8 +44,15 @@ const serve = async (
 }
 
 const autocannon = (url: string): LoadOrder => ({
-  ...{ generator: 'autocannon', url, method: 'GET', headers: {}, connections: 10, pipelining: 10 },
-  ...{ threads: 2, seconds: 2, ratePerSecond: null },
+  generator: 'autocannon',
+  url,
+  method: 'GET',
+  headers: {},
+  connections: 10,
+  pipelining: 10,
+  threads: 2,
+  seconds: 2,
+  ratePerSecond: null,
 })
 
 const run = async (t: Test, order: LoadOrder) => {
@@ -145,7 +152,10 @@ void t.test('an open loop times from the moment that a request was due', async (
   })
   const { first, last } = await run(t, {
     ...autocannon(url),
-    ...{ generator: 'open-loop', connections: 4, pipelining: 1, ratePerSecond: 1000 },
+    generator: 'open-loop',
+    connections: 4,
+    pipelining: 1,
+    ratePerSecond: 1000,
   })
   const latency = latencyOf(first.reading, last.reading, 'the moment each request was due')
   // Of about 1,000 requests 300 were due meanwhile; they waited 150 ms on average.
@@ -158,7 +168,10 @@ void t.test('what is due and cannot be sent is said', async (t) => {
   const { url } = await serve(t, () => {})
   const { last } = await run(t, {
     ...autocannon(url),
-    ...{ generator: 'open-loop', connections: 4, pipelining: 2, ratePerSecond: 1000 },
+    generator: 'open-loop',
+    connections: 4,
+    pipelining: 2,
+    ratePerSecond: 1000,
   })
   t.equal(last.reading.sent, 8)
   t.equal(last.reading.completed, 0)

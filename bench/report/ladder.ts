@@ -37,7 +37,9 @@ const ladderCharts = (cells: readonly Cell[], hasUsl: boolean): Markup[] => {
   if (axis === null) return []
   const sorted = cells.toSorted((a, b) => axis.of(a) - axis.of(b))
   const line = (name: string, style: number, valueOf: (cell: Cell) => number | null): Line => ({
-    ...{ name, style: styleOf(style), markers: 'each' },
+    name,
+    style: styleOf(style),
+    markers: 'each',
     points: sorted.flatMap((cell): Point[] => {
       const value = valueOf(cell)
       return value === null ? [] : [[axis.of(cell), value]]

@@ -123,7 +123,10 @@ void t.test('of many loads the terminal tells all in a line each, and the best i
 
 void t.test('one line of progress', (t) => {
   const second = {
-    ...{ atSeconds: 12.02, goodPerSecond: 500_023.4, p50: 300, p99: 6_400 },
+    atSeconds: 12.02,
+    goodPerSecond: 500_023.4,
+    p50: 300,
+    p99: 6_400,
     cores: { generator: 1, server: 0.976 },
   }
   const line = progressLine(second, 60)

@@ -25,7 +25,11 @@ export const pairs = (rows: readonly (readonly [name: string, value: Part])[]): 
 export const cpuTable = (cell: Cell): Markup => {
   const { limit, load } = cell
   const heads = [
-    ...['tier', 'cores used', 'of at most', 'utilisation', 'CPU per answer'],
+    'tier',
+    'cores used',
+    'of at most',
+    'utilisation',
+    'CPU per answer',
     ...(limit?.coresFor ?? []).map(
       ({ perSecond }) => `cores for ${figures.shortCount(perSecond)}/s`,
     ),
@@ -48,17 +52,18 @@ export const cpuTable = (cell: Cell): Markup => {
 }
 
 const marks: Readonly<Record<Check['verdict'], string>> = {
-  ...{ ok: '✓ ok', warn: '! warn', fail: '✗ FAIL', unknown: '? unknown' },
+  ok: '✓ ok',
+  warn: '! warn',
+  fail: '✗ FAIL',
+  unknown: '? unknown',
 }
 
 export const checksTable = ({ load, checks }: Cell): Markup => {
   const { ok, warn, fail, unknown } = verdictCounts(checks)
   const tally = [
-    ...[
-      `${ok} ok`,
-      warn > 0 ? figures.plural(warn, 'warning') : '',
-      fail > 0 ? `${fail} failed` : '',
-    ],
+    `${ok} ok`,
+    warn > 0 ? figures.plural(warn, 'warning') : '',
+    fail > 0 ? `${fail} failed` : '',
     unknown > 0 ? `${unknown} unknown` : '',
   ].filter(Boolean)
   const body = checks.map(

@@ -102,11 +102,14 @@ t.test('every setting can be swept, or is refused for a reason', async (t) => {
 t.test('options have their defaults, and wrong ones say what is right', async (t) => {
   const sweep = 'DB_POOL_SIZE=1,10'
   t.match(parseTuneOptions([sweep]), {
-    ...{ rounds: 5, metric: 'auto', jsonFile: undefined },
+    rounds: 5,
+    metric: 'auto',
+    jsonFile: undefined,
     scenario: { name: 'mixed', loads: [{ seconds: 5 }] },
   })
   t.match(parseTuneOptions([sweep, '--seed', '7', '--seconds', '2', '--metric', 'p99']), {
-    ...{ seed: 7, metric: 'p99' },
+    seed: 7,
+    metric: 'p99',
     scenario: { loads: [{ seconds: 2 }] },
   })
   t.throws(() => parseTuneOptions([sweep, '--rounds', '2']), /--rounds takes whole numbers from 3/)

@@ -19,8 +19,16 @@ export const candidatesMax = 100
 
 /** The servers' addresses and secrets: each target has its own. */
 const ownedByBench: readonly string[] = [
-  ...['HTTP_HOST', 'HTTP_PORT', 'DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS', 'KAFKA_TODO_TOPIC'],
-  ...['JWT_SECRET', 'DATA_DIR', 'METRICS_PORT', 'WORKER_METRICS_PORT'],
+  'HTTP_HOST',
+  'HTTP_PORT',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'KAFKA_BROKERS',
+  'KAFKA_TODO_TOPIC',
+  'JWT_SECRET',
+  'DATA_DIR',
+  'METRICS_PORT',
+  'WORKER_METRICS_PORT',
 ]
 
 /** Throws what to put right. */

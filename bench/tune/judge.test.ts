@@ -15,8 +15,14 @@ const candidatesOf = (...values: number[]) =>
   parseCandidates([`DB_POOL_SIZE=${values.join()}`], scenario)
 
 const sample = (value: number, round: number, some: Partial<Sample> = {}): Sample => ({
-  ...{ name: `DB_POOL_SIZE=${value}`, round, goodput: 1_000, cpu: 20, p99: 2_000 },
-  ...{ isGeneratorFull: false, limitedBy: 'server', fault: null },
+  name: `DB_POOL_SIZE=${value}`,
+  round,
+  goodput: 1_000,
+  cpu: 20,
+  p99: 2_000,
+  isGeneratorFull: false,
+  limitedBy: 'server',
+  fault: null,
   ...some,
 })
 

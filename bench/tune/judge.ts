@@ -59,7 +59,9 @@ export const judgeCandidates = (
   })
   return {
     ...chosen,
-    ...{ baseline, rows, comparisons: others.length },
+    baseline,
+    rows,
+    comparisons: others.length,
     use: choose(rows, metric, (best, one, comparisons) => ratioTo(best, one, comparisons)),
     isTrusted: rows.every(({ verdict }) => verdict !== 'not judged'),
   }

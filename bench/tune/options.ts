@@ -36,7 +36,12 @@ export const parseTuneOptions = (args: readonly string[]): TuneOptions => {
     args: [...args],
     allowPositionals: true,
     options: {
-      ...{ scenario: text, rounds: text, seconds: text, metric: text, seed: text, json: text },
+      scenario: text,
+      rounds: text,
+      seconds: text,
+      metric: text,
+      seed: text,
+      json: text,
     },
   })
   const seconds = wholeNumber('--seconds', values.seconds ?? '5', 1, 3_600)

@@ -28,8 +28,13 @@ const titleOf = ({ baseline }: Judgement): string =>
   baseline === null ? '' : `${baseline.name}${baseline.isDefault ? ' (the default)' : ''}`
 
 const heads = ({ metric }: Judgement): string[] => [
-  ...['', 'rounds', 'good/s', 'CPU us', 'p99 ms'],
-  ...[`${metrics[metric].name}, ratio`, ''],
+  '',
+  'rounds',
+  'good/s',
+  'CPU us',
+  'p99 ms',
+  `${metrics[metric].name}, ratio`,
+  '',
 ]
 
 const cellsOf = ({ candidate, rounds, medians, ratio, verdict }: Row, judgement: Judgement) => {
@@ -39,7 +44,10 @@ const cellsOf = ({ candidate, rounds, medians, ratio, verdict }: Row, judgement:
   }
   return [
     candidate.name,
-    ...[`${rounds}`, show('goodput'), show('cpu'), show('p99')],
+    `${rounds}`,
+    show('goodput'),
+    show('cpu'),
+    show('p99'),
     candidate === judgement.baseline ? '1' : ratio ? showRatio(ratio) : '-',
     verdict === 'baseline' ? (candidate.isDefault ? 'default' : 'first') : verdict,
   ]

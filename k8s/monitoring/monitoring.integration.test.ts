@@ -71,9 +71,15 @@ const parsePromql = (expression: string): { selectors: Selector[]; labels: strin
 /** Each series that a server and a worker export once they have been used. */
 const exported = async (t: Parameters<typeof testDatabase>[0]): Promise<Sample[]> => {
   const environment = {
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1' },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: await testDatabase(t),
+    KAFKA_TODO_TOPIC: testTopic(),
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    HTTP_PROCESSES: '1',
     ...patience,
   }
   const [server, worker] = await Promise.all([startServer(environment), startWorker(environment)])
@@ -143,8 +149,10 @@ t.test('each rule says what is wrong, and how much it matters', async (t) => {
   t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length)
   for (const rule of rules) {
     t.match(rule, {
-      ...{ alert: /^Todos[A-Za-z]+$/, labels: { severity: /^(page|ticket)$/ } },
-      ...{ annotations: { summary: /\w.*\.$/ }, expr: /\w/ },
+      alert: /^Todos[A-Za-z]+$/,
+      labels: { severity: /^(page|ticket)$/ },
+      annotations: { summary: /\w.*\.$/ },
+      expr: /\w/,
     })
     if (rule.for !== undefined) t.match(rule.for, /^\d+[sm]$/)
     const named = [...rule.annotations.summary.matchAll(/\$labels\.(\w+)/g)].map(

@@ -27,7 +27,9 @@ t.test('a token with any letter changed, added, lost or moved is none', async (t
     const [before, after] = [text.slice(0, i), text.slice(i + 1)]
     const other = alphabet.charAt(random.below(alphabet.length))
     const changed = [
-      ...[`${before}${after}`, `${before}${other}${after}`, `${before}${other}${text.slice(i)}`],
+      `${before}${after}`,
+      `${before}${other}${after}`,
+      `${before}${other}${text.slice(i)}`,
       `${after}${text.slice(0, i + 1)}`,
     ][random.below(4)]
     if (changed !== undefined && changed !== text && tokens.read(changed)) read++

@@ -97,7 +97,11 @@ const memorySink = () => {
 
 let made = 0
 const command = (todoId: string): Command => ({
-  ...{ kind: 'update', commandId: `c${++made}`, todoId, userId: 'ann', atMs: 1_000 },
+  kind: 'update',
+  commandId: `c${++made}`,
+  todoId,
+  userId: 'ann',
+  atMs: 1_000,
   change: { title: `change ${made}` },
 })
 

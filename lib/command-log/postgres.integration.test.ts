@@ -33,7 +33,11 @@ const setUp = async (t: Test) => {
     await sql.end()
   })
   const { kind } = await publisher.publish({
-    ...{ kind: 'delete', commandId: 'c', todoId: 't', userId: 'ann', atMs: 1 },
+    kind: 'delete',
+    commandId: 'c',
+    todoId: 't',
+    userId: 'ann',
+    atMs: 1,
   })
   t.equal(kind, 'acknowledged')
   const consume = (sink: Sink) => consumer.start(sink, (reason) => t.fail(reason))

@@ -30,7 +30,8 @@ t.test('a personal command is one of schema 2, which older workers refuse', asyn
     t.same(decodeJson({ schema: 2, ...command }), { kind: 'command', command })
     for (const isPersonal of ['true', 1, null, {}]) {
       t.match(decodeJson({ schema: 2, ...command, isPersonal }), {
-        ...{ kind: 'poison', reason: 'isPersonal must be true or false' },
+        kind: 'poison',
+        reason: 'isPersonal must be true or false',
       })
     }
   }
@@ -58,12 +59,15 @@ t.test('whatever a command holds comes back as it went', async (t) => {
     const description = textOf(20)
     const change = JSON.parse(
       JSON.stringify({
-        ...{ title: some(title), description: some(description) },
+        title: some(title),
+        description: some(description),
         completed: random.below(2) === 0,
       }),
     ) as object
     const base = {
-      ...{ commandId: `c${round}`, todoId: `t-${round}_`, userId: `u${textOf(5)}` },
+      commandId: `c${round}`,
+      todoId: `t-${round}_`,
+      userId: `u${textOf(5)}`,
       atMs: random.below(2 ** 31) * 100_000,
     }
     const command = [
@@ -147,7 +151,8 @@ t.test('what is not one JSON object in UTF-8 is poison', async (t) => {
   }
   t.match(decodeText('['.repeat(1_000_000)), { kind: 'poison' }, 'deep nesting')
   t.match(decodeJson({ ...envelope, schema: 1, kind: 'create', title: 'x'.repeat(2 ** 20) }), {
-    ...{ kind: 'poison', reason: /^title must have/ },
+    kind: 'poison',
+    reason: /^title must have/,
   })
 })
 
@@ -162,25 +167,17 @@ t.test('a change names at least one field, and each is as a todo has it', async 
   t.same(parseChange({ completed: true, other: 1 }), { completed: true })
   t.same(parseChange({ title: undefined, description: '' }), { description: '' })
   for (const [change, field] of [
-    ...[
-      [{}, 'change'],
-      [{ other: 1 }, 'change'],
-      [{ title: undefined }, 'change'],
-    ],
-    ...[
-      [null, 'change'],
-      [[], 'change'],
-      ['x', 'change'],
-      [undefined, 'change'],
-    ],
-    ...[
-      [{ title: '' }, 'title'],
-      [{ title: null, completed: true }, 'title'],
-    ],
-    ...[
-      [{ description: 1 }, 'description'],
-      [{ completed: null }, 'completed'],
-    ],
+    [{}, 'change'],
+    [{ other: 1 }, 'change'],
+    [{ title: undefined }, 'change'],
+    [null, 'change'],
+    [[], 'change'],
+    ['x', 'change'],
+    [undefined, 'change'],
+    [{ title: '' }, 'title'],
+    [{ title: null, completed: true }, 'title'],
+    [{ description: 1 }, 'description'],
+    [{ completed: null }, 'completed'],
   ] as [unknown, string][]) {
     t.throws(() => parseChange(change), new InvalidField(field, ''), JSON.stringify(change))
   }

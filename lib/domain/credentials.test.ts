@@ -42,12 +42,18 @@ t.test('its length is counted as it is kept', async (t) => {
 
 t.test('a password is counted in bytes, and is whole', async (t) => {
   for (const [password, isPossible] of [
-    ...[['x'.repeat(7), false] as const, ['x'.repeat(8), true] as const],
-    ...[['x'.repeat(72), true] as const, ['x'.repeat(73), false] as const],
-    ...[['ü'.repeat(3), false] as const, ['ü'.repeat(4), true] as const],
-    ...[['ü'.repeat(36), true] as const, ['ü'.repeat(37), false] as const],
-    ...[['password\0', false] as const, ['password\udfff', false] as const],
-    ...[['\u{1F600}\u{1F600}', true] as const, ['', false] as const],
+    ['x'.repeat(7), false] as const,
+    ['x'.repeat(8), true] as const,
+    ['x'.repeat(72), true] as const,
+    ['x'.repeat(73), false] as const,
+    ['ü'.repeat(3), false] as const,
+    ['ü'.repeat(4), true] as const,
+    ['ü'.repeat(36), true] as const,
+    ['ü'.repeat(37), false] as const,
+    ['password\0', false] as const,
+    ['password\udfff', false] as const,
+    ['\u{1F600}\u{1F600}', true] as const,
+    ['', false] as const,
   ]) {
     t.equal(isPossiblePassword(password), isPossible, JSON.stringify(password))
   }

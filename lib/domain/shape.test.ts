@@ -63,7 +63,9 @@ t.test('what the check takes, the schema takes, and nothing else', async (t) => 
   }
   const valueOf = (): unknown =>
     pick<() => unknown>([
-      ...[textOf, textOf, textOf],
+      textOf,
+      textOf,
+      textOf,
       () => pick([null, true, false, 0, 1, 1.5, 3, 4, -1, 'x', 'y', 'ok', [], {}]),
       () => ['x', pick([1, 'y', null])].slice(random.below(3)),
       () => ({ a: pick(['ok', 'no', 1]) }),
@@ -75,8 +77,16 @@ t.test('what the check takes, the schema takes, and nothing else', async (t) => 
     let taken = 0
     for (let round = 0; round < 4_000; round++) {
       const good: Readonly<Record<string, unknown>> = {
-        ...{ title: 'x', description: 'y', completed: true, a: 'abc', id: 'a', flag: false },
-        ...{ kind: 'x', count: 2, names: ['a'], states: { a: 'ok' } },
+        title: 'x',
+        description: 'y',
+        completed: true,
+        a: 'abc',
+        id: 'a',
+        flag: false,
+        kind: 'x',
+        count: 2,
+        names: ['a'],
+        states: { a: 'ok' },
       }
       const body = Object.fromEntries(
         members
@@ -98,7 +108,8 @@ t.test('what the check takes, the schema takes, and nothing else', async (t) => 
 t.test('what is parsed has the members that are named, and no others', async (t) => {
   const { newTodo } = shapes
   t.same(newTodo.parse({ title: 'a', description: null, id: 'b' }, 'body'), {
-    ...{ title: 'a', description: '' },
+    title: 'a',
+    description: '',
   })
   t.same(todoChange.parse({ completed: false, user_id: 'eve' }, 'body'), { completed: false })
   t.throws(() => newTodo.parse([], 'body'), { message: 'the body must be a JSON object' })

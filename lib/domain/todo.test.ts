@@ -39,7 +39,8 @@ for (const { field, parse, min, max } of texts) {
       }
       for (const count of [max + 1, max * 2, max * 2 + 1, max * 10]) {
         t.same(faultOf(parse, one.repeat(count)), {
-          ...{ field, message: `${field} must have ${min} to ${max} characters` },
+          field,
+          message: `${field} must have ${min} to ${max} characters`,
         })
       }
     }
@@ -55,7 +56,8 @@ for (const { field, parse, min, max } of texts) {
     for (const half of halves) {
       for (const text of [half, `a${half}`, `${half}a`, `${smile}${half}${smile}`]) {
         t.same(faultOf(parse, text), {
-          ...{ field, message: `${field} must not contain U+0000 or lone surrogates` },
+          field,
+          message: `${field} must not contain U+0000 or lone surrogates`,
         })
       }
     }
@@ -99,11 +101,13 @@ t.test('completed is true or false and nothing like it', async (t) => {
   t.equal(parseCompleted(true), true)
   t.equal(parseCompleted(false), false)
   t.same(faultOf(parseCompleted, undefined), {
-    ...{ field: 'completed', message: 'completed is required' },
+    field: 'completed',
+    message: 'completed is required',
   })
   for (const value of [null, 0, 1, '', 'true', 'false', [], [true], {}]) {
     t.same(faultOf(parseCompleted, value), {
-      ...{ field: 'completed', message: 'completed must be true or false' },
+      field: 'completed',
+      message: 'completed must be true or false',
     })
   }
 })
@@ -115,16 +119,22 @@ t.test('an id is 1 to 64 letters, digits, - or _', async (t) => {
   const wrong = ['', 'x'.repeat(65), 'a b', 'a.b', '../a', 'a/b', 'a%20', 'ü', 'a\n', '\na', 'a\0']
   for (const id of [...wrong, undefined, null, 1, ['a'], {}]) {
     t.same(faultOf(parseTodoId, id), {
-      ...{ field: 'id', message: 'id must be 1 to 64 letters, digits, - or _' },
+      field: 'id',
+      message: 'id must be 1 to 64 letters, digits, - or _',
     })
   }
 })
 
 t.test('a todo is its seven members in their order, on one line', async (t) => {
-  const todo: Todo = {
+  const todo: Todo & { readonly revision: number } = {
     // In another order, and with a member that is nobody's business.
-    ...{ updated_at: new Date(1_795_000_000_123), user_id: 'ann', revision: 7 },
-    ...{ created_at: new Date(0), completed: false, description: 'a\r\nb\u2028', title: smile },
+    updated_at: new Date(1_795_000_000_123),
+    user_id: 'ann',
+    revision: 7,
+    created_at: new Date(0),
+    completed: false,
+    description: 'a\r\nb\u2028',
+    title: smile,
     id: 'some-id',
   }
   const json = todoJson(todo)

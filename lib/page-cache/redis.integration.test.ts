@@ -13,7 +13,9 @@ import { createRedisPageCache } from './redis.ts'
 
 const page = (userId: string, limit = 10, page = 1) => ({ userId, limit, page })
 const snapshot = (version: number, total = 1): PageSnapshot => ({
-  ...{ version, total, body: Buffer.from(`["v${version}"]`) },
+  version,
+  total,
+  body: Buffer.from(`["v${version}"]`),
 })
 const versionOf = (user: string, version: number) => new Map([[user, version]])
 

@@ -9,7 +9,9 @@ const setUp = () => {
   let timeMs = 0
   const changes: string[] = []
   const breaker = createBreaker({
-    ...{ failuresMax: 3, failureSpacingMs: 10, openMs: 1_000 },
+    failuresMax: 3,
+    failureSpacingMs: 10,
+    openMs: 1_000,
     nowMs: () => timeMs,
     onChange: (state) => changes.push(`${state} ${timeMs}`),
   })

@@ -39,8 +39,10 @@ t.test('any window lets through no more than is stated', async (t) => {
   for (let round = 0; round < 300; round++) {
     const algorithm = round % 2 === 0 ? 'token-bucket' : 'sliding-window'
     const policy: Policy = {
-      ...{ name: 'x', algorithm },
-      ...{ limit: 1 + random.below(50), windowSec: 1 + random.below(20) },
+      name: 'x',
+      algorithm,
+      limit: 1 + random.below(50),
+      windowSec: 1 + random.below(20),
     }
     const windowUs = policy.windowSec * 1e6
     const { take } = algorithm === 'token-bucket' ? bucketOf(policy) : windowOf(policy)
@@ -97,8 +99,10 @@ t.test('the wait that is told is the shortest that is long enough', async (t) =>
   for (let round = 0; round < 400; round++) {
     const isBucket = round % 2 === 0
     const policy: Policy = {
-      ...{ name: 'x', algorithm: isBucket ? 'token-bucket' : 'sliding-window' },
-      ...{ limit: 1 + random.below(20), windowSec: 1 + random.below(5) },
+      name: 'x',
+      algorithm: isBucket ? 'token-bucket' : 'sliding-window',
+      limit: 1 + random.below(20),
+      windowSec: 1 + random.below(5),
     }
     const one = isBucket ? bucketOf(policy) : windowOf(policy)
     /** The clock of a window goes in milliseconds. */

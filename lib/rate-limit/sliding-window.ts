@@ -28,7 +28,8 @@ export const windowDecision = (
     allowed,
     remaining: Math.max(0, Math.floor(limit - used)),
     retryAfterMs: allowed ? 0 : waitMs({ limit, windowMs, elapsedMs, current, previous }),
-    ...{ resetMs: leftMs, atUs },
+    resetMs: leftMs,
+    atUs,
   }
 }
 

@@ -58,8 +58,10 @@ for (const name of ['redis', 'postgres'] as const) {
     const run = async (round: number) => {
       const algorithm = round % 2 === 0 ? 'token-bucket' : 'sliding-window'
       const policy: Policy = {
-        ...{ name: `round-${round}`, algorithm },
-        ...{ limit: 1 + random.below(30), windowSec: 1 },
+        name: `round-${round}`,
+        algorithm,
+        limit: 1 + random.below(30),
+        windowSec: 1,
       }
       const models = ['a', 'b'].map((key) => ({
         key,

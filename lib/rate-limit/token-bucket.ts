@@ -27,6 +27,7 @@ export const bucketDecision = (
     allowed,
     remaining: Math.max(0, Math.floor(roomUs / tokenUs)),
     retryAfterMs: allowed ? 0 : Math.max(0, tokenUs - roomUs) / 1_000,
-    ...{ resetMs, atUs },
+    resetMs,
+    atUs,
   }
 }

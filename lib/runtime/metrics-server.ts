@@ -21,7 +21,8 @@ export const servePages = async (place: Place, pages: Pages): Promise<number> =>
     void answer(request, pages).then(({ status, contentType, body }) => {
       response
         .writeHead(status, {
-          ...{ 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) },
+          'Content-Type': contentType,
+          'Content-Length': Buffer.byteLength(body),
           'Cache-Control': 'no-store',
         })
         .end(body)

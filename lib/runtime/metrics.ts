@@ -17,8 +17,7 @@ type Readings = Iterable<readonly [Labels, number]>
 
 /** Seconds. OpenTelemetry's for HTTP, and below its first, 5 ms, those that most of ours fall into. */
 export const durationBuckets = [
-  ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1],
-  ...[2.5, 5, 7.5, 10],
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ]
 export const batchSizeBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000]
 
@@ -66,7 +65,8 @@ export const addPoolMetrics = (
   addGauge(
     registry,
     {
-      ...{ name: 'todos_pool_connections_max', labelNames: ['pool'] },
+      name: 'todos_pool_connections_max',
+      labelNames: ['pool'],
       help: 'Connections that a pool may open.',
     },
     each((use) => use.size),
@@ -74,7 +74,8 @@ export const addPoolMetrics = (
   addGauge(
     registry,
     {
-      ...{ name: 'todos_pool_uses', labelNames: ['pool'] },
+      name: 'todos_pool_uses',
+      labelNames: ['pool'],
       help: 'Statements and transactions under way; more than todos_pool_connections_max share a connection or wait for one.',
     },
     each((use) => use.underWay),

@@ -9,8 +9,32 @@ import { createPostgresStore } from './postgres.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
 const awkward = [
-  ...['"', '\\', '/', '\b', '\f', '\n', '\r', '\t', '\u0001', '\u001f', '\u007f', '\u0080'],
-  ...['\u2028', '\u2029', '\ufeff', '\uffff', 'é', '😀', '<', '>', '&', "'", '%', '$1', ' ', 'a'],
+  '"',
+  '\\',
+  '/',
+  '\b',
+  '\f',
+  '\n',
+  '\r',
+  '\t',
+  '\u0001',
+  '\u001f',
+  '\u007f',
+  '\u0080',
+  '\u2028',
+  '\u2029',
+  '\ufeff',
+  '\uffff',
+  'é',
+  '😀',
+  '<',
+  '>',
+  '&',
+  "'",
+  '%',
+  '$1',
+  ' ',
+  'a',
 ]
 
 void t.test('a list is its todos as JSON, whatever is in them', async (t) => {

@@ -39,8 +39,14 @@ const setUp = async (t: Test, poolSize = 4) => {
 }
 
 const row = (id: string): TodoRow => ({
-  ...{ id, title: 'before', description: '', completed: false, user_id: 'ann' },
-  ...{ created_at: new Date(1_000), updated_at: new Date(1_000), revision: 0 },
+  id,
+  title: 'before',
+  description: '',
+  completed: false,
+  user_id: 'ann',
+  created_at: new Date(1_000),
+  updated_at: new Date(1_000),
+  revision: 0,
   is_personal: false,
 })
 

@@ -43,9 +43,17 @@ export const createAuthority = async (directory: string, name: string): Promise<
       }
       const asked = ['req', '-x509', ...newKey, '-subj', `/CN=${subject}`, '-out', issued.certFile]
       await run(openssl, [
-        ...[...asked, '-keyout', issued.keyFile, '-CA', certFile, '-CAkey', keyFile],
-        ...['-addext', `subjectAltName=${addresses}`],
-        ...['-addext', 'basicConstraints=critical,CA:FALSE'],
+        ...asked,
+        '-keyout',
+        issued.keyFile,
+        '-CA',
+        certFile,
+        '-CAkey',
+        keyFile,
+        '-addext',
+        `subjectAltName=${addresses}`,
+        '-addext',
+        'basicConstraints=critical,CA:FALSE',
       ])
       const parts = await Promise.all([issued.keyFile, issued.certFile].map((one) => readFile(one)))
       await writeFile(issued.keystoreFile, Buffer.concat(parts))

@@ -115,8 +115,14 @@ const startTrusting = async (t: Test, directory: string) => {
   const trusting = spawn(
     binaries.postgres,
     [
-      ...['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1'],
-      ...['-c', 'unix_socket_directories='],
+      '-D',
+      data,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
     ],
     { cwd: '/', env: { LC_ALL: 'C' }, stdio: 'ignore', ...owner },
   )

@@ -28,8 +28,11 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
   const child = fork(fileURLToPath(script), {
     // Any number of them may run at once, and most have no load balancer to wait for.
     env: {
-      ...{ METRICS_PORT: '0', WORKER_METRICS_PORT: '0', HTTP_DRAIN_DELAY_MS: '0' },
-      ...{ LIMIT_WRITE_BURST: '0', LIMIT_READ_BURST: '0' }, // they ask more than any user does
+      METRICS_PORT: '0',
+      WORKER_METRICS_PORT: '0',
+      HTTP_DRAIN_DELAY_MS: '0',
+      LIMIT_WRITE_BURST: '0',
+      LIMIT_READ_BURST: '0', // they ask more than any user does
       ...process.env,
       ...env,
     },

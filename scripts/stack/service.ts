@@ -102,7 +102,13 @@ export const startService = async (spec: ServiceSpec): Promise<Service> => {
   }
   const { name, url, port } = spec
   return {
-    ...{ name, url, port, pid, logFile, kill: signal, stop },
+    name,
+    url,
+    port,
+    pid,
+    logFile,
+    kill: signal,
+    stop,
     get exited() {
       ref() // else a program that only awaits this would end first
       return exited

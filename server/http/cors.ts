@@ -21,8 +21,10 @@ const exposed =
   'ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
 
 const allow = (origin: string) => [
-  ...['Access-Control-Allow-Origin', origin],
-  ...['Access-Control-Expose-Headers', exposed],
+  'Access-Control-Allow-Origin',
+  origin,
+  'Access-Control-Expose-Headers',
+  exposed,
 ]
 const varyByOrigin = ['Vary', 'Origin']
 

@@ -8,7 +8,15 @@ import type { Answered } from './router.ts'
 
 /** A series for each method that there is, not for each that a client makes up. */
 const methods = new Set([
-  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'],
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
 ])
 
 export const requestLabels = [

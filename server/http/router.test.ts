@@ -32,7 +32,9 @@ const setUp = (handler: () => Reply | Promise<Reply>) => {
 }
 
 const failed = (status: number, id: string) => ({
-  ...{ request_id: id, 'http.request.method': 'GET', 'http.route': '/a' },
+  request_id: id,
+  'http.request.method': 'GET',
+  'http.route': '/a',
   'http.response.status_code': status,
 })
 
@@ -51,7 +53,9 @@ for (const [kind, fail] of [
     t.match(lines, [
       {
         ...failed(500, 'mine'),
-        ...{ level: 50, 'error.type': 'TypeError', 'error.message': 'broken' },
+        level: 50,
+        'error.type': 'TypeError',
+        'error.message': 'broken',
         'error.stack': /router\.test/,
       },
     ])

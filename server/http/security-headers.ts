@@ -21,15 +21,23 @@ const inert = [...nosniff, 'Content-Security-Policy', allowNothing]
 export const jsonHeaders = ['Content-Type', 'application/json', ...inert] as const
 
 export const problemHeaders = [
-  ...['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store'],
+  'Content-Type',
+  'application/problem+json',
+  'Cache-Control',
+  'no-store',
   ...inert,
 ] as const
 
 /** Of a page without scripts, images or forms; `styleHash` is the one style that it has. */
 export const pageHeaders = (styleHash: string) => [
-  ...['Content-Type', 'text/html; charset=utf-8', ...nosniff],
+  'Content-Type',
+  'text/html; charset=utf-8',
+  ...nosniff,
   'Content-Security-Policy',
   `${allowNothing}; style-src '${styleHash}'; base-uri 'none'; form-action 'none'`,
   // What frame-ancestors says, for browsers that do not know it.
-  ...['X-Frame-Options', 'DENY', 'Referrer-Policy', 'no-referrer'],
+  'X-Frame-Options',
+  'DENY',
+  'Referrer-Policy',
+  'no-referrer',
 ]

@@ -20,16 +20,26 @@ import {
 
 /** Hardly anything comes back while a test runs; and a loaded machine is not a store that is away. */
 const patient = {
-  ...{ LIMIT_ADDRESS_REFILL_SEC: '86400', LIMIT_WRITE_REFILL_SEC: '86400' },
-  ...{ LIMIT_READ_REFILL_SEC: '86400', LIMIT_TIMEOUT_MS: '10000' },
+  LIMIT_ADDRESS_REFILL_SEC: '86400',
+  LIMIT_WRITE_REFILL_SEC: '86400',
+  LIMIT_READ_REFILL_SEC: '86400',
+  LIMIT_TIMEOUT_MS: '10000',
 }
 
 const start = async (t: Test, settings: Record<string, string>) => {
   const server = await startServer({
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '2' },
-    ...{ ...patience, ...patient, ...settings },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: await testDatabase(t),
+    KAFKA_TODO_TOPIC: testTopic(),
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    HTTP_PROCESSES: '2',
+    ...patience,
+    ...patient,
+    ...settings,
   })
   t.teardown(() => server.stop())
   return server
@@ -73,7 +83,10 @@ for (const engine of engineNames) {
     const redis = await ownRedis(t)
     if (!redis) return
     const { port, metricsPort } = await start(t, {
-      ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '4', LIST_CACHE: 'redis', REDIS_URL: redis.url },
+      HTTP_ENGINE: engine,
+      HTTP_PROCESSES: '4',
+      LIST_CACHE: 'redis',
+      REDIS_URL: redis.url,
       LIMIT_WRITE_BURST: '100',
     })
     t.same(await askMany(port, ping(), 1_000, 200), { 200: 100, 429: 900 }, 'an address')
@@ -99,7 +112,9 @@ for (const engine of engineNames) {
       if (!redis) return
       for (const stack of [{ LIST_CACHE: 'redis', REDIS_URL: redis.url }, {}]) {
         const { port, metricsPort } = await start(t, {
-          ...{ HTTP_PROCESSES: '1', LIMIT_TIMEOUT_MS: '5000', ...stack },
+          HTTP_PROCESSES: '1',
+          LIMIT_TIMEOUT_MS: '5000',
+          ...stack,
         })
         const answers = await exchange(port, ping().repeat(4_000), { count: 4_000 })
         const passed = answers.filter(({ status }) => status === 200).length
@@ -112,7 +127,9 @@ for (const engine of engineNames) {
 
   void t.test(`${engine}: what clients are told`, async (t) => {
     const { port } = await start(t, {
-      ...{ HTTP_ENGINE: engine, LIMIT_ADDRESS_BURST: '3', LIMIT_WRITE_BURST: '2' },
+      HTTP_ENGINE: engine,
+      LIMIT_ADDRESS_BURST: '3',
+      LIMIT_WRITE_BURST: '2',
     })
     const first = await ask(port, ping())
     t.same(JSON.parse(first.body), { status: 'pong' })
@@ -166,16 +183,19 @@ for (const engine of engineNames) {
       )
     }
     const proxied = await start(t, {
-      ...{ HTTP_ENGINE: engine, LIMIT_ADDRESS_BURST: '2', TRUSTED_PROXIES: '127.0.0.1' },
+      HTTP_ENGINE: engine,
+      LIMIT_ADDRESS_BURST: '2',
+      TRUSTED_PROXIES: '127.0.0.1',
     })
     for (const [address, status] of [
-      ...[['1.1.1.1', 200] as const, ['1.1.1.1', 200] as const, ['1.1.1.1', 429] as const],
-      ...[['9.9.9.9, 1.1.1.1', 429] as const, ['1.1.1.2', 200] as const],
-      ...[
-        ['2001:db8::1', 200] as const,
-        ['2001:db8::2', 200] as const,
-        ['2001:db8::3', 429] as const,
-      ],
+      ['1.1.1.1', 200] as const,
+      ['1.1.1.1', 200] as const,
+      ['1.1.1.1', 429] as const,
+      ['9.9.9.9, 1.1.1.1', 429] as const,
+      ['1.1.1.2', 200] as const,
+      ['2001:db8::1', 200] as const,
+      ['2001:db8::2', 200] as const,
+      ['2001:db8::3', 429] as const,
       ['2001:db8:0:1::1', 200],
     ] as const) {
       t.equal((await ask(proxied.port, from(address))).status, status, address)
@@ -222,8 +242,11 @@ t.test(
     const redis = await ownRedis(t)
     if (!redis) return
     const { port, metricsPort } = await start(t, {
-      ...{ LIST_CACHE: 'redis', REDIS_URL: redis.url, LIMIT_TIMEOUT_MS: '500' },
-      ...{ HTTP_PROCESSES: '1', LIMIT_ADDRESS_BURST: '5' },
+      LIST_CACHE: 'redis',
+      REDIS_URL: redis.url,
+      LIMIT_TIMEOUT_MS: '500',
+      HTTP_PROCESSES: '1',
+      LIMIT_ADDRESS_BURST: '5',
     })
     t.same(await askMany(port, ping(), 20, 5), { 200: 5, 429: 15 })
     redis.kill('SIGKILL')

@@ -25,7 +25,8 @@ export const reportMetrics = (registry: Registry): (() => Promise<void>) => {
   if (!worker) return () => Promise.resolve()
   const send = async (round?: number) => {
     const message: ReportMessage = {
-      ...{ kind: 'metrics', report: await registry.getMetricsAsJSON() },
+      kind: 'metrics',
+      report: await registry.getMetricsAsJSON(),
       ...(round !== undefined && { round }),
     }
     if (!worker.isConnected()) return

@@ -33,7 +33,8 @@ export const openMetricsPage = async (config: Config, log: Log): Promise<number 
     { host: config.HTTP_HOST, port: config.METRICS_PORT, setting: 'METRICS_PORT' },
     {
       '/metrics': async () => ({
-        ...{ status: 200, contentType: Registry.PROMETHEUS_CONTENT_TYPE },
+        status: 200,
+        contentType: Registry.PROMETHEUS_CONTENT_TYPE,
         body: await collect(),
       }),
     },

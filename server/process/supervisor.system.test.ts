@@ -22,8 +22,13 @@ import { engineNames, headerOf, read } from '../../testing/engines/harness.ts'
 
 const start = async (t: Test, env: NodeJS.ProcessEnv): Promise<Running> => {
   const server = await startServer({
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', JWT_SECRET: testSecret },
-    ...{ HTTP_HOST: loopback, HTTP_PORT: '0', HTTP_PROCESSES: '2', KAFKA_TODO_TOPIC: testTopic() },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    JWT_SECRET: testSecret,
+    HTTP_HOST: loopback,
+    HTTP_PORT: '0',
+    HTTP_PROCESSES: '2',
+    KAFKA_TODO_TOPIC: testTopic(),
     ...env,
   })
   t.teardown(async () => {
@@ -131,7 +136,8 @@ for (const engine of engineNames) {
 
 void t.test('a second signal: it leaves at once, and so do its processes', async (t) => {
   const server = await start(t, {
-    ...{ DATABASE_URL: await testDatabase(t), HTTP_DRAIN_DELAY_MS: '600000' },
+    DATABASE_URL: await testDatabase(t),
+    HTTP_DRAIN_DELAY_MS: '600000',
   })
   const forks = forksOf(server)
   t.equal(forks.length, 2)
@@ -187,7 +193,9 @@ void t.test('a process that dies is replaced, again and again, with a growing de
   t.match(
     lines(server),
     [100, 200, 400].map((delayMs) => ({
-      ...{ msg: 'a server process died: replaced', how: 'SIGKILL', delayMs },
+      msg: 'a server process died: replaced',
+      how: 'SIGKILL',
+      delayMs,
     })),
   )
   await becomes(t, server, 200)
@@ -224,8 +232,11 @@ void t.test(
 
 void t.test('a process that hangs is killed, and does not keep the others', async (t) => {
   const server = await start(t, {
-    ...{ DATABASE_URL: await testDatabase(t), LOG_LEVEL: 'error', HTTP_DRAIN_TIMEOUT_MS: '100' },
-    ...{ PUBLISH_TIMEOUT_MS: '100', PUBLISH_WAIT_MAX_MS: '10' },
+    DATABASE_URL: await testDatabase(t),
+    LOG_LEVEL: 'error',
+    HTTP_DRAIN_TIMEOUT_MS: '100',
+    PUBLISH_TIMEOUT_MS: '100',
+    PUBLISH_WAIT_MAX_MS: '10',
   })
   process.kill(forksOf(server)[0] as number, 'SIGSTOP')
   server.process.kill('SIGTERM')
@@ -288,8 +299,11 @@ void t.test('each process on a port of its own', async (t) => {
     await t.test(engine, async (t) => {
       const first = await freePort()
       const server = await start(t, {
-        ...{ DATABASE_URL: await testDatabase(t), HTTP_ENGINE: engine, HTTP_PORT: String(first) },
-        ...{ HTTP_PORT_PER_PROCESS: 'true', LOG_LEVEL: 'info' },
+        DATABASE_URL: await testDatabase(t),
+        HTTP_ENGINE: engine,
+        HTTP_PORT: String(first),
+        HTTP_PORT_PER_PROCESS: 'true',
+        LOG_LEVEL: 'info',
       })
       t.equal(server.port, first)
       for (const port of [first, first + 1]) {

@@ -15,7 +15,7 @@ export const fixtureRepository = async (t: Test): Promise<Repository> => {
   const git = (...args: string[]) =>
     execFileSync('git', [...author, ...args], { cwd: directory, encoding: 'utf8' }).trim()
   const lockfile = (version: string) =>
-    JSON.stringify({ ...{ name: 'x', version }, lockfileVersion: 3, requires: true, packages: {} })
+    JSON.stringify({ name: 'x', version, lockfileVersion: 3, requires: true, packages: {} })
   const commit = async (message: string, version: string) => {
     await writeFile(join(directory, 'package.json'), JSON.stringify({ name: 'x', version }))
     await writeFile(join(directory, 'package-lock.json'), lockfile(version))

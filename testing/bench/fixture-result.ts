@@ -6,21 +6,38 @@ export const fixtureResult = (some: Partial<Result> = {}): Result => ({
   format: 1,
   verdict: 'VALID',
   scenario: {
-    ...{ name: 'headline', description: 'The published run.', method: 'GET' },
-    ...{ path: '/todos?limit=10', warmUpSeconds: 5, generator: 'autocannon', engine: 'node' },
-    ...{ loads: [{ connections: 2000, pipelining: 80, seconds: 60, ratePerSecond: null }] },
-    ...{ generatorThreads: null, processes: null, services: 'embedded', nginx: 'l4' },
-    ...{ writesPerSecond: 0, todos: 10_000, settings: {} },
+    name: 'headline',
+    description: 'The published run.',
+    method: 'GET',
+    path: '/todos?limit=10',
+    warmUpSeconds: 5,
+    generator: 'autocannon',
+    engine: 'node',
+    loads: [{ connections: 2000, pipelining: 80, seconds: 60, ratePerSecond: null }],
+    generatorThreads: null,
+    processes: null,
+    services: 'embedded',
+    nginx: 'l4',
+    writesPerSecond: 0,
+    todos: 10_000,
+    settings: {},
   },
   command: 'npm run bench -- --scenario headline',
   startedAt: '2026-05-04T10:11:12.000Z',
   machine: {
-    ...{ cpu: 'AMD EPYC 9554 64-Core Processor', cores: 16, memoryGiB: 62.8 },
-    ...{ kernel: '6.1.0-37-amd64', platform: 'linux x64', node: 'v24.4.0' },
+    cpu: 'AMD EPYC 9554 64-Core Processor',
+    cores: 16,
+    memoryGiB: 62.8,
+    kernel: '6.1.0-37-amd64',
+    platform: 'linux x64',
+    node: 'v24.4.0',
     versions: { postgres: '18.4', nginx: '1.22.1', autocannon: '9.0.0' },
   },
   topology: {
-    ...{ engine: 'node', processes: 4, nginx: 'l4', services: 'embedded' },
+    engine: 'node',
+    processes: 4,
+    nginx: 'l4',
+    services: 'embedded',
     settings: { DB_POOL_SIZE: '4', LOG_LEVEL: 'warn' },
   },
   cells: [headlineCell()],
@@ -30,23 +47,28 @@ export const fixtureResult = (some: Partial<Result> = {}): Result => ({
 
 export const headlineCell = (some: Partial<Cell> = {}, goodPerSecond = 512_345.6): Cell => ({
   load: {
-    ...{ generator: 'autocannon', method: 'GET', url: 'http://127.0.0.1:8080/todos?limit=10' },
-    ...{ connections: 2000, pipelining: 80, ratePerSecond: null, threads: 6 },
+    generator: 'autocannon',
+    method: 'GET',
+    url: 'http://127.0.0.1:8080/todos?limit=10',
+    connections: 2000,
+    pipelining: 80,
+    ratePerSecond: null,
+    threads: 6,
   },
   seconds: 60.02,
   plannedSeconds: 60,
   counts: {
-    ...{ sent: 30_911_000, completed: 30_750_983, statuses: { 200: 30_750_901, 503: 82 } },
-    ...{
-      bytes: 70_727_260_900,
-      closed: 0,
-      resets: 3,
-      lost: 17,
-      timeouts: 0,
-      dropped: 0,
-      completedInAll: 0,
-      handledInAll: null,
-    },
+    sent: 30_911_000,
+    completed: 30_750_983,
+    statuses: { 200: 30_750_901, 503: 82 },
+    bytes: 70_727_260_900,
+    closed: 0,
+    resets: 3,
+    lost: 17,
+    timeouts: 0,
+    dropped: 0,
+    completedInAll: 0,
+    handledInAll: null,
   },
   goodPerSecond,
   latency: fixtureLatency(30_750_983, 290_000),
@@ -71,8 +93,13 @@ export const headlineCell = (some: Partial<Cell> = {}, goodPerSecond = 512_345.6
   samples: { taken: 1200, wrong: 0, complaint: null, bodies: 1, isTrueAtEnd: true },
   answerBytes: { head: 214, body: 2086 },
   autocannon: {
-    ...{ requestsAverage: 512_101.2, requestsTotal: 30_750_983, durationSeconds: 60.04 },
-    ...{ samples: 60, latencyAverageMs: 311.9, errors: 0, non2xx: 82 },
+    requestsAverage: 512_101.2,
+    requestsTotal: 30_750_983,
+    durationSeconds: 60.04,
+    samples: 60,
+    latencyAverageMs: 311.9,
+    errors: 0,
+    non2xx: 82,
   },
   checks: [
     check('ledger balances', 'ok', '30,911,000 = 30,750,983 + 160,017', 'within 160,000 in flight'),
@@ -108,8 +135,15 @@ export const fixtureLatency = (count: number, p50: number): Latency => {
     return histogram.find(([, many]) => (below += many) >= counted * share)?.[0] ?? 0
   }
   return {
-    ...{ from: 'the sending of each request', count: counted, mean: p50 * 1.03 },
-    ...{ p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1), histogram },
+    from: 'the sending of each request',
+    count: counted,
+    mean: p50 * 1.03,
+    p50: at(0.5),
+    p90: at(0.9),
+    p99: at(0.99),
+    p999: at(0.999),
+    max: at(1),
+    histogram,
   }
 }
 
@@ -179,7 +213,9 @@ const fixtureUsl = (points: readonly (readonly [number, number])[]): UslFit => {
   const [gamma, alpha, beta] = [402, 0.00045, 3.1e-9]
   const at = (n: number) => (gamma * n) / (1 + alpha * (n - 1) + beta * n * (n - 1))
   return {
-    ...{ gamma, alpha, beta },
+    gamma,
+    alpha,
+    beta,
     intervals: { gamma: [350, 470], alpha: [0.0003, 0.0006], beta: [1e-9, 6e-9] },
     points: points.map(([inFlight, measured]) => ({ inFlight, measured, fitted: at(inFlight) })),
     peakInFlight: 17_956,
@@ -194,7 +230,9 @@ export const fixtureOfUrl = (): Result =>
     cells: [
       {
         ...headlineCell(),
-        ...{ limit: null, answerBytes: null, autocannon: null },
+        limit: null,
+        answerBytes: null,
+        autocannon: null,
         load: {
           ...headlineCell().load,
           generator: 'wrk',
@@ -218,14 +256,25 @@ export const fixtureOfNothing = (): Result =>
       headlineCell(
         {
           counts: {
-            ...{ sent: 160_000, completed: 0, statuses: {}, bytes: 0, closed: 0, resets: 2000 },
-            ...{ lost: 160_000, timeouts: 0, dropped: 0, completedInAll: 0, handledInAll: null },
+            sent: 160_000,
+            completed: 0,
+            statuses: {},
+            bytes: 0,
+            closed: 0,
+            resets: 2000,
+            lost: 160_000,
+            timeouts: 0,
+            dropped: 0,
+            completedInAll: 0,
+            handledInAll: null,
           },
           latency: { ...fixtureLatency(0, 1), histogram: [], mean: NaN },
           series: [{ atSeconds: 1, goodPerSecond: 0, p50: null, p99: null, cores: { server: 0 } }],
           tiers: [{ name: 'server', cores: 0, coresMax: 0, demand: Infinity }],
           limit: {
-            ...{ by: 'neither', explanation: 'Nothing was answered.', ceilingPerSecond: NaN },
+            by: 'neither',
+            explanation: 'Nothing was answered.',
+            ceilingPerSecond: NaN,
             coresFor: [{ perSecond: 500_000, cores: { server: Infinity } }],
           },
           checks: [

@@ -179,7 +179,10 @@ void t.test('every service is bounded, watched, and started in order', async (t)
   const published = services.flatMap(([name, { ports }]) => (ports?.length ? [name] : []))
   t.strictSame(published, ['nginx-http', 'nginx-stream'], 'Nginx is the only way in')
   t.strictSame(Object.keys(service('api').depends_on ?? {}).sort(), [
-    ...['kafka', 'migrate', 'postgres', 'redis'],
+    'kafka',
+    'migrate',
+    'postgres',
+    'redis',
   ])
 })
 

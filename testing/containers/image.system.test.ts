@@ -95,8 +95,13 @@ void t.test('the image', async (t) => {
   const postgres = await ownPostgres(t)
   const env = {
     DATABASE_URL: postgres.url,
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', JWT_SECRET: testSecret },
-    ...{ HTTP_HOST: loopback, HTTP_PROCESSES: '2', METRICS_PORT: '0', WORKER_METRICS_PORT: '0' },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    JWT_SECRET: testSecret,
+    HTTP_HOST: loopback,
+    HTTP_PROCESSES: '2',
+    METRICS_PORT: '0',
+    WORKER_METRICS_PORT: '0',
   }
 
   const migrated = start(t, image, env, ['node', 'dist/scripts/migrate.js'])

@@ -35,7 +35,10 @@ const smallHeads = 'the bundled binary takes heads of 4,096 bytes and 100 header
 const problem = 'content-type: application/problem+json'
 const inert = "content-security-policy: default-src 'none'; frame-ancestors 'none'"
 const bad = (name: string, request: string | Buffer, field: string, status = 400): Case => ({
-  ...{ name, request, status, body: { status, field, type: 'about:blank' } },
+  name,
+  request,
+  status,
+  body: { status, field, type: 'about:blank' },
   headers: [problem],
 })
 
@@ -64,7 +67,8 @@ const writesOf = (token: string) => {
     /** A good POST but for these lines and what follows the head. */
     framed: (lines: readonly string[], rest: string) =>
       head('POST', '/todos', [
-        ...[`Authorization: Bearer ${token}`, 'Content-Type: application/json'],
+        `Authorization: Bearer ${token}`,
+        'Content-Type: application/json',
         ...lines,
       ]) + rest,
   }
@@ -90,28 +94,46 @@ const readCases = (todos: readonly object[]): Case[] => {
     'vary: Accept-Encoding',
   ]
   const lists = (name: string, request: string, count: number): Case => ({
-    ...{ name, request, status: 200, body: list(count), headers: json },
+    name,
+    request,
+    status: 200,
+    body: list(count),
+    headers: json,
   })
   const first = todos[0] as { id: string }
   const oneTodo = (name: string, request: string): Case => ({
-    ...{ name, request, status: 200, body: JSON.stringify(first) },
+    name,
+    request,
+    status: 200,
+    body: JSON.stringify(first),
     headers: ['content-type: application/json', 'cache-control: no-cache', inert, 'etag: "1"'],
   })
   const unknown = (name: string, target: string, field: string, advice: string): Case => ({
-    ...{ name: `an unknown parameter ${name}`, request: get(target), status: 400 },
-    ...{ body: { field, detail: new RegExp(`is not a parameter: ${advice.replace('?', '\\?')}`) } },
+    name: `an unknown parameter ${name}`,
+    request: get(target),
+    status: 400,
+    body: { field, detail: new RegExp(`is not a parameter: ${advice.replace('?', '\\?')}`) },
     headers: [problem],
   })
   const headOf = (target: string, status: number, headers: readonly string[]): Case => ({
-    ...{ name: `HEAD ${target}`, request: head('HEAD', target), status, headers },
-    ...{ isHead: true, body: '' },
+    name: `HEAD ${target}`,
+    request: head('HEAD', target),
+    status,
+    headers,
+    isHead: true,
+    body: '',
   })
   const missing = (target: string): Case => ({
-    ...{ name: `nothing at ${target}`, request: get(target), headers: [problem] },
-    ...{ status: 404, body: { status: 404 } },
+    name: `nothing at ${target}`,
+    request: get(target),
+    headers: [problem],
+    status: 404,
+    body: { status: 404 },
   })
   const notAllowed = (method: string, target: string, allow: string): Case => ({
-    ...{ name: `${method} ${target}`, request: head(method, target), status: 405 },
+    name: `${method} ${target}`,
+    request: head(method, target),
+    status: 405,
     headers: [`allow: ${allow}`, problem],
   })
 
@@ -143,8 +165,25 @@ const readCases = (todos: readonly object[]): Case[] => {
       uws: { status: 505, why: 'the bundled binary takes paths only' },
     },
     ...[
-      ...['0', '1001', '01', '+1', '1.0', '-1', 'abc', '', '1e2', '0x1', '10000', '1,2'],
-      ...['%201', '%20', '1%20', '1%00', '%EF%BC%91', '%', '9'.repeat(400)],
+      '0',
+      '1001',
+      '01',
+      '+1',
+      '1.0',
+      '-1',
+      'abc',
+      '',
+      '1e2',
+      '0x1',
+      '10000',
+      '1,2',
+      '%201',
+      '%20',
+      '1%20',
+      '1%00',
+      '%EF%BC%91',
+      '%',
+      '9'.repeat(400),
     ].map((limit) => bad(`limit=${limit.slice(0, 12)}`, get(`/todos?limit=${limit}`), 'limit')),
     bad('two limits', get('/todos?limit=1&limit=2'), 'limit'),
     bad('two limits, one without a value', get('/todos?limit=1&limit'), 'limit'),
@@ -156,11 +195,16 @@ const readCases = (todos: readonly object[]): Case[] => {
     headOf('/ready', 200, ['cache-control: no-store']),
     headOf('/nothing', 404, [problem]),
     {
-      ...{ name: 'health', request: get('/health'), status: 200, body: '{"status":"ok"}' },
+      name: 'health',
+      request: get('/health'),
+      status: 200,
+      body: '{"status":"ok"}',
       headers: ['content-type: application/json', 'cache-control: no-store', inert],
     },
     {
-      ...{ name: 'ready', request: get('/ready'), status: 200 },
+      name: 'ready',
+      request: get('/ready'),
+      status: 200,
       headers: ['content-type: application/json', 'cache-control: no-store'],
       body: '{"status":"ready","dependencies":{"postgres":"ok","lists":"ok"}}',
     },
@@ -176,7 +220,10 @@ const readCases = (todos: readonly object[]): Case[] => {
     oneTodo('a todo', get(`/todos/${first.id}`)),
     oneTodo('an old version of a todo', get(`/todos/${first.id}`, 'If-None-Match: "0"')),
     {
-      ...{ name: 'a todo that the client has', status: 304, body: '', headers: ['etag: "1"'] },
+      name: 'a todo that the client has',
+      status: 304,
+      body: '',
+      headers: ['etag: "1"'],
       request: get(`/todos/${first.id}`, 'If-None-Match: "1"'),
     },
     missing('/todos/a'),
@@ -194,7 +241,10 @@ const writeCases = (token: string): Case[] => {
       `${bytes.toString(16)}\r\n${JSON.stringify({ title: 'x' }).padEnd(bytes)}\r\n0\r\n\r\n`,
     )
   const good = (name: string, request: string | Buffer, message: string, id?: string): Case => ({
-    ...{ name, request, status: 202, headers: ['content-type: application/json', inert] },
+    name,
+    request,
+    status: 202,
+    headers: ['content-type: application/json', inert],
     body: id === undefined ? { message } : JSON.stringify({ id, message }),
   })
   const created = (name: string, request: string | Buffer) =>
@@ -208,7 +258,10 @@ const writeCases = (token: string): Case[] => {
   const smiles = '\u{1F600}'.repeat(200)
   const notText = { 'a number': 1, null: null, false: false, 'an array': ['x'], 'an object': {} }
   const tooLarge = (name: string, request: string | Buffer): Case => ({
-    ...{ name, request, status: 413, headers: [problem] },
+    name,
+    request,
+    status: 413,
+    headers: [problem],
   })
 
   return [
@@ -320,17 +373,24 @@ const tokenCases = (token: string): Case[] => {
   const realm = 'www-authenticate: Bearer realm="todos"'
   const body = { status: 401, title: 'Unauthorized' }
   const none = (name: string, request: string | Buffer): Case => ({
-    ...{ name, request, status: 401, body, headers: [realm, problem] },
+    name,
+    request,
+    status: 401,
+    body,
+    headers: [realm, problem],
   })
   const wrong = (authorization: string, detail: string): Case => ({
-    ...{ name: `Authorization: ${authorization.slice(0, 14)}`, status: 401 },
+    name: `Authorization: ${authorization.slice(0, 14)}`,
+    status: 401,
     request: post({ title: 'x' }, { token: authorization }),
     body: { ...body, detail },
     headers: [`${realm}, error="invalid_token", error_description="${detail}"`, problem],
   })
   const form = 'the Authorization header must be: Bearer <token>'
   const accepted = (name: string, authorization: string): Case => ({
-    ...{ name, request: post({ title: 'x' }, { token: authorization }), status: 202 },
+    name,
+    request: post({ title: 'x' }, { token: authorization }),
+    status: 202,
   })
 
   return [
@@ -358,7 +418,8 @@ const tokenCases = (token: string): Case[] => {
     wrong(`Basic YTpi\r\nAuthorization: Bearer ${token}`, form),
     {
       // Node keeps the first 1,000 headers unless told otherwise, and says nothing.
-      ...{ name: 'a token behind 2,000 headers', status: 202 },
+      name: 'a token behind 2,000 headers',
+      status: 202,
       request: framed(['Content-Length: 13'], '{"title":"x"}').replace(
         'Host: a\r\n',
         `Host: a\r\n${'X:\r\n'.repeat(2_000)}`,
@@ -373,7 +434,7 @@ const requestIdCases = (token: string): Case[] => {
     name: string,
     requestId: NonNullable<Case['requestId']>,
     ...lines: string[]
-  ): Case => ({ ...{ name, request: get('/health', ...lines), status: 200, requestId } })
+  ): Case => ({ name, request: get('/health', ...lines), status: 200, requestId })
   const trace = '0af7651916cd43dd8448eb211c80319c'
   const parent = 'b7ad6b7169203331'
   const good = `traceparent: 00-${trace}-${parent}-01`
@@ -394,11 +455,19 @@ const requestIdCases = (token: string): Case[] => {
     named('a trace id, which goes first', trace, 'X-Request-Id: mine', good),
     named('a trace of a later version', trace, `traceparent: 01-${trace}-${parent}-01-more`),
     ...[
-      ...['', 'x', `00-${trace}-${parent}`, `00-${trace}-${parent}-01-more`],
-      ...[`ff-${trace}-${parent}-01`, `0-${trace}-${parent}-01`, `00-${trace}-${parent}-1`],
-      ...[`00-${'0'.repeat(32)}-${parent}-01`, `00-${trace}-${'0'.repeat(16)}-01`],
-      ...[`00-${trace.toUpperCase()}-${parent}-01`, `00-${trace}0-${parent}-01`],
-      ...[`00-${trace.slice(1)}-${parent}-01`, `01-${trace}-${parent}-01.more`],
+      '',
+      'x',
+      `00-${trace}-${parent}`,
+      `00-${trace}-${parent}-01-more`,
+      `ff-${trace}-${parent}-01`,
+      `0-${trace}-${parent}-01`,
+      `00-${trace}-${parent}-1`,
+      `00-${'0'.repeat(32)}-${parent}-01`,
+      `00-${trace}-${'0'.repeat(16)}-01`,
+      `00-${trace.toUpperCase()}-${parent}-01`,
+      `00-${trace}0-${parent}-01`,
+      `00-${trace.slice(1)}-${parent}-01`,
+      `01-${trace}-${parent}-01.more`,
     ].map(ignored),
     named('two traceparents', 'mine', good, good, 'X-Request-Id: mine'),
     ...['x'.repeat(129), 'a b', 'a,b', '"a"', '<a>', '{a}', 'a%0d', 'a\\b', '\xe9', ''].map(
@@ -406,22 +475,30 @@ const requestIdCases = (token: string): Case[] => {
     ),
     named('two request ids', newRequestId, 'X-Request-Id: a', 'X-Request-Id: a'),
     {
-      ...{ name: 'the id of a write', status: 202, requestId: 'mine' },
+      name: 'the id of a write',
+      status: 202,
+      requestId: 'mine',
       request: writesOf(token).post(
         { title: 'New' },
         { headers: ['Content-Type: application/json', 'X-Request-Id: mine'] },
       ),
     },
     {
-      ...{ name: 'the id of what is nowhere', status: 404, requestId: 'mine' },
+      name: 'the id of what is nowhere',
+      status: 404,
+      requestId: 'mine',
       request: get('/nothing', 'X-Request-Id: mine'),
     },
     {
-      ...{ name: 'the id of a list that is not ready', status: 200, requestId: 'mine' },
+      name: 'the id of a list that is not ready',
+      status: 200,
+      requestId: 'mine',
       request: get('/todos?limit=%32', 'X-Request-Id: mine'),
     },
     {
-      ...{ name: 'a ready list, the same bytes whoever asks', status: 200, requestId: noRequestId },
+      name: 'a ready list, the same bytes whoever asks',
+      status: 200,
+      requestId: noRequestId,
       request: get('/todos?limit=2', 'X-Request-Id: mine', good),
     },
   ]
@@ -440,10 +517,14 @@ export const malformedCases = (token: string): Case[] => {
   const refused = (name: string, request: string): Case => ({ name, request, status: 400 })
   const taken = (name: string, request: string, status = 202): Case => ({ name, request, status })
   const healthy = (name: string, request: string): Case => ({
-    ...{ name, request, status: 200, body: '{"status":"ok"}' },
+    name,
+    request,
+    status: 200,
+    body: '{"status":"ok"}',
   })
   const differs = (status: number | undefined, why: string, one: Case): Case => ({
-    ...{ ...one, uws: { status, why } },
+    ...one,
+    uws: { status, why },
   })
 
   const firstWins = 'the bundled binary takes the first (its self-test says so)'
@@ -491,7 +572,8 @@ export const malformedCases = (token: string): Case[] => {
     differs(505, noTrailers, taken('a trailer', chunked(chunks.replace('0\r\n', '0\r\nX: y\r\n')))),
     differs(202, 'the bundled binary looks at no expectations', {
       ...taken('an expectation that nobody knows', framed(['Expect: foo', length], text), 417),
-      ...{ body: { field: 'Expect' }, requestId: noRequestId },
+      body: { field: 'Expect' },
+      requestId: noRequestId,
     }),
 
     differs(undefined, silent, bad('no Host', 'GET /todos?limit=1 HTTP/1.1\r\n\r\n', 'Host')),
@@ -513,7 +595,9 @@ export const malformedCases = (token: string): Case[] => {
       differs(405, anyMethod, refused(line, health().replace('GET /health', line))),
     ),
     differs(505, lines, {
-      ...{ name: 'a tunnel', request: 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', status: 501 },
+      name: 'a tunnel',
+      request: 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n',
+      status: 501,
       requestId: noRequestId,
     }),
     ...['GET\t/health HTTP/1.1', 'GET /health HTTP/1.2', 'GET /health HTTP/3.0', '\x16\x03\x01']
@@ -533,7 +617,9 @@ export const malformedCases = (token: string): Case[] => {
     differs(431, smallHeads, healthy('a head of 5 KB', health(`X: ${'x'.repeat(5_000)}`))),
     differs(431, smallHeads, healthy('150 headers', health(...Array<string>(150).fill('X: y')))),
     differs(431, itsWords, {
-      ...{ name: 'a head of 17 KB', request: health(`X: ${'x'.repeat(17_000)}`), status: 431 },
+      name: 'a head of 17 KB',
+      request: health(`X: ${'x'.repeat(17_000)}`),
+      status: 431,
     }),
   ]
 }

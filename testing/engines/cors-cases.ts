@@ -21,8 +21,11 @@ const grants = [
 ]
 const vary = 'vary: Origin'
 const nothing = [
-  ...['access-control-allow-origin', 'access-control-expose-headers'],
-  ...['access-control-allow-methods', 'access-control-allow-headers', 'access-control-max-age'],
+  'access-control-allow-origin',
+  'access-control-expose-headers',
+  'access-control-allow-methods',
+  'access-control-allow-headers',
+  'access-control-max-age',
 ]
 const credentials = 'access-control-allow-credentials'
 
@@ -46,7 +49,10 @@ const each = (
   onReadyLists: typeof newRequestId | typeof noRequestId = noRequestId,
 ): Case[] =>
   targets.map(([target, status, ready]) => ({
-    ...{ name: `${name}: ${target}`, request: request(target), status, ...expected },
+    name: `${name}: ${target}`,
+    request: request(target),
+    status,
+    ...expected,
     requestId: ready ? onReadyLists : newRequestId,
   }))
 
@@ -54,31 +60,45 @@ const each = (
 export const corsOffCases: Case[] = [
   ...each('CORS off', (target) => get(target, from(ours)), { absent: nothing }),
   {
-    ...{ name: 'a preflight, CORS off', request: preflight('/todos/a', ours), status: 405 },
-    ...{ headers: ['allow: GET, HEAD, PUT, DELETE'], absent: nothing },
+    name: 'a preflight, CORS off',
+    request: preflight('/todos/a', ours),
+    status: 405,
+    headers: ['allow: GET, HEAD, PUT, DELETE'],
+    absent: nothing,
   },
 ]
 
 /** For `CORS_ORIGINS=*`. */
 export const corsAnyCases: Case[] = [
   ...each('any origin', (target) => get(target, from('https://b.example')), {
-    ...{ headers: [allow('*'), expose], absent: [credentials] },
+    headers: [allow('*'), expose],
+    absent: [credentials],
   }),
   ...each('any origin, none named', get, { headers: [allow('*'), expose] }),
   {
-    ...{ name: 'a list that the client has', status: 304, headers: [allow('*'), expose] },
+    name: 'a list that the client has',
+    status: 304,
+    headers: [allow('*'), expose],
     request: get('/todos?limit=10', 'If-None-Match: *'),
   },
   {
-    ...{ name: 'no token', request: head('DELETE', '/todos/a', [from('null')]), status: 401 },
+    name: 'no token',
+    request: head('DELETE', '/todos/a', [from('null')]),
+    status: 401,
     headers: [allow('*'), expose],
   },
   ...['/todos', '/todos/a', '/nothing'].map((target) => ({
-    ...{ name: `a preflight for ${target}`, request: preflight(target, 'null'), status: 204 },
-    ...{ headers: [allow('*'), ...grants], absent: [credentials], body: '' },
+    name: `a preflight for ${target}`,
+    request: preflight(target, 'null'),
+    status: 204,
+    headers: [allow('*'), ...grants],
+    absent: [credentials],
+    body: '',
   })),
   {
-    ...{ name: 'OPTIONS that is no preflight', status: 405, headers: [allow('*'), expose] },
+    name: 'OPTIONS that is no preflight',
+    status: 405,
+    headers: [allow('*'), expose],
     request: head('OPTIONS', '/todos', [from(ours)]),
   },
 ]
@@ -94,8 +114,14 @@ export const corsSomeCases: Case[] = [
     ),
   ),
   ...[
-    ...['https://b.example', 'null', 'http://app.example', 'https://app.example:8443'],
-    ...['https://app.example.b.example', 'https://APP.example', `${ours}, ${ours}`, ''],
+    'https://b.example',
+    'null',
+    'http://app.example',
+    'https://app.example:8443',
+    'https://app.example.b.example',
+    'https://APP.example',
+    `${ours}, ${ours}`,
+    '',
   ].flatMap((origin) =>
     each(
       `from ${origin || 'nowhere'}`,
@@ -107,24 +133,39 @@ export const corsSomeCases: Case[] = [
   // A cache in between must not take this one for the answer to a page.
   ...each('no origin named', get, { headers: [vary], absent: nothing }),
   {
-    ...{ name: 'two Origins', status: 200, headers: [vary], absent: nothing },
-    ...{ request: get('/todos', from(ours), from(ours)), requestId: newRequestId },
+    name: 'two Origins',
+    status: 200,
+    headers: [vary],
+    absent: nothing,
+    request: get('/todos', from(ours), from(ours)),
+    requestId: newRequestId,
   },
   {
-    ...{ name: 'a list that the page has', status: 304, headers: [allow(ours), expose, vary] },
+    name: 'a list that the page has',
+    status: 304,
+    headers: [allow(ours), expose, vary],
     request: get('/todos?limit=10', from(ours), 'If-None-Match: *'),
     requestId: newRequestId,
   },
   {
-    ...{ name: 'no token', request: head('DELETE', '/todos/a', [from(ours)]), status: 401 },
+    name: 'no token',
+    request: head('DELETE', '/todos/a', [from(ours)]),
+    status: 401,
     headers: [allow(ours), expose, vary],
   },
   ...['/todos', '/todos/a', '/nothing'].map((target) => ({
-    ...{ name: `a preflight for ${target}`, request: preflight(target, ours), status: 204 },
-    ...{ headers: [allow(ours), ...grants, vary], absent: [credentials], body: '' },
+    name: `a preflight for ${target}`,
+    request: preflight(target, ours),
+    status: 204,
+    headers: [allow(ours), ...grants, vary],
+    absent: [credentials],
+    body: '',
   })),
   {
-    ...{ name: "a stranger's preflight", request: preflight('/todos', 'null'), status: 405 },
-    ...{ headers: [vary], absent: nothing },
+    name: "a stranger's preflight",
+    request: preflight('/todos', 'null'),
+    status: 405,
+    headers: [vary],
+    absent: nothing,
   },
 ]

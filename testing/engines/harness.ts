@@ -48,9 +48,15 @@ export const serveAll = async (
 ): Promise<number> => {
   const port = await freePort()
   const config = testConfig({
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: settings.databaseUrl },
-    ...{ HTTP_ENGINE: settings.engine, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port) },
-    ...{ HTTP_PROCESSES: '1', KAFKA_TODO_TOPIC: settings.log, HTTP_DRAIN_TIMEOUT_MS: '100' },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: settings.databaseUrl,
+    HTTP_ENGINE: settings.engine,
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: String(port),
+    HTTP_PROCESSES: '1',
+    KAFKA_TODO_TOPIC: settings.log,
+    HTTP_DRAIN_TIMEOUT_MS: '100',
     CORS_ORIGINS: settings.corsOrigins ?? '',
   })
   const fork = await startFork(config, undefined, 3_000)

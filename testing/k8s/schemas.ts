@@ -11,10 +11,16 @@ import { ConfigMap, Namespace, Secret, Service } from 'kubernetes-models/v1'
 import { isFields, type Fields, type Manifest, type Value } from './render.ts'
 
 const models = [
-  ...[ConfigMap, Namespace, Secret, Service],
-  ...[Deployment, StatefulSet],
-  ...[HorizontalPodAutoscaler, PodDisruptionBudget],
-  ...[Ingress, NetworkPolicy],
+  ConfigMap,
+  Namespace,
+  Secret,
+  Service,
+  Deployment,
+  StatefulSet,
+  HorizontalPodAutoscaler,
+  PodDisruptionBudget,
+  Ingress,
+  NetworkPolicy,
 ]
 
 type SchemaFault = { readonly instancePath: string; readonly message?: string }

@@ -57,7 +57,10 @@ export const readOverlay = (overlay: Overlay): Rendered => {
     )
   const workloads = [...all('Deployment'), ...all('StatefulSet')].map(toWorkload)
   return {
-    ...{ manifests, all, one, workloads },
+    manifests,
+    all,
+    one,
+    workloads,
     workload: (name) =>
       found(
         workloads.find((one) => one.name === name),

@@ -11,12 +11,22 @@ import { document } from './document.ts'
 /** The origin of a page that may call. */
 export const page = 'https://app.example'
 export const environmentOf = (engine: string, databaseUrl: string) => ({
-  ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: databaseUrl },
-  ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '1', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
-  ...{ HTTP_HEADERS_TIMEOUT_MS: '1000', HTTP_REQUEST_TIMEOUT_MS: '1000' },
-  ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'silent', CORS_ORIGINS: page },
+  COMMAND_LOG: 'postgres',
+  LIST_CACHE: 'postgres',
+  DATABASE_URL: databaseUrl,
+  HTTP_ENGINE: engine,
+  HTTP_PROCESSES: '1',
+  HTTP_HOST: '127.0.0.1',
+  HTTP_PORT: '0',
+  HTTP_HEADERS_TIMEOUT_MS: '1000',
+  HTTP_REQUEST_TIMEOUT_MS: '1000',
+  JWT_SECRET: testSecret,
+  LOG_LEVEL: 'silent',
+  CORS_ORIGINS: page,
   // On, so that they are told of, and out of the way.
-  ...{ LIMIT_ADDRESS_BURST: '100000', LIMIT_USER_REQUESTS: '100000', LIMIT_WRITE_BURST: '100000' },
+  LIMIT_ADDRESS_BURST: '100000',
+  LIMIT_USER_REQUESTS: '100000',
+  LIMIT_WRITE_BURST: '100000',
   AUTH_BCRYPT_COST: '4',
 })
 
@@ -48,7 +58,9 @@ export const createAsk = (t: Test, port: number, check: AnswerCheck): Ask => {
     const isHead = method === 'HEAD'
     const bytes = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
     const head = [
-      ...[`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...lines],
+      `${method} ${target} HTTP/1.1`,
+      `Host: ${host}`,
+      ...lines,
       ...(body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(bytes)}`]),
       ...(body === undefined || /content-type/i.test(lines.join()) ? [] : [json]),
     ].join('\r\n')

@@ -10,7 +10,9 @@ export type Faults = (schema: JsonSchema, value: unknown) => string[]
 
 export const createFaults = (document: OpenApi): Faults => {
   const ajv = new Ajv2020({
-    ...{ strict: true, allowUnionTypes: true, allErrors: true },
+    strict: true,
+    allowUnionTypes: true,
+    allErrors: true,
     strictRequired: false, // `anyOf` of members, told about beside it
   })
   formats.default(ajv)

@@ -26,13 +26,14 @@ const setUp = async (t: Test, kind: 'kafka' | 'postgres') => {
   const topic = testTopic()
   const kafka: Settings = { COMMAND_LOG: 'kafka', KAFKA_BROKERS: brokers }
   const base = {
-    ...{
-      DATABASE_URL: url,
-      LIST_CACHE: 'postgres',
-      KAFKA_TODO_TOPIC: topic,
-      KAFKA_PARTITIONS: '3',
-    },
-    ...{ HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', HTTP_PROCESSES: '1', JWT_SECRET: testSecret },
+    DATABASE_URL: url,
+    LIST_CACHE: 'postgres',
+    KAFKA_TODO_TOPIC: topic,
+    KAFKA_PARTITIONS: '3',
+    HTTP_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PROCESSES: '1',
+    JWT_SECRET: testSecret,
     ...patience,
     LOG_LEVEL: 'warn',
   }
@@ -73,8 +74,13 @@ const setUp = async (t: Test, kind: 'kafka' | 'postgres') => {
     await eventually(isUp, (answers) => answers, startTimeoutMs)
     for (let i = 0; i < count; i++) {
       const command: Command = {
-        ...{ kind: 'create', commandId: `${name}-${i}`, todoId: `${name}-${i}`, userId: 'ann' },
-        ...{ atMs: 1_000, title: `${name} ${i}`, description: '' },
+        kind: 'create',
+        commandId: `${name}-${i}`,
+        todoId: `${name}-${i}`,
+        userId: 'ann',
+        atMs: 1_000,
+        title: `${name} ${i}`,
+        description: '',
       }
       t.match(await publisher.publish(command), { kind: 'acknowledged' })
     }

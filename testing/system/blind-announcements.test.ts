@@ -27,10 +27,19 @@ const setUp = async (t: Test, engine: EngineName) => {
   await admin.acl('SETUSER', 'worker', 'on', '>worker', '~*', '&*', '+@all')
   const gate = await testGate(t, first.port)
   const environment = {
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'redis', DATABASE_URL: await testDatabase(t) },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), KAFKA_PARTITIONS: '1', JWT_SECRET: testSecret },
-    ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '1', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
-    ...{ REDIS_URL: `redis://127.0.0.1:${gate.port}/0`, LOG_LEVEL: 'info', ...patience },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'redis',
+    DATABASE_URL: await testDatabase(t),
+    KAFKA_TODO_TOPIC: testTopic(),
+    KAFKA_PARTITIONS: '1',
+    JWT_SECRET: testSecret,
+    HTTP_ENGINE: engine,
+    HTTP_PROCESSES: '1',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    REDIS_URL: `redis://127.0.0.1:${gate.port}/0`,
+    LOG_LEVEL: 'info',
+    ...patience,
   }
   return { first, second, admin, next, gate, environment }
 }

@@ -19,10 +19,17 @@ const pauseMs = 20
 
 const start = async (t: Test, settings: Record<string, string>) => {
   const server = await startServer({
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '2' },
-    ...{ ...patience, ...settings },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: await testDatabase(t),
+    KAFKA_TODO_TOPIC: testTopic(),
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    HTTP_PROCESSES: '2',
+    ...patience,
+    ...settings,
   })
   t.teardown(() => server.stop())
   return server
@@ -31,12 +38,13 @@ const start = async (t: Test, settings: Record<string, string>) => {
 const list = 'GET /todos?limit=10 HTTP/1.1\r\nHost: a\r\n\r\n'
 const body = '{"title":"x"}'
 const write = [
-  ...[
-    'POST /todos HTTP/1.1',
-    'Host: a',
-    `Authorization: Bearer ${signToken(testSecret, 'ann', 3_600)}`,
-  ],
-  ...['Content-Type: application/json', `Content-Length: ${body.length}`, '', body],
+  'POST /todos HTTP/1.1',
+  'Host: a',
+  `Authorization: Bearer ${signToken(testSecret, 'ann', 3_600)}`,
+  'Content-Type: application/json',
+  `Content-Length: ${body.length}`,
+  '',
+  body,
 ].join('\r\n')
 
 type Seen = { readonly tookMs: number[]; readonly failures: string[] }

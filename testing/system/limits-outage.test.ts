@@ -25,10 +25,18 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
   const postgres = await breakable(t, (options) => startPostgres({ ...options, durable: false }))
   await migrate(postgres.directUrl(), migrationsDirectory)
   const server = await startServer({
-    ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url, LIST_CACHE: 'redis' },
-    ...{ COMMAND_LOG: 'postgres', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'silent' },
-    ...{ HTTP_PROCESSES: String(processes), JWT_SECRET: testSecret, TRUSTED_PROXIES: '127.0.0.1' },
-    ...{ LIMIT_ADDRESS_BURST: String(limit), LIMIT_ADDRESS_REFILL_SEC: '86400' },
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    LIST_CACHE: 'redis',
+    COMMAND_LOG: 'postgres',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    LOG_LEVEL: 'silent',
+    HTTP_PROCESSES: String(processes),
+    JWT_SECRET: testSecret,
+    TRUSTED_PROXIES: '127.0.0.1',
+    LIMIT_ADDRESS_BURST: String(limit),
+    LIMIT_ADDRESS_REFILL_SEC: '86400',
     // A loaded machine is not a store that is away.
     LIMIT_TIMEOUT_MS: '5000',
   })

@@ -17,9 +17,16 @@ const environmentFor = async (t: Test, engine: string) => {
   const databaseUrl = await testDatabase(t)
   await seed({ databaseUrl, count: 25 }, () => {})
   return {
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: databaseUrl },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), HTTP_ENGINE: engine, HTTP_PROCESSES: '2' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: databaseUrl,
+    KAFKA_TODO_TOPIC: testTopic(),
+    HTTP_ENGINE: engine,
+    HTTP_PROCESSES: '2',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
     ...patience,
   }
 }
@@ -42,7 +49,9 @@ const list = head('GET', '/todos?limit=10')
 const durations = 'http_server_request_duration_seconds_count'
 const ready = 'http_server_ready_requests_total'
 const of = (method: string, route: string, status: number) => ({
-  ...{ http_request_method: method, http_route: route, http_response_status_code: status },
+  http_request_method: method,
+  http_route: route,
+  http_response_status_code: status,
 })
 
 /** Fails for each series of a counter that is less than it was, or gone. */
@@ -85,9 +94,12 @@ for (const engine of engineNames) {
     t.equal(page.total(ready, of(...listRoute, 200)), 1 + 6 * 200 + 4 * 3)
     t.equal(page.total(ready, of(...listRoute, 304)), 2 * 25)
     for (const [count, method, route, status] of [
-      ...[[7, ...listRoute, 200] as const, [3, ...listRoute, 400] as const],
-      ...[[5, 'POST', '/todos', 202] as const, [2, 'POST', '/todos', 401] as const],
-      ...[[1, 'GET', '/todos/:id', 404] as const, [3, 'GET', '', 404] as const],
+      [7, ...listRoute, 200] as const,
+      [3, ...listRoute, 400] as const,
+      [5, 'POST', '/todos', 202] as const,
+      [2, 'POST', '/todos', 401] as const,
+      [1, 'GET', '/todos/:id', 404] as const,
+      [3, 'GET', '', 404] as const,
     ]) {
       t.equal(
         page.total(durations, of(method, route, status)),

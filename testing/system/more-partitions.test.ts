@@ -22,11 +22,17 @@ const setUp = async (t: Test, services: Settings, partitions: number) => {
   const url = await testDatabase(t)
   const environment: Settings = {
     ...services,
-    ...{ DATABASE_URL: url, KAFKA_TODO_TOPIC: testTopic(), KAFKA_PARTITIONS: String(partitions) },
-    ...{ HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', HTTP_PROCESSES: '1', JWT_SECRET: testSecret },
+    DATABASE_URL: url,
+    KAFKA_TODO_TOPIC: testTopic(),
+    KAFKA_PARTITIONS: String(partitions),
+    HTTP_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PROCESSES: '1',
+    JWT_SECRET: testSecret,
     ...patience,
     // Four of these run at once, against one Postgres.
-    ...{ DB_POOL_SIZE: '4', WORKER_POOL_SIZE: '3' },
+    DB_POOL_SIZE: '4',
+    WORKER_POOL_SIZE: '3',
     // The command waits for what a server may have in flight.
     PUBLISH_TIMEOUT_MS: '5000',
     LOG_LEVEL: 'warn',
@@ -101,7 +107,12 @@ const setUp = async (t: Test, services: Settings, partitions: number) => {
       ).map((row) => [row.id, row]),
     )
   return {
-    ...{ config, run, write, ends, isAllApplied, todos },
+    config,
+    run,
+    write,
+    ends,
+    isAllApplied,
+    todos,
     startServer: startServerHere,
     startWorker: startWorkerHere,
   }
@@ -216,8 +227,13 @@ for (const [name, stack] of Object.entries(testStacks)) {
     await eventually(isUp, (answers) => answers, startTimeoutMs)
     for (let i = 0; i < 50; i++) {
       const outcome = await older.publish({
-        ...{ kind: 'create', commandId: `older-${i}`, todoId: `older-${i}`, userId: 'ann' },
-        ...{ atMs: 1_000, title: 'older', description: '' },
+        kind: 'create',
+        commandId: `older-${i}`,
+        todoId: `older-${i}`,
+        userId: 'ann',
+        atMs: 1_000,
+        title: 'older',
+        description: '',
       })
       t.match(outcome, { kind: 'acknowledged' })
       expected.set(`older-${i}`, { title: 'older', revision: 1 })

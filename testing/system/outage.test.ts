@@ -33,10 +33,17 @@ t.test('a server whose dependencies come and go', async (t) => {
   const { redis, kafka, postgres } = services
   await migrate(postgres.directUrl(), migrationsDirectory)
   const environment = {
-    ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url, KAFKA_BROKERS: kafka.url },
-    ...{ HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', HTTP_PROCESSES: '2', JWT_SECRET: testSecret },
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    KAFKA_BROKERS: kafka.url,
+    HTTP_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PROCESSES: '2',
+    JWT_SECRET: testSecret,
     // A loaded machine is not a Kafka that is away.
-    ...{ LOG_LEVEL: 'error', PUBLISH_TIMEOUT_MS: '5000', PUBLISH_WAIT_MAX_MS: '5000' },
+    LOG_LEVEL: 'error',
+    PUBLISH_TIMEOUT_MS: '5000',
+    PUBLISH_WAIT_MAX_MS: '5000',
   }
   const server = await startServer(environment)
   t.teardown(() => server.stop())
@@ -86,7 +93,8 @@ t.test('a server whose dependencies come and go', async (t) => {
       timesInARow(({ status }) => status === 'unready'),
     )
     t.match(seen, {
-      ...{ code: 503, dependencies: { postgres: /^fails: /, kafka: 'ok', redis: 'ok' } },
+      code: 503,
+      dependencies: { postgres: /^fails: /, kafka: 'ok', redis: 'ok' },
     })
     t.equal((await read()).status, 200)
     const { title, status } = await post()

@@ -27,7 +27,9 @@ const clientsFor = (engine: string) => {
   const list = () => get('/todos?limit=10')
   let turn = 0
   const writer = (name: string, depth: number): Client => ({
-    ...{ name, depth, pauseMs: 10 },
+    name,
+    depth,
+    pauseMs: 10,
     next: () => post(token, `title ${++titles}`),
     onAnswer: ({ name: title }, body) => {
       acknowledged.set((JSON.parse(body) as { id: string }).id, title)
@@ -37,7 +39,9 @@ const clientsFor = (engine: string) => {
     ...many(8, { name: 'keep-alive', depth: 1, pauseMs: 5, next: list }),
     ...many(2, { name: 'pipelined', depth: 80, pauseMs: 10, next: list }),
     ...many(2, {
-      ...{ name: 'pipelined, of several lists', depth: 8, pauseMs: 10 },
+      name: 'pipelined, of several lists',
+      depth: 8,
+      pauseMs: 10,
       next: () => get(`/todos?limit=${1 + (turn++ % 3)}`),
     }),
     ...many(4, {
@@ -67,9 +71,15 @@ for (const [engine, stack] of [
     const database = await testDatabase(t)
     const environment = {
       ...services,
-      ...{ DATABASE_URL: database, KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret },
-      ...{ HTTP_ENGINE: engine, HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', HTTP_PROCESSES: '2' },
-      ...{ HTTP_DRAIN_DELAY_MS: '2000', LOG_LEVEL: 'info' },
+      DATABASE_URL: database,
+      KAFKA_TODO_TOPIC: testTopic(),
+      JWT_SECRET: testSecret,
+      HTTP_ENGINE: engine,
+      HTTP_PORT: '0',
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PROCESSES: '2',
+      HTTP_DRAIN_DELAY_MS: '2000',
+      LOG_LEVEL: 'info',
       // Two cores start processes and serve: late is not lost.
       ...patience,
     }

@@ -46,7 +46,10 @@ const setUp = async (t: Test, services: Environment) => {
   const publish = async (todoId: string, kind: 'create' | 'update') => {
     const title = `title ${++published}`
     const command: Command = {
-      ...{ commandId: `c${published}`, todoId, userId: 'ann', atMs: Date.now() },
+      commandId: `c${published}`,
+      todoId,
+      userId: 'ann',
+      atMs: Date.now(),
       ...(kind === 'create' ? { kind, title, description: '' } : { kind, change: { title } }),
     }
     const { kind: outcome } = await publisher.publish(command)
@@ -179,7 +182,8 @@ void t.test('a broker that is gone does not keep a worker from leaving', async (
   const [redis, kafka] = [await ownRedis(t), await ownKafka(t)]
   if (!redis || !kafka) return
   const { close, publish, start, todo } = await setUp(t, {
-    ...{ REDIS_URL: redis.url, KAFKA_BROKERS: kafka.url },
+    REDIS_URL: redis.url,
+    KAFKA_BROKERS: kafka.url,
   })
   const worker = await start()
   await publish('todo', 'create')

@@ -16,14 +16,21 @@ import { createSink } from '../todos/sink.ts'
 
 const fixtureLog = { identity: 'kafka:cluster:topic', partitions: 2 }
 const delivery = (partition: number, from: number, count: number, endOffset: number): Delivery => ({
-  ...{ partition, endOffset, abandoned: () => false },
+  partition,
+  endOffset,
+  abandoned: () => false,
   foundLog: () => Promise.resolve(fixtureLog),
   records: Array.from({ length: count }, (_, i) => ({
     offset: from + i,
     value: Buffer.from(
       encodeCommand({
-        ...{ kind: 'create', commandId: `c${partition}-${from + i}`, userId: 'ann', atMs: 1_000 },
-        ...{ todoId: `t${partition}-${from + i}`, title: 'a todo', description: '' },
+        kind: 'create',
+        commandId: `c${partition}-${from + i}`,
+        userId: 'ann',
+        atMs: 1_000,
+        todoId: `t${partition}-${from + i}`,
+        title: 'a todo',
+        description: '',
       }),
     ),
   })),

@@ -15,9 +15,16 @@ import { patience, quiet, testConfig, testSecret } from '../../testing/settings.
 import { testDatabase, testTopic } from '../../testing/services.ts'
 
 const environmentFor = async (t: Test) => ({
-  ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
-  ...{ KAFKA_TODO_TOPIC: testTopic(), KAFKA_PARTITIONS: '2', JWT_SECRET: testSecret },
-  ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1', LOG_LEVEL: 'debug' },
+  COMMAND_LOG: 'postgres',
+  LIST_CACHE: 'postgres',
+  DATABASE_URL: await testDatabase(t),
+  KAFKA_TODO_TOPIC: testTopic(),
+  KAFKA_PARTITIONS: '2',
+  JWT_SECRET: testSecret,
+  HTTP_HOST: '127.0.0.1',
+  HTTP_PORT: '0',
+  HTTP_PROCESSES: '1',
+  LOG_LEVEL: 'debug',
   ...patience,
 })
 
@@ -43,8 +50,13 @@ t.test('commands are counted by what became of them', async (t) => {
   t.teardown(() => worker.stop())
 
   const create = (n: number): Command => ({
-    ...{ kind: 'create', commandId: `c${n}`, todoId: `t${n}`, userId: 'ann', atMs: 1_000 },
-    ...{ title: 'a todo', description: '' },
+    kind: 'create',
+    commandId: `c${n}`,
+    todoId: `t${n}`,
+    userId: 'ann',
+    atMs: 1_000,
+    title: 'a todo',
+    description: '',
   })
   const publish = async (command: Command) => {
     t.match(await publisher.publish(command), { kind: 'acknowledged' })
@@ -53,7 +65,11 @@ t.test('commands are counted by what became of them', async (t) => {
   await publish(create(1))
   await publish({ ...create(4), title: '', requestId: 'of-a-bad-one' } as Command)
   await publish({
-    ...{ kind: 'delete', commandId: 'd', todoId: 't2', userId: 'eve', atMs: 1_000 },
+    kind: 'delete',
+    commandId: 'd',
+    todoId: 't2',
+    userId: 'eve',
+    atMs: 1_000,
     requestId: 'of-eve',
   })
   const settled = await eventually(
@@ -61,7 +77,10 @@ t.test('commands are counted by what became of them', async (t) => {
     (seen) => seen.total('todos_worker_commands_total') === 6,
   )
   for (const [result, count] of Object.entries({
-    ...{ applied: 3, duplicate: 1, refused: 1, 'dead-lettered': 1 },
+    applied: 3,
+    duplicate: 1,
+    refused: 1,
+    'dead-lettered': 1,
   })) {
     t.equal(settled.total('todos_worker_commands_total', { result }), count, result)
   }
@@ -88,7 +107,8 @@ t.test('commands are counted by what became of them', async (t) => {
     warnings.find((line) => field in line),
   )
   t.match(letters, {
-    ...{ dead_letters: 1, records: [{ reason: /title/, request_id: 'of-a-bad-one' }] },
+    dead_letters: 1,
+    records: [{ reason: /title/, request_id: 'of-a-bad-one' }],
   })
   t.match(refused, { refused: 1, commands: [{ request_id: 'of-eve', outcome: 'forbidden' }] })
 })
@@ -147,7 +167,8 @@ t.test('two workers on one machine: a port that is taken is one line, 0 is free'
   t.teardown(() => taken.close())
   const started = startWorker({
     ...environment,
-    ...{ WORKER_METRICS_PORT: String(port), LOG_LEVEL: 'warn' },
+    WORKER_METRICS_PORT: String(port),
+    LOG_LEVEL: 'warn',
   })
   await t.rejects(started, {
     message: new RegExp(`\\(1\\): port ${port} is taken: .* WORKER_METRICS_PORT .*\\n$`),

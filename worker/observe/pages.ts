@@ -17,7 +17,8 @@ export const openPages = async (
     { host: config.HTTP_HOST, port: config.WORKER_METRICS_PORT, setting: 'WORKER_METRICS_PORT' },
     {
       '/metrics': async () => ({
-        ...{ status: 200, contentType: Registry.PROMETHEUS_CONTENT_TYPE },
+        status: 200,
+        contentType: Registry.PROMETHEUS_CONTENT_TYPE,
         body: await registry.metrics(),
       }),
       '/health': ({ probe }) => health(probe === 'liveness'),

@@ -114,7 +114,11 @@ t.test('of two workers with the same batch one applies it', async (t) => {
 t.test('a command that was logged twice is applied once', async (t) => {
   const { apply, todos } = await setUp(t)
   const update: Command = {
-    ...{ kind: 'update', commandId: 'u', todoId: 'a', userId: 'ann', atMs: 2_000 },
+    kind: 'update',
+    commandId: 'u',
+    todoId: 'a',
+    userId: 'ann',
+    atMs: 2_000,
     change: { completed: true },
   }
   const first = await apply(0, 0, [create('a'), update, update])
@@ -171,7 +175,12 @@ t.test('what a command came to is kept by its id', async (t) => {
   const { sql, apply } = await setUp(t)
   const change = { title: 'changed' }
   const update = (commandId: string, todoId: string, userId: string): Command => ({
-    ...{ kind: 'update', commandId, todoId, userId, atMs: 2_000, change },
+    kind: 'update',
+    commandId,
+    todoId,
+    userId,
+    atMs: 2_000,
+    change,
   })
   const result = await apply(0, 0, [create('a'), update('1', 'a', 'eve'), update('2', 'b', 'ann')])
   t.same(
@@ -232,7 +241,10 @@ t.test('writers that meet on the same rows neither deadlock nor lose an update',
     Array.from({ length: writers }, async (_, writer) => {
       for (let batch = 0; batch < batches; batch++) {
         const commands = Array.from({ length: size }, (_, i): Command => ({
-          ...{ kind: 'update', userId: 'ann', atMs: 2_000, change: { completed: true } },
+          kind: 'update',
+          userId: 'ann',
+          atMs: 2_000,
+          change: { completed: true },
           commandId: `${writer}-${batch}-${i}`,
           todoId: ids[random.below(ids.length)] as string,
         }))

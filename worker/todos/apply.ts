@@ -93,7 +93,8 @@ const applyCommands = async (
       await inner.recordOutcomes(outcomes)
       const byId = new Map(commands.map((command) => [command.commandId, command]))
       const effects = [...outcomes].map(([commandId, outcome]) => ({
-        ...{ command: byId.get(commandId) as Command, outcome },
+        command: byId.get(commandId) as Command,
+        outcome,
       }))
       return { effects, refused: [] }
     })

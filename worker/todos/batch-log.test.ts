@@ -28,7 +28,11 @@ const linesOf = (batch: Partial<AppliedBatch>, level: string) => {
 }
 
 const command = (n: number): Command => ({
-  ...{ kind: 'delete', commandId: `c${n}`, todoId: `t${n}`, userId: 'ann', atMs: 1_000 },
+  kind: 'delete',
+  commandId: `c${n}`,
+  todoId: `t${n}`,
+  userId: 'ann',
+  atMs: 1_000,
   requestId: `r${n}`,
 })
 
@@ -42,7 +46,8 @@ t.test('what took effect is told at debug level only', async (t) => {
 
 t.test('what had no effect is one warning, however many', async (t) => {
   const effects = Array.from({ length: 500 }, (_, n) => ({
-    ...{ command: command(n), outcome: 'not-found' as const },
+    command: command(n),
+    outcome: 'not-found' as const,
   }))
   const [line, ...others] = linesOf({ effects }, 'warn')
   t.same(others, [])

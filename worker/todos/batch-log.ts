@@ -22,7 +22,9 @@ export const logBatch = ({ partition, effects, letters }: AppliedBatch, log: Log
   }
   if (letters.length > 0) {
     const records = letters.slice(0, toldMax).map(({ offset, reason, command, requestId }) => ({
-      ...{ offset, reason, request_id: requestId },
+      offset,
+      reason,
+      request_id: requestId,
       ...(command && idsOf(command)),
     }))
     log.warn(
@@ -38,5 +40,8 @@ const idsOf = ({
   todoId,
   kind,
 }: AppliedBatch['effects'][number]['command']) => ({
-  ...{ request_id: requestId, commandId, todoId, kind },
+  request_id: requestId,
+  commandId,
+  todoId,
+  kind,
 })

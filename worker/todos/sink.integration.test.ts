@@ -20,8 +20,13 @@ const record = (offset: number) => ({
   offset,
   value: Buffer.from(
     encodeCommand({
-      ...{ kind: 'create', commandId: `c${offset}`, todoId: `t${offset}`, userId: 'ann' },
-      ...{ atMs: 1_000, title: `todo ${offset}`, description: '' },
+      kind: 'create',
+      commandId: `c${offset}`,
+      todoId: `t${offset}`,
+      userId: 'ann',
+      atMs: 1_000,
+      title: `todo ${offset}`,
+      description: '',
     }),
   ),
 })

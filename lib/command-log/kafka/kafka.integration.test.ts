@@ -30,7 +30,11 @@ t.test('a broker killed amid writes', async (t) => {
   let made = 0
   const publish = async () => {
     const command: Command = {
-      ...{ kind: 'delete', commandId: `c${++made}`, todoId: `t${made % 7}`, userId: 'a', atMs: 1 },
+      kind: 'delete',
+      commandId: `c${++made}`,
+      todoId: `t${made % 7}`,
+      userId: 'a',
+      atMs: 1,
     }
     return { id: command.commandId, outcome: await publisher.publish(command) }
   }

@@ -43,10 +43,13 @@ void t.test('acknowledgements that never arrive', async (t) => {
   await t.test('kafkajs alone, idempotent, with two sends waiting: one is lost', async (t) => {
     const topic = await makeTopic(1)
     const producer = new Kafka({
-      ...{ brokers: [brokers], logLevel: logLevel.NOTHING, requestTimeout: 500 },
+      brokers: [brokers],
+      logLevel: logLevel.NOTHING,
+      requestTimeout: 500,
       retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 100 },
     }).producer({
-      ...{ idempotent: true, maxInFlightRequests: 1 },
+      idempotent: true,
+      maxInFlightRequests: 1,
       createPartitioner: Partitioners.DefaultPartitioner,
     })
     await producer.connect()
@@ -88,7 +91,11 @@ void t.test('acknowledgements that never arrive', async (t) => {
         const commandId = `c${outcomes.size}`
         outcomes.set(commandId, 'pending')
         const command: Command = {
-          ...{ kind: 'delete', commandId, todoId: `t${random.below(20)}`, userId: 'a', atMs: 1 },
+          kind: 'delete',
+          commandId,
+          todoId: `t${random.below(20)}`,
+          userId: 'a',
+          atMs: 1,
         }
         const { kind } = await publisher.publish(command)
         outcomes.set(commandId, kind)

@@ -322,8 +322,13 @@ void t.test('Kafka with TLS and SASL', async (t) => {
     const outcomes = await Promise.all(
       Array.from({ length: 100 }, () =>
         publisher.publish({
-          ...{ kind: 'create', commandId: `c${++made}`, todoId: `t${made}`, userId: 'a', atMs: 1 },
-          ...{ title: 'x', description: 'x'.repeat(2_000) },
+          kind: 'create',
+          commandId: `c${++made}`,
+          todoId: `t${made}`,
+          userId: 'a',
+          atMs: 1,
+          title: 'x',
+          description: 'x'.repeat(2_000),
         }),
       ),
     )

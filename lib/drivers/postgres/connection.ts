@@ -101,14 +101,15 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     return socket
   }
 
+  // Absent from postgres.js's published types.
+  const ownSocket: object = { socket: openSocket }
   const sql = postgres(withoutSessionAttributes(url), {
     ...driverOptions,
+    ...ownSocket,
     max: 1,
     prepare: !isPooled,
     connection: { application_name: settings.applicationName ?? 'todos' },
     onclose: loseSocket,
-    // Absent from postgres.js's published types.
-    ...{ socket: openSocket },
     ...(onNotify && { onnotify: (_channel: string, payload: string) => onNotify(payload) }),
   })
   addArrayTypes(sql)

@@ -87,8 +87,19 @@ t.test('a number may be what its message says, to the last, and no more', async 
     const [, min, max] = (/from (\d+) to (\d+)$/.exec(message) ?? []).map(Number)
     for (const good of [min, max] as number[]) t.equal(valueOf(String(good)), good, name)
     for (const bad of [
-      ...[String((min as number) - 1), String((max as number) + 1), '1e3', '0x10', '1.5', '+5'],
-      ...[' 5', '5 ', '5ms', '1_000', 'NaN', 'Infinity', '\uff15'],
+      String((min as number) - 1),
+      String((max as number) + 1),
+      '1e3',
+      '0x10',
+      '1.5',
+      '+5',
+      ' 5',
+      '5 ',
+      '5ms',
+      '1_000',
+      'NaN',
+      'Infinity',
+      '\uff15',
     ]) {
       t.throws(() => valueOf(bad), ConfigError, `${name}=${bad}`)
     }
@@ -132,9 +143,24 @@ t.test('origins are spelled as browsers spell them', async (t) => {
     t.same(origins(good), [], good)
   }
   for (const bad of [
-    ...['a.example', 'https://a/', 'https://a/b', 'https://a?b', 'https://A', 'https://a:443'],
-    ...['https://u@a', 'https://', 'null', 'ftp://a', 'file:///', '*,https://a', 'https://*.a'],
-    ...['https://a,', ',https://a', 'https://a, https://b', 'https://a;https://b', 'https://ä'],
+    'a.example',
+    'https://a/',
+    'https://a/b',
+    'https://a?b',
+    'https://A',
+    'https://a:443',
+    'https://u@a',
+    'https://',
+    'null',
+    'ftp://a',
+    'file:///',
+    '*,https://a',
+    'https://*.a',
+    'https://a,',
+    ',https://a',
+    'https://a, https://b',
+    'https://a;https://b',
+    'https://ä',
   ]) {
     t.match(origins(bad), [/^CORS_ORIGINS is ".*": set it to \*, or origins as browsers/], bad)
   }
@@ -152,8 +178,19 @@ t.test('trusted proxies are addresses or blocks of them', async (t) => {
     t.same(proxies(good), [], good)
   }
   for (const bad of [
-    ...['nginx', '10.0.0', '10.0.0.1/33', '::1/129', '10.0.0.1/', '10.0.0.1/-1', '10.0.0.1/8/8'],
-    ...['10.0.0.1,', '10.0.0.1, 10.0.0.2', 'fe80::1%eth0', '10.0.0.1:80', '*', '/8'],
+    'nginx',
+    '10.0.0',
+    '10.0.0.1/33',
+    '::1/129',
+    '10.0.0.1/',
+    '10.0.0.1/-1',
+    '10.0.0.1/8/8',
+    '10.0.0.1,',
+    '10.0.0.1, 10.0.0.2',
+    'fe80::1%eth0',
+    '10.0.0.1:80',
+    '*',
+    '/8',
   ]) {
     t.match(proxies(bad), [/^TRUSTED_PROXIES is ".*": set it to addresses or CIDR blocks/], bad)
   }
@@ -240,7 +277,9 @@ t.test('each setting with a letter too many, too few, changed or swapped is refu
     const [before, letter, after] = [name.slice(0, i), name.charAt(i), name.slice(i + 1)]
     const other = 'QXZ'.charAt(random.below(3))
     return [
-      ...[`${before}${after}`, `${before}${other}${letter}${after}`, `${before}${other}${after}`],
+      `${before}${after}`,
+      `${before}${other}${letter}${after}`,
+      `${before}${other}${after}`,
       `${before}${after.charAt(0)}${letter}${after.slice(1)}`,
     ][random.below(4)] as string
   }

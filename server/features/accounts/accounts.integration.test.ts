@@ -16,7 +16,9 @@ for (const engine of engineNames) {
     })
     t.equal(registered.status, 201)
     t.match(JSON.parse(registered.text), {
-      ...{ id: /^[\da-f-]{36}$/, email: 'ann@example.com', created_at: /^\d{4}-.*\.\d{3}Z$/ },
+      id: /^[\da-f-]{36}$/,
+      email: 'ann@example.com',
+      created_at: /^\d{4}-.*\.\d{3}Z$/,
     })
     t.same(Object.keys(JSON.parse(registered.text) as object), ['id', 'email', 'created_at'])
 

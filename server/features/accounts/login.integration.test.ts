@@ -50,7 +50,10 @@ void t.test('every login is one query for the account and one comparison', async
     refreshTokens: createRefreshTokens(testSecret),
     signAccessToken: () => 'token',
     onRevoked: () => {},
-    ...{ accessTtlSec: 1, refreshTtlSec: 60, refreshGraceSec: 1, log: quiet },
+    accessTtlSec: 1,
+    refreshTtlSec: 60,
+    refreshGraceSec: 1,
+    log: quiet,
   })
   const ask = async (email: string, text: string, cost = 4) => {
     steps.length = 0
@@ -59,7 +62,9 @@ void t.test('every login is one query for the account and one comparison', async
       endpoints: [login(partsAt(cost))],
       log: quiet,
     })({
-      ...{ method: 'POST', path: '/auth/login', query: '' },
+      method: 'POST',
+      path: '/auth/login',
+      query: '',
       remoteAddress: () => '',
       header: (name) => ({ 'content-type': 'application/json', 'x-request-id': 'same' })[name],
       body: () =>
@@ -106,7 +111,8 @@ for (const engine of engineNames) {
       const { client } = await startAuthServer(t, {
         HTTP_ENGINE: engine,
         // A second of one core at the least for each, so that they outlast the reads by far.
-        ...{ AUTH_BCRYPT_COST: '13', AUTH_PASSWORD_QUEUE_MAX: '16' },
+        AUTH_BCRYPT_COST: '13',
+        AUTH_PASSWORD_QUEUE_MAX: '16',
       })
       let pending = 0
       const answers = Array.from({ length: 200 }, async (_, i) => {

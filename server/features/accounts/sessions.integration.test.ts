@@ -130,7 +130,9 @@ void t.test('a refresh token that is not ours', async (t) => {
     'two parts': `${family}.${mac}`,
     'four parts': `${refreshToken}.${mac}`,
     'as a header has it': `Bearer ${refreshToken}`,
-    ...{ empty: '', dots: '..', long: 'x'.repeat(10_000) },
+    empty: '',
+    dots: '..',
+    long: 'x'.repeat(10_000),
   }
   // Bits that base64 leaves over: other spellings of the same bytes.
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

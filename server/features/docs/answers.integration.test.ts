@@ -241,10 +241,16 @@ const askOthers = async (t: Test, port: number) => {
 
 const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: AnswerCheck) => {
   const server = await startServer({
-    ...{ ...environmentOf(engine, databaseUrl), ...patience },
-    ...{ LIMIT_ADDRESS_BURST: '1', LIMIT_READ_BURST: '1', LIMIT_WRITE_BURST: '1' },
-    ...{ LIMIT_ADDRESS_REFILL_SEC: '86400', LIMIT_READ_REFILL_SEC: '86400' },
-    ...{ LIMIT_USER_REQUESTS: '1', LIMIT_WRITE_REFILL_SEC: '86400', LIMIT_TIMEOUT_MS: '10000' },
+    ...environmentOf(engine, databaseUrl),
+    ...patience,
+    LIMIT_ADDRESS_BURST: '1',
+    LIMIT_READ_BURST: '1',
+    LIMIT_WRITE_BURST: '1',
+    LIMIT_ADDRESS_REFILL_SEC: '86400',
+    LIMIT_READ_REFILL_SEC: '86400',
+    LIMIT_USER_REQUESTS: '1',
+    LIMIT_WRITE_REFILL_SEC: '86400',
+    LIMIT_TIMEOUT_MS: '10000',
   })
   t.teardown(() => server.stop())
   // HEAD has what GET leaves: nothing.

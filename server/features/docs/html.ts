@@ -4,7 +4,11 @@ export type Html = { readonly html: string }
 type Value = string | number | Html | readonly Html[]
 
 const entities: Readonly<Record<string, string>> = {
-  ...{ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' },
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
 }
 
 const toHtml = (value: Value): string => {

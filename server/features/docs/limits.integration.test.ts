@@ -25,22 +25,41 @@ const schemaOf = (operationId: string, name: string) => {
 
 const smile = '\u{1F600}'
 const bodies = [
-  ...[{}, { title: '' }, { title: 'x' }, { title: 'x'.repeat(200) }, { title: 'x'.repeat(201) }],
-  ...[{ title: smile.repeat(200) }, { title: smile.repeat(201) }, { title: 1 }, { title: null }],
-  ...[{ title: 'x', description: null }, { title: 'x', description: '' }, { title: 'a\0' }],
-  ...[
-    { title: 'x', description: 1 },
-    { title: 'x', description: 'x'.repeat(2_000) },
-  ],
-  ...[{ title: 'x', description: 'x'.repeat(2_001) }, { title: '\ud800' }, { title: '\n' }],
-  ...[{ completed: true }, { completed: 1 }, { completed: null }, { description: 'x' }],
-  ...[{ description: null }, { description: 'a\0' }, { other: 1 }, { title: 'x', other: 1 }],
-  ...[[], null, 'x', 1],
+  {},
+  { title: '' },
+  { title: 'x' },
+  { title: 'x'.repeat(200) },
+  { title: 'x'.repeat(201) },
+  { title: smile.repeat(200) },
+  { title: smile.repeat(201) },
+  { title: 1 },
+  { title: null },
+  { title: 'x', description: null },
+  { title: 'x', description: '' },
+  { title: 'a\0' },
+  { title: 'x', description: 1 },
+  { title: 'x', description: 'x'.repeat(2_000) },
+  { title: 'x', description: 'x'.repeat(2_001) },
+  { title: '\ud800' },
+  { title: '\n' },
+  { completed: true },
+  { completed: 1 },
+  { completed: null },
+  { description: 'x' },
+  { description: null },
+  { description: 'a\0' },
+  { other: 1 },
+  { title: 'x', other: 1 },
+  [],
+  null,
+  'x',
+  1,
 ]
 
 t.test('what the document takes, and no more, is taken', async (t) => {
   const server = await startServer({
-    ...{ ...environmentOf('node', await testDatabase(t)), ...patience },
+    ...environmentOf('node', await testDatabase(t)),
+    ...patience,
   })
   t.teardown(() => server.stop())
   const statusOf = async (target: string, init?: RequestInit) =>

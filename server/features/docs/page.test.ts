@@ -69,7 +69,10 @@ t.test('all that is described is on it', (t) => {
     const section = byId.get(operationId)
     const text = section ? textOf(section).replace(/\s+/g, ' ') : ''
     for (const expected of [
-      ...[method.toUpperCase(), path, operation.summary, ...Object.keys(responses)],
+      method.toUpperCase(),
+      path,
+      operation.summary,
+      ...Object.keys(responses),
       ...parameters.map(({ name }) => name),
       ...Object.keys(requestBody?.content ?? {}),
     ]) {

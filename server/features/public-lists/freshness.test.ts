@@ -53,7 +53,10 @@ const scripted = (t: Test, options: Partial<FreshnessSettings> = {}) => {
       }),
   } as unknown as TodoStore
   const list = keepFresh({
-    ...{ cache, store, log: quiet, settings: { ...settings, ...options } },
+    cache,
+    store,
+    log: quiet,
+    settings: { ...settings, ...options },
     list: 'newest',
     isWanted: () => world.isWanted,
     onList: (seen) => served.push(seen?.version),

@@ -71,7 +71,10 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
   const countLists = () => replies.setListBytes((newest?.bytes ?? 0) + (all?.body.length ?? 0))
 
   const newestList = keepFresh({
-    ...{ cache, store, settings, log },
+    cache,
+    store,
+    settings,
+    log,
     list: 'newest',
     isWanted: () => true,
     onList(snapshot) {
@@ -86,7 +89,10 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     },
   })
   const allList = keepFresh({
-    ...{ cache, store, settings, log },
+    cache,
+    store,
+    settings,
+    log,
     list: 'all',
     isWanted: () => allWasAsked,
     onList(snapshot) {

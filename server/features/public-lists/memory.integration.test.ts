@@ -29,10 +29,18 @@ const start = async (t: Test, engine: string) => {
     FROM generate_series(1, 1000) AS n`
   await sql.end()
   const server = await startServer({
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: url },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
-    ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '1', HTTP_ENGINE: engine },
-    ...{ ...patience, LIST_MEMORY_MAX_MB: '64' },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: url,
+    KAFKA_TODO_TOPIC: testTopic(),
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    HTTP_PROCESSES: '1',
+    HTTP_ENGINE: engine,
+    ...patience,
+    LIST_MEMORY_MAX_MB: '64',
   })
   t.teardown(() => server.stop())
   return server

@@ -239,10 +239,7 @@ const makeReady = (
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`
   const etag = `"${version}-${limit === 0 ? 'all' : limit}${suffix}"`
-  const shared = [
-    ...['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Accept-Encoding'],
-    ...headers,
-  ]
+  const shared = ['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Accept-Encoding', ...headers]
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,

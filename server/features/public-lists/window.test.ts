@@ -15,8 +15,13 @@ const titles = [
   ']',
 ]
 const todo = (i: number): Todo => ({
-  ...{ id: `t${i}`, description: '[],\n{"a":1}', completed: i % 2 === 0, user_id: 'ann\n' },
-  ...{ title: `${titles[i % titles.length]}${i}`, created_at: at, updated_at: at },
+  id: `t${i}`,
+  description: '[],\n{"a":1}',
+  completed: i % 2 === 0,
+  user_id: 'ann\n',
+  title: `${titles[i % titles.length]}${i}`,
+  created_at: at,
+  updated_at: at,
 })
 const linesOf = (count: number) => Array.from({ length: count }, (_, i) => todoJson(todo(i)))
 /** As the store makes it. */

@@ -22,9 +22,15 @@ for (const [engine, stack] of [
     if (!services) return
     const environment = {
       ...services,
-      ...{ DATABASE_URL: await testDatabase(t), KAFKA_TODO_TOPIC: testTopic() },
-      ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '2', HTTP_HOST: '127.0.0.1', HTTP_PORT: '0' },
-      ...{ JWT_SECRET: testSecret, LOG_LEVEL: 'warn', LIMIT_USER_REQUESTS: '0' },
+      DATABASE_URL: await testDatabase(t),
+      KAFKA_TODO_TOPIC: testTopic(),
+      HTTP_ENGINE: engine,
+      HTTP_PROCESSES: '2',
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: '0',
+      JWT_SECRET: testSecret,
+      LOG_LEVEL: 'warn',
+      LIMIT_USER_REQUESTS: '0',
       ...patience,
     }
     const server = await startServer(environment)

@@ -8,9 +8,16 @@ import { testDatabase, testTopic } from '../../../testing/services.ts'
 import { clientOf, type Json } from '../../../testing/json-client.ts'
 
 const environmentFor = async (t: Test, engine: string) => ({
-  ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
-  ...{ KAFKA_TODO_TOPIC: testTopic(), HTTP_ENGINE: engine, HTTP_PROCESSES: '2' },
-  ...{ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', JWT_SECRET: testSecret, LOG_LEVEL: 'warn' },
+  COMMAND_LOG: 'postgres',
+  LIST_CACHE: 'postgres',
+  DATABASE_URL: await testDatabase(t),
+  KAFKA_TODO_TOPIC: testTopic(),
+  HTTP_ENGINE: engine,
+  HTTP_PROCESSES: '2',
+  HTTP_HOST: '127.0.0.1',
+  HTTP_PORT: '0',
+  JWT_SECRET: testSecret,
+  LOG_LEVEL: 'warn',
   ...patience,
 })
 

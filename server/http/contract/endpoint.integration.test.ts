@@ -32,8 +32,11 @@ const limit = 12
 /** The parts of a server process around the endpoints, limits counted by Postgres. */
 const start = async (t: Test) => {
   const config = testConfig({
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: await testDatabase(t) },
-    ...{ LIMIT_USER_REQUESTS: String(limit), LIMIT_TIMEOUT_MS: '10000' },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: await testDatabase(t),
+    LIMIT_USER_REQUESTS: String(limit),
+    LIMIT_TIMEOUT_MS: '10000',
   })
   const policies = limitPolicies(config)
   const databases = databasesOf(config)
@@ -147,7 +150,17 @@ t.test('it is in the document and on the page', async (t) => {
     requestBody: { content: { 'application/json': { schema: { $ref: /NewGreeting$/ } } } },
   })
   t.same(Object.keys(patch?.responses ?? {}), [
-    ...['200', '400', '401', '404', '408', '413', '415', '429', '431', '500', '503'],
+    '200',
+    '400',
+    '401',
+    '404',
+    '408',
+    '413',
+    '415',
+    '429',
+    '431',
+    '500',
+    '503',
   ])
   t.match(document.components.schemas, {
     NewGreeting: { properties: { name: { minLength: 1, maxLength: 20 } }, required: ['name'] },

@@ -38,10 +38,18 @@ const setUp = async (t: Test, engine: EngineName) => {
       SELECT now() - interval '1 hour' + n * interval '1 ms' AS at) times`
   await sql.end()
   const environment = {
-    ...{ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres', DATABASE_URL: databaseUrl },
-    ...{ KAFKA_TODO_TOPIC: testTopic(), KAFKA_PARTITIONS: '1', JWT_SECRET: testSecret },
-    ...{ HTTP_ENGINE: engine, HTTP_PROCESSES: '1', HTTP_HOST: loopback, HTTP_PORT: '0' },
-    ...{ LOG_LEVEL: 'error', ...patience },
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: databaseUrl,
+    KAFKA_TODO_TOPIC: testTopic(),
+    KAFKA_PARTITIONS: '1',
+    JWT_SECRET: testSecret,
+    HTTP_ENGINE: engine,
+    HTTP_PROCESSES: '1',
+    HTTP_HOST: loopback,
+    HTTP_PORT: '0',
+    LOG_LEVEL: 'error',
+    ...patience,
   }
   const server = await startServer(environment)
   t.teardown(() => server.stop())
@@ -53,7 +61,9 @@ const setUp = async (t: Test, engine: EngineName) => {
   }
   const write = async (title: number) => {
     const response = await fetch(`http://${loopback}:${server.port}/todos`, {
-      ...{ method: 'POST', headers, body: JSON.stringify({ title: String(title) }) },
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ title: String(title) }),
     })
     if (response.status !== 202) throw new Error(`${response.status} ${await response.text()}`)
     await response.arrayBuffer()

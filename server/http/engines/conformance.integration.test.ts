@@ -128,7 +128,13 @@ void t.test('both engines, as they run in production', async (t) => {
   const todos = JSON.parse(all?.body ?? '') as object[]
   t.equal(todos.length, 25)
   t.same(Object.keys(todos[0] ?? {}), [
-    ...['id', 'title', 'description', 'completed', 'user_id', 'created_at', 'updated_at'],
+    'id',
+    'title',
+    'description',
+    'completed',
+    'user_id',
+    'created_at',
+    'updated_at',
   ])
   const uwsIsFaulty = (await selfTest()) !== undefined
 
@@ -232,8 +238,14 @@ const checkConnections = async (t: Test, engine: keyof Ports, ports: Ports) => {
     const post = 'POST /todos HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}'
     const list = [get('/todos?limit=2'), 200] as const
     for (const [request, status] of [
-      ...[list, list, [get('/todos?limit=3'), 200], [get('/health'), 200], [post, 401]],
-      ...[[get('/nothing'), 404], list, list],
+      list,
+      list,
+      [get('/todos?limit=3'), 200],
+      [get('/health'), 200],
+      [post, 401],
+      [get('/nothing'), 404],
+      list,
+      list,
     ] as const) {
       socket.write(request)
       t.match(await read(socket), [{ status }], request.split('\r\n')[0] as string)
@@ -319,7 +331,10 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     cache: cacheAway,
     store,
     settings: {
-      ...{ ttlMs: 1_000, refreshIntervalMs: 0, refreshTimeoutMs: 100, staleIfErrorMs: 0 },
+      ttlMs: 1_000,
+      refreshIntervalMs: 0,
+      refreshTimeoutMs: 100,
+      staleIfErrorMs: 0,
       memoryBytesMax: 1_000_000,
     },
     log: quiet,
@@ -349,7 +364,10 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
 }
 
 const unavailable = (name: string, request: string, body: Case['body']): Case => ({
-  ...{ name, request, status: 503, body: body ?? {} },
+  name,
+  request,
+  status: 503,
+  body: body ?? {},
   headers: ['retry-after: 1', 'content-type: application/problem+json'],
 })
 const text = '{"title":"x"}'
@@ -392,7 +410,9 @@ void t.test(
     for (const request of writes) {
       const detail = /larger than the command log takes$/
       const one: Case = {
-        ...{ name: 'too large', request, status: 413 },
+        name: 'too large',
+        request,
+        status: 413,
         body: { publish: 'not-attempted', detail },
         headers: ['content-type: application/problem+json'],
       }
@@ -416,7 +436,9 @@ void t.test('lists that can not be had are a 503, in time', async (t) => {
 void t.test('/ready names each dependency', async (t) => {
   const good = () => Promise.resolve()
   const dependency = (name: string, without: Dependency['without'], check = good) => ({
-    ...{ name, without, check },
+    name,
+    without,
+    check,
   })
   const fails = 'fails: it is away'
   for (const [postgres, redis, status, word] of [
@@ -432,7 +454,9 @@ void t.test('/ready names each dependency', async (t) => {
     const ports = await serveBoth(t, { kind: 'acknowledged' }, dependencies)
     const states = [postgres, redis].map((check) => (check === good ? 'ok' : fails))
     const one: Case = {
-      ...{ name: word, request: get('/ready'), status },
+      name: word,
+      request: get('/ready'),
+      status,
       body: `{"status":"${word}","dependencies":{"postgres":"${states[0]}","redis":"${states[1]}"}}`,
       headers: ['cache-control: no-store', ...(status === 503 ? ['retry-after: 1'] : [])],
     }

@@ -291,7 +291,10 @@ for (const engine of engineNames) {
   void t.test(`${engine}: a drain under load loses no request`, async (t) => {
     const { port, drain } = await serve(t, engine)
     const client = (name: string, depth: number, target: string) => ({
-      ...{ name, depth, pauseMs: 1, next: () => get(target) },
+      name,
+      depth,
+      pauseMs: 1,
+      next: () => get(target),
     })
     const clients = startSteadyClients(port, [
       ...Array.from({ length: 20 }, () => client('keep-alive', 1, '/small')),

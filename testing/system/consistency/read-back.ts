@@ -53,7 +53,9 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
   const { commandId, kind, todoId, userId, atMs } = command
   const set = command.kind === 'create' ? command : command.kind === 'update' ? command.change : {}
   const { title, description, completed } = {
-    ...{ title: undefined, description: undefined, completed: undefined },
+    title: undefined,
+    description: undefined,
+    completed: undefined,
     ...set,
   }
   const fields = { title, description, completed }

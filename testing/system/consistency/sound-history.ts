@@ -41,7 +41,9 @@ export const soundHistory = (random: Random): Draft => {
     const outcome = fate === 0 ? 'fail' : fate === 1 ? 'info' : 'ok'
     const isLogged = outcome === 'ok' || (outcome === 'info' && random.below(2) === 0)
     const asked = {
-      ...{ kind, todoId, userId: kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann' },
+      kind,
+      todoId,
+      userId: kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann',
       title: kind === 'delete' ? undefined : `title ${n}`,
       description: kind === 'create' ? `description ${n}` : undefined,
       completed: kind === 'update' ? random.below(2) === 0 : undefined,
@@ -68,7 +70,12 @@ export const soundHistory = (random: Random): Draft => {
   }
   const list = [...rows].map(([id, { title }]) => ({ id, title }))
   return {
-    ...{ operations, log, ends, todos: rows, outcomes, deadLetters: 0 },
+    operations,
+    log,
+    ends,
+    todos: rows,
+    outcomes,
+    deadLetters: 0,
     nextOffsets: new Map(ends),
     reads: [1, 2, 3].map((version) => ({ connection: 1, version, todos: list })),
     finalLists: [list, list],

@@ -161,7 +161,11 @@ const fast = (side: typeof fastSide) => (end: End) => {
   createFastConnection(
     inPlace(end),
     {
-      ...{ app: side.app, wires, unsent, reject: rejectMalformed, isDraining: () => false },
+      app: side.app,
+      wires,
+      unsent,
+      reject: rejectMalformed,
+      isDraining: () => false,
       handOver(one, unanswered) {
         handedOver++
         side.parser.emit('connection', one.socket)

@@ -44,7 +44,11 @@ export const readInPlace = (accepted: Socket): InPlaceSocket => {
   let isStopped = false
   let read: InPlaceReader | undefined
   const options: SocketConstructorOpts & { handle: unknown; writableHighWaterMark: number } = {
-    ...{ handle, allowHalfOpen: true, readable: true, writable: true, writableHighWaterMark },
+    handle,
+    allowHalfOpen: true,
+    readable: true,
+    writable: true,
+    writableHighWaterMark,
     onread: {
       buffer: shared,
       callback(length) {

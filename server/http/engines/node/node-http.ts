@@ -41,7 +41,11 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
     rejectMalformed(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
   })
   const parts = {
-    ...{ app, wires, unsent, isDraining, reject: rejectMalformed },
+    app,
+    wires,
+    unsent,
+    isDraining,
+    reject: rejectMalformed,
     handOver(inPlace: InPlaceSocket, first: Buffer) {
       const { socket } = inPlace
       socket.destroySoon = () => closeInStages(socket)

@@ -14,7 +14,9 @@ t.test('copies are counted wherever they are cut', async (t) => {
   for (let from = 0; from < length; from++) {
     for (let to = from + 1; to <= stream.length; to += 7) {
       const expected = {
-        ...{ kind: 'copies', complete: Math.floor(to / length), matched: to % length },
+        kind: 'copies',
+        complete: Math.floor(to / length),
+        matched: to % length,
       }
       t.same(
         countRepeats(request, from, stream.subarray(from, to), to - from),

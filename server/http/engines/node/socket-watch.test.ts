@@ -16,7 +16,10 @@ t.test('a connection that has just come is not told that it is late', (t) => {
   mock.timers.tick(999)
   const socket = new Socket()
   const connection: FastConnection = {
-    ...{ socket, waitsFor: () => 'first-request', requests: () => 0, closeIfIdle() {} },
+    socket,
+    waitsFor: () => 'first-request',
+    requests: () => 0,
+    closeIfIdle() {},
   }
   watch.add(socket)
   watch.own(socket, connection)
