@@ -12,7 +12,7 @@ import type { AutocannonOwn, Cell, Counts, Load, Second } from './result.ts'
 import { startSampler } from './sampler.ts'
 import type { Scenario, ScenarioLoad } from './scenario.ts'
 import { coresHere, processesOf, type Target } from './target.ts'
-import { captureAnswer, isTrueInTheEnd, type Captured } from './truth.ts'
+import { captureAnswer, matchesDatabaseAtEnd, type Captured } from './truth.ts'
 import { cpuNow, judgeWindow, type CpuNow } from './window.ts'
 
 export type CellRun = {
@@ -47,9 +47,9 @@ export const measureCell = async (
     const measured = await (load.generator === 'wrk' ? measureWithWrk : measureWithReadings)(work)
     background?.stop()
     const acknowledged = scenario.method === 'POST' ? measured.goodInAll : 0
-    const isTrueAtEnd = await isTrueInTheEnd(target, scenario, rowsBefore + acknowledged)
+    const matchesAtEnd = await matchesDatabaseAtEnd(target, scenario, rowsBefore + acknowledged)
     const { goodInAll: _, ...rest } = measured
-    const cell = { ...rest, samples: { ...measured.samples, isTrueAtEnd } }
+    const cell = { ...rest, samples: { ...measured.samples, matchesAtEnd } }
     return {
       ...cell,
       checks: checksOf(cell, {
@@ -77,7 +77,7 @@ type Work = {
 }
 
 type Measured = Omit<Cell, 'checks' | 'samples'> & {
-  readonly samples: Omit<Cell['samples'], 'isTrueAtEnd'>
+  readonly samples: Omit<Cell['samples'], 'matchesAtEnd'>
   /** Good answers of the whole run, warm-up included. */
   readonly goodInAll: number
 }

@@ -90,8 +90,8 @@ t.test('Ctrl-C ends what was started and removes what was checked out', async (t
   const worktrees = () => execFileSync('git', ['worktree', 'list'], { encoding: 'utf8' })
   const before = worktrees()
   const run = startProgram(t, 'compare.ts', ['HEAD', 'node', '--seconds', '60'])
-  const isUnderWay = () => run.output().includes('in turn') && treePids(run.pid).length >= 5
-  await eventually(isUnderWay, (under) => under, startTimeoutMs)
+  const isInFlight = () => run.output().includes('in turn') && treePids(run.pid).length >= 5
+  await eventually(isInFlight, (under) => under, startTimeoutMs)
   t.not(worktrees(), before, 'the commit is checked out')
   await checkInterrupted(t, run)
   t.equal(worktrees(), before)

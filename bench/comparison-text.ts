@@ -29,10 +29,10 @@ export const invalidLines = (samples: readonly Sample[]): string[] =>
     fault === null ? [] : [`Dropped: round ${round} of ${name}: ${fault}.`],
   )
 
-/** Where the load is made on the cores that serve it, good-put holds the generator's work too. */
+/** Where the load is made on the cores that serve it, goodput holds the generator's work too. */
 export const machineFullNote = (samples: readonly Sample[], metric: Metric): string[] =>
   metric === 'goodput' && samples.some(({ limitedBy }) => limitedBy === 'the machine')
     ? [
-        'All cores were busy, with the generator among those who used them: good-put shows less of a difference than the servers have. CPU per good answer (--metric cpu) is theirs alone.',
+        'All cores were busy, with the generator among those who used them: goodput shows less of a difference than the servers have. CPU per good answer (--metric cpu) is theirs alone.',
       ]
     : []

@@ -50,7 +50,7 @@ export type Cell = {
   readonly seconds: number
   readonly plannedSeconds: number
   readonly counts: Counts
-  /** Answers a second that were what was asked for (good-put): the headline. */
+  /** Answers a second that were what was asked for (goodput): the headline. */
   readonly goodPerSecond: number
   /** Null where the generator has none to be trusted. */
   readonly latency: Latency | null
@@ -176,7 +176,7 @@ export type Samples = {
   /** How many different ones; 1 for lists that nobody changes. */
   readonly bodies: number
   /** Whether the lists were those of the database at the end; null where it can't be known. */
-  readonly isTrueAtEnd: boolean | null
+  readonly matchesAtEnd: boolean | null
 }
 
 export type AutocannonOwn = {

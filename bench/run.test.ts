@@ -150,7 +150,7 @@ void t.test('fast errors', async (t) => {
   t.equal(code, 3)
   t.ok(reasonsOf(failed).includes('answers as asked for'), reasonsOf(failed).join())
   t.match(output, /Fast errors/)
-  t.equal(Math.round(result.cells[0]?.goodPerSecond ?? NaN), 0, 'the headline is good-put')
+  t.equal(Math.round(result.cells[0]?.goodPerSecond ?? NaN), 0, 'the headline is goodput')
 })
 
 void t.test('a server that hangs', async (t) => {

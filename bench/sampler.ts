@@ -11,7 +11,7 @@ import type { Samples } from './result.ts'
 
 export type Sampler = {
   /** Ends it; what was seen, and how long single requests took. */
-  stop(): Promise<Omit<Samples, 'isTrueAtEnd'> & { readonly latenciesUs: readonly number[] }>
+  stop(): Promise<Omit<Samples, 'matchesAtEnd'> & { readonly latenciesUs: readonly number[] }>
 }
 
 export type SamplerPlan = {

@@ -62,7 +62,7 @@ const limitOf = (path: string): number | null => {
  * Whether, once all is at rest, the database has `rowsAtLeast` todos and the server shows what it
  * holds. Null where the database can't be asked.
  */
-export const isTrueInTheEnd = async (
+export const matchesDatabaseAtEnd = async (
   { origin, database }: Target,
   { method, path }: Scenario,
   rowsAtLeast: number,

@@ -19,7 +19,7 @@ import {
 } from '../testing/steady-clients.ts'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { orSkip, testDatabase, testDirectory, testTopic } from '../testing/services.ts'
-import { patience, testSecret } from '../testing/settings.ts'
+import { generousTimeouts, testSecret } from '../testing/settings.ts'
 import { conformanceCases } from '../testing/engines/conformance-cases.ts'
 import { comparable, exchange, headerOf, type Answer } from '../testing/engines/harness.ts'
 
@@ -63,7 +63,7 @@ const setUp = async (
     HTTP_PORT_PER_PROCESS: String(!isShared),
     HTTP_DRAIN_DELAY_MS: String(idle.drainDelayMs),
     HTTP_DRAIN_TIMEOUT_MS: '10000',
-    ...patience,
+    ...generousTimeouts,
   }
   const server = await startServer(environment)
   t.teardown(async () => {

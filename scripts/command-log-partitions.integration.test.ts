@@ -11,7 +11,7 @@ import type { BatchOutcome } from '../lib/runtime/micro-batch.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { widen } from './command-log-partitions.ts'
-import { quiet, testConfig } from '../testing/settings.ts'
+import { silentLog, testConfig } from '../testing/settings.ts'
 import { testDatabase, testTopic } from '../testing/services.ts'
 
 t.test('a command that is published between two reads is waited for', async (t) => {
@@ -27,11 +27,11 @@ t.test('a command that is published between two reads is waited for', async (t) 
   const publisher = openPublisher(
     config,
     databasesOf(config),
-    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
-    quiet,
+    openGate(await ensureCommandLog(config, databasesOf(config), silentLog)),
+    silentLog,
   )
   const store = createPostgresStore(createPool({ url, poolSize: 1, timeoutMs: 10_000 }))
-  await settleLog(config, databasesOf(config), store, quiet)
+  await settleLog(config, databasesOf(config), store, silentLog)
   const logs = openCommandLogs(createPool({ url, poolSize: 1, timeoutMs: 10_000 }))
   t.teardown(async () => {
     await publisher.close()

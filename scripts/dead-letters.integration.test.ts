@@ -15,7 +15,7 @@ import { createSink } from '../worker/todos/sink.ts'
 import { deadLetters } from './dead-letters.ts'
 import { repository } from './paths.ts'
 import { eventually } from '../testing/eventually.ts'
-import { quiet, testConfig } from '../testing/settings.ts'
+import { silentLog, testConfig } from '../testing/settings.ts'
 import { testDatabase, testKafka, testTopic } from '../testing/services.ts'
 
 /** The log's table takes no null, a Kafka topic does: the worker is given null where this stands. */
@@ -33,15 +33,15 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
   })
   const sql = postgres(url, { max: 1 })
   const store = createPostgresStore(createPool({ url, poolSize: 2, timeoutMs: 20_000 }))
-  await settleLog(config, databasesOf(config), store, quiet)
-  const consumer = openConsumer(config, databasesOf(config), quiet)
+  await settleLog(config, databasesOf(config), store, silentLog)
+  const consumer = openConsumer(config, databasesOf(config), silentLog)
   t.teardown(async () => {
     await consumer.stop()
     await store.close()
     await sql.end()
   })
   const startWorker = () => {
-    const sink = createSink({ log, store, onApplied: () => {}, logger: quiet })
+    const sink = createSink({ log, store, onApplied: () => {}, logger: silentLog })
     return consumer.start(
       (delivery) =>
         sink({
@@ -71,7 +71,7 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
       async () => {
         const [applied, ends] = [
           await store.nextOffsets(log),
-          await readEnds(config, databasesOf(config), quiet),
+          await readEnds(config, databasesOf(config), silentLog),
         ]
         return (ends.get(0) ?? 0) - (applied.get(0) ?? 0)
       },
@@ -271,7 +271,7 @@ t.test('a log that is closed amid a replay gets no more of it', async (t) => {
   t.equal(code, 1)
   t.equal(err, `the number of partitions of ${log} is being changed`)
   t.equal((await letters()).length, 1)
-  t.equal((await readEnds(config, databasesOf(config), quiet)).get(0), 1)
+  t.equal((await readEnds(config, databasesOf(config), silentLog)).get(0), 1)
 })
 
 t.test('letters of another log are neither shown nor touched', async (t) => {

@@ -10,7 +10,7 @@ import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
 import { lagAsText, readLag } from './lag.ts'
 import { repository } from './paths.ts'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
-import { quiet, testConfig } from '../testing/settings.ts'
+import { silentLog, testConfig } from '../testing/settings.ts'
 import { testDatabase, testKafka, testTopic } from '../testing/services.ts'
 
 type Settings = Record<string, string>
@@ -49,7 +49,7 @@ for (const [name, backend] of Object.entries(backends)) {
     }
     const config = testConfig(settings)
     t.same(await readLag(config), [], 'no log yet')
-    const partitions = await ensureCommandLog(config, databasesOf(config), quiet)
+    const partitions = await ensureCommandLog(config, databasesOf(config), silentLog)
     const none = { end: 0, applied: 0, lag: 0 }
     // A broker may say for a moment that it does not lead the partitions that it has just made.
     const lagNow = () => readLag(config).catch((error: Error) => error.message)
@@ -58,7 +58,7 @@ for (const [name, backend] of Object.entries(backends)) {
       [0, 1, 2].map((partition) => ({ partition, ...none })),
     )
 
-    const publisher = openPublisher(config, databasesOf(config), openGate(partitions), quiet)
+    const publisher = openPublisher(config, databasesOf(config), openGate(partitions), silentLog)
     t.teardown(() => publisher.close())
     const isUp = () =>
       publisher.ping().then(

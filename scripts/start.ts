@@ -80,7 +80,7 @@ const main = async () => {
       { name: 'postgres', exited: postgres.exited },
     ]) {
       void exited.then((how) => {
-        if (!stop.isUnderWay()) console.error(`${name} ended (${how}): stopping`)
+        if (!stop.isInFlight()) console.error(`${name} ended (${how}): stopping`)
         stop(1)
       })
     }
@@ -88,7 +88,7 @@ const main = async () => {
     const tookMs = Math.round(performance.now() - startedMs)
     greet(config, server?.port as number, postgres.port, metricsPorts, tookMs)
   } catch (error) {
-    if (stop.isUnderWay()) return
+    if (stop.isInFlight()) return
     console.error((error as Error).message)
     stop(1)
   }
@@ -134,7 +134,7 @@ const startChild = (script: string, env: NodeJS.ProcessEnv) => {
 
 /** Server first, so that what it acknowledged is in the log; then the worker; Postgres last. */
 const stopper = (running: { postgres?: Service; children: Child[] }) => {
-  let underWay = false
+  let inFlight = false
   const stopAll = async (exitCode: number) => {
     for (const { process: child, exited } of running.children.toReversed()) {
       child.kill('SIGTERM')
@@ -144,11 +144,11 @@ const stopper = (running: { postgres?: Service; children: Child[] }) => {
     process.exit(exitCode)
   }
   const stop = (exitCode: number) => {
-    if (underWay) return
-    underWay = true
+    if (inFlight) return
+    inFlight = true
     void stopAll(exitCode)
   }
-  return Object.assign(stop, { isUnderWay: () => underWay })
+  return Object.assign(stop, { isInFlight: () => inFlight })
 }
 
 const greet = (

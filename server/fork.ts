@@ -25,7 +25,7 @@ import {
   openParts,
   type Part,
 } from '../lib/runtime/parts.ts'
-import { createPoolUse } from '../lib/runtime/pool-stats.ts'
+import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { openPasswords } from './features/accounts/passwords/open.ts'
 import { becomesReady } from './features/health/readiness.ts'
@@ -70,10 +70,10 @@ export const startFork = async (
   const log = createLog('server', config.LOG_LEVEL)
   const registry = new Registry()
   const pools = {
-    store: createPoolUse(),
-    cache: createPoolUse(),
-    log: createPoolUse(),
-    accounts: createPoolUse(),
+    store: createPoolStats(),
+    cache: createPoolStats(),
+    log: createPoolStats(),
+    accounts: createPoolStats(),
   }
   const budget = forkBudget(config)
   const databases = openDatabases(postgresUrls(config), budget)

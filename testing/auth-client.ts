@@ -3,7 +3,7 @@
 import type { Test } from 'tap'
 import postgres, { type Sql } from 'postgres'
 import { startServer, type Running } from '../scripts/stack/processes.ts'
-import { patience, testSecret } from './settings.ts'
+import { generousTimeouts, testSecret } from './settings.ts'
 import { testDatabase, testTopic } from './services.ts'
 
 export type AuthAnswer = {
@@ -77,7 +77,7 @@ export const startAuthServer = async (
     AUTH_BCRYPT_COST: '4',
     AUTH_PASSWORD_QUEUE_MAX: '1000',
     AUTH_PASSWORD_WAIT_MAX_MS: '60000',
-    ...patience,
+    ...generousTimeouts,
     ...settings,
   }
   const server = await startServer(env)

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
-import type { Breakable } from './breakable.ts'
+import type { RestartableService } from './restartable.ts'
 
 const stoppedMs = 2_300
 const answersMsMin = 3
@@ -11,7 +11,7 @@ const answersMsMax = 60
 
 /** Stopped, then on for a moment, so many times; running at the end. */
 export const flapPostgres = async (
-  service: Breakable,
+  service: RestartableService,
   times: number,
   below: (max: number) => number,
 ): Promise<void> => {
@@ -23,21 +23,21 @@ export const flapPostgres = async (
   }
 }
 
-export const endPostgresSessions = (service: Breakable): Promise<void> =>
+export const endPostgresSessions = (service: RestartableService): Promise<void> =>
   asOperator(service, [endSessions])
 
 /** Every session, those that are open too. */
-export const makePostgresReadOnly = (service: Breakable): Promise<void> =>
+export const makePostgresReadOnly = (service: RestartableService): Promise<void> =>
   asOperator(service, [`ALTER SYSTEM SET ${readOnly} = on`, reload])
 
-export const makePostgresWritable = (service: Breakable): Promise<void> =>
+export const makePostgresWritable = (service: RestartableService): Promise<void> =>
   asOperator(service, [`ALTER SYSTEM RESET ${readOnly}`, reload])
 
 /**
  * As after a failover that keeps TCP connections: the open sessions are on the wrong server, new ones
  * are not. What is set for a database outranks the file, when a session begins.
  */
-export const makeOpenSessionsReadOnly = (service: Breakable): Promise<void> =>
+export const makeOpenSessionsReadOnly = (service: RestartableService): Promise<void> =>
   asOperator(service, [
     `ALTER DATABASE ${databaseOf(service)} SET ${readOnly} = off`,
     `ALTER SYSTEM SET ${readOnly} = on`,
@@ -45,7 +45,7 @@ export const makeOpenSessionsReadOnly = (service: Breakable): Promise<void> =>
   ])
 
 /** Ends all sessions: those of now would be spared the next time. */
-export const endOpenSessionsReadOnly = (service: Breakable): Promise<void> =>
+export const endOpenSessionsReadOnly = (service: RestartableService): Promise<void> =>
   asOperator(service, [
     `ALTER SYSTEM RESET ${readOnly}`,
     reload,
@@ -59,9 +59,13 @@ const endSessions = `
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
 
-const databaseOf = (service: Breakable): string => new URL(service.directUrl()).pathname.slice(1)
+const databaseOf = (service: RestartableService): string =>
+  new URL(service.directUrl()).pathname.slice(1)
 
-const asOperator = async (service: Breakable, statements: readonly string[]): Promise<void> => {
+const asOperator = async (
+  service: RestartableService,
+  statements: readonly string[],
+): Promise<void> => {
   const sql = postgres(service.directUrl(), {
     max: 1,
     onnotice: () => {},

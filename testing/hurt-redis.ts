@@ -1,13 +1,13 @@
 // A Redis that answers PING and is of no use, for tests: each way that it refuses writes, and a
 // failover that leaves open connections with the old master.
 
-import type { Breakable } from './breakable.ts'
+import type { RestartableService } from './restartable.ts'
 import { ask } from '../scripts/stack/ports.ts'
 
 type Hurt = {
   readonly name: string
-  begin(redis: Breakable): Promise<void>
-  end(redis: Breakable): Promise<void>
+  begin(redis: RestartableService): Promise<void>
+  end(redis: RestartableService): Promise<void>
 }
 
 const tell = async (port: number, command: string): Promise<void> => {
@@ -38,7 +38,7 @@ export const redisRefusals: readonly Hurt[] = [
 ]
 
 /** New connections reach the new master; the old one goes on answering as its replica. */
-export const failOverRedis = async (redis: Breakable): Promise<void> => {
+export const failOverRedis = async (redis: RestartableService): Promise<void> => {
   const { oldPort, newPort } = await redis.failOver()
   await tell(oldPort, `REPLICAOF 127.0.0.1 ${newPort}`)
 }
@@ -46,5 +46,5 @@ export const failOverRedis = async (redis: Breakable): Promise<void> => {
 const garbageScript =
   "for _, key in ipairs(redis.call('KEYS', '*todos*:version')) do redis.call('SET', key, 'abc') end"
 
-export const spoilRedisVersion = (redis: Breakable): Promise<void> =>
+export const spoilRedisVersion = (redis: RestartableService): Promise<void> =>
   tell(redis.directPort(), `EVAL "${garbageScript}" 0`)

@@ -30,7 +30,7 @@ export const listTests = (root: string): readonly string[] => {
  * is run again, alone, since it may have failed only because of what ran beside it; then it counts as
  * passed, and is named.
  */
-export const hunts = [
+export const neverRetried = [
   'lib/command-log/',
   'lib/drivers/kafka/',
   'lib/rate-limit/',
@@ -41,4 +41,5 @@ export const hunts = [
   'worker/',
 ]
 
-export const isHunt = (file: string): boolean => hunts.some((start) => file.startsWith(start))
+export const isNeverRetried = (file: string): boolean =>
+  neverRetried.some((start) => file.startsWith(start))

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../scripts/paths.ts'
-import { isHunt, isTest, laneOf, listTests } from './lanes.ts'
+import { isNeverRetried, isTest, laneOf, listTests } from './lanes.ts'
 import { skipsOf, slowest, whyItFailed } from './report.ts'
 import { killTree, runTest, runTool, type Result } from './run-node.ts'
 import { startSharedServices } from './shared-services.ts'
@@ -58,7 +58,7 @@ const runAndReport = async (
   if (failed.length === 0) return true
 
   const suspects = failed.map(({ name }) => name)
-  const isSteady = (name: string) => !isTest(name) || isHunt(name)
+  const isSteady = (name: string) => !isTest(name) || isNeverRetried(name)
   if (suspects.length > suspectsMax || suspects.some(isSteady)) return false
   console.log(`\nonce more, alone: ${suspects.join(', ')}`)
   for (const name of suspects) {

@@ -3,14 +3,14 @@
 import { readConfig, type Config } from '../lib/runtime/config/config.ts'
 import { createLog, type Log } from '../lib/runtime/log.ts'
 
-export const quiet: Log = createLog('test', 'silent')
+export const silentLog: Log = createLog('test', 'silent')
 export const testSecret = 'a secret that only tests know, 32+ bytes'
 
 /**
  * Settings for what is not tested on being late: a loaded machine takes seconds for what is usually
  * done in milliseconds, and a write that is refused for that is not a finding.
  */
-export const patience = {
+export const generousTimeouts = {
   PUBLISH_WAIT_MAX_MS: '30000',
   PUBLISH_TIMEOUT_MS: '30000',
   LIST_REFRESH_TIMEOUT_MS: '30000',
@@ -24,7 +24,7 @@ export const testConfig = (settings: Readonly<Record<string, string>>): Config =
       LOG_LEVEL: 'silent',
       LIMIT_WRITE_BURST: '0',
       LIMIT_READ_BURST: '0',
-      ...patience,
+      ...generousTimeouts,
       ...settings,
     },
     'server',

@@ -14,7 +14,7 @@ import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
 import { createLog } from '../lib/runtime/log.ts'
 import { closeParts, databasesCloseTimeoutMs, openParts, type Part } from '../lib/runtime/parts.ts'
-import { createPoolUse } from '../lib/runtime/pool-stats.ts'
+import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announce/announcer.ts'
 import { healthPage, livePage } from './observe/health.ts'
@@ -35,7 +35,7 @@ const reportLagEveryMs = 10_000
 
 const config = readConfigOrExit('worker')
 const log = createLog('worker', config.LOG_LEVEL)
-const pools = { store: createPoolUse(), cache: createPoolUse() }
+const pools = { store: createPoolStats(), cache: createPoolStats() }
 const databases = openDatabases(postgresUrls(config), workerBudget(config))
 const redis = openRedis(config.REDIS_URL, log)
 const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs, use: pools.store, log })

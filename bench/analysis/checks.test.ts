@@ -56,7 +56,7 @@ const sound: Omit<Cell, 'checks'> = {
   limit: null,
   generator: { loopUtilization: 0.5, loopLagP99Ms: 3, cpuShare: 0.5 },
   noise: { steal: 0, otherCores: 0.05, calibrationMs: [2.5, 2.51] },
-  samples: { taken: 500, wrong: 0, complaint: null, bodies: 1, isTrueAtEnd: true },
+  samples: { taken: 500, wrong: 0, complaint: null, bodies: 1, matchesAtEnd: true },
   answerBytes: { head: 200, body: 2_300 },
   autocannon: {
     requestsAverage: 10_000,
@@ -192,7 +192,7 @@ const faults: readonly (readonly [string, Omit<Cell, 'checks'>, string, RegExp])
   ],
   [
     'stale for ever',
-    { ...sound, samples: { ...sound.samples, isTrueAtEnd: false } },
+    { ...sound, samples: { ...sound.samples, matchesAtEnd: false } },
     'sampled bodies are true',
     /not what the database holds/,
   ],

@@ -221,21 +221,21 @@ const little = ({ load, latency, counts, seconds }: Omit<Cell, 'checks'>): Check
 }
 
 const samples = ({ samples }: Omit<Cell, 'checks'>, { listsAreStill }: CheckContext): Check => {
-  const { taken, wrong, complaint, bodies, isTrueAtEnd } = samples
+  const { taken, wrong, complaint, bodies, matchesAtEnd } = samples
   const isChanging = listsAreStill && bodies > 1
   const meaning =
     wrong > 0
       ? `A wrong answer was read: ${complaint ?? ''}`
       : isChanging
         ? 'The list changed though nobody wrote: a cold cache, another writer, or two servers that disagree.'
-        : isTrueAtEnd === false
+        : matchesAtEnd === false
           ? 'What the server shows at the end is not what the database holds.'
           : 'No answer was read.'
   return check(
     'sampled bodies are true',
-    wrong > 0 || isChanging || isTrueAtEnd === false || taken === 0 ? 'fail' : 'ok',
+    wrong > 0 || isChanging || matchesAtEnd === false || taken === 0 ? 'fail' : 'ok',
     `${count(taken)} read, ${count(wrong)} wrong, ${count(bodies)} different; at the end ${
-      isTrueAtEnd === null ? 'not known' : isTrueAtEnd ? 'true' : 'not true'
+      matchesAtEnd === null ? 'not known' : matchesAtEnd ? 'true' : 'not true'
     }`,
     listsAreStill ? 'none wrong, all the same' : 'none wrong, true at the end',
     meaning,

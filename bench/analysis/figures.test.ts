@@ -45,7 +45,7 @@ t.test('what a starved generator says of itself is forgiven it, and of no other'
 })
 
 t.test('wrong answers take everything with them, a full generator or not', async (t) => {
-  const samples = { taken: 10, wrong: 1, complaint: 'cut', bodies: 1, isTrueAtEnd: true }
+  const samples = { taken: 10, wrong: 1, complaint: 'cut', bodies: 1, matchesAtEnd: true }
   for (const loopUtilization of [0.5, 1]) {
     const generator = { loopUtilization, loopLagP99Ms: 1, cpuShare: 0.5 }
     t.match(figuresOf(judged({ samples, generator })), {

@@ -6,7 +6,7 @@ export type Metric = 'goodput' | 'cpu' | 'p99'
 
 /** A figure is null where it is not known, or not to be trusted. */
 export type Figures = Readonly<Record<Metric, number | null>> & {
-  /** It sent less than it could have been answered: good-put is its own, not the servers'. */
+  /** It sent less than it could have been answered: goodput is its own, not the servers'. */
   readonly isGeneratorFull: boolean
   readonly limitedBy: string | null
   /** Why nothing of the cell may be used. */

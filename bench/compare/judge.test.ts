@@ -51,7 +51,7 @@ t.test('a real difference is a ratio with its interval, in the right direction',
     /A against itself, good answers a second: 0\.83x to 1\.00x of its median over 7 rounds/,
   )
   t.match(text, /all 3 hold at once/)
-  t.match(text, /p99 says little beyond good-put/)
+  t.match(text, /p99 says little beyond goodput/)
   t.notMatch(text, /UNTRUSTED|NaN|undefined/)
 })
 
@@ -71,7 +71,7 @@ t.test('a small difference that is real keeps the digits that show it', async (t
   t.match(reportOf(samples), /B is 1\.002x A \(1\.002 to 1\.002\): better/)
 })
 
-t.test('a full generator hides good-put and p99, and the CPU still tells', async (t) => {
+t.test('a full generator hides goodput and p99, and the CPU still tells', async (t) => {
   const samples = samplesOf({ goodput: 1, cpu: 0.5, p99: 1 }, ({ name }) =>
     name === 'B' ? { goodput: null, p99: null, isGeneratorFull: true } : {},
   )
@@ -100,7 +100,7 @@ t.test('where too few requests were timed for a p99, it says so', async (t) => {
   t.match(text, /p99 ms: not compared: too few requests were timed/)
 })
 
-t.test('at a fixed rate good-put is not compared, and p99 means something', async (t) => {
+t.test('at a fixed rate goodput is not compared, and p99 means something', async (t) => {
   const text = reportOf(samplesOf({ goodput: 1, cpu: 1, p99: 1.5 }), true)
   t.match(text, /good answers a second: not compared: the load was sent at a fixed rate/)
   t.match(text, /p99 ms: B is 1\.51x A .*: worse/)

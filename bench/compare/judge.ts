@@ -19,7 +19,7 @@ export type Comparison = {
   readonly lines: readonly Line[]
   /** Figures that were asked for and can't be compared. */
   readonly missing: readonly { readonly metric: Metric; readonly why: string }[]
-  /** Good-put or CPU was judged: p99 alone is no answer. */
+  /** Goodput or CPU was judged: p99 alone is no answer. */
   readonly isTrusted: boolean
 }
 

@@ -34,9 +34,9 @@ export const compareReport = (
   ].join('\n')
 
 const closedLoopNote =
-  'Each connection waits for its answer before it asks again, so p99 says little beyond good-put where something was full; compare latencies in an open loop (--scenario quick).'
+  'Each connection waits for its answer before it asks again, so p99 says little beyond goodput where something was full; compare latencies in an open loop (--scenario quick).'
 const untrusted =
-  'UNTRUSTED: too few rounds were sound for good-put or CPU. See above what was wrong with them; on a quiet machine, run more and longer rounds.'
+  'UNTRUSTED: too few rounds were sound for goodput or CPU. See above what was wrong with them; on a quiet machine, run more and longer rounds.'
 
 const heads = ['', 'A', 'B', 'B to A, paired', '95% interval']
 const cellsOf = ({ metric, medianA, medianB, ratio }: Line): string[] => {

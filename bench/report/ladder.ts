@@ -49,8 +49,8 @@ const ladderCharts = (cells: readonly Cell[], hasUsl: boolean): Markup[] => {
   const p50 = line('p50', 0, ({ latency }) => latency?.p50 ?? null)
   const p99 = line('p99', 1, ({ latency }) => latency?.p99 ?? null)
   const latencies = [...p50.points, ...p99.points].map(([, us]) => us)
-  const goodPut = panel('by load', {
-    title: 'Good-put',
+  const goodput = panel('by load', {
+    title: 'Goodput',
     description: 'Good answers a second at each load.',
     x: axis.x,
     y: goodAxis(cells.map(({ goodPerSecond }) => goodPerSecond)),
@@ -64,7 +64,7 @@ const ladderCharts = (cells: readonly Cell[], hasUsl: boolean): Markup[] => {
     lines: [p99, p50],
   })
   // With a fit, the same points stand on its curve.
-  return [...(hasUsl ? [] : [goodPut]), ...(latencies.length === 0 ? [] : [latency])]
+  return [...(hasUsl ? [] : [goodput]), ...(latencies.length === 0 ? [] : [latency])]
 }
 
 const goodAxis = (values: readonly number[]): Axis => ({
@@ -125,7 +125,7 @@ const uslChart = ({ gamma, alpha, beta, points, peakInFlight }: UslFit): Markup 
   }).filter(([n]) => n <= last * 2)
   const drawn = points.map(({ inFlight, measured }): Point => [inFlight, measured])
   return panel('points as measured, the fitted curve through them', {
-    title: 'Good-put by requests in flight',
+    title: 'Goodput by requests in flight',
     description: 'Measured good answers a second, and the fitted curve, by requests in flight.',
     x: { scale, label: 'requests in flight', show: figures.shortCount },
     y: goodAxis([...drawn, ...curve].map(([, y]) => y)),

@@ -31,7 +31,7 @@ const results: Readonly<Record<string, Result>> = {
       {
         ...headlineCell(),
         checks: [check(hostile, 'fail', hostile, hostile, hostile)],
-        samples: { taken: 1, wrong: 1, complaint: hostile, bodies: 1, isTrueAtEnd: false },
+        samples: { taken: 1, wrong: 1, complaint: hostile, bodies: 1, matchesAtEnd: false },
       },
     ],
   }),
@@ -69,7 +69,7 @@ for (const [name, result] of Object.entries(results)) {
     const text = isSound(t, result)
     t.match(text, result.verdict)
     const headline = headlineOf(result)
-    if (headline) t.ok(text.includes(count(headline.goodPerSecond)), 'the headline is good-put')
+    if (headline) t.ok(text.includes(count(headline.goodPerSecond)), 'the headline is goodput')
     t.end()
   })
   void t.test(`a result ${name}, on the terminal`, (t) => {

@@ -108,7 +108,7 @@ const valuesTable = (
 const conditionsOf = (cell: Cell): [string, string][] => {
   const { load, generator, noise, samples, answerBytes, autocannon } = cell
   const [before, after] = noise.calibrationMs
-  const isTrue = { true: 'yes', false: 'NO', null: 'unknown' }[`${samples.isTrueAtEnd}`]
+  const isTrue = { true: 'yes', false: 'NO', null: 'unknown' }[`${samples.matchesAtEnd}`]
   return [
     ['generator', `${load.generator}, ${figures.plural(load.threads, 'thread')}`],
     [

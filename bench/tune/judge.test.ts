@@ -26,7 +26,7 @@ const sample = (value: number, round: number, some: Partial<Sample> = {}): Sampl
   ...some,
 })
 
-/** Rounds in which each value has this good-put, but for 0.5% that goes up and down. */
+/** Rounds in which each value has this goodput, but for 0.5% that goes up and down. */
 const samplesOf = (goodputs: Readonly<Record<number, number>>, rounds = 5): Sample[] =>
   Array.from({ length: rounds }, (_, round) =>
     Object.entries(goodputs).map(([value, goodput], i) =>
@@ -113,22 +113,19 @@ t.test('a full generator, once, moves the judgement to CPU and says so', async (
   t.match(text, /The interval holds in 95 of 100 runs/)
 })
 
-t.test(
-  'good-put that was asked for all the same is not judged from a full generator',
-  async (t) => {
-    const samples = samplesOf({ 10: 1_000, 50: 1_000 }).map((one) => ({
-      ...one,
-      ...withoutGoodput,
-    }))
-    const judgement = judge([10, 50], samples, 'goodput')
-    t.match(judgement, { baseline: null, use: null, isTrusted: false })
-    const text = tuneReport(judgement, { samples, leftOut: [] })
-    t.match(text, /Not judged: DB_POOL_SIZE=50: the generator was full/)
-    t.match(text, /UNTRUSTED/)
-  },
-)
+t.test('goodput that was asked for all the same is not judged from a full generator', async (t) => {
+  const samples = samplesOf({ 10: 1_000, 50: 1_000 }).map((one) => ({
+    ...one,
+    ...withoutGoodput,
+  }))
+  const judgement = judge([10, 50], samples, 'goodput')
+  t.match(judgement, { baseline: null, use: null, isTrusted: false })
+  const text = tuneReport(judgement, { samples, leftOut: [] })
+  t.match(text, /Not judged: DB_POOL_SIZE=50: the generator was full/)
+  t.match(text, /UNTRUSTED/)
+})
 
-t.test('a fixed rate says nothing by its good-put', async (t) => {
+t.test('a fixed rate says nothing by its goodput', async (t) => {
   const judgement = judge([10, 50], samplesOf({ 10: 1_000, 50: 1_000 }), 'auto', true)
   t.match(judgement, { metric: 'cpu', metricReason: /fixed rate/ })
 })
@@ -179,7 +176,7 @@ t.test('a default that could not be run gives its place to the first that could'
   t.match(tuneReport(judgement, { samples, leftOut }), /Not judged: DB_POOL_SIZE=10: did not start/)
 })
 
-t.test('where all cores were busy, good-put is said to show too little', async (t) => {
+t.test('where all cores were busy, goodput is said to show too little', async (t) => {
   const samples = samplesOf({ 10: 1_000, 50: 1_000 }).map((one) => ({
     ...one,
     limitedBy: 'the machine',

@@ -76,14 +76,14 @@ const metricFor = (
   if (isOpenLoop) {
     return {
       metric: 'cpu',
-      metricReason: 'The load was sent at a fixed rate, so good-put is that rate for all of them.',
+      metricReason: 'The load was sent at a fixed rate, so goodput is that rate for all of them.',
     }
   }
   if (samples.some(({ isGeneratorFull }) => isGeneratorFull)) {
     return {
       metric: 'cpu',
       metricReason:
-        'The generator was the bottleneck at least once, so good-put cannot tell the candidates apart.',
+        'The generator was the bottleneck at least once, so goodput cannot tell the candidates apart.',
     }
   }
   return { metric: 'goodput', metricReason: null }

@@ -9,7 +9,7 @@ import { signToken } from '../../lib/accounts/access-token.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { scrape, type Sample } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../../testing/eventually.ts'
-import { patience, testSecret } from '../../testing/settings.ts'
+import { generousTimeouts, testSecret } from '../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../testing/services.ts'
 
 type Panel = {
@@ -80,7 +80,7 @@ const exported = async (t: Parameters<typeof testDatabase>[0]): Promise<Sample[]
     HTTP_HOST: '127.0.0.1',
     HTTP_PORT: '0',
     HTTP_PROCESSES: '1',
-    ...patience,
+    ...generousTimeouts,
   }
   const [server, worker] = await Promise.all([startServer(environment), startWorker(environment)])
   t.teardown(() => server.stop())

@@ -4,7 +4,7 @@
 import type { Databases } from '../drivers/postgres/databases.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import type { Log } from '../runtime/log.ts'
-import type { PoolUse } from '../runtime/pool-stats.ts'
+import type { PoolStats } from '../runtime/pool-stats.ts'
 import { firstGeneration, type Accounts, type User } from './accounts.ts'
 
 const channel = 'todos_session_revoked'
@@ -16,7 +16,7 @@ const prunedAtOnce = 10
 
 export const createPostgresAccounts = (
   databases: Databases,
-  settings: { readonly timeoutMs: number; readonly use?: PoolUse; readonly log?: Log },
+  settings: { readonly timeoutMs: number; readonly use?: PoolStats; readonly log?: Log },
 ): Accounts => {
   const pool = databases.pool('accounts', settings)
   let stopListening = () => Promise.resolve()

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import { databasesOf } from '../../testing/databases.ts'
 import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
-import { quiet, testConfig } from '../../testing/settings.ts'
+import { silentLog, testConfig } from '../../testing/settings.ts'
 import { testDatabase, testKafka, testTopic } from '../../testing/services.ts'
 import type { Command } from '../domain/command.ts'
 import { decodeCommand } from '../domain/command.ts'
@@ -31,8 +31,8 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     WORKER_POOL_SIZE: String(partitions),
     ...over,
   })
-  t.equal(await ensureCommandLog(config, databasesOf(config), quiet), partitions)
-  const publisher = openPublisher(config, databasesOf(config), openGate(partitions), quiet)
+  t.equal(await ensureCommandLog(config, databasesOf(config), silentLog), partitions)
+  const publisher = openPublisher(config, databasesOf(config), openGate(partitions), silentLog)
   t.teardown(() => publisher.close())
   await eventually(
     () =>
@@ -48,7 +48,7 @@ const setUp = async (t: Test, settings: Settings, over: Settings = {}) => {
     config,
     publisher,
     consumer: (bounds = {}) =>
-      consumerOf(t, () => openConsumer(config, databasesOf(config), quiet, bounds)),
+      consumerOf(t, () => openConsumer(config, databasesOf(config), silentLog, bounds)),
   }
 }
 
@@ -272,9 +272,9 @@ for (const [name, backend] of Object.entries(backends)) {
 
     await t.test('the ends of its partitions are known, and asking makes no log', async (t) => {
       const { config, publisher, consumer } = await setUp(t, settings)
-      t.same([...(await readEnds(config, databasesOf(config), quiet)).values()], [0, 0, 0])
+      t.same([...(await readEnds(config, databasesOf(config), silentLog)).values()], [0, 0, 0])
       await publishAll(t, publisher, 20, 2)
-      const ends = await readEnds(config, databasesOf(config), quiet)
+      const ends = await readEnds(config, databasesOf(config), silentLog)
       const { sink, all, applied } = memorySink()
       await consumer().start(sink)
       await eventually(all, (seen) => seen.length >= 40, startTimeoutMs)
@@ -283,7 +283,7 @@ for (const [name, backend] of Object.entries(backends)) {
       }
       const another = { ...config, KAFKA_TODO_TOPIC: testTopic() }
       for (let i = 0; i < 2; i++)
-        t.equal((await readEnds(another, databasesOf(another), quiet)).size, 0)
+        t.equal((await readEnds(another, databasesOf(another), silentLog)).size, 0)
     })
 
     await t.test('past its bound a publisher refuses at once, and recovers', async (t) => {

@@ -2,7 +2,7 @@
 
 import type { Config } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
-import type { PoolUse } from '../runtime/pool-stats.ts'
+import type { PoolStats } from '../runtime/pool-stats.ts'
 import type { PoolName } from '../drivers/postgres/budget.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
 import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from './command-log.ts'
@@ -108,7 +108,7 @@ export const openPublisher = (
   databases: Databases,
   gate: PublishGate,
   log: Log,
-  use?: PoolUse,
+  use?: PoolStats,
 ): CommandPublisher => {
   const bounds = {
     queueMax: config.PUBLISH_QUEUE_MAX,

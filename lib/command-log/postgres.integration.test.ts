@@ -4,7 +4,7 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { databasesOf } from '../../testing/databases.ts'
 import { eventually } from '../../testing/eventually.ts'
-import { quiet, testConfig } from '../../testing/settings.ts'
+import { silentLog, testConfig } from '../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../testing/services.ts'
 import { openGate, type Delivery, type Sink } from './command-log.ts'
 import { ensureCommandLog, openConsumer, openPublisher } from './open.ts'
@@ -22,10 +22,10 @@ const setUp = async (t: Test) => {
   const publisher = openPublisher(
     config,
     databasesOf(config),
-    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
-    quiet,
+    openGate(await ensureCommandLog(config, databasesOf(config), silentLog)),
+    silentLog,
   )
-  const consumer = openConsumer(config, databasesOf(config), quiet)
+  const consumer = openConsumer(config, databasesOf(config), silentLog)
   const sql = postgres(url, { max: 1 })
   t.teardown(async () => {
     await consumer.stop()

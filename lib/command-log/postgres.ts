@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { encodeCommand } from '../domain/command.ts'
 import type { FoundLog } from '../domain/log-identity.ts'
 import type { Log } from '../runtime/log.ts'
-import type { PoolUse } from '../runtime/pool-stats.ts'
+import type { PoolStats } from '../runtime/pool-stats.ts'
 import { createMicroBatch, NotSent } from '../runtime/micro-batch.ts'
 import type { PoolName } from '../drivers/postgres/budget.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
@@ -156,7 +156,7 @@ export const createPostgresPublisher = (
     readonly queueMax: number
     readonly waitMaxMs: number
     readonly timeoutMs: number
-    readonly use?: PoolUse
+    readonly use?: PoolStats
   },
   logger: Log,
 ): CommandPublisher => {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { openRedis } from '../drivers/redis/connections.ts'
 import { databasesAt } from '../../testing/databases.ts'
 import { ownRedis, testDatabase } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import type { ListSnapshot } from '../domain/list.ts'
 import type { CacheEvent, ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
@@ -19,7 +19,7 @@ const backends: Record<string, Backend> = {
   async redis(t) {
     const redis = await ownRedis(t)
     if (!redis) return undefined
-    return () => createRedisListCache(openRedis(redis.url, quiet), { ttlSec: 300, poolSize: 1 })
+    return () => createRedisListCache(openRedis(redis.url, silentLog), { ttlSec: 300, poolSize: 1 })
   },
   async postgres(t) {
     const url = await testDatabase(t)

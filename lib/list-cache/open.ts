@@ -2,7 +2,7 @@
 
 import type { Config } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
-import type { PoolUse } from '../runtime/pool-stats.ts'
+import type { PoolStats } from '../runtime/pool-stats.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { ListCache } from './list-cache.ts'
@@ -16,7 +16,7 @@ export const openListCache = (
   redis: RedisConnections,
   poolSize: number,
   log: Log,
-  use?: PoolUse,
+  use?: PoolStats,
 ): ListCache => {
   const watched = use && { use }
   return config.LIST_CACHE === 'redis'

@@ -2,7 +2,7 @@
 // itself, and LISTEN/NOTIFY carries the announcement of a change.
 
 import type { Log } from '../runtime/log.ts'
-import type { PoolUse } from '../runtime/pool-stats.ts'
+import type { PoolStats } from '../runtime/pool-stats.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
 import type { ListCache } from './list-cache.ts'
 
@@ -11,7 +11,7 @@ const timeoutMs = 2_000
 
 export const createPostgresListCache = (
   databases: Databases,
-  settings: { readonly use?: PoolUse; readonly log?: Log } = {},
+  settings: { readonly use?: PoolStats; readonly log?: Log } = {},
 ): ListCache => {
   const pool = databases.pool('list cache', { ...settings, timeoutMs })
   let startListening: (() => () => Promise<void>) | undefined

@@ -10,7 +10,7 @@ import { repository } from '../../scripts/paths.ts'
 import { testGate } from '../../testing/gate.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { createRedisPageCache } from '../page-cache/redis.ts'
 import { createRedisLimitStore } from '../rate-limit/redis.ts'
 import type { ListSnapshot } from '../domain/list.ts'
@@ -31,7 +31,7 @@ const setUp = async (t: Test) => {
   t.teardown(() => {
     admin.disconnect()
   })
-  const cache = createRedisListCache(openRedis(`redis://127.0.0.1:${gate.port}/0`, quiet), {
+  const cache = createRedisListCache(openRedis(`redis://127.0.0.1:${gate.port}/0`, silentLog), {
     ttlSec: 300,
     poolSize: 2,
   })
@@ -193,7 +193,7 @@ void t.test('the rights that the README names are enough', async (t) => {
   t.match(rights, /~\{todos\}:/)
   await admin.acl('SETUSER', 'todos', 'on', '>secret', ...rights.split(' '))
   const url = service.url.replace('redis://', 'redis://todos:secret@')
-  const cache = createRedisListCache(openRedis(url, quiet), { ttlSec: 300, poolSize: 1 })
+  const cache = createRedisListCache(openRedis(url, silentLog), { ttlSec: 300, poolSize: 1 })
   t.teardown(() => cache.close())
   const events = new EventEmitter()
   const restored = once(events, 'restored')
@@ -205,13 +205,13 @@ void t.test('the rights that the README names are enough', async (t) => {
   t.match(await cache.get('newest'), { kind: 'hit' })
   await cache.overrule(7, 6)
   await cache.ping()
-  const pages = createRedisPageCache(openRedis(url, quiet), { ttlSec: 300 }, quiet)
+  const pages = createRedisPageCache(openRedis(url, silentLog), { ttlSec: 300 }, silentLog)
   t.teardown(() => pages.close())
   const page = { userId: 'ann', limit: 10, page: 1 }
   await pages.get(page)
   await pages.fill(page, { ...snapshot(7), total: 1 })
   t.match(await pages.get(page), { total: 1 })
-  const limits = createRedisLimitStore(openRedis(url, quiet), 5_000)
+  const limits = createRedisLimitStore(openRedis(url, silentLog), 5_000)
   t.teardown(() => limits.close())
   await limits.open()
   for (const algorithm of ['token-bucket', 'sliding-window'] as const) {

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { openRedis } from '../drivers/redis/connections.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
 import type { ListSnapshot } from '../domain/list.ts'
 import type { CacheEvent, ListCache } from './list-cache.ts'
@@ -29,7 +29,7 @@ const setUp = async (t: Test, ttlSec = 300) => {
     admin.disconnect()
   })
   const open = async (): Promise<Watched> => {
-    const cache = createRedisListCache(openRedis(service.url, quiet), { ttlSec, poolSize: 1 })
+    const cache = createRedisListCache(openRedis(service.url, silentLog), { ttlSec, poolSize: 1 })
     t.teardown(() => cache.close())
     const events = new EventEmitter()
     const seen: string[] = []
@@ -165,7 +165,7 @@ void t.test('a killed tracking connection is noticed, and tracks again', async (
     const [lost, restored] = [once(cache.events, 'lost'), once(cache.events, 'restored')]
     for (const id of await trackingIds(redis.admin)) await redis.admin.client('KILL', 'ID', id)
     await lost
-    // A write somewhere in the gap: it may go unheard, so `restored` must come after `lost`.
+    // A write somewhere in the gap: it may go unnoticed, so `restored` must come after `lost`.
     await delay(random.below(120))
     await writer.announce(++version)
     await restored
@@ -222,7 +222,7 @@ void t.test(
       '~{todos}:version',
       '~{todos}:l*',
     )
-    const cache = createRedisListCache(openRedis(redis.service.url, quiet), {
+    const cache = createRedisListCache(openRedis(redis.service.url, silentLog), {
       ttlSec: 300,
       poolSize: 1,
     })

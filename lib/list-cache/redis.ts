@@ -2,7 +2,7 @@
 // the lists reaches every process that watches (redis-watch.ts).
 
 import { randomUUID } from 'node:crypto'
-import { createPoolUse, type PoolUse } from '../runtime/pool-stats.ts'
+import { createPoolStats, type PoolStats } from '../runtime/pool-stats.ts'
 import type { Redis, RedisConnection } from '../drivers/redis/connection.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { ListName } from '../domain/list.ts'
@@ -21,7 +21,7 @@ export type RedisCacheSettings = {
   /** Data connections of this process; they take turns. */
   readonly poolSize: number
   /** Told how much they are used. */
-  readonly use?: PoolUse
+  readonly use?: PoolStats
 }
 
 // One hash tag: Redis Cluster refuses a script whose keys are in different slots.
@@ -56,14 +56,14 @@ export const createRedisListCache = (
     redis.connect({ timeoutMs: commandTimeoutMs }),
   )
   let turn = 0
-  const use = settings.use ?? createPoolUse()
+  const use = settings.use ?? createPoolStats()
   use.size = poolSize
   const onData = async <T>(work: (redis: Redis) => Promise<T>): Promise<T> => {
-    use.underWay++
+    use.inFlight++
     try {
       return await (connections[turn++ % poolSize] as RedisConnection).run(work)
     } finally {
-      use.underWay--
+      use.inFlight--
     }
   }
   const evaluate = (script: string, ...values: (string | number | Buffer)[]) =>

@@ -8,7 +8,7 @@ import { openRedis } from '../drivers/redis/connections.ts'
 import { testGate } from '../../testing/gate.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import type { PageSnapshot } from '../domain/page.ts'
 import { createRedisPageCache } from './redis.ts'
 
@@ -30,9 +30,9 @@ const setUp = async (t: Test) => {
   })
   const open = (port = service.port) => {
     const cache = createRedisPageCache(
-      openRedis(`redis://127.0.0.1:${port}/0`, quiet),
+      openRedis(`redis://127.0.0.1:${port}/0`, silentLog),
       { ttlSec: 300 },
-      quiet,
+      silentLog,
     )
     t.teardown(() => cache.close())
     return cache

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { openRedis } from '../drivers/redis/connections.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
 import type { PageSnapshot } from '../domain/page.ts'
 import { createRedisPageCache } from './redis.ts'
@@ -28,7 +28,7 @@ const setUp = async (t: Test, ttlSec = 300) => {
     admin.disconnect()
   })
   const open = () => {
-    const cache = createRedisPageCache(openRedis(service.url, quiet), { ttlSec }, quiet)
+    const cache = createRedisPageCache(openRedis(service.url, silentLog), { ttlSec }, silentLog)
     t.teardown(() => cache.close())
     return cache
   }

@@ -22,7 +22,7 @@ const unavailableMs = 5_000
 /** A user's version outlives every page, and whoever fills one in. */
 const versionOutlivesSec = 60
 /** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
-const unheardMax = 100_000
+const pendingInvalidationsMax = 100_000
 const versionsPerPipeline = 500
 /** A page of ten with long texts. Larger ones would crowd out limits and lists, which share this Redis. */
 const bodyBytesMax = 64 * 1024
@@ -50,7 +50,7 @@ export const createRedisPageCache = (
 ): PageCache => {
   const connection = redis.connect({ timeoutMs: commandTimeoutMs })
   const versionTtlSec = ttlSec + versionOutlivesSec
-  const unheard = new Map<string, number>()
+  const pendingInvalidations = new Map<string, number>()
   const canaryKey = `{todos}:canary:pages:${randomUUID()}`
   let unavailableUntilMs = 0
   const isUnavailable = () => performance.now() < unavailableUntilMs
@@ -71,9 +71,9 @@ export const createRedisPageCache = (
       const some = versions.slice(i, i + versionsPerPipeline)
       const answer = await ask((redis) => raise(redis, some))
       for (const [userId, version] of some) {
-        const latest = Math.max(version, unheard.get(userId) ?? version)
+        const latest = Math.max(version, pendingInvalidations.get(userId) ?? version)
         if (answer === undefined) remember(userId, latest)
-        else if (latest === version) unheard.delete(userId)
+        else if (latest === version) pendingInvalidations.delete(userId)
       }
     }
   }
@@ -98,16 +98,17 @@ export const createRedisPageCache = (
   }
 
   const remember = (userId: string, version: number) => {
-    unheard.set(userId, Math.max(version, unheard.get(userId) ?? version))
-    const [oldest] = unheard.keys()
-    if (unheard.size > unheardMax && oldest !== undefined) unheard.delete(oldest)
+    pendingInvalidations.set(userId, Math.max(version, pendingInvalidations.get(userId) ?? version))
+    const [oldest] = pendingInvalidations.keys()
+    if (pendingInvalidations.size > pendingInvalidationsMax && oldest !== undefined)
+      pendingInvalidations.delete(oldest)
   }
 
   let tellingAgain = false
   const tellAgain = async () => {
     if (tellingAgain) return
     tellingAgain = true
-    if (unheard.size > 0) await tell([...unheard])
+    if (pendingInvalidations.size > 0) await tell([...pendingInvalidations])
     // Others may be refused while this process asks for nothing: their changes are not there yet then.
     else await ask((redis) => redis.set(canaryKey, '1', 'PX', tellAgainMs))
     tellingAgain = false
@@ -117,7 +118,7 @@ export const createRedisPageCache = (
 
   return {
     async get(page) {
-      if (isUnavailable() || unheard.has(page.userId)) return undefined
+      if (isUnavailable() || pendingInvalidations.has(page.userId)) return undefined
       const keys = [versionKey(page.userId), pageKey(page)] as const
       const found = await ask<[Buffer[], string | null]>((redis) =>
         Promise.all([
@@ -128,7 +129,7 @@ export const createRedisPageCache = (
       const [[version, total, body] = [], older] = found ?? []
       if (Number(older) > Number(version)) return undefined
       // While it was asked for, the user's todos may have changed with nobody to hear of it.
-      if (!version || !total || !body || isUnavailable() || unheard.has(page.userId))
+      if (!version || !total || !body || isUnavailable() || pendingInvalidations.has(page.userId))
         return undefined
       return { version: Number(version), total: Number(total), body }
     },
@@ -144,7 +145,7 @@ export const createRedisPageCache = (
     },
     async close() {
       clearInterval(again)
-      if (unheard.size > 0) await tell([...unheard])
+      if (pendingInvalidations.size > 0) await tell([...pendingInvalidations])
       connection.close()
     },
   }

@@ -9,7 +9,7 @@ import { startRedis } from '../../scripts/stack/redis.ts'
 import type { Service } from '../../scripts/stack/service.ts'
 import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
 import { orSkip, ownPostgres, testDirectory } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { testGate } from '../../testing/gate.ts'
 import { migrate } from '../drivers/postgres/migrate.ts'
@@ -39,10 +39,13 @@ const setUp = async (t: Test) => {
   const lines: string[] = []
   const note = (fields: { store: string }, message: string) =>
     lines.push(`${fields.store} ${/again/.test(message) ? 'closed' : 'open'}`)
-  const log = Object.assign(Object.create(quiet) as typeof quiet, { warn: note, info: note })
+  const log = Object.assign(Object.create(silentLog) as typeof silentLog, {
+    warn: note,
+    info: note,
+  })
   const limiter = createLimiter(
     [
-      { name: 'redis', store: createRedisLimitStore(openRedis(url, quiet), timeoutMs) },
+      { name: 'redis', store: createRedisLimitStore(openRedis(url, silentLog), timeoutMs) },
       {
         name: 'postgres',
         store: createPostgresLimitStore(databasesAt(postgres.url), { timeoutMs }),
@@ -62,20 +65,20 @@ const newKey = () => `key-${++keys}`
 type Load = { readonly taken: Taken[]; readonly slow: number }
 
 /** Fewer than Postgres may have, or a stall of a loaded machine is a flood, and refused as one. */
-const underWayMax = 150
+const inFlightMax = 150
 
 /** Decisions in a steady stream, each for a key of its own, until `isOver` holds. */
 const under = async (limiter: Limiter, isOver: (taken: Taken) => boolean): Promise<Load> => {
   const taken: Taken[] = []
   let [slow, over, pending] = [0, false, 0]
-  const underWay: Promise<void>[] = []
+  const inFlight: Promise<void>[] = []
   const endMs = performance.now() + 20_000
   while (!over) {
     if (performance.now() > endMs) throw new Error(`never: ${JSON.stringify(taken.slice(-3))}`)
-    for (let i = 0; i < 5 && pending < underWayMax; i++) {
+    for (let i = 0; i < 5 && pending < inFlightMax; i++) {
       const sentMs = performance.now()
       pending++
-      underWay.push(
+      inFlight.push(
         limiter.take(policy, newKey()).then((one) => {
           pending--
           taken.push(one)
@@ -86,7 +89,7 @@ const under = async (limiter: Limiter, isOver: (taken: Taken) => boolean): Promi
     }
     await delay(1)
   }
-  await Promise.all(underWay)
+  await Promise.all(inFlight)
   return { taken, slow }
 }
 
@@ -241,7 +244,7 @@ t.test(
         { name: 'postgres', store: unused },
       ],
       [policy],
-      quiet,
+      silentLog,
     )
     const take = (key: string, count: number) =>
       Array.from({ length: count }, () => limiter.take(policy, key))
@@ -268,7 +271,7 @@ t.test('statements that were given up leave no attempts to connect behind', asyn
   const service = await ownPostgres(t)
   await migrate(service.url, migrationsDirectory)
   const store = createPostgresLimitStore(databasesAt(service.url), { timeoutMs: 500 })
-  const limiter = createLimiter([{ name: 'postgres', store }], [policy], quiet)
+  const limiter = createLimiter([{ name: 'postgres', store }], [policy], silentLog)
   await limiter.open()
   const before = timers()
   const flood = async (forMs: number) => {

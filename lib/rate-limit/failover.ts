@@ -4,7 +4,7 @@
 // asks on top is refused, or a burst would be a way past every limit.
 
 import type { Log } from '../runtime/log.ts'
-import { createPlaces } from '../runtime/keyed-semaphore.ts'
+import { createKeyedSemaphore } from '../runtime/keyed-semaphore.ts'
 import { createBreaker } from './breaker.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
 import { createRefusals } from './refusals.ts'
@@ -44,7 +44,7 @@ export type Backend = { readonly name: StoreName; readonly store: LimitStore }
  * Decisions that may be under way in one process: what each store makes in half of 50 ms, the usual
  * LIMIT_TIMEOUT_MS (36,000 and 8,000 a second, bench:limits).
  */
-const underWayMax: Record<StoreName, number> = { redis: 1_024, postgres: 200 }
+const inFlightMax: Record<StoreName, number> = { redis: 1_024, postgres: 200 }
 /** Of one key: nobody but a burst from one client needs more. */
 const undecidedMax = 128
 const breakerSettings = { failuresMax: 5, failureSpacingMs: 10, openMs: 1_000 }
@@ -69,7 +69,7 @@ export const createLimiter = (
     if (outcomes) outcomes[outcome]++
   }
 
-  const undecided = createPlaces()
+  const undecided = createKeyedSemaphore()
   const refusals = createRefusals(nowMs)
 
   const decide = async (policy: Policy, key: string): Promise<Taken> => {
@@ -113,7 +113,7 @@ export const isAllowed = (taken: Taken): boolean =>
 
 /** A store behind its breaker: undefined when it has nothing to say. */
 const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
-  let underWay = 0
+  let inFlight = 0
   let reason = ''
   const breaker = createBreaker({
     ...breakerSettings,
@@ -130,7 +130,7 @@ const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
   const counts: StoreCounts = { failures: 0, opened: 0, isOpen: breaker.isOpen }
 
   const attempt = async (policy: Policy, key: string): Promise<Decision | undefined> => {
-    underWay++
+    inFlight++
     try {
       return await store.take(policy, key)
     } catch (error) {
@@ -138,7 +138,7 @@ const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
       reason = (error as Error).message
       return undefined
     } finally {
-      underWay--
+      inFlight--
     }
   }
 
@@ -156,7 +156,7 @@ const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
         void runProbe()
         return undefined
       case 'ask': {
-        if (underWay >= underWayMax[name]) return 'busy'
+        if (inFlight >= inFlightMax[name]) return 'busy'
         const decision = await attempt(policy, key)
         breaker.asked(decision !== undefined)
         return decision

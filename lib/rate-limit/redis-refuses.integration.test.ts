@@ -7,7 +7,7 @@ import { openRedis } from '../drivers/redis/connections.ts'
 import { databasesAt } from '../../testing/databases.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis, testDatabase } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { testGate } from '../../testing/gate.ts'
 import { createLimiter } from './failover.ts'
 import { keyOf, type Policy } from './policy.ts'
@@ -32,7 +32,7 @@ void t.test('while Redis refuses, Postgres counts', async (t) => {
     admin.disconnect()
   })
   const redis = createRedisLimitStore(
-    openRedis(`redis://127.0.0.1:${gate.port}/0`, quiet),
+    openRedis(`redis://127.0.0.1:${gate.port}/0`, silentLog),
     timeoutMs,
   )
   const postgres = createPostgresLimitStore(databasesAt(await testDatabase(t)), { timeoutMs })
@@ -42,7 +42,7 @@ void t.test('while Redis refuses, Postgres counts', async (t) => {
       { name: 'postgres', store: postgres },
     ],
     policies,
-    quiet,
+    silentLog,
   )
   t.teardown(() => limiter.close())
   await limiter.open()
@@ -99,7 +99,7 @@ void t.test('what is no count counts as nothing', async (t) => {
   t.teardown(() => {
     admin.disconnect()
   })
-  const store = createRedisLimitStore(openRedis(service.url, quiet), timeoutMs)
+  const store = createRedisLimitStore(openRedis(service.url, silentLog), timeoutMs)
   t.teardown(() => store.close())
   await store.open()
   for (const put of [

@@ -2,7 +2,7 @@
 // a store that was emptied is asked again within a second; and what is known is bounded.
 
 import t from 'tap'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { createLimiter } from './failover.ts'
 import { takeFromBucket, takeFromWindow } from './model.ts'
@@ -58,7 +58,7 @@ t.test('with refusals known, every decision is what the store alone would make',
     const nowUs = () => Math.floor(nowMs * 1_000)
     const [behind, alone] = [createModelStore(nowUs), createModelStore(nowUs)]
     const backend = { name: 'redis' as const, store: behind.store }
-    const limiter = createLimiter([backend], [policy], quiet, () => nowMs)
+    const limiter = createLimiter([backend], [policy], silentLog, () => nowMs)
     for (let i = 0; i < 300; i++) {
       const taken = await limiter.take(policy, 'a')
       const expected = alone.take(policy)
@@ -91,7 +91,7 @@ t.test('a store that was emptied is asked again within a second', async (t) => {
   const model = createModelStore(() => nowMs * 1_000)
   const policy: Policy = { name: 'x', algorithm: 'token-bucket', limit: 2, windowSec: 86_400 }
   const backend = { name: 'redis' as const, store: model.store }
-  const limiter = createLimiter([backend], [policy], quiet, () => nowMs)
+  const limiter = createLimiter([backend], [policy], silentLog, () => nowMs)
   const isAllowed = async () => {
     const taken = await limiter.take(policy, 'a')
     return 'decision' in taken && taken.decision.allowed

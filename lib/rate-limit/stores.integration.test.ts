@@ -10,7 +10,7 @@ import { databasesAt } from '../../testing/databases.ts'
 import { createPool } from '../drivers/postgres/pool.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis, testDatabase } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { takeFromBucket, takeFromWindow } from './model.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
@@ -25,7 +25,7 @@ const timeoutMs = 10_000
 const openStore = {
   async redis(t: Test): Promise<LimitStore | undefined> {
     const redis = await ownRedis(t)
-    return redis && createRedisLimitStore(openRedis(redis.url, quiet), timeoutMs)
+    return redis && createRedisLimitStore(openRedis(redis.url, silentLog), timeoutMs)
   },
   async postgres(t: Test): Promise<LimitStore | undefined> {
     return createPostgresLimitStore(databasesAt(await testDatabase(t)), { timeoutMs })
@@ -155,7 +155,7 @@ const checkWindows = (t: Test, { algorithm, limit, windowSec }: Policy, seen: De
 t.test('redis: every key ends, and a Redis without our scripts is given them', async (t) => {
   const service = await ownRedis(t)
   if (!service) return
-  const store = createRedisLimitStore(openRedis(service.url, quiet), timeoutMs)
+  const store = createRedisLimitStore(openRedis(service.url, silentLog), timeoutMs)
   const redis = new Redis(service.url)
   t.teardown(async () => {
     await store.close()

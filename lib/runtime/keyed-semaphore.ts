@@ -1,12 +1,12 @@
 // How many things each key has under way, for bounds by key. A key with none costs nothing.
 
-export type Places = {
+export type KeyedSemaphore = {
   /** False, with nothing taken, when `key` has `max` already. */
   take(key: string, max: number): boolean
   leave(key: string): void
 }
 
-export const createPlaces = (): Places => {
+export const createKeyedSemaphore = (): KeyedSemaphore => {
   const taken = new Map<string, number>()
   return {
     take(key, max) {

@@ -5,7 +5,7 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { Counter, Gauge, type Registry } from '@prometheus-io/client'
-import type { PoolUse } from './pool-stats.ts'
+import type { PoolStats } from './pool-stats.ts'
 
 type Definition = {
   readonly name: string
@@ -56,9 +56,9 @@ export const addGauge = (
 
 export const addPoolMetrics = (
   registry: Registry,
-  pools: Readonly<Record<string, PoolUse>>,
+  pools: Readonly<Record<string, PoolStats>>,
 ): void => {
-  const each = (value: (use: PoolUse) => number) => () =>
+  const each = (value: (use: PoolStats) => number) => () =>
     Object.entries(pools)
       .filter(([, { size }]) => size > 0) // else nobody opened it
       .map(([pool, use]) => [{ pool }, value(use)] as const)
@@ -78,7 +78,7 @@ export const addPoolMetrics = (
       labelNames: ['pool'],
       help: 'Statements and transactions under way; more than todos_pool_connections_max share a connection or wait for one.',
     },
-    each((use) => use.underWay),
+    each((use) => use.inFlight),
   )
 }
 

@@ -63,7 +63,7 @@ type Waiting<Item> = {
 }
 
 /** How often those that wait are looked at, while a send flies. */
-const lookEveryMs = 25
+const pollIntervalMs = 25
 
 /**
  * `send` must settle in bounded time: its deadline is the bound on how long those that fly are in
@@ -94,7 +94,7 @@ export const createMicroBatch = <Item>(options: {
   let onIdle: (() => void)[] = []
 
   const run = async () => {
-    const looking = setInterval(refuseLate, lookEveryMs)
+    const looking = setInterval(refuseLate, pollIntervalMs)
     for (refuseLate(); waiting.length > 0; refuseLate()) {
       const batch = waiting.splice(0, nextLength())
       flying = batch.length

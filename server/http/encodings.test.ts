@@ -1,7 +1,7 @@
 // Which form of a list a client gets, by its headers.
 
 import t from 'tap'
-import { chooseEncoding, holds } from './encodings.ts'
+import { chooseEncoding, etagMatches } from './encodings.ts'
 
 t.test('Accept-Encoding', async (t) => {
   for (const [header, encoding] of [
@@ -36,6 +36,6 @@ t.test('If-None-Match', async (t) => {
     ['1-10', false],
     ['', false],
   ] as const) {
-    t.equal(holds(header, '"1-10"'), isHeld, header)
+    t.equal(etagMatches(header, '"1-10"'), isHeld, header)
   }
 })

@@ -32,6 +32,6 @@ export const chooseEncoding = (acceptEncoding: string | undefined): Encoding => 
 }
 
 /** True when the client holds `etag` already. Weak comparison, as a GET asks for. */
-export const holds = (ifNoneMatch: string, etag: string): boolean =>
+export const etagMatches = (ifNoneMatch: string, etag: string): boolean =>
   ifNoneMatch.trim() === '*' ||
   ifNoneMatch.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)

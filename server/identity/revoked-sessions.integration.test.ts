@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startServer } from '../../scripts/stack/processes.ts'
 import { eventually } from '../../testing/eventually.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { engineNames } from '../../testing/engines/harness.ts'
 import {
   createAuthClient,
@@ -88,7 +88,7 @@ void t.test(
       revokedWithin: (sec: number) => Promise.resolve(asked.push(sec) > 0 ? ['before'] : []),
       watchRevoked: ({ onListening }: { onListening: () => void }) => onListening(),
     }
-    const revoked = createRevokedSessions(accounts, quiet)
+    const revoked = createRevokedSessions(accounts, silentLog)
     await revoked.loaded
     t.same(asked, [86_460])
     t.ok(revoked.has('before'))
@@ -111,7 +111,7 @@ void t.test('what can not be looked up is looked up again', async (t) => {
         failures-- > 0 ? Promise.reject(new Error('away')) : Promise.resolve(['before']),
       watchRevoked: ({ onListening }) => onListening(),
     },
-    quiet,
+    silentLog,
   )
   t.notOk(revoked.has('before'))
   // Its timer keeps no process alive, so this has to.

@@ -8,7 +8,7 @@ import { startServer } from '../../scripts/stack/processes.ts'
 import { scrape } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { ownRedis, testDatabase, testTopic } from '../../testing/services.ts'
-import { patience, testSecret } from '../../testing/settings.ts'
+import { generousTimeouts, testSecret } from '../../testing/settings.ts'
 import {
   engineNames,
   exchange,
@@ -37,7 +37,7 @@ const start = async (t: Test, settings: Record<string, string>) => {
     HTTP_HOST: '127.0.0.1',
     HTTP_PORT: '0',
     HTTP_PROCESSES: '2',
-    ...patience,
+    ...generousTimeouts,
     ...patient,
     ...settings,
   })

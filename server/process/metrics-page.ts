@@ -49,7 +49,7 @@ const collectFromForks = (own: Registry, processes: number): (() => Promise<stri
   let departed: Report = []
   let round = 0
   let onReport = () => {}
-  let underWay: Promise<string> | undefined
+  let inFlight: Promise<string> | undefined
   const count = countForks(own, processes)
 
   cluster.on('message', (worker: Worker, message: ReportMessage | { kind: 'listening' }) => {
@@ -103,7 +103,7 @@ const collectFromForks = (own: Registry, processes: number): (() => Promise<stri
   }
 
   // Two who ask at once get the same answer.
-  return () => (underWay ??= collect().finally(() => (underWay = undefined)))
+  return () => (inFlight ??= collect().finally(() => (inFlight = undefined)))
 }
 
 // An aggregated metric has its values at hand, though the client's types do not say so.

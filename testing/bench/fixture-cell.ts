@@ -54,7 +54,7 @@ export const fixtureCell = (some: Partial<Cell> = {}): Cell => ({
   limit: { by: 'server', explanation: '', ceilingPerSecond: 55_555, coresFor: [] },
   generator: { loopUtilization: 0.6, loopLagP99Ms: 1, cpuShare: 0.6 },
   noise: { steal: 0, otherCores: 0.05, calibrationMs: [2, 2] },
-  samples: { taken: 100, wrong: 0, complaint: null, bodies: 1, isTrueAtEnd: true },
+  samples: { taken: 100, wrong: 0, complaint: null, bodies: 1, matchesAtEnd: true },
   answerBytes: { head: 100, body: 2_000 },
   autocannon: {
     requestsAverage: 50_000,

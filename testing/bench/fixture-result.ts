@@ -90,7 +90,7 @@ export const headlineCell = (some: Partial<Cell> = {}, goodPerSecond = 512_345.6
   },
   generator: { loopUtilization: 0.81, loopLagP99Ms: 3.1, cpuShare: 0.77 },
   noise: { steal: 0.001, otherCores: 0.05, calibrationMs: [101.2, 101.9] },
-  samples: { taken: 1200, wrong: 0, complaint: null, bodies: 1, isTrueAtEnd: true },
+  samples: { taken: 1200, wrong: 0, complaint: null, bodies: 1, matchesAtEnd: true },
   answerBytes: { head: 214, body: 2086 },
   autocannon: {
     requestsAverage: 512_101.2,
@@ -243,7 +243,7 @@ export const fixtureOfUrl = (): Result =>
         series: fixtureSeries(10, 90_000).map((it) => ({ ...it, p50: null, p99: null, cores: {} })),
         generator: { loopUtilization: null, loopLagP99Ms: null, cpuShare: 0.4 },
         noise: { steal: null, otherCores: null, calibrationMs: [100, 100] },
-        samples: { taken: 0, wrong: 0, complaint: null, bodies: 0, isTrueAtEnd: null },
+        samples: { taken: 0, wrong: 0, complaint: null, bodies: 0, matchesAtEnd: null },
       },
     ],
   })

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import { freePort } from '../../scripts/stack/ports.ts'
-import { quiet, testConfig } from '../settings.ts'
+import { silentLog, testConfig } from '../settings.ts'
 import { startFork } from '../../server/fork.ts'
 import type { App, EngineSettings } from '../../server/http/engines/engine.ts'
 import { createNodeEngine } from '../../server/http/engines/node/node-http.ts'
@@ -34,7 +34,7 @@ export const serve = async (t: Test, name: EngineName, app: App): Promise<number
   const engine =
     name === 'node'
       ? createNodeEngine(app, patientSettings)
-      : await createUwsEngine(app, patientSettings, quiet)
+      : await createUwsEngine(app, patientSettings, silentLog)
   const port = await freePort()
   await engine.listen('127.0.0.1', port)
   t.teardown(() => engine.drain(100))

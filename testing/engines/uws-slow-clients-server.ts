@@ -1,6 +1,6 @@
 // The uws engine in a process of its own, for slow-clients.integration.test.ts: tells how much memory it took.
 
-import { quiet } from '../settings.ts'
+import { silentLog } from '../settings.ts'
 import { freePort } from '../../scripts/stack/ports.ts'
 import { createReady, createReply } from '../../server/http/engines/engine.ts'
 import { createUwsEngine } from '../../server/http/engines/uws/uws.ts'
@@ -9,7 +9,7 @@ const large = createReady(createReply(200, [], Buffer.alloc(200_000, 'x')))
 const engine = await createUwsEngine(
   { ready: () => () => large, handle: () => large },
   { connectionsMax: 100, unsentBytesMax: 16_000_000 },
-  quiet,
+  silentLog,
 )
 const port = await freePort()
 await engine.listen('127.0.0.1', port)

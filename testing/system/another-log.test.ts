@@ -13,7 +13,7 @@ import { signToken } from '../../lib/accounts/access-token.ts'
 import { commandLog } from '../../scripts/command-log.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
-import { patience, quiet, testConfig, testSecret } from '../settings.ts'
+import { generousTimeouts, silentLog, testConfig, testSecret } from '../settings.ts'
 import { testDatabase, testKafka, testTopic } from '../services.ts'
 
 type Settings = Record<string, string>
@@ -34,7 +34,7 @@ const setUp = async (t: Test, kind: 'kafka' | 'postgres') => {
     HTTP_HOST: '127.0.0.1',
     HTTP_PROCESSES: '1',
     JWT_SECRET: testSecret,
-    ...patience,
+    ...generousTimeouts,
     LOG_LEVEL: 'warn',
   }
   const environment: Settings = { ...base, ...(kind === 'kafka' ? kafka : embedded) }
@@ -59,7 +59,7 @@ const setUp = async (t: Test, kind: 'kafka' | 'postgres') => {
       )
       await admin.disconnect()
     }
-    await ensureCommandLog(testConfig(environment), databasesOf(testConfig(environment)), quiet)
+    await ensureCommandLog(testConfig(environment), databasesOf(testConfig(environment)), silentLog)
   }
   /** Acknowledged by the log that is there, whoever knows it. */
   const publish = async (name: string, count: number, over: Settings = {}) => {
@@ -67,8 +67,8 @@ const setUp = async (t: Test, kind: 'kafka' | 'postgres') => {
     const publisher = openPublisher(
       config,
       databasesOf(config),
-      openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
-      quiet,
+      openGate(await ensureCommandLog(config, databasesOf(config), silentLog)),
+      silentLog,
     )
     const isUp = () => publisher.ping().then(...([() => true, () => false] as const))
     await eventually(isUp, (answers) => answers, startTimeoutMs)

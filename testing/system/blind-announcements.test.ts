@@ -10,7 +10,7 @@ import { scrape } from '../../scripts/stack/scrape.ts'
 import { testGate } from '../gate.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
 import { ownRedis, testDatabase, testTopic } from '../services.ts'
-import { patience, testSecret } from '../settings.ts'
+import { generousTimeouts, testSecret } from '../settings.ts'
 import { engineNames, type EngineName } from '../engines/harness.ts'
 
 const setUp = async (t: Test, engine: EngineName) => {
@@ -39,7 +39,7 @@ const setUp = async (t: Test, engine: EngineName) => {
     HTTP_PORT: '0',
     REDIS_URL: `redis://127.0.0.1:${gate.port}/0`,
     LOG_LEVEL: 'info',
-    ...patience,
+    ...generousTimeouts,
   }
   return { first, second, admin, next, gate, environment }
 }

@@ -19,7 +19,7 @@ import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { startPostgres } from '../../scripts/stack/postgres.ts'
 import { testGate } from '../gate.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
-import { quiet, testSecret } from '../settings.ts'
+import { silentLog, testSecret } from '../settings.ts'
 import { testDirectory } from '../services.ts'
 
 t.test('everything follows Postgres to the server that takes writes', async (t) => {
@@ -118,6 +118,6 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
 const registerLog = async (url: string) => {
   const store = createPostgresStore(createPool({ url, poolSize: 1, timeoutMs: startTimeoutMs }))
   const config = readConfig({ DATABASE_URL: url, COMMAND_LOG: 'postgres' }, 'worker')
-  await settleLog(config, databasesOf(config), store, quiet)
+  await settleLog(config, databasesOf(config), store, silentLog)
   await store.close()
 }

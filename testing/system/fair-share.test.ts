@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { signToken } from '../../lib/accounts/access-token.ts'
 import { forksOf, startServer } from '../../scripts/stack/processes.ts'
-import { patience, testSecret } from '../settings.ts'
+import { generousTimeouts, testSecret } from '../settings.ts'
 import { testDatabase, testTopic } from '../services.ts'
 import { engineNames } from '../engines/harness.ts'
 
@@ -28,7 +28,7 @@ const start = async (t: Test, settings: Record<string, string>) => {
     HTTP_HOST: '127.0.0.1',
     HTTP_PORT: '0',
     HTTP_PROCESSES: '2',
-    ...patience,
+    ...generousTimeouts,
     ...settings,
   })
   t.teardown(() => server.stop())

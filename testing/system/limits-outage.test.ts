@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { migrate } from '../../lib/drivers/postgres/migrate.ts'
-import { breakable } from '../breakable.ts'
+import { restartable } from '../restartable.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { failOverRedis, redisRefusals } from '../hurt-redis.ts'
 import { startServer } from '../../scripts/stack/processes.ts'
@@ -20,9 +20,9 @@ const limit = 30
 const processes = 2
 
 t.test('limits while Redis and Postgres come and go, under load', async (t) => {
-  const redis = await orSkip(t, () => breakable(t, startRedis))
+  const redis = await orSkip(t, () => restartable(t, startRedis))
   if (!redis) return
-  const postgres = await breakable(t, (options) => startPostgres({ ...options, durable: false }))
+  const postgres = await restartable(t, (options) => startPostgres({ ...options, durable: false }))
   await migrate(postgres.directUrl(), migrationsDirectory)
   const server = await startServer({
     DATABASE_URL: postgres.url,

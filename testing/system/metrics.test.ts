@@ -9,7 +9,7 @@ import { startServer, type Running } from '../../scripts/stack/processes.ts'
 import { scrape, type Scrape } from '../../scripts/stack/scrape.ts'
 import { seed } from '../../scripts/seed.ts'
 import { eventually } from '../eventually.ts'
-import { patience, testSecret } from '../settings.ts'
+import { generousTimeouts, testSecret } from '../settings.ts'
 import { testDatabase, testTopic } from '../services.ts'
 import { engineNames, exchange, headerOf } from '../engines/harness.ts'
 
@@ -27,7 +27,7 @@ const environmentFor = async (t: Test, engine: string) => {
     HTTP_PORT: '0',
     JWT_SECRET: testSecret,
     LOG_LEVEL: 'warn',
-    ...patience,
+    ...generousTimeouts,
   }
 }
 

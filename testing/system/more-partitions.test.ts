@@ -12,7 +12,7 @@ import { signToken } from '../../lib/accounts/access-token.ts'
 import { commandLog } from '../../scripts/command-log.ts'
 import { forksOf, startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
-import { patience, quiet, testConfig, testSecret } from '../settings.ts'
+import { generousTimeouts, silentLog, testConfig, testSecret } from '../settings.ts'
 import { seeded } from '../seeded.ts'
 import { testDatabase, testStacks, testTopic } from '../services.ts'
 
@@ -29,7 +29,7 @@ const setUp = async (t: Test, services: Settings, partitions: number) => {
     HTTP_HOST: '127.0.0.1',
     HTTP_PROCESSES: '1',
     JWT_SECRET: testSecret,
-    ...patience,
+    ...generousTimeouts,
     // Four of these run at once, against one Postgres.
     DB_POOL_SIZE: '4',
     WORKER_POOL_SIZE: '3',
@@ -86,7 +86,7 @@ const setUp = async (t: Test, services: Settings, partitions: number) => {
     if (status !== 202) throw new Error(`${status} ${JSON.stringify(body)}`)
     return 'id' in body ? (body.id ?? '') : ''
   }
-  const ends = () => readEnds(config, databasesOf(config), quiet)
+  const ends = () => readEnds(config, databasesOf(config), silentLog)
   const isAllApplied = () =>
     eventually(
       async () => {
@@ -124,7 +124,7 @@ const growBehindItsBack = async (
   count: number,
 ): Promise<void> => {
   if (config.COMMAND_LOG === 'postgres')
-    return growCommandLog(config, databasesOf(config), count, quiet)
+    return growCommandLog(config, databasesOf(config), count, silentLog)
   const kafka = new Kafka({ brokers: [config.KAFKA_BROKERS], logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
@@ -222,7 +222,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
     t.equal(await inNew(), 0, 'a log that grew changes nothing by itself')
 
     // A server of an older release hashes over what the topic has.
-    const older = openPublisher(system.config, databasesOf(system.config), openGate(12), quiet)
+    const older = openPublisher(system.config, databasesOf(system.config), openGate(12), silentLog)
     const isUp = () => older.ping().then(...([() => true, () => false] as const))
     await eventually(isUp, (answers) => answers, startTimeoutMs)
     for (let i = 0; i < 50; i++) {

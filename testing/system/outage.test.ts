@@ -3,7 +3,7 @@
 
 import t from 'tap'
 import { migrate } from '../../lib/drivers/postgres/migrate.ts'
-import { breakable } from '../breakable.ts'
+import { restartable } from '../restartable.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import {
   endOpenSessionsReadOnly,
@@ -25,9 +25,9 @@ import { askingOf } from './outage-clients.ts'
 
 t.test('a server whose dependencies come and go', async (t) => {
   const services = await orSkip(t, async () => ({
-    redis: await breakable(t, startRedis),
-    kafka: await breakable(t, startKafka),
-    postgres: await breakable(t, (options) => startPostgres({ ...options, durable: false })),
+    redis: await restartable(t, startRedis),
+    kafka: await restartable(t, startKafka),
+    postgres: await restartable(t, (options) => startPostgres({ ...options, durable: false })),
   }))
   if (!services) return
   const { redis, kafka, postgres } = services

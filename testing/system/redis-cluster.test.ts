@@ -11,7 +11,7 @@ import { createRedisLimitStore } from '../../lib/rate-limit/redis.ts'
 import { startRedis } from '../../scripts/stack/redis.ts'
 import { eventually } from '../eventually.ts'
 import { orSkip, testDirectory } from '../services.ts'
-import { quiet } from '../settings.ts'
+import { silentLog } from '../settings.ts'
 
 const startCluster = (t: Test) =>
   orSkip(t, async () => {
@@ -26,7 +26,7 @@ const startCluster = (t: Test) =>
       () => admin.call('CLUSTER', 'INFO').then(String),
       (info) => info.includes('cluster_state:ok'),
     )
-    return { admin, redis: openRedis(service.url, quiet) }
+    return { admin, redis: openRedis(service.url, silentLog) }
   })
 
 void t.test('in cluster mode no script of ours is refused', async (t) => {
@@ -62,7 +62,7 @@ void t.test('in cluster mode no script of ours is refused', async (t) => {
   })
 
   await t.test('pages, of users whose names are braces, too', async (t) => {
-    const cache = createRedisPageCache(redis, { ttlSec: 300 }, quiet)
+    const cache = createRedisPageCache(redis, { ttlSec: 300 }, silentLog)
     t.teardown(() => cache.close())
     const users = ['ann', 'bob', '}', '{', '{}', 'a}b{c', '']
     for (const userId of users) {

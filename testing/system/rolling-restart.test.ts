@@ -9,7 +9,7 @@ import { signToken } from '../../lib/accounts/access-token.ts'
 import { forksOf, startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
 import { get, post, startSteadyClients, type Client } from '../steady-clients.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
-import { patience, testSecret } from '../settings.ts'
+import { generousTimeouts, testSecret } from '../settings.ts'
 import { testDatabase, testTopic, testStacks } from '../services.ts'
 
 /** Each replaces every process; `ROUNDS=20` is the catalogue's. */
@@ -81,7 +81,7 @@ for (const [engine, stack] of [
       HTTP_DRAIN_DELAY_MS: '2000',
       LOG_LEVEL: 'info',
       // Two cores start processes and serve: late is not lost.
-      ...patience,
+      ...generousTimeouts,
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())

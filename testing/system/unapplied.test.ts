@@ -14,7 +14,7 @@ import { freePort, loopback } from '../../scripts/stack/ports.ts'
 import { testGate } from '../gate.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
 import { orSkip, ownRedis, testDatabase, testDirectory, testTopic } from '../services.ts'
-import { quiet, testConfig } from '../settings.ts'
+import { silentLog, testConfig } from '../settings.ts'
 
 const fetchKey = 1
 const isFetch = (chunk: Buffer) => chunk.length > 6 && chunk.readInt16BE(4) === fetchKey
@@ -32,8 +32,8 @@ const setUp = async (t: Test, services: Record<string, string>) => {
   const publisher = openPublisher(
     config,
     databasesOf(config),
-    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
-    quiet,
+    openGate(await ensureCommandLog(config, databasesOf(config), silentLog)),
+    silentLog,
   )
   t.teardown(() => publisher.close())
   const sql = postgres(environment.DATABASE_URL, { max: 2 })

@@ -7,7 +7,7 @@ import t from 'tap'
 import { signToken } from '../../lib/accounts/access-token.ts'
 import { startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
 import { eventually } from '../eventually.ts'
-import { patience, testSecret } from '../settings.ts'
+import { generousTimeouts, testSecret } from '../settings.ts'
 import { seeded } from '../seeded.ts'
 import { testDatabase, testTopic, testStacks } from '../services.ts'
 
@@ -66,7 +66,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
       HTTP_PROCESSES: '2',
       JWT_SECRET: testSecret,
       LOG_LEVEL: 'warn',
-      ...patience,
+      ...generousTimeouts,
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())

@@ -12,7 +12,7 @@ import { ensureCommandLog, openPublisher } from '../../lib/command-log/open.ts'
 import { startWorker } from '../../scripts/stack/processes.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
 import { ownKafka, ownRedis, testDatabase, testTopic, testStacks } from '../services.ts'
-import { quiet, testConfig } from '../settings.ts'
+import { silentLog, testConfig } from '../settings.ts'
 
 type Environment = Record<string, string>
 
@@ -25,8 +25,8 @@ const setUp = async (t: Test, services: Environment) => {
   const publisher = openPublisher(
     config,
     databasesOf(config),
-    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
-    quiet,
+    openGate(await ensureCommandLog(config, databasesOf(config), silentLog)),
+    silentLog,
   )
   let isClosed: Promise<void> | undefined
   const close = () => (isClosed ??= publisher.close())

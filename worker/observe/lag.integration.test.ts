@@ -9,7 +9,7 @@ import { encodeCommand } from '../../lib/domain/command.ts'
 import type { Delivery, DeliveryResult } from '../../lib/command-log/command-log.ts'
 import { createPostgresStore } from '../../lib/todo-store/postgres.ts'
 import { eventually } from '../../testing/eventually.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { testDatabase } from '../../testing/services.ts'
 import { createLagWatch } from './lag.ts'
 import { createSink } from '../todos/sink.ts'
@@ -107,7 +107,7 @@ t.test('a database that is held up shows as lag until it goes on', async (t) => 
   })
   await store.registerLog('log', fixtureLog)
   const { lag, report } = setUp()
-  const sink = lag.watch(createSink({ log: 'log', store, onApplied: () => {}, logger: quiet }))
+  const sink = lag.watch(createSink({ log: 'log', store, onApplied: () => {}, logger: silentLog }))
   t.same(await sink(delivery(0, 0, 3, 3)), { kind: 'taken' })
   let release = () => {}
   const released = new Promise<void>((resolve) => (release = resolve))

@@ -25,7 +25,7 @@ type Seen = {
   end: number
   applied: number
   /** Being delivered now: it is ours, however long that takes. */
-  underWay: boolean
+  inFlight: boolean
   /** Since the last report. */
   isFresh: boolean
 }
@@ -40,12 +40,12 @@ export const createLagWatch = (logger: Log): LagWatch => {
       const seen: Seen = {
         end: endOffset,
         applied: Math.max(partitions.get(partition)?.applied ?? 0, records[0]?.offset ?? endOffset),
-        underWay: true,
+        inFlight: true,
         isFresh: true,
       }
       partitions.set(partition, seen)
       const result = await sink(delivery)
-      seen.underWay = false
+      seen.inFlight = false
       seen.isFresh = true
       if (result.kind === 'taken') seen.applied = (records.at(-1)?.offset ?? endOffset - 1) + 1
       else if (result.kind === 'gap') seen.applied = result.expectedOffset
@@ -59,7 +59,7 @@ export const createLagWatch = (logger: Log): LagWatch => {
         const seen = partitions.get(partition) ?? {
           end,
           applied: 0,
-          underWay: false,
+          inFlight: false,
           isFresh: true,
         }
         seen.end = Math.max(seen.end, end)
@@ -69,14 +69,14 @@ export const createLagWatch = (logger: Log): LagWatch => {
       for (const [partition, seen] of partitions) if (isOurs(partition)) seen.isFresh = true
     },
     inFlight: () =>
-      new Set([...partitions].filter(([, seen]) => seen.underWay).map(([partition]) => partition)),
+      new Set([...partitions].filter(([, seen]) => seen.inFlight).map(([partition]) => partition)),
     report() {
       const behind: Record<string, number> = {}
       const lost: number[] = []
       let lag = 0
       for (const [partition, seen] of partitions) {
         const partitionLag = seen.end - seen.applied
-        if (!seen.underWay && !seen.isFresh) {
+        if (!seen.inFlight && !seen.isFresh) {
           partitions.delete(partition)
           if (partitionLag > 0) lost.push(partition)
         } else if (partitionLag > 0) {

@@ -11,7 +11,7 @@ import { signToken } from '../../lib/accounts/access-token.ts'
 import { startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
 import { scrape } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../../testing/eventually.ts'
-import { patience, quiet, testConfig, testSecret } from '../../testing/settings.ts'
+import { generousTimeouts, silentLog, testConfig, testSecret } from '../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../testing/services.ts'
 
 const environmentFor = async (t: Test) => ({
@@ -25,7 +25,7 @@ const environmentFor = async (t: Test) => ({
   HTTP_PORT: '0',
   HTTP_PROCESSES: '1',
   LOG_LEVEL: 'debug',
-  ...patience,
+  ...generousTimeouts,
 })
 
 type Line = { readonly msg: string; readonly level: string } & Readonly<Record<string, unknown>>
@@ -42,8 +42,8 @@ t.test('commands are counted by what became of them', async (t) => {
   const publisher = openPublisher(
     config,
     databasesOf(config),
-    openGate(await ensureCommandLog(config, databasesOf(config), quiet)),
-    quiet,
+    openGate(await ensureCommandLog(config, databasesOf(config), silentLog)),
+    silentLog,
   )
   t.teardown(() => publisher.close())
   const worker = await startWorker(environment)

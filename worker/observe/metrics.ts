@@ -8,7 +8,7 @@ import {
   addProcessMetrics,
 } from '../../lib/runtime/metrics.ts'
 import { batchSizeBuckets, durationBuckets } from '../../lib/runtime/metrics.ts'
-import type { PoolUse } from '../../lib/runtime/pool-stats.ts'
+import type { PoolStats } from '../../lib/runtime/pool-stats.ts'
 import type { AnnouncementCounts } from '../announce/announcer.ts'
 import type { AppliedBatch } from '../todos/apply.ts'
 
@@ -23,7 +23,7 @@ const commandResults = ['applied', 'refused', 'duplicate', 'dead-lettered'] as c
 /** `lags`: commands that wait, by partition. */
 export const createWorkerMetrics = (
   lags: () => ReadonlyMap<number, number>,
-  pools: Readonly<Record<string, PoolUse>>,
+  pools: Readonly<Record<string, PoolStats>>,
   announcements: AnnouncementCounts,
 ): WorkerMetrics => {
   const registry = new Registry()

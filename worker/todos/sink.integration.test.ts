@@ -12,7 +12,7 @@ import { migrationsDirectory } from '../../scripts/paths.ts'
 import { startPostgres } from '../../scripts/stack/postgres.ts'
 import { testGate } from '../../testing/gate.ts'
 import { ownPostgres, testDatabase, testDirectory } from '../../testing/services.ts'
-import { quiet } from '../../testing/settings.ts'
+import { silentLog } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { align, createSink } from './sink.ts'
 
@@ -56,7 +56,7 @@ const sinkOn = async (t: Test, url: string) => {
   t.teardown(() => store.close())
   await store.registerLog('log', fixtureLog)
   let applied = 0
-  const sink = createSink({ log: 'log', store, onApplied: () => applied++, logger: quiet })
+  const sink = createSink({ log: 'log', store, onApplied: () => applied++, logger: silentLog })
   return { sink, applied: () => applied }
 }
 

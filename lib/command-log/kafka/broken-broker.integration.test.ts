@@ -2,11 +2,11 @@
 // open or on all of them, or back with an end that is too low. Nothing is lost, doubled or skipped.
 
 import t, { type Test } from 'tap'
-import { breakable } from '../../../testing/breakable.ts'
+import { restartable } from '../../../testing/restartable.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
 import { orSkip, testDirectory, testKafka, testTopic } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import type { Command } from '../../domain/command.ts'
 import type { DeliveryResult, Sink } from '../command-log.ts'
 import { createKafkaConsumer } from './consumer.ts'
@@ -49,11 +49,11 @@ const memorySink = () => {
 const setUp = async (t: Test, brokers: string, lossConfirmMs?: number) => {
   const topic = testTopic()
   const settings = { brokers, topic }
-  await ensureTopic({ ...settings, partitions, replicationFactor: 1 }, quiet, 20_000)
+  await ensureTopic({ ...settings, partitions, replicationFactor: 1 }, silentLog, 20_000)
   const publisher = createKafkaPublisher(
     { ...settings, queueMax: 1_000, waitMaxMs: 1_000, timeoutMs: 1_000 },
     openGate(partitions),
-    quiet,
+    silentLog,
   )
   t.teardown(() => publisher.close())
   const acknowledged: string[] = []
@@ -86,7 +86,7 @@ const setUp = async (t: Test, brokers: string, lossConfirmMs?: number) => {
         partitionsAtOnce: partitions,
         ...(lossConfirmMs !== undefined && { lossConfirmMs }),
       },
-      quiet,
+      silentLog,
     )
     t.teardown(() => consumer.stop())
     return { consumer, started: consumer.start(sink, (reason) => fatal.push(reason)) }
@@ -152,7 +152,7 @@ void t.test(
 )
 
 void t.test('connections that fall silent', beside, async (t) => {
-  const broker = await orSkip(t, () => breakable(t, startKafka))
+  const broker = await orSkip(t, () => restartable(t, startKafka))
   if (!broker) return
   const { gate, url: proxied } = broker
 
@@ -160,7 +160,7 @@ void t.test('connections that fall silent', beside, async (t) => {
     const { settings, publishSome, consume, acknowledged, fatal } = await setUp(t, proxied)
     const { sink, all } = memorySink()
     await consume(sink).started
-    const bounds = createBoundsReader(settings, quiet)
+    const bounds = createBoundsReader(settings, silentLog)
     t.teardown(bounds.close)
     await bounds.read()
     for (let round = 0; round < 3; round++) {
@@ -218,12 +218,12 @@ void t.test('a topic that is not there: it is waited for', beside, async (t) => 
   const settings = { brokers, topic: testTopic() }
   const consumer = createKafkaConsumer(
     { ...settings, groupId: `${settings.topic}-worker`, partitionsAtOnce: partitions },
-    quiet,
+    silentLog,
   )
   t.teardown(() => consumer.stop())
   const started = consumer.start(memorySink().sink, (reason) => t.fail(reason))
   await new Promise((resolve) => setTimeout(resolve, 3_000)) // it has given up at least once by then
-  await ensureTopic({ ...settings, partitions, replicationFactor: 1 }, quiet, 20_000)
+  await ensureTopic({ ...settings, partitions, replicationFactor: 1 }, silentLog, 20_000)
   await started
   t.ok(consumer.isOurs(0))
   t.notOk(consumer.isOurs(partitions), 'it has joined, and knows its partitions')
@@ -236,7 +236,7 @@ const int64 = (...values: number[]) => {
 }
 
 void t.test('a broker whose answers say that its log ends too early', beside, async (t) => {
-  const broker = await orSkip(t, () => breakable(t, startKafka))
+  const broker = await orSkip(t, () => restartable(t, startKafka))
   if (!broker) return
   const { gate, url: proxied } = broker
 
@@ -262,7 +262,7 @@ void t.test('a broker whose answers say that its log ends too early', beside, as
     const memory = memorySink()
     const earlier = createKafkaConsumer(
       { ...own.settings, groupId: `${own.settings.topic}-earlier`, partitionsAtOnce: partitions },
-      quiet,
+      silentLog,
     )
     await earlier.start(memory.sink, (reason) => t.fail(reason))
     await settled(t, own.acknowledged, memory.all)

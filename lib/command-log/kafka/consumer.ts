@@ -42,7 +42,7 @@ export const createKafkaConsumer = (
   const held = new Set<number>()
   /** Partitions whose log seemed to end too early: the record before `offset` is to be compared. */
   const doubted = new Map<number, { offset: number; endedAt: number; wentBack: boolean }>()
-  const underWay = new Set<Promise<DeliveryResult>>()
+  const inFlight = new Set<Promise<DeliveryResult>>()
   let lastSignMs = performance.now()
   const sign = () => void (lastSignMs = performance.now())
   let session: Session | undefined
@@ -118,8 +118,8 @@ export const createKafkaConsumer = (
       foundLog,
       abandoned: () => stopping || isOver(),
     })
-    underWay.add(delivered)
-    const result = await delivered.finally(() => underWay.delete(delivered))
+    inFlight.add(delivered)
+    const result = await delivered.finally(() => inFlight.delete(delivered))
     switch (result.kind) {
       case 'taken':
         losses.clear(partition)
@@ -177,7 +177,7 @@ export const createKafkaConsumer = (
       stopping = true
       stopped()
       // Of several batches under way, kafkajs waits for one.
-      await Promise.allSettled(underWay)
+      await Promise.allSettled(inFlight)
       await session?.leave()
       await running
       bounds.close()

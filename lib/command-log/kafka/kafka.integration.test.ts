@@ -5,7 +5,7 @@ import t from 'tap'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
 import { orSkip, testDirectory, testTopic } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import type { Command } from '../../domain/command.ts'
 import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
@@ -19,11 +19,11 @@ t.test('a broker killed amid writes', async (t) => {
   let broker = first
   t.teardown(() => broker.stop())
   const settings = { brokers: broker.url, topic: testTopic() }
-  await ensureTopic({ ...settings, partitions: 2, replicationFactor: 1 }, quiet, 20_000)
+  await ensureTopic({ ...settings, partitions: 2, replicationFactor: 1 }, silentLog, 20_000)
   const publisher = createKafkaPublisher(
     { ...settings, queueMax: 1_000, waitMaxMs: 1_000, timeoutMs: 1_000 },
     openGate(2),
-    quiet,
+    silentLog,
   )
   t.teardown(() => publisher.close())
 

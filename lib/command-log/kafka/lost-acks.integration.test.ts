@@ -3,11 +3,11 @@
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import t from 'tap'
-import { breakable } from '../../../testing/breakable.ts'
+import { restartable } from '../../../testing/restartable.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
 import { orSkip, testTopic } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import type { Command } from '../../domain/command.ts'
 import { openGate } from '../command-log.ts'
@@ -30,12 +30,12 @@ const faultKinds = [
 type FaultKind = (typeof faultKinds)[number]
 
 void t.test('acknowledgements that never arrive', async (t) => {
-  const broker = await orSkip(t, () => breakable(t, startKafka))
+  const broker = await orSkip(t, () => restartable(t, startKafka))
   if (!broker) return
   const { gate, url: brokers } = broker
   const makeTopic = async (partitions: number) => {
     const topic = testTopic()
-    await ensureTopic({ brokers, topic, partitions, replicationFactor: 1 }, quiet, 20_000)
+    await ensureTopic({ brokers, topic, partitions, replicationFactor: 1 }, silentLog, 20_000)
     return topic
   }
 
@@ -83,7 +83,7 @@ void t.test('acknowledgements that never arrive', async (t) => {
       const publisher = createKafkaPublisher(
         { brokers, topic, queueMax: 1_000, waitMaxMs: 500, timeoutMs: 800 },
         openGate(3),
-        quiet,
+        silentLog,
       )
       t.teardown(() => publisher.close())
       const outcomes = new Map<string, string>()

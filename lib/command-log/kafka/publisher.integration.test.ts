@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
 import { orSkip, testDirectory, testTopic } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { openGate } from '../command-log.ts'
 import { createTopicProbe } from '../../drivers/kafka/identity.ts'
 import { createKafkaPublisher, unacknowledged } from './publisher.ts'
@@ -16,13 +16,13 @@ const publisherOf = async (t: Test, brokers: string, partitions: () => number) =
   const settings = { brokers, topic: testTopic() }
   await ensureTopic(
     { ...settings, partitions: partitions(), replicationFactor: 1 },
-    quiet,
+    silentLog,
     startTimeoutMs,
   )
   const publisher = createKafkaPublisher(
     { ...settings, queueMax: 1_000, waitMaxMs: 5_000, timeoutMs: 5_000 },
     { ...openGate(0), partitions },
-    quiet,
+    silentLog,
   )
   t.teardown(() => publisher.close())
   let made = 0
@@ -57,8 +57,8 @@ void t.test('with a broker that makes topics which are asked for', async (t) => 
     let partitions = 2
     const { settings, publish } = await publisherOf(t, broker.url, () => partitions)
     const added = { ...settings, partitions: 8 }
-    await growTopic(added, quiet, startTimeoutMs)
-    const probe = createTopicProbe(settings, quiet)
+    await growTopic(added, silentLog, startTimeoutMs)
+    const probe = createTopicProbe(settings, silentLog)
     t.teardown(() => probe.close())
     await eventually(
       () => probe.find().catch(() => undefined),

@@ -5,7 +5,7 @@ import kafkajs, { Kafka, logLevel } from 'kafkajs'
 import t, { type Test } from 'tap'
 import { pino } from 'pino'
 import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { testKafka, testTopic } from '../../../testing/services.ts'
 import type { Command } from '../../domain/command.ts'
@@ -36,8 +36,8 @@ const setUp = async (
   options: { partitions: number; maxMessageBytes?: number; log?: Log },
 ) => {
   const topic = testTopic()
-  const { partitions, maxMessageBytes, log = quiet } = options
-  await ensureTopic({ brokers, topic, partitions, replicationFactor: 1 }, quiet, startTimeoutMs)
+  const { partitions, maxMessageBytes, log = silentLog } = options
+  await ensureTopic({ brokers, topic, partitions, replicationFactor: 1 }, silentLog, startTimeoutMs)
   const admin = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
   t.teardown(() => admin.disconnect())
@@ -184,7 +184,7 @@ void t.test('batches in bytes', async (t) => {
     t.equal(idsOf('acknowledged').length, 400)
     const consumer = createKafkaConsumer(
       { brokers, topic, groupId: topic, partitionsAtOnce: 1 },
-      quiet,
+      silentLog,
     )
     t.teardown(() => consumer.stop())
     let delivered = 0

@@ -2,11 +2,11 @@
 
 import { Kafka, logLevel } from 'kafkajs'
 import t, { type Test } from 'tap'
-import { breakable } from '../../../testing/breakable.ts'
+import { restartable } from '../../../testing/restartable.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { orSkip, testKafka, testTopic } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { createTopicProbe } from './identity.ts'
 import { ensureTopic, growTopic } from './topic.ts'
 
@@ -14,10 +14,10 @@ t.test('a topic keeps its identity until it is made again', async (t) => {
   const brokers = await testKafka(t)
   if (brokers === undefined) return
   const settings = { brokers, topic: testTopic() }
-  const probe = createTopicProbe(settings, quiet)
+  const probe = createTopicProbe(settings, silentLog)
   t.teardown(() => probe.close())
   const make = () =>
-    ensureTopic({ ...settings, partitions: 3, replicationFactor: 1 }, quiet, 20_000)
+    ensureTopic({ ...settings, partitions: 3, replicationFactor: 1 }, silentLog, 20_000)
   t.equal(await probe.find(), undefined, 'asking makes no topic')
   await make()
   const first = await probe.find()
@@ -25,7 +25,7 @@ t.test('a topic keeps its identity until it is made again', async (t) => {
   await make()
   probe.isFedBy('1')
   t.same(await probe.find(), first)
-  await growTopic({ ...settings, partitions: 5 }, quiet, 20_000)
+  await growTopic({ ...settings, partitions: 5 }, silentLog, 20_000)
   const grown = await eventually(probe.find, (found) => found?.partitions === 5)
   t.equal(grown?.identity, first?.identity)
 
@@ -37,7 +37,7 @@ t.test('a topic keeps its identity until it is made again', async (t) => {
   await make()
   const again = await eventually(probe.find, (found) => found !== undefined)
   t.not(again?.identity, first?.identity)
-  const another = createTopicProbe({ ...settings, topic: testTopic() }, quiet)
+  const another = createTopicProbe({ ...settings, topic: testTopic() }, silentLog)
   t.teardown(() => another.close())
   t.equal(await another.find(), undefined)
 })
@@ -70,11 +70,11 @@ t.test(
 )
 
 const probeOfOwnBroker = async (t: Test) => {
-  const broker = await orSkip(t, () => breakable(t, startKafka))
+  const broker = await orSkip(t, () => restartable(t, startKafka))
   if (!broker) return undefined
   const settings = { brokers: broker.url, topic: testTopic() }
-  await ensureTopic({ ...settings, partitions: 1, replicationFactor: 1 }, quiet, 20_000)
-  const probe = createTopicProbe(settings, quiet)
+  await ensureTopic({ ...settings, partitions: 1, replicationFactor: 1 }, silentLog, 20_000)
+  const probe = createTopicProbe(settings, silentLog)
   t.teardown(() => probe.close())
   return { broker, probe }
 }

@@ -12,7 +12,7 @@ import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { freePort, loopback } from '../../../scripts/stack/ports.ts'
 import { eventually, startTimeoutMs } from '../../../testing/eventually.ts'
 import { orSkip, testDirectory, testTopic } from '../../../testing/services.ts'
-import { quiet, testConfig } from '../../../testing/settings.ts'
+import { silentLog, testConfig } from '../../../testing/settings.ts'
 import type { Command } from '../../domain/command.ts'
 import { LogRefusesUs } from './security.ts'
 import { openGate, type CommandPublisher } from '../../command-log/command-log.ts'
@@ -131,19 +131,19 @@ void t.test('Kafka with TLS and SASL', async (t) => {
   })) {
     await t.test(`${name}: written, read, and its end is known`, async (t) => {
       const config = settingsOf(over)
-      t.equal(await ensureCommandLog(config, databasesOf(config), quiet), 2)
-      const publisher = openPublisher(config, databasesOf(config), openGate(2), quiet)
+      t.equal(await ensureCommandLog(config, databasesOf(config), silentLog), 2)
+      const publisher = openPublisher(config, databasesOf(config), openGate(2), silentLog)
       t.teardown(() => publisher.close())
       await eventually(() => isUp(publisher), Boolean, startTimeoutMs)
       for (let i = 0; i < 20; i++) {
         t.match(await publisher.publish(deletion()), { kind: 'acknowledged' })
       }
-      const ends = await readEnds(config, databasesOf(config), quiet)
+      const ends = await readEnds(config, databasesOf(config), silentLog)
       t.equal(
         [...ends.values()].reduce((sum, end) => sum + end, 0),
         20,
       )
-      const consumer = openConsumer(config, databasesOf(config), quiet)
+      const consumer = openConsumer(config, databasesOf(config), silentLog)
       t.teardown(() => consumer.stop())
       let delivered = 0
       await consumer.start(
@@ -232,7 +232,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
   const tried = wrong.map(async ([name, over, line]) => {
     // kafkajs goes on trying behind a discarded producer's back for as long as that takes.
     const config = settingsOf({ ...over, PUBLISH_TIMEOUT_MS: '1000' })
-    const failed = await ensureCommandLog(config, databasesOf(config), quiet).then(
+    const failed = await ensureCommandLog(config, databasesOf(config), silentLog).then(
       () => 'it worked',
       (error: unknown) => error,
     )
@@ -243,7 +243,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       t.comment(String(failed))
       t.match((failed as Error).message, line)
       t.notMatch((failed as Error).message, /hunter2|\n/)
-      const probe = openProbe(config, databasesOf(config), quiet)
+      const probe = openProbe(config, databasesOf(config), silentLog)
       t.teardown(() => probe.close())
       await t.rejects(probe.find(), { message: line }, 'who asks which log it is says it, too')
       const { log, lines } = readableLog()
@@ -273,9 +273,9 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       KAFKA_SASL_PASSWORD: 'hunter2',
       PUBLISH_TIMEOUT_MS: '1000',
     })
-    const publisher = openPublisher(config, databasesOf(config), openGate(2), quiet)
+    const publisher = openPublisher(config, databasesOf(config), openGate(2), silentLog)
     t.teardown(() => publisher.close())
-    const consumer = openConsumer(config, databasesOf(config), quiet)
+    const consumer = openConsumer(config, databasesOf(config), silentLog)
     t.teardown(() => consumer.stop())
     void consumer.start(
       () => Promise.resolve({ kind: 'taken' }),

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { freePort } from '../../../scripts/stack/ports.ts'
 import { eventually } from '../../../testing/eventually.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { createClient } from './client.ts'
 import { createFrameCounter, createOwnSockets, type SilenceBounds } from './sockets.ts'
@@ -143,7 +143,7 @@ t.test('a client that is given up gives up, whatever it was trying', async (t) =
   const settings = { brokers: `127.0.0.1:${await freePort()}`, topic: 'none' }
   const own = createOwnSockets({ silentMsMax: 10_000 })
   let opened = 0
-  const client = createClient(settings, quiet, 30_000, {
+  const client = createClient(settings, silentLog, 30_000, {
     socketFactory(options) {
       opened++
       return own.factory(options)

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { ClientReport } from '../../../testing/postgres-client.ts'
-import { breakable } from '../../../testing/breakable.ts'
+import { restartable } from '../../../testing/restartable.ts'
 import { startPostgres } from '../../../scripts/stack/postgres.ts'
 import { ownPostgres } from '../../../testing/services.ts'
 import { seeded } from '../../../testing/seeded.ts'
@@ -58,7 +58,7 @@ t.test('a Postgres that answers for moments only', async (t) => {
 
 t.test('a Postgres that is killed and started, again and again', async (t) => {
   const { seed } = seeded(t)
-  const postgres = await breakable(t, (options) => startPostgres({ ...options, durable: false }))
+  const postgres = await restartable(t, (options) => startPostgres({ ...options, durable: false }))
   const client = startClient(t, { DATABASE_URL: postgres.url, SEED: String(seed) })
   await client.works()
   for (let i = 0; i < 3; i++) {

@@ -4,7 +4,7 @@
 
 import type { Sql } from 'postgres'
 import { createBoundedLog, type Log } from '../../runtime/log.ts'
-import { createPoolUse, type PoolUse } from '../../runtime/pool-stats.ts'
+import { createPoolStats, type PoolStats } from '../../runtime/pool-stats.ts'
 import { openConnection, type Connection, type Role } from './connection.ts'
 import { ConnectionLost, PoolFull, ReadOnlyServer, isConnectionLost, isReadOnly } from './errors.ts'
 import { createSilenceWatch, type SilenceWatch } from './silence.ts'
@@ -18,7 +18,7 @@ export type PoolSettings = PostgresUrls & {
   /** For any one use of the pool, from asking for a connection to the answer. */
   readonly timeoutMs: number
   /** Told how much it is used. */
-  readonly use?: PoolUse | undefined
+  readonly use?: PoolStats | undefined
   /** Only for statements that can have one plan, whatever is in their tables. */
   readonly plansOnce?: boolean
   /** Uses that may share a connection, one behind the other: for many that take next to nothing. */
@@ -88,7 +88,7 @@ export const createPool = (settings: PoolSettings): Pool => {
   const isShared = isPooled(settings)
   // A pooler may take the second of two statements to another session than the first.
   const usesPerConnection = isShared ? 1 : (settings.usesPerConnection ?? 1)
-  const use = settings.use ?? createPoolUse()
+  const use = settings.use ?? createPoolStats()
   use.size = poolSize
   const members = new Set<Member>()
   const waiting: Waiter[] = []
@@ -253,7 +253,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     limitMs: number,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> => {
-    use.underWay++
+    use.inFlight++
     try {
       const startedMs = performance.now()
       const member = await acquire(isAlone)
@@ -261,7 +261,7 @@ export const createPool = (settings: PoolSettings): Pool => {
       const leftMs = Math.max(1, Math.ceil(limitMs - (performance.now() - startedMs)))
       return await useMember(member, leftMs, work)
     } finally {
-      use.underWay--
+      use.inFlight--
     }
   }
 

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { testGate } from '../../../testing/gate.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { ownRedis } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { connectRedis } from './connection.ts'
 
 const timeoutMs = 500
@@ -20,7 +20,7 @@ const setUp = async (t: Test) => {
     admin.disconnect()
   })
   const open = (url = `redis://127.0.0.1:${gate.port}/0`) => {
-    const connection = connectRedis({ url, timeoutMs }, quiet)
+    const connection = connectRedis({ url, timeoutMs }, silentLog)
     t.teardown(() => connection.close())
     const write = () => connection.run((redis) => redis.set('key', '1'))
     const outcome = () => write().catch((error: Error) => error.message)
@@ -68,7 +68,7 @@ void t.test('so it is when it refuses in a script', async (t) => {
   if (!system) return
   const { other, gate, admin } = system
   const url = `redis://127.0.0.1:${gate.port}/0`
-  const connection = connectRedis({ url, timeoutMs }, quiet)
+  const connection = connectRedis({ url, timeoutMs }, silentLog)
   t.teardown(() => connection.close())
   const write = () =>
     connection

@@ -5,7 +5,7 @@ import t from 'tap'
 import { databasesAt } from '../../../testing/databases.ts'
 import { createPostgresAccounts } from '../../../lib/accounts/postgres.ts'
 import { createRefreshTokens } from '../../../lib/accounts/refresh-token.ts'
-import { quiet, testSecret } from '../../../testing/settings.ts'
+import { silentLog, testSecret } from '../../../testing/settings.ts'
 import { testDatabase } from '../../../testing/services.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
 import { createPasswords, type Hasher } from './passwords/passwords.ts'
@@ -53,14 +53,14 @@ void t.test('every login is one query for the account and one comparison', async
     accessTtlSec: 1,
     refreshTtlSec: 60,
     refreshGraceSec: 1,
-    log: quiet,
+    log: silentLog,
   })
   const ask = async (email: string, text: string, cost = 4) => {
     steps.length = 0
     const reply = await createRouter({
       ...nobody,
       endpoints: [login(partsAt(cost))],
-      log: quiet,
+      log: silentLog,
     })({
       method: 'POST',
       path: '/auth/login',

@@ -9,7 +9,7 @@ import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import { seed } from '../../../scripts/seed.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { ownPostgres, testDatabase } from '../../../testing/services.ts'
-import { patience } from '../../../testing/settings.ts'
+import { generousTimeouts } from '../../../testing/settings.ts'
 import { engineNames, exchange, headerOf, type Answer } from '../../../testing/engines/harness.ts'
 import { bodyBytesMax } from '../../http/json-body.ts'
 import { idFromKey } from '../../http/write-headers.ts'
@@ -38,7 +38,7 @@ for (const engine of engineNames) {
   void t.test(`${engine} engine`, async (t) => {
     const databaseUrl = await testDatabase(t)
     await seed({ databaseUrl, count: 100 }, () => {})
-    const server = await startServer({ ...environmentOf(engine, databaseUrl), ...patience })
+    const server = await startServer({ ...environmentOf(engine, databaseUrl), ...generousTimeouts })
     t.teardown(() => server.stop())
     const worker = await startWorker(environmentOf(engine, databaseUrl))
     t.teardown(() => worker.stop())
@@ -242,7 +242,7 @@ const askOthers = async (t: Test, port: number) => {
 const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: AnswerCheck) => {
   const server = await startServer({
     ...environmentOf(engine, databaseUrl),
-    ...patience,
+    ...generousTimeouts,
     LIMIT_ADDRESS_BURST: '1',
     LIMIT_READ_BURST: '1',
     LIMIT_WRITE_BURST: '1',

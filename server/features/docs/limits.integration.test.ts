@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { startServer } from '../../../scripts/stack/processes.ts'
-import { patience } from '../../../testing/settings.ts'
+import { generousTimeouts } from '../../../testing/settings.ts'
 import { testDatabase } from '../../../testing/services.ts'
 import { bearerOf, environmentOf } from '../../../testing/openapi/ask.ts'
 import { document } from '../../../testing/openapi/document.ts'
@@ -59,7 +59,7 @@ const bodies = [
 t.test('what the document takes, and no more, is taken', async (t) => {
   const server = await startServer({
     ...environmentOf('node', await testDatabase(t)),
-    ...patience,
+    ...generousTimeouts,
   })
   t.teardown(() => server.stop())
   const statusOf = async (target: string, init?: RequestInit) =>

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { withoutBody } from '../../http/contract/answer.ts'
-import { holds } from '../../http/encodings.ts'
+import { etagMatches } from '../../http/encodings.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
 
 export const tag = { name: 'Documentation', description: 'What you read.' }
@@ -17,7 +17,7 @@ export const publishedReply = (
   text: string | Buffer,
 ): Reply => {
   const validators = ['ETag', etag, 'Cache-Control', 'no-cache']
-  return ifNoneMatch !== undefined && holds(ifNoneMatch, etag)
+  return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
     ? withoutBody(304, validators)
     : createReply(200, [...headers, ...validators], text)
 }

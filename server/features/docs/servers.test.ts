@@ -7,14 +7,14 @@ import { createClientOf } from '../../http/client-address.ts'
 import type { Request } from '../../http/engines/engine.ts'
 import { createRouter } from '../../http/router.ts'
 import { nobody } from '../../../testing/endpoint.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 
 const ask = async (headers: Readonly<Record<string, string>>, trustedProxies = '') => {
   const handle = createRouter({
     ...nobody,
     endpoints,
     clientOf: createClientOf(trustedProxies),
-    log: quiet,
+    log: silentLog,
   })
   const request = {
     method: 'GET',

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { openRedis } from '../../../lib/drivers/redis/connections.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { ownRedis } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { createRedisListCache } from '../../../lib/list-cache/redis.ts'
 import type { ListSnapshot } from '../../../lib/domain/list.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
@@ -23,7 +23,10 @@ const setUp = async (t: Test) => {
     admin.disconnect()
   })
   const open = () => {
-    const cache = createRedisListCache(openRedis(service.url, quiet), { ttlSec: 300, poolSize: 1 })
+    const cache = createRedisListCache(openRedis(service.url, silentLog), {
+      ttlSec: 300,
+      poolSize: 1,
+    })
     t.teardown(() => cache.close())
     return cache
   }
@@ -122,7 +125,7 @@ void t.test('the store is asked once per list and version by all processes toget
     memoryBytesMax: 10_000_000,
   }
   const processes = Array.from({ length: 8 }, () => {
-    const lists = createHotLists({ cache: redis.open(), store, settings, log: quiet })
+    const lists = createHotLists({ cache: redis.open(), store, settings, log: silentLog })
     t.teardown(() => {
       lists.close()
     })
@@ -185,7 +188,7 @@ void t.test('a storm of changes is coalesced, and the last one is seen', async (
     memoryBytesMax: 10_000_000,
   }
   const restored = once(events, 'restored')
-  const lists = createHotLists({ cache, store, settings, log: quiet })
+  const lists = createHotLists({ cache, store, settings, log: silentLog })
   t.teardown(() => {
     lists.close()
   })

@@ -4,7 +4,7 @@
 
 import t, { type Test } from 'tap'
 import { eventually } from '../../../testing/eventually.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import type { CacheEvent, ListCache } from '../../../lib/list-cache/list-cache.ts'
 import type { ListSnapshot } from '../../../lib/domain/list.ts'
@@ -55,7 +55,7 @@ const scripted = (t: Test, options: Partial<FreshnessSettings> = {}) => {
   const list = keepFresh({
     cache,
     store,
-    log: quiet,
+    log: silentLog,
     settings: { ...settings, ...options },
     list: 'newest',
     isWanted: () => world.isWanted,

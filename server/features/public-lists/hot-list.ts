@@ -5,7 +5,7 @@ import type { Log } from '../../../lib/runtime/log.ts'
 import { newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import type { ReadySource } from '../../http/engines/engine.ts'
-import { chooseEncoding, holds } from '../../http/encodings.ts'
+import { chooseEncoding, etagMatches } from '../../http/encodings.ts'
 import { keepFresh, type FreshnessSettings, type Held, type Refreshes } from './freshness.ts'
 import { createListWindow, type ListWindow } from './window.ts'
 import { createListWitness, type Trust } from './witness.ts'
@@ -130,7 +130,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     if (ifNoneMatch === undefined) return () => find(limit, encoding)?.reply
     return () => {
       const ready = find(limit, encoding)
-      return ready && (holds(ifNoneMatch, ready.etag) ? ready.notModified : ready.reply)
+      return ready && (etagMatches(ifNoneMatch, ready.etag) ? ready.notModified : ready.reply)
     }
   }
 

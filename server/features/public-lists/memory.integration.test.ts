@@ -9,7 +9,7 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { forksOf, startServer } from '../../../scripts/stack/processes.ts'
 import { eventually } from '../../../testing/eventually.ts'
-import { patience, testSecret } from '../../../testing/settings.ts'
+import { generousTimeouts, testSecret } from '../../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../../testing/services.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
 
@@ -39,7 +39,7 @@ const start = async (t: Test, engine: string) => {
     HTTP_PORT: '0',
     HTTP_PROCESSES: '1',
     HTTP_ENGINE: engine,
-    ...patience,
+    ...generousTimeouts,
     LIST_MEMORY_MAX_MB: '64',
   })
   t.teardown(() => server.stop())

@@ -14,7 +14,7 @@ import { createLog } from '../../../lib/runtime/log.ts'
 import { testGate } from '../../../testing/gate.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { ownRedis, testDatabase } from '../../../testing/services.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { createHotLists } from './hot-list.ts'
 
 const settings = {
@@ -29,7 +29,7 @@ const settings = {
 const kept = () => {
   const lines: string[] = []
   const note = (_fields: unknown, message: string) => lines.push(message)
-  const log = Object.assign(Object.create(quiet) as ReturnType<typeof createLog>, {
+  const log = Object.assign(Object.create(silentLog) as ReturnType<typeof createLog>, {
     warn: note,
     info: note,
   })
@@ -75,7 +75,7 @@ const redisCache = async (t: Test) => {
   if (!service) return undefined
   const open = (port = service.port) => {
     const url = `redis://127.0.0.1:${port}/0`
-    const cache = createRedisListCache(openRedis(url, quiet), { ttlSec: 300, poolSize: 1 })
+    const cache = createRedisListCache(openRedis(url, silentLog), { ttlSec: 300, poolSize: 1 })
     t.teardown(() => cache.close())
     return cache
   }

@@ -2,7 +2,7 @@
 
 import { todoJson, type TodoRow } from '../../../lib/domain/todo.ts'
 import { withoutBody } from '../../http/contract/answer.ts'
-import { holds } from '../../http/encodings.ts'
+import { etagMatches } from '../../http/encodings.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
 import { Problem } from '../../http/problem.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
@@ -17,7 +17,7 @@ export const answerWithTodo = async (
     throw new Problem(todoUnreadable, { cause: error })
   })
   if (!row) throw new Problem(noSuchTodo)
-  return ifNoneMatch === undefined || !holds(ifNoneMatch, etagOf(row))
+  return ifNoneMatch === undefined || !etagMatches(ifNoneMatch, etagOf(row))
     ? todoReply(200, row)
     : withoutBody(304, validators(row))
 }

@@ -13,7 +13,7 @@ export type AppliedCommands = {
 }
 
 /** A command takes about this long to be applied; looked for more often, it would be found no sooner. */
-const lookEveryMs = 10
+const pollIntervalMs = 10
 /** Of this process; who comes on top is not kept waiting. */
 const waitingMax = 10_000
 
@@ -28,7 +28,7 @@ export const createAppliedCommands = (store: Pick<TodoStore, 'outcomesOf'>): App
 
   const look = async () => {
     while (waiting.size > 0) {
-      await delay(lookEveryMs)
+      await delay(pollIntervalMs)
       const outcomes = await store
         .outcomesOf([...waiting.keys()])
         .catch(() => new Map<string, CommandOutcome>()) // away: asked again until time runs out

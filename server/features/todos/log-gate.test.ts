@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import type { FoundLog, RegisteredLog } from '../../../lib/domain/log-identity.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { createLogGate } from './log-gate.ts'
 
 const registered: RegisteredLog = { identity: 'kafka:a:b', partitions: 3, isClosed: false }
@@ -19,7 +19,7 @@ t.test('after a new connection it asks over a new one, and believes that', async
       renew: () => void (found = { identity: 'kafka:another:c', partitions: 3 }),
     },
     partitions: 3,
-    log: quiet,
+    log: silentLog,
   })
   t.teardown(gate.close)
   await new Promise(setImmediate)

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
-import { patience, testSecret } from '../../../testing/settings.ts'
+import { generousTimeouts, testSecret } from '../../../testing/settings.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { testDatabase, testTopic, testStacks } from '../../../testing/services.ts'
 import { clientOf, type Client, type Json } from '../../../testing/json-client.ts'
@@ -31,7 +31,7 @@ for (const [engine, stack] of [
       JWT_SECRET: testSecret,
       LOG_LEVEL: 'warn',
       LIMIT_USER_REQUESTS: '0',
-      ...patience,
+      ...generousTimeouts,
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())

@@ -3,7 +3,7 @@
 
 import t, { type Test } from 'tap'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
-import { patience, testSecret } from '../../../testing/settings.ts'
+import { generousTimeouts, testSecret } from '../../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../../testing/services.ts'
 import { clientOf, type Json } from '../../../testing/json-client.ts'
 
@@ -18,7 +18,7 @@ const environmentFor = async (t: Test, engine: string) => ({
   HTTP_PORT: '0',
   JWT_SECRET: testSecret,
   LOG_LEVEL: 'warn',
-  ...patience,
+  ...generousTimeouts,
 })
 
 const wait = { prefer: 'return=minimal, wait=20' }

@@ -10,7 +10,7 @@ import { greet } from '../../../testing/fixtures/greet.ts'
 import { createAnswerCheck } from '../../../testing/openapi/answer-check.ts'
 import { endpoints } from '../../../testing/openapi/document.ts'
 import { testDatabase } from '../../../testing/services.ts'
-import { quiet, testConfig, testSecret } from '../../../testing/settings.ts'
+import { silentLog, testConfig, testSecret } from '../../../testing/settings.ts'
 import { about } from '../../features/docs/about.ts'
 import { renderPage } from '../../features/docs/page.ts'
 import { createAuthenticate } from '../../identity/authenticate.ts'
@@ -40,12 +40,12 @@ const start = async (t: Test) => {
   })
   const policies = limitPolicies(config)
   const databases = databasesOf(config)
-  const redis = openRedis(config.REDIS_URL, quiet)
+  const redis = openRedis(config.REDIS_URL, silentLog)
   t.teardown(async () => {
     redis.close()
     await databases.close()
   })
-  const limiter = openLimiter(config, databases, redis, policies, quiet)
+  const limiter = openLimiter(config, databases, redis, policies, silentLog)
   await limiter.open()
   const registry = new Registry()
   const handle = createRouter({
@@ -53,7 +53,7 @@ const start = async (t: Test) => {
     authenticate: createAuthenticate(createTokenVerifier(testSecret)),
     clientOf: createClientOf(''),
     limits: createLimitChecks(limiter, policies),
-    log: quiet,
+    log: silentLog,
     onAnswered: addRequestMetrics(registry),
   })
   const app = withCors(readCors('*'), methodsOf([greet]), { ready: () => undefined, handle })
@@ -177,7 +177,7 @@ t.test('what can not be is refused when the process starts', async (t) => {
     authenticate: createAuthenticate(createTokenVerifier(testSecret)),
     clientOf: createClientOf(''),
     limits: {},
-    log: quiet,
+    log: silentLog,
   }
   t.throws(() => createRouter({ ...parts, endpoints: [greet, greet] }), /is there twice/)
   const nameless = {

@@ -13,7 +13,7 @@ import { signToken } from '../../../lib/accounts/access-token.ts'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import { loopback } from '../../../scripts/stack/ports.ts'
 import { eventually } from '../../../testing/eventually.ts'
-import { patience, testSecret } from '../../../testing/settings.ts'
+import { generousTimeouts, testSecret } from '../../../testing/settings.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { testDatabase, testTopic } from '../../../testing/services.ts'
 import { engineNames, type EngineName } from '../../../testing/engines/harness.ts'
@@ -49,7 +49,7 @@ const setUp = async (t: Test, engine: EngineName) => {
     HTTP_HOST: loopback,
     HTTP_PORT: '0',
     LOG_LEVEL: 'error',
-    ...patience,
+    ...generousTimeouts,
   }
   const server = await startServer(environment)
   t.teardown(() => server.stop())

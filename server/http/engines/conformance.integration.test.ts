@@ -12,7 +12,7 @@ import { noPageCache } from '../../../lib/page-cache/page-cache.ts'
 import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import { seed } from '../../../scripts/seed.ts'
-import { quiet, testSecret } from '../../../testing/settings.ts'
+import { silentLog, testSecret } from '../../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../../testing/services.ts'
 import type { Dependency } from '../../features/health/health.ts'
 import type { AccountParts } from '../../features/accounts/parts.ts'
@@ -337,7 +337,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
       staleIfErrorMs: 0,
       memoryBytesMax: 1_000_000,
     },
-    log: quiet,
+    log: silentLog,
   })
   t.teardown(() => lists.close())
   const verifyToken = createTokenVerifier(testSecret)
@@ -358,7 +358,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     authenticate: createAuthenticate(verifyToken),
     clientOf: createClientOf(''),
     limits: {},
-    log: quiet,
+    log: silentLog,
   })
   return { ready: lists.sourceOfTarget, handle }
 }

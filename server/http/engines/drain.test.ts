@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { freePort, loopback } from '../../../scripts/stack/ports.ts'
 import { get, startSteadyClients } from '../../../testing/steady-clients.ts'
 import { eventually } from '../../../testing/eventually.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import {
   engineNames,
   headerOf,
@@ -45,7 +45,9 @@ const serve = async (t: Test, name: EngineName) => {
     },
   }
   const engine =
-    name === 'node' ? createNodeEngine(app, settings) : await createUwsEngine(app, settings, quiet)
+    name === 'node'
+      ? createNodeEngine(app, settings)
+      : await createUwsEngine(app, settings, silentLog)
   const port = await freePort()
   await engine.listen(loopback, port)
   let isDrained = false
@@ -246,7 +248,7 @@ void t.test(
     const next = await createUwsEngine(
       { ready: () => () => small, handle: () => small },
       settings,
-      quiet,
+      silentLog,
     )
     await next.listen(loopback, firstPort)
     t.teardown(() => next.drain(0))

@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { eventually } from '../../../testing/eventually.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { freePort } from '../../../scripts/stack/ports.ts'
 import { createReady, createReply, type App, type Engine, type EngineSettings } from './engine.ts'
 import { createNodeEngine } from './node/node-http.ts'
@@ -315,7 +315,7 @@ void t.test('ten thousand idle connections do not hold up a fresh one', async (t
 const limited = { ...patient, connectionsMax: 2 }
 const limitedEngines = {
   node: () => createNodeEngine(app, limited),
-  uws: () => createUwsEngine(app, limited, quiet),
+  uws: () => createUwsEngine(app, limited, silentLog),
 }
 for (const [name, create] of Object.entries(limitedEngines)) {
   void t.test(

@@ -5,7 +5,7 @@
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
 import { createTokenVerifier, type Verified } from '../../../lib/accounts/access-token.ts'
-import { quiet, testSecret } from '../../../testing/settings.ts'
+import { silentLog, testSecret } from '../../../testing/settings.ts'
 import { createAuthenticate } from '../../identity/authenticate.ts'
 import { nobody, ownEndpoint } from '../../../testing/endpoint.ts'
 import { createRouter } from '../router.ts'
@@ -152,7 +152,7 @@ const appOf = (verify: (token: string) => Verified): App => ({
     ...nobody,
     authenticate: createAuthenticate(verify),
     endpoints: [ownEndpoint('POST', '/todos', ({ userId }) => createReply(202, [], userId))],
-    log: quiet,
+    log: silentLog,
   }),
 })
 

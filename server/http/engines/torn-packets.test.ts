@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { eventually } from '../../../testing/eventually.ts'
-import { quiet } from '../../../testing/settings.ts'
+import { silentLog } from '../../../testing/settings.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { freePort } from '../../../scripts/stack/ports.ts'
 import { patientSettings } from '../../../testing/engines/harness.ts'
@@ -26,7 +26,7 @@ const app: App = {
 }
 const engines: Record<string, () => Promise<Engine>> = {
   node: () => Promise.resolve(createNodeEngine(app, patientSettings)),
-  uws: () => createUwsEngine(app, patientSettings, quiet),
+  uws: () => createUwsEngine(app, patientSettings, silentLog),
 }
 
 const get = 'GET /todos?limit=10 HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -158,9 +158,9 @@ void t.test(
   'a pipelined request behind a pending answer, uws engine: closed and counted',
   async (t) => {
     const warnings: string[] = []
-    const log = Object.create(quiet, {
+    const log = Object.create(silentLog, {
       warn: { value: (_details: unknown, message: string) => warnings.push(message) },
-    }) as typeof quiet
+    }) as typeof silentLog
     const slow: App = { ...app, handle: () => delay(200).then(() => createReply(202, [], 'late')) }
     const port = await listen(t, () => createUwsEngine(slow, patientSettings, log))
     for (let i = 0; i < 3; i++) {

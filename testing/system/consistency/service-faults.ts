@@ -1,6 +1,6 @@
 // What can happen to each service: the faults that all of them have, and each one's own.
 
-import type { Breakable } from '../../breakable.ts'
+import type { RestartableService } from '../../restartable.ts'
 import {
   endOpenSessionsReadOnly,
   endPostgresSessions,
@@ -21,7 +21,7 @@ export const serviceFaults = (system: System): Fault[] =>
     ...ofItsOwn(name, service, system),
   ])
 
-const ofAny = (name: ServiceName, service: Breakable): Fault[] =>
+const ofAny = (name: ServiceName, service: RestartableService): Fault[] =>
   [
     {
       name: `${name} killed`,
@@ -50,7 +50,7 @@ const ofAny = (name: ServiceName, service: Breakable): Fault[] =>
     // Lists come from Postgres without Redis, and nothing else needs it.
   ].map((fault) => ({ ...fault, allWorksMeanwhile: name === 'redis' }))
 
-const ofItsOwn = (name: ServiceName, service: Breakable, system: System): Fault[] => {
+const ofItsOwn = (name: ServiceName, service: RestartableService, system: System): Fault[] => {
   switch (name) {
     case 'postgres':
       return postgresFaults(service)
@@ -64,7 +64,7 @@ const ofItsOwn = (name: ServiceName, service: Breakable, system: System): Fault[
 const flapsMin = 2
 const flapsMax = 4
 
-const postgresFaults = (service: Breakable): Fault[] => [
+const postgresFaults = (service: RestartableService): Fault[] => [
   {
     name: 'postgres answers for moments only',
     begin: (draw) => flapPostgres(service, flapsMin + draw(flapsMax - flapsMin + 1), draw),
@@ -88,7 +88,7 @@ const postgresFaults = (service: Breakable): Fault[] => [
   },
 ]
 
-const redisFaults = (service: Breakable): Fault[] => [
+const redisFaults = (service: RestartableService): Fault[] => [
   ...redisRefusals.map(({ name, begin, end }) => ({
     name,
     begin: () => begin(service),

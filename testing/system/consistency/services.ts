@@ -1,14 +1,14 @@
 // The services of each stack, each behind its gate.
 
 import { join } from 'node:path'
-import { startBreakable, type Breakable } from '../../breakable.ts'
+import { startRestartable, type RestartableService } from '../../restartable.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { startPostgres } from '../../../scripts/stack/postgres.ts'
 import { startRedis } from '../../../scripts/stack/redis.ts'
 
 export type Stack = 'real' | 'embedded'
 export type ServiceName = 'postgres' | 'redis' | 'kafka'
-export type Services = ReadonlyMap<ServiceName, Breakable>
+export type Services = ReadonlyMap<ServiceName, RestartableService>
 
 const names: Readonly<Record<Stack, readonly ServiceName[]>> = {
   real: ['postgres', 'redis', 'kafka'],
@@ -23,10 +23,10 @@ const starts = {
 }
 
 export const startServices = async (stack: Stack, directory: string): Promise<Services> => {
-  const services = new Map<ServiceName, Breakable>()
+  const services = new Map<ServiceName, RestartableService>()
   try {
     for (const name of names[stack]) {
-      services.set(name, await startBreakable(starts[name], join(directory, name)))
+      services.set(name, await startRestartable(starts[name], join(directory, name)))
     }
   } catch (error) {
     await stopServices(services)

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { migrate } from '../../../lib/drivers/postgres/migrate.ts'
-import type { Breakable } from '../../breakable.ts'
+import type { RestartableService } from '../../restartable.ts'
 import { migrationsDirectory } from '../../../scripts/paths.ts'
 import {
   forksOf,
@@ -63,7 +63,7 @@ export const startSystem = async (options: {
 }): Promise<System> => {
   const { topic, stack } = options
   const services = await startServices(stack, options.directory)
-  const service = (name: ServiceName) => services.get(name) as Breakable
+  const service = (name: ServiceName) => services.get(name) as RestartableService
   const place = (): LogPlace => ({
     databaseUrl: service('postgres').directUrl(),
     topic,

@@ -2,7 +2,7 @@
 // of logins costs the machine one thread at the lowest priority, and everything else goes on.
 
 import { isPossiblePassword } from '../../../../lib/domain/credentials.ts'
-import { createPlaces } from '../../../../lib/runtime/keyed-semaphore.ts'
+import { createKeyedSemaphore } from '../../../../lib/runtime/keyed-semaphore.ts'
 
 export type Hasher = {
   hash(password: string, cost: number): Promise<string>
@@ -30,7 +30,7 @@ export const createPasswords = (
 ): Passwords => {
   const queue: (() => Promise<void>)[] = []
   /** Of each client, those that wait and the one that is being hashed. */
-  const pending = createPlaces()
+  const pending = createKeyedSemaphore()
   const pendingMax = Math.max(1, Math.floor(queueMax / clientsServed))
   let running = false
 

@@ -13,7 +13,7 @@ import { exampleTodo, todoShape } from '../../../../lib/domain/todo.ts'
 import { notModified, withoutBody, type AnswerDescription } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../../http/contract/parameters.ts'
-import { holds } from '../../../http/encodings.ts'
+import { etagMatches } from '../../../http/encodings.ts'
 import { createReply } from '../../../http/engines/engine.ts'
 import { Problem, unavailable } from '../../../http/problem.ts'
 import { readQueueProblems } from '../../../http/problems.ts'
@@ -94,7 +94,7 @@ export const listOwnTodos = ({ store, pages, reads }: TodoParts) =>
         'private, no-cache',
         ...linksOf(name, snapshot),
       ]
-      return ifNoneMatch !== undefined && holds(ifNoneMatch, etag)
+      return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
         ? withoutBody(304, headers)
         : createReply(200, [...jsonHeaders, ...headers], pageJson(name, snapshot))
     },

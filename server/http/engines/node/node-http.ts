@@ -90,7 +90,7 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
         if (!isBusy) parser.closeIdleConnections()
       }
       closeMore()
-      const looking = setInterval(closeMore, drainLookEveryMs)
+      const looking = setInterval(closeMore, drainPollIntervalMs)
       await closed
       clearInterval(looking)
       watch.stop()
@@ -101,7 +101,7 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
   }
 }
 
-const drainLookEveryMs = 20
+const drainPollIntervalMs = 20
 
 /**
  * RFC 9112 section 9.6: a close with input unread is a reset, which may overtake the last answer. So

@@ -30,7 +30,7 @@ type Watched = {
   stalledMs: number
 }
 
-const lookEveryMs = 1_000
+const pollIntervalMs = 1_000
 
 export const watchSockets = (
   timeouts: SocketTimeouts,
@@ -49,7 +49,7 @@ export const watchSockets = (
   }
 
   const lingers = (socket: Socket, state: Watched) => {
-    state.waitedMs += lookEveryMs
+    state.waitedMs += pollIntervalMs
     if (state.waitedMs >= timeouts.writeStallTimeoutMs) socket.destroy()
   }
 
@@ -63,7 +63,7 @@ export const watchSockets = (
       state.waitedMs = 0
       return
     }
-    state.waitedMs += lookEveryMs
+    state.waitedMs += pollIntervalMs
     if (waitsFor === 'next-request') {
       if (state.waitedMs >= timeouts.keepAliveTimeoutMs) connection.closeIfIdle()
     } else if (state.waitedMs >= timeouts.headersTimeoutMs) {
@@ -71,7 +71,7 @@ export const watchSockets = (
     }
   }
 
-  const timer = setInterval(look, lookEveryMs).unref()
+  const timer = setInterval(look, pollIntervalMs).unref()
 
   return {
     add(socket) {
@@ -110,7 +110,7 @@ export const watchSockets = (
 const isStalled = (socket: Socket, state: Watched, timeoutMs: number): boolean => {
   const unsentBytes = unsentBytesOf(socket)
   state.stalledMs =
-    unsentBytes > 0 && unsentBytes === state.unsentBytes ? state.stalledMs + lookEveryMs : 0
+    unsentBytes > 0 && unsentBytes === state.unsentBytes ? state.stalledMs + pollIntervalMs : 0
   state.unsentBytes = unsentBytes
   return state.stalledMs >= timeoutMs
 }

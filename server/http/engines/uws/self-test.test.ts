@@ -2,7 +2,7 @@
 // else: here each is asked for again, on a socket of the test's own. True of every build.
 
 import t from 'tap'
-import { quiet } from '../../../../testing/settings.ts'
+import { silentLog } from '../../../../testing/settings.ts'
 import { createRouter } from '../../router.ts'
 import { nobody, publicEndpoint } from '../../../../testing/endpoint.ts'
 import { exchange, open, read, serve } from '../../../../testing/engines/harness.ts'
@@ -21,7 +21,7 @@ const app: App = {
         return createReply(200, [], body.kind)
       }),
     ],
-    log: quiet,
+    log: silentLog,
   }),
 }
 const post = 'POST / HTTP/1.1\r\nHost: a\r\n'

@@ -141,7 +141,7 @@ export const createUwsEngine = async (
       if (listening) await closeWhenCalm(uws.us_listen_socket_close, listening, () => events)
       // It does not tell which connections are idle, nor what it has not sent yet.
       while (connections > 0 && isWithin(timeoutMs) && (inFlight > 0 || isWithin(idleMs))) {
-        await delay(drainLookEveryMs)
+        await delay(drainPollIntervalMs)
       }
       if (lost > 0) log.warn({ lost }, 'connections that ended while their answer was pending')
       server.close()
@@ -150,7 +150,7 @@ export const createUwsEngine = async (
   }
 }
 
-const drainLookEveryMs = 10
+const drainPollIntervalMs = 10
 
 /** A reply's head as uWS takes it: one call for all headers, for each call copies across from V8. */
 type PackedHead = { readonly status: string; readonly name: string; readonly value: string }

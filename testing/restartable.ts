@@ -15,7 +15,7 @@ type Start = (options: {
   advertisedPort: number
 }) => Promise<Service>
 
-export type Breakable = {
+export type RestartableService = {
   readonly gate: Gate
   /** For clients: through the gate. */
   readonly url: string
@@ -31,13 +31,16 @@ export type Breakable = {
   stop(): Promise<void>
 }
 
-export const breakable = async (t: Test, start: Start): Promise<Breakable> => {
-  const service = await startBreakable(start, await testDirectory(t))
+export const restartable = async (t: Test, start: Start): Promise<RestartableService> => {
+  const service = await startRestartable(start, await testDirectory(t))
   t.teardown(() => service.stop())
   return service
 }
 
-export const startBreakable = async (start: Start, directory: string): Promise<Breakable> => {
+export const startRestartable = async (
+  start: Start,
+  directory: string,
+): Promise<RestartableService> => {
   const gate = await startGate()
   let made = 0
   const newPlace = async () => {
