@@ -3,6 +3,9 @@
 /** For what takes starts, joins and restarts: on two busy cores, 40 s were too few for a worker. */
 export const startTimeoutMs = 120_000
 
+/** A question is often a request on a new connection: asked twice as often, waiting took a core. */
+const askEveryMs = 20
+
 /**
  * Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last, after a time that
  * no loaded machine needs for one step, and in which no cached list runs out (300 s).
@@ -19,6 +22,6 @@ export const eventually = async <T>(
     if (performance.now() > deadline) {
       throw new Error(`not so within ${timeoutMs} ms; last seen: ${JSON.stringify(seen)}`)
     }
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await new Promise((resolve) => setTimeout(resolve, askEveryMs))
   }
 }
