@@ -29,7 +29,7 @@ export type Accounts = {
     readonly id: string
     readonly email: string
     readonly passwordHash: string
-  }): Promise<User | 'taken'>
+  }): Promise<User | 'email-in-use'>
   findByEmail(email: string): Promise<Account | undefined>
   findUser(id: string): Promise<User | undefined>
   /** Unless the password has been changed meanwhile. */

@@ -26,7 +26,7 @@ export const createPostgresAccounts = (
         const [user] = await sql<User[]>`
           INSERT INTO users (id, email, password_hash) VALUES (${id}, ${email}, ${passwordHash})
           ON CONFLICT (email) DO NOTHING RETURNING id, email, created_at`
-        return user ?? 'taken'
+        return user ?? 'email-in-use'
       }),
     findByEmail: (email) =>
       pool.run(async (sql) => {
@@ -101,9 +101,9 @@ export const createPostgresAccounts = (
 
 /** Told to every listener as it commits; false when it was revoked already, or is not there. */
 const revoke = async (sql: Sql, id: string): Promise<boolean> => {
-  const told = await sql`
+  const notified = await sql`
     WITH revoked AS (
       UPDATE sessions SET revoked_at = now() WHERE id = ${id} AND revoked_at IS NULL RETURNING id)
     SELECT pg_notify(${channel}, id) FROM revoked`
-  return told.count === 1
+  return notified.count === 1
 }

@@ -46,7 +46,7 @@ export type Delivery = {
 
 export type DeliveryResult =
   /** Every record is applied, now or earlier. */
-  | { readonly kind: 'taken' }
+  | { readonly kind: 'applied' }
   | { readonly kind: 'abandoned' }
   /** The records begin after what the sink expects: the consumer goes back, or stops if it can't. */
   | { readonly kind: 'gap'; readonly expectedOffset: number }

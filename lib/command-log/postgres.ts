@@ -375,7 +375,7 @@ const deliverOne = (
         sink({ ...delivery, abandoned: () => !isClaimed || abandoned() }),
       ).finally(() => (isClaimed = false))
       switch (result.kind) {
-        case 'taken':
+        case 'applied':
           losses.clear(partition)
           await pool.run(
             (sql) => sql`

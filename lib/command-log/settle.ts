@@ -66,7 +66,7 @@ const settleOnce = async (
         const reason = anotherLog(name, 'positions without identity', ends)
         return { kind: 'another', reason, isFinal: false }
       }
-      notes.push(`the stored positions of ${name} are taken to be those of ${found?.identity}`)
+      notes.push(`the stored positions of ${name} are assumed to be those of ${found?.identity}`)
     } else if (found === undefined) {
       await ensureCommandLog(config, databases, log)
       found = await find()

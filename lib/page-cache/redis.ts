@@ -13,7 +13,7 @@ import { changedScript, fillScript, getScript, raiseOlderScript } from './redis-
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */
 const commandTimeoutMs = 200
 /** Changes that were refused are told again this often, and a canary is written. */
-const tellAgainMs = 1_000
+const retryMs = 1_000
 /**
  * After a failure no page is believed, and nobody waits, for this long: Redis may have refused changes of
  * other processes, which tell them again every second, on a connection that is replaced every 2 s at most.
@@ -66,7 +66,7 @@ export const createRedisPageCache = (
     }
   }
 
-  const tell = async (versions: readonly (readonly [string, number])[]) => {
+  const invalidate = async (versions: readonly (readonly [string, number])[]) => {
     for (let i = 0; i < versions.length; i += versionsPerPipeline) {
       const some = versions.slice(i, i + versionsPerPipeline)
       const answer = await ask((redis) => raise(redis, some))
@@ -104,16 +104,16 @@ export const createRedisPageCache = (
       pendingInvalidations.delete(oldest)
   }
 
-  let tellingAgain = false
-  const tellAgain = async () => {
-    if (tellingAgain) return
-    tellingAgain = true
-    if (pendingInvalidations.size > 0) await tell([...pendingInvalidations])
+  let isRetrying = false
+  const retry = async () => {
+    if (isRetrying) return
+    isRetrying = true
+    if (pendingInvalidations.size > 0) await invalidate([...pendingInvalidations])
     // Others may be refused while this process asks for nothing: their changes are not there yet then.
-    else await ask((redis) => redis.set(canaryKey, '1', 'PX', tellAgainMs))
-    tellingAgain = false
+    else await ask((redis) => redis.set(canaryKey, '1', 'PX', retryMs))
+    isRetrying = false
   }
-  const again = setInterval(() => void tellAgain(), tellAgainMs)
+  const again = setInterval(() => void retry(), retryMs)
   again.unref()
 
   return {
@@ -140,12 +140,12 @@ export const createRedisPageCache = (
       await ask((redis) => redis.eval(fillScript, keys.length, ...keys, ...values))
     },
     async changed(versions) {
-      if (!isUnavailable()) await tell([...versions])
+      if (!isUnavailable()) await invalidate([...versions])
       else for (const [userId, version] of versions) remember(userId, version)
     },
     async close() {
       clearInterval(again)
-      if (pendingInvalidations.size > 0) await tell([...pendingInvalidations])
+      if (pendingInvalidations.size > 0) await invalidate([...pendingInvalidations])
       connection.close()
     },
   }

@@ -76,7 +76,7 @@ export const addPoolMetrics = (
     {
       name: 'todos_pool_uses',
       labelNames: ['pool'],
-      help: 'Statements and transactions under way; more than todos_pool_connections_max share a connection or wait for one.',
+      help: 'Statements and transactions in flight; more than todos_pool_connections_max share a connection or wait for one.',
     },
     each((use) => use.inFlight),
   )
@@ -139,7 +139,7 @@ const addDelayMetrics = (registry: Registry, labels: Labels) => {
     registry,
     {
       name: 'nodejs_eventloop_delay_seconds',
-      help: 'How late the event loop came to a timer, since the last scrape.',
+      help: 'How late the event loop ran a timer, since the last scrape.',
       labelNames: ['process', 'quantile'],
       combine: 'max',
     },

@@ -14,8 +14,8 @@ export type BatchOutcome =
 export const refusalCauses = [
   'queue-full',
   'waited-too-long',
-  'log-silent',
-  'log-away',
+  'log-unresponsive',
+  'log-unavailable',
   'too-large',
   'log-closed',
 ] as const
@@ -33,7 +33,7 @@ export type MicroBatch<Item> = {
 export class NotSent extends Error {
   override readonly name = 'NotSent'
   readonly refusal: RefusalCause
-  constructor(reason: string, refusal: RefusalCause = 'log-away') {
+  constructor(reason: string, refusal: RefusalCause = 'log-unavailable') {
     super(reason)
     this.refusal = refusal
   }
@@ -150,7 +150,7 @@ export const createMicroBatch = <Item>(options: {
       }
       if (flying > 0 && addedAtMs - flyingSinceMs > waitMaxMs) {
         const reason = `no acknowledgement for over ${waitMaxMs} ms`
-        return Promise.resolve({ kind: 'refused', cause: 'log-silent', reason })
+        return Promise.resolve({ kind: 'refused', cause: 'log-unresponsive', reason })
       }
       return new Promise((settle) => {
         waiting.push({ item, bytes, addedAtMs, settle, inDoubt: false })

@@ -88,7 +88,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     const served = methods.get(request.method)
     if (!served) {
       const allow = [...methods.keys()].join(', ')
-      throw new Problem(notAllowed(request.path, allow), { headers: ['Allow', allow] })
+      throw new Problem(notAllowed(allow), { headers: ['Allow', allow] })
     }
     // What uWebSockets.js forgets when the first await comes is asked for before.
     const principal = served.needsToken ? authenticate(request) : undefined

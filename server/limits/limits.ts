@@ -51,11 +51,11 @@ export const createLimitChecks = (
     policies.map((policy) => {
       const policyHeader = ['RateLimit-Policy', policyField(policy)]
       const check: LimitChecks[LimitName] = async (key) => {
-        const taken = await limiter.take(policy, key)
+        const verdict = await limiter.take(policy, key)
         // Nobody counted: there is nothing true to say of what remains.
-        if (taken.store === 'none') return { headers: policyHeader }
-        if (taken.store === 'busy') return { headers: policyHeader, refused: atOnce }
-        const { decision } = taken
+        if (verdict.store === 'none') return { headers: policyHeader }
+        if (verdict.store === 'busy') return { headers: policyHeader, refused: atOnce }
+        const { decision } = verdict
         const headers = [...policyHeader, 'RateLimit', stateField(policy, decision)]
         if (decision.allowed) return { headers }
         return { headers, refused: new Problem(tooManyRequests(retryAfterSec(decision))) }

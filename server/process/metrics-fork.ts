@@ -17,7 +17,7 @@ export type ReportMessage = {
 export type ReportRequest = { readonly kind: 'report-metrics'; readonly round: number }
 
 /** The fork's place: the one that replaces it goes on in its series. */
-export const forkPlace = (): string => process.env['TODOS_FORK_INDEX'] ?? '0'
+export const forkIndex = (): string => process.env['TODOS_FORK_INDEX'] ?? '0'
 
 /** Answers from now on; returns how to report for the last time. Does nothing where there is no primary. */
 export const reportMetrics = (registry: Registry): (() => Promise<void>) => {

@@ -193,7 +193,7 @@ void t.test('a process that dies is replaced, again and again, with a growing de
   t.match(
     lines(server),
     [100, 200, 400].map((delayMs) => ({
-      msg: 'a server process died: replaced',
+      msg: 'a server process died, restarting',
       how: 'SIGKILL',
       delayMs,
     })),
@@ -241,7 +241,7 @@ void t.test('a process that hangs is killed, and does not keep the others', asyn
   process.kill(forksOf(server)[0] as number, 'SIGSTOP')
   server.process.kill('SIGTERM')
   t.equal(await server.exited, 0)
-  t.match(lines(server), [{ msg: 'a server process does not leave: killed' }])
+  t.match(lines(server), [{ msg: 'a server process did not exit in time, sent SIGKILL' }])
 })
 
 void t.test('SIGHUP while processes can not start: the old ones go on serving', async (t) => {

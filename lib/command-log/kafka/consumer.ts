@@ -79,7 +79,7 @@ export const createKafkaConsumer = (
       if (verdict !== 'ask-again' || asked > 0) continue
       log.warn(
         { partition, expectedOffset, foundOffset, kind },
-        'the log seems to have lost commands: asked again until it is sure, nothing is skipped',
+        'the log may have lost commands: checked again until certain, nothing is skipped',
       )
     }
     held.delete(partition)
@@ -121,7 +121,7 @@ export const createKafkaConsumer = (
     inFlight.add(delivered)
     const result = await delivered.finally(() => inFlight.delete(delivered))
     switch (result.kind) {
-      case 'taken':
+      case 'applied':
         losses.clear(partition)
         if (doubt && Number(batch.lastOffset()) + 1 >= doubt.offset) doubted.delete(partition)
         return true
@@ -156,7 +156,7 @@ export const createKafkaConsumer = (
       })
       const reason = await session.ended
       if (stopping) return
-      log.warn({ reason: reason.message }, 'the Kafka consumer gave up: another takes its place')
+      log.warn({ reason: reason.message }, 'the Kafka consumer failed, starting another')
       for (const doubt of doubted.values()) doubt.wentBack = false
       await pause(reason instanceof LogRefusesUs ? refusedPauseMs : reopenEveryMs)
     }

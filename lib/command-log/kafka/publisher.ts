@@ -167,7 +167,7 @@ export const createKafkaPublisher = (
   return {
     publish(command) {
       if (state.kind === 'down') {
-        return Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
+        return Promise.resolve({ kind: 'refused', cause: 'log-unavailable', reason: state.reason })
       }
       const refusal = gate.refusal()
       if (refusal !== undefined) {

@@ -35,19 +35,19 @@ export type SendBounds = {
  */
 export const beginSend = (bounds: SendBounds): ((record: KafkaRecord) => boolean) => {
   const batches = new Map<number, number>()
-  const taken: KafkaRecord[] = []
+  const offered: KafkaRecord[] = []
   let sendBytes = 0
   let counted = 0
   let isFull = false
   return (record) => {
-    taken.push(record)
+    offered.push(record)
     sendBytes += record.bytes
     // All of it would fit into one batch: so far most sends come, and no partition is asked for.
     if (batchHeaderBytes + sendBytes <= Math.min(bounds.batchBytesMax, bounds.sendBytesMax)) {
       return true
     }
-    for (; counted < taken.length; counted++) {
-      const { key, bytes } = taken[counted] as KafkaRecord
+    for (; counted < offered.length; counted++) {
+      const { key, bytes } = offered[counted] as KafkaRecord
       const partition = bounds.partitionOf(key)
       const batchBytes = (batches.get(partition) ?? batchHeaderBytes) + bytes
       batches.set(partition, batchBytes)

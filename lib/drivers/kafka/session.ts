@@ -190,7 +190,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
         await commitHints()
         await consumer.disconnect()
       }).catch((error: Error) => {
-        log.warn({ reason: error.message }, 'left the consumer group without a word to Kafka')
+        log.warn({ reason: error.message }, 'left the consumer group without notifying Kafka')
       })
       end(new Error('it left the group'))
     },

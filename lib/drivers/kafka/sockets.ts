@@ -212,9 +212,9 @@ export const createFrameCounter = () => {
         if (headerBytes < 4) continue
         bodyLeft = header
       }
-      const taken = Math.min(bodyLeft, chunk.length - at)
-      at += taken
-      bodyLeft -= taken
+      const skipped = Math.min(bodyLeft, chunk.length - at)
+      at += skipped
+      bodyLeft -= skipped
       if (bodyLeft === 0) {
         frames++
         headerBytes = 0

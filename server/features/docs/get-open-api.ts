@@ -20,7 +20,7 @@ export const getOpenApi = (document: () => OpenApi) => {
     method: 'GET',
     path: '/openapi.json',
     operationId: 'getOpenApi',
-    summary: 'Get this document, for programs',
+    summary: 'Get the OpenAPI document',
     tag,
     auth: 'none',
     limit: 'read',

@@ -172,8 +172,8 @@ export const createReadyReplies = (
       for (const key of entries.keys()) if (isOld(limitOf(key))) remove(key)
       for (const key of wanted.keys()) if (isOld(limitOf(key))) wanted.delete(key)
     },
-    setListBytes(taken) {
-      listBytes = taken
+    setListBytes(bytes) {
+      listBytes = bytes
       makeRoom()
     },
     bytes: () => bytes,

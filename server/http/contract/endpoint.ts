@@ -27,7 +27,7 @@ type LimitOf<A> = A extends 'bearer' ? 'user' | 'write' : 'address' | 'read'
 export type Tag = { readonly name: string; readonly description: string }
 
 /** What a handler is given: found and checked before it is called. */
-export type Asked<A, P, Q, H, B> = {
+export type EndpointRequest<A, P, Q, H, B> = {
   readonly request: Request
   /** What the request is called in the answer, in logs and in the command that it becomes. */
   readonly requestId: string
@@ -65,7 +65,7 @@ export type Definition<A extends Auth, P, Q, H, B> = About & {
   readonly query?: Q
   readonly headers?: H
   readonly body?: BodyOf<B>
-  readonly handler: (asked: Asked<A, P, Q, H, B>) => Reply | Promise<Reply>
+  readonly handler: (input: EndpointRequest<A, P, Q, H, B>) => Reply | Promise<Reply>
 }
 
 /** An endpoint whatever it takes, as the router and the document see it. */
@@ -76,7 +76,9 @@ export type Endpoint = Required<About> & {
   readonly query: Parameters
   readonly headers: HeaderParameters
   readonly body: BodyOf<unknown> | undefined
-  readonly handler: (asked: Asked<never, never, never, never, never>) => Reply | Promise<Reply>
+  readonly handler: (
+    input: EndpointRequest<never, never, never, never, never>,
+  ) => Reply | Promise<Reply>
 }
 
 export const endpoint = <

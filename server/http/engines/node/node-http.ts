@@ -90,9 +90,9 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
         if (!isBusy) parser.closeIdleConnections()
       }
       closeMore()
-      const looking = setInterval(closeMore, drainPollIntervalMs)
+      const polling = setInterval(closeMore, drainPollIntervalMs)
       await closed
-      clearInterval(looking)
+      clearInterval(polling)
       watch.stop()
       wires.stop()
       parser.close()

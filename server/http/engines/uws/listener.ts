@@ -24,7 +24,7 @@ export const closeWhenCalm = (
     const startedMs = performance.now()
     let turnMs = startedMs
     let seen = -1
-    const look = () => {
+    const poll = () => {
       const nowMs = performance.now()
       const isCalm = events() === seen && nowMs - turnMs < calmTurnMs
       if (isCalm || nowMs - startedMs > calmWaitMs) {
@@ -34,7 +34,7 @@ export const closeWhenCalm = (
       }
       turnMs = nowMs
       seen = events()
-      setImmediate(look)
+      setImmediate(poll)
     }
-    setImmediate(look)
+    setImmediate(poll)
   })

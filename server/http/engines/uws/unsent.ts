@@ -53,17 +53,17 @@ export const sendAsItDrains = (
   const { body, tail = nothing } = reply
   const length = body.length + tail.length
   /** Whether all that could be sent at `offset` was. */
-  const send = (offset: number): 'done' | 'taken' | 'blocked' => {
+  const send = (offset: number): 'done' | 'accepted' | 'blocked' => {
     if (offset < body.length) {
-      const [isTaken, isDone] = response.tryEnd(body.subarray(offset), length)
+      const [isAccepted, isDone] = response.tryEnd(body.subarray(offset), length)
       if (isDone) return 'done'
-      if (!isTaken) return 'blocked'
+      if (!isAccepted) return 'blocked'
     }
-    const [isTaken, isDone] = response.tryEnd(
+    const [isAccepted, isDone] = response.tryEnd(
       tail.subarray(Math.max(0, offset - body.length)),
       length,
     )
-    return isDone ? 'done' : isTaken ? 'taken' : 'blocked'
+    return isDone ? 'done' : isAccepted ? 'accepted' : 'blocked'
   }
   let isOver = send(0) === 'done'
   const holder: Holder = {
