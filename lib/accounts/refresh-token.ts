@@ -36,7 +36,7 @@ export const createRefreshTokens = (secret: string): RefreshTokens => {
       const token = { family, generation: Number(digits) }
       const given = Buffer.from(text)
       const written = Buffer.from(write(token))
-      // Of unequal length when the number has zeros in front.
+      // The lengths differ when the number has zeros in front.
       const isOurs = given.length === written.length && timingSafeEqual(given, written)
       return isOurs ? token : undefined
     },

@@ -58,7 +58,7 @@ const settleOnce = async (
   if (registered === undefined) {
     const positions = await registry.nextOffsets(name)
     if (positions.size > 0) {
-      // Stored before identities were: the log that is there is taken for theirs if it can be.
+      // Stored before identities were: the log that is there counts as theirs if it can be.
       const ends = found && (await readEnds(config, databases, log))
       const fits = [...positions].every(([partition, next]) => next <= (ends?.get(partition) ?? -1))
       if (!fits) {

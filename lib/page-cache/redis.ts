@@ -12,16 +12,16 @@ import { changedScript, fillScript, getScript, raiseOlderScript } from './redis-
 
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */
 const commandTimeoutMs = 200
-/** Changes that were refused are told again this often, and a canary is written. */
+/** Invalidations that were refused are sent again this often, and a canary is written. */
 const retryMs = 1_000
 /**
  * After a failure no page is believed, and nobody waits, for this long: Redis may have refused changes of
- * other processes, which tell them again every second, on a connection that is replaced every 2 s at most.
+ * other processes, which repeat them every second, on a connection that is replaced every 2 s at most.
  */
 const unavailableMs = 5_000
 /** A user's version outlives every page, and whoever fills one in. */
 const versionOutlivesSec = 60
-/** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
+/** Users with unacknowledged invalidations. Past it, pages of a user stay until they expire. */
 const pendingInvalidationsMax = 100_000
 const versionsPerPipeline = 500
 /** A page of ten with long texts. Larger ones would crowd out limits and lists, which share this Redis. */
@@ -34,8 +34,8 @@ const pageKey = ({ userId, limit, page }: PageName) =>
   `${keysOf(userId)}:limit:${limit}:page:${page}`
 
 /**
- * Of the release before, whose keys had no hash tag, and whose processes run beside ours while this one
- * is rolled out. What either of them says has changed, both take for changed: we raise its version, and
+ * Version key of the release before: it has no hash tag. Its processes run beside ours during a
+ * rollout. What either of them invalidates is invalid for both: we raise its version, and
  * believe no page that is older than it. The next release can drop it.
  */
 const olderVersionKey = (userId: string) => `todos:user:${encodeURIComponent(userId)}:version`
@@ -128,7 +128,7 @@ export const createRedisPageCache = (
       )
       const [[version, total, body] = [], older] = found ?? []
       if (Number(older) > Number(version)) return undefined
-      // While it was asked for, the user's todos may have changed with nobody to hear of it.
+      // While it was asked for, the user's todos may have changed, and the invalidation may be lost.
       if (!version || !total || !body || isUnavailable() || pendingInvalidations.has(page.userId))
         return undefined
       return { version: Number(version), total: Number(total), body }

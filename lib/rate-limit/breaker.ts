@@ -15,7 +15,7 @@ export type BreakerSettings = {
   /** Failures in a row that open it. */
   readonly failuresMax: number
   /**
-   * Failures this close together are one: an event loop that was held up fails all that was under way
+   * Failures this close together are one: an event loop that was held up fails all that was in flight
    * in one turn, and that is not the store's fault.
    */
   readonly failureSpacingMs: number
@@ -60,7 +60,7 @@ export const createBreaker = (settings: BreakerSettings): Breaker => {
           return 'probe'
       }
     },
-    // What was under way when it opened has no say: only the probe has.
+    // What was in flight when it opened does not count: only the probe does.
     asked(ok) {
       if (state.kind !== 'closed') return
       if (ok) state = calm

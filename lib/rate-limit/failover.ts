@@ -1,6 +1,6 @@
 // Limits that outlive what counts them: the first store that answers decides, and when none does the
 // request passes. No request waits for a store longer than that store's own bound, and none at all
-// while its breaker is open. A store that has more to decide than it can in that time is not away: who
+// while its breaker is open. A store that has more to decide than it can in that time is not down: who
 // asks on top is refused, or a burst would be a way past every limit.
 
 import type { Log } from '../runtime/log.ts'
@@ -41,11 +41,11 @@ export type Limiter = {
 export type Backend = { readonly name: StoreName; readonly store: LimitStore }
 
 /**
- * Decisions that may be under way in one process: what each store makes in half of 50 ms, the usual
+ * Decisions that may be in flight in one process: what each store makes in half of 50 ms, the usual
  * LIMIT_TIMEOUT_MS (36,000 and 8,000 a second, bench:limits).
  */
 const inFlightMax: Record<StoreName, number> = { redis: 1_024, postgres: 200 }
-/** Of one key: nobody but a burst from one client needs more. */
+/** Limit per key: nobody but a burst from one client needs more. */
 const undecidedMax = 128
 const breakerSettings = { failuresMax: 5, failureSpacingMs: 10, openMs: 1_000 }
 const probe: Policy = { name: 'probe', algorithm: 'token-bucket', limit: 1_000, windowSec: 1 }

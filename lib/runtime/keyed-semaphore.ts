@@ -1,4 +1,4 @@
-// How many things each key has under way, for bounds by key. A key with none costs nothing.
+// How many things each key has in flight, for bounds by key. A key with none costs nothing.
 
 export type KeyedSemaphore = {
   /** False, without taking one, when `key` has `max` already. */

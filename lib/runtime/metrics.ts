@@ -1,5 +1,5 @@
 // What the metrics of a server process and of a worker have in common: how they are defined, and what
-// every process of ours tells of itself. What is counted often is a plain integer, kept where it is
+// every process of ours reports about itself. What is counted often is a plain integer, kept where it is
 // counted and read when a scrape asks.
 
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
@@ -83,7 +83,7 @@ export const addPoolMetrics = (
 }
 
 /**
- * How often the event loop is looked at: late by how much, is its delay. Each look wakes the process: at
+ * How often the event loop is sampled: how late it is, is its delay. Each sample wakes the process: at
  * 20 ms one that did nothing else took 2.5 ms of CPU a second for it, at 200 ms 0.4.
  */
 const delayResolutionMs = 200

@@ -62,13 +62,13 @@ type Waiting<Item> = {
   inDoubt: boolean
 }
 
-/** How often those that wait are looked at, while a send flies. */
+/** How often those that wait are checked, while a send is in flight. */
 const pollIntervalMs = 25
 
 /**
  * `send` must settle in bounded time: its deadline is the bound on how long those that fly are in
- * doubt. Nothing waits unsent for longer than `waitMaxMs`, and nothing is taken while a send has
- * been flying for longer than that: whoever answers sends is away.
+ * doubt. Nothing waits unsent for longer than `waitMaxMs`, and nothing is accepted while a send has
+ * been in flight for longer than that: whoever answers sends is down.
  */
 export const createMicroBatch = <Item>(options: {
   readonly pendingMax: number

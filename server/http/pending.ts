@@ -56,7 +56,7 @@ const quarterOf = (bound: number) => Math.max(1, Math.floor(bound / clientsServe
  */
 const restMsMax = 10
 
-/** Of one client: reads at work, and those that wait for one of them to end. */
+/** Reads of one client: those at work, and those that wait for one of them to end. */
 type Line = {
   atWork: number
   readonly next: (() => void)[]

@@ -1,4 +1,4 @@
-// Which limits there are, and what clients are told of them. An endpoint names its limit, the router
+// Which limits there are, and what clients read about them. An endpoint names its limit, the router
 // applies it; ready lists never come to the router and have none.
 //
 // Who asks is known by then: without a good token it is a 401 and nothing is counted, because to

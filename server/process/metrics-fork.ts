@@ -30,7 +30,7 @@ export const reportMetrics = (registry: Registry): (() => Promise<void>) => {
       ...(round !== undefined && { round }),
     }
     if (!worker.isConnected()) return
-    // A primary that is gone has nobody to tell.
+    // A primary that is gone needs no report.
     await new Promise<void>((resolve) => worker.send(message, () => resolve()))
   }
   worker.on('message', (message: ReportRequest | { kind?: undefined }) => {

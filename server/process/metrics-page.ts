@@ -19,7 +19,7 @@ type Fork = {
   last: Report
   /** The round that `last` answers; 0: none yet. */
   round: number
-  /** Its last word came unasked: it is leaving, and answers no more. */
+  /** Its last report came unasked: it is leaving, and answers no more. */
   isLeaving: boolean
 }
 
@@ -85,7 +85,7 @@ const collectFromForks = (own: Registry, processes: number): (() => Promise<stri
         if (![...forks.values()].some(isDue)) done()
       }
       for (const { worker } of forks.values()) {
-        if (worker.isConnected()) worker.send(asked, () => {}) // gone just now: then it is told of
+        if (worker.isConnected()) worker.send(asked, () => {}) // gone just now: its exit is reported
       }
       onReport()
     })

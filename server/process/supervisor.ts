@@ -6,7 +6,7 @@ import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import { closeWhatItLeaves } from './handed-over.ts'
 
-/** To a process: leave now. `drain` also tells load balancers, and gives them time to turn away. */
+/** To a process: leave now. `drain` also notifies load balancers, and gives them time to turn away. */
 export type Leave = { readonly kind: 'drain' | 'retire' }
 /** From a process, once: it listens. `unready`: what `/ready` has against it. */
 export type Listening = { readonly kind: 'listening'; readonly unready?: string | undefined }
@@ -39,7 +39,7 @@ type Fork = {
 /** One of HTTP_PROCESSES: the fork that serves in it; none while a dead one waits to be replaced. */
 type Slot = { readonly index: number; fork: Fork | undefined }
 
-/** Resolves when every fork listens; from then on it looks after them until the program ends. */
+/** Resolves when every fork listens; from then on it replaces those that die, until the program ends. */
 export const superviseForks = (
   config: Config,
   environmentOf: (index: number) => NodeJS.ProcessEnv,
@@ -116,7 +116,7 @@ export const superviseForks = (
     }
 
     const dismiss = async (fork: Fork, kind: Leave['kind']) => {
-      // One that is still being loaded hears no message, and has nobody to finish for.
+      // One that is still being loaded receives no message, and has nobody to finish for.
       if (!fork.isListening()) fork.worker.process.kill('SIGTERM')
       if (fork.worker.isConnected()) fork.worker.send({ kind } satisfies Leave, () => {})
       const hangs = setTimeout(() => {

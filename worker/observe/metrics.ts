@@ -1,4 +1,4 @@
-// What a worker tells of itself: its batches, what became of their commands, and how far it is behind.
+// What a worker reports about itself: its batches, the outcomes of their commands, and how far it is behind.
 
 import { Counter, Histogram, Registry } from '@prometheus-io/client'
 import {

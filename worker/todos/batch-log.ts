@@ -1,10 +1,10 @@
 // What a batch leaves in the log: each command at debug level; at warn level, in one line of bounded
-// length, those that had no effect or never can. Their request ids are those that clients were told.
+// length, those that had no effect or never can. Their request ids are those that clients got.
 
 import type { Log } from '../../lib/runtime/log.ts'
 import type { AppliedBatch } from './apply.ts'
 
-/** A client can have a thousand commands refused in one batch: no more of them than this are told. */
+/** A client can have a thousand commands refused in one batch: no more of them than this are logged. */
 const toldMax = 10
 
 export const logBatch = ({ partition, effects, letters }: AppliedBatch, log: Log): void => {

@@ -76,7 +76,7 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
         } else if (guess === undefined) return next
         retryMs = firstRetryMs
       } catch (error) {
-        // The database is away, or the outcome of a COMMIT is unknown: never skip, ask again.
+        // The database is down, or the outcome of a COMMIT is unknown: never skip, ask again.
         const reason = (error as Error).message
         logger.warn({ partition, reason, retryMs }, 'batch not applied, trying again')
         await new Promise((resolve) => setTimeout(resolve, retryMs))

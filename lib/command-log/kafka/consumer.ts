@@ -176,7 +176,7 @@ export const createKafkaConsumer = (
     async stop() {
       stopping = true
       stopped()
-      // Of several batches under way, kafkajs waits for one.
+      // kafkajs waits for one batch; several may be in flight.
       await Promise.allSettled(inFlight)
       await session?.leave()
       await running

@@ -1,6 +1,6 @@
 // How many bytes commands take in Kafka, and which of them may share a send. The broker refuses a
 // record batch (all of a send that goes to one partition) above the topic's limit, whole.
-// Upper bounds, a few bytes a record above the truth. Pure.
+// Upper bounds, a few bytes a record above the real size. Pure.
 
 export type KafkaRecord = {
   readonly key: string
@@ -20,7 +20,7 @@ export const kafkaRecord = (key: string, value: string): KafkaRecord => ({
   bytes: recordOverheadBytesMax + Buffer.byteLength(key) + Buffer.byteLength(value),
 })
 
-/** Of a record batch with nothing else in it. */
+/** Size of a record batch with nothing else in it. */
 export const bytesAlone = (record: KafkaRecord): number => batchHeaderBytes + record.bytes
 
 export type SendBounds = {

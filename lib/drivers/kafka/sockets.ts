@@ -41,7 +41,7 @@ const answersToStrangersMax = 1
 const discardedReason = 'this client was given up'
 
 /**
- * Of whatever a factory throws kafkajs makes an error that it retries, with the same message: it would
+ * kafkajs turns whatever a factory throws into an error that it retries, with the same message: it would
  * go on for minutes, many a second while a broker is down. Reading the message of this one throws
  * another, which kafkajs does not retry.
  */

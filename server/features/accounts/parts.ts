@@ -26,7 +26,7 @@ export type AccountParts = {
   readonly passwords: Passwords
   readonly refreshTokens: RefreshTokens
   readonly signAccessToken: (userId: string, sessionId: string) => string
-  /** Told at once; the other processes hear it from Postgres. */
+  /** Notified at once; Postgres notifies the other processes. */
   readonly onRevoked: (sessionId: string) => void
   readonly accessTtlSec: number
   readonly refreshTtlSec: number

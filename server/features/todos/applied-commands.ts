@@ -12,9 +12,9 @@ export type AppliedCommands = {
   stop(): void
 }
 
-/** A command takes about this long to be applied; looked for more often, it would be found no sooner. */
+/** A command takes about this long to be applied; polled more often, it would be found no sooner. */
 const pollIntervalMs = 10
-/** Of this process; who comes on top is not kept waiting. */
+/** Limit per process; who comes on top is not kept waiting. */
 const waitingMax = 10_000
 
 type Settle = (outcome: CommandOutcome | undefined) => void

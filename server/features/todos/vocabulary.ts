@@ -1,4 +1,4 @@
-// What several endpoints of todos take, answer and refuse: each once, for the handlers and for the
+// What several endpoints of todos accept, answer and refuse: each once, for the handlers and for the
 // document.
 
 import { todoChange } from '../../../lib/domain/command.ts'
@@ -36,7 +36,7 @@ export const personalTag = {
   description: 'Todos that only their owner can see.',
 }
 
-// What is taken.
+// What requests carry.
 
 export const id: Parameter<string> = {
   shape: todoId,
@@ -198,5 +198,5 @@ export const unacknowledged = unavailable(
   'the write may or may not have been accepted: no acknowledgement arrived',
   { publish: 'unknown' },
 )
-/** Of every write. */
+/** Problems of every write. */
 export const writeProblems = [refused['queue-full'], unacknowledged] as const

@@ -1,6 +1,6 @@
 // How every write goes: a command to the log, and the answer. Whether a todo exists and whose it is
 // the worker finds out, in order: here the answer could be out of date before it is sent. So a 202
-// says no more than that the log has the command; who waits is told what came of it.
+// says no more than that the log has the command; who waits gets its outcome.
 
 import hyperid from 'hyperid'
 import type { Command, CommandOutcome, TodoChange } from '../../../lib/domain/command.ts'
@@ -164,7 +164,7 @@ const answerTo = async (
     case 'applied': {
       await collection.onChanged(command.userId)
       if (command.kind === 'delete') return withoutBody(204, headers)
-      // Deleted again, or Postgres just went away: that it was applied is known all the same.
+      // Deleted again, or Postgres just went down: that it was applied is known all the same.
       const row = await collection.read(command.userId, command.todoId).catch(() => undefined)
       if (!row) return acceptedReply(command)
       return command.kind === 'create'

@@ -13,7 +13,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** Who a bearer token speaks for. */
 export type Principal = {
   readonly userId: string
-  /** Of a token that a login gave. */
+  /** The session of a token that a login gave. */
   readonly sessionId: string | undefined
 }
 
@@ -51,7 +51,7 @@ type About = {
   readonly summary: string
   readonly description?: string
   readonly tag: Tag
-  /** Asked by who restarts a process, or turns clients away: it is answered however many wait. */
+  /** A probe for supervisors and load balancers: it is answered however many wait. */
   readonly isProbe?: boolean
   readonly responses: readonly AnswerDescription[]
   /** How it refuses, besides what follows from the rest of its definition. */

@@ -29,7 +29,7 @@ export const createPasswords = (
   hasher: Hasher,
 ): Passwords => {
   const queue: (() => Promise<void>)[] = []
-  /** Of each client, those that wait and the one that is being hashed. */
+  /** Count per client: those that wait and the one that is being hashed. */
   const pending = createKeyedSemaphore()
   const pendingMax = Math.max(1, Math.floor(queueMax / clientsServed))
   let running = false

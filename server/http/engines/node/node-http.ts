@@ -122,9 +122,9 @@ export const createParser = (
   unsent: Unsent = createUnsent(settings.unsentBytesMax),
 ): HttpServer => {
   const { notReadyWith } = app
-  /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
+  /** Connections whose input is broken, and why: reported behind the last answer to a whole request. */
   const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
-  /** Connections that were told of their close. */
+  /** Connections that got `Connection: close`. */
   const toldToClose = new WeakSet<Socket>()
 
   /** Undefined when it gets none. */
@@ -134,7 +134,7 @@ export const createParser = (
   ): Pending | undefined => {
     const { socket } = request
     if (toldToClose.has(socket)) {
-      // The client may repeat it elsewhere, for it was told (RFC 9112 section 9.6): it must not have
+      // The client may repeat it elsewhere, for it got notice (RFC 9112 section 9.6): it must not have
       // had an effect here.
       request.resume()
       return undefined
@@ -241,7 +241,7 @@ export const createParser = (
     if (broken.has(socket)) return // said once, however much more of it comes
     broken.set(socket, error)
     pipeline.drop(socket)
-    // In front of answers that are due, this one would be taken for theirs.
+    // In front of answers that are due, this one would be read as theirs.
     if (!pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
   }
   server.on('clientError', (error, socket) => refuse(error, socket as unknown as Socket))

@@ -106,7 +106,7 @@ export const watchSockets = (
   }
 }
 
-/** True when bytes wait to be sent and the client has taken none of them for too long. */
+/** True when bytes wait to be sent and the client has read none of them for too long. */
 const isStalled = (socket: Socket, state: Watched, timeoutMs: number): boolean => {
   const unsentBytes = unsentBytesOf(socket)
   state.stalledMs =

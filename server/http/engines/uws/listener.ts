@@ -13,7 +13,7 @@ const calmWaitMs = 1_000
  * Resolves when it is closed: right after a turn in which the kernel had nothing for us. `events`
  * counts all that the loop had to do. Of processes that stall for 100 ms now and then, twelve closed
  * at once lost 5 requests of 413,000; twenty closed so, none of 659,000 (rolling-restart.test.ts).
- * Not covered: a handshake that is under way on a real network, for the length of its round trip.
+ * Not covered: a handshake in progress on a real network, for the length of its round trip.
  */
 export const closeWhenCalm = (
   close: (socket: us_listen_socket) => void,

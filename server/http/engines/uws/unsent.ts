@@ -1,6 +1,6 @@
 // How much uWebSockets.js may buffer for clients that do not read. It answers everything that came
 // with one read, and keeps what a socket does not take: 1 MiB of pipelined requests for a long list
-// grew a process to 2.3 GB. It tells no handler which connection it is on, so the bound is the
+// grew a process to 2.3 GB. It gives no handler its connection, so the bound is the
 // process's, not the connection's.
 
 import type { HttpResponse } from 'uWebSockets.js'
@@ -27,7 +27,7 @@ export const createUnsentBound = (): UnsentBound => {
   const endTurn = () => {
     turnBytes = 0
     isFull = process.memoryUsage.rss() > idleBytes + residentBytesMax
-    // Full, it looks again each turn: nothing else tells when clients have read or gone.
+    // Full, it polls: nothing else reports when clients have read or gone.
     if (isFull) setTimeout(endTurn, 10).unref()
   }
 
