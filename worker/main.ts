@@ -1,5 +1,5 @@
-// The worker: takes commands from the log and applies them to Postgres, batch by batch, then tells
-// the lists. Any number of workers may run; the log's partitions are shared out among them.
+// The worker: takes commands from the log and applies them to Postgres, batch by batch, then announces
+// the change of the lists. Any number of workers may run; the log's partitions are shared out among them.
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'

@@ -38,7 +38,7 @@ const setUp = async (t: Test) => {
   const url = `redis://127.0.0.1:${gate.port}/0`
   const lines: string[] = []
   const note = (fields: { store: string }, message: string) =>
-    lines.push(`${fields.store} ${/again/.test(message) ? 'closed' : 'open'}`)
+    lines.push(`${fields.store} ${/closed/.test(message) ? 'closed' : 'open'}`)
   const log = Object.assign(Object.create(silentLog) as typeof silentLog, {
     warn: note,
     info: note,
@@ -98,7 +98,7 @@ const under = async (
 
 const by = (store: LimitVerdict['store']) => (verdict: LimitVerdict) => verdict.store === store
 
-/** Of 300 for one key, 50 at once, those that pass; all decided by `store`. */
+/** How many of 300 for one key, 50 at once, pass; all decided by `store`. */
 const passOf = async (t: Test, limiter: Limiter, store: LimitVerdict['store']) => {
   const key = newKey()
   const verdicts: LimitVerdict[] = []
@@ -163,7 +163,7 @@ t.test('Redis unavailable in each way, and back', async (t) => {
   }
 })
 
-t.test('both away: all pass; both back: limits hold', async (t) => {
+t.test('both unavailable: all pass; both back: limits hold', async (t) => {
   const system = await setUp(t)
   if (!system) return
   const { limiter, redis, restartRedis, postgres, lines } = system
@@ -220,7 +220,7 @@ t.test('Redis up and down every 300 ms', async (t) => {
   await usedAgain(limiter, 'redis')
   t.comment(`${asked} asked; passed ${JSON.stringify(passed)}; ${lines.length} changes`)
   t.ok(asked > 500)
-  // A command that was under way when its connection was cut may have been counted without a word.
+  // A command that was in flight when its connection was cut may have been counted without an answer.
   const lost = limiter.counts.stores.get('redis')?.failures ?? 0
   t.ok(passed.redis <= 100 && passed.redis >= 100 - lost, 'in Redis each is counted once')
   t.equal(passed.postgres, 100, 'in Postgres, too')

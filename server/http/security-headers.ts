@@ -17,7 +17,7 @@ const allowNothing = "default-src 'none'; frame-ancestors 'none'"
 
 const inert = [...nosniff, 'Content-Security-Policy', allowNothing]
 
-/** Of JSON that is not a list. */
+/** Headers of JSON that is not a list. */
 export const jsonHeaders = ['Content-Type', 'application/json', ...inert] as const
 
 export const problemHeaders = [

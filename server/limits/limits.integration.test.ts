@@ -18,7 +18,7 @@ import {
   type Answer,
 } from '../../testing/engines/harness.ts'
 
-/** Hardly anything comes back while a test runs; and a loaded machine is not a store that is away. */
+/** Hardly anything comes back while a test runs; and a loaded machine is not a store that is down. */
 const patient = {
   LIMIT_ADDRESS_REFILL_SEC: '86400',
   LIMIT_WRITE_REFILL_SEC: '86400',

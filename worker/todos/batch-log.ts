@@ -5,7 +5,7 @@ import type { Log } from '../../lib/runtime/log.ts'
 import type { AppliedBatch } from './apply.ts'
 
 /** A client can have a thousand commands refused in one batch: no more of them than this are logged. */
-const toldMax = 10
+const loggedMax = 10
 
 export const logBatch = ({ partition, effects, letters }: AppliedBatch, log: Log): void => {
   if (log.isLevelEnabled('debug')) {
@@ -16,12 +16,12 @@ export const logBatch = ({ partition, effects, letters }: AppliedBatch, log: Log
   const refused = effects.filter(({ outcome }) => outcome !== 'applied')
   if (refused.length > 0) {
     const commands = refused
-      .slice(0, toldMax)
+      .slice(0, loggedMax)
       .map(({ command, outcome }) => ({ ...idsOf(command), outcome }))
     log.warn({ partition, refused: refused.length, commands }, 'commands had no effect')
   }
   if (letters.length > 0) {
-    const records = letters.slice(0, toldMax).map(({ offset, reason, command, requestId }) => ({
+    const records = letters.slice(0, loggedMax).map(({ offset, reason, command, requestId }) => ({
       offset,
       reason,
       request_id: requestId,

@@ -97,5 +97,5 @@ const impossiblePassword = 'x'.repeat(16)
 const hashOfNone = (cost: number): string =>
   `$2b$${String(cost).padStart(2, '0')}$N0such0accountN0such0uN0such0accountN0such0accountN0s`
 
-/** Of `$2b$12$…`. */
+/** Reads 12 from `$2b$12$…`. */
 const costOf = (hash: string): number => Number(hash.slice(4, 6))

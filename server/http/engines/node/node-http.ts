@@ -125,7 +125,7 @@ export const createParser = (
   /** Connections whose input is broken, and why: reported behind the last answer to a whole request. */
   const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
   /** Connections that got `Connection: close`. */
-  const toldToClose = new WeakSet<Socket>()
+  const notifiedOfClose = new WeakSet<Socket>()
 
   /** Undefined when it gets none. */
   const expectAnswer = (
@@ -133,7 +133,7 @@ export const createParser = (
     response: ServerResponse,
   ): Pending | undefined => {
     const { socket } = request
-    if (toldToClose.has(socket)) {
+    if (notifiedOfClose.has(socket)) {
       // The client may repeat it elsewhere, for it got notice (RFC 9112 section 9.6): it must not have
       // had an effect here.
       request.resume()
@@ -157,7 +157,7 @@ export const createParser = (
     // Closing, its answer is the last; draining, that of the newest is.
     if (reply.close || (isDraining() && pipeline.isLast(req))) {
       response.shouldKeepAlive = false
-      toldToClose.add(req.socket)
+      notifiedOfClose.add(req.socket)
       pipeline.drop(req.socket)
     }
     pending.answeredWith(lengthOf(reply))

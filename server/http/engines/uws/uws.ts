@@ -1,5 +1,5 @@
 // The engine on uWebSockets.js: least CPU for plain keep-alive clients. Same routes, same bytes as
-// node-http.ts, which reads side by side with this file. What its binary gets wrong is told by
+// node-http.ts, which reads side by side with this file. What its binary gets wrong is reported by
 // self-test.ts and the README.
 
 import { STATUS_CODES } from 'node:http'
