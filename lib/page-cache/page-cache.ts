@@ -1,5 +1,6 @@
 // The seam between those who show a user's personal todos, a page at a time, and those who change
-// them: pages that were read from the store once, and invalidations of all pages of a user.
+// them. It holds pages that were read from the store once, and invalidations of all pages of a
+// user.
 
 import type { PageName, PageSnapshot } from '../domain/page.ts'
 

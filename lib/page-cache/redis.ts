@@ -1,4 +1,4 @@
-// Pages in Redis, each with the version it was read under, and one version for each user: a page is
+// Pages in Redis, each with the version it was read under, and one version for each user. A page is
 // handed out only while its version is the user's, so one write ends all of them, and none is
 // searched for. What is out of date leaves by its age.
 
@@ -15,8 +15,9 @@ const commandTimeoutMs = 200
 /** Invalidations that were refused are sent again this often, and a canary is written. */
 const retryMs = 1_000
 /**
- * After a failure no page is believed, and nobody waits, for this long: Redis may have refused changes of
- * other processes, which repeat them every second, on a connection that is replaced every 2 s at most.
+ * After a failure no page is believed, and nobody waits, for this long. Redis may have refused
+ * changes of other processes, which repeat them every second, on a connection that is replaced
+ * every 2 s at most.
  */
 const unavailableMs = 5_000
 /** A user's version outlives every page, and whoever fills one in. */

@@ -1,6 +1,6 @@
-// Whether a store is asked at all. A circuit breaker as a state machine with the time given: closed, it
-// is asked; open, it is not, and nobody waits for what does not answer; after a while one probe, on
-// nobody's time, finds out whether it answers again.
+// Whether a store is asked at all. A circuit breaker as a state machine with the time given.
+// Closed, the store is asked. Open, it is not, and nobody waits for what does not answer. After a
+// while one probe, on nobody's time, finds out whether it answers again.
 
 export type Breaker = {
   /** `probe`: not asked by this request, but the caller is to probe it now, and say how that went. */

@@ -1,5 +1,5 @@
-// How many requests may be in flight in one process: past a bound they are refused at once, because
-// whoever waits behind thousands is not answered in time, and thousands that wait end a process.
+// How many requests may be in flight in one process. Past a bound they are refused at once: whoever
+// waits behind thousands is not answered in time, and thousands that wait end a process.
 
 import type { App } from './engines/engine.ts'
 import { Problem } from './problem.ts'

@@ -1,6 +1,6 @@
-// The sessions that were revoked so lately that an access token of theirs may still be good, kept in
-// memory and asked for each token, by the session's id and after the verifier's cache: a token has
-// several spellings, a session one id.
+// The sessions that were revoked so lately that an access token of theirs may still be good. They
+// are kept in memory and checked for each token, after the verifier's cache. The key is the
+// session's id: a token has several spellings, a session one id.
 //
 // Revoking needs Postgres, which notifies every listener as it commits. While it is down for all,
 // nothing is missed. A process that alone can't reach it learns what was revoked when it can again; until

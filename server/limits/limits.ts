@@ -1,8 +1,8 @@
 // Which limits there are, and what clients read about them. An endpoint names its limit, the router
 // applies it; ready lists never come to the router and have none.
 //
-// Who asks is known by then: without a good token it is a 401 and nothing is counted, because to
-// refuse a token costs no I/O, and a flood of bad ones must not become a flood of decisions.
+// Who asks is known by then: without a good token it is a 401 and nothing is counted. To refuse a
+// token costs no I/O, and a flood of bad ones must not become a flood of decisions.
 
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Limiter } from '../../lib/rate-limit/failover.ts'

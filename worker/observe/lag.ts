@@ -1,5 +1,5 @@
-// How far this worker is behind: from its deliveries, a few stores into a map for each and nothing per
-// command, and from polls of the log's ends, which go on when nothing is delivered.
+// How far this worker is behind. Each of its deliveries costs a few stores into a map, a command
+// nothing. Polls of the log's ends go on when nothing is delivered.
 
 import type { Sink } from '../../lib/command-log/command-log.ts'
 import type { Log } from '../../lib/runtime/log.ts'

@@ -1,7 +1,7 @@
-// Takes commands from Kafka. kafkajs's consumer goes to the end of the topic when an offset is out of
-// range: so it always begins at the beginning, and the sink's own offset decides where it goes on.
-// Nothing that a broker does ends this: kafkajs's consumer is replaced when it gives up, and a log that
-// seems to have lost records is asked until it has said so for long.
+// Takes commands from Kafka. kafkajs's consumer goes to the end of the topic when an offset is out
+// of range. So it always begins at the beginning, and the sink's own offset decides where it goes
+// on. Nothing that a broker does ends this. kafkajs's consumer is replaced when it gives up, and a
+// log that seems to have lost records is asked until it has said so for long.
 
 import type { Log } from '../../runtime/log.ts'
 import {

@@ -1,8 +1,9 @@
 // Publishes commands to Kafka. kafkajs's idempotent producer reuses sequence numbers after a failed
 // send, and the broker then takes the next batch for a duplicate and acknowledges it unwritten
-// (lost-acks.integration.test.ts shows it). So one send is in flight per producer, and a producer with a failed
-// send is discarded, its connections cut: a send that it would go on retrying might arrive behind
-// newer commands. No batch is larger than the topic takes: the broker would refuse it whole.
+// (lost-acks.integration.test.ts shows it). So one send is in flight per producer, and a producer
+// with a failed send is discarded, its connections cut. A send that it would go on retrying might
+// arrive behind newer commands. No batch is larger than the topic takes: the broker would refuse it
+// whole.
 
 import { encodeCommand } from '../../domain/command.ts'
 import type { Log } from '../../runtime/log.ts'

@@ -1,6 +1,6 @@
 // The connections of one kafkajs client, owned by us: when the last is lost, and which are silent.
-// kafkajs waits 30 s for an answer and then asks again over the same connection, which may have died
-// without a FIN: a worker was seen to apply nothing for 137 s while new connections worked.
+// kafkajs waits 30 s for an answer and then asks again over the same connection, which may have
+// died without a FIN. A worker was seen to apply nothing for 137 s while new connections worked.
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'

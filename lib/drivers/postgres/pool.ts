@@ -345,7 +345,7 @@ export const createPool = (settings: PoolSettings): Pool => {
 const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string[] => {
   const limitMs = timeoutMs === Infinity ? 0 : timeoutMs
   return [
-    // Prepared statements keep the plan of their first uses: one made while a table was empty read
+    // Prepared statements keep the plan of their first uses. One made while a table was empty read
     // all of it ever after (601 us of database CPU per command instead of 24, bench:writes).
     `plan_cache_mode = ${plansOnce ? 'force_generic_plan' : 'force_custom_plan'}`,
     // What nobody waits for any more ends, with its locks, even if its client can't say so.

@@ -1,6 +1,7 @@
-// Whether changes to the lists are noticed in this process. The cache proves that it takes announcements
-// and that they arrive here; Postgres, asked for the lists' version once a second, is the independent
-// witness that they were made at all: the worker may talk to another Redis, or to none.
+// Whether changes to the lists are noticed in this process. The cache proves that it takes
+// announcements and that they arrive here. Postgres, asked for the lists' version once a second, is
+// the independent witness that they were made at all. The worker may talk to another Redis, or to
+// none.
 
 import { setImmediate as turn } from 'node:timers/promises'
 import type { CacheEvent, ListCache } from '../../../lib/list-cache/list-cache.ts'

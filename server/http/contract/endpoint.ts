@@ -1,4 +1,4 @@
-// What an endpoint is: one definition, from which come its route, the check of what comes in, its
+// What an endpoint is: one definition. From it come its route, the check of what comes in, its
 // limit, its metrics' labels, the methods that CORS allows and its place in the OpenAPI document.
 
 import type { Shape } from '../../../lib/domain/shape.ts'

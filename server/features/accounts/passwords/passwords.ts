@@ -1,5 +1,5 @@
-// Passwords hashed and checked, one at a time, those that wait bounded in number and in time: a flood
-// of logins costs the machine one thread at the lowest priority, and everything else goes on.
+// Passwords hashed and checked, one at a time, those that wait bounded in number and in time. A
+// flood of logins costs the machine one thread at the lowest priority, and everything else goes on.
 
 import { isPossiblePassword } from '../../../../lib/domain/credentials.ts'
 import { createKeyedSemaphore } from '../../../../lib/runtime/keyed-semaphore.ts'

@@ -1,5 +1,5 @@
 // Closes uWebSockets.js's listening socket without losing those who are about to be accepted. Each
-// process has a socket of its own on the port (SO_REUSEPORT): what the kernel has queued on one is
+// process has a socket of its own on the port (SO_REUSEPORT). What the kernel has queued on one is
 // not passed to the others when it closes, it is reset (unless net.ipv4.tcp_migrate_req is 1).
 
 import type { us_listen_socket } from 'uWebSockets.js'
