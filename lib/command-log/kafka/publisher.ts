@@ -143,7 +143,7 @@ export const createKafkaPublisher = (
       await replace(own)
       log.warn(
         { batchBytesMax: limit.bytes() },
-        'the topic takes smaller batches than before: sent again in smaller ones',
+        'the topic accepts smaller batches than before: sent again in smaller ones',
       )
       throw new SendSmaller((error as Error).message, batches.length === 1)
     }

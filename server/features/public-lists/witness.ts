@@ -97,7 +97,7 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
   })
   const firstProof = setTimeout(() => {
     if (trust.kind !== 'unproven') return
-    lostReason = 'it was not proven yet that they are noticed'
+    lostReason = 'invalidations are not verified yet'
     judge()
   }, firstProofMaxMs)
 
