@@ -203,7 +203,7 @@ for (const [mode, layout, engine, idle] of [
       )
       kills.push({ killedMs, goneMs: performance.now() })
       await eventually(
-        () => times(server, 'its replacement serves'),
+        () => times(server, 'replacement server process ready'),
         (count) => count === kill,
         60_000,
       )
@@ -232,7 +232,7 @@ for (const [mode, layout, engine, idle] of [
     const failed = failures.length
     server.process.kill('SIGHUP')
     await eventually(
-      () => times(server, 'rolling restart done') + times(server, 'rolling restart stops'),
+      () => times(server, 'rolling restart done') + times(server, 'rolling restart aborted'),
       (count) => count === 1,
       120_000,
     )

@@ -43,7 +43,7 @@ const main = async () => {
     const port = config[name]
     if (port === 'off' || (await isFree(port))) continue
     throw new StartFailure(
-      `port ${port} is taken: stop what listens there, or set ${name} to another`,
+      `port ${port} is in use: stop what listens there, or set ${name} to another`,
     )
   }
   for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {

@@ -47,7 +47,7 @@ import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
 import { createLimitChecks, limitPolicies } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
-import { forkPlace, reportMetrics } from './process/metrics-fork.ts'
+import { forkIndex, reportMetrics } from './process/metrics-fork.ts'
 
 export type Fork = {
   /** What `/ready` had against it when it began to listen. */
@@ -181,7 +181,7 @@ export const startFork = async (
   addLimitMetrics(registry, limiter.counts)
   addConnectionMetrics(registry, engine)
   addPoolMetrics(registry, pools)
-  addProcessMetrics(registry, forkPlace())
+  addProcessMetrics(registry, forkIndex())
 
   let unready: string | undefined
   const parts: Part[] = [

@@ -92,7 +92,7 @@ const runFork = async (config: Config) => {
     }
     await fork?.stop()
     // Gone at once, a connection that the primary was handing over would hang for ever: it waits for
-    // our word to give it to another. After this it has had our word on each.
+    // our acknowledgement to give it to another. After this it has had one for each.
     process.once('disconnect', () => process.exit(0))
     setTimeout(() => process.exit(0), disconnectTimeoutMs)
     cluster.worker?.disconnect()

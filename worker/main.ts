@@ -1,5 +1,5 @@
-// The worker: takes commands from the log and applies them to Postgres, batch by batch, then tells
-// the lists. Any number of workers may run; the log's partitions are shared out among them.
+// The worker: takes commands from the log and applies them to Postgres, batch by batch, then announces
+// the change of the lists. Any number of workers may run; the log's partitions are shared out among them.
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
@@ -29,7 +29,7 @@ import { waitForLog } from './todos/wait-for-log.ts'
 
 /** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
 const storeTimeoutMs = 20_000
-/** A batch that is being applied is finished, or its statement times out; then Kafka hears of it. */
+/** A batch that is being applied is finished, or its statement times out; then the offset is committed. */
 const consumerCloseTimeoutMs = storeTimeoutMs + 10_000
 const reportLagEveryMs = 10_000
 
@@ -134,7 +134,7 @@ if (warning) log.warn(warning)
 try {
   await openParts(parts, log)
 } catch (error) {
-  if (!stopping) throw error // it was told to leave while it was joining
+  if (!stopping) throw error // it was stopped while it was joining
 }
 setInterval(lag.report, reportLagEveryMs).unref()
 log.info(

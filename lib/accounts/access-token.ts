@@ -10,7 +10,7 @@ export type Verified =
   | { readonly kind: 'invalid'; readonly reason: string }
 
 const cachedTokens = 10_000
-// A cached token is looked at again this often, so that a leap of the clock cannot keep it alive.
+// A cached token is verified again this often, so that a leap of the clock cannot keep it alive.
 const cacheTtlMs = 60_000
 
 /**
@@ -45,7 +45,7 @@ export const createTokenVerifier = (
         return { kind: 'invalid', reason: 'sub must not contain U+0000 or lone surrogates' }
       }
       if (sid === undefined) return { kind: 'valid', userId: sub }
-      // Taken for none, it could not be revoked.
+      // Treated as none, it could not be revoked.
       if (typeof sid !== 'string') return { kind: 'invalid', reason: 'sid must be a string' }
       return { kind: 'valid', userId: sub, sessionId: sid }
     } catch (error) {

@@ -20,7 +20,7 @@ export type Rotation =
 
 export type RevocationEvents = {
   readonly onRevoked: (sessionId: string) => void
-  /** Told from here on; what was revoked before must be looked up. */
+  /** Notifies from here on; what was revoked before must be queried. */
   readonly onListening: () => void
 }
 
@@ -29,7 +29,7 @@ export type Accounts = {
     readonly id: string
     readonly email: string
     readonly passwordHash: string
-  }): Promise<User | 'taken'>
+  }): Promise<User | 'email-in-use'>
   findByEmail(email: string): Promise<Account | undefined>
   findUser(id: string): Promise<User | undefined>
   /** Unless the password has been changed meanwhile. */
@@ -41,7 +41,7 @@ export type Accounts = {
     readonly ttlSec: number
   }): Promise<void>
   rotate(sessionId: string, generation: number, graceSec: number): Promise<Rotation>
-  /** Every listener is told, unless it was revoked already. */
+  /** Every listener is notified, unless it was revoked already. */
   revoke(sessionId: string): Promise<void>
   revokedWithin(sec: number): Promise<string[]>
   /** Once at most. */

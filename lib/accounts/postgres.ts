@@ -9,7 +9,7 @@ import { firstGeneration, type Accounts, type User } from './accounts.ts'
 
 const channel = 'todos_session_revoked'
 
-/** Longer than an access token may live: a revoked session is looked up until its last one has ended. */
+/** Longer than an access token may live: a revoked session is checked until its last one has ended. */
 const keptAfterEndSec = 2 * 86_400
 /** By each login, so that the table can not grow faster than it is pruned. */
 const prunedAtOnce = 10
@@ -26,7 +26,7 @@ export const createPostgresAccounts = (
         const [user] = await sql<User[]>`
           INSERT INTO users (id, email, password_hash) VALUES (${id}, ${email}, ${passwordHash})
           ON CONFLICT (email) DO NOTHING RETURNING id, email, created_at`
-        return user ?? 'taken'
+        return user ?? 'email-in-use'
       }),
     findByEmail: (email) =>
       pool.run(async (sql) => {
@@ -73,7 +73,7 @@ export const createPostgresAccounts = (
           FROM sessions WHERE id = ${id} AND revoked_at IS NULL AND expires_at > now()`
         if (!held) return { kind: 'ended' }
         if (held.is_repeat) return { kind: 'rotated', userId: held.user_id, generation: successor }
-        // Of two that find it out at once, one says so.
+        // When two find it out at once, one reports it.
         return (await revoke(sql, id))
           ? { kind: 'reused', userId: held.user_id }
           : { kind: 'ended' }
@@ -99,11 +99,11 @@ export const createPostgresAccounts = (
   }
 }
 
-/** Told to every listener as it commits; false when it was revoked already, or is not there. */
+/** Every listener is notified as it commits; false when it was revoked already, or is not there. */
 const revoke = async (sql: Sql, id: string): Promise<boolean> => {
-  const told = await sql`
+  const notified = await sql`
     WITH revoked AS (
       UPDATE sessions SET revoked_at = now() WHERE id = ${id} AND revoked_at IS NULL RETURNING id)
     SELECT pg_notify(${channel}, id) FROM revoked`
-  return told.count === 1
+  return notified.count === 1
 }

@@ -1,6 +1,6 @@
-// Refresh tokens: `family.generation.mac`. The family is random and names a login; the MAC vouches for
-// the two before it as they are spelled, so that a forgery, or another spelling, never reaches the
-// database, and a generation's token is the same whenever it is made.
+// Refresh tokens: `family.generation.mac`. The family is random and names a login. The MAC vouches
+// for the two before it as they are spelled: a forgery, or another spelling, never reaches the
+// database. A generation's token is the same whenever it is made.
 
 import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 
@@ -36,7 +36,7 @@ export const createRefreshTokens = (secret: string): RefreshTokens => {
       const token = { family, generation: Number(digits) }
       const given = Buffer.from(text)
       const written = Buffer.from(write(token))
-      // Of unequal length when the number has zeros in front.
+      // The lengths differ when the number has zeros in front.
       const isOurs = given.length === written.length && timingSafeEqual(given, written)
       return isOurs ? token : undefined
     },

@@ -89,7 +89,7 @@ const memorySink = () => {
       if (decoded.kind === 'poison') faults.push(decoded.reason)
       else applied.set(partition, [...(applied.get(partition) ?? []), decoded.command])
     }
-    return Promise.resolve({ kind: 'taken' })
+    return Promise.resolve({ kind: 'applied' })
   }
   const all = () => [...applied.values()].flat()
   return { sink, applied, all, faults, deliveries: () => deliveries }

@@ -46,7 +46,7 @@ export type Delivery = {
 
 export type DeliveryResult =
   /** Every record is applied, now or earlier. */
-  | { readonly kind: 'taken' }
+  | { readonly kind: 'applied' }
   | { readonly kind: 'abandoned' }
   /** The records begin after what the sink expects: the consumer goes back, or stops if it can't. */
   | { readonly kind: 'gap'; readonly expectedOffset: number }
@@ -89,7 +89,7 @@ export const openGate = (partitions: number): PublishGate => ({
 })
 
 export interface CommandConsumer {
-  /** Begins to deliver; resolves once it can, or was stopped. `onFatal` is told why it can't go on. */
+  /** Begins to deliver; resolves once it can, or was stopped. `onFatal` gets why it can't go on. */
   start(sink: Sink, onFatal: (reason: string) => void): Promise<void>
   /** When it last did anything (waiting, trying again and delivering are things), of performance.now(). */
   lastSignMs(): number
@@ -97,7 +97,7 @@ export interface CommandConsumer {
   isOurs(partition: number): boolean
   /** Begins anew with fresh connections: for one that delivers nothing although records wait. */
   restart(reason: string): void
-  /** Resolves when no delivery is under way any more. */
+  /** Resolves when no delivery is in flight any more. */
   stop(): Promise<void>
 }
 

@@ -39,7 +39,7 @@ const kafkaOf = (config: Config) => ({
   security: kafkaSecurity(config),
 })
 
-/** Makes the log unless it is there; returns how many partitions it has. Rejects when it is away. */
+/** Makes the log unless it is there; returns how many partitions it has. Rejects when it is down. */
 export const ensureCommandLog = (
   config: Config,
   databases: Databases,
@@ -57,7 +57,7 @@ export const ensureCommandLog = (
       )
     : ensureLog(databases, { log: config.KAFKA_TODO_TOPIC, partitions: config.KAFKA_PARTITIONS })
 
-/** Adds partitions until there are so many. Rejects when the log is away, or has more. */
+/** Adds partitions until there are so many. Rejects when the log is down, or has more. */
 export const growCommandLog = (
   config: Config,
   databases: Databases,
@@ -69,7 +69,7 @@ export const growCommandLog = (
     : growLog(databases, { log: config.KAFKA_TODO_TOPIC, partitions })
 
 /**
- * What each partition has; empty when there is no such log. Rejects when it is away. Read what is
+ * What each partition has; empty when there is no such log. Rejects when it is down. Read what is
  * applied before this, and nothing is ahead of the log.
  */
 export const readRanges = (

@@ -29,7 +29,7 @@ const channel = 'command_log'
 const deliveryMax = 1_000
 /** For the log's own rows: two servers that start at once wait for each other. */
 const setUpTimeoutMs = 10_000
-/** Of one INSERT, which is twice as long on the wire: one of 1,000 of the largest would be 30 MB. */
+/** Bytes per INSERT, which is twice as long on the wire: one of 1,000 of the largest would be 30 MB. */
 const insertBytesMax = 4 * 1024 * 1024
 
 /** Makes the log's partitions unless they are there; returns how many there are. */
@@ -55,7 +55,7 @@ export const ensureLog = (
     }),
   )
 
-/** Of each partition. Empty when there is no such log. */
+/** The range of each partition. Empty when there is no such log. */
 export const readLogRanges = (
   databases: Databases,
   log: string,
@@ -241,7 +241,7 @@ const append = async (pool: Pool, log: string, partitions: number, entries: read
   })
 }
 
-/** How long a notification may be missed for: an idle consumer looks anyway, this often. */
+/** How long a notification may be missed for: an idle consumer polls anyway, this often. */
 const idleLookMs = 500
 const retryMs = 200
 const statementTimeoutMs = 10_000
@@ -269,7 +269,7 @@ export const createPostgresConsumer = (
   let runners: Promise<void>[] = []
   let stopListening = () => Promise.resolve()
 
-  /** Of each runner; Infinity while the sink has a delivery, however long that takes. */
+  /** Last sign of each runner; Infinity while the sink has a delivery, however long that takes. */
   const signs = new Map<number, number>()
 
   const run = async (runner: number, sink: Sink, onFatal: (reason: string) => void) => {
@@ -375,7 +375,7 @@ const deliverOne = (
         sink({ ...delivery, abandoned: () => !isClaimed || abandoned() }),
       ).finally(() => (isClaimed = false))
       switch (result.kind) {
-        case 'taken':
+        case 'applied':
           losses.clear(partition)
           await pool.run(
             (sql) => sql`

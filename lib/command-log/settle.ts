@@ -58,7 +58,7 @@ const settleOnce = async (
   if (registered === undefined) {
     const positions = await registry.nextOffsets(name)
     if (positions.size > 0) {
-      // Stored before identities were: the log that is there is taken for theirs if it can be.
+      // Stored before identities were: the log that is there counts as theirs if it can be.
       const ends = found && (await readEnds(config, databases, log))
       const fits = [...positions].every(([partition, next]) => next <= (ends?.get(partition) ?? -1))
       if (!fits) {
@@ -66,7 +66,7 @@ const settleOnce = async (
         const reason = anotherLog(name, 'positions without identity', ends)
         return { kind: 'another', reason, isFinal: false }
       }
-      notes.push(`the stored positions of ${name} are taken to be those of ${found?.identity}`)
+      notes.push(`the stored positions of ${name} are assumed to be those of ${found?.identity}`)
     } else if (found === undefined) {
       await ensureCommandLog(config, databases, log)
       found = await find()

@@ -21,7 +21,7 @@ type Envelope = {
   readonly atMs: number
   /** What the request is called in the logs. Came later: records may lack it, readers ignore it. */
   readonly requestId?: string
-  /** Of a todo that only its owner can see. Left out for the others, which are most. */
+  /** The todo is one that only its owner can see. Left out for the others, which are most. */
   readonly isPersonal?: true
 }
 export type TodoChange = TypeOf<typeof todoChange>

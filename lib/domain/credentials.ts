@@ -5,7 +5,7 @@ import { InvalidField, shape, string, type Shape } from './shape.ts'
 
 export const emailLengthMax = 254 // RFC 5321: a path has 256, two of them its brackets
 export const passwordBytesMin = 8
-/** bcrypt looks at no more: a longer one would be taken for its beginning. */
+/** bcrypt reads no more: a longer password would match by its beginning. */
 export const passwordBytesMax = 72
 
 /** One @, something on each side, and nothing that can't be seen: no spaces, controls, lone surrogates. */

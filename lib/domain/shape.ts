@@ -47,7 +47,7 @@ export const shape = <T>(
   definitions: Shape<T>['definitions'] = {},
 ): Shape<T> => ({ schema, definitions, parse })
 
-/** The same, which readers of the document are told more about. */
+/** The same shape, with a description for readers of the document. */
 export const described = <T>(one: Shape<T>, description: string): Shape<T> => ({
   ...one,
   schema: { ...one.schema, description },

@@ -1,5 +1,6 @@
-// Tells the list cache which version the store has, and overrules a cache that claims a later one: it
-// holds another database's lists, those of before a restore, or a number that somebody has put there.
+// Announces the store's version to the list cache, and overrules a cache that claims a later one.
+// Such a cache holds another database's lists, those of before a restore, or a number that somebody
+// has put there.
 
 import type { ListCache } from './list-cache.ts'
 

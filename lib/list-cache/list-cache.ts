@@ -1,6 +1,6 @@
 // The seam between the worker, which changes todos, and the server processes, which hold lists in
-// memory: a place where a list is read once from the store for all of them, and the notification that
-// it has changed.
+// memory. It is a place where a list is read once from the store for all of them, and the
+// notification that it has changed.
 
 import type { ListName, ListSnapshot } from '../domain/list.ts'
 

@@ -16,14 +16,14 @@ export const createPostgresListCache = (
   const pool = databases.pool('list cache', { ...settings, timeoutMs })
   let startListening: (() => () => Promise<void>) | undefined
   let stopListening = () => Promise.resolve()
-  /** The latest version heard of or announced here: an announcement may come any number of times. */
+  /** The latest version received or announced here: an announcement may come any number of times. */
   let known = -1
   return {
     get: () => Promise.resolve({ kind: 'fill' }),
     fill(_list, { version }) {
       return Promise.resolve(version < known ? 'refused' : 'filled')
     },
-    // Every time, also when it is known here: who was deaf before can hear it now.
+    // Every time, also when it is known here: who missed it before can receive it now.
     async announce(version) {
       await pool.run((sql) => sql.notify(channel, String(version)))
       known = Math.max(known, version)

@@ -26,9 +26,9 @@ if left >= 0 and left <= tonumber(ARGV[1]) then return {'wait'} end
 redis.call('SET', KEYS[3], '1', 'PX', ARGV[1])
 return {'fill'}`
 
-// A newer version drops every list and every lease in the same step; the first one after a flush does
-// not: there are no lists, and the leases are those of processes that fill them again just now.
-// Returns the version that is known then.
+// A newer version drops every list and every lease in the same step. The first one after a flush
+// does not: there are no lists, and the leases are those of processes that fill them again just
+// now. Returns the version that is known then.
 const announceFunction = `${knownFunction}
 local function announce(version)
   local before = known()

@@ -31,7 +31,7 @@ const canaryIntervalMs = 500
 type State = 'unproven' | 'watching' | 'lost'
 
 /**
- * RESP2 with a redirect to itself, because ioredis 6 drops RESP3's invalidation pushes without a word.
+ * RESP2 with a redirect to itself, because ioredis 6 drops RESP3's invalidation pushes silently.
  * After a reconnect it subscribes again but does not track again, so that is done here on every `ready`.
  */
 export const watchVersion = (
@@ -39,7 +39,7 @@ export const watchVersion = (
   onEvent: (event: CacheEvent) => void,
 ): Watching => {
   const tracking = redis.connect({ timeoutMs: commandTimeoutMs, autoResubscribe: false })
-  /** Of this process only: the canaries of others are no news to it. */
+  /** Canaries of this process only: it ignores those of others. */
   const ownCanaries = `${canaryPrefix}${randomUUID()}:`
   let state: State = 'unproven'
   /** Another one for each connection: a proof on the last one says nothing about this. */

@@ -26,10 +26,11 @@ export type RedisCacheSettings = {
 
 // One hash tag: Redis Cluster refuses a script whose keys are in different slots.
 //
-// The release before had the same names without it, and its processes run beside ours while this one is
-// rolled out. Each hears announcements under its own names only. A server whose workers are all of the
-// other release finds versions in Postgres that were not announced to it (witness.ts): its lists are
-// unverified, and read from Postgres, until a worker of its own release runs or it is replaced itself.
+// The release before had the same names without it, and its processes run beside ours while this
+// one is rolled out. Each receives announcements under its own names only. A server whose workers
+// are all of the other release finds versions in Postgres that were not announced to it
+// (witness.ts). Its lists are unverified, and read from Postgres, until a worker of its own release
+// runs or it is replaced itself.
 const versionKey = '{todos}:version'
 const listKeys = { newest: '{todos}:limit:1000', all: '{todos}:all' } as const satisfies Record<
   ListName,

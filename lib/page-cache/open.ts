@@ -6,7 +6,7 @@ import type { Log } from '../runtime/log.ts'
 import { noPageCache, type PageCache } from './page-cache.ts'
 import { createRedisPageCache } from './redis.ts'
 
-/** A change of which nobody was told (its worker was killed right after COMMIT) shows after this. */
+/** A change that was never announced (its worker was killed right after COMMIT) shows after this. */
 const pageTtlSecMax = 30
 
 export const openPageCache = (config: Config, redis: RedisConnections, log: Log): PageCache =>

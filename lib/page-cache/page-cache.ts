@@ -1,5 +1,6 @@
 // The seam between those who show a user's personal todos, a page at a time, and those who change
-// them: pages that were read from the store once, and the word that all of a user's are out of date.
+// them. It holds pages that were read from the store once, and invalidations of all pages of a
+// user.
 
 import type { PageName, PageSnapshot } from '../domain/page.ts'
 
@@ -11,7 +12,7 @@ export interface PageCache {
   fill(page: PageName, snapshot: PageSnapshot): Promise<void>
   /**
    * These users' pages, in these versions, are what is true: older ones are gone once this resolves.
-   * With the cache away it resolves too, and says so again until it is heard.
+   * With the cache unavailable it resolves too, and repeats the invalidation until it is acknowledged.
    */
   changed(versions: ReadonlyMap<string, number>): Promise<void>
   close(): Promise<void>

@@ -1,4 +1,4 @@
-// Pages in Redis, each with the version it was read under, and one version for each user: a page is
+// Pages in Redis, each with the version it was read under, and one version for each user. A page is
 // handed out only while its version is the user's, so one write ends all of them, and none is
 // searched for. What is out of date leaves by its age.
 
@@ -12,16 +12,17 @@ import { changedScript, fillScript, getScript, raiseOlderScript } from './redis-
 
 /** Postgres takes a few ms for a page: longer than this a cache is no help. */
 const commandTimeoutMs = 200
-/** Changes that were refused are told again this often, and a canary is written. */
-const tellAgainMs = 1_000
+/** Invalidations that were refused are sent again this often, and a canary is written. */
+const retryMs = 1_000
 /**
- * After a failure no page is believed, and nobody waits, for this long: Redis may have refused changes of
- * other processes, which tell them again every second, on a connection that is replaced every 2 s at most.
+ * After a failure no page is believed, and nobody waits, for this long. Redis may have refused
+ * changes of other processes, which repeat them every second, on a connection that is replaced
+ * every 2 s at most.
  */
 const unavailableMs = 5_000
 /** A user's version outlives every page, and whoever fills one in. */
 const versionOutlivesSec = 60
-/** Changes that were not heard yet, of so many users. Of the others, pages live as long as they live. */
+/** Users with unacknowledged invalidations. Past it, pages of a user stay until they expire. */
 const pendingInvalidationsMax = 100_000
 const versionsPerPipeline = 500
 /** A page of ten with long texts. Larger ones would crowd out limits and lists, which share this Redis. */
@@ -34,8 +35,8 @@ const pageKey = ({ userId, limit, page }: PageName) =>
   `${keysOf(userId)}:limit:${limit}:page:${page}`
 
 /**
- * Of the release before, whose keys had no hash tag, and whose processes run beside ours while this one
- * is rolled out. What either of them says has changed, both take for changed: we raise its version, and
+ * Version key of the release before: it has no hash tag. Its processes run beside ours during a
+ * rollout. What either of them invalidates is invalid for both: we raise its version, and
  * believe no page that is older than it. The next release can drop it.
  */
 const olderVersionKey = (userId: string) => `todos:user:${encodeURIComponent(userId)}:version`
@@ -66,7 +67,7 @@ export const createRedisPageCache = (
     }
   }
 
-  const tell = async (versions: readonly (readonly [string, number])[]) => {
+  const invalidate = async (versions: readonly (readonly [string, number])[]) => {
     for (let i = 0; i < versions.length; i += versionsPerPipeline) {
       const some = versions.slice(i, i + versionsPerPipeline)
       const answer = await ask((redis) => raise(redis, some))
@@ -104,16 +105,16 @@ export const createRedisPageCache = (
       pendingInvalidations.delete(oldest)
   }
 
-  let tellingAgain = false
-  const tellAgain = async () => {
-    if (tellingAgain) return
-    tellingAgain = true
-    if (pendingInvalidations.size > 0) await tell([...pendingInvalidations])
+  let isRetrying = false
+  const retry = async () => {
+    if (isRetrying) return
+    isRetrying = true
+    if (pendingInvalidations.size > 0) await invalidate([...pendingInvalidations])
     // Others may be refused while this process asks for nothing: their changes are not there yet then.
-    else await ask((redis) => redis.set(canaryKey, '1', 'PX', tellAgainMs))
-    tellingAgain = false
+    else await ask((redis) => redis.set(canaryKey, '1', 'PX', retryMs))
+    isRetrying = false
   }
-  const again = setInterval(() => void tellAgain(), tellAgainMs)
+  const again = setInterval(() => void retry(), retryMs)
   again.unref()
 
   return {
@@ -128,7 +129,7 @@ export const createRedisPageCache = (
       )
       const [[version, total, body] = [], older] = found ?? []
       if (Number(older) > Number(version)) return undefined
-      // While it was asked for, the user's todos may have changed with nobody to hear of it.
+      // While it was asked for, the user's todos may have changed, and the invalidation may be lost.
       if (!version || !total || !body || isUnavailable() || pendingInvalidations.has(page.userId))
         return undefined
       return { version: Number(version), total: Number(total), body }
@@ -140,12 +141,12 @@ export const createRedisPageCache = (
       await ask((redis) => redis.eval(fillScript, keys.length, ...keys, ...values))
     },
     async changed(versions) {
-      if (!isUnavailable()) await tell([...versions])
+      if (!isUnavailable()) await invalidate([...versions])
       else for (const [userId, version] of versions) remember(userId, version)
     },
     async close() {
       clearInterval(again)
-      if (pendingInvalidations.size > 0) await tell([...pendingInvalidations])
+      if (pendingInvalidations.size > 0) await invalidate([...pendingInvalidations])
       connection.close()
     },
   }

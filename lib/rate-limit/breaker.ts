@@ -1,6 +1,6 @@
-// Whether a store is asked at all. A circuit breaker as a state machine with the time given: closed, it
-// is asked; open, it is not, and nobody waits for what does not answer; after a while one probe, on
-// nobody's time, finds out whether it answers again.
+// Whether a store is asked at all. A circuit breaker as a state machine with the time given.
+// Closed, the store is asked. Open, it is not, and nobody waits for what does not answer. After a
+// while one probe, on nobody's time, finds out whether it answers again.
 
 export type Breaker = {
   /** `probe`: not asked by this request, but the caller is to probe it now, and say how that went. */
@@ -15,7 +15,7 @@ export type BreakerSettings = {
   /** Failures in a row that open it. */
   readonly failuresMax: number
   /**
-   * Failures this close together are one: an event loop that was held up fails all that was under way
+   * Failures this close together are one: an event loop that was held up fails all that was in flight
    * in one turn, and that is not the store's fault.
    */
   readonly failureSpacingMs: number
@@ -60,7 +60,7 @@ export const createBreaker = (settings: BreakerSettings): Breaker => {
           return 'probe'
       }
     },
-    // What was under way when it opened has no say: only the probe has.
+    // What was in flight when it opened does not count: only the probe does.
     asked(ok) {
       if (state.kind !== 'closed') return
       if (ok) state = calm

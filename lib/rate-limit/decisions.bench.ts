@@ -26,7 +26,7 @@ const concurrencies = [1, 32]
 const clients = 1_000
 /** Nothing is cut off here: what takes long is to be seen. */
 const timeoutMs = 10_000
-const quiet = createLog('bench', 'silent')
+const silentLog = createLog('bench', 'silent')
 
 const policies: Policy[] = [
   { name: 'token-bucket', algorithm: 'token-bucket', limit: 100, windowSec: 10 },
@@ -71,7 +71,7 @@ const main = async (_options: undefined, signal: AbortSignal): Promise<number> =
       services.push(redis)
       backends.unshift({
         name: 'redis',
-        store: createRedisLimitStore(openRedis(redis.url, quiet), timeoutMs),
+        store: createRedisLimitStore(openRedis(redis.url, silentLog), timeoutMs),
       })
     } catch (error) {
       if (!(error instanceof ServiceMissing)) throw error
@@ -79,7 +79,7 @@ const main = async (_options: undefined, signal: AbortSignal): Promise<number> =
     }
     console.log('decided by  algorithm       at once    p50 ms    p99 ms  decisions/s')
     for (const backend of backends) {
-      const limiter = createLimiter(backend ? [backend] : [], policies, quiet)
+      const limiter = createLimiter(backend ? [backend] : [], policies, silentLog)
       limiters.push(limiter)
       await limiter.open()
       for (const policy of policies) {

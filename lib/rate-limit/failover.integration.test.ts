@@ -1,5 +1,5 @@
 // Limits while what counts them is killed, frozen, slow, flapping, or back: nobody waits longer than the
-// bound but a few, limits hold in the next store, and each store is given up and taken back once.
+// bound but a few, limits hold in the next store, and each store is given up and used again once.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -13,12 +13,12 @@ import { silentLog } from '../../testing/settings.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
 import { testGate } from '../../testing/gate.ts'
 import { migrate } from '../drivers/postgres/migrate.ts'
-import { createLimiter, type Limiter, type Taken, isAllowed } from './failover.ts'
+import { createLimiter, type Limiter, type LimitVerdict, isAllowed } from './failover.ts'
 import type { Decision, LimitStore, Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'
 import { createRedisLimitStore } from './redis.ts'
 
-/** Thirty times what a server waits: a loaded machine must not be taken for a store that is away. */
+/** Thirty times what a server waits: a loaded machine is not a store that is unavailable. */
 const timeoutMs = 1_500
 const policy: Policy = { name: 'test', algorithm: 'token-bucket', limit: 100, windowSec: 86_400 }
 
@@ -38,7 +38,7 @@ const setUp = async (t: Test) => {
   const url = `redis://127.0.0.1:${gate.port}/0`
   const lines: string[] = []
   const note = (fields: { store: string }, message: string) =>
-    lines.push(`${fields.store} ${/again/.test(message) ? 'closed' : 'open'}`)
+    lines.push(`${fields.store} ${/closed/.test(message) ? 'closed' : 'open'}`)
   const log = Object.assign(Object.create(silentLog) as typeof silentLog, {
     warn: note,
     info: note,
@@ -62,26 +62,29 @@ const setUp = async (t: Test) => {
 let keys = 0
 const newKey = () => `key-${++keys}`
 
-type Load = { readonly taken: Taken[]; readonly slow: number }
+type Load = { readonly verdicts: LimitVerdict[]; readonly slow: number }
 
 /** Fewer than Postgres may have, or a stall of a loaded machine is a flood, and refused as one. */
 const inFlightMax = 150
 
 /** Decisions in a steady stream, each for a key of its own, until `isOver` holds. */
-const under = async (limiter: Limiter, isOver: (taken: Taken) => boolean): Promise<Load> => {
-  const taken: Taken[] = []
+const under = async (
+  limiter: Limiter,
+  isOver: (verdict: LimitVerdict) => boolean,
+): Promise<Load> => {
+  const verdicts: LimitVerdict[] = []
   let [slow, over, pending] = [0, false, 0]
   const inFlight: Promise<void>[] = []
   const endMs = performance.now() + 20_000
   while (!over) {
-    if (performance.now() > endMs) throw new Error(`never: ${JSON.stringify(taken.slice(-3))}`)
+    if (performance.now() > endMs) throw new Error(`never: ${JSON.stringify(verdicts.slice(-3))}`)
     for (let i = 0; i < 5 && pending < inFlightMax; i++) {
       const sentMs = performance.now()
       pending++
       inFlight.push(
         limiter.take(policy, newKey()).then((one) => {
           pending--
-          taken.push(one)
+          verdicts.push(one)
           if (performance.now() - sentMs >= timeoutMs) slow++
           over ||= isOver(one)
         }),
@@ -90,27 +93,27 @@ const under = async (limiter: Limiter, isOver: (taken: Taken) => boolean): Promi
     await delay(1)
   }
   await Promise.all(inFlight)
-  return { taken, slow }
+  return { verdicts, slow }
 }
 
-const by = (store: Taken['store']) => (taken: Taken) => taken.store === store
+const by = (store: LimitVerdict['store']) => (verdict: LimitVerdict) => verdict.store === store
 
-/** Of 300 for one key, 50 at once, those that pass; all decided by `store`. */
-const passOf = async (t: Test, limiter: Limiter, store: Taken['store']) => {
+/** How many of 300 for one key, 50 at once, pass; all decided by `store`. */
+const passOf = async (t: Test, limiter: Limiter, store: LimitVerdict['store']) => {
   const key = newKey()
-  const taken: Taken[] = []
+  const verdicts: LimitVerdict[] = []
   for (let round = 0; round < 6; round++) {
     const asked = Array.from({ length: 50 }, () => limiter.take(policy, key))
-    taken.push(...(await Promise.all(asked)))
+    verdicts.push(...(await Promise.all(asked)))
   }
-  t.equal(taken.filter(by(store)).length, 300, `${store} decides`)
-  return taken.filter(isAllowed).length
+  t.equal(verdicts.filter(by(store)).length, 300, `${store} decides`)
+  return verdicts.filter(isAllowed).length
 }
 
-const takenBack = (limiter: Limiter, store: Taken['store']) =>
+const usedAgain = (limiter: Limiter, store: LimitVerdict['store']) =>
   eventually(() => limiter.take(policy, newKey()), by(store), startTimeoutMs)
 
-t.test('Redis away in each way, and back', async (t) => {
+t.test('Redis unavailable in each way, and back', async (t) => {
   const system = await setUp(t)
   if (!system) return
   const { limiter, redis, restartRedis, gate, lines } = system
@@ -140,27 +143,27 @@ t.test('Redis away in each way, and back', async (t) => {
       t.comment(`${failures} waited, or found it gone`)
       t.same(lines, ['redis open'])
 
-      const { taken, slow } = await under(
+      const { verdicts, slow } = await under(
         limiter,
         (
           (n) => () =>
             ++n > 3_000
         )(0),
       )
-      t.equal(taken.filter(by('postgres')).length, taken.length, 'all by Postgres')
+      t.equal(verdicts.filter(by('postgres')).length, verdicts.length, 'all by Postgres')
       t.equal(slow, 0, 'none waits')
       t.equal(await passOf(t, limiter, 'postgres'), 100, 'the limit holds')
       t.same(lines, ['redis open'], 'said once')
 
       await comeBack()
-      await takenBack(limiter, 'redis')
+      await usedAgain(limiter, 'redis')
       t.equal(await passOf(t, limiter, 'redis'), 100, 'the limit holds')
       t.same(lines, ['redis open', 'redis closed'])
     })
   }
 })
 
-t.test('both away: all pass; both back: limits hold', async (t) => {
+t.test('both unavailable: all pass; both back: limits hold', async (t) => {
   const system = await setUp(t)
   if (!system) return
   const { limiter, redis, restartRedis, postgres, lines } = system
@@ -168,26 +171,26 @@ t.test('both away: all pass; both back: limits hold', async (t) => {
     lines.length = 0
     for (const service of [redis(), postgres]) service.kill(signal)
     await under(limiter, () => lines.length === 2)
-    const { taken, slow } = await under(
+    const { verdicts, slow } = await under(
       limiter,
       (
         (n) => () =>
           ++n > 2_000
       )(0),
     )
-    t.equal(taken.filter(by('none')).length, taken.length, 'nobody counts')
+    t.equal(verdicts.filter(by('none')).length, verdicts.length, 'nobody counts')
     t.equal(slow, 0, 'none waits')
     t.equal(await passOf(t, limiter, 'none'), 300, 'all pass')
     if (signal === 'SIGKILL') break
     for (const service of [redis(), postgres]) service.kill('SIGCONT')
-    await takenBack(limiter, 'redis')
+    await usedAgain(limiter, 'redis')
     t.equal(await passOf(t, limiter, 'redis'), 100, 'the limit holds')
     redis().kill('SIGKILL')
     await redis().exited
-    await takenBack(limiter, 'postgres')
+    await usedAgain(limiter, 'postgres')
     t.equal(await passOf(t, limiter, 'postgres'), 100, 'the limit holds')
     await restartRedis()
-    await takenBack(limiter, 'redis')
+    await usedAgain(limiter, 'redis')
   }
 })
 
@@ -208,16 +211,16 @@ t.test('Redis up and down every 300 ms', async (t) => {
   const timersBefore = timers()
   let asked = 0
   while (performance.now() < flapUntilMs) {
-    const taken = await Promise.all(Array.from({ length: 5 }, () => limiter.take(policy, key)))
-    asked += taken.length
-    for (const one of taken) if (isAllowed(one) && one.store !== 'busy') passed[one.store]++
+    const verdicts = await Promise.all(Array.from({ length: 5 }, () => limiter.take(policy, key)))
+    asked += verdicts.length
+    for (const one of verdicts) if (isAllowed(one) && one.store !== 'busy') passed[one.store]++
     await delay(2)
   }
   await flapping
-  await takenBack(limiter, 'redis')
+  await usedAgain(limiter, 'redis')
   t.comment(`${asked} asked; passed ${JSON.stringify(passed)}; ${lines.length} changes`)
   t.ok(asked > 500)
-  // A command that was under way when its connection was cut may have been counted without a word.
+  // A command that was in flight when its connection was cut may have been counted without an answer.
   const lost = limiter.counts.stores.get('redis')?.failures ?? 0
   t.ok(passed.redis <= 100 && passed.redis >= 100 - lost, 'in Redis each is counted once')
   t.equal(passed.postgres, 100, 'in Postgres, too')
@@ -253,9 +256,9 @@ t.test(
     const others = Array.from({ length: 2_000 }, (_, i) => take(`key ${i}`, 1)).flat()
     t.equal(waiting.length, 1_024)
     for (const decide of waiting) decide()
-    const outcomes = async (all: Promise<Taken>[]) => {
-      const taken = await Promise.all(all)
-      return [taken.filter(by('redis')).length, taken.filter(by('busy')).length]
+    const outcomes = async (all: Promise<LimitVerdict>[]) => {
+      const verdicts = await Promise.all(all)
+      return [verdicts.filter(by('redis')).length, verdicts.filter(by('busy')).length]
     }
     t.same(await outcomes(burst), [100, 4_900])
     t.same(await outcomes(others), [924, 1_076])

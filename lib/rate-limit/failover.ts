@@ -1,6 +1,6 @@
 // Limits that outlive what counts them: the first store that answers decides, and when none does the
 // request passes. No request waits for a store longer than that store's own bound, and none at all
-// while its breaker is open. A store that has more to decide than it can in that time is not away: who
+// while its breaker is open. A store that has more to decide than it can in that time is not down: who
 // asks on top is refused, or a burst would be a way past every limit.
 
 import type { Log } from '../runtime/log.ts'
@@ -13,7 +13,7 @@ export type StoreName = 'redis' | 'postgres'
 
 export type Decided = { readonly store: StoreName; readonly decision: Decision }
 
-export type Taken =
+export type LimitVerdict =
   | Decided
   /** Nobody could say: let it pass. */
   | { readonly store: 'none' }
@@ -23,7 +23,7 @@ export type Taken =
 /** Plain integers, read by a scrape. */
 export type LimiterCounts = {
   /** By policy, then by who decided. */
-  readonly decisions: ReadonlyMap<string, ReadonlyMap<Taken['store'], Outcomes>>
+  readonly decisions: ReadonlyMap<string, ReadonlyMap<LimitVerdict['store'], Outcomes>>
   readonly stores: ReadonlyMap<StoreName, StoreCounts>
 }
 type Outcomes = { allowed: number; refused: number }
@@ -31,7 +31,7 @@ type StoreCounts = { failures: number; opened: number; isOpen: () => boolean }
 
 export type Limiter = {
   /** Never rejects. */
-  take(policy: Policy, key: string): Promise<Taken>
+  take(policy: Policy, key: string): Promise<LimitVerdict>
   readonly counts: LimiterCounts
   /** Resolves when each store can be asked, or can't. */
   open(): Promise<void>
@@ -41,11 +41,11 @@ export type Limiter = {
 export type Backend = { readonly name: StoreName; readonly store: LimitStore }
 
 /**
- * Decisions that may be under way in one process: what each store makes in half of 50 ms, the usual
+ * Decisions that may be in flight in one process: what each store makes in half of 50 ms, the usual
  * LIMIT_TIMEOUT_MS (36,000 and 8,000 a second, bench:limits).
  */
 const inFlightMax: Record<StoreName, number> = { redis: 1_024, postgres: 200 }
-/** Of one key: nobody but a burst from one client needs more. */
+/** Limit per key: nobody but a burst from one client needs more. */
 const undecidedMax = 128
 const breakerSettings = { failuresMax: 5, failureSpacingMs: 10, openMs: 1_000 }
 const probe: Policy = { name: 'probe', algorithm: 'token-bucket', limit: 1_000, windowSec: 1 }
@@ -64,7 +64,7 @@ export const createLimiter = (
       new Map(names.map((store) => [store, { allowed: 0, refused: 0 }])),
     ]),
   )
-  const count = ({ name }: Policy, store: Taken['store'], outcome: keyof Outcomes) => {
+  const count = ({ name }: Policy, store: LimitVerdict['store'], outcome: keyof Outcomes) => {
     const outcomes = decisions.get(name)?.get(store)
     if (outcomes) outcomes[outcome]++
   }
@@ -72,7 +72,7 @@ export const createLimiter = (
   const undecided = createKeyedSemaphore()
   const refusals = createRefusals(nowMs)
 
-  const decide = async (policy: Policy, key: string): Promise<Taken> => {
+  const decide = async (policy: Policy, key: string): Promise<LimitVerdict> => {
     for (const { name, ask } of guarded) {
       const answer = await ask(policy, key)
       if (answer === 'busy') return { store: 'busy' }
@@ -81,22 +81,23 @@ export const createLimiter = (
     return { store: 'none' }
   }
 
-  const inBounds = async (policy: Policy, key: string): Promise<Taken> => {
+  const inBounds = async (policy: Policy, key: string): Promise<LimitVerdict> => {
     if (guarded.every(({ counts }) => counts.isOpen())) return decide(policy, key)
     const whose = `${policy.name}:${key}`
     if (!undecided.take(whose, Math.min(policy.limit, undecidedMax))) return { store: 'busy' }
     const askedMs = nowMs()
-    const taken = await decide(policy, key)
+    const verdict = await decide(policy, key)
     undecided.leave(whose)
-    if ('decision' in taken && !taken.decision.allowed) refusals.add(policy, key, taken, askedMs)
-    return taken
+    if ('decision' in verdict && !verdict.decision.allowed)
+      refusals.add(policy, key, verdict, askedMs)
+    return verdict
   }
 
   return {
     async take(policy, key) {
-      const taken = refusals.find(policy, key) ?? (await inBounds(policy, key))
-      count(policy, taken.store, isAllowed(taken) ? 'allowed' : 'refused')
-      return taken
+      const verdict = refusals.find(policy, key) ?? (await inBounds(policy, key))
+      count(policy, verdict.store, isAllowed(verdict) ? 'allowed' : 'refused')
+      return verdict
     },
     counts: { decisions, stores: new Map(guarded.map(({ name, counts }) => [name, counts])) },
     async open() {
@@ -108,8 +109,8 @@ export const createLimiter = (
   }
 }
 
-export const isAllowed = (taken: Taken): boolean =>
-  'decision' in taken ? taken.decision.allowed : taken.store === 'none'
+export const isAllowed = (verdict: LimitVerdict): boolean =>
+  'decision' in verdict ? verdict.decision.allowed : verdict.store === 'none'
 
 /** A store behind its breaker: undefined when it has nothing to say. */
 const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
@@ -120,11 +121,11 @@ const guard = ({ name, store }: Backend, log: Log, nowMs: () => number) => {
     nowMs,
     onChange(state) {
       if (state === 'closed') {
-        log.info({ store: name }, 'rate limits are counted here again')
+        log.info({ store: name }, 'rate-limit store available, circuit closed')
         return
       }
       counts.opened++
-      log.warn({ store: name, reason }, 'rate limits are not counted here for now')
+      log.warn({ store: name, reason }, 'rate-limit store unavailable, circuit open')
     },
   })
   const counts: StoreCounts = { failures: 0, opened: 0, isOpen: breaker.isOpen }

@@ -2,7 +2,7 @@
 // postgres.ts; failover.ts asks them in turn; model.ts says in plain arithmetic what both must do.
 
 export type Policy = {
-  /** Part of the keys, and what clients are told. */
+  /** Part of the keys, and the name that clients read. */
   readonly name: string
   readonly algorithm: 'token-bucket' | 'sliding-window'
   /** token-bucket: what a full bucket holds. sliding-window: what a window allows. */
@@ -13,7 +13,7 @@ export type Policy = {
 
 export type Decision = {
   readonly allowed: boolean
-  /** What could be taken right after this. */
+  /** What is left right after this. */
   readonly remaining: number
   /** 0 when it was allowed. Before that nothing more will be; then, if nobody else takes it, one is. */
   readonly retryAfterMs: number

@@ -1,4 +1,4 @@
-// Limits counted in Postgres, for as long as Redis is away or where there is none. One statement is one
+// Limits counted in Postgres, for as long as Redis is down or where there is none. One statement is one
 // decision: a second for the same key waits for its row, and goes on from what the first has left. By
 // the database's clock.
 

@@ -1,5 +1,6 @@
-// Limits counted in Redis: one script for each algorithm, so that a decision is one atomic step and one
-// round trip; by Redis's clock, so that all processes and hosts share it; and every key ends by itself.
+// Limits counted in Redis. One script for each algorithm makes a decision one atomic step and one
+// round trip. Redis's clock is the one that all processes and hosts share. Every key ends by
+// itself.
 
 import { createHash } from 'node:crypto'
 import type { RedisConnections } from '../drivers/redis/connections.ts'

@@ -64,7 +64,7 @@ t.test('with refusals known, every decision is what the store alone would make',
       const expected = alone.take(policy)
       if (!('decision' in taken)) throw new Error(taken.store)
       const { decision } = taken
-      // Of a wait that was told before, by a clock of microseconds.
+      // Derived from a wait that was reported before, by a clock of microseconds.
       const apartMs = Math.abs(decision.retryAfterMs - expected.retryAfterMs)
       if (
         decision.allowed !== expected.allowed ||

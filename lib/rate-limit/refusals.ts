@@ -15,7 +15,7 @@ export type Refusals = {
 export const knownMsMax = 1_000
 /** A sliding window's clock goes in whole milliseconds: its wait, or window, may end so much earlier. */
 const clockStepMs = 1
-/** Of one process, 2 MB at most: whoever is forgotten is asked for again. */
+/** Limit per process, 2 MB at most: whoever is forgotten is asked for again. */
 export const knownMax = 10_000
 
 type Known = {

@@ -1,7 +1,8 @@
-// A sliding window from two counters: what the current window has taken, and what the one before it
-// took, weighted by how much of it the sliding window still covers. The weight takes the requests of the
-// previous window for evenly spread: no window of the clock ever allows more than the limit, but who
-// saves all of one for its last moment gets up to twice the limit in a window that lies across two.
+// A sliding window from two counters: what the current window has counted, and what the one before
+// it took, weighted by how much of it the sliding window still covers. The weight takes the
+// requests of the previous window as evenly spread. No window of the clock ever allows more than
+// the limit. A client that saves all of one for its last moment gets up to twice the limit in a
+// window that lies across two.
 
 import type { Decision, Policy } from './policy.ts'
 

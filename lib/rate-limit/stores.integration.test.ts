@@ -103,7 +103,7 @@ for (const name of ['redis', 'postgres'] as const) {
           let last = await store.take(policy, 'a')
           while (last.allowed) last = await store.take(policy, 'a')
           const dueUs = last.atUs + last.retryAfterMs * 1_000
-          // Asked again and again until it is: each answer is on the right side of what was told.
+          // Asked again and again until it is: each answer is on the right side of what was reported.
           for (let next = last; !next.allowed;) {
             next = await store.take(policy, 'a')
             // Windows are counted in whole milliseconds.

@@ -1,24 +1,24 @@
-// How many things each key has under way, for bounds by key. A key with none costs nothing.
+// How many things each key has in flight, for bounds by key. A key with none costs nothing.
 
 export type KeyedSemaphore = {
-  /** False, with nothing taken, when `key` has `max` already. */
+  /** False, without taking one, when `key` has `max` already. */
   take(key: string, max: number): boolean
   leave(key: string): void
 }
 
 export const createKeyedSemaphore = (): KeyedSemaphore => {
-  const taken = new Map<string, number>()
+  const held = new Map<string, number>()
   return {
     take(key, max) {
-      const count = taken.get(key) ?? 0
+      const count = held.get(key) ?? 0
       if (count >= max) return false
-      taken.set(key, count + 1)
+      held.set(key, count + 1)
       return true
     },
     leave(key) {
-      const left = (taken.get(key) ?? 1) - 1
-      if (left === 0) taken.delete(key)
-      else taken.set(key, left)
+      const left = (held.get(key) ?? 1) - 1
+      if (left === 0) held.delete(key)
+      else held.set(key, left)
     },
   }
 }

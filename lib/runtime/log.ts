@@ -1,5 +1,5 @@
 // Structured logs: one JSON line an event on stdout. Never a token, a body or a password. Fields that
-// OpenTelemetry names have its names; a request is told by `request_id`, here and in the worker.
+// OpenTelemetry names have its names; a request is identified by `request_id`, here and in the worker.
 
 import { pino, type Logger } from 'pino'
 
@@ -22,7 +22,7 @@ export const errorFields = (error: unknown): Readonly<Record<string, unknown>> =
 /** How many lines of one kind a process writes in a second: an outage must not fill a disk. */
 const linesPerSecondMax = 10
 
-/** For lines that come as often as clients like: those past the bound are counted, and told of later. */
+/** For lines that come as often as clients like. Past the bound they are counted, and the count is logged. */
 export const createBoundedLog = (
   write: (fields: Readonly<Record<string, unknown>>, message: string) => void,
   nowMs: () => number = () => performance.now(),

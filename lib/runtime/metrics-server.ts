@@ -13,10 +13,14 @@ export type Page = { readonly status: number; readonly contentType: string; read
 export type Pages = Readonly<Record<string, (headers: IncomingHttpHeaders) => Page | Promise<Page>>>
 
 /** Where it listens: a port, 0 for a free one; `setting` is what to change when that can't be. */
-export type Place = { readonly host: string; readonly port: number; readonly setting: string }
+export type ListenAddress = {
+  readonly host: string
+  readonly port: number
+  readonly setting: string
+}
 
 /** Resolves with the port; rejects with one line that says what is in the way and what to set. */
-export const servePages = async (place: Place, pages: Pages): Promise<number> => {
+export const servePages = async (address: ListenAddress, pages: Pages): Promise<number> => {
   const server = createServer((request, response) => {
     void answer(request, pages).then(({ status, contentType, body }) => {
       response
@@ -28,7 +32,7 @@ export const servePages = async (place: Place, pages: Pages): Promise<number> =>
         .end(body)
     })
   })
-  await listen(server, place)
+  await listen(server, address)
   return (server.address() as AddressInfo).port
 }
 
@@ -48,13 +52,13 @@ const answer = async (
 
 const text = { contentType: 'text/plain; charset=utf-8' }
 
-const listen = (server: Server, { host, port, setting }: Place): Promise<void> =>
+const listen = (server: Server, { host, port, setting }: ListenAddress): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(
         new Error(
           error.code === 'EADDRINUSE'
-            ? `port ${port} is taken: stop what listens there, or set ${setting} to another (0 takes a free one, off opens none)`
+            ? `port ${port} is in use: stop what listens there, or set ${setting} to another (0 takes a free one, off opens none)`
             : `can't listen on ${host}:${port} (${error.message}): set HTTP_HOST and ${setting}`,
         ),
       ),

@@ -1,5 +1,5 @@
 // What the metrics of a server process and of a worker have in common: how they are defined, and what
-// every process of ours tells of itself. What is counted often is a plain integer, kept where it is
+// every process of ours reports about itself. What is counted often is a plain integer, kept where it is
 // counted and read when a scrape asks.
 
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
@@ -76,14 +76,14 @@ export const addPoolMetrics = (
     {
       name: 'todos_pool_uses',
       labelNames: ['pool'],
-      help: 'Statements and transactions under way; more than todos_pool_connections_max share a connection or wait for one.',
+      help: 'Statements and transactions in flight; more than todos_pool_connections_max share a connection or wait for one.',
     },
     each((use) => use.inFlight),
   )
 }
 
 /**
- * How often the event loop is looked at: late by how much, is its delay. Each look wakes the process: at
+ * How often the event loop is sampled: how late it is, is its delay. Each sample wakes the process: at
  * 20 ms one that did nothing else took 2.5 ms of CPU a second for it, at 200 ms 0.4.
  */
 const delayResolutionMs = 200
@@ -139,7 +139,7 @@ const addDelayMetrics = (registry: Registry, labels: Labels) => {
     registry,
     {
       name: 'nodejs_eventloop_delay_seconds',
-      help: 'How late the event loop came to a timer, since the last scrape.',
+      help: 'How late the event loop ran a timer, since the last scrape.',
       labelNames: ['process', 'quantile'],
       combine: 'max',
     },

@@ -72,7 +72,7 @@ t.test('what never left is refused, not in doubt', async (t) => {
   const batch = createMicroBatch({ ...bounds, send })
   const refused = batch.add('a')
   ;(await nth(0)).settle(new NotSent('not connected'))
-  t.same(await refused, { kind: 'refused', cause: 'log-away', reason: 'not connected' })
+  t.same(await refused, { kind: 'refused', cause: 'log-unavailable', reason: 'not connected' })
 })
 
 t.test('past its bound it refuses at once', async (t) => {

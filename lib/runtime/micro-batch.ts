@@ -14,8 +14,8 @@ export type BatchOutcome =
 export const refusalCauses = [
   'queue-full',
   'waited-too-long',
-  'log-silent',
-  'log-away',
+  'log-unresponsive',
+  'log-unavailable',
   'too-large',
   'log-closed',
 ] as const
@@ -33,7 +33,7 @@ export type MicroBatch<Item> = {
 export class NotSent extends Error {
   override readonly name = 'NotSent'
   readonly refusal: RefusalCause
-  constructor(reason: string, refusal: RefusalCause = 'log-away') {
+  constructor(reason: string, refusal: RefusalCause = 'log-unavailable') {
     super(reason)
     this.refusal = refusal
   }
@@ -62,13 +62,13 @@ type Waiting<Item> = {
   inDoubt: boolean
 }
 
-/** How often those that wait are looked at, while a send flies. */
+/** How often those that wait are checked, while a send is in flight. */
 const pollIntervalMs = 25
 
 /**
  * `send` must settle in bounded time: its deadline is the bound on how long those that fly are in
- * doubt. Nothing waits unsent for longer than `waitMaxMs`, and nothing is taken while a send has
- * been flying for longer than that: whoever answers sends is away.
+ * doubt. Nothing waits unsent for longer than `waitMaxMs`, and nothing is accepted while a send has
+ * been in flight for longer than that: whoever answers sends is down.
  */
 export const createMicroBatch = <Item>(options: {
   readonly pendingMax: number
@@ -150,7 +150,7 @@ export const createMicroBatch = <Item>(options: {
       }
       if (flying > 0 && addedAtMs - flyingSinceMs > waitMaxMs) {
         const reason = `no acknowledgement for over ${waitMaxMs} ms`
-        return Promise.resolve({ kind: 'refused', cause: 'log-silent', reason })
+        return Promise.resolve({ kind: 'refused', cause: 'log-unresponsive', reason })
       }
       return new Promise((settle) => {
         waiting.push({ item, bytes, addedAtMs, settle, inDoubt: false })

@@ -6,7 +6,7 @@ import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 
 export type CommandLogs = {
   registered(log: string): Promise<RegisteredLog | undefined>
-  /** Of every log that something was applied of, or that is registered. */
+  /** Names of all logs that something was applied from, or that are registered. */
   names(): Promise<string[]>
   nextOffsets(log: string): Promise<Map<number, number>>
   /**

@@ -1,5 +1,5 @@
-// The records that could never apply, for the operator who looks at them, sends them again or throws
-// them away. The worker only ever adds to them, in the transaction of their batch: see postgres.ts.
+// The records that could never apply, for the operator who lists them, sends them again or
+// discards them. The worker only ever adds to them, in the transaction of their batch: see postgres.ts.
 
 import type { Pool } from '../drivers/postgres/pool.ts'
 

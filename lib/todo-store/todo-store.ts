@@ -28,7 +28,7 @@ export interface TodoStore extends LogRegistry {
   readPersonalPage(page: PageName): Promise<PageSnapshot>
   /** Grows with every change to the user's personal todos; 0 before the first. */
   personalVersion(userId: string): Promise<number>
-  /** Of those that were applied or refused. */
+  /** Outcomes of those that were applied or refused. */
   outcomesOf(commandIds: readonly string[]): Promise<Map<string, CommandOutcome>>
   /** `other` when this user's key came with another fingerprint before. */
   claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>

@@ -20,7 +20,7 @@ export const readTrustedProxies = (text: string): TrustedProxies => {
 }
 
 export type Client = {
-  /** By which clients are told apart. */
+  /** Distinguishes clients. */
   readonly key: string
   /** What the client speaks: plain HTTP, unless a proxy that we trust says otherwise. */
   readonly scheme: 'http' | 'https'
@@ -43,7 +43,7 @@ export const createClientOf = (trustedProxies: string): ClientOf => {
   }
 }
 
-/** Of who has no address: a socket that has gone already, or one of the file system. */
+/** Stands for a client without an address: a socket that has gone already, or one of the file system. */
 const nobody = 'unknown'
 
 /**

@@ -28,7 +28,7 @@ const allow = (origin: string) => [
 ]
 const varyByOrigin = ['Vary', 'Origin']
 
-/** Of the ready-made lists, so that they need not be touched per request. */
+/** Headers of the ready-made lists, so that they need not be touched per request. */
 export const listHeadersOf = (cors: Cors): readonly string[] => {
   switch (cors.kind) {
     case 'off':

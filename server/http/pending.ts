@@ -1,5 +1,5 @@
-// How many requests may be in flight in one process: past a bound they are refused at once, because
-// whoever waits behind thousands is not answered in time, and thousands that wait end a process.
+// How many requests may be in flight in one process. Past a bound they are refused at once: whoever
+// waits behind thousands is not answered in time, and thousands that wait end a process.
 
 import type { App } from './engines/engine.ts'
 import { Problem } from './problem.ts'
@@ -56,7 +56,7 @@ const quarterOf = (bound: number) => Math.max(1, Math.floor(bound / clientsServe
  */
 const restMsMax = 10
 
-/** Of one client: reads at work, and those that wait for one of them to end. */
+/** Reads of one client: those at work, and those that wait for one of them to end. */
 type Line = {
   atWork: number
   readonly next: (() => void)[]

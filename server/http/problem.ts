@@ -50,7 +50,7 @@ export class Problem extends Error {
     kind: ProblemKind,
     options: {
       readonly headers?: readonly string[]
-      /** For the log alone: a driver's words name hosts and ports. */
+      /** For the log alone: a driver's messages name hosts and ports. */
       readonly cause?: unknown
     } = {},
   ) {

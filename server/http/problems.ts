@@ -6,27 +6,27 @@ import { retryAfter, type ResponseHeader } from './response-headers.ts'
 
 // What engines refuse: it is no request yet.
 
-export const malformed: ProblemKind = { status: 400, detail: 'this is not HTTP/1.1' }
+export const malformed: ProblemKind = { status: 400, detail: 'malformed request' }
 export const headTooLarge: ProblemKind = {
   status: 431,
-  detail: 'the head of the request is too large',
-  when: 'The head of the request is too large. `HTTP_ENGINE=uws` says so in HTML.',
+  detail: 'the request headers are too large',
+  when: 'The request headers are too large. `HTTP_ENGINE=uws` says so in HTML.',
 }
 export const tooSlow: ProblemKind = {
   status: 408,
-  detail: 'the request did not come in time',
-  when: 'The request did not come in time. `HTTP_ENGINE=uws` closes the connection without an answer.',
+  detail: 'the request did not arrive in time',
+  when: 'The request did not arrive in time. `HTTP_ENGINE=uws` closes the connection without an answer.',
 }
 export const unexpected: ProblemKind = {
   status: 417,
-  detail: 'the only expectation that is met is 100-continue',
+  detail: 'the only supported expectation is 100-continue',
   field: 'Expect',
 }
-export const noTunnel: ProblemKind = { status: 501, detail: 'this server opens no tunnels' }
+export const noTunnel: ProblemKind = { status: 501, detail: 'CONNECT is not supported' }
 /** Both engines take any Host, or several, so this is theirs to answer. */
 export const badHost: ProblemKind = {
   status: 400,
-  detail: 'send one Host header: a name, and a port if you like',
+  detail: 'send exactly one Host header: a name and an optional port',
   field: 'Host',
   close: true,
 }
@@ -35,11 +35,11 @@ export const badHost: ProblemKind = {
 
 export const nothingAt = (path: string): ProblemKind => ({
   status: 404,
-  detail: `there is nothing at ${path}`,
+  detail: `no such resource: ${path}`,
 })
-export const notAllowed = (path: string, allow: string): ProblemKind => ({
+export const notAllowed = (allow: string): ProblemKind => ({
   status: 405,
-  detail: `${path} takes ${allow}`,
+  detail: `method not allowed: use ${allow}`,
 })
 export const invalid = (detail: string, field: string): ProblemKind => ({
   status: 400,
@@ -48,22 +48,19 @@ export const invalid = (detail: string, field: string): ProblemKind => ({
 })
 /** `advice`: what was probably meant, or what there is. */
 export const unknownParameter = (name: string, advice: string): ProblemKind =>
-  invalid(
-    `${name === '' ? 'a name of nothing' : name} is not a parameter: ${advice}`,
-    name || 'query',
-  )
+  invalid(`${name === '' ? 'an empty name' : name} is not a parameter: ${advice}`, name || 'query')
 export const failed: ProblemKind = {
   status: 500,
-  detail: 'the server failed; the log says why',
-  when: 'The server failed.',
+  detail: 'internal error: see the server log',
+  when: 'Internal error.',
 }
-export const tooManyInFlight = unavailable('too many requests are waiting for answers', {
-  when: 'Too many requests are waiting.',
+export const tooManyInFlight = unavailable('too many requests in flight', {
+  when: 'Too many requests in flight.',
 })
 export const tooManyReads = unavailable('too many reads are waiting for the database', {
   when: 'Too many reads are waiting for the database.',
 })
-export const readTimedOut = unavailable('the database does not answer in time', {
+export const readTimedOut = unavailable('the database did not answer in time', {
   when: 'The read waited too long for its turn.',
 })
 /** How a read queue refuses. */
@@ -81,7 +78,7 @@ export const authenticateHeader: ResponseHeader = {
 const unauthorized = (detail: string, value: string): ProblemKind => ({
   status: 401,
   detail,
-  when: 'There is no token, or it is not good.',
+  when: 'The token is missing or invalid.',
   headers: [{ ...authenticateHeader, value }],
 })
 export const noToken = unauthorized('send a token: Authorization: Bearer <token>', realm)
@@ -94,9 +91,9 @@ export const invalidToken = (reason: string): ProblemKind =>
 const tooMany = (detail: string, seconds: number): ProblemKind => ({
   status: 429,
   detail,
-  when: 'Too many requests: `RateLimit-Policy` says of which.',
+  when: 'Too many requests: `RateLimit-Policy` names the limit.',
   headers: [{ ...retryAfter, value: String(seconds) }],
 })
-export const tooManyAtOnce = tooMany('too many requests at once: wait for answers', 1)
+export const tooManyAtOnce = tooMany('too many concurrent requests: wait for responses', 1)
 export const tooManyRequests = (seconds: number): ProblemKind =>
   tooMany(`too many requests: try again in ${seconds} s`, seconds)

@@ -60,14 +60,18 @@ export const noStore = header('Cache-Control', 'Not to be kept.', {
   component: 'Cache-Control-no-store',
   value: 'no-store',
 })
-export const noCache = header('Cache-Control', 'May be kept, but asked for each time.', {
-  component: 'Cache-Control-no-cache',
-  value: 'no-cache',
-})
+export const noCache = header(
+  'Cache-Control',
+  'May be stored, but must be revalidated each time.',
+  {
+    component: 'Cache-Control-no-cache',
+    value: 'no-cache',
+  },
+)
 /** What belongs to one user. */
 export const privateNoCache = header(
   'Cache-Control',
-  "May be kept by the user's own browser, but asked for each time.",
+  "May be stored by the user's own browser, but must be revalidated each time.",
   { component: 'Cache-Control-private', value: 'private, no-cache' },
 )
 
@@ -85,14 +89,18 @@ export const waited = header(
 export const waitedIfAsked: ResponseHeader = {
   ...waited,
   component: 'Preference-Applied-wait-if-asked',
-  description: 'With `Prefer: wait`: it was waited for as asked.',
+  description: 'With `Prefer: wait`: the preference was applied.',
   isRequired: false,
 }
-export const notWaited = header('Preference-Applied', 'It was not waited for, as asked.', {
-  component: 'Preference-Applied-respond-async',
-  schema: { type: 'string', const: 'respond-async' },
-  isRequired: false,
-})
+export const notWaited = header(
+  'Preference-Applied',
+  '`respond-async` was applied: the answer did not wait.',
+  {
+    component: 'Preference-Applied-respond-async',
+    schema: { type: 'string', const: 'respond-async' },
+    isRequired: false,
+  },
+)
 
 const rateLimitField = (name: string, description: string, example: string) =>
   header(name, `${description} (draft-ietf-httpapi-ratelimit-headers), such as \`${example}\`.`, {

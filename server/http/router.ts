@@ -72,7 +72,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     )
   }
 
-  /** With what stands between `slash` and `end` taken for the id. */
+  /** What stands between `slash` and `end` is the id. */
   const findWithId = (path: string, slash: number, end: number): Found | undefined => {
     const id = path.slice(slash + 1, end)
     const route = `${path.slice(0, slash)}/:id${path.slice(end)}`
@@ -88,7 +88,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     const served = methods.get(request.method)
     if (!served) {
       const allow = [...methods.keys()].join(', ')
-      throw new Problem(notAllowed(request.path, allow), { headers: ['Allow', allow] })
+      throw new Problem(notAllowed(allow), { headers: ['Allow', allow] })
     }
     // What uWebSockets.js forgets when the first await comes is asked for before.
     const principal = served.needsToken ? authenticate(request) : undefined
@@ -132,7 +132,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       'http.route': found.route,
       'http.response.status_code': reply.status,
     }
-    // A dependency that is away is not a fault of ours, and told with each request it would be a flood.
+    // A dependency that is down is not a fault of ours, and a line for each request would be a flood.
     if (error instanceof Problem)
       logUnavailable({ ...fields, reason: error.message, cause: causeOf(error) }, 'unavailable')
     else log.error({ ...fields, ...errorFields(error) }, 'request failed')

@@ -1,5 +1,5 @@
 // What answers say to browsers for safety's sake. An API behind bearer tokens, without cookies, has
-// little to lose in a browser; what is left is JSON that is taken for something else.
+// little to lose in a browser; what is left is JSON that is read as something else.
 //
 // - nosniff, on everything: JSON is never run as a script or shown as HTML, however it is asked for,
 //   and browsers keep it out of other sites' <script> and <img>. It is all that lists get: they are
@@ -17,7 +17,7 @@ const allowNothing = "default-src 'none'; frame-ancestors 'none'"
 
 const inert = [...nosniff, 'Content-Security-Policy', allowNothing]
 
-/** Of JSON that is not a list. */
+/** Headers of JSON that is not a list. */
 export const jsonHeaders = ['Content-Type', 'application/json', ...inert] as const
 
 export const problemHeaders = [
@@ -28,7 +28,7 @@ export const problemHeaders = [
   ...inert,
 ] as const
 
-/** Of a page without scripts, images or forms; `styleHash` is the one style that it has. */
+/** Headers of a page without scripts, images or forms; `styleHash` is the one style that it has. */
 export const pageHeaders = (styleHash: string) => [
   'Content-Type',
   'text/html; charset=utf-8',

@@ -14,7 +14,7 @@ const preferLengthMax = 1_000
 const outsideQuotes = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/
 
 export type Preferences = {
-  /** Of `wait=N`, at most `waitSecMax`; undefined without it. */
+  /** N of `wait=N`, at most `waitSecMax`; undefined without it. */
   readonly waitSec: number | undefined
   readonly respondAsync: boolean
 }

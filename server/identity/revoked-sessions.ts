@@ -1,8 +1,8 @@
-// The sessions that were revoked so lately that an access token of theirs may still be good, kept in
-// memory and asked for each token, by the session's id and after the verifier's cache: a token has
-// several spellings, a session one id.
+// The sessions that were revoked so lately that an access token of theirs may still be good. They
+// are kept in memory and checked for each token, after the verifier's cache. The key is the
+// session's id: a token has several spellings, a session one id.
 //
-// Revoking needs Postgres, which tells every listener as it commits; so while Postgres is away for all,
+// Revoking needs Postgres, which notifies every listener as it commits. While it is down for all,
 // nothing is missed. A process that alone can't reach it learns what was revoked when it can again; until
 // then such a token ends with its own `exp`.
 
@@ -23,9 +23,9 @@ export type RevokedSessions = {
 /** A token that was being signed while its session was revoked, and clocks that differ. */
 const marginSec = 60
 const retryMs = 500
-/** A connection that died without a word, or a pooler in between, brings none: this makes up for it. */
+/** A connection that died silently, or a pooler in between, brings no notifications: this makes up. */
 const reloadMs = 1_000
-/** Looked back from the last look: what was committed late, by a clock that differs. */
+/** Overlap with the last poll: what was committed late, by a clock that differs. */
 const overlapSec = 30
 
 export const createRevokedSessions = (

@@ -18,7 +18,7 @@ import {
   type Answer,
 } from '../../testing/engines/harness.ts'
 
-/** Hardly anything comes back while a test runs; and a loaded machine is not a store that is away. */
+/** Hardly anything comes back while a test runs; and a loaded machine is not a store that is down. */
 const patient = {
   LIMIT_ADDRESS_REFILL_SEC: '86400',
   LIMIT_WRITE_REFILL_SEC: '86400',
@@ -98,7 +98,7 @@ for (const engine of engineNames) {
       page.total('todos_limit_decisions_total', { policy, store, outcome })
     t.same([of('address', 'allowed'), of('address', 'refused')], [100, 900])
     t.same([of('write', 'allowed'), of('write', 'refused')], [110, 900])
-    t.equal(page.total('todos_limit_store_away_processes'), 0)
+    t.equal(page.total('todos_limit_store_unavailable'), 0)
     const client = new Redis(redis.url)
     const keys = await client.keys('todos:rate:*')
     t.equal(keys.length, 3, keys.join())
@@ -258,9 +258,9 @@ t.test(
         await ask(port, ping())
         return scrape(metricsPort)
       },
-      (seen) => seen.total('todos_limit_store_away_processes', { store: 'redis' }) === 1,
+      (seen) => seen.total('todos_limit_store_unavailable', { store: 'redis' }) === 1,
     )
-    t.equal(page.total('todos_limit_store_given_up_total', { store: 'redis' }), 1)
+    t.equal(page.total('todos_limit_store_circuit_opened_total', { store: 'redis' }), 1)
     t.ok(page.total('todos_limit_decisions_total', { store: 'postgres', outcome: 'refused' }) >= 15)
   },
 )

@@ -1,8 +1,8 @@
-// Which limits there are, and what clients are told of them. An endpoint names its limit, the router
+// Which limits there are, and what clients read about them. An endpoint names its limit, the router
 // applies it; ready lists never come to the router and have none.
 //
-// Who asks is known by then: without a good token it is a 401 and nothing is counted, because to
-// refuse a token costs no I/O, and a flood of bad ones must not become a flood of decisions.
+// Who asks is known by then: without a good token it is a 401 and nothing is counted. To refuse a
+// token costs no I/O, and a flood of bad ones must not become a flood of decisions.
 
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Limiter } from '../../lib/rate-limit/failover.ts'
@@ -51,11 +51,11 @@ export const createLimitChecks = (
     policies.map((policy) => {
       const policyHeader = ['RateLimit-Policy', policyField(policy)]
       const check: LimitChecks[LimitName] = async (key) => {
-        const taken = await limiter.take(policy, key)
+        const verdict = await limiter.take(policy, key)
         // Nobody counted: there is nothing true to say of what remains.
-        if (taken.store === 'none') return { headers: policyHeader }
-        if (taken.store === 'busy') return { headers: policyHeader, refused: atOnce }
-        const { decision } = taken
+        if (verdict.store === 'none') return { headers: policyHeader }
+        if (verdict.store === 'busy') return { headers: policyHeader, refused: atOnce }
+        const { decision } = verdict
         const headers = [...policyHeader, 'RateLimit', stateField(policy, decision)]
         if (decision.allowed) return { headers }
         return { headers, refused: new Problem(tooManyRequests(retryAfterSec(decision))) }

@@ -10,7 +10,7 @@ export const addLimitMetrics = (registry: Registry, counts: LimiterCounts): void
     registry,
     {
       name: 'todos_limit_decisions_total',
-      help: 'Requests to limited routes, by limit, by what counted them (none: nothing did, and they passed) and by outcome.',
+      help: 'Requests to limited routes, by limit, outcome and the store that counted them (none: no store did, and they passed).',
       labelNames: ['policy', 'store', 'outcome'],
     },
     () =>
@@ -26,7 +26,7 @@ export const addLimitMetrics = (registry: Registry, counts: LimiterCounts): void
     registry,
     {
       name: 'todos_limit_store_failures_total',
-      help: 'Times that what counts limits failed, or did not answer within LIMIT_TIMEOUT_MS; the next one was asked.',
+      help: 'Times that a rate-limit store failed, or did not answer within LIMIT_TIMEOUT_MS; the next store was used.',
       labelNames: ['store'],
     },
     () => [...stores].map(([store, { failures }]) => [{ store }, failures]),
@@ -34,8 +34,8 @@ export const addLimitMetrics = (registry: Registry, counts: LimiterCounts): void
   addCounter(
     registry,
     {
-      name: 'todos_limit_store_given_up_total',
-      help: 'Times that a process stopped to ask what counts limits, until a probe of it succeeds.',
+      name: 'todos_limit_store_circuit_opened_total',
+      help: 'Times that a process opened the circuit to a rate-limit store; it closes when a probe succeeds.',
       labelNames: ['store'],
     },
     () => [...stores].map(([store, { opened }]) => [{ store }, opened]),
@@ -43,8 +43,8 @@ export const addLimitMetrics = (registry: Registry, counts: LimiterCounts): void
   addGauge(
     registry,
     {
-      name: 'todos_limit_store_away_processes',
-      help: 'Processes that do not ask what counts limits, because it does not answer.',
+      name: 'todos_limit_store_unavailable',
+      help: 'Processes whose circuit to a rate-limit store is open, because it does not answer.',
       labelNames: ['store'],
     },
     () => [...stores].map(([store, { isOpen }]) => [{ store }, isOpen() ? 1 : 0]),

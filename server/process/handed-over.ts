@@ -11,7 +11,7 @@ type Send = (message: unknown, second?: unknown, ...rest: unknown[]) => boolean
 const isHandle = (value: unknown): value is Handle =>
   typeof value === 'object' && value !== null && 'close' in value
 
-/** Closes what `worker` had not taken when it died. One at a time is on its way: node waits for each. */
+/** Closes what `worker` had not accepted when it died. One at a time is on its way: node waits for each. */
 export const closeWhatItLeaves = (worker: Worker): void => {
   const channel = worker.process as unknown as { send: Send }
   const send = channel.send.bind(channel)

@@ -17,7 +17,7 @@ export type ReportMessage = {
 export type ReportRequest = { readonly kind: 'report-metrics'; readonly round: number }
 
 /** The fork's place: the one that replaces it goes on in its series. */
-export const forkPlace = (): string => process.env['TODOS_FORK_INDEX'] ?? '0'
+export const forkIndex = (): string => process.env['TODOS_FORK_INDEX'] ?? '0'
 
 /** Answers from now on; returns how to report for the last time. Does nothing where there is no primary. */
 export const reportMetrics = (registry: Registry): (() => Promise<void>) => {
@@ -30,7 +30,7 @@ export const reportMetrics = (registry: Registry): (() => Promise<void>) => {
       ...(round !== undefined && { round }),
     }
     if (!worker.isConnected()) return
-    // A primary that is gone has nobody to tell.
+    // A primary that is gone needs no report.
     await new Promise<void>((resolve) => worker.send(message, () => resolve()))
   }
   worker.on('message', (message: ReportRequest | { kind?: undefined }) => {

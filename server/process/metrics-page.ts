@@ -19,7 +19,7 @@ type Fork = {
   last: Report
   /** The round that `last` answers; 0: none yet. */
   round: number
-  /** Its last word came unasked: it is leaving, and answers no more. */
+  /** Its last report came unasked: it is leaving, and answers no more. */
   isLeaving: boolean
 }
 
@@ -85,7 +85,7 @@ const collectFromForks = (own: Registry, processes: number): (() => Promise<stri
         if (![...forks.values()].some(isDue)) done()
       }
       for (const { worker } of forks.values()) {
-        if (worker.isConnected()) worker.send(asked, () => {}) // gone just now: then it is told of
+        if (worker.isConnected()) worker.send(asked, () => {}) // gone just now: its exit is reported
       }
       onReport()
     })
@@ -122,14 +122,17 @@ const countForks = (registry: Registry, processes: number) => {
   })
   addGauge(
     registry,
-    { name: 'todos_server_processes', help: 'Forks that are there. HTTP_PROCESSES should be.' },
+    {
+      name: 'todos_server_processes',
+      help: 'Server processes that run. HTTP_PROCESSES are expected.',
+    },
     () => [[{}, Object.keys(cluster.workers ?? {}).length]],
   )
   addCounter(
     registry,
     {
       name: 'todos_server_process_restarts_total',
-      help: 'Forks that were started in place of another, which had died or was replaced on purpose.',
+      help: 'Server processes started to replace one that died or was restarted on purpose.',
     },
     () => [[{}, Math.max(0, started - processes)]],
   )
@@ -137,13 +140,13 @@ const countForks = (registry: Registry, processes: number) => {
     registry,
     {
       name: 'todos_server_process_crashes_total',
-      help: 'Forks that ended by a signal or with an exit code other than 0.',
+      help: 'Server processes that ended by a signal or with an exit code other than 0.',
     },
     () => [[{}, crashed]],
   )
   const unanswered = new Counter({
     name: 'todos_metrics_unanswered_total',
-    help: 'Times that a fork did not report to a scrape in time: its counters stand still there, its gauges are missing.',
+    help: 'Times that a server process did not report to a scrape in time: its counters keep their last value, its gauges are missing.',
     registers: [registry],
   })
   return { unanswered }

@@ -14,7 +14,7 @@ export const reservePorts = async (config: Config): Promise<number[]> => {
         (error: NodeJS.ErrnoException) => {
           throw new Error(
             error.code === 'EADDRINUSE'
-              ? `port ${port} is taken: stop what listens there, or set HTTP_PORT to another`
+              ? `port ${port} is in use: stop what listens there, or set HTTP_PORT to another`
               : `can't listen on ${config.HTTP_HOST}:${port} (${error.message}): set HTTP_HOST and HTTP_PORT`,
             { cause: error },
           )

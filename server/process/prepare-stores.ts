@@ -46,7 +46,9 @@ export const prepareStores = async (
   if (tooMany !== undefined) log.warn(tooMany)
   // A Redis that still holds lists of another database is overruled before a fork believes it.
   await announceVersion(store, cache).catch((error: unknown) => {
-    log.warn(`${config.LIST_CACHE} does not answer (${messageOf(error)}): lists come from Postgres`)
+    log.warn(
+      `${config.LIST_CACHE} does not answer (${messageOf(error)}): lists are read from Postgres`,
+    )
   })
   const warning = kafkaSecurityWarning(config)
   if (warning) log.warn(warning)

@@ -6,7 +6,7 @@ import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import { closeWhatItLeaves } from './handed-over.ts'
 
-/** To a process: leave now. `drain` also tells load balancers, and gives them time to turn away. */
+/** To a process: leave now. `drain` also notifies load balancers, and gives them time to turn away. */
 export type Leave = { readonly kind: 'drain' | 'retire' }
 /** From a process, once: it listens. `unready`: what `/ready` has against it. */
 export type Listening = { readonly kind: 'listening'; readonly unready?: string | undefined }
@@ -18,7 +18,7 @@ const crashDelayFirstMs = 100
 const crashDelayLastMs = 5_000
 /** A fork that lived this long did not crash at its start: the delay begins anew. */
 const calmMs = 30_000
-/** While nobody serves in its place, a fork soon does what it can. */
+/** While nobody serves in its slot, a fork soon does what it can. */
 const readyWaitFirstMs = 3_000
 /** While others serve, one has time: on an overloaded machine Kafka took over 3 s to connect. */
 const readyWaitServedMs = 15_000
@@ -37,9 +37,9 @@ type Fork = {
 }
 
 /** One of HTTP_PROCESSES: the fork that serves in it; none while a dead one waits to be replaced. */
-type Place = { readonly index: number; fork: Fork | undefined }
+type Slot = { readonly index: number; fork: Fork | undefined }
 
-/** Resolves when every fork listens; from then on it looks after them until the program ends. */
+/** Resolves when every fork listens; from then on it replaces those that die, until the program ends. */
 export const superviseForks = (
   config: Config,
   environmentOf: (index: number) => NodeJS.ProcessEnv,
@@ -49,7 +49,7 @@ export const superviseForks = (
     let state: 'starting' | 'running' | 'stopping' = 'starting'
     let delayMs = crashDelayFirstMs
     let rolling: 'no' | 'yes' | 'again' = 'no'
-    const places: Place[] = Array.from({ length: config.HTTP_PROCESSES }, (_, index) => ({
+    const slots: Slot[] = Array.from({ length: config.HTTP_PROCESSES }, (_, index) => ({
       index,
       fork: undefined,
     }))
@@ -61,11 +61,11 @@ export const superviseForks = (
       leaveMarginMs
 
     /** From here on its death is noticed, and made good. */
-    const settle = (place: Place, fork: Fork) => {
-      place.fork = fork
+    const settle = (slot: Slot, fork: Fork) => {
+      slot.fork = fork
       void fork.exited.then((how) => {
-        if (place.fork !== fork || state === 'stopping') return
-        place.fork = undefined
+        if (slot.fork !== fork || state === 'stopping') return
+        slot.fork = undefined
         // What stands in the way of the first start is not going to change: the fork has said it.
         if (state === 'starting') {
           stop(1)
@@ -78,17 +78,17 @@ export const superviseForks = (
         log.error(
           { fork: pid, how, delayMs },
           couldNotStart
-            ? 'a server process could not start: tried again'
-            : 'a server process died: replaced',
+            ? 'a server process failed to start, restarting'
+            : 'a server process died, restarting',
         )
         setTimeout(() => {
-          if (state !== 'running' || place.fork) return
-          const isServed = places.some(({ fork }) => fork?.isListening())
+          if (state !== 'running' || slot.fork) return
+          const isServed = slots.some(({ fork }) => fork?.isListening())
           const readyWaitMs = isServed ? readyWaitServedMs : readyWaitFirstMs
-          const next = launch(environmentOf(place.index), readyWaitMs)
-          settle(place, next)
+          const next = launch(environmentOf(slot.index), readyWaitMs)
+          settle(slot, next)
           void next.listening.then(() => {
-            log.info({ fork: next.worker.process.pid }, 'its replacement serves')
+            log.info({ fork: next.worker.process.pid }, 'replacement server process ready')
           })
         }, delayMs)
         delayMs = Math.min(delayMs * 2, crashDelayLastMs)
@@ -97,30 +97,33 @@ export const superviseForks = (
 
     /** One by one: the next serves before the last one leaves. */
     const roll = async () => {
-      for (const place of places) {
-        const fresh = launch(environmentOf(place.index), readyWaitServedMs)
+      for (const slot of slots) {
+        const fresh = launch(environmentOf(slot.index), readyWaitServedMs)
         const failure = await whyNotReady(fresh)
         if (state === 'stopping') return
         if (failure !== undefined) {
           fresh.worker.process.kill('SIGKILL')
           log.error(
-            `a new server process ${failure}: the rolling restart stops, the others go on serving`,
+            `a new server process ${failure}: rolling restart aborted, the others keep serving`,
           )
           return
         }
-        const old = place.fork
-        settle(place, fresh)
+        const old = slot.fork
+        settle(slot, fresh)
         if (old) await dismiss(old, 'retire')
       }
       log.info('rolling restart done')
     }
 
     const dismiss = async (fork: Fork, kind: Leave['kind']) => {
-      // One that is still being loaded hears no message, and has nobody to finish for.
+      // One that is still being loaded receives no message, and has nobody to finish for.
       if (!fork.isListening()) fork.worker.process.kill('SIGTERM')
       if (fork.worker.isConnected()) fork.worker.send({ kind } satisfies Leave, () => {})
       const hangs = setTimeout(() => {
-        log.error({ fork: fork.worker.process.pid }, 'a server process does not leave: killed')
+        log.error(
+          { fork: fork.worker.process.pid },
+          'a server process did not exit in time, sent SIGKILL',
+        )
         fork.worker.process.kill('SIGKILL')
       }, leaveTimeoutMs)
       await fork.exited
@@ -153,9 +156,9 @@ export const superviseForks = (
       })()
     })
 
-    const first = places.map((place) => {
-      const fork = launch(environmentOf(place.index), readyWaitFirstMs)
-      settle(place, fork)
+    const first = slots.map((slot) => {
+      const fork = launch(environmentOf(slot.index), readyWaitFirstMs)
+      settle(slot, fork)
       return fork.listening
     })
     void Promise.all(first).then(() => {

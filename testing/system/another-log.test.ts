@@ -177,7 +177,7 @@ for (const kind of ['kafka', 'postgres'] as const) {
     await publish('new', 100)
     const refused = await eventually(
       () => post('early 0'),
-      ({ status, text }) => status === 503 && text.includes('takes no writes now'),
+      ({ status, text }) => status === 503 && text.includes('accepts no writes now'),
     )
     t.match(refused.text, /not-attempted/)
     t.equal(await worker.exited, 1)
@@ -271,7 +271,7 @@ t.test('positions from before identities were stored', async (t) => {
   await worker.stop()
   await sql`DELETE FROM command_logs`
   const upgraded = await startServer(environment)
-  t.match(upgraded.output(), /are taken to be those of kafka:/)
+  t.match(upgraded.output(), /are assumed to be those of kafka:/)
   await upgraded.stop()
 
   await sql`DELETE FROM command_logs`

@@ -141,14 +141,18 @@ for (const engine of engineNames) {
       ],
     ] as const) {
       await t.test(what, async (t) => {
-        const before = linesOf(server, /may go unnoticed/).length
+        const before = linesOf(server, /list invalidations unavailable/).length
         const beforeWorker = linesOf(worker, /are not announced/).length
         await fall()
         await isSaid(t, reason)
         await heal()
         await isReady()
         await writeIsSeen()
-        t.equal(linesOf(server, /may go unnoticed/).length, before + 1, 'one line says so')
+        t.equal(
+          linesOf(server, /list invalidations unavailable/).length,
+          before + 1,
+          'one line says so',
+        )
         t.equal(linesOf(worker, /are not announced/).length, beforeWorker + 1, 'in the worker, too')
         await eventually(
           () => linesOf(worker, /announced again/).length,

@@ -79,7 +79,7 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
   const away = (store: string, count: number) =>
     eventually(
       async () =>
-        (await scrape(server.metricsPort)).total('todos_limit_store_away_processes', { store }),
+        (await scrape(server.metricsPort)).total('todos_limit_store_unavailable', { store }),
       (seen) => seen === count,
       60_000,
     )

@@ -242,7 +242,7 @@ void t.test(
     t.teardown(() => taken.close())
     const started = startServer({ ...environment, METRICS_PORT: String(port) })
     await t.rejects(started, {
-      message: new RegExp(`\\(1\\): port ${port} is taken: .* METRICS_PORT .*\\n$`),
+      message: new RegExp(`\\(1\\): port ${port} is in use: .* METRICS_PORT .*\\n$`),
     })
     const server = await startServer({ ...environment, METRICS_PORT: 'off' })
     t.equal(server.metricsPort, 0)

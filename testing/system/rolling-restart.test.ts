@@ -112,7 +112,7 @@ for (const [engine, stack] of [
       t.equal(await worker.exited, 0)
       worker = fresh
       await eventually(
-        () => said('rolling restart done') + said('rolling restart stops'),
+        () => said('rolling restart done') + said('rolling restart aborted'),
         (count) => count === round,
         120_000,
       )

@@ -34,7 +34,7 @@ export const createAnnouncer = (
     counts.failed++
     if (failingSinceMs !== undefined) return
     failingSinceMs = performance.now()
-    log.warn({ reason }, 'changes of the lists are not announced: servers ask Postgres meanwhile')
+    log.warn({ reason }, 'list changes are not announced, servers poll Postgres')
   }
 
   const succeeded = () => {
@@ -42,7 +42,7 @@ export const createAnnouncer = (
     if (failingSinceMs === undefined) return
     const seconds = Math.round((performance.now() - failingSinceMs) / 1_000)
     failingSinceMs = undefined
-    log.info({ seconds }, 'changes of the lists are announced again')
+    log.info({ seconds }, 'list changes are announced again')
   }
 
   const run = async () => {
@@ -53,7 +53,7 @@ export const createAnnouncer = (
         if (overruled !== undefined) {
           log.warn(
             { known: overruled },
-            'the list cache claimed a version that the database has not: overruled',
+            'the list cache had a version newer than the database: overwritten',
           )
         }
         succeeded()

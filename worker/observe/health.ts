@@ -1,7 +1,8 @@
-// Whether a worker is well, on one page: no before it has begun, and whenever commands wait and none is
-// applied. A rollout goes on with the next worker when this one has found all it needs. A probe that
-// restarts asks with `Probe: liveness`, and hears no only when a restart can help: it mends neither a
-// database nor a broker that is down, and Kubernetes starts a worker later each time it was restarted.
+// Whether a worker is well, on one page: no before it has begun, and whenever commands wait and
+// none is applied. A rollout goes on with the next worker when this one has found all it needs. A
+// probe that restarts asks with `Probe: liveness`, and gets a 503 only when a restart can help. It
+// mends neither a database nor a broker that is down, and Kubernetes starts a worker later each
+// time it was restarted.
 
 import type { CommandConsumer } from '../../lib/command-log/command-log.ts'
 import type { Page } from '../../lib/runtime/metrics-server.ts'

@@ -53,47 +53,47 @@ const setUp = () => {
 }
 
 const waits = 'commands wait to be applied'
-const caughtUp = ['caught up: no commands wait here', 0, undefined]
+const caughtUp = ['caught up, no commands waiting', 0, undefined]
 
 t.test('it is told by partition while there is any, and once when there is none', async (t) => {
   const { report, deliver } = setUp()
   t.same(report(), [])
-  await deliver({ kind: 'taken' }, delivery(0, 0, 5, 5))
+  await deliver({ kind: 'applied' }, delivery(0, 0, 5, 5))
   t.same(report(), [], 'never behind: nothing to say')
-  await deliver({ kind: 'taken' }, delivery(0, 5, 5, 20))
-  await deliver({ kind: 'taken' }, delivery(3, 0, 1, 8))
+  await deliver({ kind: 'applied' }, delivery(0, 5, 5, 20))
+  await deliver({ kind: 'applied' }, delivery(3, 0, 1, 8))
   t.same(report(), [[waits, 17, { 0: 10, 3: 7 }]])
-  await deliver({ kind: 'taken' }, delivery(0, 10, 10, 20))
+  await deliver({ kind: 'applied' }, delivery(0, 10, 10, 20))
   await deliver({ kind: 'gap', expectedOffset: 2 }, delivery(3, 4, 4, 8))
   t.same(report(), [[waits, 6, { 3: 6 }]])
-  await deliver({ kind: 'taken' }, delivery(3, 0, 8, 8))
+  await deliver({ kind: 'applied' }, delivery(3, 0, 8, 8))
   t.same(report(), [caughtUp])
   t.same(report(), [])
 })
 
 t.test('a redelivery does not put it back', async (t) => {
   const { lag, report, deliver } = setUp()
-  await deliver({ kind: 'taken' }, delivery(0, 0, 10, 12))
+  await deliver({ kind: 'applied' }, delivery(0, 0, 10, 12))
   let finish: (result: DeliveryResult) => void = () => {}
   const sink = lag.watch(() => new Promise((resolve) => (finish = resolve)))
   const again = sink(delivery(0, 0, 12, 12))
   t.same(report(), [[waits, 2, { 0: 2 }]])
   t.same(report(), [[waits, 2, { 0: 2 }]], 'under way for more than one report')
-  finish({ kind: 'taken' })
+  finish({ kind: 'applied' })
   await again
   t.same(report(), [caughtUp])
 })
 
 t.test('a partition that went to another worker is no lag of this one', async (t) => {
   const { report, deliver } = setUp()
-  await deliver({ kind: 'taken' }, delivery(0, 0, 1, 9))
+  await deliver({ kind: 'applied' }, delivery(0, 0, 1, 9))
   t.same(report(), [[waits, 8, { 0: 8 }]])
   await deliver({ kind: 'abandoned' }, delivery(0, 1, 8, 9))
   t.same(report(), [caughtUp])
 
-  await deliver({ kind: 'taken' }, delivery(1, 0, 1, 9))
+  await deliver({ kind: 'applied' }, delivery(1, 0, 1, 9))
   t.same(report(), [[waits, 8, { 1: 8 }]])
-  t.match(report(), [[/are not delivered here now/, undefined, [1]]], 'which is not caught up')
+  t.match(report(), [[/no longer delivered here/, undefined, [1]]], 'which is not caught up')
   t.same(report(), [])
 })
 
@@ -108,7 +108,7 @@ t.test('a database that is held up shows as lag until it goes on', async (t) => 
   await store.registerLog('log', fixtureLog)
   const { lag, report } = setUp()
   const sink = lag.watch(createSink({ log: 'log', store, onApplied: () => {}, logger: silentLog }))
-  t.same(await sink(delivery(0, 0, 3, 3)), { kind: 'taken' })
+  t.same(await sink(delivery(0, 0, 3, 3)), { kind: 'applied' })
   let release = () => {}
   const released = new Promise<void>((resolve) => (release = resolve))
   const holding = sql.begin(async (tx) => {
@@ -124,7 +124,7 @@ t.test('a database that is held up shows as lag until it goes on', async (t) => 
   t.same(report(), [[waits, 6, { 0: 4, 1: 2 }]])
   release()
   await holding
-  t.same(await taken, [{ kind: 'taken' }, { kind: 'taken' }])
+  t.same(await taken, [{ kind: 'applied' }, { kind: 'applied' }])
   t.same(report(), [caughtUp])
   t.same([...(await store.nextOffsets('log'))].sort(), [
     [0, 7],
@@ -145,7 +145,7 @@ t.test('what a poll finds is lag, also when nothing is delivered', async (t) => 
   }
   lag.observe(undefined, ends(5), mine)
   t.same(report(), [[waits, 7, { 0: 7 }]], 'the log does not answer: what is known stays true')
-  await deliver({ kind: 'taken' }, delivery(0, 5, 7, 12))
+  await deliver({ kind: 'applied' }, delivery(0, 5, 7, 12))
   t.same(report(), [caughtUp])
   lag.observe(ends(12), ends(5), mine)
   t.same([...lag.lags()], [[0, 0]], 'a poll that began before does not put it back')
@@ -156,7 +156,7 @@ t.test('a partition that another worker has by now is forgotten', async (t) => {
   lag.observe(ends(12), ends(5), mine)
   t.same(report(), [[waits, 7, { 0: 7 }]])
   lag.observe(ends(12), ends(5), () => false)
-  t.same(report(), [['partitions that were behind are not delivered here now', undefined, [0]]])
+  t.same(report(), [['partitions that were behind are no longer delivered here', undefined, [0]]])
   t.equal(lag.lags().size, 0)
 })
 
@@ -166,7 +166,7 @@ t.test('what the sink has not settled is in flight', async (t) => {
   const sink = lag.watch(() => new Promise((resolve) => (finish = resolve)))
   const delivered = sink(delivery(3, 0, 1, 1))
   t.same([...lag.inFlight()], [3])
-  finish({ kind: 'taken' })
+  finish({ kind: 'applied' })
   await delivered
   t.equal(lag.inFlight().size, 0)
 })

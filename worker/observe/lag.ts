@@ -1,5 +1,5 @@
-// How far this worker is behind: from its deliveries, a few stores into a map for each and nothing per
-// command, and from polls of the log's ends, which go on when nothing is delivered.
+// How far this worker is behind. Each of its deliveries costs a few stores into a map, a command
+// nothing. Polls of the log's ends go on when nothing is delivered.
 
 import type { Sink } from '../../lib/command-log/command-log.ts'
 import type { Log } from '../../lib/runtime/log.ts'
@@ -47,7 +47,7 @@ export const createLagWatch = (logger: Log): LagWatch => {
       const result = await sink(delivery)
       seen.inFlight = false
       seen.isFresh = true
-      if (result.kind === 'taken') seen.applied = (records.at(-1)?.offset ?? endOffset - 1) + 1
+      if (result.kind === 'applied') seen.applied = (records.at(-1)?.offset ?? endOffset - 1) + 1
       else if (result.kind === 'gap') seen.applied = result.expectedOffset
       else if (partitions.get(partition) === seen) partitions.delete(partition)
       return result
@@ -88,8 +88,11 @@ export const createLagWatch = (logger: Log): LagWatch => {
       if (lag > 0) logger.info({ lag, partitions: behind }, 'commands wait to be applied')
       else if (lost.length > 0) {
         // Not the same as caught up: another worker has them by now, or the log does not deliver.
-        logger.info({ partitions: lost }, 'partitions that were behind are not delivered here now')
-      } else if (wasBehind) logger.info({ lag }, 'caught up: no commands wait here')
+        logger.info(
+          { partitions: lost },
+          'partitions that were behind are no longer delivered here',
+        )
+      } else if (wasBehind) logger.info({ lag }, 'caught up, no commands waiting')
       wasBehind = lag > 0
     },
     lags: () =>

@@ -171,7 +171,7 @@ t.test('two workers on one machine: a port that is taken is one line, 0 is free'
     LOG_LEVEL: 'warn',
   })
   await t.rejects(started, {
-    message: new RegExp(`\\(1\\): port ${port} is taken: .* WORKER_METRICS_PORT .*\\n$`),
+    message: new RegExp(`\\(1\\): port ${port} is in use: .* WORKER_METRICS_PORT .*\\n$`),
   })
   const both = await Promise.all([startWorker(environment), startWorker(environment)])
   for (const worker of both) t.teardown(() => worker.stop())

@@ -1,4 +1,4 @@
-// What a worker tells of itself: its batches, what became of their commands, and how far it is behind.
+// What a worker reports about itself: its batches, the outcomes of their commands, and how far it is behind.
 
 import { Counter, Histogram, Registry } from '@prometheus-io/client'
 import {
@@ -30,19 +30,19 @@ export const createWorkerMetrics = (
   const registers = [registry]
   const sizes = new Histogram({
     name: 'todos_worker_batch_commands',
-    help: 'Commands of one transaction.',
+    help: 'Commands per transaction.',
     buckets: batchSizeBuckets,
     registers,
   })
   const durations = new Histogram({
     name: 'todos_worker_apply_duration_seconds',
-    help: 'Of one transaction: the offset, the rows, the outcomes and the dead letters of a batch.',
+    help: 'Duration of one transaction: the offset, the rows, the outcomes and the dead letters of a batch.',
     buckets: durationBuckets,
     registers,
   })
   const commands = new Counter({
     name: 'todos_worker_commands_total',
-    help: 'Commands by what became of them: applied; refused (no such todo, not the owner, exists already); duplicate (applied before); dead-lettered (can never apply).',
+    help: 'Commands by outcome: applied; refused (no such todo, not the owner, exists already); duplicate (applied before); dead-lettered (can never apply).',
     labelNames: ['result'],
     registers,
   })
@@ -51,7 +51,7 @@ export const createWorkerMetrics = (
     registry,
     {
       name: 'todos_log_lag_commands',
-      help: 'Commands that wait to be applied, as of the last delivery or poll of the log; of the partitions that are for this worker to apply.',
+      help: 'Commands waiting to be applied in the partitions assigned to this worker, as of the last delivery or poll of the log.',
       labelNames: ['partition'],
     },
     () => [...lags()].map(([partition, lag]) => [{ partition: String(partition) }, lag]),
@@ -60,7 +60,7 @@ export const createWorkerMetrics = (
     registry,
     {
       name: 'todos_worker_announcements_total',
-      help: "Times that the lists' version was announced to server processes, and that it could not be; while it fails they read lists from Postgres.",
+      help: "Announcements of the lists' version to server processes, by result; while they fail, servers read lists from Postgres.",
       labelNames: ['result'],
     },
     () => Object.entries(announcements).map(([result, count]) => [{ result }, count]),

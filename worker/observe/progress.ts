@@ -53,7 +53,7 @@ export const watchProgress = (parts: {
     if (judged.shouldRestart) consumer.restart('commands wait and none is delivered')
     if (judged.stall && !stall) {
       log.error({ ...judged.stall }, `${stallText(judged.stall)}; /health fails until one is`)
-    } else if (stall && !judged.stall) log.warn('commands are applied again, /health is well')
+    } else if (stall && !judged.stall) log.warn('commands are applied again, /health passes')
     stall = judged.stall
   }
   const run = async () => {

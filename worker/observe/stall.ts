@@ -78,7 +78,7 @@ const causeOf = ({ ends, applied, inFlight }: Poll, stalled: readonly number[]):
 const causes: Readonly<Record<Cause, string>> = {
   'log-unavailable': 'the command log does not answer',
   'store-unavailable': 'the database does not answer',
-  'not-applied': 'they are delivered and the database takes none',
+  'not-applied': 'they are delivered and the database applies none',
   'not-delivered': 'the command log answers and delivers none',
 }
 

@@ -38,7 +38,7 @@ export type Effects = {
 /** Without a command: it did not decode, but may have said which request it comes from. */
 type Letter = DeadLetter & { readonly command?: Command; readonly requestId?: string }
 
-/** For those who watch. A batch whose COMMIT was lost and settled later is not told of. */
+/** For those who watch. A batch whose COMMIT was lost and settled later is not reported. */
 export type AppliedBatch = Effects & {
   readonly partition: number
   readonly records: number
@@ -46,7 +46,7 @@ export type AppliedBatch = Effects & {
   readonly seconds: number
 }
 
-/** Rejects when the store does not answer: whether it was applied is then told by its stored offset. */
+/** Rejects when the store does not answer: its stored offset then shows whether it was applied. */
 export const applyBatch = (store: TodoStore, batch: Batch): Promise<ApplyResult> => {
   const { log, partition, records } = batch
   const { commands, poison } = decodeAll(records)

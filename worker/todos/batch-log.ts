@@ -1,11 +1,11 @@
 // What a batch leaves in the log: each command at debug level; at warn level, in one line of bounded
-// length, those that had no effect or never can. Their request ids are those that clients were told.
+// length, those that had no effect or never can. Their request ids are those that clients got.
 
 import type { Log } from '../../lib/runtime/log.ts'
 import type { AppliedBatch } from './apply.ts'
 
-/** A client can have a thousand commands refused in one batch: no more of them than this are told. */
-const toldMax = 10
+/** A client can have a thousand commands refused in one batch: no more of them than this are logged. */
+const loggedMax = 10
 
 export const logBatch = ({ partition, effects, letters }: AppliedBatch, log: Log): void => {
   if (log.isLevelEnabled('debug')) {
@@ -16,12 +16,12 @@ export const logBatch = ({ partition, effects, letters }: AppliedBatch, log: Log
   const refused = effects.filter(({ outcome }) => outcome !== 'applied')
   if (refused.length > 0) {
     const commands = refused
-      .slice(0, toldMax)
+      .slice(0, loggedMax)
       .map(({ command, outcome }) => ({ ...idsOf(command), outcome }))
     log.warn({ partition, refused: refused.length, commands }, 'commands had no effect')
   }
   if (letters.length > 0) {
-    const records = letters.slice(0, toldMax).map(({ offset, reason, command, requestId }) => ({
+    const records = letters.slice(0, loggedMax).map(({ offset, reason, command, requestId }) => ({
       offset,
       reason,
       request_id: requestId,

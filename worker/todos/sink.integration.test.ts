@@ -43,12 +43,12 @@ const delivery = (from: number, count: number, over: Partial<Delivery> = {}): De
 t.test('align tells what of a delivery is new', async (t) => {
   t.match(align(0, delivery(0, 3)), { kind: 'apply', records: { length: 3 } })
   t.match(align(2, delivery(0, 3)), { kind: 'apply', records: [{ offset: 2 }] })
-  t.same(align(3, delivery(0, 3)), { kind: 'taken' }, 'a redelivery')
+  t.same(align(3, delivery(0, 3)), { kind: 'applied' }, 'a redelivery')
   t.same(align(0, delivery(1, 3)), { kind: 'gap', expectedOffset: 0 })
   const holed = { ...delivery(0, 3), records: [record(0), record(2)] }
   t.same(align(0, holed), { kind: 'gap', expectedOffset: 0 }, 'never over a hole')
   t.same(align(9, delivery(0, 3)), { kind: 'truncated', expectedOffset: 9 })
-  t.same(align(0, { ...delivery(0, 0), endOffset: 0 }), { kind: 'taken' })
+  t.same(align(0, { ...delivery(0, 0), endOffset: 0 }), { kind: 'applied' })
 })
 
 const sinkOn = async (t: Test, url: string) => {
@@ -85,7 +85,7 @@ t.test('an answer to COMMIT that never comes leaves exactly one effect', async (
       })
       return 'pass'
     })
-    t.same(await sink(delivery(batch * 5, 5)), { kind: 'taken' })
+    t.same(await sink(delivery(batch * 5, 5)), { kind: 'applied' })
     gate.passAll()
   }
   t.ok(cuts >= 20, `${cuts} commits were cut`)
@@ -103,7 +103,7 @@ t.test('a database killed amid a stream loses and skips nothing', async (t) => {
   let isDone = false
   const stream = (async () => {
     for (let batch = 0; batch < 200; batch++) {
-      t.same((await sink(delivery(batch * 10, 10))).kind, 'taken')
+      t.same((await sink(delivery(batch * 10, 10))).kind, 'applied')
     }
     isDone = true
   })()
@@ -124,13 +124,13 @@ t.test('what another worker has applied is taken as done', async (t) => {
   const { url } = await ownPostgres(t)
   await migrate(url, migrationsDirectory)
   const [ours, theirs] = [await sinkOn(t, url), await sinkOn(t, url)]
-  t.same(await theirs.sink(delivery(0, 5)), { kind: 'taken' })
-  t.same(await ours.sink(delivery(0, 5)), { kind: 'taken' })
+  t.same(await theirs.sink(delivery(0, 5)), { kind: 'applied' })
+  t.same(await ours.sink(delivery(0, 5)), { kind: 'applied' })
   t.same([ours.applied(), theirs.applied()], [0, 1])
-  t.same(await ours.sink(delivery(0, 8)), { kind: 'taken' }, 'and the rest is applied')
+  t.same(await ours.sink(delivery(0, 8)), { kind: 'applied' }, 'and the rest is applied')
   t.same(await Promise.all([ours.sink(delivery(8, 9)), theirs.sink(delivery(8, 9))]), [
-    { kind: 'taken' },
-    { kind: 'taken' },
+    { kind: 'applied' },
+    { kind: 'applied' },
   ])
   const sql = postgres(url, { max: 1 })
   t.teardown(() => sql.end())
@@ -155,8 +155,8 @@ t.test('in doubt, the record before must be the one that was applied', async (t)
     })
     return { ...own, records }
   }
-  t.same(await sink(now(0, 3)), { kind: 'taken' })
-  t.same(await sink(now(2, 3, { inDoubt: true })), { kind: 'taken' }, 'it is')
+  t.same(await sink(now(0, 3)), { kind: 'applied' })
+  t.same(await sink(now(2, 3, { inDoubt: true })), { kind: 'applied' }, 'it is')
   const other = now(100, 1).records[0]?.value ?? null
   const rewritten = now(4, 3, { inDoubt: true })
   const records = rewritten.records.map((one, i) => (i === 0 ? { ...one, value: other } : one))
@@ -165,9 +165,9 @@ t.test('in doubt, the record before must be the one that was applied', async (t)
 
   const poison = Buffer.from('{')
   const dead = { offset: 5, value: poison }
-  t.same(await sink({ ...now(5, 1), records: [dead] }), { kind: 'taken' })
+  t.same(await sink({ ...now(5, 1), records: [dead] }), { kind: 'applied' })
   const behind = { ...now(5, 2, { inDoubt: true }), records: [dead, ...now(6, 1).records] }
-  t.same(await sink(behind), { kind: 'taken' }, 'a dead letter is no proof')
+  t.same(await sink(behind), { kind: 'applied' }, 'a dead letter is no proof')
   const old = { ...delivery(6, 2), inDoubt: true }
-  t.same(await sink(old), { kind: 'taken' }, 'nor is what was applied longer ago than is known')
+  t.same(await sink(old), { kind: 'applied' }, 'nor is what was applied longer ago than is known')
 })

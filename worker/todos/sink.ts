@@ -69,14 +69,14 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
             const seconds = (performance.now() - startedMs) / 1_000
             onApplied({ ...result, partition, records: next.records.length, seconds })
             guesses.set(partition, expected + next.records.length)
-            return { kind: 'taken' }
+            return { kind: 'applied' }
           }
           registered = undefined
           logger.warn({ partition, expected }, 'another worker applied these records: skipped')
         } else if (guess === undefined) return next
         retryMs = firstRetryMs
       } catch (error) {
-        // The database is away, or the outcome of a COMMIT is unknown: never skip, ask again.
+        // The database is down, or the outcome of a COMMIT is unknown: never skip, ask again.
         const reason = (error as Error).message
         logger.warn({ partition, reason, retryMs }, 'batch not applied, trying again')
         await new Promise((resolve) => setTimeout(resolve, retryMs))
@@ -114,7 +114,7 @@ export const align = (expectedOffset: number, delivery: Delivery): Alignment => 
   const { records, endOffset } = delivery
   if (endOffset < expectedOffset) return { kind: 'truncated', expectedOffset }
   const fresh = records.filter((record) => record.offset >= expectedOffset)
-  if (fresh.length === 0) return { kind: 'taken' }
+  if (fresh.length === 0) return { kind: 'applied' }
   const isContiguous = fresh.every((record, i) => record.offset === expectedOffset + i)
   return isContiguous ? { kind: 'apply', records: fresh } : { kind: 'gap', expectedOffset }
 }

@@ -59,7 +59,7 @@ const whatItWaitsFor = async (
     return { reason: fault, line: 'waiting for Postgres: start it, or set DATABASE_URL' }
   }
   if (error instanceof LogRefusesUs) {
-    return { reason, line: 'waiting for the command log, which does not let us in' }
+    return { reason, line: 'waiting for the command log, which denies access' }
   }
   const setting = config.COMMAND_LOG === 'kafka' ? 'KAFKA_BROKERS' : 'DATABASE_URL'
   const line = `waiting for the command log, ${config.COMMAND_LOG}: start it, or set ${setting}`

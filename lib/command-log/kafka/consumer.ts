@@ -1,7 +1,7 @@
-// Takes commands from Kafka. kafkajs's consumer goes to the end of the topic when an offset is out of
-// range: so it always begins at the beginning, and the sink's own offset decides where it goes on.
-// Nothing that a broker does ends this: kafkajs's consumer is replaced when it gives up, and a log that
-// seems to have lost records is asked until it has said so for long.
+// Takes commands from Kafka. kafkajs's consumer goes to the end of the topic when an offset is out
+// of range. So it always begins at the beginning, and the sink's own offset decides where it goes
+// on. Nothing that a broker does ends this. kafkajs's consumer is replaced when it gives up, and a
+// log that seems to have lost records is asked until it has said so for long.
 
 import type { Log } from '../../runtime/log.ts'
 import {
@@ -79,7 +79,7 @@ export const createKafkaConsumer = (
       if (verdict !== 'ask-again' || asked > 0) continue
       log.warn(
         { partition, expectedOffset, foundOffset, kind },
-        'the log seems to have lost commands: asked again until it is sure, nothing is skipped',
+        'the log may have lost commands: checked again until certain, nothing is skipped',
       )
     }
     held.delete(partition)
@@ -121,7 +121,7 @@ export const createKafkaConsumer = (
     inFlight.add(delivered)
     const result = await delivered.finally(() => inFlight.delete(delivered))
     switch (result.kind) {
-      case 'taken':
+      case 'applied':
         losses.clear(partition)
         if (doubt && Number(batch.lastOffset()) + 1 >= doubt.offset) doubted.delete(partition)
         return true
@@ -156,7 +156,7 @@ export const createKafkaConsumer = (
       })
       const reason = await session.ended
       if (stopping) return
-      log.warn({ reason: reason.message }, 'the Kafka consumer gave up: another takes its place')
+      log.warn({ reason: reason.message }, 'the Kafka consumer failed, starting another')
       for (const doubt of doubted.values()) doubt.wentBack = false
       await pause(reason instanceof LogRefusesUs ? refusedPauseMs : reopenEveryMs)
     }
@@ -176,7 +176,7 @@ export const createKafkaConsumer = (
     async stop() {
       stopping = true
       stopped()
-      // Of several batches under way, kafkajs waits for one.
+      // kafkajs waits for one batch; several may be in flight.
       await Promise.allSettled(inFlight)
       await session?.leave()
       await running

@@ -1,8 +1,9 @@
 // Publishes commands to Kafka. kafkajs's idempotent producer reuses sequence numbers after a failed
 // send, and the broker then takes the next batch for a duplicate and acknowledges it unwritten
-// (lost-acks.integration.test.ts shows it). So one send is in flight per producer, and a producer with a failed
-// send is thrown away, its connections cut: a send that it would go on retrying might arrive behind
-// newer commands. No batch is larger than the topic takes: the broker would refuse it whole.
+// (lost-acks.integration.test.ts shows it). So one send is in flight per producer, and a producer
+// with a failed send is discarded, its connections cut. A send that it would go on retrying might
+// arrive behind newer commands. No batch is larger than the topic takes: the broker would refuse it
+// whole.
 
 import { encodeCommand } from '../../domain/command.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -22,7 +23,7 @@ import { partitionOf } from './partition.ts'
 import { createProducer, isTooLarge, type OwnProducer } from '../../drivers/kafka/producer.ts'
 
 const pingTimeoutMs = 1_000
-/** Of all partitions: far below the 100 MB that a broker reads (socket.request.max.bytes). */
+/** Bytes per send, all partitions: far below the 100 MB that a broker reads (socket.request.max.bytes). */
 const sendBytesMax = 4 * 1024 * 1024
 
 type ProducerState =
@@ -142,7 +143,7 @@ export const createKafkaPublisher = (
       await replace(own)
       log.warn(
         { batchBytesMax: limit.bytes() },
-        'the topic takes smaller batches than before: sent again in smaller ones',
+        'the topic accepts smaller batches than before: sent again in smaller ones',
       )
       throw new SendSmaller((error as Error).message, batches.length === 1)
     }
@@ -167,7 +168,7 @@ export const createKafkaPublisher = (
   return {
     publish(command) {
       if (state.kind === 'down') {
-        return Promise.resolve({ kind: 'refused', cause: 'log-away', reason: state.reason })
+        return Promise.resolve({ kind: 'refused', cause: 'log-unavailable', reason: state.reason })
       }
       const refusal = gate.refusal()
       if (refusal !== undefined) {

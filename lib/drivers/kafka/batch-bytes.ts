@@ -1,6 +1,6 @@
 // How many bytes commands take in Kafka, and which of them may share a send. The broker refuses a
 // record batch (all of a send that goes to one partition) above the topic's limit, whole.
-// Upper bounds, a few bytes a record above the truth. Pure.
+// Upper bounds, a few bytes a record above the real size. Pure.
 
 export type KafkaRecord = {
   readonly key: string
@@ -20,7 +20,7 @@ export const kafkaRecord = (key: string, value: string): KafkaRecord => ({
   bytes: recordOverheadBytesMax + Buffer.byteLength(key) + Buffer.byteLength(value),
 })
 
-/** Of a record batch with nothing else in it. */
+/** Size of a record batch with nothing else in it. */
 export const bytesAlone = (record: KafkaRecord): number => batchHeaderBytes + record.bytes
 
 export type SendBounds = {
@@ -35,19 +35,19 @@ export type SendBounds = {
  */
 export const beginSend = (bounds: SendBounds): ((record: KafkaRecord) => boolean) => {
   const batches = new Map<number, number>()
-  const taken: KafkaRecord[] = []
+  const offered: KafkaRecord[] = []
   let sendBytes = 0
   let counted = 0
   let isFull = false
   return (record) => {
-    taken.push(record)
+    offered.push(record)
     sendBytes += record.bytes
     // All of it would fit into one batch: so far most sends come, and no partition is asked for.
     if (batchHeaderBytes + sendBytes <= Math.min(bounds.batchBytesMax, bounds.sendBytesMax)) {
       return true
     }
-    for (; counted < taken.length; counted++) {
-      const { key, bytes } = taken[counted] as KafkaRecord
+    for (; counted < offered.length; counted++) {
+      const { key, bytes } = offered[counted] as KafkaRecord
       const partition = bounds.partitionOf(key)
       const batchBytes = (batches.get(partition) ?? batchHeaderBytes) + bytes
       batches.set(partition, batchBytes)

@@ -191,7 +191,7 @@ void t.test('batches in bytes', async (t) => {
     await consumer.start(
       ({ records }) => {
         delivered += records.length
-        return Promise.resolve({ kind: 'taken' })
+        return Promise.resolve({ kind: 'applied' })
       },
       (reason) => t.fail(reason),
     )

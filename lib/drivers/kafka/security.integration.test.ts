@@ -149,7 +149,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
       await consumer.start(
         ({ records }) => {
           delivered += records.length
-          return Promise.resolve({ kind: 'taken' })
+          return Promise.resolve({ kind: 'applied' })
         },
         (reason) => t.fail(reason),
       )
@@ -253,7 +253,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
         () => publisher.publish(deletion()),
         (seen) => 'reason' in seen && line.test(seen.reason),
       )
-      t.match(outcome, { kind: 'refused', cause: 'log-away' })
+      t.match(outcome, { kind: 'refused', cause: 'log-unavailable' })
       if (failed instanceof LogRefusesUs) {
         const told = await eventually(
           () => lines.filter((one) => line.test(one)),
@@ -278,7 +278,7 @@ void t.test('Kafka with TLS and SASL', async (t) => {
     const consumer = openConsumer(config, databasesOf(config), silentLog)
     t.teardown(() => consumer.stop())
     void consumer.start(
-      () => Promise.resolve({ kind: 'taken' }),
+      () => Promise.resolve({ kind: 'applied' }),
       () => {},
     )
     const startedMs = performance.now()

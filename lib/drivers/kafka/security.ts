@@ -53,7 +53,7 @@ const outOfTime = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 type Facts = { readonly name?: string; readonly code?: unknown; readonly type?: unknown }
 
 /**
- * `error` in words that name a setting, where one mends it; else what a connection met last, if known:
+ * `error` as a text that names a setting, where one mends it; else what a connection met last, if known:
  * kafkajs says nothing of that when it tries again.
  */
 export const explainFailure = (

@@ -47,7 +47,7 @@ const sessionTimeoutMs = 10_000
 const rebalanceTimeoutMs = 10_000
 /** The broker answers JoinGroup after the longer of the two at the latest. */
 const groupSilentMsMax = rebalanceTimeoutMs + silentMsMax
-/** A broker that is away is not waited for: it misses us after the session timeout. */
+/** A broker that is down is not waited for: it misses us after the session timeout. */
 const leaveTimeoutMs = 5_000
 const endTimeoutMs = 1_000
 /** Partitions that were added are consumed after this: by default kafkajs asks every five minutes. */
@@ -95,7 +95,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
     retry: { retries: retriesMax, restartOnFailure: () => Promise.resolve(false) },
   })
 
-  /** Offsets to commit: a hint for the next start and for dashboards, the sink's are the truth. */
+  /** Offsets to commit: a hint for the next start and for dashboards, the sink's offsets decide. */
   const hints = new Map<number, string>()
   const commitHints = async () => {
     const partitions = [...hints].map(([partition, offset]) => ({ topic, partition, offset }))
@@ -190,7 +190,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
         await commitHints()
         await consumer.disconnect()
       }).catch((error: Error) => {
-        log.warn({ reason: error.message }, 'left the consumer group without a word to Kafka')
+        log.warn({ reason: error.message }, 'left the consumer group without notifying Kafka')
       })
       end(new Error('it left the group'))
     },

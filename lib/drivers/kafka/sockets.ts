@@ -1,6 +1,6 @@
 // The connections of one kafkajs client, owned by us: when the last is lost, and which are silent.
-// kafkajs waits 30 s for an answer and then asks again over the same connection, which may have died
-// without a FIN: a worker was seen to apply nothing for 137 s while new connections worked.
+// kafkajs waits 30 s for an answer and then asks again over the same connection, which may have
+// died without a FIN. A worker was seen to apply nothing for 137 s while new connections worked.
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -41,7 +41,7 @@ const answersToStrangersMax = 1
 const discardedReason = 'this client was given up'
 
 /**
- * Of whatever a factory throws kafkajs makes an error that it retries, with the same message: it would
+ * kafkajs turns whatever a factory throws into an error that it retries, with the same message: it would
  * go on for minutes, many a second while a broker is down. Reading the message of this one throws
  * another, which kafkajs does not retry.
  */
@@ -212,9 +212,9 @@ export const createFrameCounter = () => {
         if (headerBytes < 4) continue
         bodyLeft = header
       }
-      const taken = Math.min(bodyLeft, chunk.length - at)
-      at += taken
-      bodyLeft -= taken
+      const skipped = Math.min(bodyLeft, chunk.length - at)
+      at += skipped
+      bodyLeft -= skipped
       if (bodyLeft === 0) {
         frames++
         headerBytes = 0

@@ -21,7 +21,7 @@ export const ensureTopic = async (
   withAdmin(settings, log, timeoutMs, async (admin) => {
     const startedMs = performance.now()
     await admin.createTopics({
-      // kafkajs gives up when the broker that it asks has not heard of the topic yet.
+      // kafkajs gives up when the broker that it asks does not know the topic yet.
       waitForLeaders: false,
       topics: [
         {
@@ -48,7 +48,7 @@ export const ensureTopic = async (
     }
   })
 
-/** Of each partition. Empty when there is no such topic. */
+/** The range of each partition. Empty when there is no such topic. */
 export const readTopicRanges = async (
   settings: KafkaSettings,
   log: Log,

@@ -98,7 +98,7 @@ export const connectionsOf = (budget: Budget, config: Settings): number => {
   return sumOf(listeners) + (isPooled ? 0 : sumOf(pools) + silenceWatch)
 }
 
-/** Of a server and one worker. */
+/** Connections of a server and one worker. */
 export const connectionsNeeded = (config: Settings): number =>
   config.HTTP_PROCESSES * connectionsOf(forkBudget(config), config) +
   connectionsOf(workerBudget(config), config)

@@ -5,7 +5,7 @@
 // - It asks for array types on each new connection and catches nothing: we name those that we use.
 // - It writes to a reserved connection that has just closed, in a timer (porsager/postgres#1208): we
 //   reserve nothing. A statement for a closed connection makes it connect again, which we refuse.
-// - `target_session_attrs` asks for the server's role and catches nothing: taken out, `check` asks.
+// - `target_session_attrs` asks for the server's role and catches nothing: it is removed, `check` asks.
 // - `query.cancel()` drops the promise of a connection of its own: cancel.ts does it instead.
 // - A connection that closes while it starts up is tried again at once, for ever: refused as well.
 // - A statement sent between a socket's `error` and its `close` is never answered: `whileOpen` rejects.
@@ -95,7 +95,7 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     if (delayMs > 0) await delay(delayMs)
     if (lost) throw lost
     socket = path ? connect(path) : connect(port[0] ?? 5432, host[0])
-    Object.assign(socket, { host: host[0], port: port[0] }) // where the driver's TLS looks for them
+    Object.assign(socket, { host: host[0], port: port[0] }) // where the driver's TLS reads them
     socket.on('error', (error) => (socketError = error))
     socket.on('close', loseSocket)
     return socket

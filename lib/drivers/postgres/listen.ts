@@ -12,7 +12,7 @@ export type Listening = {
   readonly onNotify: (payload: string) => void
   /** Notifications may be missed from here on. */
   readonly onLost: () => void
-  /** Listening, for the first time or again: whatever was missed must be looked up now. */
+  /** Listening, for the first time or again: whatever was missed must be queried now. */
   readonly onListening: () => void
 }
 

@@ -50,7 +50,7 @@ export const waitingPerUseMax = 500
 /** A connection that has not answered for this long, and has nothing to do, is asked. */
 const probeIntervalMs = 1_000
 const probeTimeoutMs = 2_000
-/** A use that has brought nothing for this long is looked into: see silence.ts. */
+/** A use that has brought nothing for this long is checked: see silence.ts. */
 const silentMsMax = 2_000
 /** Connections that answer but take no writes are replaced this often: until one does. */
 const replaceIntervalMs = 1_000
@@ -60,7 +60,7 @@ const backoffMaxMs = 1_000
 const lifetimeMs = 45 * 60_000
 const closeTimeoutMs = 5_000
 
-/** Of one connection. */
+/** State of one connection. */
 type Member = {
   readonly connection: Connection
   readonly openedMs: number
@@ -218,7 +218,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     if (isConnectionLost(error)) {
       const { message } = error as Error
       member.connection.discard(new ConnectionLost(message, { cause: error }))
-      // Whatever ended one may have ended the others, without a word on those that nobody uses.
+      // Whatever ended one may have ended the others; those that nobody uses get no notification.
       if (mayReplace()) replaceAll()
     } else if (isReadOnly(error)) {
       outage.begins(new ReadOnlyServer().message)
@@ -227,7 +227,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     }
   }
 
-  /** For one use of a connection that was taken for it. */
+  /** One use of a connection that was reserved for it. */
   const useMember = async <T>(
     member: Member,
     limitMs: number,
@@ -257,7 +257,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     try {
       const startedMs = performance.now()
       const member = await acquire(isAlone)
-      // Of those that waited: what is left of the time.
+      // A use that waited gets what is left of its time.
       const leftMs = Math.max(1, Math.ceil(limitMs - (performance.now() - startedMs)))
       return await useMember(member, leftMs, work)
     } finally {
@@ -345,7 +345,7 @@ export const createPool = (settings: PoolSettings): Pool => {
 const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string[] => {
   const limitMs = timeoutMs === Infinity ? 0 : timeoutMs
   return [
-    // Prepared statements keep the plan of their first uses: one made while a table was empty read
+    // Prepared statements keep the plan of their first uses. One made while a table was empty read
     // all of it ever after (601 us of database CPU per command instead of 24, bench:writes).
     `plan_cache_mode = ${plansOnce ? 'force_generic_plan' : 'force_custom_plan'}`,
     // What nobody waits for any more ends, with its locks, even if its client can't say so.

@@ -1,6 +1,6 @@
 // A statement may take long, so the silence of its connection says nothing. But when the server says
 // that the session has nothing to do, the answer or the question was lost: known long before the
-// statement's time is up. Its session is ended then: it may hold locks, and does not hear us any more.
+// statement's time is up. Its session is ended then: it may hold locks, and receives nothing any more.
 
 import { openConnection, sessionInSql, type Connection } from './connection.ts'
 import { ConnectionLost } from './errors.ts'
@@ -58,7 +58,7 @@ export const createSilenceWatch = (url: string): SilenceWatch => {
   }
 }
 
-/** Those of `suspects`, all of them with a statement under way, that are silent. */
+/** Those of `suspects`, all of them with a statement in flight, that are silent. */
 export const findSilent = async <T extends Suspect>(
   url: string,
   suspects: readonly T[],

@@ -1,6 +1,7 @@
-// One connection to Redis through ioredis, with its defaults overruled here and nowhere else. A connection
-// that is silent, or leads to a server that is not the master, stays open for ever unless it is replaced:
-// each is asked for a PING every second, and what an error reply means is known here.
+// One connection to Redis through ioredis, with its defaults overruled here and nowhere else. A
+// connection that is silent, or leads to a server that is not the master, stays open for ever
+// unless it is replaced. Each is asked for a PING every second, and what an error reply means is
+// known here.
 
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Log } from '../../runtime/log.ts'
@@ -31,9 +32,9 @@ export type RedisConnectionSettings = {
  */
 const behindOursMs = 1_000
 
-// A killed Redis must fail at once, a frozen one in the command's timeout: with ioredis's defaults one
-// command took 73 s against a killed Redis and never ended against a frozen one. And a command that is sent
-// again after a reconnect would count twice.
+// A killed Redis must fail at once, a frozen one in the command's timeout. With ioredis's defaults
+// one command took 73 s against a killed Redis and never ended against a frozen one. And a command
+// that is sent again after a reconnect would count twice.
 const connectionOptions = {
   protocol: 2,
   enableOfflineQueue: false,
@@ -128,10 +129,10 @@ const firstAttempt = (redis: Redis): Promise<void> =>
   })
 
 /**
- * Replies of a server that is not, or not yet, the one to talk to: a failover may leave connections
+ * Replies of a server that is not, or not yet, the one to talk to. A failover may leave connections
  * open to the old master, and a new connection reaches the new one. Those of a master that is sick
- * (OOM, MISCONF, NOPERM, BUSY) stay the same on a new connection. Redis 6 puts an error of a command
- * in a script behind a dash.
+ * (OOM, MISCONF, NOPERM, BUSY) stay the same on a new connection. Redis 6 puts an error of a
+ * command in a script behind a dash.
  */
 const wrongServer =
   /(^|-)(READONLY|MASTERDOWN|LOADING|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MOVED|ASK|TRYAGAIN)\b/

@@ -4,7 +4,7 @@ import { wholeNumber, type Setting } from './table.ts'
 
 /** Half of such a key is public, or it was made for something else. */
 const isKeyFile = /-----BEGIN|^\s*\{/
-/** Of documentation that was copied. */
+/** Secrets copied from documentation. */
 const isPlaceholder =
   /(change|replace).?(me|this|it)|your.{0,20}secret|default|example|placeholder|super.?secret|string-secret/i
 /** So long ago a session may have been revoked of which a token is still good, whatever it is set to now. */

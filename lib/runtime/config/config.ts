@@ -72,7 +72,7 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
     }
   }
   faults.push(...relationFaults(values))
-  // Of a setting that is at fault itself, its line is enough.
+  // A setting that is at fault itself needs one line only.
   if (!faults.some((fault) => fault.startsWith('KAFKA_')))
     faults.push(...kafkaSecurityFaults(values))
   for (const name of Object.keys(env)) {

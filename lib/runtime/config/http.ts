@@ -122,7 +122,7 @@ export const httpSettings = {
     max: 600_000,
     unit: 'ms',
     meaning:
-      'On SIGTERM: how long `/ready` says `draining` while all is served as before, so that load balancers turn away. Then, and in a rolling restart, idle connections are kept as long again, to be told `Connection: close`: longer than a proxy in front keeps its own. 0: leaves at once, `npm start` does.',
+      'On SIGTERM: how long `/ready` says `draining` while all is served as before, so that load balancers turn away. Then, and in a rolling restart, idle connections are kept as long again, to be notified with `Connection: close`: longer than a proxy in front keeps its own. 0: leaves at once, `npm start` does.',
   }),
   HTTP_DRAIN_TIMEOUT_MS: wholeNumber({
     default: 10_000,

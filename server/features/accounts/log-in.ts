@@ -48,7 +48,7 @@ export const login = (parts: AccountParts) =>
       const email = normaliseEmail(given)
       const account =
         email === undefined ? undefined : await orUnavailable(accounts.findByEmail(email))
-      // Also when there is no account: else the time would tell who has one.
+      // Also when there is no account: else the time would reveal who has one.
       const checked = await passwords.check(password, account?.passwordHash, client.key)
       if (checked.kind === 'busy') throw new Problem(passwordsBusy(checked.reason))
       if (checked.kind === 'wrong' || !account) throw new Problem(wrongLogin)

@@ -26,7 +26,7 @@ export type AccountParts = {
   readonly passwords: Passwords
   readonly refreshTokens: RefreshTokens
   readonly signAccessToken: (userId: string, sessionId: string) => string
-  /** Told at once; the other processes hear it from Postgres. */
+  /** Notified at once; Postgres notifies the other processes. */
   readonly onRevoked: (sessionId: string) => void
   readonly accessTtlSec: number
   readonly refreshTtlSec: number
@@ -45,12 +45,13 @@ export const accountShape = named(
   object({
     id: string({
       minLength: 1,
-      description: 'Made by the server: the `sub` of its tokens, and the `user_id` of its todos.',
+      description:
+        'Assigned by the server: the `sub` of its tokens, and the `user_id` of its todos.',
     }),
     email: string({
       maxLength: emailLengthMax,
       pattern: '@',
-      description: 'In small letters, without spaces around it: as it is kept.',
+      description: 'As it is stored: in lower case, without spaces around it.',
     }),
     created_at: described(time, 'When it was registered.'),
   }),
@@ -64,7 +65,7 @@ export const exampleLogin = { email: 'ann@example.com', password: 'correct horse
 export const ignored = 'Members that are not named here are ignored.'
 
 const refreshToken = string({
-  description: 'Good for one use. To be kept as secret as a password.',
+  description: 'Valid for one use. Keep it as secret as a password.',
 })
 const exampleTokens = {
   access_token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl',
@@ -110,8 +111,8 @@ export const tokensReply = (
     refresh_token: refreshTokens.write({ family, generation }),
   })
 
-export const accountsUnavailable = unavailable("accounts can't be reached now", {
-  when: 'Accounts can not be reached now.',
+export const accountsUnavailable = unavailable('accounts are unavailable', {
+  when: 'Accounts are unavailable.',
 })
 /** What Postgres answers; a 503 when it does not. */
 export const orUnavailable = <T>(asked: Promise<T>): Promise<T> =>

@@ -24,7 +24,7 @@ const profile = answer({
 const noAccount: ProblemKind = {
   status: 404,
   detail: 'there is no account for this token',
-  when: 'The token is good, but its `sub` has no account here.',
+  when: 'The token is valid, but its `sub` has no account here.',
 }
 
 export const readProfile = ({ accounts }: AccountParts) =>

@@ -30,8 +30,8 @@ const registered = answer({
 
 const emailInUse: ProblemKind = {
   status: 409,
-  detail: 'there is an account with this email already',
-  when: 'The email has an account.',
+  detail: 'an account with this email already exists',
+  when: 'An account with this email already exists.',
   field: 'email',
 }
 
@@ -59,7 +59,7 @@ export const register = ({ accounts, passwords }: AccountParts) =>
       const user = await orUnavailable(
         accounts.addUser({ id: randomUUID(), email: body.email, passwordHash: hashed.hash }),
       )
-      if (user === 'taken') throw new Problem(emailInUse)
+      if (user === 'email-in-use') throw new Problem(emailInUse)
       const { id, email, created_at } = user
       return registered.reply({ id, email, created_at })
     },

@@ -23,7 +23,7 @@ export const getDocs = (document: () => OpenApi) => {
     method: 'GET',
     path: '/docs',
     operationId: 'getDocs',
-    summary: 'Get this document, for people',
+    summary: 'Read the API documentation',
     tag,
     auth: 'none',
     limit: 'read',

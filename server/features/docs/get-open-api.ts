@@ -11,7 +11,7 @@ import { etag, noCache } from '../../http/response-headers.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
 import { etagOf, publishedReply, tag } from './published.ts'
 
-/** In the document's text; each client is told where the server is that it asked. */
+/** In the document's text; each client reads the address of the server that it asked. */
 const relativeServers = '"servers":[{"url":"/"}]'
 
 export const getOpenApi = (document: () => OpenApi) => {
@@ -20,7 +20,7 @@ export const getOpenApi = (document: () => OpenApi) => {
     method: 'GET',
     path: '/openapi.json',
     operationId: 'getOpenApi',
-    summary: 'Get this document, for programs',
+    summary: 'Get the OpenAPI document',
     tag,
     auth: 'none',
     limit: 'read',

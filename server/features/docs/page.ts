@@ -15,7 +15,7 @@ import { style } from './style.ts'
 
 export type Page = {
   readonly text: string
-  /** Of its style, as a Content-Security-Policy names it. */
+  /** Hash of its style, as a Content-Security-Policy names it. */
   readonly styleHash: string
 }
 
@@ -112,7 +112,7 @@ const parameter = (one: Parameter): Html =>
       ${one.example === undefined ? '' : html`<p>Example: <code>${one.example}</code></p>`}
     </dd>`
 
-/** Of nearly every answer, and told in the description of all. */
+/** A header of nearly every answer, described once for all. */
 const saidAbove = 'X-Request-Id'
 
 const response = ([status, { description, headers = {}, content = {} }]: [string, Response]) =>
@@ -154,7 +154,7 @@ const shape = ([name, schema]: [string, JsonSchema]): Html =>
     </dl>
   </section>`
 
-/** A schema in a few words. */
+/** A schema in brief. */
 const typeOf = (schema: JsonSchema): Html => {
   const { $ref, type, items, additionalProperties, pattern, format } = schema
   if ($ref !== undefined) {

@@ -5,7 +5,7 @@ import { withoutBody } from '../../http/contract/answer.ts'
 import { etagMatches } from '../../http/encodings.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
 
-export const tag = { name: 'Documentation', description: 'What you read.' }
+export const tag = { name: 'Documentation', description: 'This document.' }
 
 export const etagOf = (text: string): string =>
   `"${createHash('sha256').update(text).digest('base64url')}"`

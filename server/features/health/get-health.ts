@@ -8,7 +8,7 @@ import { tag } from './health.ts'
 
 const alive = answer({
   status: 200,
-  description: 'It lives.',
+  description: 'The process is alive.',
   headers: [noStore],
   body: named('Health', object({ status: oneOf('ok') })),
   examples: [{ status: 'ok' }],

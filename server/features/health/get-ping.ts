@@ -8,7 +8,7 @@ import { tag } from './health.ts'
 
 const pong = answer({
   status: 200,
-  description: 'It answers.',
+  description: 'The server responds.',
   headers: [noStore],
   body: named('Ping', object({ status: oneOf('pong') })),
   examples: [{ status: 'pong' }],
@@ -20,7 +20,7 @@ export const getPing = () =>
     method: 'GET',
     path: '/ping',
     operationId: 'getPing',
-    summary: 'Get an answer, limited by address',
+    summary: 'Ping, rate-limited by address',
     tag,
     auth: 'none',
     limit: 'address',

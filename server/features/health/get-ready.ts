@@ -17,7 +17,7 @@ const readiness = named(
   object({
     status: described(
       oneOf('ready', 'degraded', 'unready', 'draining'),
-      '`degraded`: something is missing that can be done without for a while. `draining`: about to leave.',
+      '`degraded`: an optional dependency is unavailable. `draining`: shutting down.',
     ),
     dependencies: described(
       dictionary(matching(/^(ok$|fails: )/, 'ok, or how it fails')),

@@ -152,7 +152,7 @@ void t.test('in no order of changes and replies does an old list pass for fresh'
   t.pass('1,000 rounds')
 })
 
-void t.test('with the cache away the list comes from the store', async (t) => {
+void t.test('with the cache unavailable the list comes from the store', async (t) => {
   const { world, list, notice } = scripted(t)
   world.held = false
   world.cacheFails = true

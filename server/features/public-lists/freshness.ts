@@ -63,7 +63,7 @@ const checkAgeMs = 250
 export const keepFresh = (parts: Parts): FreshList => {
   const { list, cache, store, settings, log, isWanted, onList } = parts
   let held: Held = { kind: 'empty' }
-  /** Raised by every event: what was asked for before one can't be taken for fresh after it. */
+  /** Raised by every event: what was requested before one can't count as fresh after it. */
   let epoch = 0
   /** `unproven`: at the start. What is read is true for then, but not known to stay so. */
   let trust: 'unproven' | 'verified' | 'unverified' = 'unproven'
@@ -163,7 +163,7 @@ export const keepFresh = (parts: Parts): FreshList => {
     void revalidate()
   }
 
-  // Ages are looked at here, so that a request never reads a clock.
+  // Ages are checked here, so that a request never reads a clock.
   const ages = setInterval(() => {
     if (held.kind === 'empty') return
     const ageMs = performance.now() - held.asOfMs

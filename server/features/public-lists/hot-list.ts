@@ -47,7 +47,7 @@ type Parts = {
   readonly cache: ListCache
   readonly store: TodoStore
   readonly settings: FreshnessSettings & { readonly memoryBytesMax: number }
-  /** Of every reply, besides its own. */
+  /** Headers of every reply, besides its own. */
   readonly headers?: readonly string[]
   readonly log: Log
 }
@@ -57,7 +57,7 @@ const usualLimits = [10, newestCount]
 
 const limitOfTarget = new Map<string, Limit>([
   ['/todos', 'all'],
-  ['/todos?', 'all'], // uWebSockets.js does not tell them apart
+  ['/todos?', 'all'], // uWebSockets.js does not distinguish them
   ...Array.from({ length: newestCount }, (_, i) => [`/todos?limit=${i + 1}`, i + 1] as const),
 ])
 

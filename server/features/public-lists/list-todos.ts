@@ -47,7 +47,7 @@ export const listTodos = (lists: HotLists) =>
       ifNoneMatch,
       acceptEncoding: {
         name: 'Accept-Encoding',
-        description: 'Compressions that the client takes.',
+        description: 'Compressions that the client accepts.',
         example: 'br, gzip',
         shape: optional(string()),
       },

@@ -14,7 +14,7 @@ export const addListMetrics = (registry: Registry, lists: HotLists): void => {
     registry,
     {
       name: 'http_server_ready_requests_total',
-      help: 'Requests answered with ready bytes. Counted, not timed: a look at a clock would cost more than the answer; its latency is what the benchmark measures.',
+      help: 'Requests answered with ready bytes. Counted, not timed: reading a clock would cost more than the answer. The benchmark measures its latency.',
       labelNames: requestLabels,
     },
     () => [
@@ -38,7 +38,7 @@ export const addListMetrics = (registry: Registry, lists: HotLists): void => {
     registry,
     {
       name: 'todos_list_refreshes_total',
-      help: 'Times that a list was fetched to be kept in memory, and that it could not be.',
+      help: 'Attempts to refresh a list in memory, by result.',
       labelNames: ['list', 'result'],
     },
     () =>
@@ -61,7 +61,7 @@ export const addListMetrics = (registry: Registry, lists: HotLists): void => {
     registry,
     {
       name: 'todos_list_processes',
-      help: 'Server processes by what they hold of a list; the whole list is let go while nobody asks for it.',
+      help: 'Server processes by what they hold of a list; the whole list is dropped while nobody requests it.',
       labelNames: ['list', 'state'],
     },
     () =>

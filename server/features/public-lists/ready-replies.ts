@@ -23,7 +23,7 @@ export type Ready = {
   readonly notModified: ReadyReply
 }
 
-/** Requests that were answered with a list, and with word that the client has it. */
+/** Requests that were answered with a list (200), and with "not modified" (304). */
 export type ReadyTallies = { readonly full: Tally; readonly notModified: Tally }
 
 export type ReadyReplies = {
@@ -36,7 +36,7 @@ export type ReadyReplies = {
   forget(isOld: (limit: number) => boolean): void
   /** What the lists themselves take of the bound. */
   setListBytes(bytes: number): void
-  /** Of all that is kept here. */
+  /** Bytes of all that is kept here. */
   bytes(): number
   readonly tallies: ReadyTallies
 }
@@ -172,8 +172,8 @@ export const createReadyReplies = (
       for (const key of entries.keys()) if (isOld(limitOf(key))) remove(key)
       for (const key of wanted.keys()) if (isOld(limitOf(key))) wanted.delete(key)
     },
-    setListBytes(taken) {
-      listBytes = taken
+    setListBytes(bytes) {
+      listBytes = bytes
       makeRoom()
     },
     bytes: () => bytes,
@@ -221,7 +221,7 @@ const compress = (
   stream.end(tail)
 }
 
-/** Of output, between two turns of the event loop. */
+/** Bytes of output between two turns of the event loop. */
 const chunkSize = 64 * 1024
 /** Given to the compressor at once: zlib keeps hold of what it is given, here parts of the list. */
 const inputBytes = 1024 * 1024

@@ -5,8 +5,8 @@ import type { Held } from './freshness.ts'
 import type { HotLists } from './hot-list.ts'
 
 /**
- * A process that has just started waits for its first fresh list, or for the reason why there is none:
- * without Redis it serves lists from Postgres, and is no reason to stop a rollout.
+ * A process that has just started waits for its first fresh list, or for the reason why there is
+ * none. Without Redis it serves lists from Postgres, and is no reason to stop a rollout.
  */
 export const listsAreFresh = (
   lists: Pick<HotLists, 'held' | 'trust' | 'wereFresh'>,

@@ -101,7 +101,11 @@ void t.test('a worker whose announcements go nowhere', async (t) => {
   }
   await announceVersion(store, worker)
   await isVerified()
-  t.match(lines, [/may go unnoticed/, /noticed again/], 'one line each')
+  t.match(
+    lines,
+    [/list invalidations unavailable/, /list invalidations available again/],
+    'one line each',
+  )
   t.equal(lines.length, 2)
 })
 
@@ -199,7 +203,7 @@ void t.test('a Redis that holds the lists of another database is overruled', asy
     await isRight()
     await isVerified()
   }
-  t.match(lines.join(), /overruled/)
+  t.match(lines.join(), /overwritten/)
 })
 
 void t.test('a Redis that comes back empty, or from an old file', async (t) => {

@@ -1,6 +1,7 @@
-// Whether changes to the lists are noticed in this process. The cache proves that it takes announcements
-// and that they arrive here; Postgres, asked for the lists' version once a second, is the independent
-// witness that they were made at all: the worker may talk to another Redis, or to none.
+// Whether changes to the lists are noticed in this process. The cache proves that it takes
+// announcements and that they arrive here. Postgres, asked for the lists' version once a second, is
+// the independent witness that they were made at all. The worker may talk to another Redis, or to
+// none.
 
 import { setImmediate as turn } from 'node:timers/promises'
 import type { CacheEvent, ListCache } from '../../../lib/list-cache/list-cache.ts'
@@ -60,20 +61,20 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
       return
     }
     trust = { kind: 'unverified', reason, sinceMs: performance.now() }
-    log.warn({ reason }, 'changes of the lists may go unnoticed: lists come from Postgres')
-    tell({ kind: 'lost', reason })
+    log.warn({ reason }, 'list invalidations unavailable, lists are read from Postgres')
+    notify({ kind: 'lost', reason })
   }
 
   const believe = () => {
     if (trust.kind === 'unverified') {
       const seconds = Math.round((performance.now() - trust.sinceMs) / 1_000)
-      log.info({ seconds }, 'changes of the lists are noticed again')
+      log.info({ seconds }, 'list invalidations available again')
     }
     trust = { kind: 'verified' }
-    tell({ kind: 'restored' })
+    notify({ kind: 'restored' })
   }
 
-  const tell = (event: CacheEvent) => {
+  const notify = (event: CacheEvent) => {
     for (const list of lists) list.notice(event)
   }
 
@@ -81,7 +82,7 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
     switch (event.kind) {
       case 'changed':
         // While unverified, lists are read at their own pace, not at that of changes.
-        if (trust.kind !== 'unverified') tell(event)
+        if (trust.kind !== 'unverified') notify(event)
         return
       case 'lost':
         lostReason = event.reason
@@ -90,13 +91,13 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
         isProven = true
         lostReason = undefined
         // What this process noticed up to here says nothing about what it has missed.
-        if (trust.kind === 'verified') tell(event)
+        if (trust.kind === 'verified') notify(event)
     }
     judge()
   })
   const firstProof = setTimeout(() => {
     if (trust.kind !== 'unproven') return
-    lostReason = 'it was not proven yet that they are noticed'
+    lostReason = 'invalidations are not verified yet'
     judge()
   }, firstProofMaxMs)
 
@@ -140,7 +141,7 @@ export const createListWitness = ({ cache, store, lists, log }: Parts): ListWitn
   const overrule = async (known: number, version: number) => {
     log.warn(
       { known, version },
-      'the list cache claims a version that the database has not: overruled',
+      'the list cache has a version newer than the database: overwritten',
     )
     await cache.overrule(known, version).catch(() => {})
   }

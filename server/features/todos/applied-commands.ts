@@ -12,9 +12,9 @@ export type AppliedCommands = {
   stop(): void
 }
 
-/** A command takes about this long to be applied; looked for more often, it would be found no sooner. */
+/** A command takes about this long to be applied; polled more often, it would be found no sooner. */
 const pollIntervalMs = 10
-/** Of this process; who comes on top is not kept waiting. */
+/** Limit per process; who comes on top is not kept waiting. */
 const waitingMax = 10_000
 
 type Settle = (outcome: CommandOutcome | undefined) => void
@@ -23,20 +23,20 @@ export const createAppliedCommands = (store: Pick<TodoStore, 'outcomesOf'>): App
   // By command: a retry under one Idempotency-Key is the same command, and waits for the same.
   const waiting = new Map<string, Set<Settle>>()
   let count = 0
-  let looking = false
+  let polling = false
   let stopped = false
 
-  const look = async () => {
+  const poll = async () => {
     while (waiting.size > 0) {
       await delay(pollIntervalMs)
       const outcomes = await store
         .outcomesOf([...waiting.keys()])
-        .catch(() => new Map<string, CommandOutcome>()) // away: asked again until time runs out
+        .catch(() => new Map<string, CommandOutcome>()) // unavailable: polled again until time runs out
       for (const [commandId, outcome] of outcomes) {
         for (const settle of waiting.get(commandId) ?? []) settle(outcome)
       }
     }
-    looking = false
+    polling = false
   }
 
   return {
@@ -54,9 +54,9 @@ export const createAppliedCommands = (store: Pick<TodoStore, 'outcomesOf'>): App
         const timer = setTimeout(settle, timeoutMs, undefined)
         waiting.set(commandId, settles.add(settle))
         count++
-        if (looking) return
-        looking = true
-        void look()
+        if (polling) return
+        polling = true
+        void poll()
       })
     },
     stop() {

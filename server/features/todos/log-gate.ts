@@ -75,7 +75,7 @@ export const createLogGate = (options: {
     fault = registered.value && found && mismatch(name, registered.value, found.value)
     if (fault !== undefined && before === undefined) log.error(fault)
     if (fault === undefined && before !== undefined) {
-      log.warn(`the command log ${name} is the one that the database knows again`)
+      log.warn(`the command log ${name} matches the database again`)
     }
     if (seen.status === 'rejected') throw seen.reason
   }

@@ -12,7 +12,7 @@ export const addPublishMetrics = (
 ): CommandPublisher => {
   const durations = new Histogram({
     name: 'todos_publish_duration_seconds',
-    help: 'From handing a command to the log to its word: acknowledged, refused (certainly not taken) or unknown.',
+    help: 'Time from publishing a command to its outcome: acknowledged, refused (certainly not in the log) or unknown.',
     labelNames: ['outcome'],
     buckets: durationBuckets,
     registers: [registry],
@@ -20,7 +20,7 @@ export const addPublishMetrics = (
   for (const outcome of ['acknowledged', 'refused', 'unknown']) durations.zero({ outcome })
   const refused = new Counter({
     name: 'todos_publish_refused_total',
-    help: 'Commands that were certainly not taken, and got a 503 (too-large: a 413), by cause.',
+    help: 'Commands refused with a 503 (too-large: a 413) and certainly not in the log, by cause.',
     labelNames: ['cause'],
     registers: [registry],
   })
@@ -29,7 +29,7 @@ export const addPublishMetrics = (
     registry,
     {
       name: 'todos_publish_queue_commands',
-      help: 'Commands that wait to be sent to the log, or for its word. The bound is PUBLISH_QUEUE_MAX in each process.',
+      help: 'Commands waiting to be sent to the log or for its acknowledgement. The bound is PUBLISH_QUEUE_MAX in each process.',
     },
     () => [[{}, publisher.pending()]],
   )

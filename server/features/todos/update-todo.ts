@@ -34,6 +34,6 @@ export const updateTodo = (parts: TodoParts) => {
     },
     responses: [accepted, updatedPublic],
     problems: [anothers, nothingWritten, writeTooLarge, ...writeProblems],
-    handler: (asked) => writer.update(asked, asked.body),
+    handler: (input) => writer.update(input, input.body),
   })
 }

@@ -1,4 +1,4 @@
-// What several endpoints of todos take, answer and refuse: each once, for the handlers and for the
+// What several endpoints of todos accept, answer and refuse: each once, for the handlers and for the
 // document.
 
 import { todoChange } from '../../../lib/domain/command.ts'
@@ -33,10 +33,10 @@ export const publicTag = {
 }
 export const personalTag = {
   name: 'Personal todos',
-  description: 'What only you see, and nobody else learns of.',
+  description: 'Todos that only their owner can see.',
 }
 
-// What is taken.
+// What requests carry.
 
 export const id: Parameter<string> = {
   shape: todoId,
@@ -46,12 +46,12 @@ export const id: Parameter<string> = {
 }
 export const preferPublic = prefer({
   component: 'Prefer',
-  description: `\`wait=N\` (RFC 7240): wait up to N seconds, ${waitSecMax} at most, until the write has been applied, and answer what came of it.`,
+  description: `\`wait=N\` (RFC 7240): wait up to N seconds, ${waitSecMax} at most, until the write is applied, and answer with its outcome.`,
   example: 'wait=5',
 })
 export const preferPersonal = prefer({
   component: 'PreferPersonal',
-  description: `\`respond-async\` (RFC 7240): answer once the log has it. \`wait=N\`: wait up to N seconds, ${waitSecMax} at most; ${personalWaitSec} without it.`,
+  description: `\`respond-async\` (RFC 7240): answer once the log has acknowledged the write. \`wait=N\`: wait up to N seconds, ${waitSecMax} at most; ${personalWaitSec} without it.`,
   example: 'respond-async',
 })
 
@@ -74,7 +74,7 @@ const oneTodo = { mediaType: 'application/json', shape: todoShape, examples: [ex
 const acceptedShape = named(
   'Accepted',
   object({
-    id: described(todoId, 'The todo that is written.'),
+    id: described(todoId, 'The id of the todo.'),
     message: string({ description: 'For people.' }),
   }),
 )
@@ -84,7 +84,7 @@ export const accepted = answer({
   status: 202,
   component: 'Accepted',
   description:
-    'The command is durably in the log, and will be applied in its order. Also when the time of `Prefer: wait` ran out.',
+    'The command is durably in the log, and will be applied in its order. Also answered when `Prefer: wait` timed out.',
   body: acceptedShape,
   examples,
 })
@@ -92,7 +92,7 @@ export const acceptedPersonal = answer({
   status: 202,
   component: 'AcceptedPersonal',
   description:
-    'With `Prefer: respond-async`, or when it could not be waited for any longer: the command is durably in the log, and will be applied in its order.',
+    'With `Prefer: respond-async`, or when the wait timed out: the command is durably in the log, and will be applied in its order.',
   headers: [notWaited],
   body: acceptedShape,
   examples,
@@ -108,37 +108,37 @@ export const readPersonal: readonly AnswerDescription[] = [
 ]
 export const createdPublic: AnswerDescription = {
   status: 201,
-  description: 'With `Prefer: wait`: the todo, as it was made.',
+  description: 'With `Prefer: wait`: the created todo.',
   headers: [etag, noCache, locationUnder('/todos'), waited],
   content: oneTodo,
 }
 export const createdPersonal: AnswerDescription = {
   status: 201,
-  description: 'The todo, as it was made.',
+  description: 'The created todo.',
   headers: [etag, privateNoCache, locationUnder('/api/todos'), waitedIfAsked],
   content: oneTodo,
 }
 export const updatedPublic: AnswerDescription = {
   status: 200,
-  description: 'With `Prefer: wait`: the todo, as it was changed.',
+  description: 'With `Prefer: wait`: the updated todo.',
   headers: [etag, noCache, waited],
   content: oneTodo,
 }
 export const updatedPersonal: AnswerDescription = {
   status: 200,
   component: 'UpdatedPersonal',
-  description: 'The todo, as it was changed.',
+  description: 'The updated todo.',
   headers: [etag, privateNoCache, waitedIfAsked],
   content: oneTodo,
 }
 export const deletedPublic: AnswerDescription = {
   status: 204,
-  description: 'With `Prefer: wait`: the todo is gone.',
+  description: 'With `Prefer: wait`: the todo was deleted.',
   headers: [waited],
 }
 export const deletedPersonal: AnswerDescription = {
   status: 204,
-  description: 'The todo is gone.',
+  description: 'The todo was deleted.',
   headers: [waitedIfAsked],
 }
 
@@ -146,8 +146,8 @@ export const deletedPersonal: AnswerDescription = {
 
 export const noSuchTodo: ProblemKind = {
   status: 404,
-  detail: 'there is no such todo',
-  when: 'There is no such todo.',
+  detail: 'no such todo',
+  when: 'No such todo.',
 }
 /** The same of what came of a write, which may have been waited for. */
 export const nothingWritten: ProblemKind = { ...noSuchTodo, headers: [waitedIfAsked] }
@@ -159,8 +159,8 @@ export const anothers: ProblemKind = {
 }
 export const idInUse: ProblemKind = {
   status: 409,
-  detail: 'there is a todo with this id already',
-  when: 'There is a todo with this id already.',
+  detail: 'a todo with this id already exists',
+  when: 'A todo with this id already exists.',
   headers: [waitedIfAsked],
 }
 export const todoUnreadable = unavailable("the todo can't be read now", {
@@ -172,31 +172,31 @@ export const keyUnchecked = unavailable("the Idempotency-Key can't be checked no
 })
 export const keyUsed: ProblemKind = {
   status: 422,
-  detail: 'this Idempotency-Key came with another request before',
-  when: 'This Idempotency-Key came with another request before.',
+  detail: 'this Idempotency-Key was used with a different request',
+  when: 'This Idempotency-Key was used with a different request.',
   field: 'Idempotency-Key',
 }
 export const writeTooLarge: ProblemKind = {
   status: 413,
-  detail: 'the write was not taken: it is larger than the command log takes',
-  when: 'The command log takes no command as large.',
+  detail: 'the write was not accepted: it is larger than the command log accepts',
+  when: 'The write is larger than the command log accepts.',
   publish: 'not-attempted',
 }
-const notTaken = (why: string) =>
-  unavailable(`the write was not taken: ${why}`, {
+const notAccepted = (why: string) =>
+  unavailable(`the write was not accepted: ${why}`, {
     when: 'The write was not acknowledged; `publish` says whether it may happen all the same.',
     publish: 'not-attempted',
   })
 export const refused: Readonly<Record<Exclude<RefusalCause, 'too-large'>, ProblemKind>> = {
-  'queue-full': notTaken('too many writes are waiting'),
-  'waited-too-long': notTaken('it waited too long to be sent'),
-  'log-silent': notTaken('the command log does not acknowledge'),
-  'log-away': notTaken('the command log is away'),
-  'log-closed': notTaken('the command log takes no writes now'),
+  'queue-full': notAccepted('too many writes are waiting'),
+  'waited-too-long': notAccepted('it waited too long to be sent'),
+  'log-unresponsive': notAccepted('the command log does not acknowledge'),
+  'log-unavailable': notAccepted('the command log is unavailable'),
+  'log-closed': notAccepted('the command log accepts no writes now'),
 }
 export const unacknowledged = unavailable(
-  'the write may or may not have been taken: no acknowledgement came',
+  'the write may or may not have been accepted: no acknowledgement arrived',
   { publish: 'unknown' },
 )
-/** Of every write. */
+/** Problems of every write. */
 export const writeProblems = [refused['queue-full'], unacknowledged] as const

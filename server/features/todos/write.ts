@@ -1,6 +1,6 @@
 // How every write goes: a command to the log, and the answer. Whether a todo exists and whose it is
 // the worker finds out, in order: here the answer could be out of date before it is sent. So a 202
-// says no more than that the log has the command; who waits is told what came of it.
+// says no more than that the log has the command; who waits gets its outcome.
 
 import hyperid from 'hyperid'
 import type { Command, CommandOutcome, TodoChange } from '../../../lib/domain/command.ts'
@@ -24,16 +24,16 @@ import {
 } from './vocabulary.ts'
 
 /** A request to write, as handlers are given it. */
-type Asked = {
+type WriteRequest = {
   readonly principal: Principal
   readonly requestId: string
   readonly headers: { readonly prefer: Preferences }
 }
-type AskedOfNew = Asked & {
+type CreateRequest = WriteRequest & {
   readonly headers: { readonly idempotencyKey: string | undefined }
   readonly body: { readonly title: string; readonly description: string }
 }
-type AskedOfOne = Asked & { readonly params: { readonly id: string } }
+type ChangeRequest = WriteRequest & { readonly params: { readonly id: string } }
 
 // Fixed length keeps one process's ids in the order they were made, which breaks ties in a list.
 const newId = hyperid({ urlSafe: true, fixedLength: true })
@@ -41,15 +41,15 @@ const newId = hyperid({ urlSafe: true, fixedLength: true })
 // Objects are written out, for spreads are a part of what a write costs the server.
 
 export const createWriter = (parts: TodoParts, collection: Collection) => ({
-  create(asked: AskedOfNew): Promise<Reply> {
-    const { idempotencyKey, prefer } = asked.headers
+  create(input: CreateRequest): Promise<Reply> {
+    const { idempotencyKey, prefer } = input.headers
     if (idempotencyKey === undefined) {
-      const command = createCommand(asked, newId(), newId())
+      const command = createCommand(input, newId(), newId())
       return publish(parts, collection, command, prefer)
     }
-    return createOnce(parts, collection, asked, idempotencyKey)
+    return createOnce(parts, collection, input, idempotencyKey)
   },
-  update({ principal, requestId, headers, params }: AskedOfOne, change: TodoChange) {
+  update({ principal, requestId, headers, params }: ChangeRequest, change: TodoChange) {
     const command = {
       userId: principal.userId,
       requestId,
@@ -61,7 +61,7 @@ export const createWriter = (parts: TodoParts, collection: Collection) => ({
     } as const
     return publish(parts, collection, command, headers.prefer)
   },
-  remove({ principal, requestId, headers, params }: AskedOfOne) {
+  remove({ principal, requestId, headers, params }: ChangeRequest) {
     const command = {
       userId: principal.userId,
       requestId,
@@ -75,7 +75,7 @@ export const createWriter = (parts: TodoParts, collection: Collection) => ({
 })
 
 const createCommand = (
-  { principal, requestId, body }: AskedOfNew,
+  { principal, requestId, body }: CreateRequest,
   commandId: string,
   todoId: string,
 ): Command => ({
@@ -93,11 +93,11 @@ const createCommand = (
 const createOnce = async (
   parts: TodoParts,
   collection: Collection,
-  asked: AskedOfNew,
+  input: CreateRequest,
   key: string,
 ): Promise<Reply> => {
-  const { userId } = asked.principal
-  const { title, description } = asked.body
+  const { userId } = input.principal
+  const { title, description } = input.body
   const fingerprint = collection.isPersonal
     ? fingerprintOf(collection.path, title, description)
     : fingerprintOf(title, description)
@@ -108,7 +108,7 @@ const createOnce = async (
     })
   if (claim === 'other') throw new Problem(keyUsed)
   const id = idFromKey(userId, key)
-  return publish(parts, collection, createCommand(asked, id, id), asked.headers.prefer)
+  return publish(parts, collection, createCommand(input, id, id), input.headers.prefer)
 }
 
 const publish = async (
@@ -164,7 +164,7 @@ const answerTo = async (
     case 'applied': {
       await collection.onChanged(command.userId)
       if (command.kind === 'delete') return withoutBody(204, headers)
-      // Deleted again, or Postgres just went away: that it was applied is known all the same.
+      // Deleted again, or Postgres just went down: that it was applied is known all the same.
       const row = await collection.read(command.userId, command.todoId).catch(() => undefined)
       if (!row) return acceptedReply(command)
       return command.kind === 'create'

@@ -55,10 +55,10 @@ export const withoutBody = (status: 204 | 304, headers: readonly string[] = []):
   close: false,
 })
 
-/** Of an answer that was described as having the validators of what it stands for. */
+/** A 304, described with the validators of what it stands for. */
 export const notModified = (headers: readonly ResponseHeader[], component?: string): Described => ({
   status: 304,
-  description: 'What the client has (`If-None-Match`) is still true.',
+  description: 'Not modified: what the client has (`If-None-Match`) is current.',
   ...(component !== undefined && { component }),
   headers,
 })

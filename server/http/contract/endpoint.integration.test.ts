@@ -26,7 +26,7 @@ import { endpoint, methodsOf } from './endpoint.ts'
 
 const all = [...endpoints, greet]
 const document = documentOf(all, about)
-/** Of all that the test asks with a token, before it asks for a refusal. */
+/** Limit for all that the test sends with a token, before it provokes a refusal. */
 const limit = 12
 
 /** The parts of a server process around the endpoints, limits counted by Postgres. */

@@ -1,4 +1,4 @@
-// What an endpoint is: one definition, from which come its route, the check of what comes in, its
+// What an endpoint is: one definition. From it come its route, the check of what comes in, its
 // limit, its metrics' labels, the methods that CORS allows and its place in the OpenAPI document.
 
 import type { Shape } from '../../../lib/domain/shape.ts'
@@ -13,7 +13,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** Who a bearer token speaks for. */
 export type Principal = {
   readonly userId: string
-  /** Of a token that a login gave. */
+  /** The session of a token that a login gave. */
   readonly sessionId: string | undefined
 }
 
@@ -27,7 +27,7 @@ type LimitOf<A> = A extends 'bearer' ? 'user' | 'write' : 'address' | 'read'
 export type Tag = { readonly name: string; readonly description: string }
 
 /** What a handler is given: found and checked before it is called. */
-export type Asked<A, P, Q, H, B> = {
+export type EndpointRequest<A, P, Q, H, B> = {
   readonly request: Request
   /** What the request is called in the answer, in logs and in the command that it becomes. */
   readonly requestId: string
@@ -51,7 +51,7 @@ type About = {
   readonly summary: string
   readonly description?: string
   readonly tag: Tag
-  /** Asked by who restarts a process, or turns clients away: it is answered however many wait. */
+  /** A probe for supervisors and load balancers: it is answered however many wait. */
   readonly isProbe?: boolean
   readonly responses: readonly AnswerDescription[]
   /** How it refuses, besides what follows from the rest of its definition. */
@@ -65,7 +65,7 @@ export type Definition<A extends Auth, P, Q, H, B> = About & {
   readonly query?: Q
   readonly headers?: H
   readonly body?: BodyOf<B>
-  readonly handler: (asked: Asked<A, P, Q, H, B>) => Reply | Promise<Reply>
+  readonly handler: (input: EndpointRequest<A, P, Q, H, B>) => Reply | Promise<Reply>
 }
 
 /** An endpoint whatever it takes, as the router and the document see it. */
@@ -76,7 +76,9 @@ export type Endpoint = Required<About> & {
   readonly query: Parameters
   readonly headers: HeaderParameters
   readonly body: BodyOf<unknown> | undefined
-  readonly handler: (asked: Asked<never, never, never, never, never>) => Reply | Promise<Reply>
+  readonly handler: (
+    input: EndpointRequest<never, never, never, never, never>,
+  ) => Reply | Promise<Reply>
 }
 
 export const endpoint = <

@@ -33,7 +33,7 @@ export const createRun = (endpoint: Endpoint): Run => {
   )
   const { body } = endpoint
   // What it is given is what its definition says, whatever that is.
-  const handler = endpoint.handler as (asked: object) => Reply | Promise<Reply>
+  const handler = endpoint.handler as (input: object) => Reply | Promise<Reply>
 
   const run: Run = (identified) => {
     const { request, requestId, principal, client } = identified
@@ -45,7 +45,7 @@ export const createRun = (endpoint: Endpoint): Run => {
     const headerValues: Record<string, unknown> = {}
     for (const [key, { shape, name }, lowerCase] of headers)
       headerValues[key] = checked(shape.parse, request.header(lowerCase), name)
-    const asked = {
+    const input = {
       request,
       requestId,
       principal,
@@ -55,10 +55,10 @@ export const createRun = (endpoint: Endpoint): Run => {
       headers: headerValues,
       body: undefined as unknown,
     }
-    if (!body) return handler(asked)
+    if (!body) return handler(input)
     return readJson(request, identified.body).then((json) => {
-      asked.body = checked(body.shape.parse, json, 'body')
-      return handler(asked)
+      input.body = checked(body.shape.parse, json, 'body')
+      return handler(input)
     })
   }
   return run

@@ -1,5 +1,5 @@
-// The part of OpenAPI 3.1 that our document uses, as types, and its operations as a list in which every
-// reference is followed: what the page, and all who go through the document, read.
+// The part of OpenAPI 3.1 that our document uses, as types. Its operations are a list in which
+// every reference is followed: the page reads it, and all who go through the document.
 
 import type { JsonSchema } from '../../../lib/domain/shape.ts'
 

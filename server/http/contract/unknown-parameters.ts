@@ -6,7 +6,7 @@ import { Problem } from '../problem.ts'
 import { unknownParameter } from '../problems.ts'
 import type { Endpoint } from './endpoint.ts'
 
-/** Of a name, so much is repeated to the client. */
+/** Characters of a name that are repeated to the client. */
 const nameLengthMax = 64
 
 /** Throws for the first name in `query` that is not one of the endpoint's. */

@@ -390,8 +390,12 @@ void t.test(
     // The client is not told what the driver said: hosts and ports are in it.
     const reason = 'connect ECONNREFUSED 10.0.0.7:9092'
     for (const [outcome, publish, detail] of [
-      [{ kind: 'refused', cause: 'log-away', reason }, 'not-attempted', /taken: .* is away$/],
-      [{ kind: 'unknown', reason }, 'unknown', /taken: no acknowledgement came$/],
+      [
+        { kind: 'refused', cause: 'log-unavailable', reason },
+        'not-attempted',
+        /accepted: .* is unavailable$/,
+      ],
+      [{ kind: 'unknown', reason }, 'unknown', /accepted: no acknowledgement arrived$/],
     ] as const) {
       const ports = await serveBoth(t, outcome)
       for (const request of writes) {
@@ -408,7 +412,7 @@ void t.test(
     const reason = 'it has 9000 bytes, topic todos takes 4000'
     const ports = await serveBoth(t, { kind: 'refused', cause: 'too-large', reason })
     for (const request of writes) {
-      const detail = /larger than the command log takes$/
+      const detail = /larger than the command log accepts$/
       const one: Case = {
         name: 'too large',
         request,

@@ -21,7 +21,7 @@ export type Tally = { requests: number }
 export type Body =
   | { readonly kind: 'read'; readonly bytes: Buffer }
   | { readonly kind: 'too-large' }
-  /** The client went away: nobody is left to answer. */
+  /** The client disconnected: nobody is left to answer. */
   | { readonly kind: 'cut-short' }
 
 export type Request = {
@@ -34,9 +34,9 @@ export type Request = {
   header(name: string): string | undefined
   /** At most once, and before the handler first awaits anything: uWebSockets.js forgets it then. */
   body(bytesMax: number): Promise<Body>
-  /** Of the connection's other end; '' when it has gone. Before the handler first awaits anything, too. */
+  /** Address of the other end; '' when it has gone. Call it before the handler first awaits. */
   remoteAddress(): string
-  /** What it is answered with, whatever it asks for: known before its route is looked for. */
+  /** What it is answered with, whatever it asks for: known before its route is. */
   readonly decided?: Reply
 }
 
@@ -62,7 +62,7 @@ export type EngineSettings = {
   readonly keepAliveTimeoutMs: number
   readonly writeStallTimeoutMs: number
   readonly headerBytesMax: number
-  /** Of this process; more are closed at once. */
+  /** Limit per process; more are closed at once. */
   readonly connectionsMax: number
   /** Connections that the kernel keeps for us while we are busy. */
   readonly backlog: number

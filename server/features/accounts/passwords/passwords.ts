@@ -1,5 +1,5 @@
-// Passwords hashed and checked, one at a time, those that wait bounded in number and in time: a flood
-// of logins costs the machine one thread at the lowest priority, and everything else goes on.
+// Passwords hashed and checked, one at a time, those that wait bounded in number and in time. A
+// flood of logins costs the machine one thread at the lowest priority, and everything else goes on.
 
 import { isPossiblePassword } from '../../../../lib/domain/credentials.ts'
 import { createKeyedSemaphore } from '../../../../lib/runtime/keyed-semaphore.ts'
@@ -29,7 +29,7 @@ export const createPasswords = (
   hasher: Hasher,
 ): Passwords => {
   const queue: (() => Promise<void>)[] = []
-  /** Of each client, those that wait and the one that is being hashed. */
+  /** Count per client: those that wait and the one that is being hashed. */
   const pending = createKeyedSemaphore()
   const pendingMax = Math.max(1, Math.floor(queueMax / clientsServed))
   let running = false
@@ -97,5 +97,5 @@ const impossiblePassword = 'x'.repeat(16)
 const hashOfNone = (cost: number): string =>
   `$2b$${String(cost).padStart(2, '0')}$N0such0accountN0such0uN0such0accountN0such0accountN0s`
 
-/** Of `$2b$12$…`. */
+/** Reads 12 from `$2b$12$…`. */
 const costOf = (hash: string): number => Number(hash.slice(4, 6))

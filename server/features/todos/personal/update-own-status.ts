@@ -30,6 +30,6 @@ export const updateOwnStatus = (parts: TodoParts) => {
     body: { shape: status, examples: [{ completed: true }] },
     responses: [acceptedPersonal, updatedPersonal],
     problems: [nothingWritten, writeTooLarge, ...writeProblems],
-    handler: (asked) => writer.update(asked, asked.body),
+    handler: (input) => writer.update(input, input.body),
   })
 }

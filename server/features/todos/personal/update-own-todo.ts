@@ -30,6 +30,6 @@ export const updateOwnTodo = (parts: TodoParts) => {
     body: { shape: change, examples: [{ title: 'Buy roses', completed: true }] },
     responses: [acceptedPersonal, updatedPersonal],
     problems: [nothingWritten, writeTooLarge, ...writeProblems],
-    handler: (asked) => writer.update(asked, asked.body),
+    handler: (input) => writer.update(input, input.body),
   })
 }

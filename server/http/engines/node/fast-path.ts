@@ -86,7 +86,7 @@ export const createFastConnection = (
   }
 
   const answer = (learned: Buffer, ready: ReadySource) => {
-    // 'drain' comes only behind more than a write: who reads on would be taken for who never did.
+    // 'drain' comes only behind more than a write: who reads on would look like who never did.
     if (socket.writableLength === 0) unsent.release(holder)
     while (owed > 0 && socket.writableLength < unsentBytesMax) {
       const reply = ready()
@@ -206,7 +206,7 @@ export const createFastConnection = (
     if (done) return
     done = true
     readWith(undefined)
-    // What was written here may wait on: 'drain' and 'close' still tell when it does no more.
+    // What was written here may wait on: 'drain' and 'close' still report when it does no more.
     socket.off('end', onEnd)
     onDone()
   }

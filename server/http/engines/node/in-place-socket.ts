@@ -1,4 +1,4 @@
-// An accepted connection whose bytes are looked at where the kernel put them, in one buffer for all
+// An accepted connection whose bytes are read where the kernel put them, in one buffer for all
 // connections, instead of each read being allocated, wrapped and sent through a stream. At p=16 that
 // was a sixth of the CPU per request (npm run bench:engines -- --only floor,node --limits 10).
 
@@ -16,7 +16,7 @@ export type InPlaceSocket = {
   startReading(): void
 }
 
-/** Of libuv's handle, what net.Socket and node:http use themselves. */
+/** The part of libuv's handle that net.Socket and node:http use themselves. */
 type Handle = {
   reading: boolean
   _consumed: boolean

@@ -90,9 +90,9 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
         if (!isBusy) parser.closeIdleConnections()
       }
       closeMore()
-      const looking = setInterval(closeMore, drainPollIntervalMs)
+      const polling = setInterval(closeMore, drainPollIntervalMs)
       await closed
-      clearInterval(looking)
+      clearInterval(polling)
       watch.stop()
       wires.stop()
       parser.close()
@@ -122,10 +122,10 @@ export const createParser = (
   unsent: Unsent = createUnsent(settings.unsentBytesMax),
 ): HttpServer => {
   const { notReadyWith } = app
-  /** Connections whose input is broken, and why: told behind the last answer to a whole request. */
+  /** Connections whose input is broken, and why: reported behind the last answer to a whole request. */
   const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
-  /** Connections that were told of their close. */
-  const toldToClose = new WeakSet<Socket>()
+  /** Connections that got `Connection: close`. */
+  const notifiedOfClose = new WeakSet<Socket>()
 
   /** Undefined when it gets none. */
   const expectAnswer = (
@@ -133,8 +133,8 @@ export const createParser = (
     response: ServerResponse,
   ): Pending | undefined => {
     const { socket } = request
-    if (toldToClose.has(socket)) {
-      // The client may repeat it elsewhere, for it was told (RFC 9112 section 9.6): it must not have
+    if (notifiedOfClose.has(socket)) {
+      // The client may repeat it elsewhere, for it got notice (RFC 9112 section 9.6): it must not have
       // had an effect here.
       request.resume()
       return undefined
@@ -157,7 +157,7 @@ export const createParser = (
     // Closing, its answer is the last; draining, that of the newest is.
     if (reply.close || (isDraining() && pipeline.isLast(req))) {
       response.shouldKeepAlive = false
-      toldToClose.add(req.socket)
+      notifiedOfClose.add(req.socket)
       pipeline.drop(req.socket)
     }
     pending.answeredWith(lengthOf(reply))
@@ -241,7 +241,7 @@ export const createParser = (
     if (broken.has(socket)) return // said once, however much more of it comes
     broken.set(socket, error)
     pipeline.drop(socket)
-    // In front of answers that are due, this one would be taken for theirs.
+    // In front of answers that are due, this one would be read as theirs.
     if (!pipeline.awaitsAnswer(socket)) rejectMalformed(error, socket)
   }
   server.on('clientError', (error, socket) => refuse(error, socket as unknown as Socket))

@@ -9,7 +9,7 @@ import type { InPlaceSocket } from './in-place-socket.ts'
 export type PipelineBounds = {
   /** Requests of one connection that may be unanswered. */
   readonly pipelineMax: number
-  /** Of all connections; past it each may have one, so that nobody waits for another's pipeline. */
+  /** Limit over all connections; past it each may have one: nobody waits for another's pipeline. */
   readonly pendingMax: number
 }
 
@@ -60,7 +60,7 @@ type Connection = {
   fedBytes: number
   /** Has come, and is not given to the parser yet. */
   held: Buffer
-  /** Of the newest request's body: they follow whatever they hold, and not one more with them. */
+  /** Bytes left of the newest body: they follow whatever they hold, and not one more with them. */
   bodyBytesLeft: number
   isDropping: boolean
   /** Set: no request is begun behind so many more bytes. */
@@ -265,7 +265,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
 
 const nothing = Buffer.alloc(0)
 
-/** Most heads end in the first of the windows in which an end is looked for. */
+/** Most heads end in the first of the windows that are searched for an end. */
 const firstWindowBytes = 256
 
 /**
@@ -278,7 +278,7 @@ export const endOfHead = (bytes: Buffer, seam = nothing): number => {
     const across = endOfHead(Buffer.concat([seam, bytes.subarray(0, 2)]))
     if (across !== -1) return across - seam.length
   }
-  // In ever wider windows. 64 KB of empty lines took seconds when each was looked for in all that follows.
+  // In ever wider windows. 64 KB of empty lines took seconds with a search for each in all that follows.
   for (let size = firstWindowBytes; ; size *= 2) {
     const window = bytes.subarray(0, size)
     const lf = window.indexOf('\n\n')

@@ -1,5 +1,5 @@
 // Closes sockets that keep us waiting: silent ones, half requests, and clients that do not read.
-// One look at all of them a second, so that a request never touches a timer.
+// One poll of all of them a second, so that a request never touches a timer.
 
 import type { Socket } from 'node:net'
 import type { FastConnection } from './fast-path.ts'
@@ -39,10 +39,10 @@ export const watchSockets = (
 ): SocketWatch => {
   const watched = new Map<Socket, Watched>()
 
-  const look = () => {
+  const poll = () => {
     for (const [socket, state] of watched) {
       if (isStalled(socket, state, timeouts.writeStallTimeoutMs)) socket.destroy()
-      // We have said our last word: a client that leaves its half open is not waited for.
+      // Our last answer is sent: a client that leaves its half open is not waited for.
       else if (socket.writableFinished) lingers(socket, state)
       else if (state.connection) wait(socket, state, state.connection)
     }
@@ -71,14 +71,14 @@ export const watchSockets = (
     }
   }
 
-  const timer = setInterval(look, pollIntervalMs).unref()
+  const timer = setInterval(poll, pollIntervalMs).unref()
 
   return {
     add(socket) {
       watched.set(socket, {
         connection: undefined,
         requests: 0,
-        waitsFor: 'nothing', // so that the first look is the one to count from: it may come at once
+        waitsFor: 'nothing', // so that the first poll is the one to count from: it may come at once
         waitedMs: 0,
         unsentBytes: 0,
         stalledMs: 0,
@@ -106,7 +106,7 @@ export const watchSockets = (
   }
 }
 
-/** True when bytes wait to be sent and the client has taken none of them for too long. */
+/** True when bytes wait to be sent and the client has read none of them for too long. */
 const isStalled = (socket: Socket, state: Watched, timeoutMs: number): boolean => {
   const unsentBytes = unsentBytesOf(socket)
   state.stalledMs =

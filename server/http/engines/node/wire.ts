@@ -18,7 +18,7 @@ export type Wires = {
   head(reply: Reply): Buffer
   /** The same reply, saying that the connection is closed after it. */
   closing(reply: Reply): Buffer
-  /** Of all that is kept. */
+  /** Bytes of all that is kept. */
   bytes(): number
   /** Raised each second: a wire of an earlier second carries an old Date. */
   second(): number

@@ -1,5 +1,5 @@
 // Closes uWebSockets.js's listening socket without losing those who are about to be accepted. Each
-// process has a socket of its own on the port (SO_REUSEPORT): what the kernel has queued on one is
+// process has a socket of its own on the port (SO_REUSEPORT). What the kernel has queued on one is
 // not passed to the others when it closes, it is reset (unless net.ipv4.tcp_migrate_req is 1).
 
 import type { us_listen_socket } from 'uWebSockets.js'
@@ -13,7 +13,7 @@ const calmWaitMs = 1_000
  * Resolves when it is closed: right after a turn in which the kernel had nothing for us. `events`
  * counts all that the loop had to do. Of processes that stall for 100 ms now and then, twelve closed
  * at once lost 5 requests of 413,000; twenty closed so, none of 659,000 (rolling-restart.test.ts).
- * Not covered: a handshake that is under way on a real network, for the length of its round trip.
+ * Not covered: a handshake in progress on a real network, for the length of its round trip.
  */
 export const closeWhenCalm = (
   close: (socket: us_listen_socket) => void,
@@ -24,7 +24,7 @@ export const closeWhenCalm = (
     const startedMs = performance.now()
     let turnMs = startedMs
     let seen = -1
-    const look = () => {
+    const poll = () => {
       const nowMs = performance.now()
       const isCalm = events() === seen && nowMs - turnMs < calmTurnMs
       if (isCalm || nowMs - startedMs > calmWaitMs) {
@@ -34,7 +34,7 @@ export const closeWhenCalm = (
       }
       turnMs = nowMs
       seen = events()
-      setImmediate(look)
+      setImmediate(poll)
     }
-    setImmediate(look)
+    setImmediate(poll)
   })

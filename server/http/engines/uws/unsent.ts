@@ -1,6 +1,6 @@
 // How much uWebSockets.js may buffer for clients that do not read. It answers everything that came
 // with one read, and keeps what a socket does not take: 1 MiB of pipelined requests for a long list
-// grew a process to 2.3 GB. It tells no handler which connection it is on, so the bound is the
+// grew a process to 2.3 GB. It gives no handler its connection, so the bound is the
 // process's, not the connection's.
 
 import type { HttpResponse } from 'uWebSockets.js'
@@ -27,7 +27,7 @@ export const createUnsentBound = (): UnsentBound => {
   const endTurn = () => {
     turnBytes = 0
     isFull = process.memoryUsage.rss() > idleBytes + residentBytesMax
-    // Full, it looks again each turn: nothing else tells when clients have read or gone.
+    // Full, it polls: nothing else reports when clients have read or gone.
     if (isFull) setTimeout(endTurn, 10).unref()
   }
 
@@ -53,17 +53,17 @@ export const sendAsItDrains = (
   const { body, tail = nothing } = reply
   const length = body.length + tail.length
   /** Whether all that could be sent at `offset` was. */
-  const send = (offset: number): 'done' | 'taken' | 'blocked' => {
+  const send = (offset: number): 'done' | 'accepted' | 'blocked' => {
     if (offset < body.length) {
-      const [isTaken, isDone] = response.tryEnd(body.subarray(offset), length)
+      const [isAccepted, isDone] = response.tryEnd(body.subarray(offset), length)
       if (isDone) return 'done'
-      if (!isTaken) return 'blocked'
+      if (!isAccepted) return 'blocked'
     }
-    const [isTaken, isDone] = response.tryEnd(
+    const [isAccepted, isDone] = response.tryEnd(
       tail.subarray(Math.max(0, offset - body.length)),
       length,
     )
-    return isDone ? 'done' : isTaken ? 'taken' : 'blocked'
+    return isDone ? 'done' : isAccepted ? 'accepted' : 'blocked'
   }
   let isOver = send(0) === 'done'
   const holder: Holder = {

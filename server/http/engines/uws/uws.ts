@@ -1,5 +1,5 @@
 // The engine on uWebSockets.js: least CPU for plain keep-alive clients. Same routes, same bytes as
-// node-http.ts, which reads side by side with this file. What its binary gets wrong is told by
+// node-http.ts, which reads side by side with this file. What its binary gets wrong is reported by
 // self-test.ts and the README.
 
 import { STATUS_CODES } from 'node:http'
@@ -80,7 +80,7 @@ export const createUwsEngine = async (
     }
   }
 
-  // uWS closes a connection on which a request arrives while an answer is pending, and does not tell
+  // uWS closes a connection on which a request arrives while an answer is pending, and does not report
   // that from a client that left: said once, counted always.
   const countLost = () => {
     lost++
@@ -139,7 +139,7 @@ export const createUwsEngine = async (
       const startedMs = performance.now()
       const isWithin = (ms: number) => performance.now() - startedMs < ms
       if (listening) await closeWhenCalm(uws.us_listen_socket_close, listening, () => events)
-      // It does not tell which connections are idle, nor what it has not sent yet.
+      // It does not report which connections are idle, nor what it has not sent yet.
       while (connections > 0 && isWithin(timeoutMs) && (inFlight > 0 || isWithin(idleMs))) {
         await delay(drainPollIntervalMs)
       }
