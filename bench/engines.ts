@@ -26,8 +26,8 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
     const database = await startDatabase(directory)
     cleanUps.push(() => database.stop())
     const todos = await recordTodos(directory, database.url)
-    const place = { directory, databaseUrl: database.url, todos, signal, say }
-    const { subjects, leftOut } = await prepareSubjects(options.only, place)
+    const context = { directory, databaseUrl: database.url, todos, signal, say }
+    const { subjects, leftOut } = await prepareSubjects(options.only, context)
     const { windowMs, scrapeMs } = options
     const plan = { windowMs, scrapeMs, generator, todos, signal }
     const samples = await runRounds(subjects, leftOut, { options, plan, pinning })

@@ -22,8 +22,10 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
   const startedAt = new Date()
   say(`${scenario.name}: ${scenario.description}`)
   say(origin === null ? 'starting the servers ...' : `measuring ${origin}`)
-  const place = { signal, say }
-  const target = await (origin === null ? startTarget(scenario, place) : attachTarget(origin, pids))
+  const context = { signal, say }
+  const target = await (origin === null
+    ? startTarget(scenario, context)
+    : attachTarget(origin, pids))
   const cells: Cell[] = []
   try {
     for (const load of scenario.loads) {

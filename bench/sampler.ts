@@ -1,4 +1,4 @@
-// Reads answers aside while others load the server: a generator counts bytes, this one looks at them.
+// Reads answers aside while others load the server: a generator counts bytes, this one checks them.
 // A burst as deep as the load's on one connection, again and again: each answer must be a list of the
 // right length, newest first, and as long as nobody writes always the same one. Also times single
 // requests, for generators whose own times can't be trusted.

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util'
 
 export const usage = `usage: npm run dead-letters -- COMMAND
-  list [--limit N]             the newest letters, 20 unless told
+  list [--limit N]             the newest letters, 20 by default
   show ID                      all of one letter
   replay ID... | --all         publish the records again, and remove those that the log has taken
   replay ID --record '<json>'  publish this record in its place

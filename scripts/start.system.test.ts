@@ -19,7 +19,7 @@ type Started = {
   /** Resolves when it has greeted, rejects when it ended before that. */
   readonly greeted: Promise<{ url: string; token: string }>
   kill(signal: NodeJS.Signals): void
-  /** Of a process that it has started. */
+  /** The pid of a process that it has started. */
   pidOf(script: string): number
 }
 

@@ -18,9 +18,9 @@ export type Gate = {
   accepted(): number
   /** New connections go there; open ones stay where they are. */
   leadTo(servicePort: number): void
-  /** What is open carries nothing more, in either direction, and nobody is told. */
+  /** What is open carries nothing more, in either direction, and neither end is notified. */
   silence(): void
-  /** Silent connections that the client has not given up. */
+  /** Silent connections that the client has not closed. */
   silenced(): number
   /** The service gives up what fell silent, as its keep-alive would; the clients still hear nothing. */
   endSilent(): void

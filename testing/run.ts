@@ -30,7 +30,7 @@ const checks: readonly Job[] = [
 const main = async (args: readonly string[]): Promise<boolean> => {
   const files = args.length === 0 ? listTests(root) : testsAt(args)
   const needsServices = files.some((file) => laneOf(file) !== 'unit')
-  // They start while the checks run. Whoever waits for them is told why they did not.
+  // They start while the checks run. Whoever waits for them gets the reason when they did not.
   const services = needsServices ? startSharedServices() : undefined
   services?.catch(() => {})
   try {

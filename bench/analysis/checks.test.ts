@@ -1,4 +1,4 @@
-// Every check on figures made up for it: a sound load passes, and each way to be wrong is called by
+// Every check on fixture figures: a sound load passes, and each way to be wrong is called by
 // its name.
 
 import t from 'tap'

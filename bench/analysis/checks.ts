@@ -71,7 +71,7 @@ const answered = ({ counts, series, samples }: Omit<Cell, 'checks'>): Check => {
     'an answer in every second',
     isUp
       ? `Not the server: ${count(samples.taken)} single requests were answered meanwhile. The other checks say what is wrong with the load.`
-      : 'The server hung or was away. A hung server shows no errors: see its log.',
+      : 'The server hung or was unavailable. A hung server shows no errors: see its log.',
   )
 }
 
@@ -126,7 +126,7 @@ const ledger = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
   )
 }
 
-/** Of all checks the strongest: two who counted, and did not talk. */
+/** The strongest check: two independent counts agree. */
 const handled = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
   const name = 'as many as the server counted'
   const { completedInAll, handledInAll, lost, timeouts } = counts
@@ -273,7 +273,7 @@ const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
   const moved = calibrationMs[1] / calibrationMs[0] - 1
   return [
     steal === null
-      ? unknown('CPU stolen', 'this system does not tell')
+      ? unknown('CPU stolen', 'not available on this system')
       : check(
           'CPU stolen',
           steal <= stealMax ? 'ok' : 'fail',
@@ -286,7 +286,7 @@ const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
           'CPU of others',
           uncounted
             ? `the target may be among them (${uncounted}). Name its processes: --pid`
-            : 'this system does not tell',
+            : 'not available on this system',
         )
       : check(
           'CPU of others',

@@ -73,7 +73,7 @@ export const littlesLaw = (
   perSecond: number,
   meanLatencyUs: number,
   inFlight: number,
-  /** Of the clock that the latency was taken with. */
+  /** Resolution of the clock that measured the latency. */
   resolutionUs: number,
 ): Check => {
   const name = "Little's law"

@@ -4,7 +4,7 @@
 import type { Limit, TierUse } from '../result.ts'
 
 const fullShare = 0.9
-/** Of the machine's cores, by everybody. */
+/** Share of the machine's cores, used by all processes. */
 const machineFullShare = 0.93
 export const generatorFullShare = 0.95
 const milestones = [500_000, 1_000_000]
@@ -16,7 +16,7 @@ export type LimitInput = {
   /** Cores that were busy with anything but the tiers; null where that is not known. */
   readonly otherCores: number | null
   readonly isGeneratorFull: boolean
-  /** It sent what it was told to, no more. */
+  /** It sent at a fixed rate, no more. */
   readonly isOpenLoop: boolean
 }
 

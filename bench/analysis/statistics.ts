@@ -47,7 +47,7 @@ export const pairedRatio = (
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Of a sample: over n - 1. */
+/** The standard deviation of a sample: over n - 1. */
 export const standardDeviation = (values: readonly number[]): number => {
   const center = mean(values)
   const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)

@@ -1,4 +1,4 @@
-// The comparison and its words on samples made up for it.
+// The comparison and its words on fixture samples.
 
 import t from 'tap'
 import type { Sample } from '../rounds.ts'

@@ -50,7 +50,7 @@ export const compareSamples = (samples: readonly Sample[], isOpenLoop: boolean):
   }
 }
 
-/** Of the rounds in which both were sound. */
+/** Pairs from the rounds in which both were sound. */
 const pairsOf = (samples: readonly Sample[], metric: Metric) => {
   const of = (name: string, round: number) =>
     samples.find((one) => one.name === name && one.round === round)?.[metric] ?? null

@@ -30,7 +30,7 @@ export const startProbe = (port: number, target: string, responseBytes: number):
       socket.write(request)
     }
     socket.on('connect', send)
-    socket.on('error', () => {}) // the counts of the generator tell
+    socket.on('error', () => {}) // the counts of the generator show it
     socket.on('data', (data) => {
       bytes += data.length
       if (bytes < responseBytes) return

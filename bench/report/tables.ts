@@ -5,7 +5,7 @@ import * as figures from './figures.ts'
 import { markup, type Markup, type Part } from './markup.ts'
 import { labelOf, ledgerOf, tierRows, verdictCounts, type TierRow } from './reading.ts'
 
-/** Of text in the first `texts` columns and numbers in the others; wide ones scroll inside their box. */
+/** The first `texts` columns are text, the others numbers. Wide tables scroll inside their box. */
 export const table = (
   heads: readonly string[],
   rows: readonly (readonly Part[])[],

@@ -17,7 +17,7 @@ export const terminalReport = (result: Result, width = 100): string =>
     .flatMap((line) => wrap(line, width))
     .join('\n')
 
-/** With more loads than this, only the best one is told in full. */
+/** With more loads than this, only the best one is printed in full. */
 const detailedMax = 3
 
 const detailed = (result: Result): readonly Cell[] => {

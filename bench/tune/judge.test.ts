@@ -1,4 +1,4 @@
-// The judgement and its words on samples made up for it: what is real, what can't be told, what to use.
+// The judgement and its words on fixture samples: what is real, what can't be told, what to use.
 
 import t from 'tap'
 import { randomFrom } from '../../scripts/random.ts'

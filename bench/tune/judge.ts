@@ -11,7 +11,7 @@ export type Row = {
   readonly candidate: Candidate
   /** Sound ones, for the metric. */
   readonly rounds: number
-  /** Of the sound samples. */
+  /** Medians of the sound samples. */
   readonly medians: Readonly<Record<Metric, number | null>>
   readonly verdict: 'baseline' | 'better' | 'worse' | 'no difference' | 'not judged'
   /** To the baseline. */
@@ -102,7 +102,7 @@ const valuesOf = (
     }),
   )
 
-/** Of the rounds that both have. */
+/** Pairs from the rounds that both have. */
 const pairsOf = (from = new Map<number, number>(), to = new Map<number, number>()) =>
   [...from].flatMap(([round, a]) => {
     const b = to.get(round)

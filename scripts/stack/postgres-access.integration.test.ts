@@ -64,7 +64,7 @@ const isForOwnerAlone = async (t: Test, directory: string): Promise<void> => {
   t.equal(await modeOf(join(directory, 'data/pg_hba.conf')), '600')
 }
 
-/** Of every process there is. */
+/** Command lines of every process. */
 const commandLines = async (): Promise<string> => {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))
   const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''))

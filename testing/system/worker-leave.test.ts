@@ -1,4 +1,4 @@
-// The worker told to leave (S4): the batch under way is finished, the group is left, nothing is lost
+// SIGTERM to the worker (S4): the batch in progress is finished, the group is left, nothing is lost
 // and nothing applied twice, whether one leaves or all are replaced one by one.
 
 import { setTimeout as delay } from 'node:timers/promises'

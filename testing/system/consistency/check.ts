@@ -38,7 +38,7 @@ const asText = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
 
 type ByOperation = ReadonlyMap<string, readonly Logged[]>
 
-/** I1: what was acknowledged is in the log, under the id that the client was told. */
+/** I1: what was acknowledged is in the log, under the id that the client got. */
 const nothingLost = ({ operations }: Evidence, logged: ByOperation): Violation[] =>
   operations
     .filter((one) => one.outcome === 'ok')
@@ -163,7 +163,7 @@ const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] 
   return violations
 }
 
-/** I8: when nothing changes any more, everybody is told what the table holds, in its order. */
+/** I8: when nothing changes any more, every answer is what the table holds, in its order. */
 const endsAsTheTable = ({ todos, finalLists }: Evidence): Violation[] => {
   const textOf = (list: readonly Listed[]) => asText(list.map(({ id, title }) => [id, title]))
   const expected = textOf([...todos].map(([id, { title }]) => ({ id, title })))

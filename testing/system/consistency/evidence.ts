@@ -1,4 +1,4 @@
-// What a run of writes leaves behind, as check.ts judges it: what clients were told, what the log
+// What a run of writes leaves behind, as check.ts judges it: what clients were answered, what the log
 // holds, and what the database and the lists say in the end.
 
 /** `ok`: 202. `fail`: certainly not taken (a 4xx, or a 503 that says so). `info`: nobody knows. */

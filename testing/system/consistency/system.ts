@@ -92,7 +92,7 @@ export const startSystem = async (options: {
   const everyone: Running[] = []
   const killed = new Set<Running>()
   const killedForks = new Set<number>()
-  /** A server that finds its database away says so and ends: an operator would start it again. */
+  /** A server that finds its database unavailable logs it and exits: an operator would start it again. */
   const launch = async (start: (env: NodeJS.ProcessEnv) => Promise<Running>): Promise<Running> => {
     for (const deadline = performance.now() + restartTimeoutMs; ;) {
       try {
