@@ -56,7 +56,7 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
   }
   say(`\n${terminalReport(result, process.stdout.columns)}`)
   const complaints = target.complaints().trim()
-  if (complaints !== '') say(`\nthe servers said:\n${complaints}`)
+  if (complaints !== '') say(`\noutput of the servers:\n${complaints}`)
   await keep(result, options, startedAt)
   return result.verdict === 'VALID' ? exitCodes.judged : exitCodes.untrusted
 }

@@ -105,7 +105,7 @@ export const objectionToList = (
   }
   if (!Array.isArray(list)) return `a body that is no list: ${body.slice(0, 80)}`
   if (length !== null && list.length !== length) {
-    return `a list of ${list.length} todos where ${length} were asked for`
+    return `a list of ${list.length} todos, ${length} expected`
   }
   const times = list.map((todo) => String((todo as { created_at?: unknown }).created_at))
   if (times.some((time, i) => i > 0 && time > (times[i - 1] ?? ''))) {

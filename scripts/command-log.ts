@@ -78,15 +78,15 @@ const readState = async (
   logs: CommandLogs,
 ): Promise<State> => {
   const log = config.KAFKA_TODO_TOPIC
-  const quiet = createLog('command-log', 'silent')
+  const silentLog = createLog('command-log', 'silent')
   const stored = await logs.registered(log)
   // Before the ranges: read after them, it could be ahead of them.
   const positions = await logs.nextOffsets(log)
   const others = (await logs.names()).filter((name) => name !== log)
-  const probe = openProbe(config, databases, quiet)
+  const probe = openProbe(config, databases, silentLog)
   try {
     const found = await probe.find()
-    const ranges = await readRanges(config, databases, quiet)
+    const ranges = await readRanges(config, databases, silentLog)
     return { log, stored, found, positions, ranges, others }
   } finally {
     await probe.close()
@@ -157,11 +157,11 @@ const adopt = async (
 ) => {
   if ((await readState(config, databases, logs)).found === undefined) {
     await ensureCommandLog(config, databases, createLog('command-log', 'silent'))
-    out(`${config.KAFKA_TODO_TOPIC} was not there: made`)
+    out(`${config.KAFKA_TODO_TOPIC} did not exist: created`)
   }
   const state = await readState(config, databases, logs)
   const { log, stored, found, ranges } = state
-  if (found === undefined) throw new Error('the log was made and is not there yet: try again')
+  if (found === undefined) throw new Error('the log was created and is not visible yet: try again')
   if (stored?.isClosed) throw new Error('the number of its partitions is being changed')
   const positions = choose(state, from)
   const effect = effectOf(positions, ranges)

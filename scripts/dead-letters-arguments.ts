@@ -1,4 +1,4 @@
-// What `npm run dead-letters` may be asked for. Strict: a request half understood could discard what
+// The arguments of `npm run dead-letters`. Strict: a request half understood could discard what
 // nobody can bring back.
 
 import { parseArgs } from 'node:util'

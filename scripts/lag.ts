@@ -52,7 +52,7 @@ export const lagAsText = (log: string, partitions: readonly PartitionLag[]): str
     ...partitions.map(
       ({ partition, end, applied, lag }) =>
         `partition ${partition}: log end ${end}, applied ${applied}, lag ${lag}` +
-        (lag < 0 ? ' (the log ends before what was applied: is it another one?)' : ''),
+        (lag < 0 ? ' (the log ends before the applied offset: is it another log?)' : ''),
     ),
     `${log}: lag ${total(partitions)} in ${partitions.length} partitions`,
   ].join('\n')

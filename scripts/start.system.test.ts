@@ -194,8 +194,8 @@ void t.test('what stands in the way is one line, and exit code 1', async (t) => 
   await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', () => resolve()))
   t.teardown(() => taken.close())
   for (const [env, line] of [
-    [{ HTTP_PORT: String(port) }, /^port \d+ is taken: .*set HTTP_PORT to another\n$/],
-    [{ METRICS_PORT: String(port) }, /^port \d+ is taken: .*set METRICS_PORT to another\n$/],
+    [{ HTTP_PORT: String(port) }, /^port \d+ is in use: .*set HTTP_PORT to another\n$/],
+    [{ METRICS_PORT: String(port) }, /^port \d+ is in use: .*set METRICS_PORT to another\n$/],
     [{ WORKER_METRICS_PORT: String(port) }, /^port \d+ .*set WORKER_METRICS_PORT to another\n$/],
     [{ METRICS_PORT: 'no' }, /^METRICS_PORT is "no": set it to off, or a port from 0 to 65535\n$/],
     [{ HTTP_ENGINE: 'fast' }, /^HTTP_ENGINE is "fast": set it to node or uws\n$/],

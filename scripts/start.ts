@@ -43,7 +43,7 @@ const main = async () => {
     const port = config[name]
     if (port === 'off' || (await isFree(port))) continue
     throw new StartFailure(
-      `port ${port} is taken: stop what listens there, or set ${name} to another`,
+      `port ${port} is in use: stop what listens there, or set ${name} to another`,
     )
   }
   for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {
@@ -178,7 +178,7 @@ Benchmark:
   npx autocannon -c 50 -p 16 -d 10 '${url}/todos?limit=10'
 Metrics, of the server and of the worker:
   ${metrics.join('\n  ') || 'off'}
-Its Postgres, which takes nothing but the password in that file:
+Postgres, which accepts only the password in that file:
   PGPASSWORD=$(cat '${passwordFile}') psql -h ${host} -p ${postgresPort} -U postgres todos
 
 Ctrl-C stops everything; the data stays in ${config.DATA_DIR}/

@@ -170,7 +170,7 @@ const bytesPossible = (claims: Claims): Check => {
 }
 
 const noErrors = ({ errors, non2xx, restarts }: Claims): Check => {
-  const name = 'answers as asked for'
+  const name = 'answers without errors'
   if (errors === null || non2xx === null)
     return unknown(
       name,
@@ -195,7 +195,7 @@ const noWrongBodies = ({ wrongBodies, requestsTotal }: Claims): Check => {
     'fail',
     `${count(wrongBodies)} wrong bodies in ${count(requestsTotal)} answers`,
     'none',
-    'The answers were not those that were asked for, whatever their status. Read one of them.',
+    'The answers were not the expected ones, whatever their status. Read one of them.',
   )
 }
 

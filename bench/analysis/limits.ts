@@ -83,8 +83,8 @@ const explain = (by: string, input: LimitInput, ceiling: Ceiling): string => {
   const own = sum(served.map((tier) => tier.demand))
   const limited = {
     neither: isOpenLoop
-      ? 'Nothing was full: an open loop sends what it is told to. Requests that come one by one cost a wake-up each, which a busy server saves.'
-      : 'Nothing was full: too little was in flight to ask for more.',
+      ? 'Nothing was full: an open loop sends at a fixed rate. Requests that come one by one cost a wake-up each, which a busy server saves.'
+      : 'Nothing was full: too little was in flight to reach a limit.',
     generator: 'The generator was full: the servers could have done more.',
     'the machine': `All ${cores} cores were busy, shared by the tiers and the generator.`,
   }[by]

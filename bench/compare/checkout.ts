@@ -37,7 +37,7 @@ export const checkOut = async (commit: string, context: CheckoutContext): Promis
     if (await haveSamePackages(repository, directory)) {
       await symlink(join(repository, 'node_modules'), join(directory, 'node_modules'))
     } else {
-      say(`npm ci for ${commit.slice(0, 10)}, whose packages are others`)
+      say(`npm ci for ${commit.slice(0, 10)}, whose packages differ`)
       await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory, signal })
     }
     signal.throwIfAborted()

@@ -17,7 +17,7 @@ export type Line = {
 
 export type Comparison = {
   readonly lines: readonly Line[]
-  /** Figures that were asked for and can't be compared. */
+  /** Wanted figures that can't be compared. */
   readonly missing: readonly { readonly metric: Metric; readonly why: string }[]
   /** Goodput or CPU was judged: p99 alone is no answer. */
   readonly isTrusted: boolean

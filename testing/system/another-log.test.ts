@@ -241,7 +241,7 @@ t.test('a topic that the database knows is not made again by who starts', async 
   await refusesToStart(t, startWorker, environment)
   t.notOk((await admin.listTopics()).includes(environment['KAFKA_TODO_TOPIC'] ?? ''))
   await admin.disconnect()
-  t.match((await run('adopt', '--from', 'beginning')).text, /was not there: made/)
+  t.match((await run('adopt', '--from', 'beginning')).text, /did not exist: created/)
   const server = await startServer(environment)
   await server.stop()
 })
