@@ -1,5 +1,5 @@
-// Measures one load on a target: captures an answer, warms up, opens a window while the load runs,
-// reads every counter at both its ends, and judges what came out.
+// Measures one load on a target. It captures an answer, warms up and opens a window while the load
+// runs. It reads every counter at both ends of the window, and judges the result.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { checksOf, goodOf } from './analysis/checks.ts'

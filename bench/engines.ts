@@ -1,5 +1,6 @@
 // npm run bench:engines: what a hot read costs in each of our engines, beside peers and the least that
-// the machine can do, all in one run, in turn and more than once. `--quick` for a first look.
+// the machine can do. All are measured in one run, in turn and more than once. `--quick` for a first
+// look.
 
 import { rm, writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'

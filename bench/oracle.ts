@@ -1,5 +1,5 @@
-// Compares a target's answers with its database, the oracle: before a load, to know what to expect,
-// and after it, when no write is in flight any more.
+// Compares a target's answers with its database, the oracle. Before a load this gives what to expect;
+// after it, no write is in flight any more.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'

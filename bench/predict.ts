@@ -1,6 +1,6 @@
-// npm run bench:predict: measures a scenario with all its server processes, predicts from the service
-// demands what half of them will carry, measures that too, and says how far off it was. A law that
-// predicts nothing explains nothing.
+// npm run bench:predict: measures a scenario with all its server processes, and predicts from the
+// service demands what half of them will carry. Then it measures that too, and prints how far off it
+// was. A law that predicts nothing explains nothing.
 
 import { parseArgs } from 'node:util'
 import { predict } from './analysis/limits.ts'

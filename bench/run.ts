@@ -1,4 +1,4 @@
-// npm run bench: starts what a scenario names, or takes what runs at --url, loads it, and ends with a
+// npm run bench: starts what a scenario names, or uses what runs at --url, and loads it. It ends with a
 // verdict, a summary, a JSON file and a report in one HTML file.
 
 import { mkdir, writeFile } from 'node:fs/promises'

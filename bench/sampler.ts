@@ -1,6 +1,6 @@
-// Reads answers aside while others load the server: a generator counts bytes, this one checks them.
-// A burst as deep as the load's on one connection, again and again: each answer must be a list of the
-// right length, newest first, and as long as nobody writes always the same one. Also times single
+// Reads answers aside while others load the server: a generator counts bytes, this one checks them. It
+// sends a burst as deep as the load's on one connection, again and again. Each answer must be a list of
+// the right length, newest first. While nobody writes, it is always the same one. Also times single
 // requests, for generators whose own times can't be trusted.
 
 import { connect, type Socket } from 'node:net'

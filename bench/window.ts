@@ -1,5 +1,5 @@
-// What a window of a run cost and meant: CPU of every tier at both its ends, from which come service
-// demands, the limit, and what else the machine did. The same for every generator.
+// What a window of a run cost and meant. CPU of every tier at both its ends gives service demands, the
+// limit, and what else the machine did. The same for every generator.
 
 import { forestCpuSeconds, treeCpuSeconds } from './engines/cpu.ts'
 import { goodOf, isGeneratorFull } from './analysis/checks.ts'

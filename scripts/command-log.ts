@@ -1,6 +1,6 @@
-// npm run command-log -- show | adopt | partitions: which log the database's positions belong to, and
-// the operator's decision when another one is there, or when it is to have more partitions. Nothing is
-// skipped that this has not named.
+// npm run command-log -- show | adopt | partitions: which log the database's positions belong to. The
+// operator decides when another one is there, or when it is to have more partitions. Nothing is skipped
+// that this has not named.
 
 import type { Bounds } from '../lib/domain/log-identity.ts'
 import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open.ts'

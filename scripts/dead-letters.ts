@@ -1,6 +1,6 @@
 // npm run dead-letters -- list | show | replay | discard: what to do with records that could not be
-// applied. A replay goes through the log like any write, so the order of locks, the offsets and
-// "each command id once" hold for it too; the letter goes only when the log has acknowledged it.
+// applied. A replay goes through the log like any write, so the order of locks, the offsets and "each
+// command id once" hold for it too. The letter is deleted only when the log has acknowledged it.
 
 import type { CommandPublisher, LogProbe, PublishGate } from '../lib/command-log/command-log.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'

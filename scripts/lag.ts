@@ -1,5 +1,5 @@
-// npm run lag [-- --json]: how many commands of each partition of the log wait to be applied, for
-// the log and the database that the environment names. For operators and their alarms.
+// npm run lag [-- --json]: how many commands of each partition of the log wait to be applied. The
+// environment names the log and the database. For operators and their alarms.
 
 import { parseArgs } from 'node:util'
 import { readEnds } from '../lib/command-log/open.ts'

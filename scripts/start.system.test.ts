@@ -1,5 +1,5 @@
-// `npm start` as a newcomer meets it: it runs, says what to do, stops cleanly, keeps its data, and
-// when something is in the way says so in one line.
+// `npm start` as a newcomer meets it. It runs, prints what to do, stops cleanly and keeps its data.
+// When something is in the way, it prints one line.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { chmod, readFile, stat } from 'node:fs/promises'

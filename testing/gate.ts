@@ -1,6 +1,6 @@
 // A gate in front of a service, for tests: the network between a client and a service that goes on
-// working. It cuts, refuses, delays and swallows; open connections can fall silent while new ones work,
-// or stay where they are while new ones reach another service, as behind a cloud's address.
+// working. It cuts, refuses, delays and swallows. Open connections can fall silent while new ones work.
+// They can also stay where they are while new ones reach another service, as behind a cloud's address.
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'

@@ -1,5 +1,5 @@
-// A Redis that answers PING and is of no use, for tests: each way that it refuses writes, and a
-// failover that leaves open connections with the old master.
+// A Redis that answers PING and is of no use, for tests. It refuses writes in each way, or fails over
+// and leaves open connections with the old master.
 
 import type { RestartableService } from './restartable.ts'
 import { ask } from '../scripts/stack/ports.ts'

@@ -26,9 +26,9 @@ export const listTests = (root: string): readonly string[] => {
 }
 
 /**
- * Tests that try to make happen what must never happen: one failure is the finding. Any other file that fails
- * is run again, alone, since it may have failed only because of what ran beside it; then it counts as
- * passed, and is named.
+ * Tests that try to make happen what must never happen: one failure is the finding. Any other file
+ * that fails is run again, alone, since it may have failed only because of what ran beside it. Then
+ * it counts as passed, and is named.
  */
 export const neverRetried = [
   'lib/command-log/',

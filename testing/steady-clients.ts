@@ -1,7 +1,7 @@
-// Clients that ask without pause while servers come and go, and know what became of each request.
-// An answer with `Connection: close` is the last of its connection: what was sent behind it has not
-// been processed (RFC 9112 section 9.6), is counted as such and asked again on another connection.
-// A request that got no answer, or another one than is due, is a failure.
+// Clients that ask without pause while servers come and go, and know what became of each request. An
+// answer with `Connection: close` is the last of its connection. What was sent behind it has not been
+// processed (RFC 9112 section 9.6). It is counted as such and sent again on another connection. A
+// request that got no answer, or another one than is due, is a failure.
 
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// Files that autocannon wrote, judged as they are: those of older versions are stored, those of the
+// Files that autocannon wrote, judged as they are. Those of older versions are stored. Those of the
 // pinned one are made here, against a server that answers well, badly, wrongly or not at all.
 
 import { execFile } from 'node:child_process'

@@ -1,5 +1,5 @@
-// The laws that the numbers of a run must obey among themselves, whoever measured them: what a tool
-// prints, what a paper claims, what we counted. Pure; each gives one line of the validity table.
+// The laws that the numbers of a run must obey among themselves, whoever measured them. Numbers come
+// from a tool's output, a paper or our own counts. Pure; each gives one line of the validity table.
 
 import type { Check } from '../result.ts'
 

@@ -1,5 +1,6 @@
-// What limited a run, from the CPU that each tier took: service demand D = CPU per good answer (the
-// utilization law, U = X D), the ceiling X <= cores / D, and the cores that more would take. Pure.
+// What limited a run, from the CPU that each tier took. Service demand D is CPU per good answer (the
+// utilization law, U = X D). It gives the ceiling X <= cores / D, and the cores that more would take.
+// Pure.
 
 import type { Limit, TierUse } from '../result.ts'
 

@@ -17,9 +17,9 @@ export type PairedRatio = {
 }
 
 /**
- * Null with fewer than `pairsMin` pairs. Of several `comparisons` each interval is wider
- * (Bonferroni), so that all of them hold at once in 95 of 100 runs: of twenty settings that do
- * nothing, one would else look like a find.
+ * Null with fewer than `pairsMin` pairs. With several `comparisons` each interval is wider
+ * (Bonferroni), so that all of them hold at once in 95 of 100 runs. Else one of twenty settings
+ * that do nothing would look like a find.
  */
 export const pairedRatio = (
   pairs: readonly (readonly [a: number, b: number])[],

@@ -1,5 +1,5 @@
-// What a fit of the Universal Scalability Law says, in plain words: where more load stops helping,
-// which terms the data show at all, and how far the curve may be trusted.
+// What a fit of the Universal Scalability Law says, in plain words: where more load stops helping, and
+// which terms the data show at all. It also says how far the curve may be trusted.
 
 import type { UslFit } from '../result.ts'
 import { reach, uslAt } from './usl-curve.ts'

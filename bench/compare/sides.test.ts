@@ -1,4 +1,4 @@
-// What A and B may name, in a repository made for it: with a branch called node, and a name that is a
+// What A and B may name, in a fixture repository. It has a branch called node, and a name that is a
 // branch and a tag.
 
 import t from 'tap'

@@ -1,4 +1,4 @@
-// CPU time of a process and all its descendants: our server is a primary and a fork, and work that
+// CPU time of a process and all its descendants. Our server is a primary and a fork, and work that
 // moved to a child or a thread must not look saved. From /proc; from ps where there is none.
 
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// One subject at one depth and limit: checks its answers, then loads it and takes the CPU that its
+// One subject at one depth and limit: checks its answers, then loads it. It takes the CPU that its
 // processes spent on exactly the requests that were counted.
 
 import type { Generator, Counts } from './generator.ts'

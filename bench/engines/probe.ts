@@ -1,5 +1,5 @@
-// What one client sees while others load the server: a few connections of our own, each with a single
-// request in flight, timed one by one. For runs whose generator cannot time a request (pipelining).
+// What one client sees while others load the server. A few connections of our own have a single request
+// in flight each, timed one by one. For runs whose generator cannot time a request (pipelining).
 
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,6 +1,6 @@
-// The summary that a run ends with on the terminal: the verdict first and why, then the headline, what
-// each tier took, what limited it, and the exact ledger. Pure: text without colour, which survives a
-// pipe and a paste.
+// The summary that a run ends with on the terminal. The verdict comes first, with its reason. Then come
+// the headline, what each tier took, what limited it, and the exact ledger. Pure: text without colour,
+// which survives a pipe and a paste.
 
 import { layOut } from '../engines/table.ts'
 import type { Cell, Check, Result, Second } from '../result.ts'

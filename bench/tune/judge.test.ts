@@ -95,7 +95,10 @@ t.test(
     t.match(same.use, { candidate: { name: 'DB_POOL_SIZE=20' }, because: /smallest of those/ })
     const worse = judge([50, 20], samplesOf({ 20: 500, 50: 1_000 }))
     t.match(worse.use, { candidate: { name: 'DB_POOL_SIZE=50' }, because: 'the best' })
-    t.match(tuneReport(same, { samples: [], leftOut: [] }), /No significant difference to DB_POOL_SIZE=50:/)
+    t.match(
+      tuneReport(same, { samples: [], leftOut: [] }),
+      /No significant difference to DB_POOL_SIZE=50:/,
+    )
   },
 )
 

@@ -1,5 +1,5 @@
-// Nobody connects to a Postgres that we start without the password of its data directory: neither to
-// a new one, nor to one that was made when every user of the machine was trusted as its superuser.
+// Nobody connects to a Postgres that we start without the password of its data directory. That holds
+// for a new one, and for one made when every user of the machine was trusted as its superuser.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'

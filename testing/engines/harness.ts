@@ -1,5 +1,5 @@
-// What the engine suites stand on: a server process on either engine, raw bytes in, whole answers out,
-// and those answers with what is the engine's own removed, so that the rest can be compared.
+// What the engine suites share: a server process on either engine, raw bytes in, whole answers out. It
+// also removes what is the engine's own, so that the rest can be compared.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

@@ -1,6 +1,6 @@
-// The stores that count limits made unavailable to a running server under steady load, silenced or made
-// useless, and given back: every request is answered, limits hold wherever something counts, and when
-// nothing does all pass.
+// The stores that count limits are made unavailable to a running server under steady load, silenced or
+// made useless, and given back. Every request is answered. Limits hold wherever a store counts; when
+// none does, all requests pass.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'

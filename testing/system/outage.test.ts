@@ -1,5 +1,6 @@
-// Redis, Postgres and Kafka made unavailable to a running server and worker, one by one, silenced or made
-// useless, and given back: what still works, what is said, and that all recovers without a restart.
+// Redis, Postgres and Kafka are made unavailable to a running server and worker, one by one, silenced
+// or made useless, and given back. It checks what still works and what is reported, and that all
+// recovers without a restart.
 
 import t from 'tap'
 import { migrate } from '../../lib/drivers/postgres/migrate.ts'

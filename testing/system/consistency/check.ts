@@ -1,6 +1,6 @@
-// What must hold after any run of writes, whatever was killed meanwhile: the history that clients saw,
-// the log, the table and the lists are held against each other. Pure, and it shares no code with what
-// it checks: it has a fold of its own.
+// What must hold after any run of writes, whatever was killed meanwhile. It compares the history that
+// clients saw, the log, the table and the lists. Pure, and it shares no code with what it checks: it
+// has a fold of its own.
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Evidence, Fields, Listed, Logged, Operation } from './evidence.ts'

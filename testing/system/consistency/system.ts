@@ -1,5 +1,5 @@
-// The whole system on real services or on the embedded stack, as processes that stay findable when
-// they are killed and started again in their place.
+// The whole system on real services or on the embedded stack. Its processes stay findable when they are
+// killed and others are started in their place.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { migrate } from '../../../lib/drivers/postgres/migrate.ts'
