@@ -1,5 +1,5 @@
-// Measures one load on a target: captures an answer, warms up, opens a window while the load runs,
-// reads every counter at both its ends, and judges what came out.
+// Measures one load on a target. It captures an answer, warms up and opens a window while the load
+// runs. It reads every counter at both ends of the window, and judges the result.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { checksOf, goodOf } from './analysis/checks.ts'
@@ -12,7 +12,7 @@ import type { AutocannonOwn, Cell, Counts, Load, Second } from './result.ts'
 import { startSampler } from './sampler.ts'
 import type { Scenario, ScenarioLoad } from './scenario.ts'
 import { coresHere, processesOf, type Target } from './target.ts'
-import { captureAnswer, matchesDatabaseAtEnd, type Captured } from './truth.ts'
+import { captureAnswer, matchesDatabaseAtEnd, type Captured } from './oracle.ts'
 import { cpuNow, judgeWindow, type CpuNow } from './window.ts'
 
 export type CellRun = {
@@ -210,7 +210,7 @@ const measureWithReadings = async (work: Work): Promise<Measured> => {
   }
 }
 
-/** wrk says nothing until it ends: the server tells how it goes, the sampler how long it takes. */
+/** wrk reports nothing until it ends: the server reports progress, the sampler latency. */
 const measureWithWrk = async (work: Work): Promise<Measured> => {
   const { target, scenario, seconds: plannedSeconds, run, load, captured, background } = work
   const wrk = chooseGenerator(load.threads, 'wrk')
@@ -246,7 +246,7 @@ const measureWithWrk = async (work: Work): Promise<Measured> => {
       completed: total,
       bytes: result.bytes,
       statuses: { [method === 'POST' ? '202' : '200']: result.requests },
-      // wrk tells errors of sockets and statuses apart, but not which.
+      // wrk counts socket errors and bad statuses apart, but not which.
       closed: 0,
       resets: result.errors,
       lost: 0,
@@ -325,7 +325,7 @@ const handledSince = async (
 
 const samplerDepth = ({ pipelining }: Load): number => Math.min(pipelining, 100)
 
-/** Of the busiest thread. */
+/** Utilization and lag of the busiest thread. */
 const loopBetween = (first: Reading, last: Reading) => {
   const busy = last.loops.map((loop, i) => {
     const active = loop.activeMs - (first.loops[i]?.activeMs ?? 0)

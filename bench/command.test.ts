@@ -1,5 +1,5 @@
-// What each program of this folder does alike: says how it is used, refuses what it does not know,
-// and leaves nothing behind when it is interrupted.
+// What each program of this folder does alike. It prints its usage, refuses what it does not know, and
+// leaves nothing behind when it is interrupted.
 
 import t from 'tap'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'

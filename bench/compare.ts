@@ -82,17 +82,17 @@ const starterOf = async (
   scenario: Scenario,
   { signal, cleanUps }: Run,
 ): Promise<() => Promise<Target>> => {
-  const place = { signal, say }
+  const context = { signal, say }
   switch (side.kind) {
     case 'engine':
-      return () => startTarget(scenario, place)
+      return () => startTarget(scenario, context)
     case 'url':
       return () => attachTarget(side.origin, pids)
     case 'commit': {
       const current = fileURLToPath(repository)
-      const checkout = await checkOut(side.commit, { ...place, repository: current })
+      const checkout = await checkOut(side.commit, { ...context, repository: current })
       cleanUps.push(() => checkout.remove())
-      return () => startTarget(scenario, { ...place, source: checkout.directory })
+      return () => startTarget(scenario, { ...context, source: checkout.directory })
     }
   }
 }

@@ -12,7 +12,7 @@ export const showRatio = ({ ratio, low, high, isReal }: PairedRatio): string => 
   return `${ratio.toFixed(digits)}x (${low.toFixed(digits)} to ${high.toFixed(digits)})`
 }
 
-/** "No difference can be told" is worth as much as the difference that could have been. */
+/** "No significant difference" is worth as much as the difference that could have been. */
 export const unseen = (ratios: readonly PairedRatio[]): string[] => {
   const dull = ratios.filter(({ isReal }) => !isReal)
   if (dull.length === 0) return []

@@ -1,5 +1,6 @@
 // npm run bench:engines: what a hot read costs in each of our engines, beside peers and the least that
-// the machine can do, all in one run, in turn and more than once. `--quick` for a first look.
+// the machine can do. All are measured in one run, in turn and more than once. `--quick` for a first
+// look.
 
 import { rm, writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
@@ -26,8 +27,8 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
     const database = await startDatabase(directory)
     cleanUps.push(() => database.stop())
     const todos = await recordTodos(directory, database.url)
-    const place = { directory, databaseUrl: database.url, todos, signal, say }
-    const { subjects, leftOut } = await prepareSubjects(options.only, place)
+    const context = { directory, databaseUrl: database.url, todos, signal, say }
+    const { subjects, leftOut } = await prepareSubjects(options.only, context)
     const { windowMs, scrapeMs } = options
     const plan = { windowMs, scrapeMs, generator, todos, signal }
     const samples = await runRounds(subjects, leftOut, { options, plan, pinning })

@@ -41,7 +41,7 @@ export const latencyOf = (from: Reading, to: Reading, source: Latency['from']): 
   }
 }
 
-/** Of single requests that were timed one by one. */
+/** The latency of single requests that were timed one by one. */
 export const latencyOfSorted = (sortedUs: readonly number[]): Latency | null => {
   if (sortedUs.length === 0) return null
   const at = (share: number) => sortedUs[Math.ceil(sortedUs.length * share) - 1] ?? 0

@@ -1,5 +1,5 @@
-// What else this machine does while it measures: CPU time that a hypervisor takes, processes that are
-// not ours, and whether a fixed piece of work still takes as long as before.
+// What else this machine does while it measures: CPU time that a hypervisor takes, and processes that
+// are not ours. A fixed piece of work shows whether the machine became slower.
 
 import { readFileSync } from 'node:fs'
 

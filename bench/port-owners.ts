@@ -15,7 +15,7 @@ export type PortOwners =
 const connectTimeoutMs = 5_000
 
 export const portOwnersOf = async (origin: string): Promise<PortOwners> => {
-  if (process.platform !== 'linux') return unknown('this system does not tell who listens')
+  if (process.platform !== 'linux') return unknown('this system does not report who listens')
   const route = await routeTo(origin)
   if (!route) return unknown('nothing answers there')
   const { local, remote } = route
@@ -120,7 +120,7 @@ const addressOf = (hex: string, byteOrder: 'LE' | 'BE'): string => {
   return canonical((bytes.join('').match(/.{4}/g) ?? []).join(':'))
 }
 
-/** Of those that listen: the kernel takes an exact address before any, and IPv4 before IPv6. */
+/** The kernel prefers a listener with the exact address over any address, and IPv4 over IPv6. */
 export const listenersFor = (
   listeners: readonly Listener[],
   address: string,

@@ -1,6 +1,6 @@
-// npm run bench:predict: measures a scenario with all its server processes, predicts from the service
-// demands what half of them will carry, measures that too, and says how far off it was. A law that
-// predicts nothing explains nothing.
+// npm run bench:predict: measures a scenario with all its server processes, and predicts from the
+// service demands what half of them will carry. Then it measures that too, and prints how far off it
+// was. A law that predicts nothing explains nothing.
 
 import { parseArgs } from 'node:util'
 import { predict } from './analysis/limits.ts'
@@ -39,7 +39,7 @@ const measure = async (scenario: Scenario, signal: AbortSignal): Promise<Cell> =
   }
 }
 
-const main = async ({ scenario, processes }: Asked, signal: AbortSignal): Promise<number> => {
+const main = async ({ scenario, processes }: Options, signal: AbortSignal): Promise<number> => {
   const half = Math.floor(processes / 2)
   const full = await measure({ ...scenario, processes }, signal)
   const { perSecond, by } = predict(full.tiers, coresHere, half)
@@ -52,10 +52,10 @@ const main = async ({ scenario, processes }: Asked, signal: AbortSignal): Promis
   return Math.abs(off) <= errorMax ? 0 : 3
 }
 
-type Asked = { readonly scenario: Scenario; readonly processes: number }
+type Options = { readonly scenario: Scenario; readonly processes: number }
 
 const text = { type: 'string' } as const
-const parse = (args: readonly string[]): Asked => {
+const parse = (args: readonly string[]): Options => {
   const options = { scenario: text, processes: text, seconds: text }
   const { values } = parseArgs({ args: [...args], options })
   const processes = Number(values.processes ?? coresHere)

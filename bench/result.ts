@@ -30,7 +30,7 @@ export type Machine = {
   readonly kernel: string
   readonly platform: string
   readonly node: string
-  /** Of what took part: `postgres`, `nginx`, `autocannon`, … */
+  /** Versions of what took part: `postgres`, `nginx`, `autocannon`, … */
   readonly versions: Readonly<Record<string, string>>
 }
 
@@ -46,11 +46,11 @@ export type Topology = {
 /** One load, measured. */
 export type Cell = {
   readonly load: Load
-  /** Of the measured window: the lead-in is left out. */
+  /** Length of the measured window, without the lead-in. */
   readonly seconds: number
   readonly plannedSeconds: number
   readonly counts: Counts
-  /** Answers a second that were what was asked for (goodput): the headline. */
+  /** Correct answers a second (goodput): the headline. */
   readonly goodPerSecond: number
   /** Null where the generator has none to be trusted. */
   readonly latency: Latency | null
@@ -79,7 +79,7 @@ export type Load = {
   readonly threads: number
 }
 
-/** Of the window, but for those of `lost`, `resets` and `closed`, which are of the whole run. */
+/** Counts in the window; `lost`, `resets` and `closed` count in the whole run. */
 export type Counts = {
   readonly sent: number
   readonly completed: number
@@ -149,15 +149,15 @@ export type Limit = {
 }
 
 export type GeneratorState = {
-  /** Of the busiest thread: 1 is a loop that never waited. Null for wrk. */
+  /** Utilization of the busiest thread: 1 is a loop that never waited. Null for wrk. */
   readonly loopUtilization: number | null
   readonly loopLagP99Ms: number | null
-  /** Of the cores that its threads could use. */
+  /** Share of the cores that its threads could use. */
   readonly cpuShare: number
 }
 
 export type Noise = {
-  /** Share of the machine's CPU time that a hypervisor took; null where it is not told. */
+  /** Share of the machine's CPU time that a hypervisor took; null where it is not reported. */
   readonly steal: number | null
   /** Cores that were busy with anything else. */
   readonly otherCores: number | null

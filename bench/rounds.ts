@@ -1,5 +1,5 @@
-// Rounds in which several things are measured in turn, each in fresh processes: what is compared was
-// then measured within minutes of each other, and no one always comes first.
+// Rounds in which several things are measured in turn, each in fresh processes. So what is compared was
+// measured within minutes of each other, and none always comes first.
 
 import { randomFrom } from '../scripts/random.ts'
 import { ServiceMissing } from '../scripts/stack/service.ts'

@@ -1,4 +1,4 @@
-// npm run bench: starts what a scenario names, or takes what runs at --url, loads it, and ends with a
+// npm run bench: starts what a scenario names, or uses what runs at --url, and loads it. It ends with a
 // verdict, a summary, a JSON file and a report in one HTML file.
 
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -22,8 +22,10 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
   const startedAt = new Date()
   say(`${scenario.name}: ${scenario.description}`)
   say(origin === null ? 'starting the servers ...' : `measuring ${origin}`)
-  const place = { signal, say }
-  const target = await (origin === null ? startTarget(scenario, place) : attachTarget(origin, pids))
+  const context = { signal, say }
+  const target = await (origin === null
+    ? startTarget(scenario, context)
+    : attachTarget(origin, pids))
   const cells: Cell[] = []
   try {
     for (const load of scenario.loads) {
@@ -54,7 +56,7 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
   }
   say(`\n${terminalReport(result, process.stdout.columns)}`)
   const complaints = target.complaints().trim()
-  if (complaints !== '') say(`\nthe servers said:\n${complaints}`)
+  if (complaints !== '') say(`\noutput of the servers:\n${complaints}`)
   await keep(result, options, startedAt)
   return result.verdict === 'VALID' ? exitCodes.judged : exitCodes.untrusted
 }

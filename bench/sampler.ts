@@ -1,6 +1,6 @@
-// Reads answers aside while others load the server: a generator counts bytes, this one looks at them.
-// A burst as deep as the load's on one connection, again and again: each answer must be a list of the
-// right length, newest first, and as long as nobody writes always the same one. Also times single
+// Reads answers aside while others load the server: a generator counts bytes, this one checks them. It
+// sends a burst as deep as the load's on one connection, again and again. Each answer must be a list of
+// the right length, newest first. While nobody writes, it is always the same one. Also times single
 // requests, for generators whose own times can't be trusted.
 
 import { connect, type Socket } from 'node:net'
@@ -105,7 +105,7 @@ export const objectionToList = (
   }
   if (!Array.isArray(list)) return `a body that is no list: ${body.slice(0, 80)}`
   if (length !== null && list.length !== length) {
-    return `a list of ${list.length} todos where ${length} were asked for`
+    return `a list of ${list.length} todos, ${length} expected`
   }
   const times = list.map((todo) => String((todo as { created_at?: unknown }).created_at))
   if (times.some((time, i) => i > 0 && time > (times[i - 1] ?? ''))) {

@@ -45,7 +45,7 @@ export type StartedTarget = Target & {
   readonly token: string
 }
 
-export type Place = {
+export type TargetContext = {
   readonly signal: AbortSignal
   readonly say: (line: string) => void
   /** Another checkout, whose server and worker are run. */
@@ -63,7 +63,10 @@ export const processesOf = ({
   Number(settings['HTTP_PROCESSES'] ?? processes ?? Math.max(1, Math.floor(coresHere / 2)))
 
 /** Throws when something can't be started, and then leaves nothing behind. */
-export const startTarget = async (scenario: Scenario, place: Place): Promise<StartedTarget> => {
+export const startTarget = async (
+  scenario: Scenario,
+  context: TargetContext,
+): Promise<StartedTarget> => {
   const directory = await makeTemporaryDirectory()
   const stops: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })]
   let stopping: Promise<void> | undefined
@@ -72,17 +75,17 @@ export const startTarget = async (scenario: Scenario, place: Place): Promise<Sta
       for (const one of stops.toReversed()) await one()
     })())
   try {
-    return { ...(await start(scenario, place, directory, stops)), stop }
+    return { ...(await start(scenario, context, directory, stops)), stop }
   } catch (error) {
     await stop()
-    place.signal.throwIfAborted()
+    context.signal.throwIfAborted()
     throw error
   }
 }
 
 const start = async (
   scenario: Scenario,
-  { signal, source }: Place,
+  { signal, source }: TargetContext,
   directory: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<Omit<StartedTarget, 'stop'>> => {

@@ -1,5 +1,5 @@
-// What a window of a run cost and meant: CPU of every tier at both its ends, from which come service
-// demands, the limit, and what else the machine did. The same for every generator.
+// What a window of a run cost and meant. CPU of every tier at both its ends gives service demands, the
+// limit, and what else the machine did. The same for every generator.
 
 import { forestCpuSeconds, treeCpuSeconds } from './engines/cpu.ts'
 import { goodOf, isGeneratorFull } from './analysis/checks.ts'
@@ -46,7 +46,7 @@ export type Window = {
   readonly counts: Counts
   readonly cpu: readonly [CpuNow, CpuNow]
   readonly calibratedMs: number
-  /** Null for wrk, which does not tell. */
+  /** Null for wrk, which does not report it. */
   readonly loop: { readonly utilization: number; readonly lagP99Ms: number } | null
   /** For wrk, whose process is gone by now. */
   readonly generatorCores?: number
@@ -95,7 +95,7 @@ export const judgeWindow = (
     goodPerSecond,
     tiers,
     generator,
-    // Of a server that we did not start nobody says how many cores it may use.
+    // A server that we did not start may use an unknown number of cores.
     limit:
       target.topology &&
       limitOf({

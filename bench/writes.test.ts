@@ -1,4 +1,4 @@
-// The report of npm run bench:writes on figures made up for it, and one short real run.
+// The report of npm run bench:writes on fixture figures, and one short real run.
 
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'

@@ -1,5 +1,5 @@
-// A real Nginx in front of real server processes, at L7 and at L4, on a port that they share and on
-// a port each: what clients get is what the API says, whatever happens to the processes behind it.
+// A real Nginx in front of real server processes, at L7 and at L4, on a port that they share and on a
+// port each. Clients get what the API says, whatever happens to the processes behind it.
 
 import { readFileSync } from 'node:fs'
 import postgres from 'postgres'

@@ -1,21 +1,21 @@
-// What `npm run command-log` may be asked for. Strict: a request half understood could skip commands
+// The arguments of `npm run command-log`. Strict: a request half understood could skip commands
 // that were acknowledged.
 
 import { parseArgs } from 'node:util'
 
 export const usage = `usage: npm run command-log -- COMMAND
   show                          which log the database knows, which log is there, and how far it is applied
-  adopt --from beginning|end    take the log that is there for the database's from now on: apply all it
-                                has, or skip what it has; it is made when there is none
-  adopt --from stored           the same, going on at the stored positions: for a copy with equal offsets
+  adopt --from beginning|end    register the log that is there as the database's: apply all it has, or
+                                skip what it has; it is created when there is none
+  adopt --from stored           the same, starting at the stored positions: for a copy with equal offsets
   partitions N [--timeout SEC]  spread commands over N partitions, more than now; adds those that the
                                 log lacks, and waits SEC (120) for the workers to apply what is there
 The log is KAFKA_TODO_TOPIC of COMMAND_LOG. Exit codes: 0 done, 1 failed or not done, 2 wrong usage.
 
-See first what would be applied and skipped: show. Commands that were applied within a week are known
-by their ids and not applied twice. After adopt, start the workers again; servers go on by themselves.
-While partitions runs, about 20 s, servers refuse writes (503, Retry-After); then they go on by
-themselves, over N. Stop servers of releases that lack this command first: they would not wait.`
+Run show first: it prints what would be applied and skipped. Commands that were applied within a week
+are known by their ids and not applied twice. After adopt, restart the workers; servers resume by
+themselves. While partitions runs, about 20 s, servers refuse writes (503, Retry-After). Then they
+resume, over N. Stop servers of releases that lack this command first: they would not wait.`
 
 export class Usage extends Error {}
 

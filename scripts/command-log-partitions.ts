@@ -33,7 +33,7 @@ export const widen = async (
   out: (line: string) => void,
 ): Promise<void> => {
   const name = config.KAFKA_TODO_TOPIC
-  const quiet = createLog('command-log', 'silent')
+  const silentLog = createLog('command-log', 'silent')
   const registered = await logs.registered(name)
   if (!registered) throw new WidenFailure(`the database knows no log ${name}: start a server first`)
   if (count <= registered.partitions) {
@@ -41,13 +41,13 @@ export const widen = async (
       `commands of ${name} are spread over ${registered.partitions} partitions: give a number above that`,
     )
   }
-  const probe = openProbe(config, databases, quiet)
+  const probe = openProbe(config, databases, silentLog)
   try {
     const found = await probe.find()
     const reason = mismatch(name, registered, found)
     if (reason !== undefined) throw new WidenFailure(reason)
     if (found && found.partitions < count) {
-      await growCommandLog(config, databases, count, quiet)
+      await growCommandLog(config, databases, count, silentLog)
       out(`${name} has ${count} partitions now, ${found.partitions} before`)
     }
   } finally {
@@ -88,10 +88,10 @@ export const widen = async (
 
 /** Asks how many commands are not applied. Ends never fall: a broker that comes back reports old ones. */
 const createLag = (config: Config, databases: Databases, logs: CommandLogs) => {
-  const quiet = createLog('command-log', 'silent')
+  const silentLog = createLog('command-log', 'silent')
   const ends = new Map<number, number>()
   return async (): Promise<number> => {
-    for (const [partition, end] of await readEnds(config, databases, quiet)) {
+    for (const [partition, end] of await readEnds(config, databases, silentLog)) {
       ends.set(partition, Math.max(end, ends.get(partition) ?? 0))
     }
     const positions = await logs.nextOffsets(config.KAFKA_TODO_TOPIC)

@@ -1,8 +1,9 @@
-// npm run command-log -- show | adopt | partitions: which log the database's positions belong to, and
-// the operator's decision when another one is there, or when it is to have more partitions. Nothing is
-// skipped that this has not named.
+// npm run command-log -- show | adopt | partitions: which log the database's positions belong to. The
+// operator decides when another one is there, or when it is to have more partitions. Nothing is skipped
+// that this has not named.
 
 import type { Bounds } from '../lib/domain/log-identity.ts'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/domain/log-identity.ts'
@@ -78,15 +79,15 @@ const readState = async (
   logs: CommandLogs,
 ): Promise<State> => {
   const log = config.KAFKA_TODO_TOPIC
-  const quiet = createLog('command-log', 'silent')
+  const silentLog = createLog('command-log', 'silent')
   const stored = await logs.registered(log)
   // Before the ranges: read after them, it could be ahead of them.
   const positions = await logs.nextOffsets(log)
   const others = (await logs.names()).filter((name) => name !== log)
-  const probe = openProbe(config, databases, quiet)
+  const probe = openProbe(config, databases, silentLog)
   try {
     const found = await probe.find()
-    const ranges = await readRanges(config, databases, quiet)
+    const ranges = await readRanges(config, databases, silentLog)
     return { log, stored, found, positions, ranges, others }
   } finally {
     await probe.close()
@@ -148,6 +149,23 @@ const effectOf = (
   return `${applied} commands of the log are applied (those that were before, not twice), ${skipped} are skipped`
 }
 
+/** A broker under load shows a topic that it has just created some 100 ms later. */
+const visibleWithinMs = 5_000
+const pollIntervalMs = 100
+
+const visibleState = async (
+  config: Config,
+  databases: Databases,
+  logs: CommandLogs,
+): Promise<State> => {
+  const deadlineMs = performance.now() + visibleWithinMs
+  for (;;) {
+    const state = await readState(config, databases, logs)
+    if (state.found !== undefined || performance.now() > deadlineMs) return state
+    await delay(pollIntervalMs)
+  }
+}
+
 const adopt = async (
   config: Config,
   databases: Databases,
@@ -157,11 +175,11 @@ const adopt = async (
 ) => {
   if ((await readState(config, databases, logs)).found === undefined) {
     await ensureCommandLog(config, databases, createLog('command-log', 'silent'))
-    out(`${config.KAFKA_TODO_TOPIC} was not there: made`)
+    out(`${config.KAFKA_TODO_TOPIC} did not exist: created`)
   }
-  const state = await readState(config, databases, logs)
+  const state = await visibleState(config, databases, logs)
   const { log, stored, found, ranges } = state
-  if (found === undefined) throw new Error('the log was made and is not there yet: try again')
+  if (found === undefined) throw new Error('the log was created and is not visible yet: try again')
   if (stored?.isClosed) throw new Error('the number of its partitions is being changed')
   const positions = choose(state, from)
   const effect = effectOf(positions, ranges)

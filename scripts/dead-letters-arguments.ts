@@ -1,10 +1,10 @@
-// What `npm run dead-letters` may be asked for. Strict: a request half understood could discard what
+// The arguments of `npm run dead-letters`. Strict: a request half understood could discard what
 // nobody can bring back.
 
 import { parseArgs } from 'node:util'
 
 export const usage = `usage: npm run dead-letters -- COMMAND
-  list [--limit N]             the newest letters, 20 unless told
+  list [--limit N]             the newest letters, 20 by default
   show ID                      all of one letter
   replay ID... | --all         publish the records again, and remove those that the log has taken
   replay ID --record '<json>'  publish this record in its place

@@ -1,6 +1,6 @@
 // npm run dead-letters -- list | show | replay | discard: what to do with records that could not be
-// applied. A replay goes through the log like any write, so the order of locks, the offsets and
-// "each command id once" hold for it too; the letter goes only when the log has acknowledged it.
+// applied. A replay goes through the log like any write, so the order of locks, the offsets and "each
+// command id once" hold for it too. The letter is deleted only when the log has acknowledged it.
 
 import type { CommandPublisher, LogProbe, PublishGate } from '../lib/command-log/command-log.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
@@ -102,14 +102,14 @@ const withPublisher = async <T>(
   config: Config,
   work: (publisher: CommandPublisher, gate: PublishGate) => Promise<T>,
 ): Promise<T> => {
-  const quiet = createLog('dead-letters', 'silent')
+  const silentLog = createLog('dead-letters', 'silent')
   const databases = openDatabases(postgresUrls(config))
-  const probe = openProbe(config, databases, quiet)
+  const probe = openProbe(config, databases, silentLog)
   try {
     const logs = openCommandLogs(databases.pool('todos', { timeoutMs }))
     const gate = createReplayGate(config, logs, probe)
     await gate.verify()
-    const publisher = openPublisher(config, databases, gate, quiet)
+    const publisher = openPublisher(config, databases, gate, silentLog)
     try {
       await untilUp(publisher)
       return await work(publisher, gate)
@@ -192,7 +192,7 @@ const replayOne = async (
   const decoded = decodeCommand(record === undefined ? letter.record : Buffer.from(record))
   if (decoded.kind === 'poison') return decoded.reason
   const { command } = decoded
-  // The sink would skip it without a word, and the letter would be gone for nothing.
+  // The sink would skip it silently, and the letter would be gone for nothing.
   if (record !== undefined && (await letters.isApplied(command.commandId))) {
     return `a command "${command.commandId}" was applied before: give the record another commandId`
   }

@@ -1,5 +1,5 @@
-// npm run lag [-- --json]: how many commands of each partition of the log wait to be applied, for
-// the log and the database that the environment names. For operators and their alarms.
+// npm run lag [-- --json]: how many commands of each partition of the log wait to be applied. The
+// environment names the log and the database. For operators and their alarms.
 
 import { parseArgs } from 'node:util'
 import { readEnds } from '../lib/command-log/open.ts'
@@ -52,7 +52,7 @@ export const lagAsText = (log: string, partitions: readonly PartitionLag[]): str
     ...partitions.map(
       ({ partition, end, applied, lag }) =>
         `partition ${partition}: log end ${end}, applied ${applied}, lag ${lag}` +
-        (lag < 0 ? ' (the log ends before what was applied: is it another one?)' : ''),
+        (lag < 0 ? ' (the log ends before the applied offset: is it another log?)' : ''),
     ),
     `${log}: lag ${total(partitions)} in ${partitions.length} partitions`,
   ].join('\n')

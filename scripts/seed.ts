@@ -1,5 +1,5 @@
-// npm run seed [count]: adds that many made-up todos to the database of DATABASE_URL (10,000 unless
-// told). The worker announces the new lists within a second.
+// npm run seed [count]: adds that many fixture todos to the database of DATABASE_URL (10,000 by
+// default). The worker announces the new lists within a second.
 
 import hyperid from 'hyperid'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
@@ -51,7 +51,7 @@ export const isSeeded = async (databaseUrl: string): Promise<boolean> => {
   }
 }
 
-/** `onProgress` is told how many are in, after each chunk. */
+/** `onProgress` gets the number of rows inserted, after each chunk. */
 export const seed = async (
   { databaseUrl, count }: SeedTarget,
   onProgress: (done: number) => void,

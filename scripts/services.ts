@@ -63,10 +63,10 @@ const main = async () => {
       const port = await nextFreePort(usualPort)
       const service = await start({ directory: join(data, folder), port })
       running.push(service)
-      const moved = port === usualPort ? '' : `  (${usualPort} is taken)`
+      const moved = port === usualPort ? '' : `  (${usualPort} is in use)`
       say(`${service.name.padEnd(14)}${service.url}${moved}`)
       void service.exited.then((how) => {
-        if (!stopping) say(`${service.name} has ended (${how}), see ${service.logFile}`)
+        if (!stopping) say(`${service.name} exited (${how}), see ${service.logFile}`)
       })
     }
   } catch (error) {

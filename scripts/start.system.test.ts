@@ -1,5 +1,5 @@
-// `npm start` as a newcomer meets it: it runs, says what to do, stops cleanly, keeps its data, and
-// when something is in the way says so in one line.
+// `npm start` as a newcomer meets it. It runs, prints what to do, stops cleanly and keeps its data.
+// When something is in the way, it prints one line.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { chmod, readFile, stat } from 'node:fs/promises'
@@ -19,7 +19,7 @@ type Started = {
   /** Resolves when it has greeted, rejects when it ended before that. */
   readonly greeted: Promise<{ url: string; token: string }>
   kill(signal: NodeJS.Signals): void
-  /** Of a process that it has started. */
+  /** The pid of a process that it has started. */
   pidOf(script: string): number
 }
 

@@ -178,7 +178,7 @@ Benchmark:
   npx autocannon -c 50 -p 16 -d 10 '${url}/todos?limit=10'
 Metrics, of the server and of the worker:
   ${metrics.join('\n  ') || 'off'}
-Its Postgres, which takes nothing but the password in that file:
+Postgres, which accepts only the password in that file:
   PGPASSWORD=$(cat '${passwordFile}') psql -h ${host} -p ${postgresPort} -U postgres todos
 
 Ctrl-C stops everything; the data stays in ${config.DATA_DIR}/

@@ -1,5 +1,5 @@
-// npm run token -- [--sub NAME] [--ttl 15m]: prints an access token signed with JWT_SECRET, or with
-// the secret of `npm start` when that is not set.
+// npm run token -- [--sub NAME] [--ttl 15m]: prints an access token signed with JWT_SECRET. When that
+// is not set, the secret of `npm start` signs it.
 
 import { parseArgs } from 'node:util'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'

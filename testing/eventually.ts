@@ -7,8 +7,9 @@ export const startTimeoutMs = 120_000
 const askEveryMs = 20
 
 /**
- * Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last, after a time that
- * no loaded machine needs for one step, and in which no cached list runs out (300 s).
+ * Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last. The timeout is
+ * longer than a loaded machine needs for one step, and shorter than a cached list's lifetime (300
+ * s).
  */
 export const eventually = async <T>(
   look: () => Promise<T> | T,

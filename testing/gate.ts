@@ -1,6 +1,6 @@
 // A gate in front of a service, for tests: the network between a client and a service that goes on
-// working. It cuts, refuses, delays and swallows; open connections can fall silent while new ones work,
-// or stay where they are while new ones reach another service, as behind a cloud's address.
+// working. It cuts, refuses, delays and swallows. Open connections can fall silent while new ones work.
+// They can also stay where they are while new ones reach another service, as behind a cloud's address.
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
@@ -18,9 +18,9 @@ export type Gate = {
   accepted(): number
   /** New connections go there; open ones stay where they are. */
   leadTo(servicePort: number): void
-  /** What is open carries nothing more, in either direction, and nobody is told. */
+  /** What is open carries nothing more, in either direction, and neither end is notified. */
   silence(): void
-  /** Silent connections that the client has not given up. */
+  /** Silent connections that the client has not closed. */
   silenced(): number
   /** The service gives up what fell silent, as its keep-alive would; the clients still hear nothing. */
   endSilent(): void

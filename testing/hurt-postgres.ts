@@ -1,5 +1,5 @@
-// A Postgres that is there and is of no use, for tests: it answers for moments, ends its sessions, or
-// is read-only, as one that was the primary until a moment ago.
+// A Postgres that runs and is of no use, for tests. It answers for moments, ends its sessions, or is
+// read-only, as one that was the primary until a moment ago.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'

@@ -1,5 +1,5 @@
-// A Redis that answers PING and is of no use, for tests: each way that it refuses writes, and a
-// failover that leaves open connections with the old master.
+// A Redis that answers PING and is of no use, for tests. It refuses writes in each way, or fails over
+// and leaves open connections with the old master.
 
 import type { RestartableService } from './restartable.ts'
 import { ask } from '../scripts/stack/ports.ts'
@@ -10,7 +10,7 @@ type Hurt = {
   end(redis: RestartableService): Promise<void>
 }
 
-const tell = async (port: number, command: string): Promise<void> => {
+const send = async (port: number, command: string): Promise<void> => {
   const answer = await ask(port, `${command}\r\n`)
   if (answer.startsWith('-')) throw new Error(`redis: ${command}: ${answer}`)
 }
@@ -18,8 +18,8 @@ const tell = async (port: number, command: string): Promise<void> => {
 const refusal = (why: string, begin: string, end: string): Hurt => {
   return {
     name: `redis refuses writes, ${why}`,
-    begin: (redis) => tell(redis.directPort(), begin),
-    end: (redis) => tell(redis.directPort(), end),
+    begin: (redis) => send(redis.directPort(), begin),
+    end: (redis) => send(redis.directPort(), end),
   }
 }
 
@@ -40,11 +40,11 @@ export const redisRefusals: readonly Hurt[] = [
 /** New connections reach the new master; the old one goes on answering as its replica. */
 export const failOverRedis = async (redis: RestartableService): Promise<void> => {
   const { oldPort, newPort } = await redis.failOver()
-  await tell(oldPort, `REPLICAOF 127.0.0.1 ${newPort}`)
+  await send(oldPort, `REPLICAOF 127.0.0.1 ${newPort}`)
 }
 
 const garbageScript =
   "for _, key in ipairs(redis.call('KEYS', '*todos*:version')) do redis.call('SET', key, 'abc') end"
 
 export const spoilRedisVersion = (redis: RestartableService): Promise<void> =>
-  tell(redis.directPort(), `EVAL "${garbageScript}" 0`)
+  send(redis.directPort(), `EVAL "${garbageScript}" 0`)

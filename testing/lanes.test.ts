@@ -1,4 +1,4 @@
-// A test's name tells what it needs: a unit test starts no service and no process, by no import.
+// A test's name says what it needs: a unit test starts no service and no process, by no import.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// The lanes that tests run in, told by a file's name: what it needs, and so how long it takes.
+// The lanes that tests run in. A file's name gives its lane: what it needs, and so how long it takes.
 
 import { readPaths } from './house-files.ts'
 
@@ -26,9 +26,9 @@ export const listTests = (root: string): readonly string[] => {
 }
 
 /**
- * Tests that hunt for what must never happen: failing once is the finding. Any other file that fails
- * is run again, alone, since it may have failed only because of what ran beside it; then it counts as
- * passed, and is named.
+ * Tests that try to make happen what must never happen: one failure is the finding. Any other file
+ * that fails is run again, alone, since it may have failed only because of what ran beside it. Then
+ * it counts as passed, and is named.
  */
 export const neverRetried = [
   'lib/command-log/',

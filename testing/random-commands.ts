@@ -1,5 +1,5 @@
-// Random runs of commands over a few todos and two users, public and personal, for property tests:
-// every kind meets every other on the same todo, some of them twice.
+// Random runs of commands over a few todos and two users, public and personal, for property tests.
+// Every kind meets every other on the same todo, some of them twice.
 
 import type { Command } from '../lib/domain/command.ts'
 

@@ -1,4 +1,4 @@
-// Reads a whole topic back, for tests: what the log really holds, whoever was told what.
+// Reads a whole topic back, for tests: what the log really holds, whatever was answered.
 
 import { Kafka, logLevel } from 'kafkajs'
 

@@ -1,5 +1,5 @@
 // What a source file refers to, in whatever form: imports of each kind, types of JSDoc, and paths in
-// texts, with which processes and threads are started.
+// texts. Such paths start processes and threads.
 
 import { dirname, join } from 'node:path/posix'
 import ts from 'typescript'

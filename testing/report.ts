@@ -2,7 +2,7 @@
 // lines, and a log of which the last few hundred are kept did not have the failure in it.
 
 const saysNothing = /^\s*(ok \d+|1\.\.\d+|TAP version|# Subtest: |$)/
-/** Of a subtest, and of a whole file. */
+/** Matches the skip of a subtest, and of a whole file. */
 const skip = /^ *ok \d+.* # SKIP ?(.*)$|^1\.\.0 # (.+)$/gm
 const charactersMax = 400
 /** The newest lines, which have the assertion that failed and its difference. */

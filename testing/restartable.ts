@@ -1,5 +1,5 @@
-// A service of a test's own behind a gate: it can be taken away and given back on the same port and
-// directory, frozen, cut off in silence, and failed over, while clients know it by one address.
+// A service of a test's own behind a gate. It can be stopped and started again on the same port and
+// directory, frozen, silenced, and failed over. Clients know it by one address.
 
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -11,7 +11,7 @@ import { testDirectory } from './services.ts'
 type Start = (options: {
   directory: string
   port: number
-  /** The gate's: where a broker tells its clients to find it. */
+  /** The gate's: the port that a broker advertises. */
   advertisedPort: number
 }) => Promise<Service>
 

@@ -14,7 +14,7 @@ import { startSharedServices } from './shared-services.ts'
 type Job = { readonly isCheck: boolean; run(): Promise<Result> }
 
 const root = fileURLToPath(repository)
-/** All share one Postgres, of 100 connections. */
+/** All share one Postgres and one broker. */
 const jobsMax = 4
 /** One more than there are cores, for about half of the files mostly wait. */
 const jobsAtOnce = Math.min(availableParallelism() + 1, jobsMax)
@@ -30,7 +30,7 @@ const checks: readonly Job[] = [
 const main = async (args: readonly string[]): Promise<boolean> => {
   const files = args.length === 0 ? listTests(root) : testsAt(args)
   const needsServices = files.some((file) => laneOf(file) !== 'unit')
-  // They start while the checks run. Whoever waits for them is told why they did not.
+  // They start while the checks run. Whoever waits for them gets the reason when they did not.
   const services = needsServices ? startSharedServices() : undefined
   services?.catch(() => {})
   try {

@@ -7,8 +7,8 @@ export const silentLog: Log = createLog('test', 'silent')
 export const testSecret = 'a secret that only tests know, 32+ bytes'
 
 /**
- * Settings for what is not tested on being late: a loaded machine takes seconds for what is usually
- * done in milliseconds, and a write that is refused for that is not a finding.
+ * Settings for tests that are not about being late. A loaded machine takes seconds for what usually
+ * takes milliseconds, and a write refused for that is not a finding.
  */
 export const generousTimeouts = {
   PUBLISH_WAIT_MAX_MS: '30000',

@@ -17,6 +17,9 @@ export type SharedServices = {
   stop(): Promise<void>
 }
 
+/** Four files at once may each run two servers and two workers, of some forty connections in all. */
+const connectionsMax = 400
+
 export const startSharedServices = async (): Promise<SharedServices> => {
   const directory = await makeTemporaryDirectory()
   const running: Service[] = []
@@ -39,7 +42,9 @@ export const startSharedServices = async (): Promise<SharedServices> => {
   }
   try {
     const [postgres, kafka] = await Promise.all([
-      start(() => startPostgres({ ...at('postgres'), durable: false })),
+      start(() =>
+        startPostgres({ ...at('postgres'), durable: false, maxConnections: connectionsMax }),
+      ),
       start(() => startKafka(at('kafka'))),
       start(() => startRedis(at('redis'))),
       start(() => startNginx({ ...at('nginx'), mode: 'stream', upstreams: ['127.0.0.1:9'] })),

@@ -1,13 +1,13 @@
-// Clients that ask without pause while servers come and go, and know what became of each request.
-// An answer with `Connection: close` is the last of its connection: what was sent behind it has not
-// been processed (RFC 9112 section 9.6), is counted as such and asked again on another connection.
-// A request that got no answer, or another one than is due, is a failure.
+// Clients that ask without pause while servers come and go, and know what became of each request. An
+// answer with `Connection: close` is the last of its connection. What was sent behind it has not been
+// processed (RFC 9112 section 9.6). It is counted as such and sent again on another connection. A
+// request that got no answer, or another one than is due, is a failure.
 
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loopback } from '../scripts/stack/ports.ts'
 
-export type Asked = {
+export type SteadyRequest = {
   readonly bytes: string
   readonly status: number
   /** What to remember of it: a title. */
@@ -30,8 +30,8 @@ export type Client = {
   readonly requestsPerConnection?: number
   /** Between an answer and the next request, where the depth is 1. */
   readonly pauseMs?: number
-  readonly next: () => Asked
-  readonly onAnswer?: (asked: Asked, body: string) => void
+  readonly next: () => SteadyRequest
+  readonly onAnswer?: (request: SteadyRequest, body: string) => void
 }
 
 export type SteadyClients = {
@@ -60,16 +60,16 @@ export const startSteadyClients = (port: number, clients: readonly Client[]): St
   const converse = (client: Client) =>
     new Promise<void>((resolve) => {
       const { depth, requestsPerConnection = Infinity, pauseMs = 0 } = client
-      const waiting: (Asked & { sentMs: number })[] = []
+      const waiting: (SteadyRequest & { sentMs: number })[] = []
       let sent = 0
       let received = ''
-      let told = false
+      let isClosing = false
       const socket: Socket = connect({ port, host: loopback, noDelay: true })
       connections++
 
       const fail = (reason: string) => {
         const failedMs = performance.now()
-        for (const { name, sentMs } of told ? [] : waiting.splice(0)) {
+        for (const { name, sentMs } of isClosing ? [] : waiting.splice(0)) {
           failures.push({ client: client.name, name, reason, sentMs, failedMs })
         }
         finish()
@@ -81,22 +81,22 @@ export const startSteadyClients = (port: number, clients: readonly Client[]): St
       }
       const timer = setTimeout(fail, answerTimeoutMs, 'no answer in time').unref()
       const send = (count: number) => {
-        const asked = Array.from(
+        const requests = Array.from(
           { length: Math.min(count, requestsPerConnection - sent) },
           client.next,
         )
-        sent += asked.length
-        for (const one of asked) waiting.push({ ...one, sentMs: performance.now() })
-        socket.write(asked.map(({ bytes }) => bytes).join(''))
+        sent += requests.length
+        for (const one of requests) waiting.push({ ...one, sentMs: performance.now() })
+        socket.write(requests.map(({ bytes }) => bytes).join(''))
       }
       const onAnswer = (head: string, body: string) => {
-        const asked = waiting.shift()
-        if (!asked) return fail('an answer to nothing')
+        const due = waiting.shift()
+        if (!due) return fail('an answer to nothing')
         timer.refresh()
         answered++
         const status = Number(head.slice(9, 12))
-        if (status !== asked.status) {
-          const { name, sentMs } = asked
+        if (status !== due.status) {
+          const { name, sentMs } = due
           const reason = `${status} ${body.slice(0, 300)}`
           failures.push({
             client: client.name,
@@ -105,9 +105,9 @@ export const startSteadyClients = (port: number, clients: readonly Client[]): St
             sentMs,
             failedMs: performance.now(),
           })
-        } else client.onAnswer?.(asked, body)
+        } else client.onAnswer?.(due, body)
         if (!/\r\nconnection: close/i.test(head)) return
-        told = true
+        isClosing = true
         closed++
         unprocessed.push(...waiting.splice(0).map(({ name }) => name))
       }
@@ -116,12 +116,16 @@ export const startSteadyClients = (port: number, clients: readonly Client[]): St
       socket.on('data', (chunk: unknown) => {
         received += chunk as string
         let answers = 0
-        for (let answer = firstAnswer(received); answer && !told; answer = firstAnswer(received)) {
+        for (
+          let answer = firstAnswer(received);
+          answer && !isClosing;
+          answer = firstAnswer(received)
+        ) {
           received = received.slice(answer.length)
           answers++
           onAnswer(answer.head, answer.body)
         }
-        if (told) {
+        if (isClosing) {
           received = ''
           socket.end()
         } else if (waiting.length === 0 && (stopped || sent >= requestsPerConnection)) finish()
@@ -161,13 +165,13 @@ const firstAnswer = (stream: string) => {
   return stream.length < length ? undefined : { head, body: stream.slice(end + 4, length), length }
 }
 
-export const get = (target: string, ...headers: readonly string[]): Asked => ({
+export const get = (target: string, ...headers: readonly string[]): SteadyRequest => ({
   bytes: [`GET ${target} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n'),
   status: 200,
   name: target,
 })
 
-export const post = (token: string, title: string): Asked => {
+export const post = (token: string, title: string): SteadyRequest => {
   const body = JSON.stringify({ title })
   const lines = [
     'POST /todos HTTP/1.1',

@@ -1,4 +1,4 @@
-// Files that autocannon wrote, judged as they are: those of older versions are stored, those of the
+// Files that autocannon wrote, judged as they are. Those of older versions are stored. Those of the
 // pinned one are made here, against a server that answers well, badly, wrongly or not at all.
 
 import { execFile } from 'node:child_process'
@@ -72,7 +72,7 @@ t.test('threads and connections of the pinned autocannon', async (t) => {
   ]) {
     const { claims, named } = judge(await fileOf(t, good, ['-d', '1', ...args]))
     t.match(claims, { threads, connections }, args.join(' '))
-    t.equal(named('answers as asked for')?.verdict, 'ok')
+    t.equal(named('answers without errors')?.verdict, 'ok')
     t.match(named('one sample a second')?.value, / of [1-9]/)
   }
 })
@@ -106,14 +106,14 @@ t.test('answers that are not what was asked for make a file invalid', async (t) 
   for (const { title, listener, args, check } of [
     { title: 'every body wrong', listener: wrong, args: expect, check: 'bodies as expected' },
     { title: 'some bodies wrong', listener: now(wrong), args: expect, check: 'bodies as expected' },
-    { title: 'all refused', listener: refused, args: [], check: 'answers as asked for' },
-    { title: 'some refused', listener: now(refused), args: [], check: 'answers as asked for' },
+    { title: 'all refused', listener: refused, args: [], check: 'answers without errors' },
+    { title: 'some refused', listener: now(refused), args: [], check: 'answers without errors' },
     { title: 'some cut', listener: now(cut), args: [], check: 'sent against completed' },
     {
       title: 'some never',
       listener: now(silent),
       args: ['-t', '1'],
-      check: 'answers as asked for',
+      check: 'answers without errors',
     },
     { title: 'nothing answered', listener: silent, args: ['-t', '1'], check: 'it answers' },
   ]) {
@@ -126,9 +126,9 @@ t.test('answers that are not what was asked for make a file invalid', async (t) 
 t.test('a time-out is one error, and a sequence that was begun again is no good answer', (t) => {
   const [file = ''] = readdirSync(fixtures)
   const json = JSON.parse(readFileSync(new URL(file, fixtures), 'utf8')) as object
-  const timedOut = judge({ ...json, errors: 22, timeouts: 22 }).named('answers as asked for')
+  const timedOut = judge({ ...json, errors: 22, timeouts: 22 }).named('answers without errors')
   t.match(timedOut, { verdict: 'fail', value: /^22 errors/ })
-  t.strictSame(failedOf({ ...json, resets: 3 }), ['answers as asked for'])
+  t.strictSame(failedOf({ ...json, resets: 3 }), ['answers without errors'])
   t.end()
 })
 
@@ -137,10 +137,10 @@ t.test('a 304 is a good answer, and one that has no body', async (t) => {
   const redirected: RequestListener = (_, response) => response.writeHead(302).end()
   const args = ['-c', '2', '-d', '1']
   const all = { ...(await fileOf(t, unchanged, args)), url: 'http://any/todos?limit=10' }
-  t.equal(judge(all).named('answers as asked for')?.verdict, 'ok')
+  t.equal(judge(all).named('answers without errors')?.verdict, 'ok')
   t.equal(judge(all).named('bytes per answer possible')?.verdict, 'unknown')
   const some = await fileOf(t, now(unchanged), args)
-  t.equal(judge(some).named('answers as asked for')?.verdict, 'ok')
+  t.equal(judge(some).named('answers without errors')?.verdict, 'ok')
   const other = await fileOf(t, redirected, args)
-  t.equal(judge(other).named('answers as asked for')?.verdict, 'fail')
+  t.equal(judge(other).named('answers without errors')?.verdict, 'fail')
 })

@@ -56,7 +56,7 @@ type AutocannonFile = {
   readonly pipelining: number
   readonly workers: number | string | null
   readonly duration: number
-  /** Of all workers together. */
+  /** Samples of all workers together. */
   readonly samples: number
   /** Milliseconds that a sample takes (`-L`). */
   readonly sampleInt: number

@@ -1,4 +1,4 @@
-// Every check on figures made up for it: a sound load passes, and each way to be wrong is called by
+// Every check on fixture figures: a sound load passes, and each way to be wrong is called by
 // its name.
 
 import t from 'tap'
@@ -109,7 +109,7 @@ const faults: readonly (readonly [string, Omit<Cell, 'checks'>, string, RegExp])
   [
     'fast errors',
     withCounts({ statuses: { '200': 1_000, '503': 99_000 } }),
-    'answers as asked for',
+    'answers without errors',
     /Fast errors/,
   ],
   ['closed early', withCounts({ closed: 12 }), 'connections stay open', /closes connections early/],
@@ -132,7 +132,7 @@ const faults: readonly (readonly [string, Omit<Cell, 'checks'>, string, RegExp])
     'another answer',
     withCounts({ bytes: 40_000_000 }),
     'bytes per answer',
-    /not the answer that was asked for/,
+    /not the expected answer/,
   ],
   [
     'matched with older requests',
@@ -181,19 +181,19 @@ const faults: readonly (readonly [string, Omit<Cell, 'checks'>, string, RegExp])
   [
     'a wrong body',
     { ...sound, samples: { ...sound.samples, wrong: 1, complaint: 'a list of 9 todos' } },
-    'sampled bodies are true',
+    'sampled bodies match the database',
     /a list of 9 todos/,
   ],
   [
     'a list that changes',
     { ...sound, samples: { ...sound.samples, bodies: 2 } },
-    'sampled bodies are true',
+    'sampled bodies match the database',
     /nobody wrote/,
   ],
   [
     'stale for ever',
     { ...sound, samples: { ...sound.samples, matchesAtEnd: false } },
-    'sampled bodies are true',
+    'sampled bodies match the database',
     /not what the database holds/,
   ],
   [
@@ -237,7 +237,7 @@ for (const [title, cell, name, meaning] of faults) {
 
 void t.test('one fault is not told as another', (t) => {
   t.same(failed(withCounts({ statuses: { '200': 50_000, '503': 50_000 } })), [
-    'answers as asked for',
+    'answers without errors',
   ])
   t.same(failed({ ...sound, noise: { ...sound.noise, steal: 0.1 } }), ['CPU stolen'])
   t.end()

@@ -71,7 +71,7 @@ const answered = ({ counts, series, samples }: Omit<Cell, 'checks'>): Check => {
     'an answer in every second',
     isUp
       ? `Not the server: ${count(samples.taken)} single requests were answered meanwhile. The other checks say what is wrong with the load.`
-      : 'The server hung or was away. A hung server shows no errors: see its log.',
+      : 'The server hung or was unavailable. A hung server shows no errors: see its log.',
   )
 }
 
@@ -81,12 +81,12 @@ const statuses = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
     .map(([status, many]) => `${count(many)} x ${status}`)
     .join(', ')
   return check(
-    'answers as asked for',
+    'answers without errors',
     bad > 0 ? 'fail' : 'ok',
     shown || '-',
     `only ${goodStatuses[load.method].join(' or ')}`,
     (counts.statuses['429'] ?? 0) > 0
-      ? 'The server limits how much one user or address may ask (429): start it with LIMIT_WRITE_BURST=0 and LIMIT_READ_BURST=0.'
+      ? 'The server limits how much one user or address may send (429): start it with LIMIT_WRITE_BURST=0 and LIMIT_READ_BURST=0.'
       : 'Fast errors look like speed. Only good answers are counted in the headline; see why the others were refused.',
   )
 }
@@ -126,7 +126,7 @@ const ledger = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
   )
 }
 
-/** Of all checks the strongest: two who counted, and did not talk. */
+/** The strongest check: two independent counts agree. */
 const handled = ({ counts, load }: Omit<Cell, 'checks'>): Check => {
   const name = 'as many as the server counted'
   const { completedInAll, handledInAll, lost, timeouts } = counts
@@ -232,12 +232,12 @@ const samples = ({ samples }: Omit<Cell, 'checks'>, { listsAreStill }: CheckCont
           ? 'What the server shows at the end is not what the database holds.'
           : 'No answer was read.'
   return check(
-    'sampled bodies are true',
+    'sampled bodies match the database',
     wrong > 0 || isChanging || matchesAtEnd === false || taken === 0 ? 'fail' : 'ok',
-    `${count(taken)} read, ${count(wrong)} wrong, ${count(bodies)} different; at the end ${
-      matchesAtEnd === null ? 'not known' : matchesAtEnd ? 'true' : 'not true'
+    `${count(taken)} read, ${count(wrong)} wrong, ${count(bodies)} different; at the end the database ${
+      matchesAtEnd === null ? 'is not known' : matchesAtEnd ? 'matches' : 'does not match'
     }`,
-    listsAreStill ? 'none wrong, all the same' : 'none wrong, true at the end',
+    listsAreStill ? 'none wrong, all the same' : 'none wrong, matching the database at the end',
     meaning,
   )
 }
@@ -261,7 +261,7 @@ const generator = ({ generator, load, autocannon }: Omit<Cell, 'checks'>): Check
       .filter(Boolean)
       .join(', '),
     `under ${generatorFullShare * 100}% busy, lag under ${lagMaxMs} ms`,
-    'The generator was the bottleneck: req/s is a lower bound and its latencies are its own. Give it more threads and cores, use wrk, or ask at a fixed rate (open loop). CPU per answer still holds.',
+    'The generator was the bottleneck: req/s is a lower bound and its latencies are its own. Give it more threads and cores, use wrk, or send at a fixed rate (open loop). CPU per answer still holds.',
   )
 }
 
@@ -273,7 +273,7 @@ const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
   const moved = calibrationMs[1] / calibrationMs[0] - 1
   return [
     steal === null
-      ? unknown('CPU stolen', 'this system does not tell')
+      ? unknown('CPU stolen', 'not available on this system')
       : check(
           'CPU stolen',
           steal <= stealMax ? 'ok' : 'fail',
@@ -286,7 +286,7 @@ const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
           'CPU of others',
           uncounted
             ? `the target may be among them (${uncounted}). Name its processes: --pid`
-            : 'this system does not tell',
+            : 'not available on this system',
         )
       : check(
           'CPU of others',

@@ -20,7 +20,7 @@ export type Claims = {
   readonly path: string
   readonly connections: number
   readonly pipelining: number
-  /** Of the generator. */
+  /** Threads of the generator. */
   readonly threads: number
   readonly plannedSeconds: number | null
   readonly seconds: number
@@ -137,7 +137,7 @@ const bytesAsSaid = (claims: Claims): Check => {
 const perAnswer = (bytesTotal: Amount, answers: number): readonly [number, number] =>
   [bytesOf(bytesTotal, 1000) / answers, bytesOf(bytesTotal, 1024) / answers] as const
 
-/** Of this API: every field there, each as short as it may be. */
+/** The smallest todo of this API: every field, each as short as it may be. */
 const smallestTodo = {
   id: 'a',
   title: 'b',
@@ -170,7 +170,7 @@ const bytesPossible = (claims: Claims): Check => {
 }
 
 const noErrors = ({ errors, non2xx, restarts }: Claims): Check => {
-  const name = 'answers as asked for'
+  const name = 'answers without errors'
   if (errors === null || non2xx === null)
     return unknown(
       name,
@@ -195,7 +195,7 @@ const noWrongBodies = ({ wrongBodies, requestsTotal }: Claims): Check => {
     'fail',
     `${count(wrongBodies)} wrong bodies in ${count(requestsTotal)} answers`,
     'none',
-    'The answers were not those that were asked for, whatever their status. Read one of them.',
+    'The answers were not the expected ones, whatever their status. Read one of them.',
   )
 }
 

@@ -71,7 +71,7 @@ export const nothing = { goodput: null, cpu: null, p99: null } as const
 
 const faultOf = ({ name, value, bound }: Check): string => `${name}: ${value} (wanted: ${bound})`
 
-/** Of all tiers but the generator; none are known of what runs elsewhere. */
+/** CPU of all tiers but the generator. A server elsewhere has no known tiers. */
 const cpuOf = ({ tiers }: Cell): number =>
   tiers.filter(({ name }) => name !== 'generator').reduce((sum, { demand }) => sum + demand, 0)
 

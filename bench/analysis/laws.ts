@@ -1,5 +1,5 @@
-// The laws that the numbers of a run must obey among themselves, whoever measured them: what a tool
-// prints, what a paper claims, what we counted. Pure; each gives one line of the validity table.
+// The laws that the numbers of a run must obey among themselves, whoever measured them. Numbers come
+// from a tool's output, a paper or our own counts. Pure; each gives one line of the validity table.
 
 import type { Check } from '../result.ts'
 
@@ -46,7 +46,7 @@ export const durationAsPlanned = (seconds: number, plannedSeconds: number): Chec
     '-2% to +3%',
     seconds > plannedSeconds
       ? 'The generator could not stop in time: its event loop is starved. Give it cores of its own, or fewer connections.'
-      : 'It ended early: see what it complained about.',
+      : 'It ended early: see its errors.',
   )
 
 export const bytesPerAnswer = (
@@ -64,7 +64,7 @@ export const bytesPerAnswer = (
     off <= expected * 0.01 + slack ? 'ok' : 'fail',
     `${measured.toFixed(1)} of ${count(expected)}`,
     'the size of the real answer, within 1%',
-    'What came back is not the answer that was asked for: errors, cut bodies, or another list.',
+    'What came back is not the expected answer: errors, cut bodies, or another list.',
   )
 }
 
@@ -73,7 +73,7 @@ export const littlesLaw = (
   perSecond: number,
   meanLatencyUs: number,
   inFlight: number,
-  /** Of the clock that the latency was taken with. */
+  /** Resolution of the clock that measured the latency. */
   resolutionUs: number,
 ): Check => {
   const name = "Little's law"
@@ -84,7 +84,7 @@ export const littlesLaw = (
   if (expectedUs < 10 * resolutionUs && ratio <= 1.05) {
     return unknown(
       name,
-      `the mean latency should be ${(expectedUs / 1000).toFixed(2)} ms, which a clock of whole ${resolutionUs / 1000} ms cannot tell`,
+      `the mean latency should be ${(expectedUs / 1000).toFixed(2)} ms, which a clock of whole ${resolutionUs / 1000} ms cannot resolve`,
     )
   }
   return check(
@@ -94,7 +94,7 @@ export const littlesLaw = (
     '-5% to +2%',
     ratio > 1
       ? 'Latencies are too long for this throughput: answers were matched with older requests, or connections were lost and made again.'
-      : 'Less was in flight than asked for: connections were idle, lost or slow to begin.',
+      : 'Less was in flight than configured: connections were idle, lost or slow to begin.',
   )
 }
 
@@ -126,7 +126,7 @@ export const enoughSamples = (samples: number): Check =>
     '1,000 for p99, 10,000 for p99.9',
     samples >= 1_000
       ? 'Read p99.9 as a maximum: too few samples lie beyond it. Run for longer.'
-      : 'Too few for a p99. Run for longer, or ask for less.',
+      : 'Too few for a p99. Run for longer, or read a lower percentile.',
   )
 
 export const count = (value: number): string =>

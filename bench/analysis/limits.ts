@@ -1,10 +1,11 @@
-// What limited a run, from the CPU that each tier took: service demand D = CPU per good answer (the
-// utilization law, U = X D), the ceiling X <= cores / D, and the cores that more would take. Pure.
+// What limited a run, from the CPU that each tier took. Service demand D is CPU per good answer (the
+// utilization law, U = X D). It gives the ceiling X <= cores / D, and the cores that more would take.
+// Pure.
 
 import type { Limit, TierUse } from '../result.ts'
 
 const fullShare = 0.9
-/** Of the machine's cores, by everybody. */
+/** Share of the machine's cores, used by all processes. */
 const machineFullShare = 0.93
 export const generatorFullShare = 0.95
 const milestones = [500_000, 1_000_000]
@@ -16,7 +17,7 @@ export type LimitInput = {
   /** Cores that were busy with anything but the tiers; null where that is not known. */
   readonly otherCores: number | null
   readonly isGeneratorFull: boolean
-  /** It sent what it was told to, no more. */
+  /** It sent at a fixed rate, no more. */
   readonly isOpenLoop: boolean
 }
 
@@ -83,8 +84,8 @@ const explain = (by: string, input: LimitInput, ceiling: Ceiling): string => {
   const own = sum(served.map((tier) => tier.demand))
   const limited = {
     neither: isOpenLoop
-      ? 'Nothing was full: an open loop sends what it is told to. Requests that come one by one cost a wake-up each, which a busy server saves.'
-      : 'Nothing was full: too little was in flight to ask for more.',
+      ? 'Nothing was full: an open loop sends at a fixed rate. Requests that come one by one cost a wake-up each, which a busy server saves.'
+      : 'Nothing was full: too little was in flight to reach a limit.',
     generator: 'The generator was full: the servers could have done more.',
     'the machine': `All ${cores} cores were busy, shared by the tiers and the generator.`,
   }[by]

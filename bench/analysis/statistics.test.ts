@@ -37,8 +37,8 @@ t.test('t quantiles are those of the printed tables', async (t) => {
 })
 
 t.test('a paired ratio, computed by hand', async (t) => {
-  // Logs of the ratios: ln 1.1, ln 1.2, ln 1.3 = 0.09531, 0.18232, 0.26236; mean 0.18000,
-  // standard deviation 0.08355, half interval 4.303 x 0.08355 / sqrt 3 = 0.20756.
+  // Logs of the ratios: ln 1.1, ln 1.2, ln 1.3 = 0.09531, 0.18232, 0.26236. Mean 0.18000, standard
+  // deviation 0.08355, half interval 4.303 x 0.08355 / sqrt 3 = 0.20756.
   const pairs = [[10, 11] as const, [100, 120] as const, [1, 1.3] as const]
   const found = pairedRatio(pairs)
   t.ok(near(found?.ratio, Math.exp(0.18)))

@@ -17,9 +17,9 @@ export type PairedRatio = {
 }
 
 /**
- * Null with fewer than `pairsMin` pairs. Of several `comparisons` each interval is wider
- * (Bonferroni), so that all of them hold at once in 95 of 100 runs: of twenty settings that do
- * nothing, one would else look like a find.
+ * Null with fewer than `pairsMin` pairs. With several `comparisons` each interval is wider
+ * (Bonferroni), so that all of them hold at once in 95 of 100 runs. Else one of twenty settings
+ * that do nothing would look like a find.
  */
 export const pairedRatio = (
   pairs: readonly (readonly [a: number, b: number])[],
@@ -47,7 +47,7 @@ export const pairedRatio = (
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Of a sample: over n - 1. */
+/** The standard deviation of a sample: over n - 1. */
 export const standardDeviation = (values: readonly number[]): number => {
   const center = mean(values)
   const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)

@@ -1,5 +1,5 @@
-// What a fit of the Universal Scalability Law says, in plain words: where more load stops helping,
-// which terms the data show at all, and how far the curve may be trusted.
+// What a fit of the Universal Scalability Law says, in plain words: where more load stops helping, and
+// which terms the data show at all. It also says how far the curve may be trusted.
 
 import type { UslFit } from '../result.ts'
 import { reach, uslAt } from './usl-curve.ts'
@@ -68,7 +68,7 @@ const activeBounds = ({ alpha, beta, intervals, peakInFlight }: Fit): string[] =
   if (alpha === 1) found.push('alpha is at its bound of 1: everything waits in one line.')
   if (beta === 0) found.push('beta is at its bound of 0: no load was seen to slow the others down.')
   else if (intervals.beta[0] <= 0) {
-    found.push('The interval of beta includes 0: whether there is a peak cannot be told.')
+    found.push('The interval of beta includes 0: whether there is a peak is unknown.')
   } else if (peakInFlight === null) {
     found.push('The peak of the curve is too far from the loads measured to be named.')
   }

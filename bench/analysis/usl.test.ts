@@ -1,4 +1,4 @@
-// The fit finds what made-up data were made from, through noise; it refuses what it can't know; and
+// The fit finds what fixture data were made from, through noise; it refuses what it can't know; and
 // no data make it say NaN.
 
 import t from 'tap'

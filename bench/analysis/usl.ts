@@ -41,9 +41,10 @@ const peakOf = (
 
 /**
  * N/X = p + q N + c N (N-1) is linear in its coefficients; gamma = 1/(p+q), alpha = q/(p+q) and
- * beta = c/(p+q). None may be negative, which keeps 0 <= alpha <= 1. Errors count in proportion to the
- * value, as the noise of a benchmark does, so that the few small N weigh as much as the large. The
- * best of all sets of coefficients that are not zero is the optimum: no search that could go astray.
+ * beta = c/(p+q). None may be negative, which keeps 0 <= alpha <= 1. Errors count in proportion to
+ * the value, as the noise of a benchmark does. So the few small N weigh as much as the large. The
+ * best of all sets of coefficients that are not zero is the optimum: no search that could go
+ * astray.
  */
 const leastSquares = (points: readonly UslPoint[]): UslParameters => {
   const rows = points.map(({ inFlight: n, measured: x }) =>

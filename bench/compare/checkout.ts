@@ -13,7 +13,7 @@ export type Checkout = {
   remove(): Promise<void>
 }
 
-export type CheckoutPlace = {
+export type CheckoutContext = {
   /** The current checkout, whose packages are used where they are the same. */
   readonly repository: string
   readonly signal: AbortSignal
@@ -21,8 +21,8 @@ export type CheckoutPlace = {
 }
 
 /** Throws when it can't be made, and then leaves nothing behind. */
-export const checkOut = async (commit: string, place: CheckoutPlace): Promise<Checkout> => {
-  const { repository, signal, say } = place
+export const checkOut = async (commit: string, context: CheckoutContext): Promise<Checkout> => {
+  const { repository, signal, say } = context
   const parent = await makeTemporaryDirectory()
   const directory = join(parent, 'checkout')
   const git = (...args: string[]) => run('git', args, { cwd: repository })
@@ -37,7 +37,7 @@ export const checkOut = async (commit: string, place: CheckoutPlace): Promise<Ch
     if (await haveSamePackages(repository, directory)) {
       await symlink(join(repository, 'node_modules'), join(directory, 'node_modules'))
     } else {
-      say(`npm ci for ${commit.slice(0, 10)}, whose packages are others`)
+      say(`npm ci for ${commit.slice(0, 10)}, whose packages differ`)
       await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory, signal })
     }
     signal.throwIfAborted()

@@ -1,4 +1,4 @@
-// The comparison and its words on samples made up for it.
+// The comparison and its words on fixture samples.
 
 import t from 'tap'
 import type { Sample } from '../rounds.ts'
@@ -44,7 +44,7 @@ t.test('a real difference is a ratio with its interval, in the right direction',
   t.match(text, /CPU us per good answer: B is 0\.85x A \(0\.8\d to 0\.8\d\): better\./)
   t.match(
     text,
-    /p99 ms: no difference can be told \(1\.00 to 1\.01\)\. A difference of less than about 0\.\d% could not/,
+    /p99 ms: no significant difference \(1\.00 to 1\.01\)\. A difference of less than about 0\.\d% could not/,
   )
   t.match(
     text,

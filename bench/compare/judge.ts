@@ -17,7 +17,7 @@ export type Line = {
 
 export type Comparison = {
   readonly lines: readonly Line[]
-  /** Figures that were asked for and can't be compared. */
+  /** Wanted figures that can't be compared. */
   readonly missing: readonly { readonly metric: Metric; readonly why: string }[]
   /** Goodput or CPU was judged: p99 alone is no answer. */
   readonly isTrusted: boolean
@@ -50,7 +50,7 @@ export const compareSamples = (samples: readonly Sample[], isOpenLoop: boolean):
   }
 }
 
-/** Of the rounds in which both were sound. */
+/** Pairs from the rounds in which both were sound. */
 const pairsOf = (samples: readonly Sample[], metric: Metric) => {
   const of = (name: string, round: number) =>
     samples.find((one) => one.name === name && one.round === round)?.[metric] ?? null

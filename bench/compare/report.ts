@@ -34,7 +34,7 @@ export const compareReport = (
   ].join('\n')
 
 const closedLoopNote =
-  'Each connection waits for its answer before it asks again, so p99 says little beyond goodput where something was full; compare latencies in an open loop (--scenario quick).'
+  'Each connection waits for its answer before it sends again, so p99 says little beyond goodput where something was full; compare latencies in an open loop (--scenario quick).'
 const untrusted =
   'UNTRUSTED: too few rounds were sound for goodput or CPU. See above what was wrong with them; on a quiet machine, run more and longer rounds.'
 
@@ -49,7 +49,7 @@ const sentence = ({ metric, ratio }: Line): string => {
   const { name, isMoreBetter } = metrics[metric]
   if (!ratio.isReal) {
     const [, interval = ''] = showRatio(ratio).split('(')
-    return [`${name}: no difference can be told (${interval}.`, ...unseen([ratio])].join(' ')
+    return [`${name}: no significant difference (${interval}.`, ...unseen([ratio])].join(' ')
   }
   const verdict = ratio.ratio > 1 === isMoreBetter ? 'better' : 'worse'
   return `${name}: B is ${showRatio(ratio).replace('x (', 'x A (')}: ${verdict}.`

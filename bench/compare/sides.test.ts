@@ -1,4 +1,4 @@
-// What A and B may name, in a repository made for it: with a branch called node, and a name that is a
+// What A and B may name, in a fixture repository. It has a branch called node, and a name that is a
 // branch and a tag.
 
 import t from 'tap'
@@ -50,7 +50,7 @@ t.test('what is nothing of these is refused', async (t) => {
   await refused('nosuch', /neither an engine \(node, uws\), nor a URL \(http:\/\/…\), nor a commit/)
   await refused('127.0.0.1:8080', /neither an engine/)
   await refused('engine:bun', /takes node, uws, not "bun"/)
-  await refused('http://a/todos?limit=10', /say http:\/\/a alone/)
+  await refused('http://a/todos?limit=10', /give http:\/\/a alone/)
   await refused('http://', /is not a URL/)
   await refused('empty', /"empty" has no server\/main.ts/)
   const options = (...args: string[]) => parseCompareOptions(args, directory)

@@ -61,7 +61,7 @@ const urlSide = (text: string): Side => {
   if (!URL.canParse(text)) throw new Error(`"${text}" is not a URL`)
   const { origin, pathname, search, username } = new URL(text)
   if (pathname !== '/' || search !== '' || username !== '') {
-    throw new Error(`"${text}": say ${origin} alone; what is asked for is the scenario's`)
+    throw new Error(`"${text}": give ${origin} alone; the scenario has the path`)
   }
   return { kind: 'url', origin, title: origin }
 }

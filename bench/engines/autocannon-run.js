@@ -1,4 +1,4 @@
-// One run of autocannon in a process of its own, so that its CPU can be told from ours. Plain
+// One run of autocannon in a process of its own, so that its CPU is measured apart from ours. Plain
 // JavaScript: autocannon has no types. Takes options as a message, answers with the counts.
 
 import autocannon from 'autocannon'

@@ -1,4 +1,4 @@
-// CPU time of a process and all its descendants: our server is a primary and a fork, and work that
+// CPU time of a process and all its descendants. Our server is a primary and a fork, and work that
 // moved to a child or a thread must not look saved. From /proc; from ps where there is none.
 
 import { execFileSync } from 'node:child_process'
@@ -11,7 +11,7 @@ export type ProcessCpu = {
   readonly seconds: number
 }
 
-/** Of all user-space clocks in /proc, on every Linux architecture (USER_HZ). */
+/** The tick of all user-space clocks in /proc, on every Linux architecture (USER_HZ). */
 const ticksPerSecond = 100
 
 /** One line of /proc/<pid>/stat. The program's name may hold spaces and parentheses. */
@@ -61,7 +61,7 @@ const processes = (): ProcessCpu[] => {
     })
 }
 
-/** Of several trees, each process once. A tree that `except` is in counts without it and its children. */
+/** Sums several trees, each process once. A tree with `except` counts without it and its children. */
 export const forestCpuSeconds = (roots: readonly number[], except: number): number =>
   forestOf(roots, except, processes()).reduce((sum, { seconds }) => sum + seconds, 0)
 

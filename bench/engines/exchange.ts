@@ -1,4 +1,4 @@
-// Asks a server on a raw socket and keeps every byte of its answers: what is compared byte for byte
+// Sends requests on a raw socket and keeps every byte of the answers. What is compared byte for byte
 // must not have passed through a client that parses, joins or decompresses.
 
 import { connect } from 'node:net'

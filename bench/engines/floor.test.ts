@@ -1,5 +1,5 @@
 // The floor answers as many requests as were sent, however they are cut, and to clients that do not
-// read for a while: else it would be the floor of something else.
+// read for a while. Else it would be the floor of something else.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -13,7 +13,7 @@ const stopTimeoutMs = 15_000
 
 export type Load = {
   readonly port: number
-  /** Of a server elsewhere, instead of the port on this machine. */
+  /** Origin of a server elsewhere, instead of the port on this machine. */
   readonly origin?: string
   readonly target: string
   readonly depth: number
@@ -50,7 +50,7 @@ export type AutocannonOrder = {
 }
 
 export type LoadResult = Counts & {
-  /** Of the cores that it could use: at 1 it could not send more. */
+  /** Share of the cores that it could use: at 1 it could not send more. */
   readonly cpuShare: number
 }
 

@@ -1,4 +1,4 @@
-// One subject at one depth and limit: checks its answers, then loads it and takes the CPU that its
+// One subject at one depth and limit: checks its answers, then loads it. It takes the CPU that its
 // processes spent on exactly the requests that were counted.
 
 import type { Generator, Counts } from './generator.ts'
@@ -15,7 +15,7 @@ export type Sample = Cell & {
   readonly requests: number
   readonly seconds: number
   readonly serverCpuSeconds: number
-  /** Of the generator's cores. */
+  /** Share of the generator's cores. */
   readonly generatorShare: number
   /** From wrk, which times requests at depth 1 only. */
   readonly p99Ms?: number
@@ -35,7 +35,7 @@ export type Plan = {
 
 /** For the compiler of a fresh process. */
 const warmupMs = 300
-/** Enough to keep a server busy, few enough that what is under way at the end does not matter. */
+/** Enough to keep a server busy, few enough that what is in flight at the end does not matter. */
 const connectionsFor = ({ depth, limit }: Cell): number =>
   limit === 1000 ? 8 : depth > 16 ? 16 : 32
 const countsTolerance = 0.01

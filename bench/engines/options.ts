@@ -27,7 +27,7 @@ export const usage = `npm run bench:engines -- [options]
   --window MS        measured at a time, instead of 3000
   --depths 1,16,80   requests in flight on a connection
   --limits 10,1000   todos in a list
-  --scrape MS        ours is asked for its metrics this often meanwhile
+  --scrape MS        scrapes our metrics this often meanwhile
   --generator NAME   ${generators.join(' or ')}; otherwise wrk where it is installed`
 
 const full = { rounds: 5, windowMs: 3_000 }

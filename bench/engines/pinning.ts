@@ -1,4 +1,4 @@
-// Keeps the server on one core and everything else on the others, with taskset: a server that shares
+// Keeps the server on one core and everything else on the others, with taskset. A server that shares
 // its core with the generator is measured with cold caches, and moves about.
 
 import { execFileSync } from 'node:child_process'

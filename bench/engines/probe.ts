@@ -1,5 +1,5 @@
-// What one client sees while others load the server: a few connections of our own, each with a single
-// request in flight, timed one by one. For runs whose generator cannot time a request (pipelining).
+// What one client sees while others load the server. A few connections of our own have a single request
+// in flight each, timed one by one. For runs whose generator cannot time a request (pipelining).
 
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -30,7 +30,7 @@ export const startProbe = (port: number, target: string, responseBytes: number):
       socket.write(request)
     }
     socket.on('connect', send)
-    socket.on('error', () => {}) // the counts of the generator tell
+    socket.on('error', () => {}) // the counts of the generator show it
     socket.on('data', (data) => {
       bytes += data.length
       if (bytes < responseBytes) return

@@ -17,7 +17,7 @@ export type Name = (typeof names)[number]
 export type Started = {
   readonly pid: number
   readonly port: number
-  /** Of its metrics, where it has such a page. */
+  /** Port of its page of metrics, where it has one. */
   readonly metricsPort?: number
   /** What it complained about so far. */
   complaints(): string
@@ -29,8 +29,8 @@ export type Subject = {
   start(): Promise<Started>
 }
 export type LeftOut = { readonly name: Name; readonly why: string }
-export type Place = {
-  /** For what is compiled. */
+export type BuildContext = {
+  /** Compiled programs go here. */
   readonly directory: string
   readonly databaseUrl: string
   readonly todos: Todos
@@ -46,33 +46,33 @@ const installed: readonly Name[] = ['fastify', 'bun-static']
 /** Installs and compiles what `wanted` needs. */
 export const prepareSubjects = async (
   wanted: readonly Name[],
-  place: Place,
+  context: BuildContext,
 ): Promise<{ subjects: Subject[]; leftOut: LeftOut[] }> => {
   const subjects: Subject[] = []
   const leftOut: LeftOut[] = []
   const npm = wanted.some((name) => installed.includes(name))
-    ? await installPeers(place)
+    ? await installPeers(context)
     : undefined
   for (const name of wanted) {
     try {
       if (npm && installed.includes(name)) throw npm
-      subjects.push(await prepare(name, place))
+      subjects.push(await prepare(name, context))
     } catch (error) {
-      place.signal.throwIfAborted()
+      context.signal.throwIfAborted()
       leftOut.push({ name, why: (error as Error).message })
     }
   }
   return { subjects, leftOut }
 }
 
-const prepare = async (name: Name, place: Place): Promise<Subject> => {
-  const { manifestFile, responseFiles } = place.todos
+const prepare = async (name: Name, context: BuildContext): Promise<Subject> => {
+  const { manifestFile, responseFiles } = context.todos
   const target = (limit: Limit) => `/todos?limit=${limit}`
   const node = (file: string) => () => startPeer(process.execPath, [peer(file), manifestFile])
   switch (name) {
     case 'node':
     case 'uws':
-      return { name, target, start: () => ours(name, place.databaseUrl) }
+      return { name, target, start: () => ours(name, context.databaseUrl) }
     case 'node-http':
     case 'fastify':
     case 'uws-naive':
@@ -83,7 +83,7 @@ const prepare = async (name: Name, place: Place): Promise<Subject> => {
       return { name, target: (limit) => `/todos/limit/${limit}`, start }
     }
     case 'floor': {
-      const floor = await compileFloor(place)
+      const floor = await compileFloor(context)
       return { name, target, start: () => startPeer(floor, responseFiles) }
     }
   }
@@ -95,7 +95,7 @@ const ours = async (engine: OurEngine, databaseUrl: string): Promise<Started> =>
 }
 
 /** Undefined when they are there; else what went wrong, which leaves them out. */
-const installPeers = async ({ signal, say }: Place): Promise<Error | undefined> => {
+const installPeers = async ({ signal, say }: BuildContext): Promise<Error | undefined> => {
   const marker = peer('node_modules/.package-lock.json')
   const isCurrent =
     existsSync(marker) && statSync(marker).mtimeMs >= statSync(peer('package-lock.json')).mtimeMs
@@ -117,7 +117,7 @@ const bunProgram = (): string => {
   return program
 }
 
-const compileFloor = async ({ directory, signal }: Place): Promise<string> => {
+const compileFloor = async ({ directory, signal }: BuildContext): Promise<string> => {
   if (process.platform !== 'linux') throw new Error('it needs the epoll of Linux')
   const cc = findProgram('cc')
   if (cc === undefined) throw new Error('there is no C compiler (cc) on this machine')

@@ -1,5 +1,5 @@
 // From samples to what is printed: medians, percentiles, the ratio to the floor, objections to counts,
-// and the tables, all on numbers that can be checked on paper.
+// and the tables. All numbers can be checked on paper.
 
 import t from 'tap'
 import { objectionTo, type Sample } from './measure.ts'

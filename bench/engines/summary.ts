@@ -15,7 +15,7 @@ export type Row = Cell & {
   /** Where p99Ms is from, or why there is none. */
   readonly p99From: string
   readonly ratioToFloor: number | null
-  /** Of one core. */
+  /** Share of one core. */
   readonly serverCpuShare: number | null
   readonly generatorCpuShare: number | null
   /**
@@ -106,7 +106,7 @@ const nothing = {
 const p99Of = (samples: readonly Sample[]): Pick<Row, 'p99Ms' | 'p99From'> => {
   const own = samples.flatMap(({ p99Ms }) => (p99Ms === undefined ? [] : [p99Ms]))
   if (own.length > 0) return { p99Ms: round(median(own), 3), p99From: 'wrk' }
-  // Of all rounds together: one round of a slow server has too few.
+  // All rounds together: one round of a slow server has too few.
   const latencies = samples.flatMap(({ latenciesMs }) => latenciesMs)
   return latencies.length < latenciesMin
     ? { p99Ms: null, p99From: `only ${latencies.length} requests were timed` }

@@ -1,5 +1,5 @@
 // The answers that every subject gives: those of our own server, from a real Postgres with fixture
-// todos, kept as files so that the peers send the same bytes.
+// todos. They are kept as files so that the peers send the same bytes.
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

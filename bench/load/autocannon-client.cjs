@@ -1,9 +1,9 @@
 // Given to autocannon as `setupClient`: counts and times each answer itself, because autocannon's own
-// latencies are whole milliseconds, and repairs what autocannon 9.0.0 does when a server closes a
+// latencies are whole milliseconds. It also repairs what autocannon 9.0.0 does when a server closes a
 // connection. It leaves the requests that died with it in its queue, so that every later answer is
-// timed from an older request; and it connects again at once, for ever, to a server that is gone.
-// This leans on private fields: autocannon is pinned, and load.test.ts holds the repair to a server
-// that closes connections.
+// timed from an older request. And it connects again at once, for ever, to a server that is gone. This
+// leans on private fields: autocannon is pinned, and load.test.ts holds the repair to a server that
+// closes connections.
 
 const worker = require('node:worker_threads')
 const { claim } = require('./recording.cjs')

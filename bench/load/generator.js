@@ -1,5 +1,5 @@
-// The generator's process: its CPU can be told from everybody else's, and its main thread only answers
-// questions, while threads make the load. Told what to do by load.ts, in messages.
+// The generator's process: its CPU is measured apart from all others, and its main thread only answers
+// questions, while threads make the load. load.ts commands it, in messages.
 
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'

@@ -158,7 +158,7 @@ void t.test('an open loop times from the moment that a request was due', async (
     ratePerSecond: 1000,
   })
   const latency = latencyOf(first.reading, last.reading, 'the moment each request was due')
-  // Of about 1,000 requests 300 were due meanwhile; they waited 150 ms on average.
+  // 300 of about 1,000 requests were due meanwhile; they waited 150 ms on average.
   t.ok((latency?.p90 ?? 0) > 30_000, `p90 ${latency?.p90} us`)
   t.ok(Math.abs(last.reading.sent / ((last.reading.latencyCount || 1) + 4) - 1) < 0.05)
   t.equal(last.reading.lost, 0)

@@ -74,7 +74,7 @@ export const startLoad = async (order: LoadOrder): Promise<RunningLoad> => {
     })
   })
   const over = Promise.race([ended, failed])
-  over.catch(() => {}) // told to whoever waits
+  over.catch(() => {}) // reported to whoever waits
   await Promise.race([ready, failed])
   child.send(order)
   return {

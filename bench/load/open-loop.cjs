@@ -1,4 +1,4 @@
-// A thread of open load: requests leave at a fixed rate however slow the answers are, and each is timed
+// A thread of open load: requests leave at a fixed rate however slow the answers are. Each is timed
 // from the moment it was due (no coordinated omission). What is due while every connection is full
 // waits, and its wait counts. Connections are kept; each has at most `pipelining` requests in flight.
 //

@@ -1,9 +1,9 @@
-// What a thread of load counts and times, in memory that it shares with the thread that reports it:
-// numbers that only go up, so that a window is the difference of two readings. Plain JavaScript, because
+// What a thread of load counts and times, in memory that it shares with the thread that reports it.
+// Numbers only go up, so that a window is the difference of two readings. Plain JavaScript, because
 // autocannon loads it in threads of its own with require().
 //
-// Latencies go to buckets of whole microseconds up to 127, then to 64 for each power of two: no bucket is
-// wider than 1.6% of its values.
+// Latencies go to buckets of whole microseconds up to 127, then to 64 for each power of two. No bucket
+// is wider than 1.6% of its values.
 
 const { monitorEventLoopDelay, performance } = require('node:perf_hooks')
 

@@ -1,5 +1,5 @@
-// What every peer written in JavaScript shares: the answers it gives, read from the files that the
-// harness wrote, and how it says that it listens. Plain JavaScript, so that no loader is in the way.
+// What every peer written in JavaScript shares. It reads its answers from the files that the harness
+// wrote, and reports the port that it listens on. Plain JavaScript, so that no loader is in the way.
 
 import { readFileSync } from 'node:fs'
 

@@ -1,5 +1,5 @@
-// The report of a run as one page: it opens offline, runs no script, loads nothing, and reads the same
-// in black and white, on a phone and on paper. What a result says is never trusted to be harmless.
+// The report of a run as one page. It opens offline, runs no script and loads nothing. It reads the
+// same in black and white, on a phone and on paper. What a result says is never trusted to be harmless.
 
 import { createHash } from 'node:crypto'
 import type { Cell, Result } from '../result.ts'

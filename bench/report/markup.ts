@@ -1,5 +1,5 @@
-// HTML and SVG as text that cannot be forgotten to escape: whatever is put into the template is escaped,
-// unless it came out of the template itself. Results hold what servers and command lines said.
+// HTML and SVG as text that is always escaped: whatever is put into the template, unless it came out of
+// the template itself. Results hold what servers and command lines said.
 
 export type Markup = { readonly markup: string }
 

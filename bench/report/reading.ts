@@ -1,5 +1,5 @@
-// What both reports, the page and the terminal's, read out of a result: which load is the headline, what
-// speaks against the run, and what each tier costs. Pure.
+// What both reports, the page and the terminal's, read out of a result: the headline, what speaks
+// against the run, and what each tier costs. Pure.
 
 import type { Cell, Check, Load, Result, Second, TierUse } from '../result.ts'
 import { count } from './figures.ts'

@@ -1,4 +1,4 @@
-// Both reports of made-up results: sound, invalid, of a server elsewhere, of nothing at all, and of one
+// Both reports of fixture results: sound, invalid, of a server elsewhere, of nothing at all, and of one
 // whose texts are hostile.
 
 import { parse } from 'parse5'

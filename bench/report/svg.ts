@@ -1,4 +1,4 @@
-// One chart as inline SVG. It has to be read on a phone without a script, so across it is laid out in
+// One chart as inline SVG. It has to be read on a phone without a script. So across it is laid out in
 // percent and down in pixels: text keeps its size at any width. Ink only: lines differ by dash and
 // marker and are named where they end.
 

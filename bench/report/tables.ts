@@ -5,7 +5,7 @@ import * as figures from './figures.ts'
 import { markup, type Markup, type Part } from './markup.ts'
 import { labelOf, ledgerOf, tierRows, verdictCounts, type TierRow } from './reading.ts'
 
-/** Of text in the first `texts` columns and numbers in the others; wide ones scroll inside their box. */
+/** The first `texts` columns are text, the others numbers. Wide tables scroll inside their box. */
 export const table = (
   heads: readonly string[],
   rows: readonly (readonly Part[])[],
@@ -108,7 +108,7 @@ const valuesTable = (
 const conditionsOf = (cell: Cell): [string, string][] => {
   const { load, generator, noise, samples, answerBytes, autocannon } = cell
   const [before, after] = noise.calibrationMs
-  const isTrue = { true: 'yes', false: 'NO', null: 'unknown' }[`${samples.matchesAtEnd}`]
+  const matchesAtEnd = { true: 'yes', false: 'NO', null: 'unknown' }[`${samples.matchesAtEnd}`]
   return [
     ['generator', `${load.generator}, ${figures.plural(load.threads, 'thread')}`],
     [
@@ -126,7 +126,7 @@ const conditionsOf = (cell: Cell): [string, string][] => {
     ['calibration before, after', `${figures.plain(before)} ms, ${figures.plain(after)} ms`],
     ['answers read, wrong', `${figures.count(samples.taken)}, ${figures.count(samples.wrong)}`],
     ['different bodies among them', figures.count(samples.bodies)],
-    ['true to the database at the end', isTrue],
+    ['matches the database at the end', matchesAtEnd],
     ...(samples.complaint === null
       ? []
       : [['first wrong answer', samples.complaint] as [string, string]]),

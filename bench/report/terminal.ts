@@ -1,6 +1,6 @@
-// The summary that a run ends with on the terminal: the verdict first and why, then the headline, what
-// each tier took, what limited it, and the exact ledger. Pure: text without colour, which survives a
-// pipe and a paste.
+// The summary that a run ends with on the terminal. The verdict comes first, with its reason. Then come
+// the headline, what each tier took, what limited it, and the exact ledger. Pure: text without colour,
+// which survives a pipe and a paste.
 
 import { layOut } from '../engines/table.ts'
 import type { Cell, Check, Result, Second } from '../result.ts'
@@ -17,7 +17,7 @@ export const terminalReport = (result: Result, width = 100): string =>
     .flatMap((line) => wrap(line, width))
     .join('\n')
 
-/** With more loads than this, only the best one is told in full. */
+/** With more loads than this, only the best one is printed in full. */
 const detailedMax = 3
 
 const detailed = (result: Result): readonly Cell[] => {

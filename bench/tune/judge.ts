@@ -11,7 +11,7 @@ export type Row = {
   readonly candidate: Candidate
   /** Sound ones, for the metric. */
   readonly rounds: number
-  /** Of the sound samples. */
+  /** Medians of the sound samples. */
   readonly medians: Readonly<Record<Metric, number | null>>
   readonly verdict: 'baseline' | 'better' | 'worse' | 'no difference' | 'not judged'
   /** To the baseline. */
@@ -83,7 +83,7 @@ const metricFor = (
     return {
       metric: 'cpu',
       metricReason:
-        'The generator was the bottleneck at least once, so goodput cannot tell the candidates apart.',
+        'The generator was the bottleneck at least once, so goodput does not separate the candidates.',
     }
   }
   return { metric: 'goodput', metricReason: null }
@@ -102,7 +102,7 @@ const valuesOf = (
     }),
   )
 
-/** Of the rounds that both have. */
+/** Pairs from the rounds that both have. */
 const pairsOf = (from = new Map<number, number>(), to = new Map<number, number>()) =>
   [...from].flatMap(([round, a]) => {
     const b = to.get(round)
@@ -127,7 +127,7 @@ type Compare = (best: Candidate, one: Candidate, comparisons: number) => PairedR
 
 /**
  * Only a real difference to the default is a reason to leave it. Among several that are really
- * better, the smallest that cannot be told from the best: more connections than needed cost
+ * better, the smallest that does not differ significantly from the best: more connections than needed cost
  * something somewhere else.
  */
 const choose = (rows: readonly Row[], metric: Metric, compare: Compare): Judgement['use'] => {
@@ -146,7 +146,7 @@ const choose = (rows: readonly Row[], metric: Metric, compare: Compare): Judgeme
     }
     const alike = judged.filter(({ verdict }) => verdict !== 'worse')
     const because =
-      alike.length > 1 ? 'the smallest of those that cannot be told apart' : 'the best'
+      alike.length > 1 ? 'the smallest of those without a significant difference' : 'the best'
     return { candidate: smallest(alike.map(({ candidate }) => candidate)), because }
   }
   const alike = rest.filter((one) => compare(best, one, rest.length)?.isReal === false)
@@ -154,7 +154,7 @@ const choose = (rows: readonly Row[], metric: Metric, compare: Compare): Judgeme
   const candidate = smallest([best, ...alike])
   return {
     candidate,
-    because: `really better than ${baseline.name}, and the smallest of ${alike.length + 1} such that cannot be told apart`,
+    because: `really better than ${baseline.name}, and the smallest of ${alike.length + 1} without a significant difference`,
   }
 }
 

@@ -64,7 +64,7 @@ const sentences = ({ rows, comparisons }: Judgement, base: string): string[] => 
   return [
     ...line(`Really better than ${base}`, of('better')),
     ...line(`Really worse than ${base}`, of('worse')),
-    ...line(`No difference to ${base} can be told`, of('no difference')),
+    ...line(`No significant difference to ${base}`, of('no difference')),
     ...unseen(rows.flatMap(({ ratio }) => ratio ?? [])),
     ...(comparisons > 1
       ? [`The intervals are widened so that all ${comparisons} hold at once in 95 of 100 runs.`]
@@ -83,7 +83,7 @@ const notJudged = ({ rows, metric }: Judgement, { samples, leftOut }: Rounds): s
       const why =
         leftOut.find((one) => one.name === name)?.why ??
         (isHidden
-          ? 'the generator was full, and what it measured is its own (--metric cpu tells)'
+          ? 'the generator was full, and what it measured is its own: use --metric cpu'
           : `${rounds} of its rounds can be used for this, and it takes ${pairsMin} in which what it is compared with was sound too`)
       return `Not judged: ${name}: ${why}.`
     })

@@ -1,4 +1,4 @@
-// How long after its 202 a todo is in the list, at a fixed rate of writes: an open loop, whose writes
+// How long after its 202 a todo is in the list, at a fixed rate of writes. It is an open loop: writes
 // leave on time however slow the answers are.
 
 import { Agent, request } from 'node:http'

@@ -1,5 +1,5 @@
-// The dashboard and the alert rules: each query is PromQL, and each metric, label and label value that
-// it names is one that a running server or worker really exports.
+// The dashboard and the alert rules: each query is PromQL. A running server or worker really exports
+// each metric, label and label value that a query names.
 
 import { readFileSync } from 'node:fs'
 import { parser } from '@prometheus-io/lezer-promql'

@@ -21,7 +21,7 @@ const clusterId = 'MkU3OEVBNTcwNTJENDM2Qg'
 export const startKafka = async (options: {
   directory: string
   port?: number
-  /** Where clients are told to find it: a proxy's port, in tests. */
+  /** The advertised port: a proxy's, in tests. */
   advertisedPort?: number
   /** Further listeners, by their security protocol, on ports of their own; set up by `settings`. */
   listeners?: Readonly<Record<string, number>>

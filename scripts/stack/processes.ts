@@ -9,7 +9,7 @@ export type Running = {
   readonly process: ChildProcess
   /** The server's port; 0 for a worker. */
   readonly port: number
-  /** Of its metrics; 0 when it opens none. */
+  /** Port of its metrics; 0 when it opens none. */
   readonly metricsPort: number
   /** What it has printed so far, both streams. */
   readonly output: () => string

@@ -1,5 +1,5 @@
-// Every launcher against the real program: it answers, is killed with -9, comes back on the same
-// directory with what it had acknowledged, and stops without leaving a process behind.
+// Every launcher against the real program. It answers, is killed with -9, and comes back on the same
+// directory with what it had acknowledged. It stops without leaving a process behind.
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'

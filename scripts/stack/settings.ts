@@ -1,5 +1,5 @@
-// What servers and workers can be set to, for programs that start them and take settings from a
-// command line: every name, and the check that a server makes when it starts.
+// The settings of servers and workers, for programs that start them and take settings from a command
+// line. It has every name, and the check that a server makes when it starts.
 
 import { readConfig, settings } from '../../lib/runtime/config/config.ts'
 

@@ -37,7 +37,7 @@ type Compose = {
 
 const text = (path: string): string => readFileSync(new URL(path, repository), 'utf8')
 
-/** Takes away what is inherited: here that is always a list, and none is an empty one. */
+/** Removes what is inherited: here that is always a list, and none is an empty one. */
 const reset: CollectionTag = { tag: '!reset', collection: 'seq', resolve: (value) => value }
 
 const read = (path: string): Compose => {

@@ -1,5 +1,5 @@
-// What the Dockerfile builds runs: the migration, the server with both engines, and the worker, with
-// production dependencies only, as a user that can write nothing there.
+// What the Dockerfile builds runs: the migration, the server with both engines, and the worker. It has
+// production dependencies only, and its user can write nothing there.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'

@@ -417,7 +417,7 @@ const tokenCases = (token: string): Case[] => {
     wrong(`Bearer ${token}\r\nauthorization: Basic YTpi`, form),
     wrong(`Basic YTpi\r\nAuthorization: Bearer ${token}`, form),
     {
-      // Node keeps the first 1,000 headers unless told otherwise, and says nothing.
+      // Node keeps the first 1,000 headers by default, and says nothing.
       name: 'a token behind 2,000 headers',
       status: 202,
       request: framed(['Content-Length: 13'], '{"title":"x"}').replace(

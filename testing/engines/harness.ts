@@ -1,5 +1,5 @@
-// What the engine suites stand on: a server process on either engine, raw bytes in, whole answers out,
-// and those answers with what is the engine's own taken away, so that the rest can be compared.
+// What the engine suites share: a server process on either engine, raw bytes in, whole answers out. It
+// also removes what is the engine's own, so that the rest can be compared.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -71,7 +71,7 @@ export type Answer = {
   readonly body: string
 }
 
-type Asked = {
+type ExchangeOptions = {
   /** How many answers to wait for; fewer come only if the server closes the connection. */
   readonly count?: number
   /** The answers are to HEAD requests: none has a body. */
@@ -81,11 +81,15 @@ type Asked = {
 }
 
 /** Sends bytes on a connection of their own and reads the answers. */
-export const exchange = async (port: number, bytes: string | Buffer, asked: Asked = {}) => {
+export const exchange = async (
+  port: number,
+  bytes: string | Buffer,
+  options: ExchangeOptions = {},
+) => {
   const socket = await open(port)
-  if (asked.end) socket.end(bytes)
+  if (options.end) socket.end(bytes)
   else socket.write(bytes)
-  const answers = await read(socket, asked)
+  const answers = await read(socket, options)
   socket.destroy()
   return answers
 }
@@ -98,7 +102,7 @@ export const open = async (port: number): Promise<Socket> => {
 }
 
 /** The next answers on a connection, in order. */
-export const read = (socket: Socket, { count = 1, isHead = false }: Asked = {}) =>
+export const read = (socket: Socket, { count = 1, isHead = false }: ExchangeOptions = {}) =>
   new Promise<Answer[]>((resolve) => {
     let received = Buffer.alloc(0)
     const done = () => {

@@ -1,4 +1,4 @@
-// The uws engine in a process of its own, for slow-clients.integration.test.ts: tells how much memory it took.
+// The uws engine in a process of its own, for slow-clients.integration.test.ts: reports how much memory it used.
 
 import { silentLog } from '../settings.ts'
 import { freePort } from '../../scripts/stack/ports.ts'

@@ -76,7 +76,7 @@ const nameOf = ({ apiVersion, kind, metadata }: Manifest): string =>
 const mergedByName = ['containers', 'initContainers', 'env', 'volumes']
 const replaced = ['rules', 'tls']
 
-/** A strategic merge: maps are merged, null takes away, lists are merged by name or replaced. */
+/** A strategic merge: maps are merged, null removes, lists are merged by name or replaced. */
 const merge = (into: Fields, patch: Fields): Fields => {
   const merged: Record<string, Value> = { ...into }
   for (const [name, value] of Object.entries(patch)) {

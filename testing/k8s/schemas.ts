@@ -1,7 +1,7 @@
 // What the Kubernetes API server would refuse about a manifest. The validators are made from its
-// OpenAPI document (kubernetes-models, from npm). They pass over fields that they do not know, where
-// the server's strict validation does not; so they are shown the manifest through proxies that note
-// what was looked at. A field that nobody looked at is one that Kubernetes does not have.
+// OpenAPI document (kubernetes-models, from npm). They ignore fields that they do not know, where the
+// server's strict validation does not. So they get the manifest through proxies that record what was
+// read. A field that nobody looked at is one that Kubernetes does not have.
 
 import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1'
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2'

@@ -1,4 +1,4 @@
-// The manifests as the tests look at them: rendered, typed, and the pods found wherever they are.
+// The manifests as the tests read them: rendered, typed, and the pods found wherever they are.
 
 import type { IDeployment, IStatefulSet } from 'kubernetes-models/apps/v1'
 import type { IHorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2'

@@ -23,7 +23,7 @@ export const environmentOf = (engine: string, databaseUrl: string) => ({
   JWT_SECRET: testSecret,
   LOG_LEVEL: 'silent',
   CORS_ORIGINS: page,
-  // On, so that they are told of, and out of the way.
+  // On, so that answers carry their headers, and too high to be reached.
   LIMIT_ADDRESS_BURST: '100000',
   LIMIT_USER_REQUESTS: '100000',
   LIMIT_WRITE_BURST: '100000',
@@ -37,14 +37,18 @@ export const bearerOf = (user: string): string =>
 const operations = operationsOf(document)
 const json = 'Content-Type: application/json'
 
-type Asked = { readonly lines?: readonly string[]; readonly body?: unknown; readonly host?: string }
+type RequestParts = {
+  readonly lines?: readonly string[]
+  readonly body?: unknown
+  readonly host?: string
+}
 
 /** Sends what an operation takes, and returns the answer when it was as described. */
 export type Ask = (
   operationId: string,
   status: number,
   target: string,
-  asked?: Asked,
+  parts?: RequestParts,
 ) => Promise<Answer>
 
 export const createAsk = (t: Test, port: number, check: AnswerCheck): Ask => {
@@ -53,7 +57,7 @@ export const createAsk = (t: Test, port: number, check: AnswerCheck): Ask => {
     operationId: string,
     status: number,
     target: string,
-    { lines = [], body, host = 'a' }: Asked,
+    { lines = [], body, host = 'a' }: RequestParts,
   ) => {
     const isHead = method === 'HEAD'
     const bytes = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
@@ -73,12 +77,12 @@ export const createAsk = (t: Test, port: number, check: AnswerCheck): Ask => {
     })
     return answer
   }
-  return async (operationId, status, target, asked = {}) => {
+  return async (operationId, status, target, parts = {}) => {
     const found = operations.find(({ operation }) => operation.operationId === operationId)
     if (!found) throw new Error(`no such operation: ${operationId}`)
-    const answer = await send(found.method.toUpperCase(), operationId, status, target, asked)
+    const answer = await send(found.method.toUpperCase(), operationId, status, target, parts)
     // What is got can be had without its body.
-    if (found.method === 'get') await send('HEAD', operationId, status, target, asked)
+    if (found.method === 'get') await send('HEAD', operationId, status, target, parts)
     return answer
   }
 }

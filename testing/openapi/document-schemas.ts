@@ -13,7 +13,7 @@ export const createFaults = (document: OpenApi): Faults => {
     strict: true,
     allowUnionTypes: true,
     allErrors: true,
-    strictRequired: false, // `anyOf` of members, told about beside it
+    strictRequired: false, // `anyOf` of members, declared beside it
   })
   formats.default(ajv)
   const { schemas } = document.components

@@ -1,6 +1,7 @@
-// Announcements of changes that do not arrive, on the whole system: Redis fails over under open connections,
-// refuses writes in several ways, or only the worker can't reach it. Every write is seen in the lists all the
-// same, /ready, the gauge and one log line say why, and all is over without a restart when Redis is well.
+// Announcements of changes that do not arrive, on the whole system. Redis fails over under open
+// connections, refuses writes in several ways, or only the worker can't reach it. Every write is seen
+// in the lists all the same. /ready, the gauge and one log line give the reason. It ends without a
+// restart when Redis is well.
 
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'

@@ -1,6 +1,7 @@
-// One client's flood of pipelined point reads costs the others their fair share and no more: of fifty
-// that read lists and write meanwhile, no request fails, and no process ends. It ended server processes.
-// FLOOD_SECONDS=… runs longer; what the others waited is printed, quiet and during the flood.
+// One client's flood of pipelined point reads costs the others their fair share and no more. Fifty
+// others read lists and write meanwhile: no request fails, and no process ends. It ended server
+// processes. FLOOD_SECONDS=… runs longer; what the others waited is printed, quiet and during the
+// flood.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

@@ -1,6 +1,6 @@
-// The stores that count limits taken away from a running server under steady load, silenced or made
-// useless, and given back: every request is answered, limits hold wherever something counts, and when
-// nothing does all pass.
+// The stores that count limits are made unavailable to a running server under steady load, silenced or
+// made useless, and given back. Every request is answered. Limits hold wherever a store counts; when
+// none does, all requests pass.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
@@ -37,7 +37,7 @@ t.test('limits while Redis and Postgres come and go, under load', async (t) => {
     TRUSTED_PROXIES: '127.0.0.1',
     LIMIT_ADDRESS_BURST: String(limit),
     LIMIT_ADDRESS_REFILL_SEC: '86400',
-    // A loaded machine is not a store that is away.
+    // A loaded machine is not an unavailable store.
     LIMIT_TIMEOUT_MS: '5000',
   })
   t.teardown(() => server.stop())

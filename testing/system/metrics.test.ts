@@ -1,5 +1,5 @@
-// The server's page of metrics, against what was really asked of two forks on each engine: exact counts,
-// and totals that stand while forks are killed, stopped and frozen.
+// The server's page of metrics, against what was really sent to two forks on each engine. Counts are
+// exact, and totals stand while forks are killed, stopped and frozen.
 
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'

@@ -1,5 +1,6 @@
-// Redis, Postgres and Kafka taken away from a running server and worker, one by one, silenced or made
-// useless, and given back: what still works, what is said, and that all recovers without a restart.
+// Redis, Postgres and Kafka are made unavailable to a running server and worker, one by one, silenced
+// or made useless, and given back. It checks what still works and what is reported, and that all
+// recovers without a restart.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
@@ -44,7 +45,7 @@ t.test('a server whose dependencies come and go', async (t) => {
     HTTP_HOST: '127.0.0.1',
     HTTP_PROCESSES: '2',
     JWT_SECRET: testSecret,
-    // A loaded machine is not a Kafka that is away.
+    // A loaded machine is not an unavailable Kafka.
     LOG_LEVEL: 'error',
     PUBLISH_TIMEOUT_MS: '5000',
     PUBLISH_WAIT_MAX_MS: '5000',

@@ -1,5 +1,5 @@
-// A server and a worker whose DATABASE_URL is PgBouncer's, in transaction mode: all works with a direct
-// URL beside it; without one neither starts, and both say what to set.
+// A server and a worker whose DATABASE_URL is PgBouncer's, in transaction mode. All works with a direct
+// URL beside it. Without one neither starts, and both name the setting.
 
 import t from 'tap'
 import { signToken } from '../../lib/accounts/access-token.ts'

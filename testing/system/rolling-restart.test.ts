@@ -1,6 +1,6 @@
-// All of a server's processes and the workers replaced under constant load, again and again (S1):
-// no request is lost, no write is lost or applied twice, in both engines. What a client may count on
-// is in testing/steady-clients.ts.
+// All of a server's processes and the workers are replaced under constant load, again and again (S1).
+// No request is lost, no write is lost or applied twice, in both engines. What a client may count on is
+// in testing/steady-clients.ts.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'

@@ -1,5 +1,5 @@
-// A worker whose commands wait: over connections to the broker that fell silent, behind a broker that
-// answers and delivers nothing, before a database that takes nothing. It heals what it can, and says so.
+// A worker whose commands wait. Connections to the broker fell silent, the broker answers and delivers
+// nothing, or the database accepts nothing. It heals what it can, and says so.
 
 import postgres from 'postgres'
 import t, { type Test } from 'tap'

@@ -1,5 +1,5 @@
-// The worker told to leave (S4): the batch under way is finished, the group is left, nothing is lost
-// and nothing applied twice, whether one leaves or all are replaced one by one.
+// SIGTERM to the worker (S4). The batch in progress is finished and the group is left. Nothing is lost
+// and nothing applied twice, whether one exits or all are replaced one by one.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'

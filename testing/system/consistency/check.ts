@@ -1,6 +1,6 @@
-// What must hold after any run of writes, whatever was killed meanwhile: the history that clients saw,
-// the log, the table and the lists are held against each other. Pure, and it shares no code with what
-// it checks: it has a fold of its own.
+// What must hold after any run of writes, whatever was killed meanwhile. It compares the history that
+// clients saw, the log, the table and the lists. Pure, and it shares no code with what it checks: it
+// has a fold of its own.
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Evidence, Fields, Listed, Logged, Operation } from './evidence.ts'
@@ -38,7 +38,7 @@ const asText = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
 
 type ByOperation = ReadonlyMap<string, readonly Logged[]>
 
-/** I1: what was acknowledged is in the log, under the id that the client was told. */
+/** I1: what was acknowledged is in the log, under the id that the client got. */
 const nothingLost = ({ operations }: Evidence, logged: ByOperation): Violation[] =>
   operations
     .filter((one) => one.outcome === 'ok')
@@ -163,7 +163,7 @@ const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] 
   return violations
 }
 
-/** I8: when nothing changes any more, everybody is told what the table holds, in its order. */
+/** I8: when nothing changes any more, every answer is what the table holds, in its order. */
 const endsAsTheTable = ({ todos, finalLists }: Evidence): Violation[] => {
   const textOf = (list: readonly Listed[]) => asText(list.map(({ id, title }) => [id, title]))
   const expected = textOf([...todos].map(([id, { title }]) => ({ id, title })))

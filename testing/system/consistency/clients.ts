@@ -1,4 +1,4 @@
-// Clients that write at random and remember what they were told, and readers that remember the lists
+// Clients that write at random and remember their answers, and readers that remember the lists
 // they saw: the history that check.ts judges.
 
 import { Agent, request } from 'node:http'
@@ -62,11 +62,11 @@ const tokens = {
 const answerTimeoutMs = 15_000
 /** Between two operations of a client: what two cores can apply, and a long run can remember. */
 const pauseMs = 60
-/** After a refusal it waits longer, as it was told to. */
+/** After a refusal it waits longer, as `Retry-After` says. */
 const refusedPauseMs = 200
 const rememberedMax = 100
 
-/** Of a list; NaN when it names none. */
+/** Version of a list; NaN when it names none. */
 export const versionOf = ({ etag }: Answer): number => Number(/^"(\d+)-/.exec(etag)?.[1])
 
 const outcomeOf = ({ status, text }: Answer): Outcome => {
@@ -122,10 +122,10 @@ export const startClients = (
     const answer = await exchange(agent, port, method, path, body, userId).catch(() => undefined)
     const outcome = answer ? outcomeOf(answer) : 'info'
     // The id that the answer names, whatever was asked for: the check compares it with the log.
-    const told =
+    const answeredId =
       answer && outcome === 'ok' ? (JSON.parse(answer.text) as { id: string }).id : undefined
-    if (kind === 'create' && told !== undefined) todos.push(told)
-    const todoId = told ?? (kind === 'create' ? undefined : target)
+    if (kind === 'create' && answeredId !== undefined) todos.push(answeredId)
+    const todoId = answeredId ?? (kind === 'create' ? undefined : target)
     if (outcome === 'ok') acknowledgedCount++
     operations.push({ kind, userId, todoId, ...fields, startMs, endMs: performance.now(), outcome })
     await delay(outcome === 'ok' ? pauseMs : refusedPauseMs)

@@ -1,5 +1,5 @@
-// What a run of writes leaves behind, as check.ts judges it: what clients were told, what the log
-// holds, and what the database and the lists say in the end.
+// What a run of writes leaves behind, as check.ts judges it: answers to clients, the log, and the
+// database and the lists at the end.
 
 /** `ok`: 202. `fail`: certainly not taken (a 4xx, or a 503 that says so). `info`: nobody knows. */
 export type Outcome = 'ok' | 'fail' | 'info'

@@ -1,6 +1,6 @@
 // Hundreds of clients write at random while processes and services are killed, frozen, silenced and
-// made useless at random; afterwards everything that was seen must be consistent (check.ts says what
-// that is). `npm run test:consistency` runs it for ten minutes on each stack and each engine.
+// made useless at random. Afterwards everything that was seen must be consistent (check.ts defines
+// that). `npm run test:consistency` runs it for ten minutes on each stack and each engine.
 
 import { Agent } from 'node:http'
 import t from 'tap'

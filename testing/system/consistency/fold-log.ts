@@ -1,5 +1,5 @@
-// What a log makes of nothing, said a second time and as plainly as can be, one command after the
-// other: the checker must not share its idea of that with the worker that it checks.
+// What a log makes of an empty table, implemented a second time and as plainly as can be, one command
+// after the other. The checker must not share code with the worker that it checks.
 
 import type { Logged, Row } from './evidence.ts'
 

@@ -1,5 +1,5 @@
-// A topic that was deleted and made again while server and workers were down is another log: neither
-// goes on before an operator has decided, and then nothing is lost of what the new one acknowledged.
+// A topic that was deleted and made again while server and workers were down is another log. Neither
+// goes on before an operator has decided. Then nothing is lost of what the new one acknowledged.
 
 import { execFile } from 'node:child_process'
 import { Agent } from 'node:http'

@@ -1,4 +1,4 @@
-// A run of writes in which nothing went wrong, made up at random: what check.test.ts puts anomalies
+// A run of writes in which nothing went wrong, generated at random: what check.test.ts puts anomalies
 // into.
 
 import type { seeded } from '../../seeded.ts'

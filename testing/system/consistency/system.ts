@@ -1,5 +1,5 @@
-// The whole system on real services or on the embedded stack, as processes that stay findable when
-// they are killed and started again in their place.
+// The whole system on real services or on the embedded stack. Its processes stay findable when they are
+// killed and others are started in their place.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { migrate } from '../../../lib/drivers/postgres/migrate.ts'
@@ -92,7 +92,7 @@ export const startSystem = async (options: {
   const everyone: Running[] = []
   const killed = new Set<Running>()
   const killedForks = new Set<number>()
-  /** A server that finds its database away says so and ends: an operator would start it again. */
+  /** A server that finds its database unavailable logs it and exits: an operator would start it again. */
   const launch = async (start: (env: NodeJS.ProcessEnv) => Promise<Running>): Promise<Running> => {
     for (const deadline = performance.now() + restartTimeoutMs; ;) {
       try {

@@ -1,4 +1,4 @@
-// Whether the system works: writes are acknowledged, all that was logged is applied, and every server
+// Whether the system works. Writes are acknowledged, all that was logged is applied, and every server
 // process serves lists at least as new as the database. Asked while some faults last and after each;
 // then every process must call itself ready again, too.
 

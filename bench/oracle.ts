@@ -1,5 +1,5 @@
-// What a target answers, held against what its database holds: before a load, to know what to expect,
-// and after it, when everything has come to rest.
+// Compares a target's answers with its database, the oracle. Before a load this gives what to expect;
+// after it, no write is in flight any more.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -9,9 +9,9 @@ import { objectionToList, type SamplerPlan } from './sampler.ts'
 import type { Scenario } from './scenario.ts'
 import type { Target } from './target.ts'
 
-/** A backlog of writes is applied within this, or it is called lost. */
+/** A backlog of writes is applied within this, or it counts as lost. */
 const restTimeoutMs = 60_000
-const askEveryMs = 100
+const pollIntervalMs = 100
 const pathForWrites = '/todos?limit=10'
 
 export type Captured = {
@@ -19,7 +19,7 @@ export type Captured = {
   readonly sampling: Omit<SamplerPlan, 'depth'>
 }
 
-/** Throws when the target does not answer, or not truly: nothing is measured then. */
+/** Throws when the target does not answer, or answers wrongly: nothing is measured then. */
 export const captureAnswer = async (target: Target, scenario: Scenario): Promise<Captured> => {
   const isRead = scenario.method === 'GET'
   const path = isRead ? scenario.path : pathForWrites
@@ -31,16 +31,16 @@ export const captureAnswer = async (target: Target, scenario: Scenario): Promise
   }
   const isStill = isRead && scenario.writesPerSecond === 0
   const limit = limitOf(path)
-  const truth = limit === null ? null : ((await target.database?.list(limit)) ?? null)
+  const stored = limit === null ? null : ((await target.database?.list(limit)) ?? null)
   const sampling = {
     origin: target.origin,
     path,
-    expected: isStill ? truth : null,
-    length: Array.isArray(truth) && isStill ? truth.length : null,
+    expected: isStill ? stored : null,
+    length: Array.isArray(stored) && isStill ? stored.length : null,
     isList: /^\/todos(\?|$)/.test(path),
   }
   const body = answer.body.toString()
-  const objection = objectionToList(body, { ...sampling, expected: truth })
+  const objection = objectionToList(body, { ...sampling, expected: stored })
   if (objection !== undefined) {
     throw new Error(`before any load, ${path} gave ${objection}`)
   }
@@ -59,8 +59,8 @@ const limitOf = (path: string): number | null => {
 }
 
 /**
- * Whether, once all is at rest, the database has `rowsAtLeast` todos and the server shows what it
- * holds. Null where the database can't be asked.
+ * Whether, once no write is in flight, the database has `rowsAtLeast` todos and the server shows the
+ * same. Null where the database can't be queried.
  */
 export const matchesDatabaseAtEnd = async (
   { origin, database }: Target,
@@ -78,9 +78,9 @@ export const matchesDatabaseAtEnd = async (
       const list: unknown = JSON.parse(answer?.body.toString() ?? '')
       if (isAll && isDeepStrictEqual(list, await database.list(limit))) return true
     } catch {
-      // Away, or broken: asked again.
+      // Unavailable or broken: polled again.
     }
     if (performance.now() > deadline) return false
-    await delay(askEveryMs)
+    await delay(pollIntervalMs)
   }
 }
