@@ -104,36 +104,37 @@ export const open = async (port: number): Promise<Socket> => {
 /** The next answers on a connection, in order. */
 export const read = (socket: Socket, { count = 1, isHead = false }: ExchangeOptions = {}) =>
   new Promise<Answer[]>((resolve) => {
-    let received = Buffer.alloc(0)
+    const answers: Answer[] = []
+    let rest = Buffer.alloc(0)
     const done = () => {
       socket.off('data', onData)
       socket.off('close', done)
-      resolve(splitAnswers(received, isHead))
+      resolve(answers)
     }
     const onData = (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk])
-      if (splitAnswers(received, isHead).length >= count) done()
+      rest = Buffer.concat([rest, chunk])
+      for (let one = firstAnswer(rest, isHead); one; one = firstAnswer(rest, isHead)) {
+        answers.push(one.answer)
+        rest = rest.subarray(one.length)
+      }
+      if (answers.length >= count) done()
     }
     socket.on('data', onData)
     if (socket.destroyed) done()
     else socket.on('close', done)
   })
 
-/** The whole answers in a stream. */
-const splitAnswers = (stream: Buffer, isHead: boolean): Answer[] => {
-  const answers: Answer[] = []
-  for (let at = 0; at < stream.length;) {
-    const end = stream.indexOf('\r\n\r\n', at)
-    if (end === -1) break
-    const head = stream.toString('latin1', at, end).split('\r\n')
-    const length = head.find((line) => /^content-length: /i.test(line))?.slice(16)
-    const bodyEnd = end + 4 + (isHead ? 0 : Number(length ?? 0))
-    if (bodyEnd > stream.length) break
-    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head[0] ?? '')?.[1])
-    answers.push({ status, head, body: stream.toString('utf8', end + 4, bodyEnd) })
-    at = bodyEnd
-  }
-  return answers
+/** The whole answer that a stream begins with, and its length in bytes. */
+const firstAnswer = (stream: Buffer, isHead: boolean) => {
+  const end = stream.indexOf('\r\n\r\n')
+  if (end === -1) return undefined
+  const head = stream.toString('latin1', 0, end).split('\r\n')
+  const bodyLength = head.find((line) => /^content-length: /i.test(line))?.slice(16)
+  const length = end + 4 + (isHead ? 0 : Number(bodyLength ?? 0))
+  if (length > stream.length) return undefined
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head[0] ?? '')?.[1])
+  const answer: Answer = { status, head, body: stream.toString('utf8', end + 4, length) }
+  return { answer, length }
 }
 
 export const headerOf = (answer: Answer | undefined, name: string): string | undefined =>
