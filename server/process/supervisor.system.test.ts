@@ -255,7 +255,7 @@ void t.test('SIGHUP while processes can not start: the old ones go on serving', 
   server.process.kill('SIGHUP')
   t.match(
     await rollingRestartEnds(server),
-    /^a new server process did not start .*the others go on serving$/,
+    /^a new server process did not start .*the others keep serving$/,
   )
   await eventually(
     () => forksOf(server).sort(),
@@ -284,7 +284,7 @@ void t.test(
     server.process.kill('SIGHUP')
     t.match(
       await rollingRestartEnds(server),
-      /^a new server process is not ready \(postgres fails: .*go on serving$/,
+      /^a new server process is not ready \(postgres fails: .*keep serving$/,
     )
     await eventually(
       () => forksOf(server).sort(),
