@@ -118,6 +118,6 @@ t.test('a log that ends before what was applied is pointed out, and hides no lag
     { partition: 0, end: 3, applied: 9, lag: -6 },
     { partition: 1, end: 9, applied: 4, lag: 5 },
   ])
-  t.match(text, /^partition 0: .*lag -6 \(the log ends before what was applied/m)
+  t.match(text, /^partition 0: .*lag -6 \(the log ends before the applied offset/m)
   t.match(text, /^todos: lag 5 /m)
 })
