@@ -1,9 +1,10 @@
 // Addresses have one spelling, and spelling it again changes nothing; passwords are what bcrypt can
 // tell apart.
 
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
-import { isPossiblePassword, normaliseEmail } from './credentials.ts'
+import { isPossiblePassword, newEmail, newPassword, normaliseEmail } from './credentials.ts'
 
 t.test('a normalised address is its own spelling', async (t) => {
   const random = seeded(t)
@@ -57,4 +58,31 @@ t.test('a password is counted in bytes, and is whole', async (t) => {
   ]) {
     t.equal(isPossiblePassword(password), isPossible, JSON.stringify(password))
   }
+})
+
+t.test('the document takes what the check takes, and refuses what has no chance', async (t) => {
+  const ajv = new Ajv2020()
+  const takes = {
+    email: ajv.compile(newEmail.schema),
+    password: ajv.compile(newPassword.schema),
+  }
+  const parses = {
+    email: (text: string) => normaliseEmail(text) !== undefined,
+    password: isPossiblePassword,
+  }
+  const texts = ['', 'a', 'a@b', ' A@b.example\t', '@', 'a@', '@b', 'a@b@c', 'a b@c', 'ü'.repeat(4)]
+  const more = [
+    '\u{1F600}\u{1F600}',
+    'x'.repeat(72),
+    'x'.repeat(73),
+    'password\0',
+    'password\udfff',
+  ]
+  for (const name of ['email', 'password'] as const) {
+    for (const text of [...texts, ...more]) {
+      if (parses[name](text)) t.ok(takes[name](text), `${name} ${JSON.stringify(text)}`)
+    }
+  }
+  for (const text of ['', 'a', '@', 'a@', '@b', 'a@b@c', 'a b@c']) t.notOk(takes.email(text), text)
+  for (const text of ['', 'a', 'x'.repeat(73), 'password\0']) t.notOk(takes.password(text), text)
 })

@@ -25,6 +25,9 @@ const bodyTextMax = 4 * emailLengthMax
 export const newEmail: Shape<string> = shape(
   {
     type: 'string',
+    maxLength: bodyTextMax,
+    // All that a pattern can say in every client's dialect; what can't be seen is refused besides.
+    pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$',
     description: `An address, one however its letters are cased: at most ${emailLengthMax} characters.`,
   },
   (value, field) => {
@@ -47,6 +50,10 @@ export const isPossiblePassword = (text: string): boolean => {
 export const newPassword: Shape<string> = shape(
   {
     type: 'string',
+    // A schema counts characters, of one to four bytes each.
+    minLength: passwordBytesMin / 4,
+    maxLength: passwordBytesMax,
+    pattern: '^[^\\u0000\\ud800-\\udfff]*$',
     description: `${passwordBytesMin} to ${passwordBytesMax} bytes in UTF-8, without U+0000 and lone surrogates.`,
   },
   (value, field) => {
