@@ -1,7 +1,7 @@
 // What an email address and a password may be. An address is kept in one spelling, so that one person
 // is one account; whether it can receive mail is not ours to know.
 
-import { InvalidField, shape, string, type Shape } from './shape.ts'
+import { InvalidField, shape, string, wholeTextPattern, type Shape } from './shape.ts'
 
 export const emailLengthMax = 254 // RFC 5321: a path has 256, two of them its brackets
 export const passwordBytesMin = 8
@@ -53,7 +53,7 @@ export const newPassword: Shape<string> = shape(
     // A schema counts characters, of one to four bytes each.
     minLength: passwordBytesMin / 4,
     maxLength: passwordBytesMax,
-    pattern: '^[^\\u0000\\ud800-\\udfff]*$',
+    pattern: wholeTextPattern,
     description: `${passwordBytesMin} to ${passwordBytesMax} bytes in UTF-8, without U+0000 and lone surrogates.`,
   },
   (value, field) => {

@@ -78,6 +78,9 @@ export const orElse = <T>(one: Shape<T>, fallback: T): Shape<T> => ({
 export const string = (schema: JsonSchema = {}): Shape<string> =>
   shape({ type: 'string', ...schema }, stringOf)
 
+/** As a schema: without what Postgres and UTF-8 can't keep, U+0000 and lone surrogates. */
+export const wholeTextPattern = '^[^\\u0000\\ud800-\\udfff]*$'
+
 /** Text that can be stored: lengths count Unicode code points, as Postgres's char_length does. */
 export const text = ({ min, max }: { readonly min: number; readonly max: number }): Shape<string> =>
   shape(
@@ -85,7 +88,7 @@ export const text = ({ min, max }: { readonly min: number; readonly max: number 
       type: 'string',
       ...(min > 0 && { minLength: min }),
       maxLength: max,
-      pattern: '^[^\\u0000\\ud800-\\udfff]*$',
+      pattern: wholeTextPattern,
     },
     (value, field) => {
       const string = stringOf(value, field)

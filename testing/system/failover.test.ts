@@ -11,7 +11,6 @@ import { databasesOf } from '../databases.ts'
 import { createPool } from '../../lib/drivers/postgres/pool.ts'
 import { settleLog } from '../../lib/command-log/settle.ts'
 import { readConfig } from '../../lib/runtime/config/config.ts'
-import { signToken } from '../../lib/accounts/access-token.ts'
 import { migrate } from '../../lib/drivers/postgres/migrate.ts'
 import { createPostgresStore } from '../../lib/todo-store/postgres.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
@@ -19,6 +18,7 @@ import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { startPostgres } from '../../scripts/stack/postgres.ts'
 import { testGate } from '../gate.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
+import { clientOf, type Answer, type Json } from '../json-client.ts'
 import { silentLog, testSecret } from '../settings.ts'
 import { testDirectory } from '../services.ts'
 
@@ -52,20 +52,11 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
   t.teardown(() => server.stop())
   const worker = await startWorker(environment)
   t.teardown(() => worker.stop())
-  const token = signToken(testSecret, 'ann', 3_600)
   let made = 0
-  const send = async (method: 'GET' | 'POST', path: string, body?: object) => {
-    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, {
-      method,
-      headers: {
-        Authorization: `Bearer ${token}`,
-        'Content-Type': 'application/json',
-        Connection: 'close',
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    })
-    return { status: response.status, text: await response.text() }
-  }
+  const ask = clientOf(server.port, 'ann')
+  // Each on a connection of its own, so that each process is asked.
+  const send = (method: 'GET' | 'POST', path: string, body?: Json) =>
+    ask(method, path, body, { connection: 'close' })
   const ways = {
     'a todo': () => send('POST', '/todos', { title: `todo ${++made}` }),
     'a personal todo': () => send('POST', '/api/todos', { title: `mine ${++made}` }),
@@ -77,11 +68,11 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
     readiness: () => send('GET', '/ready'),
   }
   /** In a row, so that each process has answered. */
-  const succeeds = (ask: () => Promise<{ status: number; text: string }>) => {
+  const succeeds = (send: () => Promise<Answer>) => {
     let inARow = 0
     return eventually(
       async () => {
-        const answer = await ask()
+        const answer = await send()
         inARow = answer.status < 300 ? inARow + 1 : 0
         return { ...answer, inARow }
       },
@@ -89,21 +80,21 @@ t.test('everything follows Postgres to the server that takes writes', async (t) 
       startTimeoutMs,
     )
   }
-  for (const ask of Object.values(ways)) await succeeds(ask)
+  for (const way of Object.values(ways)) await succeeds(way)
 
   const sql = postgres(old.url, { max: 1, onnotice: () => {} })
   t.teardown(() => sql.end({ timeout: 1 }))
   await sql`ALTER SYSTEM SET default_transaction_read_only = on`
   await sql`SELECT pg_reload_conf()`
   const unready = await eventually(ways.readiness, ({ status }) => status === 503)
-  t.match(unready.text, /takes no writes/)
+  t.match(JSON.stringify(unready.body), /takes no writes/)
   const refused = await eventually(ways['an account'], ({ status }) => status === 503)
   t.match(refused.status, 503)
 
   gate.leadTo(next.port)
   const changedMs = performance.now()
-  for (const [what, ask] of Object.entries(ways)) {
-    await succeeds(ask)
+  for (const [what, way] of Object.entries(ways)) {
+    await succeeds(way)
     t.pass(`${what}, ${Math.round(performance.now() - changedMs)} ms later`)
   }
   await eventually(

@@ -2,10 +2,10 @@
 // URL beside it. Without one neither starts, and both name the setting.
 
 import t from 'tap'
-import { signToken } from '../../lib/accounts/access-token.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { startPgBouncer } from '../../scripts/stack/pgbouncer.ts'
 import { eventually } from '../eventually.ts'
+import { clientOf, type Json } from '../json-client.ts'
 import { orSkip, testDatabase, testDirectory } from '../services.ts'
 import { testSecret } from '../settings.ts'
 
@@ -41,19 +41,10 @@ t.test('behind PgBouncer in transaction mode', async (t) => {
   t.teardown(() => server.stop())
   const worker = await startWorker(complete)
   t.teardown(() => worker.stop())
-  const token = signToken(testSecret, 'ann', 3_600)
-  const send = async (method: 'GET' | 'POST', path: string, body?: object) => {
-    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, {
-      method,
-      headers: {
-        Authorization: `Bearer ${token}`,
-        'Content-Type': 'application/json',
-        Connection: 'close',
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    })
-    return { status: response.status, text: await response.text() }
-  }
+  const ask = clientOf(server.port, 'ann')
+  // Each on a connection of its own, so that each process is asked.
+  const send = (method: 'GET' | 'POST', path: string, body?: Json) =>
+    ask(method, path, body, { connection: 'close' })
   await eventually(
     () => send('GET', '/ready'),
     ({ status }) => status === 200,
@@ -61,7 +52,7 @@ t.test('behind PgBouncer in transaction mode', async (t) => {
   t.equal((await send('POST', '/todos', { title: 'through the pooler' })).status, 202)
   await eventually(
     () => send('GET', '/todos?limit=10'),
-    ({ text }) => text.includes('through the pooler'),
+    ({ body }) => JSON.stringify(body).includes('through the pooler'),
   )
   await eventually(
     () => send('POST', '/api/todos', { title: 'mine' }),

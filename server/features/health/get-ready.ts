@@ -1,10 +1,11 @@
 // GET /ready: what this process depends on answers, each named.
 
 import { described, dictionary, matching, named, object, oneOf } from '../../../lib/domain/shape.ts'
+import type { Dependency } from '../../../lib/runtime/parts.ts'
 import { answer } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { noStore, retryAfter } from '../../http/response-headers.ts'
-import { checkAll, tag, type Dependency, type Report } from './health.ts'
+import { checkAll, tag, type Report } from './health.ts'
 
 export type ReadinessParts = {
   readonly dependencies: readonly Dependency[]

@@ -2,8 +2,6 @@
 
 import type { Dependency } from '../../../lib/runtime/parts.ts'
 
-export type { Dependency } from '../../../lib/runtime/parts.ts'
-
 export const tag = { name: 'Health', description: 'For load balancers and supervisors.' }
 
 export type Report = {
