@@ -3,32 +3,47 @@
 
 export type Encoding = 'identity' | 'br' | 'gzip'
 
+export type EncodingChoice = {
+  /** The best one; undefined when the client accepts none of ours. */
+  readonly encoding: Encoding | undefined
+  /** Identity will not do in its place. */
+  readonly isIdentityRefused: boolean
+}
+
 /** In the order we prefer them when a client takes several alike. */
 const compressed = ['br', 'gzip'] as const
 
-/** The best encoding that `acceptEncoding` allows; identity when in doubt. */
-export const chooseEncoding = (acceptEncoding: string | undefined): Encoding => {
-  if (acceptEncoding === undefined || acceptEncoding === '') return 'identity'
+const plain: EncodingChoice = { encoding: 'identity', isIdentityRefused: false }
+
+/** A coding, a name or `*`, and its weight: 0 to 1 with at most three decimals. */
+const member =
+  /^[ \t]*([!#$%&'*+\-.^_`|~0-9a-z]+)[ \t]*(?:;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t]*)?$/
+
+/** RFC 9110 §8.4.1.3: `x-gzip` is another name of gzip. */
+const nameOf = (coding: string): string => (coding === 'x-gzip' ? 'gzip' : coding)
+
+/** What is no member of the list by the letter of the standard is ignored. */
+export const chooseEncoding = (acceptEncoding: string | undefined): EncodingChoice => {
+  if (acceptEncoding === undefined || acceptEncoding === '') return plain
   const weights = new Map<string, number>()
   for (const part of acceptEncoding.toLowerCase().split(',')) {
-    const [coding = '', ...parameters] = part.trim().split(';')
-    const weight = parameters
-      .map((one) => /^\s*q=(\d(?:\.\d{0,3})?)\s*$/.exec(one)?.[1])
-      .find(Boolean)
-    weights.set(coding.trim(), weight === undefined ? 1 : Number(weight))
+    const [, coding, weight = '1'] = member.exec(part) ?? []
+    if (coding !== undefined) weights.set(nameOf(coding), Number(weight))
   }
-  const weightOf = (coding: Encoding) =>
-    weights.get(coding) ?? weights.get('*') ?? (coding === 'identity' ? 1 : 0)
-  let best: Encoding = 'identity'
+  const identityWeight = weights.get('identity') ?? weights.get('*')
+  const isIdentityRefused = identityWeight === 0
+  let best: Encoding | undefined
   let bestWeight = 0
   for (const coding of compressed) {
-    if (weightOf(coding) > bestWeight) {
+    const weight = weights.get(coding) ?? weights.get('*') ?? 0
+    if (weight > bestWeight) {
       best = coding
-      bestWeight = weightOf(coding)
+      bestWeight = weight
     }
   }
   // Identity is acceptable unless it is refused; it wins only where it is preferred by name.
-  return (weights.get('identity') ?? 0) > bestWeight ? 'identity' : best
+  if ((weights.get('identity') ?? 0) > bestWeight) return plain
+  return { encoding: best ?? (isIdentityRefused ? undefined : 'identity'), isIdentityRefused }
 }
 
 /** True when the client holds `etag` already. Weak comparison, as a GET asks for. */

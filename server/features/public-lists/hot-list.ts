@@ -5,7 +5,7 @@ import type { Log } from '../../../lib/runtime/log.ts'
 import { newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import type { ReadySource } from '../../http/engines/engine.ts'
-import { chooseEncoding, etagMatches } from '../../http/encodings.ts'
+import { chooseEncoding, etagMatches, type EncodingChoice } from '../../http/encodings.ts'
 import { keepFresh, type FreshnessSettings, type Held, type Refreshes } from './freshness.ts'
 import { createListWindow, type ListWindow } from './window.ts'
 import { createListWitness, type Trust } from './witness.ts'
@@ -23,6 +23,8 @@ export type HotLists = {
     acceptEncoding?: string,
     ifNoneMatch?: string,
   ): ReadySource | undefined
+  /** For a client that refuses identity: resolves when its source may have a reply, or never will. */
+  compressed(limit: Limit, acceptEncoding: string | undefined): Promise<void>
   /** Fetches a list that is not held; rejects when it can't be had. */
   load(limit: Limit): Promise<void>
   held(): { readonly newest: Held; readonly all: Held }
@@ -51,6 +53,8 @@ type Parts = {
   readonly headers?: readonly string[]
   readonly log: Log
 }
+
+const identity = chooseEncoding(undefined)
 
 /** What benchmarks and pages ask for: made at once when the list changes. */
 const usualLimits = [10, newestCount]
@@ -85,7 +89,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
       }
       replies.forget((limit) => limit > 0)
       countLists()
-      for (const limit of usualLimits) find(limit, 'identity')
+      for (const limit of usualLimits) find(limit, identity)
     },
   })
   const allList = keepFresh({
@@ -104,12 +108,23 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
   })
   const witness = createListWitness({ cache, store, lists: [newestList, allList], log })
 
-  const find = (limit: Limit, encoding: ReturnType<typeof chooseEncoding>): Ready | undefined => {
+  const find = (limit: Limit, choice: EncodingChoice): Ready | undefined => {
     if (limit === 'all') {
       allWasAsked = true
-      return all && replies.find(0, encoding, all.version, bodyOfAll)
+      return all && findAs(choice, 0, all.version, bodyOfAll)
     }
-    return newest && replies.find(limit, encoding, newest.version, bodyOfNewest)
+    return newest && findAs(choice, limit, newest.version, bodyOfNewest)
+  }
+  const findAs = (
+    { encoding, isIdentityRefused }: EncodingChoice,
+    limit: number,
+    version: number,
+    bodyOf: Parameters<typeof replies.find>[3],
+  ): Ready | undefined => {
+    if (encoding === undefined) return undefined
+    return isIdentityRefused && encoding !== 'identity'
+      ? replies.findCompressed(limit, encoding, version, bodyOf)
+      : replies.find(limit, encoding, version, bodyOf)
   }
   const bodyOfAll = () => ({ body: (all as ListSnapshot).body })
   const bodyOfNewest = (limit: number) => (newest as { window: ListWindow }).window.prefix(limit)
@@ -119,17 +134,17 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
   const plainSource = (limit: Limit): ReadySource => {
     const known = plainSources.get(limit)
     if (known) return known
-    const made = () => find(limit, 'identity')?.reply
+    const made = () => find(limit, identity)?.reply
     plainSources.set(limit, made)
     return made
   }
 
   const source = (limit: Limit, acceptEncoding?: string, ifNoneMatch?: string): ReadySource => {
     if (acceptEncoding === undefined && ifNoneMatch === undefined) return plainSource(limit)
-    const encoding = chooseEncoding(acceptEncoding)
-    if (ifNoneMatch === undefined) return () => find(limit, encoding)?.reply
+    const choice = chooseEncoding(acceptEncoding)
+    if (ifNoneMatch === undefined) return () => find(limit, choice)?.reply
     return () => {
-      const ready = find(limit, encoding)
+      const ready = find(limit, choice)
       return ready && (etagMatches(ifNoneMatch, ready.etag) ? ready.notModified : ready.reply)
     }
   }
@@ -139,6 +154,11 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     sourceOfTarget(target, acceptEncoding, ifNoneMatch) {
       const limit = limitOfTarget.get(target)
       return limit === undefined ? undefined : source(limit, acceptEncoding, ifNoneMatch)
+    },
+    compressed(limit, acceptEncoding) {
+      const { encoding } = chooseEncoding(acceptEncoding)
+      if (encoding === undefined || encoding === 'identity') return Promise.resolve()
+      return replies.settled(limit === 'all' ? 0 : limit, encoding)
     },
     load: (limit) => (limit === 'all' ? allList : newestList).load(),
     held: () => ({ newest: newestList.held(), all: allList.held() }),

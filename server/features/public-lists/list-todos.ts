@@ -8,7 +8,8 @@ import { notModified, type AnswerDescription } from '../../http/contract/answer.
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../http/contract/parameters.ts'
 import type { ReadySource, Reply } from '../../http/engines/engine.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
+import { chooseEncoding } from '../../http/encodings.ts'
+import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
 import { contentEncoding, etag, noCache, vary } from '../../http/response-headers.ts'
 import type { HotLists, Limit } from './hot-list.ts'
 
@@ -27,6 +28,14 @@ const newestFirst: AnswerDescription = {
 const unreadable = unavailable("the list can't be read now", {
   when: 'The list can not be read now.',
 })
+const notAcceptable: ProblemKind = {
+  status: 406,
+  detail: 'the list is available as identity, gzip and br: Accept-Encoding refuses all of them',
+  when: '`Accept-Encoding` refuses every form that the list is available in.',
+  field: 'Accept-Encoding',
+}
+/** A list that changes all the time is compressed anew each time: so often a client waits for it. */
+const compressTriesMax = 5
 
 export const listTodos = (lists: HotLists) =>
   endpoint({
@@ -53,25 +62,55 @@ export const listTodos = (lists: HotLists) =>
       },
     },
     responses: [newestFirst, { ...notModified(headers), isReady: true }],
-    problems: [unreadable],
+    problems: [unreadable, notAcceptable],
     handler({ query, headers: { acceptEncoding, ifNoneMatch } }) {
       const limit = query.limit ?? 'all'
+      const { encoding, isIdentityRefused } = chooseEncoding(acceptEncoding)
+      if (encoding === undefined) throw new Problem(notAcceptable)
       const source = lists.source(limit, acceptEncoding, ifNoneMatch)
       const reply = source()
-      if (!reply) return loaded(lists, limit, source)
+      if (!reply) {
+        return isIdentityRefused
+          ? compressed(lists, limit, acceptEncoding, source)
+          : loaded(lists, limit, source)
+      }
       lists.counts.handled.hits++
       return reply
     },
   })
 
 const loaded = async (lists: HotLists, limit: Limit, source: ReadySource): Promise<Reply> => {
+  const reply = await load(lists, limit, source)
+  if (reply) return reply
+  throw new Problem(unreadable)
+}
+
+const load = async (
+  lists: HotLists,
+  limit: Limit,
+  source: ReadySource,
+): Promise<Reply | undefined> => {
   lists.counts.handled.misses++
   try {
     await lists.load(limit)
-    const reply = source()
-    if (reply) return reply
+    return source()
   } catch (error) {
     throw new Problem(unreadable, { cause: error })
   }
-  throw new Problem(unreadable)
+}
+
+/** Identity is refused, and the first such request for a version finds nothing that is compressed. */
+const compressed = async (
+  lists: HotLists,
+  limit: Limit,
+  acceptEncoding: string | undefined,
+  source: ReadySource,
+): Promise<Reply> => {
+  let reply = await load(lists, limit, source)
+  for (let tries = 0; !reply && tries < compressTriesMax; tries++) {
+    await lists.compressed(limit, acceptEncoding)
+    reply = source()
+  }
+  if (reply) return reply
+  throw new Problem(notAcceptable)
 }

@@ -1,5 +1,6 @@
 // Ready replies: made once, compressed once a version and never when small, bounded in memory.
 
+import { randomBytes } from 'node:crypto'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { eventually } from '../../../testing/eventually.ts'
@@ -58,6 +59,33 @@ t.test('a small one never is', async (t) => {
   const large = () => replies.find(1_000, 'gzip', 1, bodyOf)
   await eventually(large, ({ etag }) => etag.endsWith('-gzip"'))
   t.equal(replies.find(1, 'gzip', 1, bodyOf).etag, '"1-1"')
+})
+
+t.test('who refuses identity waits, however short it is', async (t) => {
+  const replies = createReadyReplies(10_000_000)
+  for (const encoding of ['gzip', 'br'] as const) {
+    const find = () => replies.findCompressed(1, encoding, 1, bodyOf)
+    t.equal(find(), undefined)
+    await replies.settled(1, encoding)
+    t.equal(find()?.etag, `"1-1-${encoding}"`)
+    t.equal(replies.find(1, encoding, 1, bodyOf), find(), 'from now on for everybody')
+  }
+})
+
+t.test('nobody waits for what will not come', async (t) => {
+  const replies = createReadyReplies(10_000)
+  const noise = { body: randomBytes(100_000) }
+  const find = (version: number) => replies.findCompressed(1, 'gzip', version, () => noise)
+  t.equal(find(1), undefined)
+  await replies.settled(1, 'gzip')
+  t.equal(find(1), undefined, 'there is no room for it')
+  await replies.settled(1, 'gzip')
+  replies.forget(() => true)
+  t.equal(find(2), undefined)
+  const settled = replies.settled(1, 'gzip')
+  replies.forget(() => true)
+  await settled
+  await replies.settled(2, 'gzip')
 })
 
 t.test('a list that changes while it is compressed is not answered with the old one', async (t) => {

@@ -32,6 +32,15 @@ export type ReadyReplies = {
    * one is made in the background.
    */
   find(limit: number, encoding: Encoding, version: number, bodyOf: BodyOf): Ready
+  /** For who refuses identity: compressed however short it is, undefined until that is done. */
+  findCompressed(
+    limit: number,
+    encoding: CompressedEncoding,
+    version: number,
+    bodyOf: BodyOf,
+  ): Ready | undefined
+  /** Resolves when what `findCompressed` began is over: made, without room, or of the past. */
+  settled(limit: number, encoding: CompressedEncoding): Promise<void>
   /** The replies of these lists are of the past. */
   forget(isOld: (limit: number) => boolean): void
   /** What the lists themselves take of the bound. */
@@ -43,15 +52,19 @@ export type ReadyReplies = {
 
 type BodyOf = (limit: number) => Cut
 
+type CompressedEncoding = Exclude<Encoding, 'identity'>
+
 type Wanted = {
   readonly limit: number
-  readonly encoding: 'br' | 'gzip'
+  readonly encoding: CompressedEncoding
   readonly version: number
   readonly bodyOf: BodyOf
   /** Requests that got it uncompressed. */
   count: number
   /** Given up: there is no room for it. */
   state: 'waiting' | 'given-up'
+  /** Of clients that take nothing else. */
+  readonly onSettled: (() => void)[]
 }
 
 /** Below this, headers and a packet cost more than the bytes saved. */
@@ -117,7 +130,7 @@ export const createReadyReplies = (
   let compressing: Wanted | undefined
   const compressLater = (
     limit: number,
-    encoding: 'br' | 'gzip',
+    encoding: CompressedEncoding,
     version: number,
     bodyOf: BodyOf,
   ) => {
@@ -127,8 +140,20 @@ export const createReadyReplies = (
       known.count++
       return
     }
-    wanted.set(key, { limit, encoding, version, bodyOf, count: 1, state: 'waiting' })
+    wanted.set(key, {
+      limit,
+      encoding,
+      version,
+      bodyOf,
+      count: 1,
+      state: 'waiting',
+      onSettled: [],
+    })
     compressNext()
+  }
+
+  const settle = ({ onSettled }: Wanted) => {
+    for (const one of onSettled.splice(0)) one()
   }
 
   // One at a time: what most clients have asked for first, so that nobody's odd lists hold it up.
@@ -149,6 +174,7 @@ export const createReadyReplies = (
           wanted.delete(key)
           add(job.limit, job.encoding, job.version, { body: result })
         } else job.state = 'given-up'
+        settle(job)
       }
       compressNext()
     })
@@ -168,9 +194,27 @@ export const createReadyReplies = (
       // Until it is compressed, once per version, everybody gets it as it is.
       return plain
     },
+    findCompressed(limit, encoding, version, bodyOf) {
+      const known = entries.get(keyOf(limit, encoding))
+      if (!known) {
+        compressLater(limit, encoding, version, bodyOf)
+        return undefined
+      }
+      known.usedAt = ++uses
+      return known.ready
+    },
+    settled(limit, encoding) {
+      const job = wanted.get(keyOf(limit, encoding))
+      if (job?.state !== 'waiting') return Promise.resolve()
+      return new Promise((resolve) => job.onSettled.push(resolve))
+    },
     forget(isOld) {
       for (const key of entries.keys()) if (isOld(limitOf(key))) remove(key)
-      for (const key of wanted.keys()) if (isOld(limitOf(key))) wanted.delete(key)
+      for (const [key, job] of wanted) {
+        if (!isOld(limitOf(key))) continue
+        wanted.delete(key)
+        settle(job)
+      }
     },
     setListBytes(bytes) {
       listBytes = bytes
@@ -195,7 +239,7 @@ const leastRecentlyUsed = (entries: ReadonlyMap<Key, Entry>): Key => {
 
 /** `done` without a result when it fails, or would be longer than `bytesMax`. */
 const compress = (
-  encoding: 'br' | 'gzip',
+  encoding: CompressedEncoding,
   { body, tail }: Cut,
   bytesMax: number,
   done: (result: Buffer | undefined) => void,
