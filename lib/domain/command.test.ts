@@ -166,6 +166,7 @@ t.test('members that nobody knows are not carried along', async (t) => {
 t.test('a change names at least one field, and each is as a todo has it', async (t) => {
   t.same(parseChange({ completed: true, other: 1 }), { completed: true })
   t.same(parseChange({ title: undefined, description: '' }), { description: '' })
+  t.same(parseChange({ description: null }), { description: '' }, 'as in a new todo')
   for (const [change, field] of [
     [{}, 'change'],
     [{ other: 1 }, 'change'],

@@ -1,7 +1,7 @@
 // A command: what a write asks for, as it travels through the log. The server encodes it, the
 // worker decodes it strictly: a record that does not decode can never apply.
 
-import { InvalidField, object, optional, type TypeOf } from './shape.ts'
+import { described, InvalidField, nullAs, object, optional, type TypeOf } from './shape.ts'
 import {
   completed,
   description,
@@ -106,7 +106,7 @@ const parseCommand = (json: unknown): Command => {
 export const todoChange = object(
   {
     title: optional(title),
-    description: optional(description),
+    description: optional(nullAs(described(description, 'Empty when it is null.'), '')),
     completed: optional(completed),
   },
   {

@@ -66,13 +66,22 @@ export const optional = <T>(one: Shape<T>): Shape<T | undefined> => ({
   parse: (value, field) => (value === undefined ? undefined : one.parse(value, field)),
 })
 
-/** `fallback` when it is left out or null. */
-export const orElse = <T>(one: Shape<T>, fallback: T): Shape<T> => ({
+/** `replacement` when it is null; left out it is refused, or optional. */
+export const nullAs = <T>(one: Shape<T>, replacement: T): Shape<T> => ({
   ...one,
   schema: { ...one.schema, type: [one.schema.type ?? [], 'null'].flat() },
-  parse: (value, field) =>
-    value === undefined || value === null ? fallback : one.parse(value, field),
+  parse: (value, field) => (value === null ? replacement : one.parse(value, field)),
 })
+
+/** `fallback` when it is left out or null. */
+export const orElse = <T>(one: Shape<T>, fallback: T): Shape<T> => {
+  const { schema, definitions, parse } = nullAs(one, fallback)
+  return shape(
+    schema,
+    (value, field) => (value === undefined ? fallback : parse(value, field)),
+    definitions,
+  )
+}
 
 /** Any string. */
 export const string = (schema: JsonSchema = {}): Shape<string> =>
