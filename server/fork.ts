@@ -89,13 +89,16 @@ export const startFork = async (
     registry,
     openPublisher(config, databases, gate, log, pools.log),
   )
-  const cors = readCors(config.CORS_ORIGINS)
+  const cors = readCors(config.CORS_ORIGINS, config.CORS_REQUEST_HEADERS)
   const lists = openHotLists(config, cache, store, listHeadersOf(cors), log)
   const applied = createAppliedCommands(store)
   const secret = config.JWT_SECRET as string
   const accounts = createPostgresAccounts(databases, { timeoutMs, use: pools.accounts, log })
   const revoked = createRevokedSessions(accounts, log)
-  const verifyToken = withoutRevoked(createTokenVerifier(secret), revoked.has)
+  const verifyToken = withoutRevoked(
+    createTokenVerifier(secret, { leewaySec: config.AUTH_CLOCK_LEEWAY_SEC }),
+    revoked.has,
+  )
   const passwords = openPasswords(config)
   const policies = limitPolicies(config)
   const limiter = openLimiter(config, databases, redis, policies, log)

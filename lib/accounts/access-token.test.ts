@@ -68,6 +68,32 @@ for (const [kind, create] of Object.entries(kinds)) {
   }
 }
 
+for (const [kind, cache] of [
+  ['with the cache', true],
+  ['without it', false],
+] as const) {
+  void t.test(`${kind}: clocks may differ by the leeway, and no more`, async (t) => {
+    const verify = createTokenVerifier(testSecret, { cache, leewaySec: 5 })
+    const token = sign({ sub: 'ann', iat: nowSec, nbf: nowSec, exp: nowSec + 10 })
+    for (const sec of [-60, -5.001, -5, -2, 0, 9, 10, 14.999, 15.001, 16, 60, 120]) {
+      const expected = sec < -5 ? early : sec < 15 ? ann : expired
+      at(nowSec + sec)
+      t.same(verify(token), expected, `${sec} s after nbf`)
+      t.same(verify(token), expected, `${sec} s after nbf, again`)
+    }
+    at(nowSec - 2)
+    t.same(verify(token), ann)
+    at(nowSec - 6)
+    t.same(verify(token), early, 'cached, and the clock went back')
+  })
+
+  void t.test(`${kind}: who signs may be ahead`, async (t) => {
+    const verify = createTokenVerifier(testSecret, { cache, leewaySec: 5 })
+    t.same(verify(sign({ sub: 'ann', iat: nowSec + 3, nbf: nowSec + 3, exp: nowSec + 9 })), ann)
+    t.same(verify(sign({ sub: 'ann', iat: nowSec + 600 })), ann, 'iat decides nothing')
+  })
+}
+
 void t.test('tokens of many users are never mixed up, in any order', async (t) => {
   const random = seeded(t)
   const verify = createTokenVerifier(testSecret)

@@ -22,13 +22,23 @@ const cacheTtlMs = 60_000
  */
 export const createTokenVerifier = (
   secret: string,
-  options: { cache: boolean } = { cache: true },
+  {
+    cache = true,
+    leewaySec = 0,
+  }: {
+    readonly cache?: boolean
+    /** How far the clock of who signs may be from this one. */
+    readonly leewaySec?: number
+  } = {},
 ): ((token: string) => Verified) => {
   const verify = createVerifier({
     key: secret,
     algorithms: ['HS256'],
     requiredClaims: ['sub'],
-    cache: options.cache ? cachedTokens : false,
+    cache: cache ? cachedTokens : false,
+    clockTolerance: leewaySec * 1_000,
+    // Refusals are never kept: by default that is for the leeway, and longer where the clock goes back.
+    errorCacheTTL: () => -Infinity,
     cacheTTL: cacheTtlMs,
   })
   return (token) => {

@@ -5,20 +5,40 @@ import type { App, Reply, Request } from './engines/engine.ts'
 
 export type Cors =
   | { readonly kind: 'off' }
-  | { readonly kind: 'any' }
+  | { readonly kind: 'any'; readonly requestHeaders: string }
   /** Answers depend on who asks. */
-  | { readonly kind: 'some'; readonly origins: ReadonlySet<string> }
+  | {
+      readonly kind: 'some'
+      readonly requestHeaders: string
+      readonly origins: ReadonlySet<string>
+    }
 
-/** What the setting CORS_ORIGINS says. */
-export const readCors = (origins: string): Cors => {
+/** What the settings CORS_ORIGINS and CORS_REQUEST_HEADERS say. */
+export const readCors = (origins: string, moreHeaders = ''): Cors => {
   if (origins === '') return { kind: 'off' }
-  if (origins === '*') return { kind: 'any' }
-  return { kind: 'some', origins: new Set(origins.split(',')) }
+  const requestHeaders = [...requestHeadersAlways, moreHeaders].filter(Boolean).join(', ')
+  if (origins === '*') return { kind: 'any', requestHeaders }
+  return { kind: 'some', requestHeaders, origins: new Set(origins.split(',')) }
 }
+
+/** Those that endpoints read, and those that tracers add to every request of a page. */
+const requestHeadersAlways = [
+  'authorization',
+  'baggage',
+  'content-type',
+  'idempotency-key',
+  'if-match',
+  'if-none-match',
+  'prefer',
+  'sentry-trace',
+  'traceparent',
+  'tracestate',
+  'x-request-id',
+]
 
 /** What pages may read besides the headers that they always may. */
 const exposed =
-  'ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
+  'Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
 
 const allow = (origin: string) => [
   'Access-Control-Allow-Origin',
@@ -40,13 +60,13 @@ export const listHeadersOf = (cors: Cors): readonly string[] => {
   }
 }
 
-const preflightOf = (methods: readonly string[]): Reply => ({
+const preflightOf = (methods: readonly string[], requestHeaders: string): Reply => ({
   status: 204,
   headers: [
     'Access-Control-Allow-Methods',
     methods.join(', '),
     'Access-Control-Allow-Headers',
-    'authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-request-id',
+    requestHeaders,
     'Access-Control-Max-Age',
     // Two hours: Chromium keeps it no longer, whatever is said.
     '7200',
@@ -58,7 +78,7 @@ const preflightOf = (methods: readonly string[]): Reply => ({
 /** `app`, with what CORS adds to its answers. `methods`: those of all its endpoints. */
 export const withCors = (cors: Cors, methods: readonly string[], app: App): App => {
   if (cors.kind === 'off') return app
-  const preflight = preflightOf(methods)
+  const preflight = preflightOf(methods, cors.requestHeaders)
   const isAllowed = (origin: string) => cors.kind === 'any' || cors.origins.has(origin)
 
   const headersFor = (origin: string | undefined): string[] => {

@@ -2,8 +2,25 @@
 
 import type { Body, Request } from './engines/engine.ts'
 import { Problem, type ProblemKind } from './problem.ts'
+import type { ResponseHeader } from './response-headers.ts'
 
 export const bodyBytesMax = 16 * 1024
+
+const acceptPost: ResponseHeader = {
+  name: 'Accept-Post',
+  description: 'The media type to send.',
+  schema: { type: 'string', const: 'application/json' },
+  isRequired: false,
+  value: 'application/json',
+}
+/** It tells a 415 for the coding from one for the media type (RFC 9110 section 12.5.3). */
+const acceptsIdentity: ResponseHeader = {
+  name: 'Accept-Encoding',
+  description: 'The codings that a body may have. Only there when that was the fault.',
+  schema: { type: 'string', const: 'identity' },
+  isRequired: false,
+  value: 'identity',
+}
 
 export const bodyTooLarge: ProblemKind = {
   status: 413,
@@ -27,23 +44,34 @@ export const wrongMediaType: ProblemKind = {
   detail: 'send the body as Content-Type: application/json',
   when: 'The body is of another media type.',
   field: 'Content-Type',
-  headers: [
-    {
-      name: 'Accept-Post',
-      description: 'The media type to send.',
-      schema: { type: 'string', const: 'application/json' },
-      isRequired: true,
-      value: 'application/json',
-    },
-  ],
+  headers: [acceptPost],
+}
+export const wrongCoding: ProblemKind = {
+  status: 415,
+  detail: 'send the body as it is: no Content-Encoding is supported',
+  when: 'The body is compressed.',
+  field: 'Content-Encoding',
+  headers: [acceptsIdentity],
+}
+export const wrongCharset: ProblemKind = {
+  status: 415,
+  detail: 'send the body in UTF-8: no other charset is supported',
+  when: 'The body is in another charset.',
+  field: 'Content-Type',
+  headers: [acceptPost],
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+// A byte order mark is left out: some clients on Windows write one (RFC 8259 section 8.1 allows that).
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** `begun`: the body, where it is being read already. */
 export const readJson = async (request: Request, begun?: Promise<Body>): Promise<unknown> => {
   const contentType = request.header('content-type')
-  if (contentType !== 'application/json' && !isJson(contentType)) throw new Problem(wrongMediaType)
+  if (contentType !== 'application/json') {
+    if (!isJson(contentType)) throw new Problem(wrongMediaType)
+    if (!isUtf8(contentType)) throw new Problem(wrongCharset)
+  }
+  if (!isIdentity(request.header('content-encoding'))) throw new Problem(wrongCoding)
   const body = await (begun ?? request.body(bodyBytesMax))
   if (body.kind === 'too-large') throw new Problem(bodyTooLarge)
   if (body.kind === 'cut-short') throw new Problem(bodyCutShort)
@@ -52,6 +80,16 @@ export const readJson = async (request: Request, begun?: Promise<Body>): Promise
 
 const isJson = (contentType: string | undefined): boolean =>
   contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
+
+/** ASCII is UTF-8, too. */
+const isUtf8 = (contentType = ''): boolean =>
+  [...contentType.matchAll(/;\s*charset\s*=\s*("?)([^";\s]*)\1/gi)].every(([, , charset = '']) =>
+    ['utf-8', 'utf8', 'us-ascii'].includes(charset.toLowerCase()),
+  )
+
+/** Applied any number of times, it changes nothing. */
+const isIdentity = (contentEncoding = ''): boolean =>
+  contentEncoding.split(',').every((one) => ['', 'identity'].includes(one.trim().toLowerCase()))
 
 const parseJson = (bytes: Buffer): unknown => {
   try {

@@ -3,7 +3,8 @@
 // come here.
 
 import { createBoundedLog, errorFields, type Log } from '../../lib/runtime/log.ts'
-import type { Endpoint, LimitName, Principal } from './contract/endpoint.ts'
+import { withoutBody } from './contract/answer.ts'
+import { methodsOf, type Endpoint, type LimitName, type Principal } from './contract/endpoint.ts'
 import { createRun, type Identified, type Run } from './contract/input.ts'
 import type { ClientOf } from './client-address.ts'
 import type { App, Reply, Request } from './engines/engine.ts'
@@ -61,6 +62,8 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     byPath.set(path, methods)
   }
 
+  const allMethods = [...methodsOf(parts.endpoints), 'OPTIONS'].join(', ')
+
   const find = (path: string): Found => {
     const methods = byPath.get(path)
     if (methods) return { route: path, methods, id: '' }
@@ -77,17 +80,19 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     const id = path.slice(slash + 1, end)
     const route = `${path.slice(0, slash)}/:id${path.slice(end)}`
     const methods = id === '' || id === ':id' ? undefined : byPath.get(route)
-    return methods && { route, methods, id }
+    return methods && { route, methods, id: decoded(id) }
   }
 
   const dispatch = (received: Received): Reply | Promise<Reply> => {
     const { request, requestId, found } = received
     const { methods, id } = found
     if (request.decided) return request.decided
+    if (request.method === 'OPTIONS' && request.path === '*') return allowing(allMethods)
     if (!methods) throw new Problem(nothingAt(request.path))
     const served = methods.get(request.method)
     if (!served) {
-      const allow = [...methods.keys()].join(', ')
+      const allow = [...methods.keys(), 'OPTIONS'].join(', ')
+      if (request.method === 'OPTIONS') return allowing(allow)
       throw new Problem(notAllowed(allow), { headers: ['Allow', allow] })
     }
     // What uWebSockets.js forgets when the first await comes is asked for before.
@@ -163,6 +168,19 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     } catch (error) {
       return finish(onError(error, received), received)
     }
+  }
+}
+
+/** What OPTIONS answers, of a path or of the whole server. */
+const allowing = (allow: string): Reply => withoutBody(204, ['Allow', allow])
+
+/** What is no encoding of anything stays as it is: the parameter's shape refuses it. */
+const decoded = (id: string): string => {
+  if (!id.includes('%')) return id
+  try {
+    return decodeURIComponent(id)
+  } catch {
+    return id
   }
 }
 

@@ -7,7 +7,7 @@
 // then such a token ends with its own `exp`.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { accessTtlSecMax } from '../../lib/runtime/config/accounts.ts'
+import { accessTtlSecMax, clockLeewaySecMax } from '../../lib/runtime/config/accounts.ts'
 import type { Accounts } from '../../lib/accounts/accounts.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
 import type { VerifyToken } from './authenticate.ts'
@@ -32,7 +32,7 @@ export const createRevokedSessions = (
   accounts: Pick<Accounts, 'revokedWithin' | 'watchRevoked'>,
   log: Log,
 ): RevokedSessions => {
-  const keptSec = accessTtlSecMax + marginSec
+  const keptSec = accessTtlSecMax + clockLeewaySecMax + marginSec
   /** When each may be forgotten; oldest first. There are no more than passwords were checked. */
   const revoked = new Map<string, number>()
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))

@@ -2,6 +2,7 @@
 // errors by their status and the field they must name. At its end: what is not quite HTTP/1.1, and
 // each thing that the bundled uWebSockets.js makes of it that node does not.
 
+import { gzipSync } from 'node:zlib'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
 
 export type Case = {
@@ -16,6 +17,8 @@ export type Case = {
   readonly absent?: readonly string[]
   /** A HEAD request: an answer without a body. */
   readonly isHead?: boolean
+  /** A body that is not text: only its head is looked at. */
+  readonly isCompressed?: boolean
   /** What the answer calls the request: this, a new id, or nothing, as the bytes of ready lists do. */
   readonly requestId?: string | typeof newRequestId | typeof noRequestId
   /** Where the bundled uWebSockets.js differs, and why that is left so; no status: no answer. */
@@ -31,9 +34,13 @@ export const head = (method: string, target: string, lines: readonly string[] = 
   [`${method} ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n')
 const get = (target: string, ...headers: string[]) => head('GET', target, headers)
 
+const pathsOnly = 'the bundled binary takes paths only'
 const smallHeads = 'the bundled binary takes heads of 4,096 bytes and 100 headers'
 const problem = 'content-type: application/problem+json'
 const inert = "content-security-policy: default-src 'none'; frame-ancestors 'none'"
+/** Every character, though none needs it. */
+const encoded = (text: string) =>
+  text.replace(/./g, (one) => `%${Buffer.from(one).toString('hex')}`)
 const bad = (name: string, request: string | Buffer, field: string, status = 400): Case => ({
   name,
   request,
@@ -137,7 +144,46 @@ const readCases = (todos: readonly object[]): Case[] => {
     headers: [`allow: ${allow}`, problem],
   })
 
+  const options = (target: string, allow: string): Case => ({
+    name: `OPTIONS ${target}`,
+    request: head('OPTIONS', target),
+    status: 204,
+    body: '',
+    headers: [`allow: ${allow}`],
+    absent: ['content-length', 'access-control-allow-origin'],
+  })
+  const coded = (name: string, acceptEncoding: string, coding: string): Case => ({
+    name,
+    request: get('/todos?limit=7', `Accept-Encoding: ${acceptEncoding}`),
+    status: 200,
+    headers: [...json, `content-encoding: ${coding}`],
+    isCompressed: true,
+  })
+  const notAcceptable = (acceptEncoding: string): Case =>
+    bad(
+      `Accept-Encoding: ${acceptEncoding}`,
+      get('/todos?limit=7', `Accept-Encoding: ${acceptEncoding}`),
+      'Accept-Encoding',
+      406,
+    )
+
   return [
+    // In front of everything: nothing of this list is compressed yet.
+    coded('identity is refused: gzip at once', 'gzip, identity;q=0', 'gzip'),
+    coded('and again', 'x-gzip;q=0.001, *;q=0', 'gzip'),
+    coded('identity is refused: br at once', '*, identity;q=0', 'br'),
+    {
+      ...lists('a list too short to be worth it', get('/todos?limit=1'), 1),
+      request: get('/todos?limit=1', 'Accept-Encoding: gzip'),
+      absent: ['content-encoding'],
+    },
+    ...['*;q=0', 'identity;q=0', 'deflate, identity;q=0', 'gzip;q=0, br;q=0, *;q=0'].map(
+      notAcceptable,
+    ),
+    {
+      ...lists('codings of no weight', get('/todos?limit=2', 'Accept-Encoding: gzip;q=0'), 2),
+      absent: ['content-encoding'],
+    },
     lists('all', get('/todos'), todos.length),
     lists('the newest', get('/todos?limit=1'), 1),
     lists('the newest ten', get('/todos?limit=10'), 10),
@@ -155,14 +201,28 @@ const readCases = (todos: readonly object[]): Case[] => {
     unknown('of health', '/health?x', 'x', 'GET /health takes none'),
     lists('empty parameters', get('/todos?&&'), todos.length),
     headOf('/todos?x=1', 400, [problem]),
-    notAllowed('OPTIONS', '/todos?x=1', 'GET, HEAD, POST'),
+    options('/todos', 'GET, HEAD, POST, OPTIONS'),
+    options('/todos?x=1', 'GET, HEAD, POST, OPTIONS'),
+    options('/todos/a', 'GET, HEAD, PUT, DELETE, OPTIONS'),
+    options('/todos/a.b', 'GET, HEAD, PUT, DELETE, OPTIONS'),
+    options('/ready', 'GET, HEAD, OPTIONS'),
+    {
+      ...options('*', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'),
+      uws: { status: 505, why: pathsOnly },
+    },
+    {
+      ...options('http://a/health', 'GET, HEAD, OPTIONS'),
+      uws: { status: 505, why: pathsOnly },
+    },
+    { ...missing('/nothing'), name: 'OPTIONS /nothing', request: head('OPTIONS', '/nothing') },
+    { ...missing('*'), uws: { status: 505, why: pathsOnly } },
     lists('percent-encoded digits', get('/todos?limit=%32'), 2),
     lists('a percent-encoded name', get('/todos?%6cimit=2'), 2),
     lists('an empty query', get('/todos?'), todos.length),
     lists('with a body that nobody reads', `${get('/todos?limit=1', 'Content-Length: 1')}x`, 1),
     {
       ...lists('an absolute target', get('http://a/todos?limit=2'), 2),
-      uws: { status: 505, why: 'the bundled binary takes paths only' },
+      uws: { status: 505, why: pathsOnly },
     },
     ...[
       '0',
@@ -209,15 +269,48 @@ const readCases = (todos: readonly object[]): Case[] => {
       body: '{"status":"ready","dependencies":{"postgres":"ok","lists":"ok"}}',
     },
 
-    ...['/nothing', '/', '/todos/', '//todos', '/todos/a/b', '/Todos', '/%74odos', '/todos%00'].map(
-      missing,
-    ),
-    notAllowed('PATCH', '/todos', 'GET, HEAD, POST'),
-    notAllowed('PUT', '/todos', 'GET, HEAD, POST'),
-    notAllowed('OPTIONS', '/todos/a', 'GET, HEAD, PUT, DELETE'),
-    notAllowed('POST', '/todos/a', 'GET, HEAD, PUT, DELETE'),
-    notAllowed('TRACE', '/todos/a', 'GET, HEAD, PUT, DELETE'),
+    ...[
+      '/nothing',
+      '/',
+      '/todos/',
+      '//todos',
+      '/todos/a/b',
+      '/Todos',
+      '/todos%00',
+      '/todos%2f',
+    ].map(missing),
+    // Clients take dot segments out. What is encoded twice is another path, and what is no encoding none.
+    ...[
+      '/./todos',
+      '/a/../todos',
+      '/%2e/todos',
+      '/%2574odos',
+      '/%7',
+      '/%zz',
+      '/todos%3Flimit=2',
+    ].map(missing),
+    lists('an encoded letter in the path', get('/%74odos'), todos.length),
+    lists('all letters encoded', get('/%74%6F%64%6f%73?limit=10'), 10),
+    {
+      ...lists('encoded, and the client has it', get('/%74odos?limit=10', 'If-None-Match: *'), 10),
+      status: 304,
+      headers: [],
+      body: '',
+    },
+    notAllowed('PUT', '/tod%6Fs', 'GET, HEAD, POST, OPTIONS'),
+    headOf('/%68ealth', 200, ['content-length: 15']),
+    notAllowed('PATCH', '/todos', 'GET, HEAD, POST, OPTIONS'),
+    notAllowed('PUT', '/todos', 'GET, HEAD, POST, OPTIONS'),
+    notAllowed('POST', '/todos/a', 'GET, HEAD, PUT, DELETE, OPTIONS'),
+    notAllowed('TRACE', '/todos/a', 'GET, HEAD, PUT, DELETE, OPTIONS'),
     oneTodo('a todo', get(`/todos/${first.id}`)),
+    oneTodo('a todo of an encoded id', get(`/%74odos/${encoded(first.id)}`)),
+    {
+      name: 'a todo that the client has, in the second of two lines',
+      status: 304,
+      body: '',
+      request: get(`/todos/${first.id}`, 'If-None-Match: "0"', 'If-None-Match: "1"'),
+    },
     oneTodo('an old version of a todo', get(`/todos/${first.id}`, 'If-None-Match: "0"')),
     {
       name: 'a todo that the client has',
@@ -228,8 +321,12 @@ const readCases = (todos: readonly object[]): Case[] => {
     },
     missing('/todos/a'),
     bad('a todo of other letters', get('/todos/a.b'), 'id'),
-    notAllowed('POST', '/health', 'GET, HEAD'),
-    notAllowed('DELETE', '/ready', 'GET, HEAD'),
+    ...['a%2fb', 'a%', '%zz', '%e2%82', '%E2%82%AC', '%00', 'a%2520b', '%2e%2e'].map((id) =>
+      bad(`an id of ${id}`, get(`/todos/${id}`), 'id'),
+    ),
+    notAllowed('POST', '/todos/a%2fb', 'GET, HEAD, PUT, DELETE, OPTIONS'),
+    notAllowed('POST', '/health', 'GET, HEAD, OPTIONS'),
+    notAllowed('DELETE', '/ready', 'GET, HEAD, OPTIONS'),
   ]
 }
 
@@ -249,12 +346,15 @@ const writeCases = (token: string): Case[] => {
   })
   const created = (name: string, request: string | Buffer) =>
     good(name, request, 'the todo will be created')
-  const updated = (name: string, id: string, body: unknown) =>
-    good(name, put(id, body), 'the todo will be updated', id)
+  const updated = (name: string, spelled: string, body: unknown, id = spelled) =>
+    good(name, put(spelled, body), 'the todo will be updated', id)
   const deleted = (name: string, request: string | Buffer, id: string) =>
     good(name, request, 'the todo will be deleted', id)
 
   const media = 'Content-Type'
+  const inCoding = (coding: string): Options => ({
+    headers: ['Content-Type: application/json', `Content-Encoding: ${coding}`],
+  })
   const smiles = '\u{1F600}'.repeat(200)
   const notText = { 'a number': 1, null: null, false: false, 'an array': ['x'], 'an object': {} }
   const tooLarge = (name: string, request: string | Buffer): Case => ({
@@ -280,6 +380,9 @@ const writeCases = (token: string): Case[] => {
     updated('PUT of all', 'i', { title: 'a', description: '', completed: false }),
     updated('PUT of unknown members besides', '-_', { completed: true, user_id: 'y' }),
     updated('64 characters of id', 'x'.repeat(64), { completed: true }),
+    updated('PUT of an id that is encoded', 'some%2Did', { completed: true }, 'some-id'),
+    updated('null for a description in a PUT, as in a POST', 'a', { description: null }),
+    created('null for a description', post({ title: 'x', description: null })),
     deleted('DELETE', withBody('DELETE', '/todos/some-id', '', { headers: [] }), 'some-id'),
     deleted('DELETE with a body', withBody('DELETE', '/todos/other-id', 'not JSON'), 'other-id'),
 
@@ -305,7 +408,6 @@ const writeCases = (token: string): Case[] => {
     bad('a PUT of no title', put('a', { title: '' }), 'title'),
     bad('null for a title in a PUT', put('a', { title: null, completed: true }), 'title'),
     bad('2,001 in a PUT', put('a', { description: 'x'.repeat(2_001) }), 'description'),
-    bad('null for a description in a PUT', put('a', { description: null }), 'description'),
     ...['yes', 'true', 1, 0, null, [true]].map((completed) =>
       bad(`${JSON.stringify(completed)} for completed`, put('a', { completed }), 'completed'),
     ),
@@ -325,7 +427,17 @@ const writeCases = (token: string): Case[] => {
     ...['[]', '[{"title":"x"}]', 'null', '1', 'true', '"x"', 'NaN'].map((text) =>
       bad(`${text} for a body`, post(text), 'body'),
     ),
-    bad('a byte order mark', post('\ufeff{"title":"x"}'), 'body'),
+    created('a byte order mark, which is left out', post('\ufeff{"title":"x"}')),
+    bad('two byte order marks', post('\ufeff\ufeff{"title":"x"}'), 'body'),
+    bad('a byte order mark within', post('{\ufeff"title":"x"}'), 'body'),
+    bad('a byte order mark alone', post('\ufeff'), 'body'),
+    ...['utf16le', 'latin1'].map((charset) =>
+      bad(
+        `a body in ${charset}`,
+        withBody('POST', '/todos', Buffer.from('\ufeff{"title":"\xe9"}', charset as 'latin1')),
+        'body',
+      ),
+    ),
     ...['ff', 'c080', 'eda080', 'f09f98'].map((hex) => {
       const bytes = [Buffer.from('{"title":"'), Buffer.from(hex, 'hex'), Buffer.from('"}')]
       return bad(`${hex}, not UTF-8`, withBody('POST', '/todos', Buffer.concat(bytes)), 'body')
@@ -353,6 +465,10 @@ const writeCases = (token: string): Case[] => {
       'application/json',
       'Application/JSON; charset=utf-8',
       'application/json ; charset="utf-8"',
+      'application/json;charset=UTF8',
+      'application/json; charset=us-ascii',
+      'application/json; profile=x; CHARSET = utf-8',
+      'application/json;',
     ].map((type) => created(type, post({ title: 'x' }, { headers: [`content-type: ${type}`] }))),
     ...[
       'application/x-www-form-urlencoded',
@@ -365,6 +481,31 @@ const writeCases = (token: string): Case[] => {
       headers: [problem, 'accept-post: application/json'],
     })),
     bad('no media type', post({ title: 'x' }, { headers: [] }), media, 415),
+    ...['utf-16', 'iso-8859-1', '"UTF-16LE"', 'utf-8; charset=utf-16', ''].map((charset) => {
+      const headers = [`Content-Type: application/json; charset=${charset}`]
+      return bad(`charset=${charset}`, post({ title: 'x' }, { headers }), media, 415)
+    }),
+    ...['gzip', 'GZIP', 'x-gzip', 'br', 'identity, gzip', 'gzip, identity', 'deflate', 'x'].map(
+      (coding) => ({
+        ...bad(
+          `Content-Encoding: ${coding}`,
+          withBody('POST', '/todos', gzipSync('{"title":"x"}'), inCoding(coding)),
+          'Content-Encoding',
+          415,
+        ),
+        headers: [problem, 'accept-encoding: identity'],
+      }),
+    ),
+    bad(
+      'two lines of Content-Encoding',
+      post({ title: 'x' }, inCoding('identity\r\nContent-Encoding: gzip')),
+      'Content-Encoding',
+      415,
+    ),
+    bad('gzip that nobody names', withBody('POST', '/todos', gzipSync('{"title":"x"}')), 'body'),
+    ...['identity', 'Identity', 'identity, identity', ''].map((coding) =>
+      created(`Content-Encoding: ${coding}`, post({ title: 'x' }, inCoding(coding))),
+    ),
   ]
 }
 
@@ -504,6 +645,9 @@ const requestIdCases = (token: string): Case[] => {
   ]
 }
 
+/** A preface of the PROXY protocol, for 1.2.3.4. */
+const proxyV2 = '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x02\x03\x04\x05\x06\x07\x08\0\x01\0\x02'
+
 /** What is not quite HTTP/1.1, or at its edge. */
 export const malformedCases = (token: string): Case[] => {
   const { framed } = writesOf(token)
@@ -614,6 +758,20 @@ export const malformedCases = (token: string): Case[] => {
     ),
     differs(undefined, silent, healthy('an empty line in front', `\r\n${health()}`)),
     differs(505, lines, healthy('HTTP/1.0', 'GET /health HTTP/1.0\r\n\r\n')),
+    differs(505, lines, {
+      ...healthy('HTTP/1.0, kept alive', 'GET /health HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n'),
+      headers: ['connection: keep-alive'],
+    }),
+    differs(
+      505,
+      lines,
+      refused('PROXY, version 1', `PROXY TCP4 1.2.3.4 5.6.7.8 9 80\r\n${health()}`),
+    ),
+    differs(
+      200,
+      'the bundled binary skips it: nothing here believes the address in it',
+      refused('PROXY, version 2', `${proxyV2}${health()}`),
+    ),
     differs(431, smallHeads, healthy('a head of 5 KB', health(`X: ${'x'.repeat(5_000)}`))),
     differs(431, smallHeads, healthy('150 headers', health(...Array<string>(150).fill('X: y')))),
     differs(431, itsWords, {

@@ -4,7 +4,11 @@ import { head, newRequestId, noRequestId, type Case } from './conformance-cases.
 
 /** The origin that `CORS_ORIGINS` names beside another one. */
 export const ours = 'https://app.example'
-export const someOrigins = `${ours},http://localhost:5173`
+/** How a web view names its own pages. */
+const webView = 'tauri://localhost'
+export const someOrigins = `${ours},http://localhost:5173,${webView}`
+/** CORS_REQUEST_HEADERS */
+export const moreHeaders = 'X-Datadog-Trace-Id,newrelic'
 
 const get = (target: string, ...lines: string[]) => head('GET', target, lines)
 const from = (origin: string) => `Origin: ${origin}`
@@ -13,10 +17,10 @@ const preflight = (target: string, origin: string) =>
 
 const allow = (origin: string) => `access-control-allow-origin: ${origin}`
 const expose =
-  'access-control-expose-headers: ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
+  'access-control-expose-headers: Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
 const grants = [
   'access-control-allow-methods: GET, HEAD, POST, PUT, PATCH, DELETE',
-  'access-control-allow-headers: authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-request-id',
+  'access-control-allow-headers: authorization, baggage, content-type, idempotency-key, if-match, if-none-match, prefer, sentry-trace, traceparent, tracestate, x-request-id, x-datadog-trace-id, newrelic',
   'access-control-max-age: 7200',
 ]
 const vary = 'vary: Origin'
@@ -62,8 +66,8 @@ export const corsOffCases: Case[] = [
   {
     name: 'a preflight, CORS off',
     request: preflight('/todos/a', ours),
-    status: 405,
-    headers: ['allow: GET, HEAD, PUT, DELETE'],
+    status: 204,
+    headers: ['allow: GET, HEAD, PUT, DELETE, OPTIONS'],
     absent: nothing,
   },
 ]
@@ -97,15 +101,16 @@ export const corsAnyCases: Case[] = [
   })),
   {
     name: 'OPTIONS that is no preflight',
-    status: 405,
-    headers: [allow('*'), expose],
+    status: 204,
+    headers: [allow('*'), expose, 'allow: GET, HEAD, POST, OPTIONS'],
+    absent: ['access-control-allow-methods'],
     request: head('OPTIONS', '/todos', [from(ours)]),
   },
 ]
 
 /** For `CORS_ORIGINS=${someOrigins}`. */
 export const corsSomeCases: Case[] = [
-  ...[ours, 'http://localhost:5173'].flatMap((origin) =>
+  ...[ours, 'http://localhost:5173', webView].flatMap((origin) =>
     each(
       `from ${origin}`,
       (target) => get(target, from(origin)),
@@ -120,6 +125,8 @@ export const corsSomeCases: Case[] = [
     'https://app.example:8443',
     'https://app.example.b.example',
     'https://APP.example',
+    'tauri://localhost:1',
+    'capacitor://localhost',
     `${ours}, ${ours}`,
     '',
   ].flatMap((origin) =>
@@ -164,8 +171,8 @@ export const corsSomeCases: Case[] = [
   {
     name: "a stranger's preflight",
     request: preflight('/todos', 'null'),
-    status: 405,
-    headers: [vary],
+    status: 204,
+    headers: [vary, 'allow: GET, HEAD, POST, OPTIONS'],
     absent: nothing,
   },
 ]

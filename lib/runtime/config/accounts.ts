@@ -9,6 +9,7 @@ const isPlaceholder =
   /(change|replace).?(me|this|it)|your.{0,20}secret|default|example|placeholder|super.?secret|string-secret/i
 /** So long ago a session may have been revoked of which a token is still good, whatever it is set to now. */
 export const accessTtlSecMax = 86_400
+export const clockLeewaySecMax = 60
 
 export const accountSettings = {
   JWT_SECRET: {
@@ -40,6 +41,14 @@ export const accountSettings = {
     max: accessTtlSecMax,
     unit: 's',
     meaning: 'Lifetime of the access tokens of a login.',
+  }),
+  AUTH_CLOCK_LEEWAY_SEC: wholeNumber({
+    default: 5,
+    min: 0,
+    max: clockLeewaySecMax,
+    unit: 's',
+    meaning:
+      "How far the clock of who signs access tokens may differ from the server's: `nbf` may be so far ahead, `exp` so long ago.",
   }),
   AUTH_REFRESH_TTL_SEC: wholeNumber({
     default: 30 * 86_400,

@@ -139,6 +139,12 @@ t.test('origins are spelled as browsers spell them', async (t) => {
     'https://a',
     'http://localhost:5173,https://a.example',
     'http://[::1]',
+    'tauri://localhost',
+    'capacitor://localhost,ionic://localhost',
+    'chrome-extension://abcdefghijklmnop',
+    'moz-extension://0a1b2c3d-0000-4000-8000-000000000000',
+    'app://x:1',
+    'ftp://a',
   ]) {
     t.same(origins(good), [], good)
   }
@@ -152,8 +158,20 @@ t.test('origins are spelled as browsers spell them', async (t) => {
     'https://u@a',
     'https://',
     'null',
-    'ftp://a',
     'file:///',
+    'tauri://localhost/',
+    'tauri://localhost/a',
+    'tauri://localhost?a',
+    'tauri://u@localhost',
+    'TAURI://localhost',
+    'tauri:localhost',
+    'tauri://',
+    'tauri://local host',
+    'tauri://*',
+    'localhost:3000',
+    'data:text/plain,x',
+    'blob:https://a',
+    '1a://b',
     '*,https://a',
     'https://*.a',
     'https://a,',
@@ -163,6 +181,18 @@ t.test('origins are spelled as browsers spell them', async (t) => {
     'https://ä',
   ]) {
     t.match(origins(bad), [/^CORS_ORIGINS is ".*": set it to \*, or origins as browsers/], bad)
+  }
+})
+
+t.test('request headers are names, in any case', async (t) => {
+  const read = (text: string) =>
+    readConfig({ JWT_SECRET: secret, CORS_REQUEST_HEADERS: text }, 'server').CORS_REQUEST_HEADERS
+  t.equal(read(''), '')
+  t.equal(read('X-Datadog-Trace-Id,b3'), 'x-datadog-trace-id, b3')
+  t.equal(read('*'), '*')
+  for (const bad of ['a b', 'a,', ',a', 'a, b', 'a:b', 'ä', 'a;b', 'a\r\nb: c']) {
+    const faults = faultsOf({ JWT_SECRET: secret, CORS_REQUEST_HEADERS: bad })
+    t.match(faults, [/^CORS_REQUEST_HEADERS is .*: set it to names of headers/], bad)
   }
 })
 

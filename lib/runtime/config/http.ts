@@ -4,9 +4,19 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { oneOf, wholeNumber, type Setting } from './table.ts'
 
-/** Browsers send one in lower case, without its usual port, a path or a closing slash. */
-const isOrigin = (text: string): boolean =>
-  /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
+/**
+ * Scheme, host and port, as browsers send it: in lower case, without its usual port, a path or a closing
+ * slash. Of any scheme, for web views have their own. `null` is none: every sandboxed page sends it.
+ */
+const isOrigin = (text: string): boolean => {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^*]+$/.test(text) || !URL.canParse(text)) return false
+  const { protocol, host, origin } = new URL(text)
+  // Only of the schemes that it knows does URL say an origin.
+  return (origin === 'null' ? `${protocol}//${host}` : origin) === text
+}
+
+/** RFC 9110's token: the name of a header, or `*` for all. */
+const isHeaderName = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
 
 /** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`. */
 const isAddressOrBlock = (text: string): boolean => {
@@ -136,7 +146,7 @@ export const httpSettings = {
     default: '',
     unit: 'origin,… or *',
     meaning:
-      'Origins whose web pages may call the API from a browser (CORS), such as `https://app.example`; `*` is all of them.',
+      'Origins whose web pages may call the API from a browser (CORS), such as `https://app.example` or `tauri://localhost`; `*` is all of them.',
     parse(text: string) {
       if (text !== '' && text !== '*' && !text.split(',').every(isOrigin)) {
         throw new Error(
@@ -144,6 +154,18 @@ export const httpSettings = {
         )
       }
       return text
+    },
+  },
+  CORS_REQUEST_HEADERS: {
+    default: '',
+    unit: 'header,…',
+    meaning:
+      'Headers that these pages may send, besides what the API reads and `baggage`, `sentry-trace`, `traceparent`, `tracestate`: `x-datadog-trace-id,newrelic`; `*` is all.',
+    parse(text: string) {
+      if (text !== '' && !text.split(',').every(isHeaderName)) {
+        throw new Error('names of headers, comma separated: x-datadog-trace-id,newrelic')
+      }
+      return text.toLowerCase().replaceAll(',', ', ')
     },
   },
   TRUSTED_PROXIES: {

@@ -137,7 +137,7 @@ void t.test('a new endpoint', async (t) => {
   await t.test('is 405 for other methods', async (t) => {
     const [answer] = await exchange(port, head('GET', '/api/guests/bob/greeting', []))
     t.equal(answer?.status, 405)
-    t.equal(headerOf(answer, 'Allow'), 'PATCH')
+    t.equal(headerOf(answer, 'Allow'), 'PATCH, OPTIONS')
   })
 })
 

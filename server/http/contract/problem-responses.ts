@@ -12,7 +12,7 @@ import {
   wholeNumber,
   type Shape,
 } from '../../../lib/domain/shape.ts'
-import { bodyTooLarge, wrongMediaType } from '../json-body.ts'
+import { bodyTooLarge, wrongCharset, wrongCoding, wrongMediaType } from '../json-body.ts'
 import { problemBody, problemTitles, type ProblemKind, type ProblemStatus } from '../problem.ts'
 import {
   badHost,
@@ -90,7 +90,7 @@ const sharedKindsOf = ({ auth, limit, body, isProbe }: Endpoint): readonly Probl
   failed,
 ]
 const tokenProblems = [noToken, invalidToken('the token has expired')]
-const bodyProblems = [bodyTooLarge, wrongMediaType]
+const bodyProblems = [bodyTooLarge, wrongMediaType, wrongCoding, wrongCharset]
 const limitProblems = [tooManyRequests(3)]
 const unknownInAll = unknownParameter('limt', 'did you mean limit?')
 

@@ -1,6 +1,7 @@
 // Every request of the table against both engines, wired as a server process is, on a real Postgres:
 // the same status, the same headers of ours, the same bytes. Only failures are staged.
 
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { decodeCommand } from '../../../lib/domain/command.ts'
@@ -46,6 +47,7 @@ import {
   corsAnyCases,
   corsOffCases,
   corsSomeCases,
+  moreHeaders,
   ours,
   someOrigins,
 } from '../../../testing/engines/cors-cases.ts'
@@ -55,6 +57,13 @@ const token = signToken(testSecret, 'ann', 3_600)
 const get = (target: string, ...headers: string[]) =>
   [`GET ${target} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n')
 
+/** Good from this second on. */
+const tokenFrom = (nbf: number): string => {
+  const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const input = `${base64({ alg: 'HS256' })}.${base64({ sub: 'ann', nbf })}`
+  return `${input}.${createHmac('sha256', testSecret).update(input).digest('base64url')}`
+}
+
 const inert = "default-src 'none'; frame-ancestors 'none'"
 
 const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
@@ -63,6 +72,7 @@ const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
   const lines = answer.head.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()))
   for (const header of one.headers ?? []) t.ok(lines.includes(header), header)
   for (const name of one.absent ?? []) t.equal(headerOf(answer, name), undefined, name)
+  if (one.isCompressed) return
   if (![204, 304].includes(one.status)) t.ok(lines.includes('x-content-type-options: nosniff'))
   if (one.status >= 400 && !one.isHead && headerOf(answer, 'Content-Type') !== 'application/json') {
     const { status } = one
@@ -148,6 +158,22 @@ void t.test('both engines, as they run in production', async (t) => {
   const cases = conformanceCases(todos, token)
   for (const one of cases) await t.test(one.name, (t) => checkBoth(t, one, ports, uwsIsFaulty))
 
+  await t.test(
+    'a token of a clock that is 4 s ahead is good, of one 60 s ahead it is not',
+    async (t) => {
+      for (const engine of engineNames) {
+        for (const [aheadSec, status] of [
+          [4, 404],
+          [60, 401],
+        ] as const) {
+          const bearer = `Authorization: Bearer ${tokenFrom(Date.now() / 1_000 + aheadSec)}`
+          const [answer] = await exchange(ports[engine], get('/api/todos/none', bearer))
+          t.equal(answer?.status, status, `${engine}: ${aheadSec} s`)
+        }
+      }
+    },
+  )
+
   await t.test('the log holds each write that got a 202, and nothing else', async (t) => {
     for (const engine of engineNames) {
       const isTaken = (one: Case) =>
@@ -180,7 +206,12 @@ void t.test('CORS', async (t) => {
     [someOrigins, corsSomeCases],
   ] as const) {
     const start = (engine: EngineName) =>
-      serveAll(t, { engine, databaseUrl, log: testTopic(), corsOrigins })
+      serveAll(t, {
+        engine,
+        databaseUrl,
+        log: testTopic(),
+        cors: { CORS_ORIGINS: corsOrigins, CORS_REQUEST_HEADERS: moreHeaders },
+      })
     const ports = { node: await start('node'), uws: await start('uws') }
     // So that the whole list is ready.
     for (const engine of engineNames) await exchange(ports[engine], get('/todos'))
@@ -257,6 +288,75 @@ const checkConnections = async (t: Test, engine: keyof Ports, ports: Ports) => {
     const limits = [25, 1, 1, 7, 25, 25, 25, 2]
     const requests = limits.map((limit) => get(`/todos?limit=${limit}`)).join('')
     t.same(lengths(await exchange(port, requests, { count: limits.length })), limits)
+  })
+
+  await t.test('an Upgrade is ignored: all that comes with it is answered, in order', async (t) => {
+    const upgrade = (target: string, what: string) =>
+      get(target, 'Connection: Upgrade, HTTP2-Settings', `Upgrade: ${what}`, 'HTTP2-Settings: AAMA')
+    for (const what of ['h2c', 'websocket', 'TLS/1.0, HTTP/2.0', 'h2c\r\nUpgrade: websocket']) {
+      const burst = [
+        get('/todos?limit=1'),
+        upgrade('/todos?limit=2', what),
+        get('/todos?limit=3'),
+        upgrade('/todos?limit=4', what),
+        upgrade('/todos?limit=%35', what),
+        get('/todos?limit=6'),
+      ]
+      const answers = await exchange(port, burst.join(''), { count: burst.length })
+      t.same(lengths(answers), [1, 2, 3, 4, 5, 6], what)
+      t.ok(answers.every((one) => headerOf(one, 'Upgrade') === undefined))
+      const post = `POST /todos HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}`
+      const withWrite = await exchange(port, upgrade('/todos?limit=2', what) + post, { count: 2 })
+      t.match(withWrite, [{ status: 200 }, { status: 401 }], `${what}, then a write`)
+      const socket = await open(port)
+      for (const target of ['/todos?limit=2', '/health', '/todos?limit=2']) {
+        socket.write(upgrade(target, what))
+        t.match(await read(socket), [{ status: 200 }], `${what}, one by one`)
+      }
+      socket.destroy()
+    }
+  })
+
+  await t.test('a header in two lines is what it is in one', async (t) => {
+    const [plain] = await exchange(port, get('/todos?limit=3'))
+    const etag = headerOf(plain, 'ETag') ?? ''
+    for (const target of ['/todos?limit=3', '/todos?limit=%33']) {
+      for (const tags of [
+        ['"x"', etag],
+        [etag, '"x"'],
+        ['"x"', '"y"', `W/${etag}`],
+      ]) {
+        const lines = tags.map((one) => `If-None-Match: ${one}`)
+        const [answer] = await exchange(port, get(target, ...lines))
+        t.equal(answer?.status, 304, `${target} ${tags.join()}`)
+      }
+      const none = get(target, 'If-None-Match: "x"', 'If-None-Match: "y"')
+      t.match(await exchange(port, none), [{ status: 200 }])
+    }
+  })
+
+  await t.test('a connection of HTTP/1.0 is kept when it asks for it', async (t) => {
+    const old = (target: string) => `GET ${target} HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n`
+    const socket = await open(port)
+    const closed = once(socket, 'close')
+    const requests = ['/todos?limit=1', '/todos?limit=1', '/health', '/todos?limit=2']
+    if (engine === 'uws') {
+      socket.write(old('/health'))
+      t.match(await read(socket), [{ status: 505 }], 'refused once, at the door')
+      await closed
+      return
+    }
+    for (const target of requests) {
+      socket.write(old(target))
+      const [answer] = await read(socket)
+      t.equal(answer?.status, 200, target)
+      t.equal(headerOf(answer, 'Connection'), 'keep-alive', target)
+    }
+    socket.write(old('/todos?limit=1').repeat(5))
+    t.same(lengths(await read(socket, { count: 5 })), [1, 1, 1, 1, 1])
+    socket.write('GET /todos?limit=1 HTTP/1.0\r\n\r\n')
+    t.match(await read(socket), [{ status: 200 }])
+    await closed
   })
 
   await t.test('a HEAD leaves the connection in order', async (t) => {

@@ -124,11 +124,29 @@ export const createReady = (reply: Reply, tally: Tally = { requests: 0 }): Ready
 export const isHost = (value: string | undefined): boolean =>
   value !== undefined && /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(value)
 
-/** Path and query of a request target; an absolute-form target (RFC 9112 §3.2.2) loses its origin. */
+/**
+ * Path and query of a request target; an absolute-form target (RFC 9112 §3.2.2) loses its origin. Two
+ * spellings of one path are one (RFC 3986 §6.2.2): what is encoded for no reason is decoded.
+ */
 export const splitTarget = (target: string): { path: string; query: string } => {
   const origin = target.startsWith('/') ? undefined : /^https?:\/\/[^/?#]*/i.exec(target)?.[0]
   const local = origin === undefined ? target : target.slice(origin.length)
   const mark = local.indexOf('?')
   const path = mark === -1 ? local : local.slice(0, mark)
-  return { path: path === '' ? '/' : path, query: mark === -1 ? '' : local.slice(mark + 1) }
+  return {
+    path: path === '' ? '/' : normalised(path),
+    query: mark === -1 ? '' : local.slice(mark + 1),
+  }
+}
+
+/**
+ * Dot segments stay: clients take them out, and a proxy in front that does not would see another path.
+ * So do empty ones: `//todos` and `/todos/` are other paths.
+ */
+const normalised = (path: string): string =>
+  path.includes('%') ? path.replace(/%[0-9A-Fa-f]{2}/g, normalisedOctet) : path
+
+const normalisedOctet = (octet: string): string => {
+  const character = String.fromCharCode(Number.parseInt(octet.slice(1), 16))
+  return /[A-Za-z0-9\-._~]/.test(character) ? character : octet.toUpperCase()
 }
