@@ -81,10 +81,17 @@ export const readJson = async (request: Request, begun?: Promise<Body>): Promise
 const isJson = (contentType: string | undefined): boolean =>
   contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
 
+/** A parameter of a media type, its value a token or a quoted text. */
+const parameter = /;\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]*)/g
+
 /** ASCII is UTF-8, too. */
+const utf8Names = ['utf-8', 'utf8', 'us-ascii']
+
 const isUtf8 = (contentType = ''): boolean =>
-  [...contentType.matchAll(/;\s*charset\s*=\s*("?)([^";\s]*)\1/gi)].every(([, , charset = '']) =>
-    ['utf-8', 'utf8', 'us-ascii'].includes(charset.toLowerCase()),
+  [...contentType.matchAll(parameter)].every(
+    ([, name = '', value = '']) =>
+      name.toLowerCase() !== 'charset' ||
+      utf8Names.includes(value.replaceAll('"', '').toLowerCase()),
   )
 
 /** Applied any number of times, it changes nothing. */

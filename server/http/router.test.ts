@@ -3,7 +3,10 @@
 
 import { pino } from 'pino'
 import t from 'tap'
+import { string } from '../../lib/domain/shape.ts'
 import { nobody, publicEndpoint } from '../../testing/endpoint.ts'
+import { withoutBody } from './contract/answer.ts'
+import { endpoint } from './contract/endpoint.ts'
 import type { Reply, Request } from './engines/engine.ts'
 import { Problem, unavailable } from './problem.ts'
 import { invalid } from './problems.ts'
@@ -86,3 +89,39 @@ t.test('an outage is told with the ids of a few', async (t) => {
   t.match(lines[0], { ...failed(503, 'mine-0'), level: 40, ...reasons })
   t.ok(lines.length < 500, `${lines.length} lines`)
 })
+
+t.test(
+  'a parameter in a path is decoded once, and left as it is where it is no encoding',
+  async (t) => {
+    const seen: string[] = []
+    const echo = endpoint({
+      method: 'GET',
+      path: '/a/:id',
+      operationId: 'echo',
+      summary: 'For a test',
+      tag: { name: 'Tests', description: 'For tests.' },
+      auth: 'none',
+      responses: [],
+      params: { id: { shape: string(), description: 'Any.', example: 'x' } },
+      handler({ params }) {
+        seen.push(params.id)
+        return withoutBody(204)
+      },
+    })
+    const handle = createRouter({ ...nobody, endpoints: [echo], log: pino({ enabled: false }) })
+    const header = (): string | undefined => undefined
+    for (const [id, decoded] of [
+      ['ann%40example.com', 'ann@example.com'],
+      ['%F0%9F%98%80', '\u{1F600}'],
+      ['a%2Fb', 'a/b'],
+      ['a%2540b', 'a%40b'],
+      ['a+b', 'a+b'],
+      ['%zz', '%zz'],
+      ['%e2%82', '%e2%82'],
+    ] as const) {
+      const request: Partial<Request> = { method: 'GET', path: `/a/${id}`, query: '', header }
+      await handle(request as Request)
+      t.equal(seen.at(-1), decoded, id)
+    }
+  },
+)

@@ -469,6 +469,7 @@ const writeCases = (token: string): Case[] => {
       'application/json; charset=us-ascii',
       'application/json; profile=x; CHARSET = utf-8',
       'application/json;',
+      'application/json; a="; charset=utf-16"; charset="UTF-8"',
     ].map((type) => created(type, post({ title: 'x' }, { headers: [`content-type: ${type}`] }))),
     ...[
       'application/x-www-form-urlencoded',
@@ -481,10 +482,12 @@ const writeCases = (token: string): Case[] => {
       headers: [problem, 'accept-post: application/json'],
     })),
     bad('no media type', post({ title: 'x' }, { headers: [] }), media, 415),
-    ...['utf-16', 'iso-8859-1', '"UTF-16LE"', 'utf-8; charset=utf-16', ''].map((charset) => {
-      const headers = [`Content-Type: application/json; charset=${charset}`]
-      return bad(`charset=${charset}`, post({ title: 'x' }, { headers }), media, 415)
-    }),
+    ...['utf-16', 'iso-8859-1', '"UTF-16LE"', 'utf-8; charset=utf-16', "'utf-8'", ''].map(
+      (charset) => {
+        const headers = [`Content-Type: application/json; charset=${charset}`]
+        return bad(`charset=${charset}`, post({ title: 'x' }, { headers }), media, 415)
+      },
+    ),
     ...['gzip', 'GZIP', 'x-gzip', 'br', 'identity, gzip', 'gzip, identity', 'deflate', 'x'].map(
       (coding) => ({
         ...bad(

@@ -17,6 +17,11 @@ const targets = [
   'http://a/todos?limit=10',
   '/todos?limit=10#x',
   '/t%00',
+  '/%74odos?limit=10',
+  '/todos%3flimit=10',
+  '//todos?limit=10',
+  '/todos/../todos?limit=10',
+  '/todos/%zz',
 ]
 const headers = [
   'User-Agent: wrk',
@@ -25,6 +30,8 @@ const headers = [
   'accept-encoding: br;q=0',
   'If-None-Match: "1"',
   'If-None-Match: "2"',
+  'If-None-Match: "2"\r\nIf-None-Match: "1"',
+  'Accept-Encoding: br\r\nAccept-Encoding: gzip',
   'Connection: keep-alive',
   'connection: Keep-Alive',
 ]
@@ -33,6 +40,7 @@ const oddHeaders = [
   'Connection: x, close',
   'Connection: upgrade\r\nUpgrade: websocket',
   'Upgrade: h2c',
+  'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA',
   'Expect: 100-continue',
   'Expect: foo',
   'Host: b',
@@ -63,6 +71,7 @@ const oddLines = [
   'HEAD /todos?limit=10 HTTP/1.1',
   'POST /todos HTTP/1.1',
   'GET /todos?limit=10 HTTP/1.0',
+  'GET /todos?limit=10 HTTP/1.0\r\nConnection: Keep-Alive',
   'GET /todos?limit=10 HTTP/1.2',
   'GET /todos?limit=10 HTTP/2.0',
   'GET /todos?limit=10',
@@ -72,6 +81,8 @@ const oddLines = [
   'DELETE /todos/x HTTP/1.1',
   'CONNECT a:1 HTTP/1.1',
   'PRI * HTTP/2.0',
+  'PROXY TCP4 1.2.3.4 5.6.7.8 9 80',
+  '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c',
   'BREW / HTTP/1.1',
   'GET /todos?limit=10\tHTTP/1.1',
 ]

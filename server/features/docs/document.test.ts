@@ -8,6 +8,7 @@ import { repository } from '../../../scripts/paths.ts'
 import { document, endpoints } from '../../../testing/openapi/document.ts'
 import { createFaults } from '../../../testing/openapi/document-schemas.ts'
 import type { Media } from '../../http/contract/openapi.ts'
+import { listHeadersOf, readCors } from '../../http/cors.ts'
 import { operationsOf } from '../../http/contract/openapi.ts'
 
 const operations = operationsOf(document)
@@ -32,6 +33,20 @@ t.test('every endpoint is in it once, and nothing else', (t) => {
     operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(),
     endpoints.map(({ method, path }) => `${method} ${path.replace('/:id', '/{id}')}`).sort(),
   )
+  t.end()
+})
+
+t.test('pages of other origins can read each header that it describes', (t) => {
+  const listed = listHeadersOf(readCors('*')).at(-1)?.toLowerCase().split(', ') ?? []
+  // Those that the Fetch standard always shows, and those that are for caches and browsers alone.
+  const always = ['cache-control', 'content-encoding', 'referrer-policy', 'vary', 'x-frame-options']
+  for (const { operation } of operations) {
+    for (const { headers = {} } of Object.values(operation.responses)) {
+      for (const name of Object.keys(headers).map((one) => one.toLowerCase()))
+        t.ok(listed.includes(name) || always.includes(name), name)
+    }
+  }
+  t.ok(listed.includes('etag'))
   t.end()
 })
 

@@ -251,6 +251,9 @@ export const createParser = (
     socket.resume() // node has left it: unread, its end would not be seen
     refuse(Object.assign(new Error(), { code: connectRefused }), socket)
   })
+  // An Upgrade is ignored, and all that comes with it is answered (RFC 9110 section 7.8), for nobody takes
+  // one. Who does needs an 'upgrade' listener, and shouldUpgradeCallback: without it node leaves every
+  // Upgrade to the listener, those of other protocols too.
   // By default node drops the headers past 1,000 and says nothing, an Authorization among them: the
   // size of the head is the bound.
   server.maxHeadersCount = 0
