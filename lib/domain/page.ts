@@ -10,3 +10,16 @@ export type PageName = {
   readonly page: number
 }
 export type PageSnapshot = ListSnapshot & { readonly total: number }
+
+/** A place in a list, newest first. What follows it is older, or as old and of a lower id. */
+export type Position = { readonly createdAt: Date; readonly id: string }
+
+/** At most `count` todos from the beginning of a list, or from what follows a place in it. */
+export type Range = { readonly after: Position | undefined; readonly count: number }
+
+export type Slice = {
+  /** As the body of a list: a JSON array in UTF-8, one todo a line. */
+  readonly body: Buffer
+  /** The place of its last todo, if others follow that. */
+  readonly next: Position | undefined
+}

@@ -5,15 +5,16 @@ import type { RegisteredLog } from '../domain/log-identity.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { newestCount } from '../domain/list.ts'
+import { readSlice } from './slices.ts'
 import { storeErrorKind, type StoreTransaction, type TodoStore } from './todo-store.ts'
+import { todoJsonInSql } from './todo-json.ts'
 import type { CommandOutcome } from '../domain/command.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
 export const createPostgresStore = (pool: Pool): TodoStore => {
   return {
     readList: (list) =>
-      // One statement, so one snapshot: else a list could carry the version of another. Made into
-      // JSON by Postgres: a thousand rows through the driver held up a server's loop for 5 ms.
+      // One statement, so one snapshot: else a list could carry the version of another.
       pool.run(async (sql) => {
         const [row] = await sql<{ version: string; body: string }[]>`
           SELECT (SELECT sum(changes) FROM list_versions) AS version, (
@@ -60,6 +61,8 @@ export const createPostgresStore = (pool: Pool): TodoStore => {
         const { version, total = 0, body } = row ?? {}
         return { version: Number(version), total, body: Buffer.from(`[${body}]`) }
       }),
+    readPublicSlice: (range) => pool.run((sql) => readSlice(sql, undefined, range)),
+    readPersonalSlice: (userId, range) => pool.run((sql) => readSlice(sql, userId, range)),
     personalVersion: (userId) =>
       pool.run(async (sql) => {
         const [row] = await sql<{ version: string }[]>`
@@ -248,16 +251,6 @@ const prune = async (
 
 const rowColumns = (sql: Sql) =>
   sql`id, title, description, completed, user_id, created_at, updated_at, revision, is_personal`
-
-/** The bytes of todoJson(), which postgres.integration.test.ts holds it to. */
-const todoJsonInSql = (sql: Sql) => sql`
-  '{"id":' || to_json(id) || ',"title":' || to_json(title) ||
-  ',"description":' || to_json(description) || ',"completed":' || to_json(completed) ||
-  ',"user_id":' || to_json(user_id) || ',"created_at":"' || ${isoTime(sql, 'created_at')} ||
-  '","updated_at":"' || ${isoTime(sql, 'updated_at')} || '"}'`
-
-const isoTime = (sql: Sql, column: string) =>
-  sql`to_char(${sql(column)} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 // postgres.js takes an array of booleans or dates for one boolean or date: those go through array().
 const columns = (rows: readonly TodoRow[]) => ({

@@ -4,7 +4,7 @@
 import type { LogRegistry } from '../domain/log-identity.ts'
 import type { CommandOutcome } from '../domain/command.ts'
 import type { ListName, ListSnapshot } from '../domain/list.ts'
-import type { PageName, PageSnapshot } from '../domain/page.ts'
+import type { PageName, PageSnapshot, Range, Slice } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
 export type DeadLetter = {
@@ -26,6 +26,9 @@ export interface TodoStore extends LogRegistry {
   readTodo(id: string): Promise<TodoRow | undefined>
   readPersonalTodo(userId: string, id: string): Promise<TodoRow | undefined>
   readPersonalPage(page: PageName): Promise<PageSnapshot>
+  /** Newest first. It costs the same wherever in the list it is. */
+  readPublicSlice(range: Range): Promise<Slice>
+  readPersonalSlice(userId: string, range: Range): Promise<Slice>
   /** Grows with every change to the user's personal todos; 0 before the first. */
   personalVersion(userId: string): Promise<number>
   /** Outcomes of those that were applied or refused. */
