@@ -11,7 +11,7 @@ import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
-import { openPageCache } from '../lib/page-cache/open.ts'
+import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
 import { withTimeout } from '../lib/runtime/deadline.ts'
@@ -160,6 +160,7 @@ export const startFork = async (
       onRevoked: revoked.add,
       refreshTokens: createRefreshTokens(secret),
       signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
+      profileTtlMs: pageTtlSec(config) * 1_000,
       accessTtlSec: config.AUTH_ACCESS_TTL_SEC,
       refreshTtlSec: config.AUTH_REFRESH_TTL_SEC,
       refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,

@@ -9,7 +9,11 @@ import { createRedisPageCache } from './redis.ts'
 /** A change that was never announced (its worker was killed right after COMMIT) shows after this. */
 const pageTtlSecMax = 30
 
+/** For so long a page may be out of date; 0: none is kept. */
+export const pageTtlSec = (config: Config): number =>
+  config.LIST_CACHE === 'redis' ? Math.min(config.CACHE_TTL_SEC, pageTtlSecMax) : 0
+
 export const openPageCache = (config: Config, redis: RedisConnections, log: Log): PageCache =>
   config.LIST_CACHE === 'redis'
-    ? createRedisPageCache(redis, { ttlSec: Math.min(config.CACHE_TTL_SEC, pageTtlSecMax) }, log)
+    ? createRedisPageCache(redis, { ttlSec: pageTtlSec(config) }, log)
     : noPageCache

@@ -28,6 +28,8 @@ export type AccountParts = {
   readonly signAccessToken: (userId: string, sessionId: string) => string
   /** Notified at once; Postgres notifies the other processes. */
   readonly onRevoked: (sessionId: string) => void
+  /** How long a profile may be out of date; 0: never. */
+  readonly profileTtlMs: number
   readonly accessTtlSec: number
   readonly refreshTtlSec: number
   readonly refreshGraceSec: number

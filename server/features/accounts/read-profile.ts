@@ -12,6 +12,7 @@ import {
   tag,
   type AccountParts,
 } from './parts.ts'
+import { createProfiles } from './profiles.ts'
 
 const profile = answer({
   status: 200,
@@ -27,8 +28,9 @@ const noAccount: ProblemKind = {
   when: 'The token is valid, but its `sub` has no account here.',
 }
 
-export const readProfile = ({ accounts }: AccountParts) =>
-  endpoint({
+export const readProfile = ({ accounts, profileTtlMs }: AccountParts) => {
+  const profiles = createProfiles(accounts, profileTtlMs)
+  return endpoint({
     method: 'GET',
     path: '/api/profile',
     operationId: 'readProfile',
@@ -39,9 +41,10 @@ export const readProfile = ({ accounts }: AccountParts) =>
     responses: [profile],
     problems: [noAccount, accountsUnavailable],
     async handler({ principal }) {
-      const user = await orUnavailable(accounts.findUser(principal.userId))
+      const user = await orUnavailable(profiles.find(principal.userId))
       if (!user) throw new Problem(noAccount)
       const { id, email, created_at } = user
       return profile.reply({ id, email, created_at })
     },
   })
+}
