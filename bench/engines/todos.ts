@@ -23,7 +23,14 @@ export type Todos = {
 /** More than the longest list. */
 const todoCount = 1_200
 /** Ours to choose; Date and Connection are each server's own business. */
-const sharedHeaders = ['content-type', 'x-content-type-options', 'etag', 'cache-control', 'vary']
+const sharedHeaders = [
+  'content-type',
+  'x-content-type-options',
+  'etag',
+  'cache-control',
+  'vary',
+  'link',
+]
 
 export const startDatabase = (directory: string): Promise<Service> =>
   startTodosDatabase({ directory: join(directory, 'postgres'), todos: todoCount, durable: false })

@@ -14,6 +14,18 @@ export type PageSnapshot = ListSnapshot & { readonly total: number }
 /** A place in a list, newest first. What follows it is older, or as old and of a lower id. */
 export type Position = { readonly createdAt: Date; readonly id: string }
 
+/** Of a todo, from its JSON in UTF-8; undefined when that is no todo. */
+export const placeOf = (todo: Buffer): Position | undefined => {
+  try {
+    const { id, created_at } = JSON.parse(todo.toString()) as Readonly<Record<string, unknown>>
+    if (typeof id !== 'string' || typeof created_at !== 'string') return undefined
+    const createdAt = new Date(created_at)
+    return Number.isNaN(createdAt.getTime()) ? undefined : { createdAt, id }
+  } catch {
+    return undefined
+  }
+}
+
 /** At most `count` todos from the beginning of a list, or from what follows a place in it. */
 export type Range = { readonly after: Position | undefined; readonly count: number }
 

@@ -6,20 +6,19 @@ import type { AccountParts } from './accounts/parts.ts'
 import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
-import type { HotLists } from './public-lists/hot-list.ts'
-import { listTodos } from './public-lists/list-todos.ts'
+import { listTodos, type ListParts } from './public-lists/list-todos.ts'
 import { todoEndpoints } from './todos/endpoints.ts'
 import type { TodoParts } from './todos/parts.ts'
 
 export type Parts = TodoParts &
+  ListParts &
   ReadinessParts & {
-    readonly lists: HotLists
     readonly accounts: AccountParts
   }
 
 export const createEndpoints = (parts: Parts): Endpoint[] => {
   const endpoints = [
-    listTodos(parts.lists),
+    listTodos(parts),
     ...todoEndpoints(parts),
     ...accountEndpoints(parts.accounts),
     ...healthEndpoints(parts),

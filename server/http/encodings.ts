@@ -1,6 +1,8 @@
 // Which form of a list a client gets: as it is, gzip or br (RFC 9110 §12.5.3), and whether it needs
 // one at all (If-None-Match, §13.1.2). Pure.
 
+import { createHash } from 'node:crypto'
+
 export type Encoding = 'identity' | 'br' | 'gzip'
 
 export type EncodingChoice = {
@@ -45,6 +47,10 @@ export const chooseEncoding = (acceptEncoding: string | undefined): EncodingChoi
   if ((weights.get('identity') ?? 0) > bestWeight) return plain
   return { encoding: best ?? (isIdentityRefused ? undefined : 'identity'), isIdentityRefused }
 }
+
+/** A strong ETag for what is made per request: the same bytes have the same, on every process. */
+export const contentTag = (content: string | Buffer): string =>
+  `"${createHash('sha256').update(content).digest('base64url')}"`
 
 /** True when the client holds `etag` already. Weak comparison, as a GET asks for. */
 export const etagMatches = (ifNoneMatch: string, etag: string): boolean =>

@@ -50,6 +50,10 @@ export const links = header(
   'Link',
   'Where other pages are (RFC 8288): `first`, `prev`, `next`, `last`.',
 )
+export const linkToNext = header('Link', 'Where the list goes on (RFC 8288): `next`, if it does.', {
+  component: 'Link-next',
+  isRequired: false,
+})
 export const contentEncoding = header(
   'Content-Encoding',
   'Longer lists are compressed for clients that take it.',

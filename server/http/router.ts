@@ -49,12 +49,13 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
   const { authenticate, clientOf, log, onAnswered } = parts
   const byPath = new Map<string, Map<string, Served>>()
   for (const endpoint of parts.endpoints) {
-    const { method, path, auth, limit } = endpoint
+    const { method, path, auth, limit, limitedWith } = endpoint
     const methods = byPath.get(path) ?? new Map<string, Served>()
     if (methods.has(method)) throw new Error(`${method} ${path} is there twice`)
     const served: Served = {
       needsToken: auth === 'bearer',
       check: limit && parts.limits[limit],
+      limitedWith,
       run: createRun(endpoint),
     }
     methods.set(method, served)
@@ -99,7 +100,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     const principal = served.needsToken ? authenticate(request) : undefined
     const client = served.needsToken ? undefined : clientOf(request)
     const identified = { request, requestId, principal, client, id }
-    return served.check
+    return served.check && isCounted(request, served)
       ? underLimit(served.check, served.run, identified, received)
       : served.run(identified)
   }
@@ -184,6 +185,9 @@ const decoded = (id: string): string => {
   }
 }
 
+const isCounted = ({ query }: Request, { limitedWith }: Served): boolean =>
+  limitedWith === undefined || new URLSearchParams(query).has(limitedWith)
+
 const serverFailed = new Problem(failed)
 
 const causeOf = ({ cause }: Problem) => (cause instanceof Error ? cause.message : cause)
@@ -208,6 +212,7 @@ type Received = {
 type Served = {
   readonly needsToken: boolean
   readonly check: LimitCheck | undefined
+  readonly limitedWith: string | undefined
   readonly run: Run
 }
 

@@ -1,6 +1,7 @@
 // Asks for each answer about personal todos that the document describes. For answers.integration.test.ts.
 
 import { headerOf, type Answer } from '../engines/harness.ts'
+import { cursorOf } from '../../server/http/cursor.ts'
 import { bearerOf, type Ask } from './ask.ts'
 
 const ann = bearerOf('ann')
@@ -23,6 +24,14 @@ export const askPersonal = async (ask: Ask) => {
   const listTag = { lines: [ann, `If-None-Match: ${headerOf(list, 'ETag')}`] }
   await ask('listOwnTodos', 304, '/api/todos', listTag)
   await ask('listOwnTodos', 400, '/api/todos?limit=101', own)
+  const after = cursorOf('/api/todos', { createdAt: new Date('2999-01-01'), id: 'a' })
+  await ask('createOwnTodo', 201, '/api/todos', { ...own, body: { title: 'x' } })
+  for (const limit of [1, 100]) {
+    const rest = `/api/todos?limit=${limit}&after=${after}`
+    const restTag = `If-None-Match: ${headerOf(await ask('listOwnTodos', 200, rest, own), 'ETag')}`
+    await ask('listOwnTodos', 304, rest, { lines: [ann, restTag] })
+  }
+  await ask('listOwnTodos', 400, '/api/todos?after=x', own)
   await ask('updateOwnTodo', 200, target, { ...own, body: { title: 'y' } })
   await ask('updateOwnTodo', 200, target, { lines: [ann, wait], body: { title: 'z' } })
   await ask('updateOwnTodo', 404, target, { ...others, body: { title: 'y' } })

@@ -53,7 +53,7 @@ export const limitSettings = {
     max: 1_000_000,
     unit: 'requests',
     meaning:
-      '`GET /todos/:id`, `/openapi.json` and `/docs`, by client address: what a full bucket allows at once; 0 is off.',
+      '`GET /todos/:id`, `GET /todos` with `after`, `/openapi.json` and `/docs`, by client address: what a full bucket allows at once; 0 is off.',
   }),
   LIMIT_READ_REFILL_SEC: wholeNumber({
     default: 10,

@@ -36,6 +36,6 @@ export const postgresSettings = {
     max: 100_000,
     unit: 'requests',
     meaning:
-      "Reads of single todos and of users' pages that may wait for Postgres in one process; more, and more than a quarter of these from one client address or user, get a 503 at once. One client has a quarter of the connections, and others come between its reads.",
+      "Reads of single todos, of lists with `after` and of users' pages that may wait for Postgres in one process; more, and more than a quarter of these from one client address or user, get a 503 at once. One client has a quarter of the connections, and others come between its reads.",
   }),
 } as const satisfies Record<string, Setting<string | number>>

@@ -11,6 +11,7 @@ import { eventually } from '../../../testing/eventually.ts'
 import { ownPostgres, testDatabase } from '../../../testing/services.ts'
 import { generousTimeouts } from '../../../testing/settings.ts'
 import { engineNames, exchange, headerOf, type Answer } from '../../../testing/engines/harness.ts'
+import { cursorOf } from '../../http/cursor.ts'
 import { bodyBytesMax } from '../../http/json-body.ts'
 import { idFromKey } from '../../http/write-headers.ts'
 import { createAnswerCheck, type AnswerCheck } from '../../../testing/openapi/answer-check.ts'
@@ -33,6 +34,11 @@ const operations = operationsOf(document)
 const ann = bearerOf('ann')
 const wait = 'Prefer: wait=20'
 const idOf = ({ body }: Answer) => (JSON.parse(body) as { id: string }).id
+
+const longAgo = { createdAt: new Date(0), id: 'a' }
+const lastTarget = `/todos?limit=1&after=${cursorOf('/todos', longAgo)}`
+const linkOf = (answer: Answer) =>
+  /^<(.*)>; rel="next"$/.exec(headerOf(answer, 'Link') ?? '')?.[1] ?? ''
 
 for (const engine of engineNames) {
   void t.test(`${engine} engine`, async (t) => {
@@ -78,6 +84,24 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
   await ask('listTodos', 304, '/todos?limit=2', { lines: [tag] })
   await ask('listTodos', 400, '/todos?limit=0')
   await ask('listTodos', 406, '/todos?limit=2', { lines: ['Accept-Encoding: *;q=0'] })
+  for (const limit of [10, 1_000]) {
+    const after = `/todos?limit=${limit}&after=${cursorOf('/todos', longAgo)}`
+    const end = await ask('listTodos', 200, after)
+    t.equal(headerOf(end, 'Link'), undefined, 'nothing follows')
+  }
+  const next = linkOf(await ask('listTodos', 200, '/todos?limit=60'))
+  const rest = await ask('listTodos', 200, next)
+  t.equal((JSON.parse(rest.body) as object[]).length, 40)
+  await ask('listTodos', 304, next, { lines: [`If-None-Match: ${headerOf(rest, 'ETag')}`] })
+  await ask('listTodos', 200, next.replace('=60', '=3'))
+  for (const [target, field] of [
+    ['/todos?limit=10&after=x', 'after'],
+    [`/todos?limit=10&after=${cursorOf('/api/todos', longAgo)}`, 'after'],
+    [`${next}&after=x`, 'after'],
+    [next.replace('limit=60&', ''), 'limit'],
+  ] as const) {
+    t.match(JSON.parse((await ask('listTodos', 400, target)).body), { field }, target)
+  }
   for (const coding of ['gzip', 'br']) {
     // In the background, at the first request for it.
     const compressed = await eventually(
@@ -271,6 +295,9 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await askAccountsOverLimit(ask)
   await askPersonalOverLimit(ask)
   await ask('readTodo', 429, '/todos/a')
+  await ask('listTodos', 429, lastTarget)
+  await ask('listTodos', 200, '/todos?limit=1')
+  await ask('listTodos', 200, '/todos?limit=%31')
   await ask('getOpenApi', 429, '/openapi.json')
   await ask('getDocs', 429, '/docs')
 }
@@ -284,6 +311,7 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   await postgres.exited
   const ask = createAsk(t, server.port, check)
   await ask('listTodos', 503, '/todos')
+  await ask('listTodos', 503, lastTarget)
   await ask('readTodo', 503, '/todos/a')
   const body = { title: 'x' }
   await ask('createTodo', 503, '/todos', { lines: [ann], body })

@@ -5,10 +5,11 @@ import { notModified } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import type { OpenApi } from '../../http/contract/openapi.ts'
 import { ifNoneMatch } from '../../http/contract/parameters.ts'
+import { contentTag } from '../../http/encodings.ts'
 import { etag, noCache, type ResponseHeader } from '../../http/response-headers.ts'
 import { pageHeaders } from '../../http/security-headers.ts'
 import { renderPage, type Page } from './page.ts'
-import { etagOf, publishedReply, tag } from './published.ts'
+import { publishedReply, tag } from './published.ts'
 
 const constant = (name: string, description: string, value: string): ResponseHeader => ({
   name,
@@ -45,7 +46,7 @@ export const getDocs = (document: () => OpenApi) => {
     handler({ headers }) {
       if (!published) {
         const page = renderPage(document())
-        published = { ...page, etag: etagOf(page.text) }
+        published = { ...page, etag: contentTag(page.text) }
       }
       const { text, etag, styleHash } = published
       return publishedReply(headers.ifNoneMatch, pageHeaders(styleHash), etag, text)

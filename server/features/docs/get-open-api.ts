@@ -6,10 +6,11 @@ import type { Client } from '../../http/client-address.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import type { OpenApi } from '../../http/contract/openapi.ts'
 import { ifNoneMatch } from '../../http/contract/parameters.ts'
+import { contentTag } from '../../http/encodings.ts'
 import { isHost } from '../../http/engines/engine.ts'
 import { etag, noCache } from '../../http/response-headers.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
-import { etagOf, publishedReply, tag } from './published.ts'
+import { publishedReply, tag } from './published.ts'
 
 /** In the document's text; each client reads the address of the server that it asked. */
 const relativeServers = '"servers":[{"url":"/"}]'
@@ -37,14 +38,14 @@ export const getOpenApi = (document: () => OpenApi) => {
     handler({ request, client, headers }) {
       if (!made) {
         const text = JSON.stringify(document())
-        made = { text, etag: etagOf(text) }
+        made = { text, etag: contentTag(text) }
       }
       const origin = originOf(client, request.header('host'))
       if (origin === undefined) {
         return publishedReply(headers.ifNoneMatch, jsonHeaders, made.etag, made.text)
       }
       const text = made.text.replace(relativeServers, `"servers":[{"url":"${origin}"}]`)
-      return publishedReply(headers.ifNoneMatch, jsonHeaders, etagOf(made.etag + origin), text)
+      return publishedReply(headers.ifNoneMatch, jsonHeaders, contentTag(made.etag + origin), text)
     },
   })
 }

@@ -1,14 +1,10 @@
 // Texts that are the same for everybody until the next start, with their validator.
 
-import { createHash } from 'node:crypto'
 import { withoutBody } from '../../http/contract/answer.ts'
 import { etagMatches } from '../../http/encodings.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
 
 export const tag = { name: 'Documentation', description: 'This document.' }
-
-export const etagOf = (text: string): string =>
-  `"${createHash('sha256').update(text).digest('base64url')}"`
 
 export const publishedReply = (
   ifNoneMatch: string | undefined,

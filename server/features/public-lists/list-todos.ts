@@ -1,22 +1,30 @@
 // GET /todos and GET /todos?limit=N. Reached only when no reply is ready: an odd query, a list that
-// is not held yet, HEAD.
+// is not held yet, HEAD; and what follows the newest, which comes from Postgres as single todos do.
 
 import { newestCount } from '../../../lib/domain/list.ts'
+import type { Slice } from '../../../lib/domain/page.ts'
 import { list, optional, string } from '../../../lib/domain/shape.ts'
 import { exampleTodo, todoShape } from '../../../lib/domain/todo.ts'
-import { notModified, type AnswerDescription } from '../../http/contract/answer.ts'
+import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
+import { notModified, withoutBody, type AnswerDescription } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../http/contract/parameters.ts'
-import type { ReadySource, Reply } from '../../http/engines/engine.ts'
-import { chooseEncoding } from '../../http/encodings.ts'
+import { afterParameter, nextLink } from '../../http/cursor.ts'
+import { chooseEncoding, contentTag, etagMatches } from '../../http/encodings.ts'
+import { createReply, type ReadySource, type Reply } from '../../http/engines/engine.ts'
+import type { ReadQueue } from '../../http/pending.ts'
 import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
-import { contentEncoding, etag, noCache, vary } from '../../http/response-headers.ts'
+import { invalid, readQueueProblems } from '../../http/problems.ts'
+import { contentEncoding, etag, linkToNext, noCache, vary } from '../../http/response-headers.ts'
+import { nosniff } from '../../http/security-headers.ts'
 import type { HotLists, Limit } from './hot-list.ts'
 
-const headers = [etag, noCache, vary]
+const path = '/todos'
+const headers = [etag, noCache, vary, linkToNext]
 const newestFirst: AnswerDescription = {
   status: 200,
-  description: 'The todos, newest first, all of one version.',
+  description:
+    'The todos, newest first, all of one version. With `limit`, a `Link` says where the list goes on.',
   isReady: true,
   headers: [...headers, contentEncoding],
   content: {
@@ -37,20 +45,37 @@ const notAcceptable: ProblemKind = {
 /** A list that changes all the time is compressed anew each time: so often a client waits for it. */
 const compressTriesMax = 5
 
-export const listTodos = (lists: HotLists) =>
+const afterWithoutLimit = invalid(
+  'after needs a limit: how many to give of those that follow',
+  'limit',
+)
+
+export type ListParts = {
+  readonly lists: HotLists
+  readonly store: Pick<TodoStore, 'readPublicSlice'>
+  readonly reads: ReadQueue
+}
+
+export const listTodos = ({ lists, store, reads }: ListParts) =>
   endpoint({
     method: 'GET',
-    path: '/todos',
+    path,
     operationId: 'listTodos',
-    summary: 'List the newest todos, or all',
-    tag: { name: 'Public lists', description: 'The todos of all, from memory.' },
+    summary: 'List the newest todos, those that follow, or all',
+    tag: {
+      name: 'Public lists',
+      description: 'The todos of all: the newest from memory, those that follow from the database.',
+    },
     auth: 'none',
+    limit: 'read',
+    limitedWith: 'after',
     query: {
       limit: {
         shape: optional(count(newestCount)),
         description: 'The newest so many; all todos without it.',
         example: 10,
       },
+      after: afterParameter(path),
     },
     headers: {
       ifNoneMatch,
@@ -62,11 +87,21 @@ export const listTodos = (lists: HotLists) =>
       },
     },
     responses: [newestFirst, { ...notModified(headers), isReady: true }],
-    problems: [unreadable, notAcceptable],
-    handler({ query, headers: { acceptEncoding, ifNoneMatch } }) {
-      const limit = query.limit ?? 'all'
+    problems: [unreadable, notAcceptable, ...readQueueProblems],
+    handler({ client, query, headers: { acceptEncoding, ifNoneMatch } }) {
+      const { limit = 'all', after } = query
       const { encoding, isIdentityRefused } = chooseEncoding(acceptEncoding)
       if (encoding === undefined) throw new Problem(notAcceptable)
+      if (after) {
+        if (limit === 'all') throw new Problem(afterWithoutLimit)
+        const read = () => store.readPublicSlice({ after, count: limit })
+        return reads.run(client.key, read).then(
+          (slice) => sliceReply(slice, limit, ifNoneMatch),
+          (error: unknown) => {
+            throw error instanceof Problem ? error : new Problem(unreadable, { cause: error })
+          },
+        )
+      }
       const source = lists.source(limit, acceptEncoding, ifNoneMatch)
       const reply = source()
       if (!reply) {
@@ -78,6 +113,22 @@ export const listTodos = (lists: HotLists) =>
       return reply
     },
   })
+
+const sliceReply = ({ body, next }: Slice, limit: number, ifNoneMatch?: string): Reply => {
+  const etag = contentTag(body)
+  const headers = [
+    'ETag',
+    etag,
+    'Cache-Control',
+    'no-cache',
+    'Vary',
+    'Accept-Encoding',
+    ...nextLink(path, limit, next),
+  ]
+  return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
+    ? withoutBody(304, headers)
+    : createReply(200, ['Content-Type', 'application/json', ...nosniff, ...headers], body)
+}
 
 const loaded = async (lists: HotLists, limit: Limit, source: ReadySource): Promise<Reply> => {
   const reply = await load(lists, limit, source)

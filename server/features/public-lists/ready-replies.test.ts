@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { eventually } from '../../../testing/eventually.ts'
+import { cursorOf } from '../../http/cursor.ts'
+import type { Reply } from '../../http/engines/engine.ts'
 import { createReadyReplies } from './ready-replies.ts'
 
 const bodyOf = (limit: number) => ({ body: Buffer.from(`[${'"todo",'.repeat(limit * 100)}0]`) })
@@ -51,6 +53,22 @@ t.test('a large one is compressed once, in the background', async (t) => {
     t.ok(ready.reply.headers.includes('Content-Encoding'))
     t.equal(replies.find(1_000, encoding, 1, bodyOf), ready, 'once')
   }
+})
+
+t.test('each form of a list says where it goes on', async (t) => {
+  const replies = createReadyReplies(10_000_000)
+  const place = { createdAt: new Date(1_795_000_000_000), id: 'a' }
+  const link = ['Link', `</todos?limit=9&after=${cursorOf('/todos', place)}>; rel="next"`]
+  const goingOn = (limit: number) => ({ ...bodyOf(limit * 10), next: place })
+  const linkOf = ({ headers }: Reply) => headers.slice(headers.indexOf('Link')).slice(0, 2)
+  const plain = replies.find(9, 'identity', 1, goingOn)
+  t.same([plain.reply, plain.notModified].map(linkOf), [link, link])
+  const compressed = await eventually(
+    () => replies.find(9, 'br', 1, goingOn),
+    ({ etag }) => etag.endsWith('-br"'),
+  )
+  t.same(linkOf(compressed.reply), link)
+  t.notOk(replies.find(8, 'identity', 1, bodyOf).reply.headers.includes('Link'))
 })
 
 t.test('a small one never is', async (t) => {

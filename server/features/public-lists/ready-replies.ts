@@ -11,6 +11,7 @@ import {
   type Reply,
   type Tally,
 } from '../../http/engines/engine.ts'
+import { nextLink } from '../../http/cursor.ts'
 import type { Encoding } from '../../http/encodings.ts'
 import type { Cut } from './window.ts'
 import { nosniff } from '../../http/security-headers.ts'
@@ -165,14 +166,16 @@ export const createReadyReplies = (
     }
     if (!next) return
     const job = (compressing = next)
-    compress(job.encoding, job.bodyOf(job.limit), roomBytes() / 2, (result) => {
+    const cut = job.bodyOf(job.limit)
+    const { next: place } = cut
+    compress(job.encoding, cut, roomBytes() / 2, (result) => {
       compressing = undefined
       const key = keyOf(job.limit, job.encoding)
       // Unless the list has changed meanwhile.
       if (wanted.get(key) === job) {
         if (result) {
           wanted.delete(key)
-          add(job.limit, job.encoding, job.version, { body: result })
+          add(job.limit, job.encoding, job.version, { body: result, next: place })
         } else job.state = 'given-up'
         settle(job)
       }
@@ -276,14 +279,23 @@ const makeReady = (
   limit: number,
   encoding: Encoding,
   version: number,
-  { body, tail }: Cut,
+  { body, tail, next }: Cut,
   headers: readonly string[],
 ): { readonly etag: string; readonly reply: Reply; readonly notModified: Reply } => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`
   const etag = `"${version}-${limit === 0 ? 'all' : limit}${suffix}"`
-  const shared = ['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Accept-Encoding', ...headers]
+  const shared = [
+    'ETag',
+    etag,
+    'Cache-Control',
+    'no-cache',
+    'Vary',
+    'Accept-Encoding',
+    ...nextLink('/todos', limit, next),
+    ...headers,
+  ]
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,

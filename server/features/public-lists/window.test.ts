@@ -54,6 +54,22 @@ t.test('a window of 1,000 has 1,000 prefixes', async (t) => {
   }
 })
 
+t.test('a prefix says where the list goes on, if it does', async (t) => {
+  const place = (i: number) => ({ createdAt: at, id: `t${i}` })
+  const three = windowOf(linesOf(3))
+  t.same(
+    [1, 2, 3, 4, 1_000].map((limit) => three.prefix(limit).next),
+    [place(0), place(1), undefined, undefined, undefined],
+  )
+  const full = windowOf(linesOf(1_000))
+  t.same(full.prefix(999).next, place(998))
+  t.same(full.prefix(1_000).next, place(999), 'the database may hold more')
+  const long = linesOf(3).map((line) => line.replace('"description":"', `$&${'x'.repeat(600_000)}`))
+  t.same(windowOf(long).prefix(2).next, place(1), 'also one that is not copied')
+  const odd = windowOf(['1', 'null', '"a"', '{', '{"id":"a"}', '{"id":1,"created_at":"x"}', '[]'])
+  for (let limit = 1; limit < 7; limit++) t.equal(odd.prefix(limit).next, undefined, 'no todo')
+})
+
 t.test('a list of nothing stays so', async (t) => {
   const window = createListWindow(Buffer.from('[]'))
   t.equal(window.count, 0)

@@ -12,7 +12,12 @@ export type TodoParts = {
   readonly publisher: CommandPublisher
   readonly store: Pick<
     TodoStore,
-    'claimIdempotencyKey' | 'readTodo' | 'readPersonalTodo' | 'readPersonalPage' | 'personalVersion'
+    | 'claimIdempotencyKey'
+    | 'readTodo'
+    | 'readPersonalTodo'
+    | 'readPersonalPage'
+    | 'readPersonalSlice'
+    | 'personalVersion'
   >
   readonly applied: AppliedCommands
   readonly pages: PageCache

@@ -6,9 +6,11 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import { generousTimeouts, testSecret } from '../../../testing/settings.ts'
+import { eventually } from '../../../testing/eventually.ts'
+import { cursorOf } from '../../http/cursor.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { testDatabase, testTopic, testStacks } from '../../../testing/services.ts'
-import { clientOf, type Client, type Json } from '../../../testing/json-client.ts'
+import { clientOf, type Answer, type Client, type Json } from '../../../testing/json-client.ts'
 
 const respondAsync = { prefer: 'respond-async' }
 
@@ -42,6 +44,8 @@ for (const [engine, stack] of [
     await t.test('a life', (t) => live(t, as('ann')))
     await t.test('nobody else', (t) => hide(t, as))
     await t.test('pages', (t) => turnPages(t, as('pat')))
+    await t.test('a walk', (t) => walkOn(t, '/api/todos', as('walt')))
+    await t.test('a public walk', (t) => walkOn(t, '/todos', as('walt')))
     await t.test('what is written is read, at once', (t) => readOwnWrites(t, as))
     await t.test('Prefer', (t) => prefer(t, as('peter')))
     await t.test('what is wrong is named', (t) => refuse(t, as('ann')))
@@ -114,6 +118,14 @@ const hide = async (t: Test, as: (user: string | undefined) => Client) => {
   t.equal((await nobody('POST', '/api/todos', { title: 'x' })).status, 401)
 }
 
+const linksOf = ({ headers }: Answer): Record<string, string | undefined> =>
+  Object.fromEntries(
+    (headers.get('link') ?? '').split(', ').map((link) => {
+      const [, target = '', rel = ''] = /^<(.*)>; rel="(\w+)"$/.exec(link) ?? []
+      return [rel, target]
+    }),
+  )
+
 const turnPages = async (t: Test, pat: Client) => {
   const titles: string[] = []
   for (let i = 0; i < 7; i++) {
@@ -121,21 +133,18 @@ const turnPages = async (t: Test, pat: Client) => {
     titles.unshift(`todo ${i}`)
   }
   const read = async (query: string) => {
-    const { body, headers } = await pat('GET', `/api/todos?${query}`)
-    const links = Object.fromEntries(
-      (headers.get('link') ?? '').split(', ').map((link) => {
-        const [, target = '', rel = ''] = /^<(.*)>; rel="(\w+)"$/.exec(link) ?? []
-        return [rel, target]
-      }),
-    )
-    const todos = body['todos'] as { title: string }[]
-    return { body, links, titles: todos.map(({ title }) => title) }
+    const answer = await pat('GET', `/api/todos?${query}`)
+    const todos = answer.body['todos'] as { title: string }[]
+    const titles = todos.map(({ title }) => title)
+    return { body: answer.body, links: linksOf(answer), titles }
   }
   const first = await read('limit=3')
   t.match(first.body, { total: 7, limit: 3, page: 1 })
   t.same(first.titles, titles.slice(0, 3), 'newest first')
   const at = (page: number) => `/api/todos?limit=3&page=${page}`
-  t.same(first.links, { first: at(1), next: at(2), last: at(3) })
+  const { next: after = '' } = first.links
+  t.match(after, /^\/api\/todos\?limit=3&after=[\w-]+$/)
+  t.same(first.links, { first: at(1), next: after, last: at(3) })
   const walked: string[] = []
   for (let next: string | undefined = '?limit=3'; next !== undefined;) {
     const page: Awaited<ReturnType<typeof read>> = await read(next.split('?')[1] ?? '')
@@ -143,10 +152,63 @@ const turnPages = async (t: Test, pat: Client) => {
     next = page.links['next']
   }
   t.same(walked, titles, 'following the links')
+  const second = await read(after.split('?')[1] ?? '')
+  t.same(Object.keys(second.body), ['limit', 'todos'], 'nothing is counted')
+  t.same(Object.keys(second.links), ['first', 'next'])
+  t.match((await read('limit=3&page=2')).links, { next: second.links['next'] }, 'the same place')
   t.same((await read('limit=3&page=3')).links, { first: at(1), prev: at(2), last: at(3) })
   const beyond = await read('limit=3&page=9')
   t.same(beyond.titles, [])
   t.same(beyond.links, { first: at(1), prev: at(3), last: at(3) })
+}
+
+/** Todos that are there all the time are met once each, in order, whatever else comes and goes. */
+const walkOn = async (t: Test, path: '/todos' | '/api/todos', client: Client) => {
+  const random = seeded(t)
+  const wait = { prefer: 'wait=20' }
+  const add = async (title: string) => {
+    const { status, body } = await client('POST', path, { title }, wait)
+    t.equal(status, 201)
+    return String(body['id'])
+  }
+  const staying: string[] = []
+  let passing: string[] = []
+  let newest = ''
+  for (let i = 0; i < 14; i++) {
+    newest = await add(`walked ${i}`)
+    if (random.below(3) === 0) passing.push(newest)
+    else staying.unshift(newest)
+  }
+  const idsOf = ({ body }: Answer) =>
+    ((Array.isArray(body) ? body : body['todos']) as { id: string }[]).map(({ id }) => id)
+  // Public lists are fresh a moment later.
+  const first = await eventually(
+    () => client('GET', `${path}?limit=3`),
+    (answer) => idsOf(answer)[0] === newest,
+  )
+  const met = idsOf(first)
+  let next = linksOf(first)['next']
+  while (next !== undefined) {
+    // Also the one that the cursor was made of.
+    const gone = passing.filter((id) => id === met.at(-1) || random.below(3) === 0)
+    passing = passing.filter((id) => !gone.includes(id))
+    for (const id of gone) {
+      t.equal((await client('DELETE', `${path}/${id}`, undefined, wait)).status, 204)
+    }
+    if (random.below(2) === 0) passing.push(await add('new'))
+    const target = next.replace(/limit=\d+/, `limit=${1 + random.below(4)}`)
+    const answer = await client('GET', target)
+    t.equal(answer.status, 200)
+    const tag = { 'if-none-match': answer.headers.get('etag') ?? '' }
+    t.equal((await client('GET', target, undefined, tag)).status, 304)
+    met.push(...idsOf(answer))
+    next = linksOf(answer)['next']
+  }
+  t.same(
+    met.filter((id) => staying.includes(id)),
+    staying,
+  )
+  t.equal(new Set(met).size, met.length, 'none twice')
 }
 
 /** With random reads in between, so that pages are in the cache when they go out of date. */
@@ -208,7 +270,16 @@ const prefer = async (t: Test, peter: Client) => {
   t.match(await peter('GET', '/api/todos'), { body: { total: 4 } })
 }
 
+const place = { createdAt: new Date(1_795_000_000_000), id: 'a' }
+const cursor = cursorOf('/api/todos', place)
+const publicCursor = cursorOf('/todos', place)
+
 const refuse = async (t: Test, ann: Client) => {
+  for (const query of ['page=10001', 'page=101&limit=100']) {
+    const { body } = await ann('GET', `/api/todos?${query}`)
+    t.match(body['detail'], /: further todos follow with after, from the Link of a page$/)
+  }
+  t.equal((await ann('GET', '/api/todos?page=100&limit=100')).status, 200, 'as far as pages reach')
   for (const [path, field] of [
     ['/api/todos?limit=0', 'limit'],
     ['/api/todos?limit=101', 'limit'],
@@ -216,6 +287,14 @@ const refuse = async (t: Test, ann: Client) => {
     ['/api/todos?page=0', 'page'],
     ['/api/todos?page=1e3', 'page'],
     ['/api/todos?page=10001', 'page'],
+    ['/api/todos?page=1001', 'page'],
+    ['/api/todos?page=101&limit=100', 'page'],
+    ['/api/todos?after=', 'after'],
+    ['/api/todos?after=abc', 'after'],
+    [`/api/todos?after=${publicCursor}`, 'after'],
+    [`/api/todos?after=${cursor}&after=${cursor}`, 'after'],
+    [`/api/todos?after=${cursor}&page=1`, 'page'],
+    [`/api/todos?after=${cursor.slice(1)}`, 'after'],
     ['/api/todos/a.b', 'id'],
   ] as const) {
     t.match(await ann('GET', path), { status: 400, body: { field } }, path)

@@ -61,6 +61,8 @@ type About = {
 export type Definition<A extends Auth, P, Q, H, B> = About & {
   readonly auth: A
   readonly limit?: LimitOf<A>
+  /** The limit counts only requests with this parameter in their query; all without it. */
+  readonly limitedWith?: string
   readonly params?: P
   readonly query?: Q
   readonly headers?: H
@@ -72,6 +74,7 @@ export type Definition<A extends Auth, P, Q, H, B> = About & {
 export type Endpoint = Required<About> & {
   readonly auth: Auth
   readonly limit: LimitName | undefined
+  readonly limitedWith: string | undefined
   readonly params: Parameters
   readonly query: Parameters
   readonly headers: HeaderParameters
@@ -106,6 +109,7 @@ export const endpoint = <
     query,
     headers,
     limit: definition.limit,
+    limitedWith: definition.limitedWith,
     body: definition.body,
   }
 }

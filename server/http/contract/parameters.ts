@@ -18,12 +18,13 @@ export type Parameters = Readonly<Record<string, Parameter<unknown>>>
 export type HeaderParameters = Readonly<Record<string, HeaderParameter<unknown>>>
 export type ValuesOf<P> = { readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never }
 
-/** In a query: digits, once. */
-export const count = (max: number): Shape<number> =>
+/** In a query: digits, once. `beyond`: what to do where `max` is too little. */
+export const count = (max: number, beyond?: string): Shape<number> =>
   shape({ type: 'integer', minimum: 1, maximum: max }, (value, field) => {
     const number = typeof value === 'string' && /^[1-9]\d{0,9}$/.test(value) ? Number(value) : NaN
     if (number <= max) return number
-    throw new InvalidField(field, `${field} must be one whole number from 1 to ${max}`)
+    const advice = beyond === undefined ? '' : `: ${beyond}`
+    throw new InvalidField(field, `${field} must be one whole number from 1 to ${max}${advice}`)
   })
 
 export const ifNoneMatch: HeaderParameter<string | undefined> = {

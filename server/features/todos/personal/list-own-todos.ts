@@ -1,10 +1,17 @@
 // GET /api/todos: your own todos, a page at a time.
 
-import type { PageName, PageSnapshot } from '../../../../lib/domain/page.ts'
+import {
+  placeOf,
+  type PageName,
+  type PageSnapshot,
+  type Position,
+  type Slice,
+} from '../../../../lib/domain/page.ts'
 import {
   list,
   named,
   object,
+  optional,
   orElse,
   described,
   wholeNumber,
@@ -13,10 +20,11 @@ import { exampleTodo, todoShape } from '../../../../lib/domain/todo.ts'
 import { notModified, withoutBody, type AnswerDescription } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../../http/contract/parameters.ts'
-import { etagMatches } from '../../../http/encodings.ts'
-import { createReply } from '../../../http/engines/engine.ts'
+import { afterParameter, link, targetAfter } from '../../../http/cursor.ts'
+import { contentTag, etagMatches } from '../../../http/encodings.ts'
+import { createReply, type Reply } from '../../../http/engines/engine.ts'
 import { Problem, unavailable } from '../../../http/problem.ts'
-import { readQueueProblems } from '../../../http/problems.ts'
+import { invalid, readQueueProblems } from '../../../http/problems.ts'
 import { etag, links, privateNoCache } from '../../../http/response-headers.ts'
 import { jsonHeaders } from '../../../http/security-headers.ts'
 import type { TodoParts } from '../parts.ts'
@@ -25,21 +33,26 @@ import { personalTag } from '../vocabulary.ts'
 const path = '/api/todos'
 const limitMax = 100
 const limitDefault = 10
-const pageMax = 10_000
+/**
+ * Todos that pages can reach. A page reads all that lies before it: 10,000 take Postgres 0.7 ms, 100,000
+ * take 20 ms, and 900,000 take 140 ms, for the work of one page.
+ */
+const pagedMax = 10_000
+const further = 'further todos follow with after, from the Link of a page'
 
 const todoPage = named(
   'TodoPage',
   object({
-    total: described(wholeNumber(0), 'How many there are in all.'),
+    total: optional(described(wholeNumber(0), 'How many there are in all; not with `after`.')),
     limit: wholeNumber(1, limitMax),
-    page: wholeNumber(1, pageMax),
+    page: optional(described(wholeNumber(1, pagedMax), 'Not with `after`.')),
     todos: list(todoShape),
   }),
 )
 const headers = [etag, privateNoCache, links]
 const found: AnswerDescription = {
   status: 200,
-  description: 'Your todos, newest first, all of one version.',
+  description: 'Your todos, newest first, all of one version. `Link` says where the list goes on.',
   headers,
   content: {
     mediaType: 'application/json',
@@ -51,8 +64,26 @@ const unreadable = unavailable("the todos can't be read now", {
   when: 'The todos can not be read now.',
 })
 
-export const listOwnTodos = ({ store, pages, reads }: TodoParts) =>
-  endpoint({
+const tooFar = (limit: number) =>
+  invalid(`page must be at most ${pageMaxOf(limit)} with a limit of ${limit}: ${further}`, 'page')
+const pageAndAfter = invalid('page and after exclude each other', 'page')
+
+export const listOwnTodos = ({ store, pages, reads }: TodoParts) => {
+  const queued = <T>(userId: string, read: () => Promise<T>): Promise<T> =>
+    reads.run(userId, read).catch((error: unknown) => {
+      if (error instanceof Problem) throw error
+      throw new Problem(unreadable, { cause: error })
+    })
+
+  const readPage = async (name: PageName): Promise<PageSnapshot> => {
+    const known = await pages.get(name)
+    if (known) return known
+    const snapshot = await queued(name.userId, () => store.readPersonalPage(name))
+    void pages.fill(name, snapshot)
+    return snapshot
+  }
+
+  return endpoint({
     method: 'GET',
     path,
     operationId: 'listOwnTodos',
@@ -67,55 +98,77 @@ export const listOwnTodos = ({ store, pages, reads }: TodoParts) =>
         example: 10,
       },
       page: {
-        shape: orElse(count(pageMax), 1),
-        description: 'The first without it.',
+        shape: optional(count(pagedMax, further)),
+        description: `The first without it. Pages reach the newest ${pagedMax} todos; \`after\` reaches all.`,
         example: 2,
       },
+      after: afterParameter(path),
     },
     headers: { ifNoneMatch },
     responses: [found, notModified(headers)],
     problems: [unreadable, ...readQueueProblems],
-    async handler({ principal: { userId }, query: { limit, page }, headers: { ifNoneMatch } }) {
-      const name = { userId, limit, page }
-      let snapshot = await pages.get(name)
-      if (!snapshot) {
-        const read = reads.run(userId, () => store.readPersonalPage(name))
-        snapshot = await read.catch((error: unknown) => {
-          if (error instanceof Problem) throw error
-          throw new Problem(unreadable, { cause: error })
-        })
-        void pages.fill(name, snapshot)
+    async handler({ principal: { userId }, query, headers: { ifNoneMatch } }) {
+      const { limit, page = 1, after } = query
+      if (after) {
+        if (query.page !== undefined) throw new Problem(pageAndAfter)
+        // Not cached: it costs Postgres no more than the cache, wherever it is.
+        const read = () => store.readPersonalSlice(userId, { after, count: limit })
+        return sliceReply(await queued(userId, read), limit, ifNoneMatch)
       }
-      const etag = `"${snapshot.version}-${limit}-${page}"`
-      const headers = [
-        'ETag',
-        etag,
-        'Cache-Control',
-        'private, no-cache',
-        ...linksOf(name, snapshot),
-      ]
-      return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
-        ? withoutBody(304, headers)
-        : createReply(200, [...jsonHeaders, ...headers], pageJson(name, snapshot))
+      if (page * limit > pagedMax) throw new Problem(tooFar(limit))
+      const name = { userId, limit, page }
+      return pageReply(name, await readPage(name), ifNoneMatch)
     },
   })
-
-const pageJson = ({ limit, page }: PageName, { total, body }: PageSnapshot): Buffer =>
-  Buffer.concat([
-    Buffer.from(`{"total":${total},"limit":${limit},"page":${page},"todos":`),
-    body,
-    Buffer.from('}'),
-  ])
-
-/** RFC 8288: where the neighbours of this page are, and the ends. */
-const linksOf = ({ limit, page }: PageName, { total }: PageSnapshot): string[] => {
-  const last = Math.min(Math.max(1, Math.ceil(total / limit)), pageMax)
-  const link = (rel: string, to: number) => `<${path}?limit=${limit}&page=${to}>; rel="${rel}"`
-  const all = [
-    link('first', 1),
-    ...(page > 1 ? [link('prev', Math.min(page - 1, last))] : []),
-    ...(page < last ? [link('next', page + 1)] : []),
-    link('last', last),
-  ]
-  return ['Link', all.join(', ')]
 }
+
+const sliceReply = ({ body, next }: Slice, limit: number, ifNoneMatch?: string): Reply => {
+  const links = [link('first', pageTarget(limit, 1)), ...nextOf(limit, next)]
+  const json = Buffer.concat([Buffer.from(`{"limit":${limit},"todos":`), body, closing])
+  return reply(contentTag(json), links, () => json, ifNoneMatch)
+}
+
+const pageReply = (name: PageName, snapshot: PageSnapshot, ifNoneMatch?: string): Reply => {
+  const { limit, page } = name
+  const { version, total, body } = snapshot
+  const head = `{"total":${total},"limit":${limit},"page":${page},"todos":`
+  const json = () => Buffer.concat([Buffer.from(head), body, closing])
+  return reply(`"${version}-${limit}-${page}"`, linksOf(name, snapshot), json, ifNoneMatch)
+}
+
+const closing = Buffer.from('}')
+
+const reply = (
+  etag: string,
+  links: readonly string[],
+  json: () => Buffer,
+  ifNoneMatch?: string,
+): Reply => {
+  const headers = ['ETag', etag, 'Cache-Control', 'private, no-cache', 'Link', links.join(', ')]
+  return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
+    ? withoutBody(304, headers)
+    : createReply(200, [...jsonHeaders, ...headers], json())
+}
+
+/** RFC 8288: where the neighbours of this page are, and the ends of what pages reach. */
+const linksOf = ({ limit, page }: PageName, { total, body }: PageSnapshot): string[] => {
+  const last = Math.max(1, Math.min(Math.ceil(total / limit), pageMaxOf(limit)))
+  // By its last todo, not by its number: what is written meanwhile moves no todo to another page.
+  const next = page * limit < total ? lastPlaceIn(body) : undefined
+  return [
+    link('first', pageTarget(limit, 1)),
+    ...(page > 1 ? [link('prev', pageTarget(limit, Math.min(page - 1, last)))] : []),
+    ...nextOf(limit, next),
+    link('last', pageTarget(limit, last)),
+  ]
+}
+
+const pageMaxOf = (limit: number) => Math.floor(pagedMax / limit)
+const pageTarget = (limit: number, page: number) => `${path}?limit=${limit}&page=${page}`
+const nextOf = (limit: number, next: Position | undefined): string[] =>
+  next ? [link('next', targetAfter(path, limit, next))] : []
+
+/** Of a JSON array with one todo a line. */
+const lastPlaceIn = (body: Buffer): Position | undefined =>
+  placeOf(body.subarray(Math.max(0, body.lastIndexOf(newline)) + 1, -1))
+const newline = 0x0a
