@@ -9,7 +9,16 @@ export type PageName = {
   /** From 1. */
   readonly page: number
 }
-export type PageSnapshot = ListSnapshot & { readonly total: number }
+export type PageSnapshot = ListSnapshot & {
+  /** Those that there are in all, counted no further than one past `pagedMax`. */
+  readonly total: number
+}
+
+/**
+ * Todos that pages reach. Postgres reads all that lies before a page: 10,000 take 0.7 ms, 100,000 take
+ * 20 ms, and 900,000 take 140 ms. To count a million takes 260 ms. Slices have no such bound.
+ */
+export const pagedMax = 10_000
 
 /** A place in a list, newest first. What follows it is older, or as old and of a lower id. */
 export type Position = { readonly createdAt: Date; readonly id: string }

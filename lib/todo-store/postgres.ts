@@ -5,6 +5,7 @@ import type { RegisteredLog } from '../domain/log-identity.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { newestCount } from '../domain/list.ts'
+import { readPage } from './pages.ts'
 import { readSlice } from './slices.ts'
 import { storeErrorKind, type StoreTransaction, type TodoStore } from './todo-store.ts'
 import { todoJsonInSql } from './todo-json.ts'
@@ -45,22 +46,7 @@ export const createPostgresStore = (pool: Pool): TodoStore => {
           WHERE id = ${id} AND is_personal AND user_id = ${userId}`
         return row
       }),
-    readPersonalPage: ({ userId, limit, page }) =>
-      pool.run(async (sql) => {
-        const [row] = await sql<{ version: string; total: number; body: string }[]>`
-          SELECT
-            coalesce((SELECT version FROM personal_lists WHERE user_id = ${userId}), 0) AS version,
-            (SELECT count(*)::int FROM todos WHERE is_personal AND user_id = ${userId}) AS total,
-            (SELECT coalesce(string_agg(todo_json, E',\\n' ORDER BY created_at DESC, id DESC), '')
-            FROM (
-              SELECT created_at, id, ${todoJsonInSql(sql)} AS todo_json
-              FROM todos WHERE is_personal AND user_id = ${userId}
-              ORDER BY created_at DESC, id DESC
-              LIMIT ${limit} OFFSET ${(page - 1) * limit}
-            ) AS listed) AS body`
-        const { version, total = 0, body } = row ?? {}
-        return { version: Number(version), total, body: Buffer.from(`[${body}]`) }
-      }),
+    readPersonalPage: (page) => pool.run((sql) => readPage(sql, page)),
     readPublicSlice: (range) => pool.run((sql) => readSlice(sql, undefined, range)),
     readPersonalSlice: (userId, range) => pool.run((sql) => readSlice(sql, userId, range)),
     personalVersion: (userId) =>

@@ -4,10 +4,11 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../drivers/postgres/pool.ts'
-import type { Position, Slice } from '../domain/page.ts'
+import { pagedMax, type Position, type Slice } from '../domain/page.ts'
 import { todoJson, type TodoRow } from '../domain/todo.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { testDatabase } from '../../testing/services.ts'
+import { pageQuery } from './pages.ts'
 import { createPostgresStore } from './postgres.ts'
 import { sliceQuery, type Owner } from './slices.ts'
 
@@ -119,6 +120,7 @@ void t.test('a place is compared to the millisecond, and by the bytes of ids', a
 type Plan = {
   readonly 'Node Type': string
   readonly 'Subplan Name'?: string
+  readonly 'Relation Name'?: string
   readonly 'Index Name'?: string
   readonly 'Index Cond'?: string
   readonly 'Actual Rows'?: number
@@ -169,20 +171,60 @@ void t.test('a slice reads its own rows by the index, wherever it is', async (t)
   }
 })
 
+void t.test('a page by its number reads and counts within a bound', async (t) => {
+  const { url, store } = await setUp(t)
+  const sql = postgres(url, { max: 1 })
+  t.teardown(() => sql.end())
+  // Others first, so that a scan of the table would go through them.
+  for (const user of ['others', 'ann']) {
+    await sql`
+      INSERT INTO todos
+      SELECT ${user}::text || n, 'a title', '', false, ${user},
+        '2026-01-01'::timestamptz + n * interval '1 ms', now(), 1, true
+      FROM generate_series(1, ${depth}) AS n`
+  }
+  await sql`ANALYZE todos`
+  const last = { userId: 'ann', limit: count, page: pagedMax / count }
+  for (const [text, isRun] of [
+    ['ANALYZE', true],
+    ['GENERIC_PLAN', false],
+  ] as const) {
+    const query = pageQuery(sql, last)
+    const [row] = isRun
+      ? await sql<Explained[]>`EXPLAIN (ANALYZE, FORMAT JSON) ${query}`
+      : await sql.unsafe<Explained[]>(
+          `EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${(await query).statement.string}`,
+        )
+    const scans = nodesOf(planOf(row)).filter(
+      (node) => node['Index Name'] === 'personal_todos_newest_first',
+    )
+    t.equal(scans.length, 2, `${text}: its rows, and what is counted`)
+    t.notOk(
+      nodesOf(planOf(row)).some(
+        (node) => node['Relation Name'] === 'todos' && !scans.includes(node),
+      ),
+    )
+    for (const scan of scans) {
+      t.match(scan['Node Type'], /^Index (Only )?Scan$/, 'in order')
+      if (isRun) t.ok((scan['Actual Rows'] ?? Infinity) <= pagedMax + 1, 'and no further')
+    }
+  }
+  t.equal((await store.readPersonalPage(last)).total, pagedMax + 1)
+})
+
+type Explained = { readonly 'QUERY PLAN': readonly { readonly Plan: Plan }[] }
+const planOf = (row: Explained | undefined) => row?.['QUERY PLAN'][0]?.Plan as Plan
+
 /** How the todos are read: as it ran, and as it would be planned once for all places. */
 const plansOf = async (sql: Sql, owner: Owner, after: Position | undefined) => {
   const range = { after, count }
-  const [ran] = await sql<{ 'QUERY PLAN': readonly { readonly Plan: Plan }[] }[]>`
+  const [ran] = await sql<Explained[]>`
     EXPLAIN (ANALYZE, FORMAT JSON) ${sliceQuery(sql, owner, range)}`
   const { statement } = await sliceQuery(sql, owner, range)
-  const [generic] = await sql.unsafe<{ 'QUERY PLAN': readonly { readonly Plan: Plan }[] }[]>(
+  const [generic] = await sql.unsafe<Explained[]>(
     `EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${statement.string}`,
   )
-  const nodes = (row: typeof ran) =>
-    nodesOf(
-      nodesOf(row?.['QUERY PLAN'][0]?.Plan as Plan).find(
-        (node) => node['Subplan Name'] === 'CTE listed',
-      ) as Plan,
-    )
+  const nodes = (row: Explained | undefined) =>
+    nodesOf(nodesOf(planOf(row)).find((node) => node['Subplan Name'] === 'CTE listed') as Plan)
   return { analyzed: nodes(ran), generic: nodes(generic) }
 }
