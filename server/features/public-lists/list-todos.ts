@@ -87,7 +87,7 @@ export const listTodos = ({ lists, store, reads }: ListParts) =>
       },
     },
     responses: [newestFirst, { ...notModified(headers), isReady: true }],
-    problems: [unreadable, notAcceptable, ...readQueueProblems],
+    problems: [afterWithoutLimit, unreadable, notAcceptable, ...readQueueProblems],
     handler({ client, query, headers: { acceptEncoding, ifNoneMatch } }) {
       const { limit = 'all', after } = query
       const { encoding, isIdentityRefused } = chooseEncoding(acceptEncoding)

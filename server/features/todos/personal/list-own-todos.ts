@@ -107,7 +107,7 @@ export const listOwnTodos = ({ store, pages, reads }: TodoParts) => {
     },
     headers: { ifNoneMatch },
     responses: [found, notModified(headers)],
-    problems: [unreadable, ...readQueueProblems],
+    problems: [tooFar(limitMax), pageAndAfter, unreadable, ...readQueueProblems],
     async handler({ principal: { userId }, query, headers: { ifNoneMatch } }) {
       const { limit, page = 1, after } = query
       if (after) {
