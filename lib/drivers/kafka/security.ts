@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import type { SASLOptions } from 'kafkajs'
 import type { Config } from '../../runtime/config/config.ts'
+import { oneLine, tlsFaultOf, type TlsFault } from '../../runtime/tls-fault.ts'
 import { ClosedUnanswered } from './sockets.ts'
 
 /** The log is there and does not let us in: nothing helps until a setting is changed, here or there. */
@@ -41,16 +42,7 @@ export const kafkaSecurity = (config: Config): KafkaSecurity => ({
         },
 })
 
-const untrusted = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_SIGNATURE_FAILURE',
-])
-const outOfTime = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
-type Facts = { readonly name?: string; readonly code?: unknown; readonly type?: unknown }
+type Facts = { readonly name?: string; readonly type?: unknown }
 
 /**
  * `error` as a text that names a setting, where one mends it; else what a connection met last, if known:
@@ -77,16 +69,20 @@ export const explainFailure = (
   return lastFault ?? error
 }
 
-/** OpenSSL's have line ends, and its own addresses before them. */
-const oneLine = (text: string) =>
-  text
-    .replace(/^[0-9A-F]+:error:/, '')
-    .trim()
-    .replace(/\s+/g, ' ')
+const adviceOnTls: Readonly<Record<TlsFault, string>> = {
+  untrusted:
+    "Kafka's certificate is not trusted: set KAFKA_CA_FILE to the certificate of who signed it",
+  'out-of-time': "Kafka's certificate is not valid now: renew it, or set the clock of this machine",
+  'other-name':
+    "Kafka's certificate is for another name: set KAFKA_BROKERS, and advertised.listeners of the broker, to a name in it",
+  'client-certificate':
+    'Kafka asks for a client certificate that it trusts: set KAFKA_CERT_FILE and KAFKA_KEY_FILE',
+  'no-tls':
+    'Kafka speaks no TLS on this port: set KAFKA_TLS to false, or KAFKA_BROKERS to its TLS port',
+}
 
 const adviceOn = (error: Error, sasl: SASLOptions | undefined): string | undefined => {
-  const { name, code, type } = error as Facts
-  const reason = String(code)
+  const { name, type } = error as Facts
   if (type === 'UNSUPPORTED_SASL_MECHANISM' || /mechanism is not supported/.test(error.message)) {
     return `Kafka does not offer ${sasl?.mechanism}: set KAFKA_SASL_MECHANISM to one that it does`
   }
@@ -96,20 +92,6 @@ const adviceOn = (error: Error, sasl: SASLOptions | undefined): string | undefin
   if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED') {
     return 'Kafka does not accept the user or the password: set KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM'
   }
-  if (untrusted.has(reason)) {
-    return "Kafka's certificate is not trusted: set KAFKA_CA_FILE to the certificate of who signed it"
-  }
-  if (outOfTime.has(reason)) {
-    return "Kafka's certificate is not valid now: renew it, or set the clock of this machine"
-  }
-  if (reason === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return "Kafka's certificate is for another name: set KAFKA_BROKERS, and advertised.listeners of the broker, to a name in it"
-  }
-  if (/ALERT_(CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)/.test(reason)) {
-    return 'Kafka asks for a client certificate that it trusts: set KAFKA_CERT_FILE and KAFKA_KEY_FILE'
-  }
-  if (reason === 'ERR_SSL_WRONG_VERSION_NUMBER' || reason === 'EPROTO') {
-    return 'Kafka speaks no TLS on this port: set KAFKA_TLS to false, or KAFKA_BROKERS to its TLS port'
-  }
-  return undefined
+  const fault = tlsFaultOf(error)
+  return fault && adviceOnTls[fault]
 }

@@ -2,6 +2,7 @@
 // it. postgres.js can do that too, but a failure of it ends the process (see connection.ts).
 
 import { connect } from 'node:net'
+import type { Endpoint } from './socket.ts'
 
 /** What the server gave the connection to be cancelled by. */
 export type BackendKey = { readonly pid: number; readonly secret: number }
@@ -11,23 +12,18 @@ const cancelTimeoutMs = 500
 const cancelRequestCode = 80_877_102
 
 /** Resolves when it was asked, or could not be: the server's own time-out ends the statement then. */
-export const cancelOnServer = ({
-  remoteAddress,
-  remotePort,
-  pid,
-  secret,
-}: BackendKey & {
-  readonly remoteAddress: string | undefined
-  readonly remotePort: number | undefined
-}): Promise<void> => {
-  if (remoteAddress === undefined || remotePort === undefined) return Promise.resolve()
+export const cancelOnServer = (
+  peer: Endpoint | undefined,
+  { pid, secret }: BackendKey,
+): Promise<void> => {
+  if (peer === undefined) return Promise.resolve()
   const request = Buffer.alloc(16)
   request.writeUInt32BE(request.length, 0)
   request.writeUInt32BE(cancelRequestCode, 4)
   request.writeUInt32BE(pid, 8)
   request.writeUInt32BE(secret, 12)
   return new Promise((resolve) => {
-    const socket = connect({ host: remoteAddress, port: remotePort, timeout: cancelTimeoutMs })
+    const socket = connect({ ...peer, timeout: cancelTimeoutMs })
     socket.on('connect', () => socket.write(request))
     socket.on('timeout', () => socket.destroy())
     socket.on('error', () => {}) // `close` follows

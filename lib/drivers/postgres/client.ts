@@ -2,8 +2,10 @@
 // benchmarks and tests. What serves takes a pool, which fences the driver's faults.
 
 import postgres, { type Sql } from 'postgres'
+import { parsePostgresUrl } from '../../runtime/config/postgres-url.ts'
 import { addArrayTypes } from './arrays.ts'
 import { driverOptions } from './connection.ts'
+import { driverTarget, endpointOf, openSocket, type DriverEndpoint } from './socket.ts'
 
 export const connectPostgres = ({
   url,
@@ -12,10 +14,17 @@ export const connectPostgres = ({
   readonly url: string
   readonly poolSize: number
 }): Sql => {
-  const sql = postgres(url, {
+  const target = parsePostgresUrl(url)
+  const connect = (found: DriverEndpoint) =>
+    openSocket(endpointOf(target, found), target.tls, (socket) => socket.on('error', () => {}))
+  const sql = postgres({
     ...driverOptions,
+    ...driverTarget(target, connect),
     max: poolSize,
-    connection: { application_name: 'todos' },
+    connection: {
+      application_name: target.applicationName ?? 'todos',
+      ...(target.options !== undefined && { options: target.options }),
+    },
   })
   addArrayTypes(sql)
   return sql

@@ -5,19 +5,29 @@
 // - It asks for array types on each new connection and catches nothing: we name those that we use.
 // - It writes to a reserved connection that has just closed, in a timer (porsager/postgres#1208): we
 //   reserve nothing. A statement for a closed connection makes it connect again, which we refuse.
-// - `target_session_attrs` asks for the server's role and catches nothing: it is removed, `check` asks.
+// - `target_session_attrs` asks for the server's role and catches nothing: it is not passed on, `check` asks.
 // - `query.cancel()` drops the promise of a connection of its own: cancel.ts does it instead.
 // - A connection that closes while it starts up is tried again at once, for ever: refused as well.
 // - A statement sent between a socket's `error` and its `close` is never answered: `whileOpen` rejects.
 // - `end()` leaves a silent socket open, and statements in its queue that are carried out later: the
 //   socket is ours, and destroyed.
+// - Its parser of URLs takes no IPv6 address, and its TLS reports no cause: postgres-url.ts and socket.ts do.
 
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres, { type Sql } from 'postgres'
 import { addArrayTypes } from './arrays.ts'
 import { cancelOnServer, type BackendKey } from './cancel.ts'
 import { ConnectionLost } from './errors.ts'
+import {
+  driverTarget,
+  endpointOf,
+  explained,
+  openSocket,
+  type DriverEndpoint,
+  type Endpoint,
+} from './socket.ts'
+import { parsePostgresUrl } from '../../runtime/config/postgres-url.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 
 export type ConnectionSettings = {
@@ -71,6 +81,8 @@ export const driverOptions = {
 export const openConnection = (settings: ConnectionSettings): Connection => {
   const { url, isPooled = false, setUp = '', delayMs = 0, onNotify } = settings
   let lost: ConnectionLost | undefined
+  let endpoint: Endpoint | undefined
+  /** The one that counts: around a plain one there may be another, with TLS. */
   let socket: Socket | undefined
   let socketError: Error | undefined
   let backend: BackendKey | undefined
@@ -90,25 +102,31 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     lose(new ConnectionLost(reason, { cause: socketError }))
   }
 
-  const openSocket = async ({ path, host, port }: DriverTarget): Promise<Socket> => {
+  const target = parsePostgresUrl(url)
+  const openMs = target.connectTimeoutMs ?? openTimeoutMs
+
+  const connect = async (found: DriverEndpoint): Promise<Socket> => {
     if (socket) loseSocket() // asked for a second one, the driver has lost the first
     if (delayMs > 0) await delay(delayMs)
     if (lost) throw lost
-    socket = path ? connect(path) : connect(port[0] ?? 5432, host[0])
-    Object.assign(socket, { host: host[0], port: port[0] }) // where the driver's TLS reads them
-    socket.on('error', (error) => (socketError = error))
-    socket.on('close', loseSocket)
-    return socket
+    endpoint = endpointOf(target, found)
+    return openSocket(endpoint, target.tls, (opened) => {
+      socket = opened
+      socket.on('error', (error) => (socketError = explained(error)))
+      socket.on('close', loseSocket)
+    })
   }
 
-  // Absent from postgres.js's published types.
-  const ownSocket: object = { socket: openSocket }
-  const sql = postgres(withoutSessionAttributes(url), {
+  const sql = postgres({
     ...driverOptions,
-    ...ownSocket,
+    ...driverTarget(target, connect),
+    connect_timeout: openMs / 1_000,
     max: 1,
     prepare: !isPooled,
-    connection: { application_name: settings.applicationName ?? 'todos' },
+    connection: {
+      application_name: target.applicationName ?? settings.applicationName ?? 'todos',
+      ...(target.options !== undefined && { options: target.options }),
+    },
     onclose: loseSocket,
     ...(onNotify && { onnotify: (_channel: string, payload: string) => onNotify(payload) }),
   })
@@ -145,17 +163,19 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
       socket.destroy()
       return
     }
-    const { remoteAddress, remotePort } = socket
-    const cancelled = cancelOnServer({ remoteAddress, remotePort, ...backend })
+    const cancelled = cancelOnServer(peerOf(socket, endpoint), backend)
     // A pooler drops the request of a client that has left.
     if (!isPooled) socket.destroy()
     else socket.pause() // whoever waits for an answer there must not go on with it
     if (isPooled) void cancelled.then(() => socket?.destroy())
   }
 
-  const opened = withTimeout(delayMs + openTimeoutMs, () =>
+  // A server may refuse our certificate after the handshake, when the driver is told first.
+  const opened = withTimeout(delayMs + openMs, () =>
     isPooled ? check() : ask(`${setUp}SELECT ${role}, ${ownSession}`),
-  )
+  ).catch((error: Error) => {
+    throw explained(error)
+  })
   opened.catch((error: Error) => discard(new ConnectionLost(error.message, { cause: error })))
 
   return {
@@ -186,16 +206,8 @@ const ownSession = `(
 const role = "pg_is_in_recovery() OR current_setting('transaction_read_only')::bool AS is_read_only"
 type RoleRow = { readonly is_read_only: boolean; readonly session?: string }
 
-type DriverTarget = {
-  readonly path: string | false
-  readonly host: readonly string[]
-  readonly port: readonly number[]
-}
-
-/** The driver reads them from the URL and from the environment; `check` says the same. */
-const withoutSessionAttributes = (url: string): string => {
-  delete process.env['PGTARGETSESSIONATTRS']
-  const parsed = new URL(url)
-  parsed.searchParams.delete('target_session_attrs')
-  return parsed.href
-}
+/** Whom it is connected to: a name may lead elsewhere by now. */
+const peerOf = ({ remoteAddress, remotePort }: Socket, endpoint: Endpoint | undefined) =>
+  remoteAddress !== undefined && remotePort !== undefined
+    ? { host: remoteAddress, port: remotePort }
+    : endpoint

@@ -1,8 +1,8 @@
 // TLS and SASL to Kafka: the settings, how they depend on each other, and the names that operators
 // know from other clients, which would else be ignored in silence.
 
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { createPrivateKey } from 'node:crypto'
+import { belongTogether, certificatesIn, checkPem } from './pem.ts'
 
 const mechanisms = ['none', 'plain', 'scram-sha-256', 'scram-sha-512'] as const
 export type SaslMechanism = (typeof mechanisms)[number]
@@ -13,27 +13,10 @@ const pemFile = (what: string, meaning: string, check: (pem: Buffer) => unknown)
   unit: 'file',
   meaning,
   parse(text: string) {
-    if (text === '') return text
-    try {
-      check(readFileSync(text))
-    } catch (error) {
-      throw new Error(`a file with ${what} in PEM (${oneLine((error as Error).message)})`, {
-        cause: error,
-      })
-    }
+    if (text !== '') checkPem(what, text, check)
     return text
   },
 })
-
-const oneLine = (text: string) => text.replace(/\s+/g, ' ')
-
-const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
-
-const certificatesIn = (pem: Buffer): X509Certificate[] => {
-  const blocks = pem.toString('latin1').match(certificateBlock) ?? []
-  if (blocks.length === 0) throw new Error('it has no certificate')
-  return blocks.map((block) => new X509Certificate(block))
-}
 
 /** Rows of the table of settings. */
 export const kafkaSecuritySettings = {
@@ -119,11 +102,6 @@ export const kafkaSecurityFaults = (values: Values): string[] => {
     faults.push('KAFKA_KEY_FILE is not the key of KAFKA_CERT_FILE: set both to one pair')
   }
   return faults
-}
-
-const belongTogether = (certFile: string, keyFile: string): boolean => {
-  const [certificate] = certificatesIn(readFileSync(certFile))
-  return certificate?.checkPrivateKey(createPrivateKey(readFileSync(keyFile))) ?? false
 }
 
 /** What an operator should know who may have meant it so. */

@@ -1,26 +1,23 @@
 // Settings: where Postgres is, and how much of it we use.
 
-import { url, wholeNumber, type Setting } from './table.ts'
-
-const postgresUrl = url({
-  default: '',
-  protocols: ['postgres:', 'postgresql:'],
-  meaning: '',
-})
+import { checkPostgresUrl } from './postgres-url.ts'
+import { wholeNumber, type Setting } from './table.ts'
 
 export const postgresSettings = {
-  DATABASE_URL: url({
+  DATABASE_URL: {
     default: 'postgres://postgres:postgres@localhost:5432/todos',
-    protocols: ['postgres:', 'postgresql:'],
+    unit: 'URL',
     meaning: 'Postgres, or a pooler in front of it: see DATABASE_DIRECT_URL.',
-  }),
+    isSecret: true,
+    parse: (text: string): string => checkPostgresUrl(text.trim()),
+  },
   DATABASE_DIRECT_URL: {
     default: '',
     unit: 'URL',
     meaning:
       'Postgres itself, where DATABASE_URL leads to a pooler that gives each transaction another session (PgBouncer with `pool_mode = transaction`): for LISTEN and migrations. Empty: DATABASE_URL.',
     isSecret: true,
-    parse: (text: string): string => (text === '' ? text : postgresUrl.parse(text)),
+    parse: (text: string): string => (text === '' ? text : checkPostgresUrl(text.trim())),
   },
   DB_POOL_SIZE: wholeNumber({
     default: 10,

@@ -1,0 +1,164 @@
+// A Postgres URL as people have it: libpq's, those of managed databases, Unix sockets, IPv6. The driver's
+// own parser takes no IPv6 address and hands what it does not know to the server, so this one is used.
+
+import { createPrivateKey } from 'node:crypto'
+import { belongTogether, certificatesIn, checkPem } from './pem.ts'
+import {
+  encoded,
+  readParameters,
+  type PostgresParameters,
+  type TlsMode,
+} from './postgres-parameters.ts'
+
+export type PostgresTls = {
+  readonly mode: TlsMode
+  /** TLS begins without asking for it first: Postgres 17 and later. */
+  readonly isDirect: boolean
+  /** Undefined: the authorities that Node.js trusts. */
+  readonly rootCertFile: string | undefined
+  readonly certFile: string | undefined
+  readonly keyFile: string | undefined
+  readonly keyPassword: string | undefined
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3' | undefined
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3' | undefined
+}
+
+/** What the URL leaves out is undefined: the environment's (`PGHOST`), else libpq's default. */
+export type PostgresTarget = {
+  /** A name, an address, or the directory of a Unix socket. */
+  readonly host: string | undefined
+  readonly port: number | undefined
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly database: string | undefined
+  readonly tls: PostgresTls
+  readonly connectTimeoutMs: number | undefined
+  /** Sent to the server when a session begins. */
+  readonly applicationName: string | undefined
+  readonly options: string | undefined
+}
+
+/** Throws what the URL should be; never with a part that may be secret. */
+export const parsePostgresUrl = (text: string): PostgresTarget => {
+  const [, rest] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text) ?? []
+  if (rest === undefined) throw new Error('a URL that begins with postgres:// or postgresql://')
+  const parts = /^([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/s.exec(rest)
+  if (!parts) throw new Error(encoded)
+  const [, authority = '', path, query = ''] = parts
+  const at = authority.lastIndexOf('@')
+  const [, user, password] = /^([^:]*)(?::(.*))?$/s.exec(authority.slice(0, Math.max(at, 0))) ?? []
+  const { host, port } = hostAndPort(authority.slice(at + 1))
+  const parameters = readParameters(query)
+  const portText = parameters.port ?? port
+  if (portText !== undefined && !(/^\d{1,5}$/.test(portText) && Number(portText) <= 65_535)) {
+    throw new Error(encoded)
+  }
+  const { connect_timeout: timeoutSec } = parameters
+  return {
+    host: oneHost(parameters.host ?? decoded(host)),
+    port: portText ? Number(portText) : undefined,
+    user: parameters.user ?? decoded(user),
+    password: parameters.password ?? decoded(password),
+    database: parameters.dbname ?? decoded(path),
+    tls: tlsOf(parameters),
+    connectTimeoutMs: Number(timeoutSec ?? 0) === 0 ? undefined : Number(timeoutSec) * 1_000,
+    applicationName: parameters.application_name ?? parameters.fallback_application_name,
+    options: parameters.options,
+  }
+}
+
+/** For the table of settings: parses, and looks into the files that the URL names. */
+export const checkPostgresUrl = (text: string): string => {
+  const { rootCertFile, certFile, keyFile, keyPassword: passphrase } = parsePostgresUrl(text).tls
+  const inUrl = (name: string, what: string, file: string, check: (pem: Buffer) => unknown) => {
+    try {
+      checkPem(what, file, check)
+    } catch (error) {
+      throw new Error(`a URL whose ${name} is ${(error as Error).message}`, { cause: error })
+    }
+  }
+  if (rootCertFile !== undefined) inUrl('sslrootcert', 'certificates', rootCertFile, certificatesIn)
+  if (certFile === undefined || keyFile === undefined) return text
+  inUrl('sslcert', 'a certificate', certFile, certificatesIn)
+  inUrl('sslkey', 'a private key', keyFile, (key) =>
+    createPrivateKey({ key, ...(passphrase !== undefined && { passphrase }) }),
+  )
+  if (!belongTogether(certFile, keyFile, passphrase)) {
+    throw new Error('a URL whose sslkey is the key of its sslcert')
+  }
+  return text
+}
+
+const hostAndPort = (text: string): { host: string; port: string | undefined } => {
+  const [, address, rest] = /^\[([0-9A-Fa-f:.]+(?:%[\w%.-]+)?)\](.*)$/s.exec(text) ?? []
+  if (address !== undefined) {
+    if (rest !== '' && !rest?.startsWith(':')) throw new Error(encoded)
+    return { host: address, port: rest.slice(1) || undefined }
+  }
+  if (text.includes(',')) throw new Error(oneHostOnly)
+  if (/^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text)) {
+    throw new Error(
+      'a URL whose IPv6 address is in brackets: postgres://user:password@[::1]:5432/db',
+    )
+  }
+  const [host = '', port, ...more] = text.split(':')
+  if (more.length > 0 || /[\s@[\]]/.test(host)) throw new Error(encoded)
+  return { host, port: port === '' ? undefined : port }
+}
+
+const oneHostOnly =
+  'a URL with one host: the name of the primary, or of what finds it (a pooler, a proxy, an endpoint for writes), which follows a failover'
+
+const oneHost = (host: string | undefined): string | undefined => {
+  if (host?.includes(',')) throw new Error(oneHostOnly)
+  return host
+}
+
+const decoded = (text: string | undefined): string | undefined => {
+  try {
+    return text ? decodeURIComponent(text) : undefined
+  } catch (error) {
+    throw new Error(encoded, { cause: error })
+  }
+}
+
+const tlsOf = (parameters: PostgresParameters): PostgresTls => {
+  const { sslmode, ssl, sslrootcert, sslcert, sslkey, sslpassword } = parameters
+  const isDirect = parameters.sslnegotiation === 'direct'
+  const isSystem = sslrootcert === 'system'
+  if ((sslcert === undefined) !== (sslkey === undefined)) {
+    throw new Error('a URL with both sslcert and sslkey, or with neither')
+  }
+  const named =
+    sslmode ?? (ssl === undefined ? undefined : /^(true|1)$/.test(ssl) ? 'require' : 'disable')
+  const mode = ((): TlsMode => {
+    // The driver has no channel binding. What it is for, that nobody stands in between, a verified
+    // certificate ensures as well.
+    if (parameters.channel_binding === 'require') return 'verify-full'
+    if (named === undefined) return sslrootcert === undefined ? 'prefer' : 'verify-full'
+    if (named === 'require' && sslrootcert !== undefined)
+      return isSystem ? 'verify-full' : 'verify-ca'
+    return named === 'allow' ? 'prefer' : (named as TlsMode)
+  })()
+  if (parameters.channel_binding === 'require' && named === 'disable') {
+    throw new Error(
+      'a URL without channel_binding=require, which needs TLS, or without sslmode=disable',
+    )
+  }
+  if (isSystem && mode !== 'verify-full') {
+    throw new Error('a URL whose sslmode is verify-full, as sslrootcert=system needs it')
+  }
+  if (isDirect && (mode === 'prefer' || mode === 'disable')) {
+    throw new Error('a URL whose sslmode is require or more, as sslnegotiation=direct needs it')
+  }
+  return {
+    mode,
+    isDirect,
+    rootCertFile: isSystem ? undefined : sslrootcert,
+    certFile: sslcert,
+    keyFile: sslkey,
+    keyPassword: sslpassword,
+    minVersion: parameters.ssl_min_protocol_version as PostgresTls['minVersion'],
+    maxVersion: parameters.ssl_max_protocol_version as PostgresTls['maxVersion'],
+  }
+}
