@@ -35,8 +35,11 @@ type Child = {
 const main = async () => {
   const startedMs = performance.now()
   // Before anything is written: a wrong setting must leave no trace.
-  const { DATA_DIR } = readConfig(process.env, 'script')
-  const secret = process.env['JWT_SECRET'] ?? secretIn(DATA_DIR)
+  const { DATA_DIR, JWT_SECRET } = readConfig(
+    embeddedEnvironment('postgres://unknown.yet'),
+    'script',
+  )
+  const secret = JWT_SECRET ?? secretIn(DATA_DIR)
   const environmentFor = (databaseUrl: string) => embeddedEnvironment(databaseUrl, secret)
   const config = readConfig(environmentFor('postgres://unknown.yet'), 'server')
   for (const name of ['HTTP_PORT', 'METRICS_PORT', 'WORKER_METRICS_PORT'] as const) {
@@ -47,7 +50,8 @@ const main = async () => {
     )
   }
   for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {
-    if (process.env[name]) console.log(`${name} is not used by npm start: it is for npm run server`)
+    if (process.env[name] || process.env[`${name}_FILE`])
+      console.log(`${name} is not used by npm start: it is for npm run server`)
   }
   const running: { postgres?: Service; children: Child[] } = { children: [] }
   const stop = stopper(running)
@@ -106,16 +110,18 @@ const secretIn = (directory: string): string => {
   }
 }
 
-const embeddedEnvironment = (databaseUrl: string, secret: string): NodeJS.ProcessEnv => ({
+const embeddedEnvironment = (databaseUrl: string, secret?: string): NodeJS.ProcessEnv => ({
   LOG_LEVEL: 'warn',
   HTTP_DRAIN_DELAY_MS: '0', // no load balancer is in front: Ctrl-C is quick
   ...process.env,
   DATABASE_URL: databaseUrl,
+  DATABASE_URL_FILE: '',
   DATABASE_DIRECT_URL: '',
+  DATABASE_DIRECT_URL_FILE: '',
   COMMAND_LOG: 'postgres',
   LIST_CACHE: 'postgres',
   HTTP_HOST: host,
-  JWT_SECRET: secret,
+  ...(secret !== undefined && { JWT_SECRET: secret, JWT_SECRET_FILE: '' }),
 })
 
 /** A process group of its own: a terminal's Ctrl-C is for this script, which stops all in order. */

@@ -140,6 +140,7 @@ export const startFork = async (
   let draining = false
   const inFlight: InFlight = { count: 0 }
   const endpoints = createEndpoints({
+    publicUrl: config.PUBLIC_API_URL,
     lists,
     publisher,
     store,

@@ -14,6 +14,8 @@ export type Parts = TodoParts &
   ListParts &
   ReadinessParts & {
     readonly accounts: AccountParts
+    /** Where clients reach the API; empty when that is not known. */
+    readonly publicUrl: string
   }
 
 export const createEndpoints = (parts: Parts): Endpoint[] => {
@@ -23,5 +25,5 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     ...accountEndpoints(parts.accounts),
     ...healthEndpoints(parts),
   ]
-  return [...endpoints, ...docsEndpoints(endpoints)]
+  return [...endpoints, ...docsEndpoints(endpoints, parts.publicUrl)]
 }

@@ -5,5 +5,5 @@ import { createEndpoints, type Parts } from '../../server/features/index.ts'
 import { documentOf } from '../../server/http/contract/document.ts'
 
 /** Handlers use their parts when they are asked for something, and nobody asks here. */
-export const endpoints = createEndpoints({ accounts: {} } as Parts)
+export const endpoints = createEndpoints({ accounts: {}, publicUrl: '' } as Parts)
 export const document = documentOf(endpoints, about)

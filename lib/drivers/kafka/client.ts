@@ -30,7 +30,7 @@ export const createClient = (
     ...(settings.security?.tls && { ssl: settings.security.tls }),
     ...(settings.security?.sasl && { sasl: settings.security.sasl }),
     clientId: 'todos',
-    brokers: settings.brokers.split(','),
+    brokers: settings.brokers.split(',').map(forKafkajs),
     connectionTimeout: connectTimeoutMs,
     requestTimeout: requestTimeoutMs,
     retry: {
@@ -47,6 +47,10 @@ export const createClient = (
         if (level === logLevel.ERROR) log.debug({ kafkajs: details }, message)
       },
   })
+
+/** kafkajs cuts a broker at its colons: those of an IPv6 address are told by sockets.ts. */
+const forKafkajs = (broker: string): string =>
+  broker.replace(/^\[(.*)\]/, (_, address: string) => `[${address.replaceAll(':', '_')}]`)
 
 /**
  * What `work` returns, done over connections of its own. Rejects within `timeoutMs`, at once when no

@@ -64,8 +64,10 @@ export const createOwnSockets = (bounds: SilenceBounds): OwnSockets => {
   lost.catch(() => {}) // whoever waits for it sees it
 
   return {
-    factory({ host, port, ssl, onConnect }) {
+    factory({ host: name, port, ssl, onConnect }) {
       if (discarded) throw new Discarded()
+      // An IPv6 address as client.ts had to write it.
+      const host = /^\[.*\]$/.test(name) ? name.slice(1, -1).replaceAll('_', ':') : name
       bounds.onOpen?.()
       // Without TLS kafkajs passes undefined or null, whatever its types say.
       const options = ssl as typeof ssl | null | undefined

@@ -3,7 +3,9 @@
 // unless it is replaced. Each is asked for a PING every second, and what an error reply means is
 // known here.
 
+import { isIP } from 'node:net'
 import { Redis, type RedisOptions } from 'ioredis'
+import { parseRedisUrl } from '../../runtime/config/redis-url.ts'
 import type { Log } from '../../runtime/log.ts'
 import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
 
@@ -57,7 +59,14 @@ const calmMs = 10_000
 
 export const connectRedis = (settings: RedisConnectionSettings, log: Log): RedisConnection => {
   const { url, timeoutMs, autoResubscribe = true } = settings
-  const redis = new Redis(url, {
+  const { host, port, user, password, database, hasTls } = parseRedisUrl(url)
+  const redis = new Redis({
+    host,
+    port,
+    db: database,
+    ...(user !== undefined && { username: user }),
+    ...(password !== undefined && { password }),
+    ...(hasTls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
     ...connectionOptions,
     commandTimeout: timeoutMs + behindOursMs,
     autoResubscribe,

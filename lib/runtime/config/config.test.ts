@@ -62,6 +62,8 @@ t.test('every setting that cannot be is told in one line that names it', async (
     JWT_SECRET: 'short',
     KAFKA_SASL_USERNAME: undefined,
     KAFKA_SASL_PASSWORD: undefined,
+    REDIS_HOST: 'redis:6379',
+    REDIS_PASSWORD: undefined,
   }
   for (const name of Object.keys(settings) as (keyof typeof settings)[]) {
     const value = name in impossible ? impossible[name] : '-1 is not it'
@@ -293,6 +295,21 @@ t.test('a name that nearly spells a setting is refused', async (t) => {
     ['DB_POOLSIZE', 'DB_POOL_SIZE'],
     ['REDIS_URLS', 'REDIS_URL'],
     ['KAFKA_BROKER', 'KAFKA_BROKERS'],
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['DATABASE_URLS', 'DATABASE_URL'],
+    ['DATABASE_HOST', 'DATABASE_URL'],
+    ['DB_PASSWORD', 'DATABASE_URL'],
+    ['POSTGRES_URL', 'DATABASE_URL'],
+    ['DATABASE_MAX_CONNECTIONS', 'DB_POOL_SIZE'],
+    ['REDIS_ADDR', 'REDIS_URL'],
+    ['REDIS_URI', 'REDIS_URL'],
+    ['REDIS_USERNAME', 'REDIS_URL'],
+    ['REDIS_TLS', 'REDIS_URL (rediss:// is with TLS)'],
+    ['REDIS_HOSTS', 'REDIS_HOST'],
+    ['REDIS_HOSTNAME', 'REDIS_HOST'],
+    ['REDIS_PASS', 'REDIS_PASSWORD'],
+    ['JWT_SECRETS_FILE', 'JWT_SECRET_FILE'],
+    ['REDIS_URL_FIL', 'REDIS_URL_FILE'],
   ] as const) {
     t.same(faultsOf({ JWT_SECRET: secret, [wrong]: '1' }), [
       `${wrong} is not a setting: did you mean ${meant}?`,
@@ -330,6 +347,23 @@ t.test('what others put into the environment is not refused', async (t) => {
       JWT_SECRET: secret,
       REDIS_PORT: 'tcp://10.0.0.1:6379',
       REDIS_SERVICE_HOST: '10.0.0.1',
+      // Services that are called http, metrics and database.
+      HTTP_PORT: 'tcp://10.0.0.1:80',
+      HTTPS_PORT: 'tcp://10.0.0.1:443',
+      METRICS_PORT: 'tcp://10.0.0.1:80',
+      DATABASE_PORT: 'tcp://10.0.0.1:5432',
+      DATABASE_PORT_5432_TCP_PORT: '5432',
+      // Heroku, Railway, Vercel and the images of Docker.
+      DATABASE_URL: 'postgres://h/db',
+      REDIS_URL: 'redis://h',
+      DATABASE_URL_UNPOOLED: 'postgres://h/db',
+      DATABASE_PUBLIC_URL: 'postgres://h/db',
+      REDIS_TLS_URL: 'rediss://h',
+      REDIS_PUBLIC_URL: 'redis://h',
+      REDIS_PASSWORD: 'hunter2',
+      REDISHOST: 'h',
+      POSTGRES_URL: 'postgres://h/db',
+      POSTGRES_PASSWORD: 'hunter2',
       REDIS_PORT_6379_TCP_ADDR: '10.0.0.1',
       KAFKA_SERVICE_PORT: '9092',
       TODOS_HTTP_PORT: 'tcp://10.0.0.1:8080',
@@ -354,4 +388,94 @@ t.test('what others put into the environment is not refused', async (t) => {
     }),
     [],
   )
+})
+
+t.test('a secret may come from a file', async (t) => {
+  const directory = t.testdir({
+    secret: `${secret}\n`,
+    crlf: `${secret}\r\n`,
+    spaces: `  ${secret}\n\n`,
+    empty: '\n',
+    url: 'redis://h:1\n',
+    long: 'x'.repeat(70_000),
+  })
+  const file = (name: string) => `${directory}/${name}`
+  const valueOf = (name: string) => readConfig({ JWT_SECRET_FILE: file(name) }, 'server').JWT_SECRET
+  t.equal(valueOf('secret'), secret)
+  t.equal(valueOf('crlf'), secret)
+  t.equal(valueOf('spaces'), `  ${secret}\n`, 'one line end, and nothing else')
+  t.match(faultsOf({ JWT_SECRET_FILE: file('none') }), [
+    /^JWT_SECRET_FILE is ".*none", which can't be read \(ENOENT\): set it to a file/,
+  ])
+  t.match(faultsOf({ JWT_SECRET_FILE: directory }), [/can't be read \(EISDIR\)/])
+  t.match(faultsOf({ JWT_SECRET_FILE: file('empty') }), [/^JWT_SECRET_FILE names an empty file/])
+  t.match(faultsOf({ JWT_SECRET_FILE: file('long') }), [/too long for a secret/])
+  t.match(faultsOf({ JWT_SECRET: secret, JWT_SECRET_FILE: file('secret') }), [
+    /^JWT_SECRET_FILE and JWT_SECRET are both set/,
+  ])
+  t.same(faultsOf({ JWT_SECRET: '', JWT_SECRET_FILE: file('secret') }), [])
+  t.same(faultsOf({ JWT_SECRET: secret, JWT_SECRET_FILE: '' }), [])
+  const secrets = Object.entries(settings).filter(([, setting]) => 'isSecret' in setting)
+  t.ok(secrets.length > 5)
+  for (const [name] of secrets) {
+    t.match(faultsOf({ JWT_SECRET: '', [`${name}_FILE`]: file('none') }).join(), `${name}_FILE is`)
+  }
+  const config = readConfig({ JWT_SECRET: secret, REDIS_URL_FILE: file('url') }, 'server')
+  t.equal(config.REDIS_URL, 'redis://h:1')
+})
+
+t.test('Redis in parts, as other programs have it', async (t) => {
+  const urlOf = (env: NodeJS.ProcessEnv) =>
+    readConfig({ JWT_SECRET: secret, ...env }, 'server').REDIS_URL
+  t.equal(urlOf({}), 'redis://localhost:6379/0')
+  t.equal(urlOf({ REDIS_HOST: 'redis' }), 'redis://redis:6379/0')
+  t.equal(urlOf({ REDIS_HOST: '::1', REDIS_PORT: '7' }), 'redis://[::1]:7/0')
+  t.equal(urlOf({ REDIS_HOST: '[::1]' }), 'redis://[::1]:6379/0')
+  t.equal(urlOf({ REDIS_PASSWORD: 'a/b@c' }), 'redis://:a%2Fb%40c@localhost:6379/0')
+  t.equal(urlOf({ REDIS_HOST: 'r', REDIS_PORT: 'tcp://10.0.0.1:1' }), 'redis://r:6379/0')
+  t.equal(urlOf({ REDIS_HOST: 'r', REDIS_URL: 'redis://h' }), 'redis://h', 'the URL wins')
+})
+
+t.test('a Redis URL that can not be followed is refused with what can', async (t) => {
+  const fault = (url: string) => faultsOf({ JWT_SECRET: secret, REDIS_URL: url }).join()
+  for (const good of [
+    'redis://h',
+    'rediss://u:p%40@h:1/2',
+    'redis://:p@[::1]:6379',
+    'redis://h/',
+  ]) {
+    t.equal(fault(good), '', good)
+  }
+  for (const [bad, line] of [
+    ['redis://a:1,b:2/0', /one host/],
+    ['redis://::1/0', /in brackets/],
+    ['redis://h/todos', /whose path is the number of a database/],
+    ['redis://h?ssl_cert_reqs=none', /without ssl_cert_reqs, which is not followed: remove it/],
+    ['redis://:hunter/2@h', /percent-encoded/],
+    ['redis://:1/hunter@h', /percent-encoded/],
+    ['redis://:hunter#2@h', /percent-encoded/],
+    ['redis://:hunter%2@h', /percent-encoded/],
+    ['redis://h:70000', /percent-encoded/],
+  ] as const) {
+    t.match(fault(bad), line, bad)
+    t.notMatch(fault(bad), 'hunter')
+  }
+})
+
+t.test('brokers may have IPv6 addresses, in brackets', async (t) => {
+  const faults = (text: string) => faultsOf({ JWT_SECRET: secret, KAFKA_BROKERS: text })
+  for (const good of ['[::1]:9092', 'a:1,[fd00::7]:2', '10.0.0.1:9092']) t.same(faults(good), [])
+  for (const bad of ['::1:9092', '[::1]', '[::1', '[a b]:1', '[host]:1', 'a']) {
+    t.match(faults(bad), [/^KAFKA_BROKERS is .*in brackets: \[::1\]:9092$/], bad)
+  }
+})
+
+t.test('PUBLIC_API_URL is a URL of HTTP', async (t) => {
+  const read = (text: string) =>
+    readConfig({ JWT_SECRET: secret, PUBLIC_API_URL: text }, 'server').PUBLIC_API_URL
+  t.equal(read('https://api.example'), 'https://api.example')
+  t.equal(read('http://[::1]:8080/todos/'), 'http://[::1]:8080/todos')
+  for (const bad of ['api.example', 'ftp://a', 'https://u:p@a', 'https://a/?b', 'https://a#b']) {
+    t.throws(() => read(bad), ConfigError, bad)
+  }
 })

@@ -1,17 +1,18 @@
 // Every setting of the project in one typed table, and the only place that reads the environment.
 // The README's table is checked against this one by config.test.ts.
 
-import { isNearly } from '../../domain/near-miss.ts'
 import { accountSettings } from './accounts.ts'
 import { httpSettings } from './http.ts'
-import { kafkaSecurityFaults, kafkaSecuritySettings, meantOfKafka } from './kafka-security.ts'
+import { kafkaSecurityFaults, kafkaSecuritySettings } from './kafka-security.ts'
 import { kafkaSettings } from './kafka.ts'
 import { limitSettings } from './limits.ts'
 import { listSettings } from './lists.ts'
+import { isServiceLink, meantBy } from './names.ts'
 import { postgresSettings } from './postgres.ts'
 import { processSettings } from './process.ts'
-import { redisSettings } from './redis.ts'
+import { redisSettings, redisUrlOfParts } from './redis.ts'
 import { relationFaults } from './relations.ts'
+import { secretText } from './secret-file.ts'
 import type { Role, Setting } from './table.ts'
 import { workerSettings } from './worker.ts'
 import { writeSettings } from './writes.ts'
@@ -52,9 +53,20 @@ export class ConfigError extends Error {
 export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
   const faults: string[] = []
   const values: Record<string, string | number | undefined> = {}
+  let hasRedisUrl = false
   for (const [name, setting] of Object.entries<Setting<string | number | undefined>>(settings)) {
-    const text = env[name]
     values[name] = setting.default
+    const given = setting.isSecret
+      ? secretText(name, env)
+      : { kind: 'value' as const, text: env[name] }
+    if (given.kind === 'fault') {
+      faults.push(given.line)
+      continue
+    }
+    const { text } = given
+    // A Kubernetes service called `http` sets HTTP_PORT to tcp://10.0.0.1:80.
+    if (text !== undefined && name.endsWith('_PORT') && isServiceLink(name, text)) continue
+    if (name === 'REDIS_URL') hasRedisUrl = Boolean(text)
     if (text === undefined || text === '') {
       if (setting.requiredBy?.includes(role)) {
         faults.push(`${name} is not set: set it to ${expected(setting)}`)
@@ -71,19 +83,24 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
       faults.push(`${name} is ${shown}: set it to ${(error as Error).message}`)
     }
   }
+  if (!hasRedisUrl) values['REDIS_URL'] = redisUrlOfParts(values)
   faults.push(...relationFaults(values))
   // A setting that is at fault itself needs one line only.
   if (!faults.some((fault) => fault.startsWith('KAFKA_')))
     faults.push(...kafkaSecurityFaults(values))
   for (const name of Object.keys(env)) {
-    if (name in settings) continue
-    const meant =
-      Object.keys(settings).find((known) => isNearly(name, known)) ?? meantOfKafka(name, env[name])
+    if (name in settings || secretFiles.includes(name)) continue
+    const meant = meantBy(name, env, knownNames)
     if (meant) faults.push(`${name} is not a setting: did you mean ${meant}?`)
   }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'))
   return values as unknown as Config
 }
+
+const secretFiles = Object.entries<Setting<string | number | undefined>>(settings)
+  .filter(([, setting]) => setting.isSecret)
+  .map(([name]) => `${name}_FILE`)
+const knownNames = [...Object.keys(settings), ...secretFiles]
 
 /** For the top of a program: the settings, or the faults on stderr and exit code 1. */
 export const readConfigOrExit = (role: Role): Config => {

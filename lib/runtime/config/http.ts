@@ -168,6 +168,21 @@ export const httpSettings = {
       return text.toLowerCase().replaceAll(',', ', ')
     },
   },
+  PUBLIC_API_URL: {
+    default: '',
+    unit: 'URL',
+    meaning:
+      'Where clients reach the API, for `servers` of the OpenAPI document: `https://api.example`. Empty: the address that the document was fetched from.',
+    parse(text: string) {
+      const url = URL.canParse(text) ? new URL(text) : undefined
+      const isPlain =
+        url && /^https?:$/.test(url.protocol) && url.origin + url.pathname === url.href
+      if (text !== '' && !isPlain) {
+        throw new Error('a URL that begins with http:// or https://, without a query or a login')
+      }
+      return text === '' ? text : (url?.href ?? '').replace(/\/$/, '')
+    },
+  },
   TRUSTED_PROXIES: {
     default: '',
     unit: 'address or CIDR,…',

@@ -148,13 +148,9 @@ const otherNames: readonly (readonly [RegExp, string])[] = (
   ] as const
 ).map(([pattern, meant]) => [new RegExp(`^KAFKA_(${pattern})$`), meant])
 
-/** Kubernetes gives every pod variables of each service that is called kafka. */
-const isServiceLink = (name: string, value = ''): boolean =>
-  /_SERVICE_(HOST|PORT(_.+)?)$|_PORT_\d+_/.test(name) || /^(tcp|udp):\/\//.test(value)
-
 /**
  * The setting that a variable of another client means; undefined for a variable that is none. The
  * broker's own (KAFKA_ADVERTISED_LISTENERS, KAFKA_HEAP_OPTS), in a shared environment, are none.
  */
-export const meantOfKafka = (name: string, value: string | undefined): string | undefined =>
-  isServiceLink(name, value) ? undefined : otherNames.find(([names]) => names.test(name))?.[1]
+export const meantOfKafka = (name: string): string | undefined =>
+  otherNames.find(([names]) => names.test(name))?.[1]

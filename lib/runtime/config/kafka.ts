@@ -2,6 +2,9 @@
 
 import { oneOf, wholeNumber, type Setting } from './table.ts'
 
+/** The address of the second form is in its brackets. */
+const broker = /^([^\s,:[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/
+
 export const kafkaSettings = {
   COMMAND_LOG: oneOf({
     default: 'kafka',
@@ -13,8 +16,9 @@ export const kafkaSettings = {
     unit: 'host:port,…',
     meaning: 'Kafka bootstrap brokers.',
     parse(text: string) {
-      if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(text))
-        throw new Error('host:port, comma separated')
+      if (!text.split(',').every((one) => broker.test(one))) {
+        throw new Error('host:port, comma separated; an IPv6 address in brackets: [::1]:9092')
+      }
       return text
     },
   },

@@ -9,8 +9,8 @@ export type TlsMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-f
 /** What the parameters say, each under its own name. */
 export type PostgresParameters = { readonly [Name in keyof typeof taken]?: string }
 
-/** Throws what the URL should be. */
-export const readParameters = (query: string): PostgresParameters => {
+/** Throws what the URL should be; `encoded` is said of a name that is none. */
+export const readParameters = (query: string, encoded: string): PostgresParameters => {
   const values: Record<string, string> = {}
   for (const [name, value] of new URLSearchParams(query)) {
     if (Object.hasOwn(taken, name)) {
@@ -21,7 +21,7 @@ export const readParameters = (query: string): PostgresParameters => {
       values[name] = value
       continue
     }
-    throw new Error(refusal(name))
+    throw new Error(refusal(name) ?? encoded)
   }
   return values
 }
@@ -98,9 +98,9 @@ const others: Readonly<Record<string, string>> = {
   tcp_user_timeout: 'which is not needed: remove it; silent connections are found here',
 }
 
-const refusal = (name: string): string => {
+const refusal = (name: string): string | undefined => {
   // What is no name may be a part of a password: it is not shown.
-  if (!/^[A-Za-z][A-Za-z_.]{1,40}$/.test(name)) return encoded
+  if (!/^[A-Za-z][A-Za-z_.]{1,40}$/.test(name)) return undefined
   const lower = name.toLowerCase()
   const meant = Object.keys(taken).find((one) => isNearly(lower, one))
   const advice =
@@ -111,7 +111,3 @@ const refusal = (name: string): string => {
       : `which is no parameter of libpq: did you mean ${meant}?`)
   return `a URL without ${name}, ${advice}`
 }
-
-/** Said of a URL that falls apart in the wrong places. */
-export const encoded =
-  'a URL like postgres://user:password@host:5432/database, with each of : / ? # [ ] @ % in the user and the password percent-encoded (@ is %40)'

@@ -3,12 +3,8 @@
 
 import { createPrivateKey } from 'node:crypto'
 import { belongTogether, certificatesIn, checkPem } from './pem.ts'
-import {
-  encoded,
-  readParameters,
-  type PostgresParameters,
-  type TlsMode,
-} from './postgres-parameters.ts'
+import { readParameters, type PostgresParameters, type TlsMode } from './postgres-parameters.ts'
+import { decoded, encoded, oneHost, parseAuthority, portOf, splitUrl } from './url-parts.ts'
 
 export type PostgresTls = {
   readonly mode: TlsMode
@@ -42,24 +38,17 @@ export type PostgresTarget = {
 export const parsePostgresUrl = (text: string): PostgresTarget => {
   const [, rest] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text) ?? []
   if (rest === undefined) throw new Error('a URL that begins with postgres:// or postgresql://')
-  const parts = /^([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/s.exec(rest)
-  if (!parts) throw new Error(encoded)
-  const [, authority = '', path, query = ''] = parts
-  const at = authority.lastIndexOf('@')
-  const [, user, password] = /^([^:]*)(?::(.*))?$/s.exec(authority.slice(0, Math.max(at, 0))) ?? []
-  const { host, port } = hostAndPort(authority.slice(at + 1))
-  const parameters = readParameters(query)
-  const portText = parameters.port ?? port
-  if (portText !== undefined && !(/^\d{1,5}$/.test(portText) && Number(portText) <= 65_535)) {
-    throw new Error(encoded)
-  }
+  const parts = splitUrl(rest)
+  if (!parts) throw new Error(encoded(example))
+  const authority = parseAuthority(parts.authority, example)
+  const parameters = readParameters(parts.query, encoded(example))
   const { connect_timeout: timeoutSec } = parameters
   return {
-    host: oneHost(parameters.host ?? decoded(host)),
-    port: portText ? Number(portText) : undefined,
-    user: parameters.user ?? decoded(user),
-    password: parameters.password ?? decoded(password),
-    database: parameters.dbname ?? decoded(path),
+    host: oneHost(parameters.host) ?? authority.host,
+    port: portOf(parameters.port, example) ?? authority.port,
+    user: parameters.user ?? authority.user,
+    password: parameters.password ?? authority.password,
+    database: parameters.dbname ?? decoded(parts.path, example),
     tls: tlsOf(parameters),
     connectTimeoutMs: Number(timeoutSec ?? 0) === 0 ? undefined : Number(timeoutSec) * 1_000,
     applicationName: parameters.application_name ?? parameters.fallback_application_name,
@@ -89,38 +78,7 @@ export const checkPostgresUrl = (text: string): string => {
   return text
 }
 
-const hostAndPort = (text: string): { host: string; port: string | undefined } => {
-  const [, address, rest] = /^\[([0-9A-Fa-f:.]+(?:%[\w%.-]+)?)\](.*)$/s.exec(text) ?? []
-  if (address !== undefined) {
-    if (rest !== '' && !rest?.startsWith(':')) throw new Error(encoded)
-    return { host: address, port: rest.slice(1) || undefined }
-  }
-  if (text.includes(',')) throw new Error(oneHostOnly)
-  if (/^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text)) {
-    throw new Error(
-      'a URL whose IPv6 address is in brackets: postgres://user:password@[::1]:5432/db',
-    )
-  }
-  const [host = '', port, ...more] = text.split(':')
-  if (more.length > 0 || /[\s@[\]]/.test(host)) throw new Error(encoded)
-  return { host, port: port === '' ? undefined : port }
-}
-
-const oneHostOnly =
-  'a URL with one host: the name of the primary, or of what finds it (a pooler, a proxy, an endpoint for writes), which follows a failover'
-
-const oneHost = (host: string | undefined): string | undefined => {
-  if (host?.includes(',')) throw new Error(oneHostOnly)
-  return host
-}
-
-const decoded = (text: string | undefined): string | undefined => {
-  try {
-    return text ? decodeURIComponent(text) : undefined
-  } catch (error) {
-    throw new Error(encoded, { cause: error })
-  }
-}
+const example = 'postgres://user:password@host:5432/database'
 
 const tlsOf = (parameters: PostgresParameters): PostgresTls => {
   const { sslmode, ssl, sslrootcert, sslcert, sslkey, sslpassword } = parameters

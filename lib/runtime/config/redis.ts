@@ -1,14 +1,47 @@
 // Settings: where Redis is, and how much of it we use.
 
+import { isIPv6 } from 'node:net'
 import { availableParallelism } from 'node:os'
-import { url, wholeNumber, type Setting } from './table.ts'
+import { parseRedisUrl } from './redis-url.ts'
+import { wholeNumber, type Setting } from './table.ts'
 
 export const redisSettings = {
-  REDIS_URL: url({
+  REDIS_URL: {
     default: 'redis://localhost:6379/0',
-    protocols: ['redis:', 'rediss:'],
-    meaning: 'Redis.',
+    unit: 'URL',
+    meaning: 'Redis; `rediss://` is with TLS.',
+    isSecret: true,
+    parse(text: string): string {
+      parseRedisUrl(text.trim())
+      return text.trim()
+    },
+  },
+  REDIS_HOST: {
+    default: '',
+    unit: 'name or address',
+    meaning: 'Host of Redis, where REDIS_URL is not set.',
+    parse(text: string): string {
+      const bare = text.replace(/^\[(.*)\]$/, '$1')
+      if (!isIPv6(bare) && /[\s:/@,?#%[\]]/.test(bare)) {
+        throw new Error('a name or an address; with more than that set REDIS_URL')
+      }
+      return bare
+    },
+  },
+  REDIS_PORT: wholeNumber({
+    default: 6379,
+    min: 1,
+    max: 65_535,
+    unit: 'port',
+    meaning: 'Port of Redis, where REDIS_URL is not set.',
   }),
+  REDIS_PASSWORD: {
+    default: '',
+    unit: 'password',
+    meaning: 'Password of Redis, where REDIS_URL is not set.',
+    isSecret: true,
+    parse: (text: string): string => text,
+  },
   REDIS_POOL_SIZE: wholeNumber({
     default: availableParallelism(),
     min: 1,
@@ -18,3 +51,13 @@ export const redisSettings = {
       'Redis data connections of the whole server, shared out over its processes (each keeps at least one, besides the one that listens for invalidations). Default: one per core; one connection multiplexes.',
   }),
 } as const satisfies Record<string, Setting<string | number>>
+
+/** REDIS_URL of its parts, for a machine where it is not set itself. */
+export const redisUrlOfParts = (
+  values: Readonly<Record<string, string | number | undefined>>,
+): string => {
+  const [host, password] = [String(values['REDIS_HOST']), String(values['REDIS_PASSWORD'])]
+  const login = password === '' ? '' : `:${encodeURIComponent(password)}@`
+  const name = isIPv6(host) ? `[${host}]` : host || 'localhost'
+  return `redis://${login}${name}:${values['REDIS_PORT']}/0`
+}

@@ -55,20 +55,3 @@ export const oneOf = <Choice extends string>(spec: {
     return choice
   },
 })
-
-export const url = (spec: {
-  default: string
-  protocols: readonly string[]
-  meaning: string
-}): Setting<string> => ({
-  default: spec.default,
-  unit: 'URL',
-  meaning: spec.meaning,
-  isSecret: true, // its password
-  parse(text) {
-    if (!URL.canParse(text) || !spec.protocols.includes(new URL(text).protocol)) {
-      throw new Error(`a URL that begins with ${spec.protocols.join('// or ')}//`)
-    }
-    return text
-  },
-})

@@ -8,9 +8,9 @@ import { getDocs } from './get-docs.ts'
 import { getOpenApi } from './get-open-api.ts'
 
 /** `others`: all endpoints but these two, which are in the document as well. */
-export const docsEndpoints = (others: readonly Endpoint[]): Endpoint[] => {
+export const docsEndpoints = (others: readonly Endpoint[], publicUrl: string): Endpoint[] => {
   let made: OpenApi | undefined
   const document = (): OpenApi => (made ??= documentOf([...others, ...own], about))
-  const own: readonly Endpoint[] = [getOpenApi(document), getDocs(document)]
+  const own: readonly Endpoint[] = [getOpenApi(document, publicUrl), getDocs(document)]
   return [...own]
 }

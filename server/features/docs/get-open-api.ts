@@ -15,7 +15,8 @@ import { publishedReply, tag } from './published.ts'
 /** In the document's text; each client reads the address of the server that it asked. */
 const relativeServers = '"servers":[{"url":"/"}]'
 
-export const getOpenApi = (document: () => OpenApi) => {
+/** `publicUrl`: where clients reach it, whatever they asked; empty when that is not known. */
+export const getOpenApi = (document: () => OpenApi, publicUrl: string) => {
   let made: { readonly text: string; readonly etag: string } | undefined
   return endpoint({
     method: 'GET',
@@ -40,11 +41,14 @@ export const getOpenApi = (document: () => OpenApi) => {
         const text = JSON.stringify(document())
         made = { text, etag: contentTag(text) }
       }
-      const origin = originOf(client, request.header('host'))
+      const origin = publicUrl || originOf(client, request.header('host'))
       if (origin === undefined) {
         return publishedReply(headers.ifNoneMatch, jsonHeaders, made.etag, made.text)
       }
-      const text = made.text.replace(relativeServers, `"servers":[{"url":"${origin}"}]`)
+      const text = made.text.replace(
+        relativeServers,
+        `"servers":[{"url":${JSON.stringify(origin)}}]`,
+      )
       return publishedReply(headers.ifNoneMatch, jsonHeaders, contentTag(made.etag + origin), text)
     },
   })

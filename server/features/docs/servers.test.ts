@@ -2,12 +2,13 @@
 // trusted says so. Nothing else of a request gets into it.
 
 import t from 'tap'
-import { endpoints } from '../../../testing/openapi/document.ts'
+import { document, endpoints } from '../../../testing/openapi/document.ts'
 import { createClientOf } from '../../http/client-address.ts'
 import type { Request } from '../../http/engines/engine.ts'
 import { createRouter } from '../../http/router.ts'
 import { nobody } from '../../../testing/endpoint.ts'
 import { silentLog } from '../../../testing/settings.ts'
+import { getOpenApi } from './get-open-api.ts'
 
 const ask = async (headers: Readonly<Record<string, string>>, trustedProxies = '') => {
   const handle = createRouter({
@@ -64,4 +65,23 @@ t.test('each form has an ETag of its own, which is good for that form only', asy
   const again = { host: 'a', 'if-none-match': a.etag }
   t.match(await ask(again), { status: 304, etag: a.etag, text: '' })
   t.match(await ask({ ...again, host: 'b' }), { status: 200, etag: b.etag })
+})
+
+t.test('PUBLIC_API_URL is where clients are sent, whatever they asked', async (t) => {
+  const shown = getOpenApi(() => document, 'https://api.example/todos')
+  const handle = createRouter({
+    ...nobody,
+    endpoints: [shown],
+    clientOf: createClientOf(''),
+    log: silentLog,
+  })
+  const { body } = await handle({
+    method: 'GET',
+    path: '/openapi.json',
+    query: '',
+    header: (name) => (name === 'host' ? 'internal:8080' : undefined),
+    remoteAddress: () => '10.0.0.1',
+    body: () => Promise.reject(new Error('nobody reads it')),
+  })
+  t.match(JSON.parse(body.toString()), { servers: [{ url: 'https://api.example/todos' }] })
 })

@@ -443,6 +443,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
   const verifyToken = createTokenVerifier(testSecret)
   const applied = createAppliedCommands(store)
   const endpoints = createEndpoints({
+    publicUrl: '',
     lists,
     publisher,
     store,
