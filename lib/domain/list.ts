@@ -11,3 +11,15 @@ export type ListSnapshot = {
   /** The list as a JSON array in UTF-8, one todo a line. */
   readonly body: Buffer
 }
+
+/** The first `count` todos of a list, as a list. JSON strings hold no raw newline. */
+export const firstOf = (body: Buffer, count: number): Buffer => {
+  let end = 0
+  for (let i = 0; i < count; i++) {
+    end = body.indexOf('\n', end + 1)
+    if (end === -1) return body
+  }
+  // A todo that is not the last ends in ",\n".
+  return Buffer.concat([body.subarray(0, end - 1), closing])
+}
+const closing = Buffer.from(']')

@@ -108,6 +108,78 @@ void t.test('a fill that is ahead of the announced version announces it', async 
   t.same(await other.get('all'), { kind: 'fill' }, 'a list of the older version is gone')
 })
 
+void t.test('an operator finds each list as JSON, with its lifetime', async (t) => {
+  const redis = await setUp(t)
+  if (!redis) return
+  const { admin } = redis
+  const cache = await redis.open()
+  const todos = Array.from({ length: 1_000 }, (_, i) => ({ id: `t${i}`, title: `zoë\n${i}` }))
+  const body = `[${todos.map((one) => JSON.stringify(one)).join(',\n')}]`
+  t.equal(await cache.fill('newest', snapshot(7, body)), 'filled')
+  for (const limit of [10, 100, 1_000]) {
+    const key = `todos:limit:${limit}`
+    const text = await eventually(
+      () => admin.get(key),
+      (found) => found !== null,
+    )
+    t.same(JSON.parse(text ?? ''), todos.slice(0, limit))
+    const ttl = await admin.ttl(key)
+    t.ok(ttl > 290 && ttl <= 300, `${key}: ${ttl} s`)
+    t.equal(await admin.ttl(`{${key}}:version`), ttl)
+  }
+  t.equal(await admin.get('todos:limit:1000'), body, 'the bytes of the API')
+  t.equal(await cache.fill('all', snapshot(7, '[]')), 'filled')
+  await eventually(
+    () => admin.get('todos:all'),
+    (found) => found === '[]',
+  )
+})
+
+void t.test('what an operator finds never goes back, and heals', async (t) => {
+  const redis = await setUp(t)
+  if (!redis) return
+  const { admin } = redis
+  const key = 'todos:limit:10'
+  const becomes = (body: string) =>
+    eventually(
+      () => admin.get(key).catch(() => null),
+      (found) => found === body,
+    )
+  // Each cache copies at once the first time: other processes.
+  const [older, newer, later] = [await redis.open(), await redis.open(), await redis.open()]
+  await newer.fill('newest', snapshot(8, '["8"]'))
+  await becomes('["8"]')
+  // A Redis that lost the lists and kept the copies: the guard of the lists would let 7 pass.
+  await admin.del('{todos}:version')
+  t.equal(await older.fill('newest', snapshot(7, '["7"]')), 'filled')
+  await older.ping() // behind the copy, on one connection
+  t.equal(await admin.get(key), '["8"]', 'the copy of 7 is refused')
+  await later.fill('newest', snapshot(9, '["9"]'))
+  await becomes('["9"]')
+  for (const spoil of [
+    () => admin.set(`{${key}}:version`, 'abc'),
+    () => admin.set(`{${key}}:version`, '9007199254740991'),
+    async () => {
+      await admin.del(`{${key}}:version`, key)
+      await admin.lpush(`{${key}}:version`, 'x')
+      await admin.hset(key, 'version', 1)
+    },
+  ]) {
+    await spoil()
+    const healer = await redis.open()
+    const version = Number(await healer.known()) + 1
+    await healer.fill('newest', snapshot(version, `["${version}"]`))
+    await becomes(`["${version}"]`)
+  }
+  const known = await later.known()
+  await later.overrule(known, 1)
+  t.equal(
+    await admin.exists(key, 'todos:all', `{${key}}:version`),
+    0,
+    'nothing of before a restore',
+  )
+})
+
 void t.test('a filler that dies holds the others up for its lease only', async (t) => {
   const redis = await setUp(t)
   if (!redis) return

@@ -14,6 +14,7 @@ import {
   knownScript,
   overruleScript,
 } from './redis-scripts.ts'
+import { createPlainLists } from './redis-plain-lists.ts'
 import { canaryPrefix, watchVersion, type Watching } from './redis-watch.ts'
 
 export type RedisCacheSettings = {
@@ -70,6 +71,7 @@ export const createRedisListCache = (
   const evaluate = (script: string, ...values: (string | number | Buffer)[]) =>
     onData((redis) => redis.eval(script, everyKey.length, ...everyKey, ...values))
   const pingKey = `${canaryPrefix}ping:${randomUUID()}`
+  const plainLists = createPlainLists(onData, ttlSec)
   let watching: Watching | undefined
 
   return {
@@ -82,7 +84,8 @@ export const createRedisListCache = (
       if (version && body) return { kind: 'hit', snapshot: { version: Number(version), body } }
       return { kind: kind?.toString() === 'fill' ? 'fill' : 'wait' }
     },
-    async fill(list, { version, body }) {
+    async fill(list, snapshot) {
+      const { version, body } = snapshot
       const filled = await evaluate(
         fillScript,
         version,
@@ -91,12 +94,15 @@ export const createRedisListCache = (
         listKeys[list],
         leaseKey(list),
       )
-      return filled === 1 ? 'filled' : 'refused'
+      if (filled !== 1) return 'refused'
+      plainLists.copy(list, snapshot)
+      return 'filled'
     },
     announce: async (version) => Number(await evaluate(announceScript, version)),
     known: async () => Number(await evaluate(knownScript)),
     async overrule(known, version) {
-      await evaluate(overruleScript, known, version)
+      const isOverruled = await evaluate(overruleScript, known, version)
+      if (isOverruled === 1) await plainLists.drop()
     },
     watch(onEvent) {
       watching = watchVersion({ redis, versionKey, connections }, onEvent)
@@ -113,6 +119,7 @@ export const createRedisListCache = (
       )
     },
     close() {
+      plainLists.close()
       watching?.stop()
       for (const connection of connections) connection.close()
       return Promise.resolve()

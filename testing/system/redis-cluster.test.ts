@@ -56,7 +56,14 @@ void t.test('in cluster mode no script of ours is refused', async (t) => {
       t.equal(await cache.fill(list, snapshot), 'filled')
       t.same(await cache.get(list), { kind: 'hit', snapshot })
     }
+    for (const key of ['todos:limit:10', 'todos:limit:100', 'todos:limit:1000', 'todos:all']) {
+      await eventually(
+        () => admin.get(key),
+        (found) => found === '[]',
+      )
+    }
     await cache.overrule(7, 6)
+    t.equal(await admin.get('todos:limit:10'), null)
     t.equal(await cache.known(), 6)
     await cache.ping()
   })

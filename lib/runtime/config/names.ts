@@ -43,7 +43,8 @@ export const meantBy = (
   env: NodeJS.ProcessEnv,
   known: readonly string[],
 ): string | undefined => {
-  if (isServiceLink(name, env[name]) || railway.test(name)) return undefined
+  if (isServiceLink(name, env[name])) return undefined
+  if (railway.test(name) && env['REDIS_URL']) return undefined
   const slip = known.find((one) => isNearly(name, one))
   if (slip !== undefined) return slip
   const [, meant] = otherNames.find(([names]) => names.test(name)) ?? []
