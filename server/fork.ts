@@ -15,7 +15,7 @@ import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
 import { withTimeout } from '../lib/runtime/deadline.ts'
-import { createLog } from '../lib/runtime/log.ts'
+import { createLog, redirectConsole } from '../lib/runtime/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/runtime/metrics.ts'
 import {
   closeParts,
@@ -68,6 +68,7 @@ export const startFork = async (
   readyWaitMs: number,
 ): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
+  redirectConsole(log)
   const registry = new Registry()
   const pools = {
     store: createPoolStats(),

@@ -10,7 +10,7 @@ import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
-import { createLog, type Log } from '../lib/runtime/log.ts'
+import { createLog, redirectConsole, type Log } from '../lib/runtime/log.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
@@ -30,6 +30,7 @@ const registeredLogVariable = 'TODOS_REGISTERED_LOG'
 
 const runPrimary = async (config: Config) => {
   const log = createLog('server', config.LOG_LEVEL)
+  redirectConsole(log)
   const ports = await reservePorts(config).catch((error: unknown) => exitWith(messageOf(error)))
   if (config.HTTP_ENGINE === 'uws') {
     const { selfTest } = await import('./http/engines/uws/self-test.ts')

@@ -31,3 +31,14 @@ t.test('each npm script that it names exists', async (t) => {
   t.same(missingScripts(readme, scripts), [])
   t.same(missingScripts('`npm run nothing`, `npm run lag`', scripts), ['nothing'])
 })
+
+t.test('each npm command but those of development reads .env, which git ignores', async (t) => {
+  const packageText = readFileSync(new URL('package.json', repository), 'utf8')
+  const { scripts } = JSON.parse(packageText) as { scripts: Readonly<Record<string, string>> }
+  const development = /^(test|typecheck|lint|build)(:|$)/
+  for (const [name, command] of Object.entries(scripts)) {
+    t.equal(command.includes('--env-file-if-exists=.env '), !development.test(name), name)
+  }
+  const ignored = readFileSync(new URL('.gitignore', repository), 'utf8').split('\n')
+  t.ok(ignored.includes('.env'))
+})

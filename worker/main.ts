@@ -12,7 +12,7 @@ import { openPageCache } from '../lib/page-cache/open.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
-import { createLog } from '../lib/runtime/log.ts'
+import { createLog, redirectConsole } from '../lib/runtime/log.ts'
 import { closeParts, databasesCloseTimeoutMs, openParts, type Part } from '../lib/runtime/parts.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
@@ -35,6 +35,7 @@ const reportLagEveryMs = 10_000
 
 const config = readConfigOrExit('worker')
 const log = createLog('worker', config.LOG_LEVEL)
+redirectConsole(log)
 const pools = { store: createPoolStats(), cache: createPoolStats() }
 const databases = openDatabases(postgresUrls(config), workerBudget(config))
 const redis = openRedis(config.REDIS_URL, log)

@@ -203,6 +203,10 @@ void t.test('the rights that the README names are enough', async (t) => {
   t.same(await cache.get('newest'), { kind: 'fill' })
   t.equal(await cache.fill('newest', snapshot(7)), 'filled')
   t.match(await cache.get('newest'), { kind: 'hit' })
+  await eventually(
+    () => admin.get('todos:limit:10'),
+    (found) => found !== null,
+  )
   await cache.overrule(7, 6)
   await cache.ping()
   const pages = createRedisPageCache(openRedis(url, silentLog), { ttlSec: 300 }, silentLog)
@@ -218,6 +222,9 @@ void t.test('the rights that the README names are enough', async (t) => {
     const policy = { name: algorithm, algorithm, limit: 10, windowSec: 60 }
     t.match(await limits.take(policy, 'ann'), { allowed: true })
   }
+  t.same(await admin.call('ACL', 'LOG'), [], 'nothing was refused, not even what nobody waits for')
+  await admin.acl('SETUSER', 'todos', '-get')
+  await t.rejects(cache.announce(8), /NOPERM GET \{todos\}:version.*give the user of REDIS_URL/)
 })
 
 void t.test('what is no version, no list and no lease is replaced', async (t) => {

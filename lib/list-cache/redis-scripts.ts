@@ -8,6 +8,9 @@
 const knownFunction = `
 local function known()
   local text = redis.pcall('GET', KEYS[1])
+  -- Without this right no version was ever known, and nobody was told.
+  if type(text) == 'table' and text.err and (string.find(text.err, 'NOPERM', 1, true) or
+      string.find(text.err, 'The user executing', 1, true)) then error('NOPERM GET ' .. KEYS[1]) end
   if type(text) ~= 'string' or #text > 16 or not string.match(text, '^%d+$') then return -1 end
   local version = tonumber(text)
   if version > 9007199254740991 then return -1 end

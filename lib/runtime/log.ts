@@ -1,6 +1,7 @@
 // Structured logs: one JSON line an event on stdout. Never a token, a body or a password. Fields that
 // OpenTelemetry names have its names; a request is identified by `request_id`, here and in the worker.
 
+import { format } from 'node:util'
 import { pino, type Logger } from 'pino'
 
 export type Log = Logger
@@ -12,6 +13,15 @@ export const createLog = (service: string, level: string): Log =>
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   })
+
+/**
+ * What client libraries print (ioredis, of a right that is missing) becomes lines of ours: whoever
+ * collects them expects JSON on each.
+ */
+export const redirectConsole = (log: Log): void => {
+  const line = (...parts: unknown[]) => log.warn({ printed: format(...parts) }, 'a library printed')
+  for (const name of ['log', 'info', 'warn', 'error'] as const) console[name] = line
+}
 
 /** An error as fields of a line. */
 export const errorFields = (error: unknown): Readonly<Record<string, unknown>> =>

@@ -1,13 +1,19 @@
 // A connection to Redis that stays open and is of no use any more: silent, to a replica in the master's
 // place, refused. Each is replaced without a restart, and the first cause is what callers are told.
 
+import { readFile } from 'node:fs/promises'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { Redis } from 'ioredis'
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { createAuthority } from '../../../scripts/stack/certificates.ts'
+import { freePort } from '../../../scripts/stack/ports.ts'
 import { testGate } from '../../../testing/gate.ts'
 import { eventually } from '../../../testing/eventually.ts'
-import { ownRedis } from '../../../testing/services.ts'
+import { orSkip, ownRedis, testDirectory } from '../../../testing/services.ts'
 import { silentLog } from '../../../testing/settings.ts'
 import { connectRedis } from './connection.ts'
+import { openRedis } from './connections.ts'
 
 const timeoutMs = 500
 
@@ -103,4 +109,106 @@ void t.test('the first cause is told: a wrong password, a right that is missing'
   await admin.acl('SETUSER', 'todos', '-set')
   t.match(await wrong.outcome(), /^NOPERM/)
   t.match(await open('redis://127.0.0.1:1/0').outcome(), /ECONNREFUSED/)
+})
+
+/** A log whose lines the test reads. */
+const readableLog = () => {
+  const reasons: string[] = []
+  const write = (line: string) => void reasons.push((JSON.parse(line) as { reason: string }).reason)
+  return { reasons, log: pino({ level: 'warn' }, { write }) }
+}
+
+void t.test(
+  'what Redis refuses is reported once, with what to set, and tried ever less',
+  async (t) => {
+    const system = await setUp(t)
+    if (!system) return
+    const { admin, gate } = system
+    await admin.acl('SETUSER', 'todos', 'on', '>right', '~{todos}:*', '+@all', '-set')
+    const refusedBy = (login: string) => {
+      const { log, reasons } = readableLog()
+      const connections = openRedis(`redis://${login}@127.0.0.1:${gate.port}/0`, log)
+      t.teardown(connections.close)
+      const each = [1, 2, 3].map(() => connections.connect({ timeoutMs }))
+      const outcomes = () =>
+        Promise.all(
+          each.map((one) =>
+            one
+              .run((redis) => redis.set('{todos}:canary:1', '1'))
+              .catch((error: Error) => error.message),
+          ),
+        )
+      return { outcomes, reasons }
+    }
+    const wrong = refusedBy('todos:wrong')
+    const before = gate.accepted()
+    const startedMs = performance.now()
+    await eventually(
+      () => wrong.outcomes().then(() => performance.now() - startedMs),
+      (passedMs) => passedMs > 4_000,
+    )
+    const attempts = gate.accepted() - before
+    t.ok(attempts <= 5 * 3, `${attempts} attempts of three connections in four seconds`)
+    t.same(new Set(await wrong.outcomes()), new Set(wrong.reasons))
+    t.match(wrong.reasons, [/^WRONGPASS .*: set the user and the password of REDIS_URL$/])
+    const limited = refusedBy('todos:right')
+    for (let i = 0; i < 5; i++) await limited.outcomes()
+    t.match(limited.reasons, [
+      /^NOPERM .*'set'.* \(SET \{todos\}:canary:\*\): give the user of REDIS_URL/,
+    ])
+    t.equal(limited.reasons.length, 1)
+  },
+)
+
+void t.test('TLS: in, and the first cause where not', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  const { admin } = system
+  const authority = await orSkip(t, async () =>
+    createAuthority(await testDirectory(t), 'authority'),
+  )
+  if (!authority) return
+  const server = await authority.issue('redis')
+  const port = await freePort()
+  for (const [name, value] of Object.entries({
+    'tls-cert-file': server.certFile,
+    'tls-key-file': server.keyFile,
+    'tls-ca-cert-file': authority.certFile,
+    'tls-auth-clients': 'no',
+  })) {
+    await admin.config('SET', name, value)
+  }
+  await admin.config('SET', 'tls-port', String(port))
+  const outcomeAt = async (url: string) => {
+    const { log, reasons } = readableLog()
+    const connections = openRedis(url, log)
+    const one = connections.connect({ timeoutMs: 5_000 })
+    const outcome = await one
+      .run((redis) => redis.set('key', '1'))
+      .catch((error: Error) => error.message)
+    connections.close()
+    return { outcome, reasons }
+  }
+  const unknown = await outcomeAt(`rediss://127.0.0.1:${port}/0`)
+  t.match(unknown.outcome, /certificate is not trusted: set NODE_EXTRA_CA_CERTS to a file/)
+  t.same(unknown.reasons, [unknown.outcome], 'and once in the log')
+  const usual = getCACertificates()
+  t.teardown(() => setDefaultCACertificates(usual))
+  setDefaultCACertificates([...usual, await readFile(authority.certFile, 'utf8')])
+  await admin.acl('SETUSER', 'todos', 'on', '>a/b', '~*', '+@all')
+  t.same(await outcomeAt(`rediss://todos:a%2Fb@127.0.0.1:${port}/0`), {
+    outcome: 'OK',
+    reasons: [],
+  })
+  t.match(
+    (await outcomeAt(`rediss://localhost:${port}/0`)).outcome,
+    /for another name: set the host/,
+  )
+})
+
+void t.test('Redis at an IPv6 address', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  await system.admin.config('SET', 'bind', '127.0.0.1 ::1')
+  t.equal(await system.open(`redis://[::1]:${system.master.port}/0`).outcome(), 'OK')
 })

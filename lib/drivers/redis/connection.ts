@@ -8,6 +8,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { parseRedisUrl } from '../../runtime/config/redis-url.ts'
 import type { Log } from '../../runtime/log.ts'
 import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
+import { explainRefusal } from './refusal.ts'
 
 export type { Redis } from 'ioredis'
 
@@ -45,8 +46,11 @@ const connectionOptions = {
   connectTimeout: 1_000,
   disconnectTimeout: 100,
   maxLoadingRetryTime: 500,
-  retryStrategy: (attempt: number) => Math.min(attempt * 50, 1_000),
 } satisfies RedisOptions
+
+const retryMs = (attempt: number): number => Math.min(attempt * 50, 1_000)
+/** Nothing helps there until a setting is changed, here or in Redis, and that may lock a user out. */
+const refusedRetryMs = (attempt: number): number => Math.min(250 * 2 ** attempt, 5_000)
 
 /** A silent connection (half-open, nobody closed it) is found after these two, and replaced. */
 const heartbeatMs = 1_000
@@ -57,7 +61,12 @@ const replaceAgainMaxMs = 2_000
 /** After so long without a replacement the next one is a first one again. */
 const calmMs = 10_000
 
-export const connectRedis = (settings: RedisConnectionSettings, log: Log): RedisConnection => {
+/** `onRefusal`: Redis is there and does not let us in, or do what we need; with what to set. */
+export const connectRedis = (
+  settings: RedisConnectionSettings,
+  log: Log,
+  onRefusal: (cause: Error, reason: string) => void = () => {},
+): RedisConnection => {
   const { url, timeoutMs, autoResubscribe = true } = settings
   const { host, port, user, password, database, hasTls } = parseRedisUrl(url)
   const redis = new Redis({
@@ -68,19 +77,27 @@ export const connectRedis = (settings: RedisConnectionSettings, log: Log): Redis
     ...(password !== undefined && { password }),
     ...(hasTls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
     ...connectionOptions,
+    retryStrategy: (attempt) => (isRefused ? refusedRetryMs(attempt) : retryMs(attempt)),
     commandTimeout: timeoutMs + behindOursMs,
     autoResubscribe,
   })
   /** Why it is not connected. ioredis itself only says "Stream isn't writeable". */
   let cause = 'no answer yet'
+  let isRefused = false
   let replacements = 0
   let replacedAtMs = -Infinity
 
   redis.on('error', (error: Error) => {
-    cause = error.message
+    const refusal = explainRefusal(error)
+    isRefused = refusal !== undefined
+    cause = refusal ?? error.message
+    if (refusal !== undefined) onRefusal(error, refusal)
     log.debug({ reason: cause }, 'redis connection')
   })
-  redis.on('ready', () => (cause = 'the connection was closed'))
+  redis.on('ready', () => {
+    isRefused = false
+    cause = 'the connection was closed'
+  })
 
   const replace = (reason: string) => {
     const sinceMs = performance.now() - replacedAtMs
@@ -118,7 +135,11 @@ export const connectRedis = (settings: RedisConnectionSettings, log: Log): Redis
       } catch (error) {
         const { message } = error as Error
         if (isFromWrongServer(message)) replace(message)
-        throw isConnectionLost(message) ? new Error(cause, { cause: error }) : error
+        if (isConnectionLost(message)) throw new Error(cause, { cause: error })
+        const refusal = explainRefusal(error as Error)
+        if (refusal === undefined) throw error
+        onRefusal(error as Error, refusal)
+        throw new Error(refusal, { cause: error })
       }
     },
     close() {

@@ -10,11 +10,21 @@ export type RedisConnections = {
   close(): void
 }
 
+/** Causes differ by the command: there are few. */
+const reportedMax = 50
+
 export const openRedis = (url: string, log: Log): RedisConnections => {
   const open = new Set<RedisConnection>()
+  /** One line for each cause, not one for each attempt of each connection. */
+  const reported = new Set<string>()
+  const report = ({ message }: Error, reason: string) => {
+    if (reported.has(message) || reported.size >= reportedMax) return
+    reported.add(message)
+    log.warn({ reason }, 'redis refuses this process')
+  }
   return {
     connect(settings) {
-      const connection = connectRedis({ ...settings, url }, log)
+      const connection = connectRedis({ ...settings, url }, log, report)
       const kept: RedisConnection = {
         ...connection,
         close() {

@@ -1,0 +1,47 @@
+// What is wrong when Redis is there and does not let us in, or do what we need: one line that names what
+// to set. Nothing helps until somebody has set it.
+
+import { oneLine, tlsFaultOf, type TlsFault } from '../../runtime/tls-fault.ts'
+
+/** What Redis said, and what to set; undefined for what may pass by itself. */
+export const explainRefusal = (error: Error): string | undefined => {
+  const said = oneLine(error.message)
+  const fault = tlsFaultOf(error)
+  if (fault) return `${tlsAdvice[fault]} (${said})`
+  // Said before, of a cause that is still the same.
+  if (said.includes(': set ') || said.includes(': give ')) return undefined
+  if (/^(WRONGPASS|NOAUTH)\b|invalid password/.test(said)) {
+    return `${said}: set the user and the password of REDIS_URL`
+  }
+  if (/(^|-|: )NOPERM\b|The user executing the script can't/.test(said)) {
+    return `${said}${whatFor(error)}: give the user of REDIS_URL the rights that the README lists`
+  }
+  return undefined
+}
+
+const tlsAdvice: Readonly<Record<TlsFault, string>> = {
+  untrusted:
+    "Redis's certificate is not trusted: set NODE_EXTRA_CA_CERTS to a file with the certificate of who signed it",
+  'out-of-time': "Redis's certificate is not valid now: renew it, or set the clock of this machine",
+  'other-name':
+    "Redis's certificate is for another name: set the host of REDIS_URL to a name in it",
+  'client-certificate':
+    'Redis asks for a client certificate, which is not supported: set its tls-auth-clients to no or optional',
+  'no-tls':
+    'Redis speaks no TLS on this port: set REDIS_URL to redis://, or its port to the one with TLS',
+}
+
+type RefusedCommand = {
+  readonly command?: { readonly name: string; readonly args: readonly unknown[] }
+}
+
+/** The command, and of its keys the part that is the same in every process. */
+const whatFor = (error: Error): string => {
+  const { command } = error as RefusedCommand
+  if (!command) return ''
+  const [first, , third] = command.args
+  const key = /^eval/i.test(command.name) ? third : first
+  const shown =
+    typeof key === 'string' ? ` ${key.replace(/(canary:|user:).*$/s, '$1*').slice(0, 64)}` : ''
+  return ` (${command.name.toUpperCase()}${shown})`
+}
