@@ -96,6 +96,9 @@ const seen = (answer: Answer | undefined) => {
   return { head: head.filter((line) => !isProxys(line)).sort(), body }
 }
 
+// A replacement of processes waits most of the time, for drain delays to pass.
+t.jobs = 2
+
 for (const mode of ['http', 'stream'] as const) {
   for (const layout of ['one shared port', 'a port each'] as const) {
     void t.test(`${mode}, ${layout}: every answer passes unchanged`, async (t) => {

@@ -19,6 +19,12 @@ export const laneOf = (file: string): Lane => {
   return file.endsWith('.integration.test.ts') ? 'integration' : 'unit'
 }
 
+/**
+ * Runs beside two others, at a low priority: it needs the processor, and no service of its own that could
+ * starve.
+ */
+export const isBackground = (file: string): boolean => ['unit', 'bench'].includes(laneOf(file))
+
 /** Every test, a lane after the other. The longest come first, for the last to end may run alone. */
 export const listTests = (root: string): readonly string[] => {
   const files = readPaths(root).filter(isTest)

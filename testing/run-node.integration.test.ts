@@ -7,7 +7,7 @@ import { runTest } from './run-node.ts'
 const run = (t: Test, text: string) => {
   const directory = t.testdir({ 'fixture.test.ts': text })
   const env = { ...process.env, TAP_TIMEOUT: '3' }
-  return runTest(join(directory, 'fixture.test.ts'), env, 1)
+  return runTest(join(directory, 'fixture.test.ts'), env, { graceSeconds: 1 })
 }
 const isAlive = (pid: number): boolean => {
   try {

@@ -3,6 +3,7 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../scripts/paths.ts'
@@ -22,6 +23,8 @@ const timeoutVariable = 'TAP_TIMEOUT'
 const timeoutSecondsDefault = 300
 /** For tap to say which test is late, and for services to stop, before everything is killed. */
 const graceSecondsDefault = 30
+/** A quarter of the share of a core that others get, as long as they want it. */
+const backgroundPriority = 6
 /** For what a process that was left behind may hold its pipes open. */
 const pipesMs = 2_000
 
@@ -29,12 +32,13 @@ const pipesMs = 2_000
 export const runTest = async (
   file: string,
   env: NodeJS.ProcessEnv,
-  graceSeconds = graceSecondsDefault,
+  options: { readonly graceSeconds?: number; readonly inBackground?: boolean } = {},
 ): Promise<Result> => {
   const timeoutSeconds = Number(env[timeoutVariable] ?? timeoutSecondsDefault)
   const result = await runNode(file, [file], {
     env: { ...env, [timeoutVariable]: String(timeoutSeconds) },
-    timeoutSeconds: timeoutSeconds + graceSeconds,
+    timeoutSeconds: timeoutSeconds + (options.graceSeconds ?? graceSecondsDefault),
+    inBackground: options.inBackground ?? false,
   })
   if (hasPlan(result.output)) return result
   const output = `${result.output}\nit did not come to its end, or has no test`
@@ -42,18 +46,27 @@ export const runTest = async (
 }
 
 /** `tool`: one of node_modules/.bin, on this Node. */
-export const runTool = (tool: string, args: readonly string[]): Promise<Result> => {
+export const runTool = (
+  tool: string,
+  args: readonly string[],
+  inBackground: boolean,
+): Promise<Result> => {
   const path = fileURLToPath(new URL(`node_modules/.bin/${tool}`, repository))
   return runNode([tool, ...args].join(' '), [path, ...args], {
     env: process.env,
     timeoutSeconds: timeoutSecondsDefault,
+    inBackground,
   })
 }
 
 const runNode = async (
   name: string,
   args: readonly string[],
-  options: { readonly env: NodeJS.ProcessEnv; readonly timeoutSeconds: number },
+  options: {
+    readonly env: NodeJS.ProcessEnv
+    readonly timeoutSeconds: number
+    readonly inBackground: boolean
+  },
 ): Promise<Result> => {
   const startedAt = performance.now()
   const child = spawn(process.execPath, args, {
@@ -61,6 +74,8 @@ const runNode = async (
     stdio: ['ignore', 'pipe', 'pipe'],
     env: options.env,
   })
+  // What it starts inherits it.
+  if (options.inBackground && child.pid !== undefined) setPriority(child.pid, backgroundPriority)
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))

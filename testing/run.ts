@@ -6,28 +6,33 @@ import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../scripts/paths.ts'
-import { isNeverRetried, isTest, laneOf, listTests } from './lanes.ts'
+import { isNeverRetried, isTest, laneOf, listTests, isBackground } from './lanes.ts'
 import { skipsOf, slowest, whyItFailed } from './report.ts'
 import { killTree, runTest, runTool, type Result } from './run-node.ts'
 import { startSharedServices } from './shared-services.ts'
 
-type Job = { readonly isCheck: boolean; run(): Promise<Result> }
+type Job = { readonly isCheck: boolean; run(inBackground: boolean): Promise<Result> }
+type Queues = { readonly foreground: Job[]; readonly background: Job[] }
 
 const root = fileURLToPath(repository)
 /** All share one Postgres and one broker. */
 const jobsMax = 4
 /**
  * One a core, and two at least. With one more, the brokers of three files starved on two cores, and a
- * write was not acknowledged within the 5 s that a test allows it.
+ * write was not acknowledged within the 5 s that a test allows it. These wait half of the time: what
+ * they leave of the cores goes to the background.
  */
 const jobsAtOnce = Math.min(Math.max(availableParallelism(), 2), jobsMax)
 /** More failures than these have one cause, and that is not what ran beside them. */
 const suspectsMax = 3
 
+const check = (tool: string, ...args: string[]): Job => {
+  return { isCheck: true, run: (inBackground) => runTool(tool, args, inBackground) }
+}
 const checks: readonly Job[] = [
-  { isCheck: true, run: () => runTool('eslint', ['.']) },
-  { isCheck: true, run: () => runTool('tsc', []) },
-  { isCheck: true, run: () => runTool('prettier', ['--check', '.']) },
+  check('tsc'),
+  check('eslint', '.'),
+  check('prettier', '--check', '.'),
 ]
 
 const main = async (args: readonly string[]): Promise<boolean> => {
@@ -37,7 +42,8 @@ const main = async (args: readonly string[]): Promise<boolean> => {
   const services = needsServices ? startSharedServices() : undefined
   services?.catch(() => {})
   try {
-    const run = async (file: string) => runTest(file, { ...process.env, ...(await services)?.env })
+    const run = async (file: string, inBackground = false) =>
+      runTest(file, { ...process.env, ...(await services)?.env }, { inBackground })
     return await runAndReport(args.length === 0 ? checks : [], files, run)
   } finally {
     await (await services)?.stop()
@@ -47,11 +53,16 @@ const main = async (args: readonly string[]): Promise<boolean> => {
 const runAndReport = async (
   checks: readonly Job[],
   files: readonly string[],
-  run: (file: string) => Promise<Result>,
+  run: (file: string, inBackground?: boolean) => Promise<Result>,
 ): Promise<boolean> => {
   const startedAt = performance.now()
-  const tests = files.map((file) => ({ isCheck: false, run: () => run(file) }))
-  const results = await runAll([...checks, ...tests])
+  const jobOf = (file: string): Job => {
+    return { isCheck: false, run: (inBackground) => run(file, inBackground) }
+  }
+  const results = await runAll({
+    foreground: files.filter((file) => !isBackground(file)).map(jobOf),
+    background: [...checks, ...files.filter(isBackground).map(jobOf)],
+  })
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
   console.log(`\nThe slowest, of ${results.length} in ${seconds} s:\n${slowest(results)}`)
   const reasons = new Set(results.flatMap(({ output }) => skipsOf(output)))
@@ -73,21 +84,27 @@ const runAndReport = async (
   return true
 }
 
-/** In order, so many at once. After a check has failed, nothing more is started. */
-const runAll = async (jobs: readonly Job[]): Promise<readonly Result[]> => {
-  const waiting = [...jobs]
+/**
+ * Each queue in order: the foreground's so many at once, and one of the background's, at a low priority.
+ * Whoever finds its own queue empty takes from the other. After a check has failed, nothing more is
+ * started.
+ */
+const runAll = async ({ foreground, background }: Queues): Promise<readonly Result[]> => {
   const results: Result[] = []
-  const runNext = async (): Promise<void> => {
-    const job = waiting.shift()
+  const runNext = async (inBackground: boolean): Promise<void> => {
+    const job = inBackground
+      ? (background.shift() ?? foreground.pop())
+      : (foreground.shift() ?? background.shift())
     if (!job) return
-    const result = await job.run()
+    const result = await job.run(inBackground)
     results.push(result)
     const { name, isPassed, seconds } = result
     console.log(`${isPassed ? 'passed' : 'FAILED'} ${name} ${seconds.toFixed(1)} s`)
-    if (job.isCheck && !isPassed) waiting.length = 0
-    return runNext()
+    if (job.isCheck && !isPassed) foreground.length = background.length = 0
+    return runNext(inBackground)
   }
-  await Promise.all(Array.from({ length: jobsAtOnce }, runNext))
+  const runners = Array.from({ length: jobsAtOnce }, () => runNext(false))
+  await Promise.all([...runners, runNext(true)])
   return results
 }
 

@@ -17,8 +17,8 @@ export type SharedServices = {
   stop(): Promise<void>
 }
 
-/** Four files at once may each run two servers and two workers, of some forty connections in all. */
-const connectionsMax = 400
+/** Five files at once may each run four servers and two workers, of some eighty connections in all. */
+const connectionsMax = 600
 
 export const startSharedServices = async (): Promise<SharedServices> => {
   const directory = await makeTemporaryDirectory()

@@ -113,6 +113,10 @@ const passOf = async (t: Test, limiter: Limiter, store: LimitVerdict['store']) =
 const usedAgain = (limiter: Limiter, store: LimitVerdict['store']) =>
   eventually(() => limiter.take(policy, newKey()), by(store), startTimeoutMs)
 
+// These two wait most of the time. The others count the timers of the whole process.
+t.jobs = 2
+const alone = { buffered: false }
+
 t.test('Redis unavailable in each way, and back', async (t) => {
   const system = await setUp(t)
   if (!system) return
@@ -194,7 +198,7 @@ t.test('both unavailable: all pass; both back: limits hold', async (t) => {
   }
 })
 
-t.test('Redis up and down every 300 ms', async (t) => {
+t.test('Redis up and down every 300 ms', alone, async (t) => {
   const system = await setUp(t)
   if (!system) return
   const { limiter, gate, lines } = system
@@ -269,7 +273,7 @@ t.test(
   },
 )
 
-t.test('statements that were given up leave no attempts to connect behind', async (t) => {
+t.test('statements that were given up leave no attempts to connect behind', alone, async (t) => {
   const timers = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
   const service = await ownPostgres(t)
   await migrate(service.url, migrationsDirectory)

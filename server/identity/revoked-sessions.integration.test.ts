@@ -41,6 +41,11 @@ const refusedEverywhere = async (t: Test, client: AuthClient, tokens: string[], 
   t.comment(`${what}: seen after ${Math.round(performance.now() - startedMs)} ms`)
 }
 
+// They wait for polls.
+t.jobs = 2
+/** Changes the time of the whole process. */
+const alone = { buffered: false }
+
 for (const engine of engineNames) {
   void t.test(`${engine}: a session that is revoked is so in every process`, async (t) => {
     const settings = { HTTP_ENGINE: engine, HTTP_PROCESSES: '3' }
@@ -78,6 +83,7 @@ void t.test('a session that used a token twice is over in every process', async 
 
 void t.test(
   'sessions are remembered for as long as their tokens may live, and a minute',
+  alone,
   async (t) => {
     const { now } = Date
     t.teardown(() => {

@@ -75,6 +75,9 @@ const rollingRestartEnds = (server: Running) =>
     60_000,
   )
 
+// They wait most of the time, for delays and time-outs to pass.
+t.jobs = 3
+
 for (const engine of engineNames) {
   void t.test(`${engine}: SIGTERM, and what is served until it leaves`, async (t) => {
     const env = { DATABASE_URL: await testDatabase(t), HTTP_ENGINE: engine }

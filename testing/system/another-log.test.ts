@@ -117,6 +117,9 @@ const refusesToStart = async (t: Test, start: typeof startServer, environment: S
   t.match(output, refusal)
 }
 
+// Each has a log and a database of its own.
+t.jobs = 2
+
 for (const kind of ['kafka', 'postgres'] as const) {
   t.test(`the ${kind} log made again while nobody ran`, async (t) => {
     const log = await setUp(t, kind)

@@ -84,6 +84,9 @@ const linesOf = (one: Running, message: RegExp) =>
     .split('\n')
     .filter((line) => message.test(line))
 
+// The engines side by side: both wait for time-outs and polls.
+t.jobs = 2
+
 for (const engine of engineNames) {
   void t.test(`${engine}: announcements that do not arrive`, async (t) => {
     const system = await setUp(t, engine)

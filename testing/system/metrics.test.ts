@@ -64,6 +64,9 @@ const notGoneBack = (t: Test, before: Scrape, after: Scrape) => {
   t.same(back, [], 'no total has gone back')
 }
 
+// Each has a server of its own, and waits for its processes most of the time.
+t.jobs = 2
+
 for (const engine of engineNames) {
   void t.test(`${engine}: what was asked is what is counted`, async (t) => {
     const server = await startServer(await environmentFor(t, engine))

@@ -84,6 +84,9 @@ const linesWith = (worker: Running, text: string) =>
     .split('\n')
     .filter((line) => line.includes(text)).length
 
+// Both wait for half a minute until commands have waited for too long.
+t.jobs = 2
+
 void t.test('Kafka behind a gate', async (t) => {
   const port = await freePort()
   const gate = await testGate(t, port)

@@ -101,6 +101,9 @@ const membersOf = async (brokers: string, log: string): Promise<number> => {
   return groups[0]?.members.length ?? 0
 }
 
+// Each has a log of its own, and waits for workers to start and to leave.
+t.jobs = 2
+
 for (const [name, stack] of Object.entries(testStacks)) {
   void t.test(`${name} stack: SIGTERM in the middle of a batch`, async (t) => {
     const services = await stack(t)

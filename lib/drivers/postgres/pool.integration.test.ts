@@ -45,6 +45,11 @@ const succeeds = (work: () => Promise<unknown>) =>
     (answer) => answer === 'yes',
   )
 
+// They wait most of the time, for time-outs and for what is slow.
+t.jobs = 3
+/** Holds up this whole process. */
+const alone = { buffered: false }
+
 const spoilers: Record<string, (pool: Pool) => Promise<unknown>> = {
   'was ended by an operator': (pool) =>
     pool.run((sql) => sql`SELECT pg_terminate_backend(pg_backend_pid())`),
@@ -156,7 +161,7 @@ t.test('a long statement is not taken for a silent connection', async (t) => {
   await pool.transaction((tx) => tx`SELECT pg_sleep(6)`)
 })
 
-t.test('a process that was held up does not take its connections for silent', async (t) => {
+t.test('a process that was held up does not take its connections for silent', alone, async (t) => {
   const pool = openPool(t, { url: await testDatabase(t), poolSize: 1 })
   await pool.transaction(async (tx) => {
     const asked = tx`SELECT pg_sleep(1.6)`.execute()

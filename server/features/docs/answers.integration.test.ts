@@ -40,6 +40,9 @@ const lastTarget = `/todos?limit=1&after=${cursorOf('/todos', longAgo)}`
 const linkOf = (answer: Answer) =>
   /^<(.*)>; rel="next"$/.exec(headerOf(answer, 'Link') ?? '')?.[1] ?? ''
 
+// The engines side by side: both wait for time-outs.
+t.jobs = 2
+
 for (const engine of engineNames) {
   void t.test(`${engine} engine`, async (t) => {
     const databaseUrl = await testDatabase(t)
