@@ -60,6 +60,9 @@ const refusals: Record<string, readonly [Turn, Turn]> = {
   ],
 }
 
+// Each has a Redis of its own, and waits for time-outs.
+t.jobs = 2
+
 for (const [what, [refuse, heal]] of Object.entries(refusals)) {
   void t.test(`${what}: no old page, neither then nor afterwards`, async (t) => {
     const redis = await setUp(t)

@@ -76,7 +76,7 @@ const rollingRestartEnds = (server: Running) =>
   )
 
 // They wait most of the time, for delays and time-outs to pass.
-t.jobs = 3
+t.jobs = 2
 
 for (const engine of engineNames) {
   void t.test(`${engine}: SIGTERM, and what is served until it leaves`, async (t) => {

@@ -46,7 +46,7 @@ const succeeds = (work: () => Promise<unknown>) =>
   )
 
 // They wait most of the time, for time-outs and for what is slow.
-t.jobs = 3
+t.jobs = 2
 /** Holds up this whole process. */
 const alone = { buffered: false }
 

@@ -30,6 +30,9 @@ const startBoth = async (t: Test, poolMode: PoolMode, poolSize?: number) => {
   return { directUrl, url: pgBouncer.url }
 }
 
+// They wait most of the time, for time-outs and for what is slow.
+t.jobs = 2
+
 t.test('Postgres itself needs nothing else', async (t) => {
   const url = await testDatabase(t)
   t.equal(await urlFault({ url }), undefined)
