@@ -126,9 +126,6 @@ const sicknesses: readonly Sickness[] = [
   },
 ]
 
-// Each has a Redis of its own, and waits for time-outs.
-t.jobs = 2
-
 for (const { what, reason, fall, heal } of sicknesses) {
   void t.test(`${what}: said, and over without a restart`, async (t) => {
     const system = await setUp(t)

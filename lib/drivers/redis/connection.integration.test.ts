@@ -35,9 +35,6 @@ const setUp = async (t: Test) => {
   return { master, other, gate, admin, open }
 }
 
-// Each has a Redis of its own, and waits for time-outs.
-t.jobs = 2
-
 void t.test('open connections that fall silent are replaced', async (t) => {
   const system = await setUp(t)
   if (!system) return
