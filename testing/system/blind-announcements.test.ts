@@ -45,10 +45,12 @@ const setUp = async (t: Test, engine: EngineName) => {
   return { first, second, admin, next, gate, environment }
 }
 
+/** Whoever writes it, a title is written once. */
+let made = 0
+
 const clientOf = (server: Running) => {
   const url = `http://127.0.0.1:${server.port}`
   const authorization = `Bearer ${signToken(testSecret, 'ann', 36_000)}`
-  let made = 0
   const titles = async () => {
     const response = await fetch(`${url}/todos?limit=10`)
     return ((await response.json()) as { title: string }[]).map((todo) => todo.title)
@@ -192,29 +194,31 @@ for (const engine of engineNames) {
 
     await t.test('a server that starts meanwhile is degraded, and answers', async (t) => {
       await next.config('SET', 'maxmemory', '1mb')
-      for (const url of [
-        environment.REDIS_URL,
-        'redis://127.0.0.1:1/0',
-        environment.REDIS_URL.replace('redis://', 'redis://worker:wrong@'),
-      ]) {
+      // It takes connections and answers nothing.
+      const frozen = await ownRedis(t)
+      frozen?.kill('SIGSTOP')
+      t.teardown(() => frozen?.kill('SIGCONT'))
+      const start = async (url = '') => {
         const another = await startServer({ ...environment, REDIS_URL: url })
         t.teardown(() => another.stop())
-        const client = clientOf(another)
+        return { url, another, client: clientOf(another) }
+      }
+      // At once: each waits for its Redis before it listens without it.
+      const [withFrozen, ...withRefusing] = await Promise.all([
+        start(frozen?.url),
+        start(environment.REDIS_URL),
+        start('redis://127.0.0.1:1/0'),
+        start(environment.REDIS_URL.replace('redis://', 'redis://worker:wrong@')),
+      ])
+      for (const { url, another, client } of withRefusing) {
         t.match(await client.ready(), { code: 200, status: 'degraded' }, url)
         t.equal((await client.titles()).length, 10)
         await client.writeIsSeen()
         t.notMatch(another.output(), /Stream isn't writeable/)
       }
       await next.config('SET', 'maxmemory', '0')
-      // It takes connections and answers nothing.
-      const frozen = await ownRedis(t)
-      frozen?.kill('SIGSTOP')
-      t.teardown(() => frozen?.kill('SIGCONT'))
-      const another = await startServer({ ...environment, REDIS_URL: frozen?.url })
-      t.teardown(() => another.stop())
-      const client = clientOf(another)
-      t.match(await client.ready(), { code: 200, status: 'degraded' }, 'frozen')
-      await client.writeIsSeen()
+      t.match(await withFrozen.client.ready(), { code: 200, status: 'degraded' }, 'frozen')
+      await withFrozen.client.writeIsSeen()
     })
   })
 }
