@@ -104,7 +104,12 @@ const setUp = async (t: Test, kind: 'kafka' | 'postgres') => {
 const refusal =
   /belong to another log of the name .*: stored .*, found .*npm run command-log -- adopt --from beginning\|end/
 
-const refusesToStart = async (t: Test, start: typeof startServer, environment: Settings) => {
+/** Server and worker, at once: each asks the log for some seconds before it refuses. */
+const refuseToStart = async (t: Test, environment: Settings) => {
+  await Promise.all([startServer, startWorker].map((start) => refuses(t, start, environment)))
+}
+
+const refuses = async (t: Test, start: typeof startServer, environment: Settings) => {
   const ended = start(environment).then(
     async (running) => {
       await running.stop()
@@ -136,8 +141,7 @@ for (const kind of ['kafka', 'postgres'] as const) {
     await makeAgain()
     await publish('new', 100) // longer than what was applied: no offset is out of range
 
-    await refusesToStart(t, startServer, environment)
-    await refusesToStart(t, startWorker, environment)
+    await refuseToStart(t, environment)
     t.equal((await titles()).size, 40, 'nothing of it was applied')
     const shown = await run('show')
     t.equal(shown.code, 0)
@@ -217,8 +221,7 @@ t.test("the embedded log followed by Kafka's, and back", async (t) => {
   await isApplied('embedded', 10)
   await worker.stop()
   await publish('kafka', 30, kafka)
-  await refusesToStart(t, startServer, { ...environment, ...kafka })
-  await refusesToStart(t, startWorker, { ...environment, ...kafka })
+  await refuseToStart(t, { ...environment, ...kafka })
   t.equal((await titles()).size, 10)
   const back = await startWorker(environment)
   t.teardown(() => back.stop())
@@ -240,8 +243,7 @@ t.test('a topic that the database knows is not made again by who starts', async 
   }).admin()
   await admin.connect()
   await admin.deleteTopics({ topics: [environment['KAFKA_TODO_TOPIC'] ?? ''] })
-  await refusesToStart(t, startServer, environment)
-  await refusesToStart(t, startWorker, environment)
+  await refuseToStart(t, environment)
   t.notOk((await admin.listTopics()).includes(environment['KAFKA_TODO_TOPIC'] ?? ''))
   await admin.disconnect()
   const made = await run('adopt', '--from', 'beginning')
@@ -281,6 +283,5 @@ t.test('positions from before identities were stored', async (t) => {
 
   await sql`DELETE FROM command_logs`
   await sql`UPDATE command_offsets SET next_offset = 1000 WHERE log = ${environment['KAFKA_TODO_TOPIC'] ?? ''}`
-  await refusesToStart(t, startServer, environment)
-  await refusesToStart(t, startWorker, environment)
+  await refuseToStart(t, environment)
 })
