@@ -47,6 +47,7 @@ import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
 import { createLimitChecks, limitPolicies } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
+import type { BoundSocket } from './process/listening-sockets.ts'
 import { forkIndex, reportMetrics } from './process/metrics-fork.ts'
 
 export type Fork = {
@@ -66,6 +67,8 @@ export const startFork = async (
   config: Config,
   registered: RegisteredLog | undefined,
   readyWaitMs: number,
+  /** What it accepts from, instead of a socket of its own. */
+  sockets: Promise<readonly BoundSocket[]> = Promise.resolve([]),
 ): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
   redirectConsole(log)
@@ -203,7 +206,7 @@ export const startFork = async (
     },
     {
       name: 'engine',
-      open: () => engine.listen(config.HTTP_HOST, config.HTTP_PORT),
+      open: async () => engine.listen(config.HTTP_HOST, config.HTTP_PORT, await sockets),
       close: () => engine.drain(config.HTTP_DRAIN_TIMEOUT_MS, config.HTTP_DRAIN_DELAY_MS),
       closeTimeoutMs:
         config.HTTP_DRAIN_TIMEOUT_MS + config.HTTP_DRAIN_DELAY_MS + closeTimeoutMsDefault,

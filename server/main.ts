@@ -16,7 +16,8 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
 import { exitWith, messageOf } from './process/exit.ts'
 import { openMetricsPage } from './process/metrics-page.ts'
-import { reservePorts } from './process/ports.ts'
+import { receiveSockets } from './process/hand-sockets.ts'
+import { openListeningSockets } from './process/listening-sockets.ts'
 import { prepareStores, type Stores } from './process/prepare-stores.ts'
 import {
   readyWaitVariable,
@@ -31,7 +32,9 @@ const registeredLogVariable = 'TODOS_REGISTERED_LOG'
 const runPrimary = async (config: Config) => {
   const log = createLog('server', config.LOG_LEVEL)
   redirectConsole(log)
-  const ports = await reservePorts(config).catch((error: unknown) => exitWith(messageOf(error)))
+  const sockets = await openListeningSockets(config).catch((error: unknown) =>
+    exitWith(messageOf(error)),
+  )
   if (config.HTTP_ENGINE === 'uws') {
     const { selfTest } = await import('./http/engines/uws/self-test.ts')
     const verdict = await selfTest().catch((error: unknown) => exitWith(messageOf(error)))
@@ -42,11 +45,12 @@ const runPrimary = async (config: Config) => {
   )
   const registered = await withStores(config, log, (stores) => prepareStores(config, stores, log))
   const environmentOf = (index: number) => ({
-    HTTP_PORT: String(ports[index % ports.length]),
+    HTTP_PORT: String(sockets.portOf(index)),
     TODOS_FORK_INDEX: String(index),
     ...(registered && { [registeredLogVariable]: JSON.stringify(registered) }),
   })
-  await superviseForks(config, environmentOf, log)
+  await superviseForks(config, environmentOf, sockets, log)
+  const { ports } = sockets
   const [port] = ports
   log.info({ engine: config.HTTP_ENGINE, ports, processes: config.HTTP_PROCESSES }, 'server ready')
   process.send?.({ kind: 'ready', port, metricsPort })
@@ -78,9 +82,8 @@ const withStores = async <T>(
   }
 }
 
-const disconnectTimeoutMs = 1_000
-
 const runFork = async (config: Config) => {
+  const sockets = receiveSockets()
   let started: ReturnType<typeof startFork> | undefined
   let leaving = false
   const leave = async (kind: Leave['kind']) => {
@@ -92,11 +95,7 @@ const runFork = async (config: Config) => {
       await delay(config.HTTP_DRAIN_DELAY_MS)
     }
     await fork?.stop()
-    // Gone at once, a connection that the primary was handing over would hang for ever: it waits for
-    // our acknowledgement to give it to another. After this it has had one for each.
-    process.once('disconnect', () => process.exit(0))
-    setTimeout(() => process.exit(0), disconnectTimeoutMs)
-    cluster.worker?.disconnect()
+    process.exit(0)
   }
   process.on('message', (message: Leave) => {
     if (message.kind === 'drain' || message.kind === 'retire') void leave(message.kind)
@@ -112,6 +111,7 @@ const runFork = async (config: Config) => {
       config,
       registered === undefined ? undefined : (JSON.parse(registered) as RegisteredLog),
       Number(readyWaitMs),
+      sockets,
     )
     const { unready } = await started
     process.send?.({ kind: 'listening', unready } satisfies Listening)

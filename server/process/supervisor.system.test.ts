@@ -226,12 +226,57 @@ void t.test(
     const [fork] = forksOf(server)
     process.kill(fork as number, 'SIGSTOP')
     const socket = await open(t, server.port)
-    await delay(200) // handed over, and not taken
     process.kill(fork as number, 'SIGKILL')
-    await once(socket, 'close')
+    await new Promise((resolve) => socket.once('close', resolve))
     t.pass('its client can ask again')
   },
 )
+
+for (const engine of engineNames) {
+  void t.test(`${engine}: each process accepts for itself`, async (t) => {
+    const environment = {
+      DATABASE_URL: await testDatabase(t),
+      HTTP_ENGINE: engine,
+      LOG_LEVEL: 'error',
+    }
+    const server = await start(t, environment)
+    const forks = forksOf(server)
+    // Those whom one process answers while the other stands still, then all. One in 2^64 says nothing.
+    for (const hung of forks) {
+      process.kill(hung, 'SIGSTOP')
+      const sockets = await Promise.all(Array.from({ length: 64 }, () => open(t, server.port)))
+      let answered = 0
+      const answers = sockets.map(async (socket) => {
+        socket.write(get('/todos?limit=10').bytes)
+        const [answer] = await read(socket)
+        answered++
+        return answer?.status
+      })
+      await eventually(
+        () => answered,
+        (count) => count > 0,
+      )
+      process.kill(hung, 'SIGCONT')
+      t.same(new Set(await Promise.all(answers)), new Set([200]))
+      for (const socket of sockets) socket.destroy()
+    }
+
+    const { port } = server
+    await t.rejects(
+      start(t, { ...environment, HTTP_PORT: String(port) }),
+      { message: new RegExp(`ended \\(1\\): port ${port} is in use: .* HTTP_PORT to another\\n$`) },
+      'a second server on the port is refused, not given a share of it',
+    )
+    process.kill(forks[0] as number, 'SIGKILL')
+    await eventually(
+      () => forksOf(server).filter((pid) => !forks.includes(pid)).length,
+      (count) => count === 1,
+      startTimeoutMs,
+    )
+    await t.rejects(start(t, { ...environment, HTTP_PORT: String(port) }), { message: /is in use/ })
+    await becomes(t, server, 200)
+  })
+}
 
 void t.test('a process that hangs is killed, and does not keep the others', async (t) => {
   const server = await start(t, {

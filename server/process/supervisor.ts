@@ -4,7 +4,8 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
-import { closeWhatItLeaves } from './handed-over.ts'
+import { handSockets, socketCountVariable } from './hand-sockets.ts'
+import type { BoundSocket, ListeningSockets } from './listening-sockets.ts'
 
 /** To a process: leave now. `drain` also notifies load balancers, and gives them time to turn away. */
 export type Leave = { readonly kind: 'drain' | 'retire' }
@@ -43,6 +44,7 @@ type Slot = { readonly index: number; fork: Fork | undefined }
 export const superviseForks = (
   config: Config,
   environmentOf: (index: number) => NodeJS.ProcessEnv,
+  sockets: ListeningSockets,
   log: Log,
 ): Promise<void> =>
   new Promise((resolve) => {
@@ -60,12 +62,16 @@ export const superviseForks = (
       config.PUBLISH_TIMEOUT_MS +
       leaveMarginMs
 
+    const launchIn = (slot: Slot, readyWaitMs: number): Fork =>
+      launch(environmentOf(slot.index), sockets.of(slot.index), readyWaitMs)
+
     /** From here on its death is noticed, and made good. */
     const settle = (slot: Slot, fork: Fork) => {
       slot.fork = fork
       void fork.exited.then((how) => {
         if (slot.fork !== fork || state === 'stopping') return
         slot.fork = undefined
+        sockets.replace(slot.index)
         // What stands in the way of the first start is not going to change: the fork has said it.
         if (state === 'starting') {
           stop(1)
@@ -85,7 +91,7 @@ export const superviseForks = (
           if (state !== 'running' || slot.fork) return
           const isServed = slots.some(({ fork }) => fork?.isListening())
           const readyWaitMs = isServed ? readyWaitServedMs : readyWaitFirstMs
-          const next = launch(environmentOf(slot.index), readyWaitMs)
+          const next = launchIn(slot, readyWaitMs)
           settle(slot, next)
           void next.listening.then(() => {
             log.info({ fork: next.worker.process.pid }, 'replacement server process ready')
@@ -98,7 +104,7 @@ export const superviseForks = (
     /** One by one: the next serves before the last one leaves. */
     const roll = async () => {
       for (const slot of slots) {
-        const fresh = launch(environmentOf(slot.index), readyWaitServedMs)
+        const fresh = launchIn(slot, readyWaitServedMs)
         const failure = await whyNotReady(fresh)
         if (state === 'stopping') return
         if (failure !== undefined) {
@@ -133,6 +139,7 @@ export const superviseForks = (
     const stop = (exitCode: number) => {
       if (state === 'stopping') process.exit(1) // a second signal: leave at once, forks follow
       state = 'stopping'
+      sockets.close() // those of the forks are the last: who comes when they close is refused
       void Promise.all([...alive].map((fork) => dismiss(fork, 'drain'))).then(() =>
         process.exit(exitCode),
       )
@@ -157,7 +164,7 @@ export const superviseForks = (
     })
 
     const first = slots.map((slot) => {
-      const fork = launch(environmentOf(slot.index), readyWaitFirstMs)
+      const fork = launchIn(slot, readyWaitFirstMs)
       settle(slot, fork)
       return fork.listening
     })
@@ -171,9 +178,17 @@ export const superviseForks = (
 /** Every fork there is: those that start, serve and leave. */
 const alive = new Set<Fork>()
 
-const launch = (environment: NodeJS.ProcessEnv, readyWaitMs: number): Fork => {
-  const worker = cluster.fork({ ...environment, [readyWaitVariable]: readyWaitMs })
-  closeWhatItLeaves(worker)
+const launch = (
+  environment: NodeJS.ProcessEnv,
+  sockets: readonly BoundSocket[],
+  readyWaitMs: number,
+): Fork => {
+  const worker = cluster.fork({
+    ...environment,
+    [readyWaitVariable]: readyWaitMs,
+    [socketCountVariable]: sockets.length,
+  })
+  handSockets(worker, sockets)
   let listens = false
   const fork: Fork = {
     worker,

@@ -124,7 +124,8 @@ export const httpSettings = {
     min: 1,
     max: 65_535,
     unit: 'connections',
-    meaning: 'Connections that wait to be accepted; the kernel caps it (net.core.somaxconn).',
+    meaning:
+      'Connections that wait to be accepted, on each listening socket; the kernel caps it (net.core.somaxconn).',
   }),
   HTTP_DRAIN_DELAY_MS: wholeNumber({
     default: 5_000,

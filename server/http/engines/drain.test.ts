@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { freePort, loopback } from '../../../scripts/stack/ports.ts'
 import { get, startSteadyClients } from '../../../testing/steady-clients.ts'
 import { eventually } from '../../../testing/eventually.ts'
-import { silentLog } from '../../../testing/settings.ts'
+import { silentLog, testConfig } from '../../../testing/settings.ts'
 import {
   engineNames,
   headerOf,
@@ -16,7 +16,8 @@ import {
   read,
   type EngineName,
 } from '../../../testing/engines/harness.ts'
-import { createReady, createReply, type App } from './engine.ts'
+import { openListeningSockets } from '../../process/listening-sockets.ts'
+import { createReady, createReply, type App, type BoundSocket } from './engine.ts'
 import { createNodeEngine } from './node/node-http.ts'
 import { createUwsEngine } from './uws/uws.ts'
 
@@ -26,7 +27,12 @@ const large = createReady(createReply(200, [], Buffer.alloc(16_000_000, 'x')))
 const settings = { ...patientSettings, writeStallTimeoutMs: 600_000 }
 
 /** An application that remembers what it was asked, and answers /slow when it is told to. */
-const serve = async (t: Test, name: EngineName) => {
+const serve = async (
+  t: Test,
+  name: EngineName,
+  port?: number,
+  sockets?: readonly BoundSocket[],
+) => {
   const handled: string[] = []
   const looked: string[] = []
   let answerSlow = () => {}
@@ -48,8 +54,8 @@ const serve = async (t: Test, name: EngineName) => {
     name === 'node'
       ? createNodeEngine(app, settings)
       : await createUwsEngine(app, settings, silentLog)
-  const port = await freePort()
-  await engine.listen(loopback, port)
+  port ??= await freePort()
+  await engine.listen(loopback, port, sockets)
   let isDrained = false
   let drained: Promise<void> | undefined
   const drain = (timeoutMs: number, idleMs?: number) => {
@@ -240,20 +246,18 @@ void t.test('node: the last answer arrives, however much is sent behind it', asy
   }
 })
 
-void t.test(
-  'uws: those who are about to be accepted are answered, though the loop stalls',
-  async (t) => {
-    const { port: firstPort, drain } = await serve(t, 'uws')
-    // Another listens on the same port, as the next process would.
-    const next = await createUwsEngine(
-      { ready: () => () => small, handle: () => small },
-      settings,
-      silentLog,
+for (const engine of engineNames) {
+  void t.test(`${engine}: those who are about to be accepted are answered`, async (t) => {
+    // Two on one port, as two processes are.
+    const sockets = await openListeningSockets(
+      testConfig({ HTTP_ENGINE: engine, HTTP_HOST: loopback, HTTP_PORT: '0', HTTP_PROCESSES: '2' }),
     )
-    await next.listen(loopback, firstPort)
-    t.teardown(() => next.drain(0))
-    const sockets = Array.from({ length: 200 }, () => connect(firstPort, loopback))
-    const answered = sockets.map(
+    t.teardown(sockets.close)
+    const port = sockets.portOf(0)
+    const { drain } = await serve(t, engine, port, sockets.of(0))
+    await serve(t, engine, port, sockets.of(1))
+    const clients = Array.from({ length: 200 }, () => connect(port, loopback))
+    const answered = clients.map(
       (socket) =>
         new Promise<string>((resolve) => {
           socket.on('connect', () => socket.write(plain('/small')))
@@ -268,10 +272,10 @@ void t.test(
     const drained = drain(20_000, 20_000)
     const outcomes = await Promise.all(answered)
     t.same(new Set(outcomes), new Set(['answered']))
-    for (const socket of sockets) socket.destroy()
+    for (const client of clients) client.destroy()
     await drained
-  },
-)
+  })
+}
 
 void t.test('uws: known: a write pipelined behind an announced close is carried out', async (t) => {
   const { port, drain, handled } = await serve(t, 'uws')

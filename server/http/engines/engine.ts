@@ -81,9 +81,15 @@ export const largeBytesMin = 512 * 1024
 
 export const lengthOf = ({ body, tail }: Reply): number => body.length + (tail?.length ?? 0)
 
+/** One that is bound already, as net.Server takes it. */
+export type BoundSocket = { close(): void }
+
 export type Engine = {
-  /** Rejects with the system's error (EADDRINUSE, …). */
-  listen(host: string, port: number): Promise<void>
+  /**
+   * Accepts from `sockets` where there are any, else from one that it opens. Rejects with the system's
+   * error (EADDRINUSE, …).
+   */
+  listen(host: string, port: number, sockets?: readonly BoundSocket[]): Promise<void>
   /**
    * Stops accepting; each connection's next answer is its last, and says so. Connections that stay
    * idle for `idleMs` are closed; whatever is not done after `timeoutMs` is cut.

@@ -1,5 +1,5 @@
 // The engine on raw node:http, with the fast path in front: the default. Correct under torn packets
-// and pending replies, and one port shared by all forks through node:cluster on every platform.
+// and pending replies, and it accepts from sockets that its primary keeps.
 
 import {
   createServer as createHttpServer,
@@ -8,7 +8,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
-import { createServer, type Socket } from 'node:net'
+import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import { Problem } from '../../problem.ts'
 import { badHost, headTooLarge, malformed, noTunnel, tooSlow, unexpected } from '../../problems.ts'
 import {
@@ -22,6 +22,7 @@ import {
   type Reply,
   type Request,
 } from '../engine.ts'
+import { closeWhenCalm } from '../listener.ts'
 import { createFastConnection } from './fast-path.ts'
 import { readInPlace, type InPlaceSocket } from './in-place-socket.ts'
 import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
@@ -53,8 +54,16 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
       pipeline.feed(inPlace, first)
     },
   }
-  const front = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => {
-    const inPlace = readInPlace(accepted)
+  let accepted = 0
+  /** One for each socket that it accepts from. */
+  const fronts: NetServer[] = []
+  const accept = (connection: Socket) => {
+    accepted++
+    if (watch.count() >= settings.connectionsMax) {
+      connection.destroy()
+      return
+    }
+    const inPlace = readInPlace(connection)
     const { socket } = inPlace
     socket.on('error', () => socket.destroy())
     watch.add(socket)
@@ -62,19 +71,37 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
       socket,
       createFastConnection(inPlace, parts, () => watch.disown(socket)),
     )
-  })
-  front.maxConnections = settings.connectionsMax
+  }
+  const listen = (where: (front: NetServer, onListening: () => void) => void) =>
+    new Promise<void>((resolve, reject) => {
+      const front = createServer({ pauseOnConnect: true, noDelay: true }, accept)
+      fronts.push(front)
+      front.once('error', reject)
+      where(front, resolve)
+    })
 
   return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        front.once('error', reject)
-        front.listen({ host, port, backlog: settings.backlog }, () => resolve())
-      }),
+    async listen(host, port, sockets = []) {
+      const { backlog } = settings
+      if (sockets.length === 0) {
+        await listen((front, done) => front.listen({ host, port, backlog }, done))
+        return
+      }
+      // Not a share each: where many come at once, one socket's would overflow, and those wait a second.
+      await Promise.all(
+        sockets.map((socket) => listen((front, done) => front.listen(socket, backlog, done))),
+      )
+    },
     async drain(timeoutMs, idleMs = 0) {
       draining = true
-      const closed = new Promise<void>((resolve) => front.close(() => resolve()))
       const startedMs = performance.now()
+      let closed = Promise.resolve()
+      await closeWhenCalm(
+        () => {
+          closed = closeAll(fronts)
+        },
+        () => accepted,
+      )
       const closeMore = () => {
         const elapsedMs = performance.now() - startedMs
         if (elapsedMs >= timeoutMs) for (const socket of watch.sockets()) socket.destroy()
@@ -102,6 +129,11 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
 }
 
 const drainPollIntervalMs = 20
+
+/** Resolves when their connections have ended, too. */
+const closeAll = async (fronts: readonly NetServer[]): Promise<void> => {
+  await Promise.all(fronts.map((front) => new Promise((resolve) => front.close(resolve))))
+}
 
 /**
  * RFC 9112 section 9.6: a close with input unread is a reset, which may overtake the last answer. So

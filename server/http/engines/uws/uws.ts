@@ -20,7 +20,7 @@ import {
   type Reply,
   type Request,
 } from '../engine.ts'
-import { closeWhenCalm } from './listener.ts'
+import { closeWhenCalm } from '../listener.ts'
 import { loadUws } from './load.ts'
 import { createUnsent } from '../unsent.ts'
 import { countedBytesMin, createUnsentBound, sendAsItDrains } from './unsent.ts'
@@ -138,7 +138,12 @@ export const createUwsEngine = async (
       draining = true
       const startedMs = performance.now()
       const isWithin = (ms: number) => performance.now() - startedMs < ms
-      if (listening) await closeWhenCalm(uws.us_listen_socket_close, listening, () => events)
+      const socket = listening
+      if (socket)
+        await closeWhenCalm(
+          () => uws.us_listen_socket_close(socket),
+          () => events,
+        )
       // It does not report which connections are idle, nor what it has not sent yet.
       while (connections > 0 && isWithin(timeoutMs) && (inFlight > 0 || isWithin(idleMs))) {
         await delay(drainPollIntervalMs)

@@ -1,8 +1,6 @@
-// Closes uWebSockets.js's listening socket without losing those who are about to be accepted. Each
-// process has a socket of its own on the port (SO_REUSEPORT). What the kernel has queued on one is
-// not passed to the others when it closes, it is reset (unless net.ipv4.tcp_migrate_req is 1).
-
-import type { us_listen_socket } from 'uWebSockets.js'
+// Closes a listening socket without losing those who are about to be accepted. What the kernel has
+// queued on one is not passed to others on the port (SO_REUSEPORT) when it closes, it is reset (unless
+// net.ipv4.tcp_migrate_req is 1). Node's sockets stay open in the primary until the server stops.
 
 /** A turn of the loop this short, with nothing to do in it, has emptied the queue just now. */
 const calmTurnMs = 0.2
@@ -15,11 +13,7 @@ const calmWaitMs = 1_000
  * at once lost 5 requests of 413,000; twenty closed so, none of 659,000 (rolling-restart.test.ts).
  * Not covered: a handshake in progress on a real network, for the length of its round trip.
  */
-export const closeWhenCalm = (
-  close: (socket: us_listen_socket) => void,
-  socket: us_listen_socket,
-  events: () => number,
-): Promise<void> =>
+export const closeWhenCalm = (close: () => void, events: () => number): Promise<void> =>
   new Promise((resolve) => {
     const startedMs = performance.now()
     let turnMs = startedMs
@@ -28,7 +22,7 @@ export const closeWhenCalm = (
       const nowMs = performance.now()
       const isCalm = events() === seen && nowMs - turnMs < calmTurnMs
       if (isCalm || nowMs - startedMs > calmWaitMs) {
-        close(socket)
+        close()
         resolve()
         return
       }

@@ -1,0 +1,142 @@
+// The sockets that the server's processes accept from: bound by the primary before the first fork, and
+// kept by it. A socket that closes resets what the kernel has queued on it. These do not close when a
+// process leaves: the one that replaces it goes on accepting from the same.
+
+import { lookup } from 'node:dns/promises'
+import net, { createServer } from 'node:net'
+import type { Config } from '../../lib/runtime/config/config.ts'
+
+/** Bound, and listened on by forks only: what is given to `net.Server.listen`. */
+export type BoundSocket = {
+  getsockname(into: { port?: number }): number
+  close(): void
+}
+
+export type ListeningSockets = {
+  readonly ports: readonly number[]
+  readonly portOf: (index: number) => number
+  /** What the process with this index accepts from; none where its engine opens a socket itself. */
+  readonly of: (index: number) => readonly BoundSocket[]
+  /** Its process died. What is queued on its sockets is reset, so that those clients come again. */
+  replace(index: number): void
+  /** From now on nothing listens when the last fork has stopped to. */
+  close(): void
+}
+
+/**
+ * On Linux each process has sockets of its own on the port (SO_REUSEPORT), and the kernel deals out
+ * connections by their hash: of 2,000 one of two processes got 977 to 1,025. With one shared socket, of
+ * 64 opened at once one got 41 to 64. Elsewhere SO_REUSEPORT does not deal out, and one is shared.
+ */
+const dealsOut = process.platform === 'linux'
+
+/**
+ * libuv accepts one connection of a socket in a turn of the loop, and a busy process's turn takes
+ * milliseconds: with several sockets it accepts as many.
+ */
+const socketsPerProcess = dealsOut ? 8 : 1
+
+/** Opens one port for all, or one for each. Rejects with one line for the operator. */
+export const openListeningSockets = async (config: Config): Promise<ListeningSockets> => {
+  const { HTTP_HOST: host, HTTP_PROCESSES: processes } = config
+  const isShared = config.HTTP_PORT_PER_PROCESS === 'false'
+  const ports: number[] = []
+  const sockets: BoundSocket[][] = []
+  let port = config.HTTP_PORT
+  try {
+    const { address, family } = await lookup(host)
+    const bindAll = (port: number) =>
+      Array.from({ length: socketsPerProcess }, () => bind(address, family, port))
+    for (; ports.length < (isShared ? 1 : processes); port++) {
+      ports.push(await (port === 0 ? freePort(address) : reservePort(address, port)))
+      // At once: from here on another server finds the port in use.
+      sockets.push(bindAll(ports.at(-1) as number))
+    }
+    while (sockets.length < processes)
+      sockets.push(dealsOut ? bindAll(ports[0] as number) : (sockets[0] as BoundSocket[]))
+    const portOf = (index: number) => ports[index % ports.length] as number
+    return {
+      ports,
+      portOf,
+      of: (index) => (config.HTTP_ENGINE === 'node' ? (sockets[index] ?? []) : []),
+      replace(index) {
+        if (!dealsOut) return // the others, or the next one, accept what is queued
+        const old = sockets[index] ?? []
+        sockets[index] = bindAll(portOf(index))
+        closeAll(old)
+      },
+      close() {
+        for (const all of sockets.splice(0)) closeAll(all)
+      },
+    }
+  } catch (error) {
+    throw cantListen(host, port, error as NodeJS.ErrnoException)
+  }
+}
+
+const closeAll = (sockets: readonly BoundSocket[]) => {
+  for (const socket of sockets) socket.close()
+}
+
+const cantListen = (host: string, port: number, error: NodeJS.ErrnoException): Error =>
+  new Error(
+    error.code === 'EADDRINUSE'
+      ? `port ${port} is in use: stop what listens there, or set HTTP_PORT to another`
+      : `can't listen on ${host}:${port} (${error.message}): set HTTP_HOST and HTTP_PORT`,
+    { cause: error },
+  )
+
+/** libuv's UV_TCP_REUSEPORT. */
+const reusePortFlag = 2
+
+/** What node:cluster itself binds with. net.Server would listen, and accept here, in the primary. */
+const createHandle = (
+  net as unknown as {
+    _createServerHandle: (
+      address: string,
+      port: number,
+      family: number,
+      fd: number,
+      flags: number,
+    ) => BoundSocket | number
+  }
+)._createServerHandle
+
+/** Throws when another program has the port: libuv keeps that to itself until something listens. */
+const bind = (address: string, family: number, port: number): BoundSocket => {
+  const socket = createHandle(address, port, family, -1, dealsOut ? reusePortFlag : 0)
+  if (typeof socket === 'number') throw new Error(`can't bind ${address}:${port} (${socket})`)
+  const name: { port?: number } = {}
+  socket.getsockname(name)
+  if (name.port !== port) {
+    socket.close()
+    throw Object.assign(new Error('it is in use'), { code: 'EADDRINUSE' })
+  }
+  return socket
+}
+
+// Below those that systems give to outgoing connections: one of them, ours even, could take the port
+// between our check of it and our binding it.
+const freePortsFrom = 10_000
+const freePortsTo = 20_000
+
+const freePort = async (address: string): Promise<number> => {
+  for (;;) {
+    const port = freePortsFrom + Math.floor(Math.random() * (freePortsTo - freePortsFrom))
+    try {
+      return await reservePort(address, port)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    }
+  }
+}
+
+/** The port, found free by listening alone on it: SO_REUSEPORT would share it with another server. */
+const reservePort = (host: string, port: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen({ host, port, exclusive: true }, () => {
+      probe.close(() => resolve(port))
+    })
+  })
