@@ -3,7 +3,8 @@
 // process leaves: the one that replaces it goes on accepting from the same.
 
 import { lookup } from 'node:dns/promises'
-import net, { createServer } from 'node:net'
+import { once } from 'node:events'
+import net, { createServer, type ListenOptions, type Server } from 'node:net'
 import type { Config } from '../../lib/runtime/config/config.ts'
 
 /** Bound, and listened on by forks only: what is given to `net.Server.listen`. */
@@ -42,15 +43,17 @@ export const openListeningSockets = async (config: Config): Promise<ListeningSoc
   const isShared = config.HTTP_PORT_PER_PROCESS === 'false'
   const ports: number[] = []
   const sockets: BoundSocket[][] = []
+  const locks: Server[] = []
   let port = config.HTTP_PORT
   try {
     const { address, family } = await lookup(host)
     const bindAll = (port: number) =>
       Array.from({ length: socketsPerProcess }, () => bind(address, family, port))
     for (; ports.length < (isShared ? 1 : processes); port++) {
-      ports.push(await (port === 0 ? freePort(address) : reservePort(address, port)))
-      // At once: from here on another server finds the port in use.
-      sockets.push(bindAll(ports.at(-1) as number))
+      const reserved = await (port === 0 ? reserveFree(address) : reserve(address, port))
+      locks.push(...reserved.locks)
+      ports.push(reserved.port)
+      sockets.push(bindAll(reserved.port))
     }
     while (sockets.length < processes)
       sockets.push(dealsOut ? bindAll(ports[0] as number) : (sockets[0] as BoundSocket[]))
@@ -67,14 +70,16 @@ export const openListeningSockets = async (config: Config): Promise<ListeningSoc
       },
       close() {
         for (const all of sockets.splice(0)) closeAll(all)
+        closeAll(locks.splice(0))
       },
     }
   } catch (error) {
+    closeAll(locks)
     throw cantListen(host, port, error as NodeJS.ErrnoException)
   }
 }
 
-const closeAll = (sockets: readonly BoundSocket[]) => {
+const closeAll = (sockets: readonly { close(): void }[]) => {
   for (const socket of sockets) socket.close()
 }
 
@@ -116,27 +121,44 @@ const bind = (address: string, family: number, port: number): BoundSocket => {
 }
 
 // Below those that systems give to outgoing connections: one of them, ours even, could take the port
-// between our check of it and our binding it.
+// between our check of it and the first fork's listening.
 const freePortsFrom = 10_000
 const freePortsTo = 20_000
 
-const freePort = async (address: string): Promise<number> => {
+/** `locks` keep other servers of ours off the port until they are closed. */
+type Reserved = { readonly port: number; readonly locks: readonly Server[] }
+
+const reserveFree = async (address: string): Promise<Reserved> => {
   for (;;) {
     const port = freePortsFrom + Math.floor(Math.random() * (freePortsTo - freePortsFrom))
     try {
-      return await reservePort(address, port)
+      return await reserve(address, port)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     }
   }
 }
 
-/** The port, found free by listening alone on it: SO_REUSEPORT would share it with another server. */
-const reservePort = (host: string, port: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen({ host, port, exclusive: true }, () => {
-      probe.close(() => resolve(port))
-    })
-  })
+/**
+ * Finds the port free by listening alone on it, as SO_REUSEPORT would share what another has. Until a
+ * fork listens that says nothing of another server that starts: so each takes a name in the kernel
+ * first, which goes with its process.
+ */
+const reserve = async (host: string, port: number): Promise<Reserved> => {
+  const locks = dealsOut ? [await listening({ path: `\0todos-server ${host} ${port}` })] : []
+  try {
+    const probe = await listening({ host, port })
+    await new Promise((resolve) => probe.close(resolve))
+    return { port, locks }
+  } catch (error) {
+    closeAll(locks)
+    throw error
+  }
+}
+
+const listening = async (where: ListenOptions): Promise<Server> => {
+  const server = createServer((socket) => socket.destroy()).unref()
+  server.listen({ ...where, exclusive: true })
+  await once(server, 'listening')
+  return server
+}

@@ -9,13 +9,14 @@ import { signToken } from '../../lib/accounts/access-token.ts'
 import { forksOf, startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
 import { get, post, startSteadyClients, type Client } from '../steady-clients.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
+import { seeded } from '../seeded.ts'
 import { generousTimeouts, testSecret } from '../settings.ts'
 import { testDatabase, testTopic, testStacks } from '../services.ts'
 
 /** Each replaces every process; `ROUNDS=20` is the catalogue's. */
 const rounds = Number(process.env['ROUNDS'] ?? 3)
-/** A process's loop is held up for this long now and then: connections pile up in the kernel. */
-const stallMs = 100
+/** A process's loop is held up for up to this long now and then: connections pile up in the kernel. */
+const stallMsMax = 200
 
 const token = signToken(testSecret, 'ann', 3_600)
 
@@ -44,7 +45,8 @@ const clientsFor = (engine: string) => {
       pauseMs: 10,
       next: () => get(`/todos?limit=${1 + (turn++ % 3)}`),
     }),
-    ...many(4, {
+    // On each process's sockets there is always one that is about to be accepted.
+    ...many(16, {
       name: 'new connection',
       depth: 1,
       requestsPerConnection: 1,
@@ -83,6 +85,7 @@ for (const [engine, stack] of [
       // Two cores start processes and serve: late is not lost.
       ...generousTimeouts,
     }
+    const random = seeded(t)
     const server = await startServer(environment)
     t.teardown(() => server.stop())
     let worker: Running = await startWorker(environment)
@@ -97,10 +100,11 @@ for (const [engine, stack] of [
     const stalls = (async () => {
       while (rolling) {
         for (const pid of pids()) {
+          const stallMs = random.below(stallMsMax)
           signal(pid, 'SIGSTOP')
           await delay(stallMs)
           signal(pid, 'SIGCONT')
-          await delay(stallMs * 3)
+          await delay(random.below(stallMsMax * 3))
         }
       }
     })()
