@@ -17,6 +17,7 @@ import { startFork } from './fork.ts'
 import { exitWith, messageOf } from './process/exit.ts'
 import { openMetricsPage } from './process/metrics-page.ts'
 import { receiveSockets } from './process/hand-sockets.ts'
+import type { Ping, Pong } from './process/hung-fork.ts'
 import { openListeningSockets } from './process/listening-sockets.ts'
 import { prepareStores, type Stores } from './process/prepare-stores.ts'
 import {
@@ -97,7 +98,8 @@ const runFork = async (config: Config) => {
     await fork?.stop()
     process.exit(0)
   }
-  process.on('message', (message: Leave) => {
+  process.on('message', (message: Leave | Ping) => {
+    if (message.kind === 'ping') process.send?.({ kind: 'pong' } satisfies Pong)
     if (message.kind === 'drain' || message.kind === 'retire') void leave(message.kind)
   })
   // A terminal's Ctrl-C and a supervisor's SIGTERM to the whole group reach every process: what a

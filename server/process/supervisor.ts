@@ -5,6 +5,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import { handSockets, socketCountVariable } from './hand-sockets.ts'
+import { watchForHang } from './hung-fork.ts'
 import type { BoundSocket, ListeningSockets } from './listening-sockets.ts'
 
 /** To a process: leave now. `drain` also notifies load balancers, and gives them time to turn away. */
@@ -68,6 +69,12 @@ export const superviseForks = (
     /** From here on its death is noticed, and made good. */
     const settle = (slot: Slot, fork: Fork) => {
       slot.fork = fork
+      void fork.listening.then(() => {
+        watchForHang(fork.worker, () => {
+          log.error({ fork: fork.worker.process.pid }, 'a server process hangs, sent SIGKILL')
+          fork.worker.process.kill('SIGKILL')
+        })
+      })
       void fork.exited.then((how) => {
         if (slot.fork !== fork || state === 'stopping') return
         slot.fork = undefined
