@@ -13,7 +13,7 @@ import { pinSelf, type Pinning } from './engines/pinning.ts'
 import { prepareSubjects, type LeftOut, type Started, type Subject } from './engines/subjects.ts'
 import { summarize, type Row } from './engines/summary.ts'
 import { tables } from './engines/table.ts'
-import { recordTodos, startDatabase } from './engines/todos.ts'
+import { recordTodos, startCompany, startDatabase } from './engines/todos.ts'
 
 const say = (line: string) => console.log(line)
 
@@ -27,6 +27,9 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
     const database = await startDatabase(directory)
     cleanUps.push(() => database.stop())
     const todos = await recordTodos(directory, database.url)
+    const worker = await startCompany(database.url)
+    cleanUps.push(() => worker.stop())
+    say('beside each, on the cores of the generator: Postgres and our worker, idle')
     const context = { directory, databaseUrl: database.url, todos, signal, say }
     const { subjects, leftOut } = await prepareSubjects(options.only, context)
     const { windowMs, scrapeMs } = options

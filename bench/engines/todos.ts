@@ -3,7 +3,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startServer, type Running } from '../../scripts/stack/processes.ts'
+import { startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
 import type { Service } from '../../scripts/stack/service.ts'
 import { startTodosDatabase } from '../../scripts/stack/todos-database.ts'
 import { exchange } from './exchange.ts'
@@ -46,6 +46,18 @@ export const startOurs = (engine: OurEngine, databaseUrl: string): Promise<Runni
     LIST_CACHE: 'postgres',
     DATABASE_URL: databaseUrl,
     JWT_SECRET: 'only reads are measured: nobody signs with this',
+    LOG_LEVEL: 'error',
+  })
+
+/**
+ * What is deployed beside our server, and has nothing to do while reads are measured. It runs beside
+ * the peers as well: on the generator's core it adds to everybody's latency, or to nobody's.
+ */
+export const startCompany = (databaseUrl: string): Promise<Running> =>
+  startWorker({
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    DATABASE_URL: databaseUrl,
     LOG_LEVEL: 'error',
   })
 
