@@ -5,12 +5,13 @@ import t from 'tap'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { seeded } from '../../testing/seeded.ts'
-import { todoChange } from './command.ts'
+import { changeOf, todoChange } from './command.ts'
 import {
   boolean,
   dictionary,
   InvalidField,
   list,
+  nullAs,
   object,
   oneOf,
   optional,
@@ -20,7 +21,7 @@ import {
   wholeNumber,
   type Shape,
 } from './shape.ts'
-import { completed, description, title, todoId } from './todo.ts'
+import { completed, description, newTitle, todoId } from './todo.ts'
 
 const ajv = new Ajv2020({ allowUnionTypes: true, strictRequired: false })
 formats.default(ajv)
@@ -36,7 +37,8 @@ const isTaken = ({ parse }: Shape<unknown>, value: unknown): boolean => {
 }
 
 const shapes = {
-  newTodo: object({ title, description: orElse(description, '') }),
+  newTodo: object({ title: newTitle, description: orElse(description, '') }),
+  patch: changeOf(newTitle, nullAs(description, '')),
   todoChange,
   status: object({ completed }),
   short: object({ a: text({ min: 3, max: 4 }), b: optional(text({ min: 0, max: 1 })) }),
@@ -54,7 +56,22 @@ const shapes = {
 t.test('what the check takes, the schema takes, and nothing else', async (t) => {
   const random = seeded(t)
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)] as T
-  const letters = ['x', 'ü', '\u{1F600}', '\u0301', '\n', '"', '\0', '\ud83d', '\ude00', '-', '.']
+  const letters = [
+    'x',
+    'ü',
+    ' ',
+    '\u200b',
+    '\u3164',
+    '\u{1F600}',
+    '\u0301',
+    '\n',
+    '"',
+    '\0',
+    '\ud83d',
+    '\ude00',
+    '-',
+    '.',
+  ]
   const textOf = () => {
     const count = pick([0, 1, 2, 3, 4, 5, 100, 199, 200, 201, 1_000, 2_000, 2_001, 4_001])
     // Mostly of letters that may be in it.
@@ -114,4 +131,35 @@ t.test('what is parsed has the members that are named, and no others', async (t)
   t.same(todoChange.parse({ completed: false, user_id: 'eve' }, 'body'), { completed: false })
   t.throws(() => newTodo.parse([], 'body'), { message: 'the body must be a JSON object' })
   t.throws(() => newTodo.parse({}, 'body'), { field: 'title', message: 'title is required' })
+})
+
+t.test('each member that is wrong is named, the first as the error itself', async (t) => {
+  const wrong = { title: 1, description: 'x'.repeat(2_001), completed: 'no' }
+  t.throws(() => todoChange.parse(wrong, 'body'), {
+    field: 'title',
+    message: 'title must be a string',
+    errors: [
+      { field: 'title', message: 'title must be a string' },
+      { field: 'description', message: 'description must have 0 to 2000 characters' },
+      { field: 'completed', message: 'completed must be true or false' },
+    ],
+  })
+  const nested = object({ one: object({ a: boolean, b: boolean }), two: list(boolean) })
+  t.throws(() => nested.parse({ one: { a: 1 }, two: [true, 0] }, 'body'), {
+    errors: [{ field: 'a' }, { field: 'b', message: 'b is required' }, { field: 'two' }],
+  })
+})
+
+t.test('null, what is left out and a value are three things', async (t) => {
+  const { patch } = shapes
+  t.same(patch.parse({ description: null }, 'body'), { description: '' })
+  t.same(patch.parse({ title: 'x' }, 'body'), { title: 'x' })
+  t.throws(() => patch.parse({ title: null }, 'body'), {
+    field: 'title',
+    message: 'title must be a string',
+  })
+  t.throws(() => patch.parse({ completed: null, title: 'x' }, 'body'), {
+    field: 'completed',
+    message: 'completed must be true or false',
+  })
 })

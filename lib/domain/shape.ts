@@ -31,14 +31,30 @@ export type Shape<T> = {
 
 export type TypeOf<S> = S extends Shape<infer T> ? T : never
 
+export type FieldError = { readonly field: string; readonly message: string }
+
 /** A field that is not what it must be; `message` reads as a sentence about that field. */
 export class InvalidField extends Error {
   override readonly name = 'InvalidField'
   readonly field: string
-  constructor(field: string, message: string) {
+  /** Each field that is wrong, this one first. */
+  readonly errors: readonly FieldError[]
+  /** `others`: those that were found wrong besides. */
+  constructor(field: string, message: string, others: readonly FieldError[] = []) {
     super(message)
     this.field = field
+    this.errors = [{ field, message }, ...others]
   }
+}
+
+/** One error for all of `errors`; undefined when there are none. */
+export const errorOf = ([first, ...others]: readonly FieldError[]): InvalidField | undefined =>
+  first && new InvalidField(first.field, first.message, others)
+
+/** Adds what `error` says to `errors`. */
+export const collect = (errors: FieldError[], error: unknown): void => {
+  if (!(error instanceof InvalidField)) throw error
+  errors.push(...error.errors)
 }
 
 export const shape = <T>(
@@ -186,7 +202,7 @@ export type ObjectOf<M> = { readonly [K in Mandatory<M>]: TypeOf<M[K]> } & {
   readonly [K in Exclude<keyof M, Mandatory<M>>]?: Exclude<TypeOf<M[K]>, undefined>
 }
 
-/** Members that are not named are ignored: what is parsed does not have them. */
+/** Members that are not named are ignored. Refused, it names each member that is wrong. */
 export const object = <M extends Members>(
   members: M,
   options: {
@@ -212,14 +228,21 @@ export const object = <M extends Members>(
     (value, field) => {
       const given = objectOf(value, field)
       const parsed: Record<string, unknown> = {}
+      const errors: FieldError[] = []
       let isEmpty = true
       for (let i = 0; i < names.length; i++) {
         const name = names[i] as string
-        const one = (shapes[i] as Shape<unknown>).parse(given[name], name)
-        if (one === undefined) continue
-        parsed[name] = one
-        isEmpty = false
+        try {
+          const one = (shapes[i] as Shape<unknown>).parse(given[name], name)
+          if (one === undefined) continue
+          parsed[name] = one
+          isEmpty = false
+        } catch (error) {
+          collect(errors, error)
+        }
       }
+      const error = errorOf(errors)
+      if (error) throw error
       if (isEmpty && ifEmpty) throw new InvalidField(ifEmpty.field, ifEmpty.message)
       return parsed as ObjectOf<M>
     },

@@ -12,6 +12,7 @@ import {
   time,
   type TypeOf,
 } from './shape.ts'
+import { withSomethingToSee } from './visible-text.ts'
 
 export type Todo = TypeOf<typeof todoShape>
 
@@ -27,6 +28,11 @@ export const todoId = matching(idPattern, '1 to 64 letters, digits, - or _')
 export const title = described(
   text({ min: 1, max: titleLengthMax }),
   'Unicode code points are counted; U+0000 and lone surrogates are refused.',
+)
+/** Of what comes in. Older todos, and commands in the log, may have titles that show nothing. */
+export const newTitle = described(
+  withSomethingToSee(title),
+  'Unicode code points are counted. One can be seen at least: blanks and control and format characters alone are refused, and so are U+0000 and lone surrogates.',
 )
 export const description = text({ min: 0, max: descriptionLengthMax })
 export const completed = boolean

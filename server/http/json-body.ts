@@ -6,13 +6,6 @@ import type { ResponseHeader } from './response-headers.ts'
 
 export const bodyBytesMax = 16 * 1024
 
-const acceptPost: ResponseHeader = {
-  name: 'Accept-Post',
-  description: 'The media type to send.',
-  schema: { type: 'string', const: 'application/json' },
-  isRequired: false,
-  value: 'application/json',
-}
 /** It tells a 415 for the coding from one for the media type (RFC 9110 section 12.5.3). */
 const acceptsIdentity: ResponseHeader = {
   name: 'Accept-Encoding',
@@ -39,13 +32,6 @@ export const notJson: ProblemKind = {
   detail: 'the body must be JSON in UTF-8',
   field: 'body',
 }
-export const wrongMediaType: ProblemKind = {
-  status: 415,
-  detail: 'send the body as Content-Type: application/json',
-  when: 'The body is of another media type.',
-  field: 'Content-Type',
-  headers: [acceptPost],
-}
 export const wrongCoding: ProblemKind = {
   status: 415,
   detail: 'send the body as it is: no Content-Encoding is supported',
@@ -53,33 +39,53 @@ export const wrongCoding: ProblemKind = {
   field: 'Content-Encoding',
   headers: [acceptsIdentity],
 }
-export const wrongCharset: ProblemKind = {
-  status: 415,
-  detail: 'send the body in UTF-8: no other charset is supported',
-  when: 'The body is in another charset.',
-  field: 'Content-Type',
-  headers: [acceptPost],
-}
 
 // A byte order mark is left out: some clients on Windows write one (RFC 8259 section 8.1 allows that).
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
+export const json = 'application/json'
+
+export type JsonBody = {
+  /** Each of them JSON. */
+  readonly mediaTypes: readonly string[]
+  /** What a body of another type gets. */
+  readonly wrongType: ProblemKind
+  /** What one in another charset than UTF-8 gets. */
+  readonly wrongCharset: ProblemKind
+  /** There may be none, whatever type it says to have: then undefined is read. */
+  readonly isOptional: boolean
+}
+
 /** `begun`: the body, where it is being read already. */
-export const readJson = async (request: Request, begun?: Promise<Body>): Promise<unknown> => {
-  const contentType = request.header('content-type')
-  if (contentType !== 'application/json') {
-    if (!isJson(contentType)) throw new Problem(wrongMediaType)
-    if (!isUtf8(contentType)) throw new Problem(wrongCharset)
-  }
-  if (!isIdentity(request.header('content-encoding'))) throw new Problem(wrongCoding)
+export const readJson = async (
+  request: Request,
+  options: JsonBody,
+  begun?: Promise<Body>,
+): Promise<unknown> => {
+  // Asked for before the first await: uWebSockets.js forgets it then.
+  const fault =
+    typeFault(request.header('content-type'), options) ??
+    (isIdentity(request.header('content-encoding')) ? undefined : wrongCoding)
+  if (fault && !options.isOptional) throw new Problem(fault)
   const body = await (begun ?? request.body(bodyBytesMax))
   if (body.kind === 'too-large') throw new Problem(bodyTooLarge)
   if (body.kind === 'cut-short') throw new Problem(bodyCutShort)
+  if (options.isOptional && body.bytes.length === 0) return undefined
+  if (fault) throw new Problem(fault)
   return parseJson(body.bytes)
 }
 
-const isJson = (contentType: string | undefined): boolean =>
-  contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
+const typeFault = (
+  contentType: string | undefined,
+  { mediaTypes, wrongType, wrongCharset }: JsonBody,
+): ProblemKind | undefined => {
+  if (contentType === json) return undefined
+  if (!mediaTypes.includes(mediaTypeOf(contentType))) return wrongType
+  return isUtf8(contentType) ? undefined : wrongCharset
+}
+
+const mediaTypeOf = (contentType: string | undefined): string =>
+  contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
 /** A parameter of a media type, its value a token or a quoted text. */
 const parameter = /;\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]*)/g

@@ -1,6 +1,7 @@
 // Errors as HTTP shows them: application/problem+json (RFC 9457). Thrown where they are understood,
 // turned into a reply in one place, the router. What a client reads of one stands in its kind, once.
 
+import type { FieldError } from '../../lib/domain/shape.ts'
 import { createReply, type Reply } from './engines/engine.ts'
 import { constantsOf, retryAfter, type ResponseHeader } from './response-headers.ts'
 import { problemHeaders } from './security-headers.ts'
@@ -14,10 +15,12 @@ export const problemTitles = {
   406: 'Not Acceptable',
   408: 'Request Timeout',
   409: 'Conflict',
+  412: 'Precondition Failed',
   413: 'Payload Too Large',
   415: 'Unsupported Media Type',
   417: 'Expectation Failed',
   422: 'Unprocessable Content',
+  428: 'Precondition Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
@@ -35,6 +38,8 @@ export type ProblemKind = {
   readonly when?: string
   /** The input at fault. */
   readonly field?: string
+  /** Each input at fault, `field` first. */
+  readonly errors?: readonly FieldError[]
   /** Whether a write that failed may have happened all the same. */
   readonly publish?: 'not-attempted' | 'unknown'
   /** Those with a constant value are sent with each of this kind. */
@@ -63,12 +68,13 @@ export class Problem extends Error {
   }
 }
 
-export const problemBody = ({ status, detail, field, publish }: ProblemKind) => ({
+export const problemBody = ({ status, detail, field, errors, publish }: ProblemKind) => ({
   type: 'about:blank',
   title: problemTitles[status],
   status,
   detail,
   ...(field !== undefined && { field }),
+  ...(errors !== undefined && { errors }),
   ...(publish !== undefined && { publish }),
 })
 

@@ -1,6 +1,7 @@
 // The refusals that are HTTP's own, whatever a request is for: each text once, for the answer and for
 // the document.
 
+import { InvalidField } from '../../lib/domain/shape.ts'
 import { unavailable, type ProblemKind } from './problem.ts'
 import { retryAfter, type ResponseHeader } from './response-headers.ts'
 
@@ -41,14 +42,18 @@ export const notAllowed = (allow: string): ProblemKind => ({
   status: 405,
   detail: `method not allowed: use ${allow}`,
 })
-export const invalid = (detail: string, field: string): ProblemKind => ({
+export const invalid = ({ message, field, errors }: InvalidField): ProblemKind => ({
   status: 400,
-  detail,
+  detail: message,
   field,
+  errors,
 })
 /** `advice`: what was probably meant, or what there is. */
-export const unknownParameter = (name: string, advice: string): ProblemKind =>
-  invalid(`${name === '' ? 'an empty name' : name} is not a parameter: ${advice}`, name || 'query')
+export const unknownParameter = (name: string, advice: string): InvalidField =>
+  new InvalidField(
+    name || 'query',
+    `${name === '' ? 'an empty name' : name} is not a parameter: ${advice}`,
+  )
 export const failed: ProblemKind = {
   status: 500,
   detail: 'internal error: see the server log',

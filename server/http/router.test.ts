@@ -3,7 +3,7 @@
 
 import { pino } from 'pino'
 import t from 'tap'
-import { string } from '../../lib/domain/shape.ts'
+import { InvalidField, string } from '../../lib/domain/shape.ts'
 import { nobody, publicEndpoint } from '../../testing/endpoint.ts'
 import { withoutBody } from './contract/answer.ts'
 import { endpoint } from './contract/endpoint.ts'
@@ -68,7 +68,7 @@ for (const [kind, fail] of [
 
 t.test('a client at fault is not logged', async (t) => {
   const { ask, lines, answered } = setUp(() => {
-    throw new Problem(invalid('no', 'a'))
+    throw new Problem(invalid(new InvalidField('a', 'no')))
   })
   t.match(await ask('mine'), { status: 400 })
   t.match(await ask('mine', '/nowhere'), { status: 404 })

@@ -8,6 +8,7 @@ import type { AnswerDescription } from './answer.ts'
 import { createComponents, type ComponentsInTheMaking } from './components.ts'
 import type { Endpoint } from './endpoint.ts'
 import type {
+  Content,
   Info,
   Lower,
   OpenApi,
@@ -17,6 +18,7 @@ import type {
   Reference,
   ResponseWithReferences,
 } from './openapi.ts'
+import { mediaTypesOf } from './media-types.ts'
 import type { Parameter } from './parameters.ts'
 import { problemResponses } from './problem-responses.ts'
 import { requestId, requestIdIfAny } from '../response-headers.ts'
@@ -67,9 +69,12 @@ const operationOf = (
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
       requestBody: {
-        required: true,
+        required: body.whenEmpty === undefined,
         description: `At most ${bodyBytesMax} bytes of JSON in UTF-8.`,
-        content: contentOf('application/json', body.shape, body.examples, components),
+        content: Object.assign(
+          {},
+          ...mediaTypesOf(body).map((one) => contentOf(one, body.shape, body.examples, components)),
+        ) as Content,
       },
     }),
     responses: {

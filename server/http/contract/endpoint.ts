@@ -40,7 +40,14 @@ export type EndpointRequest<A, P, Q, H, B> = {
   readonly body: B
 }
 
-export type BodyOf<T> = { readonly shape: Shape<T>; readonly examples: readonly object[] }
+export type BodyOf<T> = {
+  readonly shape: Shape<T>
+  readonly examples: readonly object[]
+  /** In which it is taken: each of them JSON, and `application/json` alone without this. */
+  readonly mediaTypes?: readonly string[]
+  /** What no body stands for; without this there must be one. */
+  readonly whenEmpty?: NoInfer<T>
+}
 
 type About = {
   readonly method: Method

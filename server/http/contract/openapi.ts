@@ -41,7 +41,7 @@ export type Operation<P = Parameter, R = Response> = {
   readonly security: readonly Readonly<Record<string, readonly string[]>>[]
   readonly parameters?: readonly P[]
   readonly requestBody?: {
-    readonly required: true
+    readonly required: boolean
     readonly description: string
     readonly content: Content
   }

@@ -3,6 +3,7 @@
 
 import {
   InvalidField,
+  list,
   named,
   object,
   oneOf,
@@ -12,7 +13,7 @@ import {
   wholeNumber,
   type Shape,
 } from '../../../lib/domain/shape.ts'
-import { bodyTooLarge, wrongCharset, wrongCoding, wrongMediaType } from '../json-body.ts'
+import { bodyTooLarge, wrongCoding } from '../json-body.ts'
 import { problemBody, problemTitles, type ProblemKind, type ProblemStatus } from '../problem.ts'
 import {
   badHost,
@@ -28,7 +29,8 @@ import {
 } from '../problems.ts'
 import { noStore, rateLimit, requestId, requestIdIfAny } from '../response-headers.ts'
 import type { ComponentsInTheMaking } from './components.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { BodyOf, Endpoint, Method } from './endpoint.ts'
+import { wrongCharset, wrongMediaType } from './media-types.ts'
 import type { Reference, ResponseWithReferences } from './openapi.ts'
 
 const problemShape = named(
@@ -45,6 +47,12 @@ const problemShape = named(
           description:
             'The input at fault: a member of the body, `body` or `change` for all of it, a parameter or a header.',
         }),
+      ),
+      errors: optional(
+        described(
+          list(object({ field: string(), message: string({ description: 'For people.' }) })),
+          'Each input at fault, `field` first.',
+        ),
       ),
       publish: optional(
         described(
@@ -80,7 +88,7 @@ export const problemResponses = (
 /** What no endpoint lists: it follows from the rest of its definition. */
 const sharedKindsOf = ({ auth, limit, body, isProbe }: Endpoint): readonly ProblemKind[] => [
   ...(auth === 'bearer' ? tokenProblems : []),
-  ...(body ? bodyProblems : []),
+  ...(body ? [bodyTooLarge, wrongCoding] : []),
   ...(limit ? limitProblems : []),
   ...(isProbe ? [] : [tooManyInFlight]),
   unknownInAll,
@@ -90,9 +98,8 @@ const sharedKindsOf = ({ auth, limit, body, isProbe }: Endpoint): readonly Probl
   failed,
 ]
 const tokenProblems = [noToken, invalidToken('the token has expired')]
-const bodyProblems = [bodyTooLarge, wrongMediaType, wrongCoding, wrongCharset]
 const limitProblems = [tooManyRequests(3)]
-const unknownInAll = unknownParameter('limt', 'did you mean limit?')
+const unknownInAll = invalid(unknownParameter('limt', 'did you mean limit?'))
 
 /** What is refused before anybody counts it. */
 const uncounted: readonly ProblemKind[] = [...tokenProblems, tooSlow, headTooLarge]
@@ -124,12 +131,17 @@ const responseOf = (
 }
 
 /** What shapes say of input that none of them takes. */
-const refusalsOf = ({ params, query, headers, body }: Endpoint): ProblemKind[] => [
+const refusalsOf = ({ method, params, query, headers, body }: Endpoint): ProblemKind[] => [
   ...[...Object.entries(params), ...Object.entries(query)].flatMap(([name, { shape }]) =>
     refusalOf(shape, ' ', name),
   ),
   ...Object.values(headers).flatMap(({ shape, name }) => refusalOf(shape, ' ', name)),
-  ...(body ? refusalOf(body.shape, {}, 'body') : []),
+  ...(body ? [...refusalOf(body.shape, {}, 'body'), ...typeProblems(method, body)] : []),
+]
+
+const typeProblems = (method: Method, body: BodyOf<unknown>): ProblemKind[] => [
+  wrongMediaType(method, body),
+  wrongCharset(method, body),
 ]
 
 const refusalOf = ({ parse }: Shape<unknown>, value: unknown, field: string): ProblemKind[] => {
@@ -138,6 +150,6 @@ const refusalOf = ({ parse }: Shape<unknown>, value: unknown, field: string): Pr
     return []
   } catch (error) {
     if (!(error instanceof InvalidField)) throw error
-    return [invalid(error.message, error.field)]
+    return [invalid(error)]
   }
 }

@@ -2,15 +2,21 @@
 // ignored gives an answer that was not asked for. Ready lists have no such parameters.
 
 import { isNearly } from '../../../lib/domain/near-miss.ts'
-import { Problem } from '../problem.ts'
+import { collect, type FieldError } from '../../../lib/domain/shape.ts'
 import { unknownParameter } from '../problems.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Characters of a name that are repeated to the client. */
 const nameLengthMax = 64
+/** Names that are repeated: a short query can have thousands, each with its advice. */
+const namedMax = 10
 
-/** Throws for the first name in `query` that is not one of the endpoint's. */
-export const refuseUnknown = (query: string, { method, path, query: known }: Endpoint): void => {
+/** Adds to `errors` each name in `query` that is not one of the endpoint's. */
+export const refuseUnknown = (
+  query: string,
+  { method, path, query: known }: Endpoint,
+  errors: FieldError[],
+): void => {
   for (const given of new URLSearchParams(query).keys()) {
     if (Object.hasOwn(known, given)) continue
     const names = Object.keys(known)
@@ -19,6 +25,7 @@ export const refuseUnknown = (query: string, { method, path, query: known }: End
       meant === undefined
         ? `${method} ${path} takes ${names.join(', ') || 'none'}`
         : `did you mean ${meant}?`
-    throw new Problem(unknownParameter(given.slice(0, nameLengthMax), advice))
+    collect(errors, unknownParameter(given.slice(0, nameLengthMax), advice))
+    if (errors.length === namedMax) return
   }
 }
