@@ -158,6 +158,7 @@ export const startFork = async (
       },
       inFlight,
     ),
+    requiresIfMatch: config.WRITE_IF_MATCH === 'required',
     accounts: {
       accounts,
       passwords,

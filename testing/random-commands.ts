@@ -22,14 +22,17 @@ export const randomCommands = (random: Random, count: number, todos: number): Co
       atMs: 1_000 + random.below(1_000),
       ...(random.below(4) === 0 && { isPersonal: true as const }),
     }
-    const kind = random.below(4)
-    if (kind === 0) commands.push({ ...envelope, kind: 'delete' })
+    // Among the first few revisions, one of which a todo is at.
+    const condition = random.below(3) === 0 && { ifRevision: [1 + random.below(4)] }
+    const kind = random.below(5)
+    if (kind === 0) commands.push({ ...envelope, ...condition, kind: 'delete' })
+    else if (kind === 4) commands.push({ ...envelope, ...condition, kind: 'toggle' })
     else if (kind === 1) {
       commands.push({ ...envelope, kind: 'create', title: `made ${made}`, description: '' })
     } else {
       const change =
         random.below(2) === 0 ? { title: `changed ${made}` } : { completed: random.below(2) === 0 }
-      commands.push({ ...envelope, kind: 'update', change })
+      commands.push({ ...envelope, ...condition, kind: 'update', change })
     }
   }
   return commands

@@ -3,7 +3,6 @@
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
 import { decodeCommand, encodeCommand, parseChange, type Command } from './command.ts'
-import { InvalidField } from './shape.ts'
 
 const smile = '\u{1F600}'
 const envelope = { commandId: 'c', todoId: 't', userId: 'ann', atMs: 1_795_000_000_000 }
@@ -37,6 +36,55 @@ t.test('a personal command is one of schema 2, which older workers refuse', asyn
   }
 })
 
+t.test('a condition and a toggle are of schema 3, which older workers refuse', async (t) => {
+  const conditional: Command[] = [
+    { ...envelope, kind: 'update', change: { title: 'x' }, ifRevision: [3] },
+    { ...envelope, kind: 'delete', ifRevision: [] },
+    { ...envelope, kind: 'toggle' },
+    { ...envelope, kind: 'toggle', ifRevision: [1, 2 ** 31 - 1] },
+  ]
+  for (const command of conditional) {
+    for (const one of [command, { ...command, isPersonal: true as const }]) {
+      t.match(JSON.parse(encodeCommand(one)), { schema: 3 }, 'not applied without its condition')
+      t.same(decodeText(encodeCommand(one)), { kind: 'command', command: one })
+    }
+    for (const ifRevision of [
+      null,
+      1,
+      '1',
+      {},
+      ['1'],
+      [0],
+      [1.5],
+      [2 ** 31],
+      [null],
+      Array(101).fill(1),
+    ]) {
+      t.match(decodeJson({ schema: 3, ...command, ifRevision }), {
+        kind: 'poison',
+        reason: /^ifRevision must be a list/,
+      })
+    }
+  }
+  const older = { schema: 1, ...envelope, kind: 'delete', ifRevision: [1] }
+  t.same(decodeJson(older), { kind: 'command', command: commands[2] }, 'as it always was')
+})
+
+t.test(
+  'a title that shows nothing is no reason to refuse a command of an older server',
+  async (t) => {
+    for (const title of [' ', '\u200b', '\n']) {
+      t.match(decodeJson({ schema: 1, ...envelope, kind: 'create', title, description: '' }), {
+        kind: 'command',
+        command: { title },
+      })
+      t.match(decodeJson({ schema: 1, ...envelope, kind: 'update', change: { title } }), {
+        command: { change: { title } },
+      })
+    }
+  },
+)
+
 t.test('a request id that is none is left out, and no reason to refuse the command', async (t) => {
   const command: Command = { ...envelope, kind: 'delete' }
   const named = { ...command, requestId: 'r~/1' }
@@ -44,7 +92,7 @@ t.test('a request id that is none is left out, and no reason to refuse the comma
   for (const requestId of [5, null, '', 'a b', 'a\nb', 'ü', 'x'.repeat(129), {}, ['x']]) {
     t.same(decodeJson({ schema: 1, ...command, requestId }), { kind: 'command', command })
   }
-  const poison = decodeJson({ schema: 3, ...command, requestId: 'mine' })
+  const poison = decodeJson({ schema: 4, ...command, requestId: 'mine' })
   t.match(poison, { kind: 'poison', requestId: 'mine' }, 'what can not apply says whose it is')
 })
 
@@ -121,7 +169,7 @@ t.test('limits are held to the last', async (t) => {
     ['atMs', [0, 253_402_300_799_999], [-1, 253_402_300_800_000, 2 ** 53, '0', '1970-01-01']],
     ['title', [smile.repeat(200)], [`${smile.repeat(200)}x`]],
     ['description', [smile.repeat(2_000)], [`${smile.repeat(2_000)}x`]],
-    ['schema', [1, 2], [0, 3, '1', true]],
+    ['schema', [1, 2, 3], [0, 4, '1', true]],
     ['kind', ['delete'], ['Create', 'DELETE', 'upsert', 'toString']],
   ]
   const json = JSON.parse(encodeCommand(commands[0] as Command)) as object
@@ -180,7 +228,7 @@ t.test('a change names at least one field, and each is as a todo has it', async 
     [{ description: 1 }, 'description'],
     [{ completed: null }, 'completed'],
   ] as [unknown, string][]) {
-    t.throws(() => parseChange(change), new InvalidField(field, ''), JSON.stringify(change))
+    t.throws(() => parseChange(change), { field, message: /./ }, JSON.stringify(change))
   }
 })
 

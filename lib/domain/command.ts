@@ -1,7 +1,15 @@
 // A command: what a write asks for, as it travels through the log. The server encodes it, the
 // worker decodes it strictly: a record that does not decode can never apply.
 
-import { described, InvalidField, nullAs, object, optional, type TypeOf } from './shape.ts'
+import {
+  described,
+  InvalidField,
+  nullAs,
+  object,
+  optional,
+  type Shape,
+  type TypeOf,
+} from './shape.ts'
 import {
   completed,
   description,
@@ -30,19 +38,38 @@ export type CreateTodo = Envelope & {
   readonly title: string
   readonly description: string
 }
-export type UpdateTodo = Envelope & { readonly kind: 'update'; readonly change: TodoChange }
-export type DeleteTodo = Envelope & { readonly kind: 'delete' }
-export type Command = CreateTodo | UpdateTodo | DeleteTodo
+/** Of a todo that is there already. */
+type Condition = {
+  /** To be applied only while the todo is at one of these revisions. */
+  readonly ifRevision?: readonly number[]
+}
+export type UpdateTodo = Envelope &
+  Condition & { readonly kind: 'update'; readonly change: TodoChange }
+/** Completed becomes not completed, and the reverse. */
+export type ToggleTodo = Envelope & Condition & { readonly kind: 'toggle' }
+export type DeleteTodo = Envelope & Condition & { readonly kind: 'delete' }
+export type Command = CreateTodo | UpdateTodo | ToggleTodo | DeleteTodo
 
 /** What came of a command. */
-export type CommandOutcome = 'applied' | 'not-found' | 'forbidden' | 'exists'
+export type CommandOutcome =
+  'applied' | 'not-found' | 'forbidden' | 'exists' | 'precondition-failed'
 
-/** Version 2 may be personal: a worker that only knows 1 must not make such a todo public. */
+// A worker must know all that a command means. One that only knows lower versions makes a dead letter
+// of it, which can be replayed: better than a personal todo made public, or a condition ignored.
 const publicSchema = 1
+/** May be personal. */
 const personalSchema = 2
+/** May have a condition, may toggle. Only such commands are, so that others need no newer worker. */
+const conditionalSchema = 3
 
 export const encodeCommand = (command: Command): string =>
-  JSON.stringify({ schema: command.isPersonal ? personalSchema : publicSchema, ...command })
+  JSON.stringify({ schema: schemaOf(command), ...command })
+
+const schemaOf = (command: Command): number => {
+  if (command.kind === 'toggle') return conditionalSchema
+  if (command.kind !== 'create' && command.ifRevision) return conditionalSchema
+  return command.isPersonal ? personalSchema : publicSchema
+}
 
 export type Decoded =
   | { readonly kind: 'command'; readonly command: Command }
@@ -74,8 +101,11 @@ const parseCommand = (json: unknown): Command => {
   }
   const record = json as Record<string, unknown>
   const { schema } = record
-  if (schema !== publicSchema && schema !== personalSchema) {
-    throw new InvalidField('schema', `schema must be ${publicSchema} or ${personalSchema}`)
+  if (schema !== publicSchema && schema !== personalSchema && schema !== conditionalSchema) {
+    throw new InvalidField(
+      'schema',
+      `schema must be ${publicSchema}, ${personalSchema} or ${conditionalSchema}`,
+    )
   }
   const envelope: Envelope = {
     commandId: parseShortText('commandId', record['commandId'], 64),
@@ -83,8 +113,9 @@ const parseCommand = (json: unknown): Command => {
     userId: parseShortText('userId', record['userId'], userIdLengthMax),
     atMs: parseTime(record['atMs']),
     ...requestIdIn(record),
-    ...(schema === personalSchema && isPersonalIn(record) && { isPersonal: true }),
+    ...(schema !== publicSchema && isPersonalIn(record) && { isPersonal: true }),
   }
+  const condition = schema === conditionalSchema ? conditionIn(record) : {}
   switch (record['kind']) {
     case 'create':
       return {
@@ -94,30 +125,36 @@ const parseCommand = (json: unknown): Command => {
         description: parseDescription(record['description']),
       }
     case 'update':
-      return { ...envelope, kind: 'update', change: parseChange(record['change']) }
+      return { ...envelope, kind: 'update', change: parseChange(record['change']), ...condition }
+    case 'toggle':
+      return { ...envelope, kind: 'toggle', ...condition }
     case 'delete':
-      return { ...envelope, kind: 'delete' }
+      return { ...envelope, kind: 'delete', ...condition }
     default:
-      throw new InvalidField('kind', 'kind must be create, update or delete')
+      throw new InvalidField('kind', 'kind must be create, update, toggle or delete')
   }
 }
 
 /** Any subset of the fields that can be changed, but at least one. */
-export const todoChange = object(
-  {
-    title: optional(title),
-    description: optional(nullAs(described(description, 'Empty when it is null.'), '')),
-    completed: optional(completed),
-  },
-  {
-    description:
-      'At least one of these; what is left out stays as it is. Members that are not named here are ignored.',
-    ifEmpty: {
-      field: 'change',
-      message: 'give at least one of title, description and completed',
+export const changeOf = (title: Shape<string>) =>
+  object(
+    {
+      title: optional(title),
+      description: optional(nullAs(described(description, 'Empty when it is null.'), '')),
+      completed: optional(completed),
     },
-  },
-)
+    {
+      description:
+        'At least one of these; what is left out stays as it is. Members that are not named here are ignored.',
+      ifEmpty: {
+        field: 'change',
+        message: 'give at least one of title, description and completed',
+      },
+    },
+  )
+
+/** As the log has it. What comes in is held to more. */
+export const todoChange = changeOf(title)
 
 export const parseChange = (value: unknown): TodoChange => todoChange.parse(value, 'change')
 
@@ -131,6 +168,26 @@ const parseShortText = (field: string, value: unknown, max: number): string => {
   }
   return value
 }
+
+/** More that a client could know of make no sense, and would be compared with each. */
+export const revisionsMax = 100
+/** What the database's column holds. */
+export const revisionMax = 2 ** 31 - 1
+
+const conditionIn = ({ ifRevision }: Record<string, unknown>): Condition => {
+  if (ifRevision === undefined) return {}
+  if (Array.isArray(ifRevision) && ifRevision.length <= revisionsMax) {
+    const revisions = ifRevision.filter(isRevision)
+    if (revisions.length === ifRevision.length) return { ifRevision: revisions }
+  }
+  throw new InvalidField(
+    'ifRevision',
+    `ifRevision must be a list of at most ${revisionsMax} revisions`,
+  )
+}
+
+const isRevision = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= revisionMax
 
 const isPersonalIn = ({ isPersonal = false }: Record<string, unknown>): boolean => {
   if (typeof isPersonal === 'boolean') return isPersonal

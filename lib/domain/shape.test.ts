@@ -11,7 +11,6 @@ import {
   dictionary,
   InvalidField,
   list,
-  nullAs,
   object,
   oneOf,
   optional,
@@ -38,7 +37,7 @@ const isTaken = ({ parse }: Shape<unknown>, value: unknown): boolean => {
 
 const shapes = {
   newTodo: object({ title: newTitle, description: orElse(description, '') }),
-  patch: changeOf(newTitle, nullAs(description, '')),
+  patch: changeOf(newTitle),
   todoChange,
   status: object({ completed }),
   short: object({ a: text({ min: 3, max: 4 }), b: optional(text({ min: 0, max: 1 })) }),

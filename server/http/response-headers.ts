@@ -40,6 +40,11 @@ export const requestIdIfAny: ResponseHeader = {
 }
 
 export const etag = header('ETag', 'Names this version, for `If-None-Match`.')
+/** Of a todo. */
+export const etagIfKnown = header('ETag', 'The version of today, for `If-Match`.', {
+  component: 'ETag-if-known',
+  isRequired: false,
+})
 export const vary = header('Vary', 'The headers of the request that this answer depends on.')
 export const locationUnder = (path: string) =>
   header('Location', 'Where it is.', {

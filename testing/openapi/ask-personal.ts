@@ -40,6 +40,17 @@ export const askPersonal = async (ask: Ask) => {
   await ask('updateOwnStatus', 200, `${target}/status`, { ...own, body: done })
   await ask('updateOwnStatus', 404, `${target}/status`, { ...others, body: done })
   await ask('updateOwnStatus', 400, '/api/todos/a.b/status', { ...own, body: done })
+  await ask('updateOwnStatus', 200, `${target}/status`, own)
+  await ask('patchOwnTodo', 200, target, { ...own, body: { description: null } })
+  const merge = [ann, 'Content-Type: application/merge-patch+json']
+  await ask('patchOwnTodo', 200, target, { lines: merge, body: { title: 'x' } })
+  await ask('patchOwnTodo', 404, target, { ...others, body: { title: 'y' } })
+  await ask('patchOwnTodo', 400, '/api/todos/a.b', { ...own, body: { title: 'y' } })
+  const unmatched = { lines: [ann, 'If-Match: "1", W/"2"'] }
+  await ask('updateOwnTodo', 412, target, { ...unmatched, body: { title: 'y' } })
+  await ask('patchOwnTodo', 412, target, { ...unmatched, body: { title: 'y' } })
+  await ask('updateOwnStatus', 412, `${target}/status`, { ...unmatched, body: done })
+  await ask('deleteOwnTodo', 412, target, unmatched)
   await ask('deleteOwnTodo', 404, target, others)
   await ask('deleteOwnTodo', 204, target, own)
   await ask('deleteOwnTodo', 400, '/api/todos/a.b', own)
@@ -49,16 +60,22 @@ export const askPersonal = async (ask: Ask) => {
   await ask('createOwnTodo', 409, '/api/todos', { ...key('taken-too'), body: { title: 'x' } })
 }
 
-/** Each of them once, of a server that answers `status` whatever it is. */
-const askEach = async (ask: Ask, status: 429 | 503) => {
-  const own = { lines: [ann] }
-  await ask('listOwnTodos', status, '/api/todos', own)
-  await ask('createOwnTodo', status, '/api/todos', { ...own, body: { title: 'x' } })
-  await ask('readOwnTodo', status, '/api/todos/a', own)
+/** Each of them once, of a server that answers `status` whatever it is; `more`: headers of changes. */
+const askEach = async (ask: Ask, status: 428 | 429 | 503, ...more: readonly string[]) => {
+  const own = { lines: [ann, ...more] }
   await ask('updateOwnTodo', status, '/api/todos/a', { ...own, body: { title: 'x' } })
+  await ask('patchOwnTodo', status, '/api/todos/a', { ...own, body: { title: 'x' } })
   await ask('updateOwnStatus', status, '/api/todos/a/status', { ...own, body: { completed: true } })
   await ask('deleteOwnTodo', status, '/api/todos/a', own)
+  if (status === 428) return // the others change no todo
+  await ask('listOwnTodos', status, '/api/todos', { lines: [ann] })
+  await ask('createOwnTodo', status, '/api/todos', { lines: [ann], body: { title: 'x' } })
+  await ask('readOwnTodo', status, '/api/todos/a', { lines: [ann] })
 }
 
-export const askPersonalWithout = (ask: Ask): Promise<void> => askEach(ask, 503)
+/** Where changes need If-Match, and there is no database. */
+export const askPersonalWithout = async (ask: Ask): Promise<void> => {
+  await askEach(ask, 428)
+  await askEach(ask, 503, 'If-Match: "1"')
+}
 export const askPersonalOverLimit = (ask: Ask): Promise<void> => askEach(ask, 429)

@@ -87,6 +87,64 @@ t.test('create, update, delete, create in one batch is one insert', async (t) =>
   t.match(fold(rows(row()), [remove(), create()]).changes, { inserts: [], deletes: [] })
 })
 
+t.test('a condition is compared with the todo as those before it left it', async (t) => {
+  const at = (
+    revisions: number[],
+    command = update({ title: `at ${revisions.join()}` }),
+  ): Command => ({ ...command, ifRevision: revisions }) as Command
+  const folded = fold(rows(row()), [
+    at([2]),
+    at([3]),
+    at([3]),
+    at([1, 4]),
+    at([5], { ...envelope(), kind: 'toggle' }),
+    at([], remove()),
+    at([5], remove()),
+    at([6], remove('eve')),
+    at([6], remove()),
+    at([6], remove()),
+  ])
+  const failed = 'precondition-failed'
+  t.same(outcomes(folded), [
+    failed,
+    ...['applied', failed, 'applied', 'applied', failed, failed],
+    'forbidden',
+    ...['applied', 'not-found'],
+  ])
+  t.same(folded.changes, { inserts: [], updates: [], deletes: ['a'] })
+  const one = at([3])
+  const twice = fold(rows(row()), [one, one])
+  t.same(outcomes(twice), ['applied'], 'a copy is not compared with what it made itself')
+  t.match(twice.changes.updates, [{ title: 'at 3', revision: 4 }])
+  const mine = row({ is_personal: true })
+  const others = { ...at([1], update({ title: 'x' }, 'eve')), isPersonal: true } as Command
+  t.same(
+    outcomes(fold(rows(mine), [others])),
+    ['not-found'],
+    'of which version is no business of hers',
+  )
+})
+
+t.test('partial changes of different fields both take effect', async (t) => {
+  const { changes } = fold(rows(row()), [update({ title: 'a' }), update({ description: 'b' })])
+  t.match(changes.updates, [{ title: 'a', description: 'b', completed: false, revision: 5 }])
+})
+
+t.test('a toggle turns what it finds, once however often it comes', async (t) => {
+  const toggle = (): Command => ({ ...envelope(), kind: 'toggle' })
+  const one = toggle()
+  t.match(fold(rows(row()), [one, one, one]).changes.updates, [{ completed: true, revision: 4 }])
+  t.match(fold(rows(row()), [toggle(), toggle()]).changes.updates, [
+    { completed: false, revision: 5 },
+  ])
+  const done = update({ completed: true })
+  t.match(fold(rows(row()), [done, toggle()]).changes.updates, [
+    { completed: false, title: 'before' },
+  ])
+  t.same(outcomes(fold(rows(), [toggle()])), ['not-found'])
+  t.same(outcomes(fold(rows(row()), [{ ...toggle(), userId: 'eve' }])), ['forbidden'])
+})
+
 t.test('a command that comes twice counts once', async (t) => {
   const once = update({ title: 'x' })
   t.equal(fold(rows(row()), [once, once]).changes.updates[0]?.revision, 4)

@@ -54,12 +54,17 @@ const applyOne = (row: TodoRow | undefined, command: Command): Step => {
   if (row?.is_personal !== isPersonal) return { outcome: 'not-found' }
   // That another's personal todo is there is nobody's business.
   if (row.user_id !== command.userId) return { outcome: isPersonal ? 'not-found' : 'forbidden' }
+  // Last: to whom it is none of his business, its version is none either (RFC 9110, 13.2.1).
+  if (command.ifRevision?.includes(row.revision) === false) {
+    return { outcome: 'precondition-failed' }
+  }
   if (command.kind === 'delete') return { outcome: 'applied', row: undefined }
+  const change = command.kind === 'toggle' ? { completed: !row.completed } : command.change
   return {
     outcome: 'applied',
     row: {
       ...row,
-      ...command.change,
+      ...change,
       // Servers' clocks differ; a todo's own time must not go back.
       updated_at: new Date(Math.max(row.updated_at.getTime(), command.atMs)),
       revision: row.revision + 1,

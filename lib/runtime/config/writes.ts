@@ -1,6 +1,6 @@
 // Settings: how long a write may wait for the command log.
 
-import { wholeNumber, type Setting } from './table.ts'
+import { oneOf, wholeNumber, type Setting } from './table.ts'
 
 export const writeSettings = {
   PUBLISH_QUEUE_MAX: wholeNumber({
@@ -26,5 +26,11 @@ export const writeSettings = {
     unit: 'ms',
     meaning:
       'How long a publish may go without an acknowledgement before it is answered with a 503.',
+  }),
+  WRITE_IF_MATCH: oneOf({
+    default: 'optional',
+    choices: ['optional', 'required'],
+    meaning:
+      'Whether changing or deleting a todo needs `If-Match`. `required`: without it, and so without an answer that is waited for, it is a 428.',
   }),
 } as const satisfies Record<string, Setting<string | number>>

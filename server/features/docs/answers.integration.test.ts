@@ -185,6 +185,14 @@ const askWrites = async (ask: Ask, databaseUrl: string) => {
   await ask('updateTodo', 403, target, { ...others, body: { title: 'y' } })
   await ask('updateTodo', 404, '/todos/none', { ...own, body: { title: 'y' } })
   await ask('updateTodo', 400, '/todos/a.b', { ...own, body: { title: 'y' } })
+  await ask('patchTodo', 200, target, { ...own, body: { description: 'y' } })
+  await ask('patchTodo', 403, target, { ...others, body: { title: 'y' } })
+  await ask('patchTodo', 404, '/todos/none', { ...own, body: { title: 'y' } })
+  await ask('patchTodo', 400, '/todos/a.b', { ...own, body: { title: 'y' } })
+  const unmatched = { lines: [ann, wait, 'If-Match: "1"'] }
+  await ask('updateTodo', 412, target, { ...unmatched, body: { title: 'y' } })
+  await ask('patchTodo', 412, target, { ...unmatched, body: { title: 'y' } })
+  await ask('deleteTodo', 412, target, unmatched)
   await ask('deleteTodo', 403, target, others)
   await ask('deleteTodo', 204, target, own)
   await ask('deleteTodo', 404, target, own)
@@ -293,6 +301,7 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await ask('createTodo', 202, '/todos', { lines: [ann], body })
   await ask('createTodo', 429, '/todos', { lines: [ann], body })
   await ask('updateTodo', 429, '/todos/a', { lines: [ann], body })
+  await ask('patchTodo', 429, '/todos/a', { lines: [ann], body })
   await ask('deleteTodo', 429, '/todos/a', { lines: [ann] })
   await ask('getPing', 429, '/ping')
   await askAccountsOverLimit(ask)
@@ -308,7 +317,10 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
 const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   const postgres = await ownPostgres(t)
   await migrate(postgres.url, migrationsDirectory)
-  const server = await startServer(environmentOf(engine, postgres.url))
+  const server = await startServer({
+    ...environmentOf(engine, postgres.url),
+    WRITE_IF_MATCH: 'required',
+  })
   t.teardown(() => server.stop())
   postgres.kill('SIGKILL')
   await postgres.exited
@@ -319,8 +331,13 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   const body = { title: 'x' }
   await ask('createTodo', 503, '/todos', { lines: [ann], body })
   await ask('createTodo', 503, '/todos', { lines: [ann, 'Idempotency-Key: k'], body })
-  await ask('updateTodo', 503, '/todos/a', { lines: [ann], body })
-  await ask('deleteTodo', 503, '/todos/a', { lines: [ann] })
+  await ask('updateTodo', 428, '/todos/a', { lines: [ann], body })
+  await ask('patchTodo', 428, '/todos/a', { lines: [ann], body })
+  await ask('deleteTodo', 428, '/todos/a', { lines: [ann] })
+  const lines = [ann, wait, 'If-Match: "1"']
+  await ask('updateTodo', 503, '/todos/a', { lines, body })
+  await ask('patchTodo', 503, '/todos/a', { lines, body })
+  await ask('deleteTodo', 503, '/todos/a', { lines })
   await askPersonalWithout(ask)
   await askAccountsWithout(ask)
   await ask('getReady', 503, '/ready')

@@ -6,6 +6,7 @@ import { etagMatches } from '../../http/encodings.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
 import { Problem } from '../../http/problem.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
+import { etagOf } from './if-match.ts'
 import { noSuchTodo, todoUnreadable } from './vocabulary.ts'
 
 export const answerWithTodo = async (
@@ -28,8 +29,6 @@ export const todoReply = (
   row: TodoRow,
   headers: readonly string[] = [],
 ): Reply => createReply(status, [...jsonHeaders, ...validators(row), ...headers], todoJson(row))
-
-const etagOf = (row: TodoRow): string => `"${row.revision}"`
 
 const validators = (row: TodoRow): string[] => [
   'ETag',

@@ -1,10 +1,12 @@
 // DELETE /todos/:id: a public todo of your own.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
 import {
   accepted,
   anothers,
+  conditionProblems,
   deletedPublic,
   id,
   nothingWritten,
@@ -25,9 +27,9 @@ export const deleteTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'write',
     params: { id },
-    headers: { prefer: preferPublic },
+    headers: { prefer: preferPublic, ifMatch },
     responses: [accepted, deletedPublic],
-    problems: [anothers, nothingWritten, ...writeProblems],
+    problems: [anothers, nothingWritten, ...conditionProblems, ...writeProblems],
     handler: writer.remove,
   })
 }

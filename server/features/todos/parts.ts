@@ -6,6 +6,7 @@ import type { TodoRow } from '../../../lib/domain/todo.ts'
 import type { PageCache } from '../../../lib/page-cache/page-cache.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import type { ReadQueue } from '../../http/pending.ts'
+import type { Preferences } from '../../http/write-headers.ts'
 import type { AppliedCommands } from './applied-commands.ts'
 
 export type TodoParts = {
@@ -22,6 +23,8 @@ export type TodoParts = {
   readonly applied: AppliedCommands
   readonly pages: PageCache
   readonly reads: ReadQueue
+  /** Then no todo is changed or deleted without If-Match. */
+  readonly requiresIfMatch: boolean
 }
 
 /** Todos of one kind: where they are, and what is special about them. */
@@ -34,6 +37,10 @@ export type Collection = {
   /** Done before a write that took effect is answered. Never rejects. */
   readonly onChanged: (userId: string) => Promise<void>
 }
+
+/** For so long the answer to a write waits; 0: it does not. */
+export const waitSecOf = ({ waitSec, respondAsync }: Preferences, collection: Collection): number =>
+  waitSec ?? (respondAsync ? 0 : collection.waitSec)
 
 export const publicCollection = ({ store }: Pick<TodoParts, 'store'>): Collection => ({
   path: '/todos',

@@ -1,11 +1,13 @@
 // PUT /todos/:id: another title, description or state of a public todo of your own.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
 import {
   accepted,
   anothers,
   change,
+  conditionProblems,
   id,
   nothingWritten,
   preferPublic,
@@ -27,13 +29,13 @@ export const updateTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'write',
     params: { id },
-    headers: { prefer: preferPublic },
+    headers: { prefer: preferPublic, ifMatch },
     body: {
       shape: change,
       examples: [{ completed: true }, { title: 'Buy oat milk', description: '' }],
     },
     responses: [accepted, updatedPublic],
-    problems: [anothers, nothingWritten, writeTooLarge, ...writeProblems],
+    problems: [anothers, nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
     handler: (input) => writer.update(input, input.body),
   })
 }

@@ -1,16 +1,26 @@
 // What several endpoints of todos accept, answer and refuse: each once, for the handlers and for the
 // document.
 
-import { todoChange } from '../../../lib/domain/command.ts'
+import { changeOf } from '../../../lib/domain/command.ts'
 import {
   completed,
   description,
   exampleTodo,
-  title,
+  newTitle,
   todoId,
   todoShape,
 } from '../../../lib/domain/todo.ts'
-import { described, named, object, orElse, string } from '../../../lib/domain/shape.ts'
+import {
+  described,
+  InvalidField,
+  named,
+  object,
+  oneOf,
+  optional,
+  orElse,
+  shape,
+  string,
+} from '../../../lib/domain/shape.ts'
 import type { RefusalCause } from '../../../lib/runtime/micro-batch.ts'
 import { answer, notModified, type AnswerDescription } from '../../http/contract/answer.ts'
 import type { Parameter } from '../../http/contract/parameters.ts'
@@ -22,6 +32,7 @@ import {
   privateNoCache,
   waited,
   waitedIfAsked,
+  etagIfKnown,
   locationUnder,
 } from '../../http/response-headers.ts'
 import { prefer, waitSecMax } from '../../http/write-headers.ts'
@@ -59,14 +70,39 @@ export const newTodo = named(
   'NewTodo',
   object(
     {
-      title,
+      title: newTitle,
       description: orElse(described(description, 'Empty when it is left out or null.'), ''),
     },
     { description: 'Members that are not named here are ignored.' },
   ),
 )
-export const change = named('TodoChange', todoChange)
-export const status = named('Status', object({ completed }))
+export const change = named('TodoChange', changeOf(newTitle))
+/** RFC 7396: null removes a member. A todo can be without a description, which is then empty. */
+export const patchTypes = ['application/merge-patch+json', 'application/json']
+
+const statusMembers = object(
+  {
+    completed: optional(completed),
+    status: optional(oneOf('completed', 'pending')),
+  },
+  {
+    description: 'One of these, or both where they agree. Members that are not named are ignored.',
+    ifEmpty: { field: 'completed', message: 'completed is required' },
+  },
+)
+/** `toggle` when there is no body. */
+export type StatusChange = { readonly completed: boolean } | 'toggle'
+export const status = named(
+  'Status',
+  shape<StatusChange>(statusMembers.schema, (value, field) => {
+    const { completed, status } = statusMembers.parse(value, field)
+    const isCompleted = status === undefined ? completed === true : status === 'completed'
+    if (completed !== undefined && completed !== isCompleted) {
+      throw new InvalidField('status', 'status must say the same as completed')
+    }
+    return { completed: isCompleted }
+  }),
+)
 
 // What is answered.
 
@@ -85,6 +121,7 @@ export const accepted = answer({
   component: 'Accepted',
   description:
     'The command is durably in the log, and will be applied in its order. Also answered when `Prefer: wait` timed out.',
+  headers: [locationUnder('/todos')],
   body: acceptedShape,
   examples,
 })
@@ -93,7 +130,7 @@ export const acceptedPersonal = answer({
   component: 'AcceptedPersonal',
   description:
     'With `Prefer: respond-async`, or when the wait timed out: the command is durably in the log, and will be applied in its order.',
-  headers: [notWaited],
+  headers: [locationUnder('/api/todos'), notWaited],
   body: acceptedShape,
   examples,
 })
@@ -163,6 +200,28 @@ export const idInUse: ProblemKind = {
   when: 'A todo with this id already exists.',
   headers: [waitedIfAsked],
 }
+export const changedMeanwhile: ProblemKind = {
+  status: 412,
+  detail: 'the todo is not, or no longer, at a version that If-Match names',
+  when: 'The todo is not at a version that `If-Match` names: `ETag` says at which it is now.',
+  field: 'If-Match',
+  headers: [etagIfKnown, waitedIfAsked],
+}
+export const ifMatchRequired: ProblemKind = {
+  status: 428,
+  detail: "send If-Match with the ETag of the todo, so that nobody else's change is overwritten",
+  when: 'Without `If-Match`, where the setting `WRITE_IF_MATCH` asks for it.',
+  field: 'If-Match',
+}
+/** Accepted, nobody would learn whether it matched. */
+export const ifMatchUnseen: ProblemKind = {
+  status: 400,
+  detail: 'a write with If-Match must be waited for: add Prefer: wait=10',
+  field: 'Prefer',
+}
+/** Problems of every write to a todo that is there. */
+export const conditionProblems = [changedMeanwhile, ifMatchRequired, ifMatchUnseen] as const
+
 export const todoUnreadable = unavailable("the todo can't be read now", {
   when: 'The todo can not be read now.',
 })

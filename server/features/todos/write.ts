@@ -10,10 +10,12 @@ import type { Reply } from '../../http/engines/engine.ts'
 import { Problem } from '../../http/problem.ts'
 import { fingerprintOf, idFromKey, type Preferences } from '../../http/write-headers.ts'
 import { todoReply } from './answer-with-todo.ts'
-import type { Collection, TodoParts } from './parts.ts'
+import { conditionOf, etagOf, type IfMatch } from './if-match.ts'
+import { waitSecOf, type Collection, type TodoParts } from './parts.ts'
 import {
   accepted,
   anothers,
+  changedMeanwhile,
   idInUse,
   keyUnchecked,
   keyUsed,
@@ -33,7 +35,10 @@ type CreateRequest = WriteRequest & {
   readonly headers: { readonly idempotencyKey: string | undefined }
   readonly body: { readonly title: string; readonly description: string }
 }
-type ChangeRequest = WriteRequest & { readonly params: { readonly id: string } }
+type ChangeRequest = WriteRequest & {
+  readonly params: { readonly id: string }
+  readonly headers: { readonly ifMatch: IfMatch | undefined }
+}
 
 // Fixed length keeps one process's ids in the order they were made, which breaks ties in a list.
 const newId = hyperid({ urlSafe: true, fixedLength: true })
@@ -49,29 +54,10 @@ export const createWriter = (parts: TodoParts, collection: Collection) => ({
     }
     return createOnce(parts, collection, input, idempotencyKey)
   },
-  update({ principal, requestId, headers, params }: ChangeRequest, change: TodoChange) {
-    const command = {
-      userId: principal.userId,
-      requestId,
-      atMs: Date.now(),
-      commandId: newId(),
-      todoId: params.id,
-      kind: 'update',
-      change,
-    } as const
-    return publish(parts, collection, command, headers.prefer)
-  },
-  remove({ principal, requestId, headers, params }: ChangeRequest) {
-    const command = {
-      userId: principal.userId,
-      requestId,
-      atMs: Date.now(),
-      commandId: newId(),
-      todoId: params.id,
-      kind: 'delete',
-    } as const
-    return publish(parts, collection, command, headers.prefer)
-  },
+  update: (input: ChangeRequest, change: TodoChange) =>
+    changeTodo(parts, collection, input, { kind: 'update', change }),
+  toggle: (input: ChangeRequest) => changeTodo(parts, collection, input, { kind: 'toggle' }),
+  remove: (input: ChangeRequest) => changeTodo(parts, collection, input, { kind: 'delete' }),
 })
 
 const createCommand = (
@@ -88,6 +74,30 @@ const createCommand = (
   description: body.description,
   kind: 'create',
 })
+
+type Wanted =
+  | { readonly kind: 'update'; readonly change: TodoChange }
+  | { readonly kind: 'toggle' }
+  | { readonly kind: 'delete' }
+
+const changeTodo = async (
+  parts: TodoParts,
+  collection: Collection,
+  { principal, requestId, headers, params }: ChangeRequest,
+  wanted: Wanted,
+): Promise<Reply> => {
+  const condition = conditionOf(headers, collection, parts.requiresIfMatch)
+  const command: Command = {
+    userId: principal.userId,
+    requestId,
+    atMs: Date.now(),
+    commandId: newId(),
+    todoId: params.id,
+    ...wanted,
+    ...condition,
+  }
+  return publish(parts, collection, command, headers.prefer)
+}
 
 /** One key, one command, one todo: the worker applies a command id once, however often it comes. */
 const createOnce = async (
@@ -115,18 +125,21 @@ const publish = async (
   { publisher, applied }: TodoParts,
   collection: Collection,
   made: Command,
-  { waitSec, respondAsync }: Preferences,
+  prefer: Preferences,
 ): Promise<Reply> => {
   const command: Command = collection.isPersonal ? { ...made, isPersonal: true } : made
   const outcome = await publisher.publish(command)
   switch (outcome.kind) {
     case 'acknowledged': {
-      const sec = waitSec ?? (respondAsync ? 0 : collection.waitSec)
-      if (sec === 0) return acceptedReply(command, respondAsync && collection.waitSec > 0)
+      const sec = waitSecOf(prefer, collection)
+      if (sec === 0) {
+        const wouldWait = prefer.respondAsync && collection.waitSec > 0
+        return acceptedReply(command, collection, wouldWait ? notWaited : [])
+      }
       const effect = await applied.wait(command.commandId, sec * 1000)
       return effect === undefined
-        ? acceptedReply(command)
-        : answerTo(effect, command, collection, waitSec === undefined ? [] : waited)
+        ? acceptedReply(command, collection)
+        : answerTo(effect, command, collection, prefer.waitSec === undefined ? [] : waited)
     }
     case 'refused':
       // To try again would not help, a shorter text would.
@@ -141,12 +154,19 @@ const publish = async (
 const waited = ['Preference-Applied', 'wait']
 const notWaited = ['Preference-Applied', 'respond-async']
 
-/** `asAsked`: it would have been waited for. */
-const acceptedReply = ({ todoId, kind }: Command, asAsked = false): Reply =>
-  accepted.reply(
-    { id: todoId, message: `the todo will be ${kind}d` },
-    asAsked ? notWaited : undefined,
-  )
+const acceptedReply = (
+  command: Command,
+  collection: Collection,
+  headers: readonly string[] = [],
+): Reply => {
+  const { todoId, kind } = command
+  const isConditional = kind !== 'create' && command.ifRevision !== undefined
+  const message = `the todo will be ${kind}d${isConditional ? ' if If-Match holds then' : ''}`
+  return accepted.reply({ id: todoId, message }, [...locationOf(collection, todoId), ...headers])
+}
+
+/** Where the todo is, or will be. */
+const locationOf = ({ path }: Collection, id: string) => ['Location', `${path}/${id}`]
 
 const answerTo = async (
   effect: CommandOutcome,
@@ -161,14 +181,19 @@ const answerTo = async (
       throw new Problem(anothers, { headers })
     case 'exists':
       throw new Problem(idInUse, { headers })
+    case 'precondition-failed': {
+      const row = await collection.read(command.userId, command.todoId).catch(() => undefined)
+      const current = row ? ['ETag', etagOf(row)] : []
+      throw new Problem(changedMeanwhile, { headers: [...current, ...headers] })
+    }
     case 'applied': {
       await collection.onChanged(command.userId)
       if (command.kind === 'delete') return withoutBody(204, headers)
       // Deleted again, or Postgres just went down: that it was applied is known all the same.
       const row = await collection.read(command.userId, command.todoId).catch(() => undefined)
-      if (!row) return acceptedReply(command)
+      if (!row) return acceptedReply(command, collection)
       return command.kind === 'create'
-        ? todoReply(201, row, ['Location', `${collection.path}/${row.id}`, ...headers])
+        ? todoReply(201, row, [...locationOf(collection, row.id), ...headers])
         : todoReply(200, row, headers)
     }
   }

@@ -450,6 +450,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     applied,
     pages: noPageCache,
     reads: createReadQueue({ waitingMax: 100, connections: 4, waitMsMax: 30_000 }),
+    requiresIfMatch: false,
     accounts: {} as AccountParts, // nobody logs in here
     dependencies,
     isDraining: () => false,

@@ -26,6 +26,14 @@ const replace = (draft: Draft, one: Logged, by: Partial<Logged>) => {
   draft.log = draft.log.map((logged) => (logged === one ? { ...logged, ...by } : logged))
 }
 
+const lastConditional = (draft: Draft, answered: string): Operation =>
+  draft.operations.findLast(
+    (one) => one.kind === 'update' && one.answered === answered,
+  ) as Operation
+const answerOtherwise = (draft: Draft, one: Operation, answered: string) => {
+  draft.operations = draft.operations.map((other) => (other === one ? { ...one, answered } : other))
+}
+
 const isRefused = ({ kind, outcome }: Operation) => kind !== 'delete' && outcome === 'fail'
 
 type Anomaly = [invariant: string, inject: (draft: Draft, random: Random) => void]
@@ -150,6 +158,30 @@ const anomalies: Record<string, Anomaly> = {
   'a command that was refused by mistake': [
     'I6',
     (draft, random) => void draft.outcomes.set(pick(draft.log, random).commandId, 'exists'),
+  ],
+  'a condition that was not minded': [
+    'I6',
+    (draft) => {
+      const one = lastConditional(draft, 'precondition-failed')
+      draft.outcomes.set(loggedAs(draft, one).commandId, 'applied')
+      const row = draft.todos.get(one.todoId ?? '')
+      if (row) draft.todos.set(one.todoId ?? '', { ...row, revision: row.revision + 1 })
+    },
+  ],
+  'a condition that was lost on the way': [
+    'I3',
+    (draft) => {
+      const one = lastConditional(draft, 'precondition-failed')
+      replace(draft, loggedAs(draft, one), { ifRevision: undefined })
+    },
+  ],
+  'a write answered as refused that took effect': [
+    'I9',
+    (draft) => answerOtherwise(draft, lastConditional(draft, 'applied'), 'precondition-failed'),
+  ],
+  'a write answered as applied that had no effect': [
+    'I9',
+    (draft) => answerOtherwise(draft, lastConditional(draft, 'precondition-failed'), 'applied'),
   ],
   'a good command among the dead letters': ['I6', (draft) => void (draft.deadLetters = 1)],
   'a partition that is not applied to its end': [

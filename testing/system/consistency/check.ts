@@ -7,7 +7,7 @@ import type { Evidence, Fields, Listed, Logged, Operation } from './evidence.ts'
 import { foldLog, inOffsetOrder } from './fold-log.ts'
 
 export type Violation = {
-  readonly invariant: `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8}`
+  readonly invariant: `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}`
   readonly detail: string
 }
 
@@ -25,6 +25,7 @@ export const check = (evidence: Evidence): Violation[] => {
     ...oneHome(evidence),
     ...realTimeOrder(evidence, byOperation),
     ...tableIsTheFold(evidence),
+    ...answersAreTrue(evidence, byOperation),
     ...nothingWaiting(evidence),
     ...readsAreTrue(evidence),
     ...endsAsTheTable(evidence),
@@ -71,8 +72,9 @@ const nothingFromNowhere = ({ operations, todos }: Evidence, logged: ByOperation
 
 /** As one text; a create without a description has an empty one. */
 const fieldsOf = (one: Fields & Pick<Operation, 'kind' | 'userId'>): string => {
-  const { kind, userId, title, description, completed } = one
-  return asText([userId, title, kind === 'create' ? (description ?? '') : description, completed])
+  const { kind, userId, title, completed, ifRevision } = one
+  const description = kind === 'create' ? (one.description ?? '') : one.description
+  return asText([userId, title, description, completed, ifRevision])
 }
 
 /** I4: all commands of a todo are in one partition, or nothing orders them. */
@@ -121,6 +123,16 @@ const differences = <T>(expected: ReadonlyMap<string, T>, found: ReadonlyMap<str
   [...new Set([...expected.keys(), ...found.keys()])]
     .filter((id) => !isDeepStrictEqual(expected.get(id), found.get(id)))
     .map((id) => `${id} is ${asText(found.get(id))}, the log makes it ${asText(expected.get(id))}`)
+
+/** I9: who waited for a write was answered with what came of it. */
+const answersAreTrue = ({ operations, outcomes }: Evidence, logged: ByOperation): Violation[] =>
+  operations.flatMap((one) => {
+    const commandId = logged.get(keyOf(one))?.[0]?.commandId
+    const stored = commandId === undefined ? undefined : outcomes.get(commandId)
+    if (one.answered === undefined || one.answered === stored) return []
+    const detail = `${keyOf(one)} was answered as ${one.answered}, and is ${stored ?? 'nowhere'}`
+    return [{ invariant: 'I9' as const, detail }]
+  })
 
 /** I7: every partition is without holes, and applied to its end. */
 const nothingWaiting = ({ log, ends, nextOffsets }: Evidence): Violation[] =>

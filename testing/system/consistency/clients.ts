@@ -25,12 +25,14 @@ export const exchange = (
   path: string,
   body = '',
   user: keyof typeof tokens = 'ann',
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const headers = {
       authorization: `Bearer ${tokens[user]}`,
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
+      ...more,
     }
     const sent = request({ agent, port, host: loopback, method, path, headers }, (response) => {
       let text = ''
@@ -69,8 +71,17 @@ const rememberedMax = 100
 /** Version of a list; NaN when it names none. */
 export const versionOf = ({ etag }: Answer): number => Number(/^"(\d+)-/.exec(etag)?.[1])
 
+/** What an answer that waited for a write says came of it. */
+const effects: Readonly<Record<number, string>> = {
+  200: 'applied',
+  204: 'applied',
+  403: 'forbidden',
+  404: 'not-found',
+  412: 'precondition-failed',
+}
+
 const outcomeOf = ({ status, text }: Answer): Outcome => {
-  if (status === 202) return 'ok'
+  if (status === 202 || status in effects) return 'ok'
   if (status >= 400 && status < 500) return 'fail'
   const notTried = status === 503 && text.includes('"publish":"not-attempted"')
   return notTried ? 'fail' : 'info'
@@ -113,21 +124,32 @@ export const startClients = (
       description: kind !== 'delete' && random.below(2) === 0 ? `of ${name}` : undefined,
       completed: kind === 'update' && random.below(2) === 0 ? random.below(2) === 0 : undefined,
     }
+    // One that it may be at: most todos are changed once or twice before they go.
+    const ifRevision =
+      kind !== 'create' && random.below(4) === 0 ? [1 + random.below(3)] : undefined
+    const update = random.below(2) === 0 ? 'PUT' : 'PATCH'
     const [method, path] =
       kind === 'create'
         ? ['POST', '/todos']
-        : [kind === 'update' ? 'PUT' : 'DELETE', `/todos/${target}`]
+        : [kind === 'update' ? update : 'DELETE', `/todos/${target}`]
     const body = kind === 'delete' ? '' : JSON.stringify(fields)
     const startMs = performance.now()
-    const answer = await exchange(agent, port, method, path, body, userId).catch(() => undefined)
+    const headers = ifRevision && { 'if-match': `"${ifRevision.join()}"`, prefer: 'wait=1' }
+    const answer = await exchange(agent, port, method, path, body, userId, headers).catch(
+      () => undefined,
+    )
     const outcome = answer ? outcomeOf(answer) : 'info'
     // The id that the answer names, whatever was asked for: the check compares it with the log.
     const answeredId =
-      answer && outcome === 'ok' ? (JSON.parse(answer.text) as { id: string }).id : undefined
+      answer && (answer.status === 202 || answer.status === 200)
+        ? (JSON.parse(answer.text) as { id: string }).id
+        : undefined
+    const answered = answer && effects[answer.status]
     if (kind === 'create' && answeredId !== undefined) todos.push(answeredId)
     const todoId = answeredId ?? (kind === 'create' ? undefined : target)
     if (outcome === 'ok') acknowledgedCount++
-    operations.push({ kind, userId, todoId, ...fields, startMs, endMs: performance.now(), outcome })
+    const times = { startMs, endMs: performance.now() }
+    operations.push({ kind, userId, todoId, ...fields, ifRevision, ...times, outcome, answered })
     await delay(outcome === 'ok' ? pauseMs : refusedPauseMs)
   }
 

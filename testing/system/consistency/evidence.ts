@@ -1,7 +1,7 @@
 // What a run of writes leaves behind, as check.ts judges it: answers to clients, the log, and the
 // database and the lists at the end.
 
-/** `ok`: 202. `fail`: certainly not taken (a 4xx, or a 503 that says so). `info`: nobody knows. */
+/** `ok`: taken, 202 or what came of it. `fail`: certainly not taken (a 4xx, or a 503 that says so). `info`: nobody knows. */
 export type Outcome = 'ok' | 'fail' | 'info'
 
 /** The fields that a command sets; those that it leaves alone are undefined. */
@@ -9,6 +9,8 @@ export type Fields = {
   readonly title: string | undefined
   readonly description: string | undefined
   readonly completed: boolean | undefined
+  /** The only revisions of the todo to which it may be applied; undefined: any. */
+  readonly ifRevision: readonly number[] | undefined
 }
 
 export type Operation = Fields & {
@@ -21,6 +23,8 @@ export type Operation = Fields & {
   readonly startMs: number
   readonly endMs: number
   readonly outcome: Outcome
+  /** What came of it, as the answer to a write that was waited for says; undefined when it does not. */
+  readonly answered: string | undefined
 }
 
 export type Logged = Fields & {

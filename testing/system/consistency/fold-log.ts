@@ -24,9 +24,11 @@ export const foldLog = (log: readonly Logged[]) => {
           : 'applied'
         : !row
           ? 'not-found'
-          : isOwn
-            ? 'applied'
-            : 'forbidden',
+          : !isOwn
+            ? 'forbidden'
+            : one.ifRevision && !one.ifRevision.includes(row.revision)
+              ? 'precondition-failed'
+              : 'applied',
     )
     if (outcomes.get(one.commandId) !== 'applied') continue
     if (one.kind === 'delete') rows.delete(one.todoId)

@@ -51,6 +51,7 @@ export const readEmbeddedLog = async ({ databaseUrl, topic }: LogPlace): Promise
 const loggedOf = (partition: number, offset: number, record: string): Logged => {
   const command = JSON.parse(record) as Command
   const { commandId, kind, todoId, userId, atMs } = command
+  if (kind === 'toggle') throw new Error('no client here toggles')
   const set = command.kind === 'create' ? command : command.kind === 'update' ? command.change : {}
   const { title, description, completed } = {
     title: undefined,
@@ -58,7 +59,8 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
     completed: undefined,
     ...set,
   }
-  const fields = { title, description, completed }
+  const ifRevision = command.kind === 'create' ? undefined : command.ifRevision
+  const fields = { title, description, completed, ifRevision }
   return { partition, offset, commandId, kind, todoId, userId, atMs, ...fields }
 }
 

@@ -47,17 +47,25 @@ export const soundHistory = (random: Random): Draft => {
       title: kind === 'delete' ? undefined : `title ${n}`,
       description: kind === 'create' ? `description ${n}` : undefined,
       completed: kind === 'update' ? random.below(2) === 0 : undefined,
+      // Revisions that it may be at, and may have left.
+      ifRevision: kind !== 'create' && random.below(2) === 0 ? [1 + random.below(2)] : undefined,
     }
-    operations.push({ ...asked, outcome, startMs: 3 * n, endMs: 3 * n + 1 })
+    const row = rows.get(todoId)
+    const effect =
+      kind !== 'create' && row?.userId !== asked.userId
+        ? 'forbidden'
+        : row && asked.ifRevision?.includes(row.revision) === false
+          ? 'precondition-failed'
+          : 'applied'
+    const answered = asked.ifRevision && outcome === 'ok' ? effect : undefined
+    operations.push({ ...asked, outcome, answered, startMs: 3 * n, endMs: 3 * n + 1 })
     if (kind === 'delete') alive.splice(index, 1) // one delete a todo, whatever comes of it
     if (!isLogged) continue
     const logged = { ...asked, commandId: `c${n}`, atMs: n }
     append(logged)
     if (random.below(20) === 0) append(logged)
-    const row = rows.get(todoId)
-    const isOwn = kind === 'create' || row?.userId === asked.userId
-    outcomes.set(`c${n}`, isOwn ? 'applied' : 'forbidden')
-    if (!isOwn) continue
+    outcomes.set(`c${n}`, effect)
+    if (effect !== 'applied') continue
     if (kind === 'delete') rows.delete(todoId)
     else {
       const { title = '', description = row?.description ?? '', completed = false } = asked

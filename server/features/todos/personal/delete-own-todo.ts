@@ -1,9 +1,11 @@
 // DELETE /api/todos/:id: a todo that only you see.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
 import {
   acceptedPersonal,
+  conditionProblems,
   deletedPersonal,
   id,
   nothingWritten,
@@ -24,9 +26,9 @@ export const deleteOwnTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { prefer: preferPersonal },
+    headers: { prefer: preferPersonal, ifMatch },
     responses: [acceptedPersonal, deletedPersonal],
-    problems: [nothingWritten, ...writeProblems],
+    problems: [nothingWritten, ...conditionProblems, ...writeProblems],
     handler: writer.remove,
   })
 }

@@ -1,9 +1,12 @@
-// PATCH /api/todos/:id/status: whether a todo that only you see is done, and nothing else.
+// PATCH /api/todos/:id/status: whether a todo that only you see is done, and nothing else. Without a
+// body it becomes what it was not, which the worker finds out.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
 import {
   acceptedPersonal,
+  conditionProblems,
   id,
   nothingWritten,
   personalTag,
@@ -22,14 +25,20 @@ export const updateOwnStatus = (parts: TodoParts) => {
     path: '/api/todos/:id/status',
     operationId: 'updateOwnStatus',
     summary: 'Mark one of your todos as done or not',
+    description: 'Without a body, a todo that is done becomes one that is not, and the reverse.',
     tag: personalTag,
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { prefer: preferPersonal },
-    body: { shape: status, examples: [{ completed: true }] },
+    headers: { prefer: preferPersonal, ifMatch },
+    body: {
+      shape: status,
+      examples: [{ completed: true }, { status: 'pending' }],
+      whenEmpty: 'toggle',
+    },
     responses: [acceptedPersonal, updatedPersonal],
-    problems: [nothingWritten, writeTooLarge, ...writeProblems],
-    handler: (input) => writer.update(input, input.body),
+    problems: [nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
+    handler: (input) =>
+      input.body === 'toggle' ? writer.toggle(input) : writer.update(input, input.body),
   })
 }

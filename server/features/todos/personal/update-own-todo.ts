@@ -1,10 +1,12 @@
 // PUT /api/todos/:id: another title, description or state of a todo that only you see.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
 import {
   acceptedPersonal,
   change,
+  conditionProblems,
   id,
   nothingWritten,
   personalTag,
@@ -26,10 +28,10 @@ export const updateOwnTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { prefer: preferPersonal },
+    headers: { prefer: preferPersonal, ifMatch },
     body: { shape: change, examples: [{ title: 'Buy roses', completed: true }] },
     responses: [acceptedPersonal, updatedPersonal],
-    problems: [nothingWritten, writeTooLarge, ...writeProblems],
+    problems: [nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
     handler: (input) => writer.update(input, input.body),
   })
 }

@@ -1,0 +1,38 @@
+// PATCH /api/todos/:id: a part of a todo that only you see, merged by the worker.
+
+import { endpoint } from '../../../http/contract/endpoint.ts'
+import { ifMatch } from '../if-match.ts'
+import { personalCollection, type TodoParts } from '../parts.ts'
+import {
+  acceptedPersonal,
+  change,
+  conditionProblems,
+  id,
+  nothingWritten,
+  patchTypes,
+  personalTag,
+  preferPersonal,
+  updatedPersonal,
+  writeProblems,
+  writeTooLarge,
+} from '../vocabulary.ts'
+import { createWriter } from '../write.ts'
+
+export const patchOwnTodo = (parts: TodoParts) => {
+  const writer = createWriter(parts, personalCollection(parts))
+  return endpoint({
+    method: 'PATCH',
+    path: '/api/todos/:id',
+    operationId: 'patchOwnTodo',
+    summary: 'Change a part of one of your todos',
+    tag: personalTag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { id },
+    headers: { prefer: preferPersonal, ifMatch },
+    body: { shape: change, examples: [{ completed: true }], mediaTypes: patchTypes },
+    responses: [acceptedPersonal, updatedPersonal],
+    problems: [nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
+    handler: (input) => writer.update(input, input.body),
+  })
+}
