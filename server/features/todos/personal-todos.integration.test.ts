@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { signToken } from '../../../lib/accounts/access-token.ts'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import { generousTimeouts, testSecret } from '../../../testing/settings.ts'
 import { eventually } from '../../../testing/eventually.ts'
@@ -48,6 +49,7 @@ for (const [engine, stack] of [
     await t.test('a public walk', (t) => walkOn(t, '/todos', as('walt')))
     await t.test('what is written is read, at once', (t) => readOwnWrites(t, as))
     await t.test('Prefer', (t) => prefer(t, as('peter')))
+    await t.test('partial and conditional', (t) => changeInPart(t, as('paula'), server.port))
     await t.test('what is wrong is named', (t) => refuse(t, as('ann')))
     if (services['REDIS_URL'] !== undefined) {
       const url = services['REDIS_URL']
@@ -274,6 +276,50 @@ const place = { createdAt: new Date(1_795_000_000_000), id: 'a' }
 const cursor = cursorOf('/api/todos', place)
 const publicCursor = cursorOf('/todos', place)
 
+const changeInPart = async (t: Test, paula: Client, port: number) => {
+  const made = await paula('POST', '/api/todos', { title: 'mine', description: 'd' })
+  const path = made.headers.get('location') ?? ''
+  const etag = { 'if-match': made.headers.get('etag') ?? '' }
+  const changed = await paula('PATCH', path, { title: 'part' }, etag)
+  t.match(changed, { status: 200, body: { title: 'part', description: 'd', completed: false } })
+  const answers = await Promise.all([
+    paula('PUT', path, { title: 'late' }, etag),
+    paula('PATCH', path, { title: 'late' }, etag),
+    paula('PATCH', `${path}/status`, { completed: true }, etag),
+    paula('DELETE', path, undefined, etag),
+  ])
+  const current = changed.headers.get('etag')
+  for (const answer of answers) {
+    t.match(answer, { status: 412, body: { field: 'If-Match' } })
+    t.equal(answer.headers.get('etag'), current)
+  }
+  const unseen = { ...etag, ...respondAsync }
+  t.match(await paula('PATCH', path, { title: 'x' }, unseen), {
+    status: 400,
+    body: { field: 'Prefer' },
+  })
+
+  const status = (body?: Json) => paula('PATCH', `${path}/status`, body)
+  t.match(await status({ status: 'completed' }), { status: 200, body: { completed: true } })
+  t.match(await status({ status: 'pending' }), { body: { completed: false } })
+  t.match(await status({ status: 'completed', completed: true }), { body: { completed: true } })
+  t.match(await status(), { status: 200, body: { completed: false } }, 'toggled')
+  t.match(await status(), { status: 200, body: { completed: true } })
+  const { length } = await Promise.all(Array.from({ length: 7 }, () => status()))
+  t.match(await paula('GET', path), { body: { completed: length % 2 === 0 } }, 'each of them once')
+  const url = `http://127.0.0.1:${port}${path}/status`
+  const authorization = `Bearer ${signToken(testSecret, 'paula', 3_600)}`
+  const headers = { authorization, 'content-type': 'text/plain' }
+  const empty = await fetch(url, { method: 'PATCH', headers, body: '' })
+  t.equal(empty.status, 200, 'no body has no type')
+  const other = await fetch(url, { method: 'PATCH', headers, body: '{}' })
+  t.equal(other.status, 415)
+
+  const later = await paula('PATCH', `${path}/status`, undefined, respondAsync)
+  t.match(later, { status: 202, body: { message: 'the todo will be toggled' } })
+  t.equal(later.headers.get('location'), path)
+}
+
 const refuse = async (t: Test, ann: Client) => {
   for (const query of ['page=10001', 'page=101&limit=100']) {
     const { body } = await ann('GET', `/api/todos?${query}`)
@@ -304,11 +350,13 @@ const refuse = async (t: Test, ann: Client) => {
     [{ completed: 'yes' }, 'completed'],
     [{ completed: null }, 'completed'],
     [{ title: 'x' }, 'completed'],
+    [{ status: 'done' }, 'status'],
+    [{ status: 'pending', completed: true }, 'status'],
+    [{ status: null, completed: 1 }, 'completed'],
   ] as const) {
     t.match(await ann('PATCH', '/api/todos/a/status', body), { status: 400, body: { field } })
   }
   t.match(await ann('POST', '/api/todos', { title: '' }), { status: 400, body: { field: 'title' } })
-  t.equal((await ann('PATCH', '/api/todos/a', { completed: true })).status, 405)
   t.equal((await ann('GET', '/api/todos/a/status')).status, 405)
   t.equal((await ann('GET', '/api/todos/a/b')).status, 404)
   t.equal((await ann('GET', '/api/todos//status')).status, 404)
