@@ -4,7 +4,13 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
-import { isPossiblePassword, newEmail, newPassword, normaliseEmail } from './credentials.ts'
+import {
+  isPossiblePassword,
+  newEmail,
+  newPassword,
+  normaliseEmail,
+  normalisePassword,
+} from './credentials.ts'
 
 t.test('a normalised address is its own spelling', async (t) => {
   const random = seeded(t)
@@ -60,6 +66,28 @@ t.test('a password is counted in bytes, and is whole', async (t) => {
   }
 })
 
+t.test('a password has one spelling, and is measured in it', async (t) => {
+  const parse = (text: string) => newPassword.parse(text, 'password')
+  for (const [text, kept] of [
+    ['Z\u0065\u0301ro d\u00e9j\u00e0', 'Z\u00e9ro d\u00e9j\u00e0'],
+    ['\u212bngstr\u006f\u0308m', '\u00c5ngstr\u00f6m'],
+    ['two\u00a0words\u3000wide\u2003', 'two words wide '],
+    ['\u1112\u1161\u11ab\u1100\u1173\u11af', '\ud55c\uae00'],
+    ['  Case and spaces stay  ', '  Case and spaces stay  '],
+    ['\ufb01ne \uff21 is not folded', '\ufb01ne \uff21 is not folded'],
+    ['\ttab and \n stay', '\ttab and \n stay'],
+  ] as const) {
+    t.equal(normalisePassword(text), kept)
+    t.equal(normalisePassword(kept), kept, 'once is enough')
+    if (isPossiblePassword(kept)) t.equal(parse(text), kept)
+  }
+  const decomposed = 'e\u0301'
+  t.equal(parse(decomposed.repeat(36)), '\u00e9'.repeat(36), 'shorter as it is kept')
+  t.throws(() => parse(decomposed.repeat(3)), { field: 'password', message: /8 to 72 bytes/ })
+  t.throws(() => parse(decomposed.repeat(37)), { field: 'password', message: /8 to 72 bytes/ })
+  t.throws(() => parse('\u0958'.repeat(24)), { field: 'password', message: /8 to 72 bytes/ })
+})
+
 t.test('the document takes what the check takes, and refuses what has no chance', async (t) => {
   const ajv = new Ajv2020()
   const takes = {
@@ -68,7 +96,7 @@ t.test('the document takes what the check takes, and refuses what has no chance'
   }
   const parses = {
     email: (text: string) => normaliseEmail(text) !== undefined,
-    password: isPossiblePassword,
+    password: (text: string) => isPossiblePassword(normalisePassword(text)),
   }
   const texts = ['', 'a', 'a@b', ' A@b.example\t', '@', 'a@', '@b', 'a@b@c', 'a b@c', 'ü'.repeat(4)]
   const more = [
@@ -77,6 +105,8 @@ t.test('the document takes what the check takes, and refuses what has no chance'
     'x'.repeat(73),
     'password\0',
     'password\udfff',
+    '\u03b9\u0308\u0301'.repeat(36),
+    '\u{1d160}',
   ]
   for (const name of ['email', 'password'] as const) {
     for (const text of [...texts, ...more]) {
@@ -84,5 +114,5 @@ t.test('the document takes what the check takes, and refuses what has no chance'
     }
   }
   for (const text of ['', 'a', '@', 'a@', '@b', 'a@b@c', 'a b@c']) t.notOk(takes.email(text), text)
-  for (const text of ['', 'a', 'x'.repeat(73), 'password\0']) t.notOk(takes.password(text), text)
+  for (const text of ['', 'x'.repeat(109), 'password\0']) t.notOk(takes.password(text), text)
 })

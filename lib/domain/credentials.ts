@@ -1,5 +1,5 @@
 // What an email address and a password may be. An address is kept in one spelling, so that one person
-// is one account; whether it can receive mail is not ours to know.
+// is one account; whether it can receive mail is not ours to know. So is a password, in its own.
 
 import { InvalidField, shape, string, wholeTextPattern, type Shape } from './shape.ts'
 
@@ -40,6 +40,13 @@ export const newEmail: Shape<string> = shape(
   },
 )
 
+/**
+ * The one spelling of a password (RFC 8265 4.2.2, OpaqueString): keyboards write ü as one character or
+ * as two, and spaces of several widths, and their owners can't see which.
+ */
+export const normalisePassword = (text: string): string =>
+  text.replace(/\p{Zs}/gu, ' ').normalize('NFC')
+
 /** bcrypt ends at U+0000, and lone surrogates become one and the same character in UTF-8. */
 export const isPossiblePassword = (text: string): boolean => {
   const bytes = Buffer.byteLength(text)
@@ -50,14 +57,15 @@ export const isPossiblePassword = (text: string): boolean => {
 export const newPassword: Shape<string> = shape(
   {
     type: 'string',
-    // A schema counts characters, of one to four bytes each.
-    minLength: passwordBytesMin / 4,
-    maxLength: passwordBytesMax,
+    // A schema counts characters as they are sent. Composed, one may have twelve bytes (U+1D160), and
+    // three may have two (ΐ).
+    minLength: 1,
+    maxLength: (passwordBytesMax * 3) / 2,
     pattern: wholeTextPattern,
-    description: `${passwordBytesMin} to ${passwordBytesMax} bytes in UTF-8, without U+0000 and lone surrogates.`,
+    description: `${passwordBytesMin} to ${passwordBytesMax} bytes in UTF-8, once it is in Unicode's form NFC; without U+0000 and lone surrogates. Spaces of any kind are one (RFC 8265).`,
   },
   (value, field) => {
-    const password = string().parse(value, field)
+    const password = normalisePassword(string().parse(value, field))
     if (isPossiblePassword(password)) return password
     throw new InvalidField(
       field,

@@ -127,6 +127,24 @@ t.test('a command that was logged twice is applied once', async (t) => {
   t.match(await todos(), [{ id: 'a', completed: true, revision: 2 }])
 })
 
+t.test('a condition and a toggle are applied once, and compared with what is stored', async (t) => {
+  const { apply, store, todos } = await setUp(t)
+  const of = (commandId: string, over: object) =>
+    ({ commandId, todoId: 'a', userId: 'ann', atMs: 2_000, ...over }) as Command
+  const toggle = of('toggle', { kind: 'toggle' })
+  const mine = of('mine', { kind: 'update', change: { title: 'mine' }, ifRevision: [2] })
+  const late = of('late', { kind: 'delete', ifRevision: [2] })
+  await apply(0, 0, [create('a'), toggle])
+  t.match(await apply(0, 2, [toggle, mine, late, mine]), { duplicates: 2 })
+  t.match(await apply(0, 6, [mine, toggle, late]), { effects: [], duplicates: 3 })
+  t.match(await todos(), [{ title: 'mine', completed: true, revision: 3 }])
+  const outcomes = await store.outcomesOf(['toggle', 'mine', 'late'])
+  t.same(
+    ['toggle', 'mine', 'late'].map((one) => outcomes.get(one)),
+    ['applied', 'applied', 'precondition-failed'],
+  )
+})
+
 t.test('poison is set aside with its reason and its bytes, the rest is applied', async (t) => {
   const { sql, apply, todos } = await setUp(t)
   const odd = [
@@ -150,7 +168,7 @@ t.test('poison is set aside with its reason and its bytes, the rest is applied',
     [1, 2, 3, 4, 5, 6, 7],
   )
   t.same(letters[0]?.['record'], odd[0], 'as it came')
-  t.match(letters[3], { log: 'log', partition: 0, reason: /schema must be 1 or 2/ })
+  t.match(letters[3], { log: 'log', partition: 0, reason: /schema must be 1, 2 or 3/ })
 })
 
 t.test('what only the database refuses is set aside alone', async (t) => {

@@ -5,11 +5,12 @@ import t from 'tap'
 import { signToken } from '../../../lib/accounts/access-token.ts'
 import { testSecret } from '../../../testing/settings.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
+import { createThreadHasher } from './passwords/thread-hasher.ts'
 import { password, startAuthServer } from '../../../testing/auth-client.ts'
 
 for (const engine of engineNames) {
   void t.test(`${engine}: from registering to the end of a session`, async (t) => {
-    const { client, server } = await startAuthServer(t, { HTTP_ENGINE: engine })
+    const { client, server, sql } = await startAuthServer(t, { HTTP_ENGINE: engine })
     const registered = await client.post('/auth/register', {
       email: ' Ann@Example.COM\n',
       password,
@@ -30,6 +31,20 @@ for (const engine of engineNames) {
     t.equal(login.status, 200)
     t.match(JSON.parse(login.text), { token_type: 'Bearer', expires_in: 900 })
     t.equal(login.headers.get('cache-control'), 'no-store')
+
+    // Typed on another keyboard, and hashed by an older release as it was typed.
+    const [nfc, nfd] = ['d\u00e9j\u00e0 vu vu', 'de\u0301ja\u0300\u00a0vu vu']
+    const logIn = async (typed: string) =>
+      (await client.post('/auth/login', { email: 'dora@b', password: typed })).status
+    const dora = await client.post('/auth/register', { email: 'dora@b', password: nfc })
+    t.equal(dora.status, 201)
+    t.same([await logIn(nfc), await logIn(nfd), await logIn(`${nfd}!`)], [200, 200, 401])
+    const thread = createThreadHasher()
+    const older = await thread.hash(nfd, 4)
+    await thread.close()
+    await sql`UPDATE users SET password_hash = ${older} WHERE email = 'dora@b'`
+    t.same([await logIn(nfc), await logIn(nfd)], [401, 200], 'an older hash is of one spelling')
+    t.same([await logIn(nfc), await logIn(nfd)], [200, 200], 'until it is hashed anew')
 
     const bearer = `Bearer ${login.member('access_token')}`
     const profile = await client.get('/api/profile', bearer)

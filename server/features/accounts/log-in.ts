@@ -2,7 +2,7 @@
 
 import { firstGeneration } from '../../../lib/accounts/accounts.ts'
 import { newFamily, sessionIdOf } from '../../../lib/accounts/refresh-token.ts'
-import { normaliseEmail } from '../../../lib/domain/credentials.ts'
+import { normaliseEmail, normalisePassword } from '../../../lib/domain/credentials.ts'
 import { named, object, string } from '../../../lib/domain/shape.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
@@ -55,7 +55,7 @@ export const login = (parts: AccountParts) =>
 
       const userId = account.user.id
       if (checked.isOutdated) {
-        const hashed = await passwords.hash(password, client.key)
+        const hashed = await passwords.hash(normalisePassword(password), client.key)
         // With too many others waiting, at another login.
         if (hashed.kind === 'hashed') {
           await orUnavailable(accounts.replaceHash(userId, account.passwordHash, hashed.hash))

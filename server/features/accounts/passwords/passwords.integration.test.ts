@@ -128,6 +128,40 @@ t.test('each question is one comparison at the cost of today, whatever is asked'
   await thread.close()
 })
 
+t.test('a password in another spelling is the same, and older hashes stay good', async (t) => {
+  const { hasher } = staged()
+  const thread = createThreadHasher()
+  t.teardown(() => thread.close())
+  let compared = 0
+  const compare: Hasher['compare'] = (text, hash) => {
+    compared++
+    return thread.compare(text, hash)
+  }
+  const settings = { cost: 4, queueMax: 99, waitMaxMs: 60_000 }
+  const passwords = createPasswords(settings, { ...hasher, compare, hash: thread.hash })
+  const composed = 'd\u00e9j\u00e0 vu vu'
+  const decomposed = 'de\u0301ja\u0300\u00a0vu\u2003vu'
+  const long = '\u0958'.repeat(24) // 72 bytes, and twice as many in its one spelling
+  const ofOne = await thread.hash(composed, 4)
+  const ofOther = await thread.hash(decomposed, 4)
+  const ofLong = await thread.hash(long, 4)
+  for (const [what, text, hash, comparisons, expected] of [
+    ['as it is kept', composed, ofOne, 1, { kind: 'right', isOutdated: false }],
+    ['as another keyboard writes it', decomposed, ofOne, 1, { kind: 'right', isOutdated: false }],
+    ['an older hash', decomposed, ofOther, 2, { kind: 'right', isOutdated: true }],
+    ['an older hash, composed', composed, ofOther, 1, { kind: 'wrong' }],
+    ['an older hash, too long composed', long, ofLong, 2, { kind: 'right', isOutdated: false }],
+    ['a wrong one', `${decomposed}!`, ofOne, 2, { kind: 'wrong' }],
+    ['a wrong one of nobody', `${decomposed}!`, undefined, 2, { kind: 'wrong' }],
+    ['an impossible one', 'e\u0301', ofOne, 2, { kind: 'wrong' }],
+    ['an impossible one of nobody', 'e\u0301', undefined, 2, { kind: 'wrong' }],
+  ] as const) {
+    compared = 0
+    t.same(await passwords.check(text, hash, 'a'), expected, what)
+    t.equal(compared, comparisons, `${what}: by its spelling alone, not by whose it is`)
+  }
+})
+
 t.test('the thread gives way to every other of its process', async (t) => {
   const thread = createThreadHasher()
   t.teardown(() => thread.close())

@@ -1,7 +1,7 @@
 // Passwords hashed and checked, one at a time, those that wait bounded in number and in time. A
 // flood of logins costs the machine one thread at the lowest priority, and everything else goes on.
 
-import { isPossiblePassword } from '../../../../lib/domain/credentials.ts'
+import { isPossiblePassword, normalisePassword } from '../../../../lib/domain/credentials.ts'
 import { createKeyedSemaphore } from '../../../../lib/runtime/keyed-semaphore.ts'
 
 export type Hasher = {
@@ -12,14 +12,17 @@ export type Hasher = {
 
 export type Busy = { readonly kind: 'busy'; readonly reason: string }
 export type Hashed = { readonly kind: 'hashed'; readonly hash: string }
-/** `isOutdated`: hashed at less than today's cost. */
+/** `isOutdated`: to be hashed again, at today's cost and in its one spelling. */
 export type Checked =
   { readonly kind: 'right'; readonly isOutdated: boolean } | { readonly kind: 'wrong' }
 
 export type Passwords = {
   /** `client`: whose it is; one client may have a quarter of those that wait, and no more. */
   hash(password: string, client: string): Promise<Hashed | Busy>
-  /** One comparison, whatever is asked: with no `hash` there is no such account, which takes as long. */
+  /**
+   * One comparison for each spelling, whatever is asked: with no `hash` there is no such account, which
+   * takes as long. Older hashes are of passwords as they were sent.
+   */
   check(password: string, hash: string | undefined, client: string): Promise<Checked | Busy>
   close(): Promise<void>
 }
@@ -65,18 +68,27 @@ export const createPasswords = (
     })
   }
 
+  const isRight = async (spelling: string, hash: string | undefined) => {
+    const isPossible = isPossiblePassword(spelling)
+    const against = hash !== undefined && isPossible ? hash : hashOfNone(cost)
+    const isSame = await hasher.compare(isPossible ? spelling : impossiblePassword, against)
+    return isSame && against === hash
+  }
+
   return {
     hash: (password, client) =>
       inTurn(client, async () => ({ kind: 'hashed', hash: await hasher.hash(password, cost) })),
     check(password, hash, client) {
-      const isPossible = isPossiblePassword(password)
-      const asked = isPossible ? password : impossiblePassword
-      const against = hash !== undefined && isPossible ? hash : hashOfNone(cost)
+      const normalised = normalisePassword(password)
+      const spellings = normalised === password ? [password] : [normalised, password]
       return inTurn(client, async () => {
-        const isSame = await hasher.compare(asked, against)
-        return isSame && against === hash
-          ? { kind: 'right', isOutdated: costOf(hash) < cost }
-          : { kind: 'wrong' }
+        for (const spelling of spellings) {
+          if (!(await isRight(spelling, hash))) continue
+          const isOld = spelling !== normalised || costOf(hash ?? '') < cost
+          // One that only its old spelling keeps within bounds stays as it is.
+          return { kind: 'right', isOutdated: isOld && isPossiblePassword(normalised) }
+        }
+        return { kind: 'wrong' }
       })
     },
     close: hasher.close,
