@@ -116,7 +116,7 @@ const text = (record: object) => Buffer.from(JSON.stringify(record))
 const poison: readonly (readonly [Buffer, RegExp])[] = [
   [Buffer.from('{"schema":1,'), /^not JSON in UTF-8$/],
   [Buffer.from([0xff, 0xfe, 0x00]), /^not JSON in UTF-8$/],
-  [text({ schema: 3, ...create('x') }), /^schema must be 1 or 2$/],
+  [text({ schema: 4, ...create('x') }), /^schema must be 1, 2 or 3$/],
   [text({ schema: 1, ...create('x', { title: 7 }) }), /^title must be a string$/],
   [text({ schema: 1, ...create('x', { atMs: 'now' }) }), /^atMs must be a time/],
   [
@@ -124,7 +124,10 @@ const poison: readonly (readonly [Buffer, RegExp])[] = [
     /^title must have 1 to 200/,
   ],
   [nullRecord, /^the record has no value$/],
-  [text({ schema: 1, ...create('x', { kind: 'explode' }) }), /^kind must be create, update or/],
+  [
+    text({ schema: 1, ...create('x', { kind: 'explode' }) }),
+    /^kind must be create, update, toggle or/,
+  ],
 ]
 
 t.test('poison among good commands becomes letters, and the rest applies', async (t) => {
