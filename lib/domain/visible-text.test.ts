@@ -9,12 +9,11 @@ const last = 0x10ffff
 const isSurrogate = (code: number) => code >= 0xd800 && code <= 0xdfff
 
 t.test('what can not be seen is no title, what can be is one', async (t) => {
-  const blanks = [
-    ...[' ', '   ', '\t', '\n', '\r\n', '\u0001', '\u007f', '\u0085', '\u00a0', '\u00ad'],
-    ...['\u034f', '\u061c', '\u115f', '\u1160', '\u1680', '\u180e', '\u2003', '\u200b', '\u200d'],
-    ...['\u200e', '\u2028', '\u202e', '\u202f', '\u2060', '\u2066', '\u2800', '\u3000', '\u3164'],
-    ...['\ufe0f', '\ufeff', '\uffa0', '\ufff9', '\u{1d159}', '\u{1d173}', '\u{e0001}', '\u{e0100}'],
-  ]
+  const blanks = Array.from(
+    ' \t\n\u0001\u007f\u0085\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180e\u2003\u200b\u200d\u200e' +
+      '\u2028\u202e\u202f\u2060\u2066\u2800\u3000\u3164\ufe0f\ufeff\uffa0\ufff9\u{1d159}\u{1d173}' +
+      '\u{e0001}\u{e0100}',
+  )
   for (const blank of blanks) {
     for (const text of [blank, ` ${blank}\n`, blank.repeat(50)]) {
       t.throws(() => newTitle.parse(text, 'title'), {

@@ -203,8 +203,8 @@ const readCases = (todos: readonly object[]): Case[] => {
     headOf('/todos?x=1', 400, [problem]),
     options('/todos', 'GET, HEAD, POST, OPTIONS'),
     options('/todos?x=1', 'GET, HEAD, POST, OPTIONS'),
-    options('/todos/a', 'GET, HEAD, PUT, DELETE, OPTIONS'),
-    options('/todos/a.b', 'GET, HEAD, PUT, DELETE, OPTIONS'),
+    options('/todos/a', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'),
+    options('/todos/a.b', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'),
     options('/ready', 'GET, HEAD, OPTIONS'),
     {
       ...options('*', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'),
@@ -301,8 +301,8 @@ const readCases = (todos: readonly object[]): Case[] => {
     headOf('/%68ealth', 200, ['content-length: 15']),
     notAllowed('PATCH', '/todos', 'GET, HEAD, POST, OPTIONS'),
     notAllowed('PUT', '/todos', 'GET, HEAD, POST, OPTIONS'),
-    notAllowed('POST', '/todos/a', 'GET, HEAD, PUT, DELETE, OPTIONS'),
-    notAllowed('TRACE', '/todos/a', 'GET, HEAD, PUT, DELETE, OPTIONS'),
+    notAllowed('POST', '/todos/a', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'),
+    notAllowed('TRACE', '/todos/a', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'),
     oneTodo('a todo', get(`/todos/${first.id}`)),
     oneTodo('a todo of an encoded id', get(`/%74odos/${encoded(first.id)}`)),
     {
@@ -324,7 +324,7 @@ const readCases = (todos: readonly object[]): Case[] => {
     ...['a%2fb', 'a%', '%zz', '%e2%82', '%E2%82%AC', '%00', 'a%2520b', '%2e%2e'].map((id) =>
       bad(`an id of ${id}`, get(`/todos/${id}`), 'id'),
     ),
-    notAllowed('POST', '/todos/a%2fb', 'GET, HEAD, PUT, DELETE, OPTIONS'),
+    notAllowed('POST', '/todos/a%2fb', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'),
     notAllowed('POST', '/health', 'GET, HEAD, OPTIONS'),
     notAllowed('DELETE', '/ready', 'GET, HEAD, OPTIONS'),
   ]
