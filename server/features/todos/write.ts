@@ -43,7 +43,7 @@ type ChangeRequest = WriteRequest & {
 // Fixed length keeps one process's ids in the order they were made, which breaks ties in a list.
 const newId = hyperid({ urlSafe: true, fixedLength: true })
 
-// Objects are written out, for spreads are a part of what a write costs the server.
+// Creations, which are most, are written out: spreads are a part of what a write costs the server.
 
 export const createWriter = (parts: TodoParts, collection: Collection) => ({
   create(input: CreateRequest): Promise<Reply> {
