@@ -42,12 +42,14 @@ export const notAllowed = (allow: string): ProblemKind => ({
   status: 405,
   detail: `method not allowed: use ${allow}`,
 })
-export const invalid = ({ message, field, errors }: InvalidField): ProblemKind => ({
+export const invalidFields = ({ message, field, errors }: InvalidField): ProblemKind => ({
   status: 400,
   detail: message,
   field,
   errors,
 })
+export const invalid = (detail: string, field: string): ProblemKind =>
+  invalidFields(new InvalidField(field, detail))
 /** `advice`: what was probably meant, or what there is. */
 export const unknownParameter = (name: string, advice: string): InvalidField =>
   new InvalidField(

@@ -3,7 +3,7 @@
 
 import { pino } from 'pino'
 import t from 'tap'
-import { InvalidField, string } from '../../lib/domain/shape.ts'
+import { string } from '../../lib/domain/shape.ts'
 import { nobody, publicEndpoint } from '../../testing/endpoint.ts'
 import { withoutBody } from './contract/answer.ts'
 import { endpoint } from './contract/endpoint.ts'
@@ -68,7 +68,7 @@ for (const [kind, fail] of [
 
 t.test('a client at fault is not logged', async (t) => {
   const { ask, lines, answered } = setUp(() => {
-    throw new Problem(invalid(new InvalidField('a', 'no')))
+    throw new Problem(invalid('no', 'a'))
   })
   t.match(await ask('mine'), { status: 400 })
   t.match(await ask('mine', '/nowhere'), { status: 404 })

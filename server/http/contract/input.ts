@@ -7,7 +7,7 @@ import type { Client } from '../client-address.ts'
 import type { Body, Reply, Request } from '../engines/engine.ts'
 import { readJson, type JsonBody } from '../json-body.ts'
 import { Problem } from '../problem.ts'
-import { invalid } from '../problems.ts'
+import { invalidFields } from '../problems.ts'
 import type { BodyOf, Endpoint, Method, Principal } from './endpoint.ts'
 import { mediaTypesOf, wrongCharset, wrongMediaType } from './media-types.ts'
 import type { Parameter } from './parameters.ts'
@@ -138,5 +138,5 @@ const checked = <T>(
 /** Fields that are refused are a 400 that names them. */
 const refuseIfAny = (errors: readonly FieldError[]): void => {
   const error = errorOf(errors)
-  if (error) throw new Problem(invalid(error))
+  if (error) throw new Problem(invalidFields(error))
 }

@@ -19,7 +19,7 @@ import {
   badHost,
   failed,
   headTooLarge,
-  invalid,
+  invalidFields,
   invalidToken,
   noToken,
   tooManyInFlight,
@@ -99,7 +99,7 @@ const sharedKindsOf = ({ auth, limit, body, isProbe }: Endpoint): readonly Probl
 ]
 const tokenProblems = [noToken, invalidToken('the token has expired')]
 const limitProblems = [tooManyRequests(3)]
-const unknownInAll = invalid(unknownParameter('limt', 'did you mean limit?'))
+const unknownInAll = invalidFields(unknownParameter('limt', 'did you mean limit?'))
 
 /** What is refused before anybody counts it. */
 const uncounted: readonly ProblemKind[] = [...tokenProblems, tooSlow, headTooLarge]
@@ -150,6 +150,6 @@ const refusalOf = ({ parse }: Shape<unknown>, value: unknown, field: string): Pr
     return []
   } catch (error) {
     if (!(error instanceof InvalidField)) throw error
-    return [invalid(error)]
+    return [invalidFields(error)]
   }
 }
