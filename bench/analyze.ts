@@ -2,31 +2,38 @@
 // what autocannon --json wrote, or published figures (bench/published/).
 
 import { readFileSync } from 'node:fs'
-import { parseAutocannon } from './analysis/autocannon-file.ts'
-import { checksOfClaims, parseClaims, type Claims } from './analysis/claims.ts'
+import { checksOfClaims, type Claims } from './analysis/claims.ts'
 import { count } from './analysis/laws.ts'
 import { recheck } from './analysis/recheck.ts'
+import { readStored } from './analysis/stored-file.ts'
 import { runProgram } from './command.ts'
 import { checkLines, terminalReport } from './report/terminal.ts'
-import { resultFormat, type Check, type Result } from './result.ts'
+import type { Check } from './result.ts'
 
 const usage = `npm run bench:analyze -- FILE
   FILE   a JSON file of npm run bench, of autocannon --json, or of bench/published/
 Exit codes: 0 valid, 1 failed, 2 usage, 3 INVALID.`
 
 const analyze = (file: string): number => {
-  const json: unknown = JSON.parse(readFileSync(file, 'utf8'))
-  if (typeof json !== 'object' || json === null) throw new Error(`${file} holds no object`)
-  if ('format' in json && json.format === resultFormat) {
-    const result = recheck(json as Result)
+  const stored = readStored(file, bytesOf(file))
+  if (stored.kind === 'result') {
+    const result = recheck(stored.result)
     console.log(terminalReport(result, process.stdout.columns))
     return result.verdict === 'VALID' ? 0 : 3
   }
-  const claims = parseClaims(json) ?? parseAutocannon(json)
-  if (!claims) throw new Error(`${file}: neither a result of ours, nor of autocannon, nor claims`)
-  const checks = checksOfClaims(claims)
-  console.log(reportOf(claims, checks))
+  const checks = checksOfClaims(stored.claims)
+  console.log(reportOf(stored.claims, checks))
   return isValid(checks) ? 0 : 3
+}
+
+const bytesOf = (file: string): Uint8Array => {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw new Error(`${file} can't be read: ${(error as NodeJS.ErrnoException).code}`, {
+      cause: error,
+    })
+  }
 }
 
 const isValid = (checks: readonly Check[]) => !checks.some(({ verdict }) => verdict === 'fail')

@@ -2,12 +2,41 @@
 // has neither samples nor statuses), and several mean something else than their names say.
 
 import type { Claims } from './claims.ts'
+import { anything, dictionary, members, number, optional, positive, string } from './form.ts'
 
-/** Undefined where the file is not autocannon's. */
+const form = members<AutocannonFile>({
+  url: optional(string),
+  start: optional(string),
+  connections: positive,
+  pipelining: optional(positive),
+  duration: positive,
+  samples: optional(number),
+  sampleInt: optional(positive),
+  requests: members<AutocannonFile['requests']>({
+    average: number,
+    total: number,
+    sent: optional(number),
+  }),
+  latency: members<AutocannonFile['latency']>({ average: number, p99: number }),
+  throughput: members<AutocannonFile['throughput']>({ average: number, total: number }),
+  workers: anything,
+  errors: optional(number),
+  timeouts: optional(number),
+  non2xx: optional(number),
+  statusCodeStats: optional(dictionary(members<{ readonly count: number }>({ count: number }))),
+  mismatches: optional(number),
+  resets: optional(number),
+})
+
+/** Undefined where the file is not autocannon's; throws which member is missing. */
 export const parseAutocannon = (json: unknown): Claims | undefined => {
-  const file = json as Partial<AutocannonFile>
+  if (!['requests', 'throughput'].every((name) => Object.hasOwn(Object(json) as object, name))) {
+    return undefined
+  }
+  const complaint = form.complaint(json, '')
+  if (complaint !== undefined) throw new Error(`as a result of autocannon, ${complaint}`)
+  const file = json as AutocannonFile
   const { requests, latency, throughput } = file
-  if (!requests || !latency || !throughput || file.connections === undefined) return undefined
   const url = URL.canParse(file.url ?? '') ? new URL(file.url ?? '') : undefined
   const threads = threadsOf(file.workers)
   const sampleMs = file.sampleInt ?? 1_000
@@ -23,7 +52,7 @@ export const parseAutocannon = (json: unknown): Claims | undefined => {
     pipelining: file.pipelining ?? 1,
     threads,
     plannedSeconds: null,
-    seconds: file.duration ?? 0,
+    seconds: file.duration,
     requestsAverage: perSecond(requests.average),
     requestsTotal: requests.total,
     latencyMs: { mean: latency.average, p99: latency.p99 },
@@ -44,32 +73,32 @@ export const parseAutocannon = (json: unknown): Claims | undefined => {
 }
 
 /** Without `-w` it writes 0 or nothing, and loads from its only thread. */
-const threadsOf = (workers: number | string | null | undefined): number => {
+const threadsOf = (workers: unknown): number => {
   const given = Math.floor(Number(workers ?? 0))
   return given >= 1 ? given : 1
 }
 
 type AutocannonFile = {
-  readonly url: string
-  readonly start: string
+  readonly url?: string
+  readonly start?: string
   readonly connections: number
-  readonly pipelining: number
-  readonly workers: number | string | null
+  readonly pipelining?: number
+  readonly workers?: unknown
   readonly duration: number
   /** Samples of all workers together. */
-  readonly samples: number
+  readonly samples?: number
   /** Milliseconds that a sample takes (`-L`). */
-  readonly sampleInt: number
+  readonly sampleInt?: number
   /** `average`: of the samples, not of seconds. */
   readonly requests: { readonly average: number; readonly total: number; readonly sent?: number }
   readonly latency: { readonly average: number; readonly p99: number }
   readonly throughput: { readonly average: number; readonly total: number }
-  readonly errors: number
-  readonly timeouts: number
-  readonly non2xx: number
-  readonly statusCodeStats: Readonly<Record<string, { readonly count: number }>>
+  readonly errors?: number
+  readonly timeouts?: number
+  readonly non2xx?: number
+  readonly statusCodeStats?: Readonly<Record<string, { readonly count: number }>>
   /** Bodies that were not what `-E` or `verifyBody` expects. */
-  readonly mismatches: number
+  readonly mismatches?: number
   /** Sequences of requests that were begun again, since an answer was not what the next one needs. */
-  readonly resets: number
+  readonly resets?: number
 }

@@ -76,9 +76,8 @@ void t.test("autocannon's own JSON is read", (t) => {
   ])
   t.same(failed({ ...own, samples: 5 }), ['one sample a second'])
   t.same(failed({ ...own, latency: { average: 19.9, p99: 60 } }), ["Little's law"])
-  t.same(failed({ ...own, throughput: { average: 8e6, total: 80e6 } }), [
-    'bytes per answer possible',
-  ])
+  // Another API's todos may be smaller than ours.
+  t.same(failed({ ...own, throughput: { average: 8e6, total: 80e6 } }), [])
   t.end()
 })
 

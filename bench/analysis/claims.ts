@@ -11,6 +11,7 @@ import {
   percent,
   unknown,
 } from './laws.ts'
+import { members, number, oneOf, optional, orNull, positive, string } from './form.ts'
 
 /** Null: not said. */
 export type Claims = {
@@ -18,6 +19,8 @@ export type Claims = {
   readonly command: string | null
   readonly machine: { readonly cpu: string; readonly cores: number } | null
   readonly path: string
+  /** Whose todos the answers hold: a path does not say it, many APIs have one `/todos`. */
+  readonly todosOf?: 'million-rps' | null
   readonly connections: number
   readonly pipelining: number
   /** Threads of the generator. */
@@ -52,9 +55,41 @@ export type Amount = { readonly printed: number; readonly unit: 'B' | 'MB' | 'GB
 const powers = { B: 0, MB: 2, GB: 3 } as const
 const bytesOf = ({ printed, unit }: Amount, base: 1000 | 1024) => printed * base ** powers[unit]
 
+const amount = members<Amount>({ printed: number, unit: oneOf('B', 'MB', 'GB') })
+
+const form = members<Claims>({
+  source: string,
+  command: orNull(string),
+  machine: orNull(members<NonNullable<Claims['machine']>>({ cpu: string, cores: positive })),
+  path: string,
+  todosOf: optional(orNull(oneOf('million-rps'))),
+  connections: positive,
+  pipelining: positive,
+  threads: positive,
+  plannedSeconds: orNull(positive),
+  seconds: positive,
+  requestsAverage: number,
+  requestsTotal: number,
+  latencyMs: members<Claims['latencyMs']>({ mean: number, p99: number }),
+  bytesTotal: orNull(amount),
+  bytesPerSecond: orNull(amount),
+  answerBytes: orNull(positive),
+  errors: orNull(number),
+  non2xx: orNull(number),
+  notModified: optional(number),
+  wrongBodies: optional(orNull(number)),
+  restarts: optional(orNull(number)),
+  sent: orNull(number),
+  samples: orNull(number),
+  sampleMs: optional(positive),
+})
+
+/** Undefined where the file holds no claims; throws which member is missing. */
 export const parseClaims = (json: unknown): Claims | undefined => {
-  const given = json as Partial<Claims & { kind: string }>
-  return given.kind === 'claims' ? (json as Claims) : undefined
+  if ((json as { readonly kind?: unknown }).kind !== 'claims') return undefined
+  const complaint = form.complaint(json, '')
+  if (complaint !== undefined) throw new Error(`as claims, ${complaint}`)
+  return json as Claims
 }
 
 /** autocannon's clock. */
@@ -154,8 +189,9 @@ const bytesPossible = (claims: Claims): Check => {
   const name = 'bytes per answer possible'
   const bodies = requestsTotal - notModified
   if (bodies <= 0) return unknown(name, 'every answer is a 304, without a body')
+  if (claims.todosOf !== 'million-rps') return unknown(name, 'nothing says whose todos these are')
   const limit = Number(/[?&]limit=(\d+)/.exec(path)?.[1] ?? NaN)
-  if (!bytesTotal || !path.startsWith('/todos') || Number.isNaN(limit)) {
+  if (!bytesTotal || !/^\/todos(\?|$)/.test(path) || Number.isNaN(limit)) {
     return unknown(name, 'not a list of todos of a known length')
   }
   const least = smallestHead + JSON.stringify(Array(limit).fill(smallestTodo)).length

@@ -28,7 +28,8 @@ process.once('message', (message) => {
         requests: result['2xx'],
         bytes: result.throughput.total,
         durationUs: Math.round((result.finish.getTime() - result.start.getTime()) * 1000),
-        errors: result.errors + result.timeouts + result.non2xx,
+        // A time-out is among its errors already.
+        errors: result.errors + result.non2xx,
         ...(p99Us !== undefined && { p99Us }),
       }
       process.send?.(counts)
