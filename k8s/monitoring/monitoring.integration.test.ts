@@ -10,6 +10,7 @@ import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { scrape, type Sample } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { generousTimeouts, testSecret } from '../../testing/settings.ts'
+import { endpoints } from '../../testing/openapi/document.ts'
 import { testDatabase, testTopic } from '../../testing/services.ts'
 
 type Panel = {
@@ -142,6 +143,19 @@ t.test('what is no PromQL, or names what is not there, would be found', async (t
     selectors: [{ metric: 'a', matchers: [{ label: 'c', op: '=~', value: 'd' }] }],
     labels: ['b'],
   })
+})
+
+t.test('a query of the writes names each method that the API writes with', (t) => {
+  const writes = new Set(endpoints.map(({ method }) => method))
+  writes.delete('GET')
+  const named = expressions.flatMap((expression) =>
+    parsePromql(expression).selectors.flatMap(({ matchers }) =>
+      matchers.flatMap(({ label, value }) => (label === 'http_request_method' ? [value] : [])),
+    ),
+  )
+  t.ok(named.length > 0)
+  for (const value of named) t.same(new Set(value.split('|')), writes, value)
+  t.end()
 })
 
 t.test('each rule says what is wrong, and how much it matters', async (t) => {
