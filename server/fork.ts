@@ -45,6 +45,7 @@ import { boundInFlight, createReadQueue, type InFlight } from './http/pending.ts
 import { createRouter } from './http/router.ts'
 import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
+import { createProcessLimits, readyLimitOf } from './limits/in-process.ts'
 import { createLimitChecks, limitPolicies } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
 import type { BoundSocket } from './process/listening-sockets.ts'
@@ -105,6 +106,7 @@ export const startFork = async (
   )
   const passwords = openPasswords(config)
   const policies = limitPolicies(config)
+  const processLimits = createProcessLimits(config)
   const limiter = openLimiter(config, databases, redis, policies, log)
   const stores: Part[] = [
     { name: 'metrics', close: reportMetrics(registry) }, // what was counted to the end is not lost
@@ -178,17 +180,18 @@ export const startFork = async (
     endpoints,
     authenticate: createAuthenticate(verifyToken),
     clientOf: createClientOf(config.TRUSTED_PROXIES),
-    limits: createLimitChecks(limiter, policies),
+    limits: createLimitChecks(limiter, policies, processLimits),
     log,
     onAnswered: addRequestMetrics(registry),
   })
   const app = withCors(cors, methodsOf(endpoints), {
     ready: lists.sourceOfTarget,
+    readyLimitOf: readyLimitOf(processLimits, config.TRUSTED_PROXIES),
     handle: boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints), inFlight),
   })
   const engine = await openEngine(config, app, log)
   addListMetrics(registry, lists)
-  addLimitMetrics(registry, limiter.counts)
+  addLimitMetrics(registry, limiter.counts, processLimits)
   addConnectionMetrics(registry, engine)
   addPoolMetrics(registry, pools)
   addProcessMetrics(registry, forkIndex())

@@ -90,6 +90,7 @@ export const withCors = (cors: Cors, methods: readonly string[], app: App): App 
 
   return {
     ready: app.ready,
+    readyLimitOf: app.readyLimitOf,
     // Ready lists name no origin: a request that has one is answered below.
     ...(cors.kind === 'some' && { notReadyWith: 'origin' }),
     handle(request) {

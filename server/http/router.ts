@@ -49,13 +49,14 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
   const { authenticate, clientOf, log, onAnswered } = parts
   const byPath = new Map<string, Map<string, Served>>()
   for (const endpoint of parts.endpoints) {
-    const { method, path, auth, limit, limitedWith } = endpoint
+    const { method, path, auth, limit, limitedWith, limitWithout } = endpoint
     const methods = byPath.get(path) ?? new Map<string, Served>()
     if (methods.has(method)) throw new Error(`${method} ${path} is there twice`)
     const served: Served = {
       needsToken: auth === 'bearer',
       check: limit && parts.limits[limit],
       limitedWith,
+      checkWithout: limitWithout && parts.limits[limitWithout],
       run: createRun(endpoint),
     }
     methods.set(method, served)
@@ -100,9 +101,8 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     const principal = served.needsToken ? authenticate(request) : undefined
     const client = served.needsToken ? undefined : clientOf(request)
     const identified = { request, requestId, principal, client, id }
-    return served.check && isCounted(request, served)
-      ? underLimit(served.check, served.run, identified, received)
-      : served.run(identified)
+    const check = checkOf(request, served)
+    return check ? underLimit(check, served.run, identified, received) : served.run(identified)
   }
 
   const underLimit = async (
@@ -185,8 +185,11 @@ const decoded = (id: string): string => {
   }
 }
 
-const isCounted = ({ query }: Request, { limitedWith }: Served): boolean =>
-  limitedWith === undefined || new URLSearchParams(query).has(limitedWith)
+const checkOf = ({ query }: Request, served: Served): LimitCheck | undefined => {
+  const { check, limitedWith, checkWithout } = served
+  const isWith = limitedWith === undefined || new URLSearchParams(query).has(limitedWith)
+  return isWith ? check : checkWithout
+}
 
 const serverFailed = new Problem(failed)
 
@@ -213,6 +216,7 @@ type Served = {
   readonly needsToken: boolean
   readonly check: LimitCheck | undefined
   readonly limitedWith: string | undefined
+  readonly checkWithout: LimitCheck | undefined
   readonly run: Run
 }
 

@@ -100,6 +100,44 @@ void t.test('a burst on one connection is no way past', async (t) => {
   await Promise.all([burst({ LIST_CACHE: 'redis', REDIS_URL: redis.url }), burst({})])
 })
 
+/** Twelve lists and twelve probes of a client pass, however they are asked for. */
+const checkLists = async (
+  t: Test,
+  { port, metricsPort }: { readonly port: number; readonly metricsPort: number },
+) => {
+  const list = (address: string, method = 'GET', target = '/todos?limit=1') =>
+    head(method, target, `X-Forwarded-For: ${address}`)
+  // Ready bytes, in bursts that the limit cuts; node's parser, a HEAD and an odd query count too.
+  const burst = await exchange(port, list('3.3.3.3').repeat(10), { count: 10 })
+  t.ok(burst.every(({ status }) => status === 200))
+  t.equal(headerOf(burst[0], 'RateLimit'), undefined, 'ready bytes are the same for all')
+  t.equal((await ask(port, list('3.3.3.3', 'HEAD'), true)).status, 200)
+  const rest = await exchange(port, list('3.3.3.3').repeat(30), { count: 30 })
+  t.same(
+    rest.map(({ status }) => status),
+    [200, ...Array<number>(29).fill(429)],
+  )
+  const refused = rest[29]
+  t.match(headerOf(refused, 'RateLimit-Policy'), /^"list";q=12;w=86400$/)
+  t.match(headerOf(refused, 'RateLimit'), /^"list";r=0;t=\d+$/)
+  t.match(headerOf(refused, 'Retry-After'), /^\d+$/)
+  t.match(JSON.parse(refused?.body ?? ''), { status: 429 })
+  t.equal((await ask(port, list('3.3.3.3', 'GET', '/todos?limit=01'))).status, 429)
+  t.equal((await ask(port, list('3.3.3.4'))).status, 200, 'another client')
+  const probes = [...Array(12).keys()].map((i) => (i % 2 ? '/health' : '/ready'))
+  for (const target of probes)
+    t.equal((await ask(port, list('3.3.3.3', 'GET', target))).status, 200, 'probes count apart')
+  const last = await ask(port, list('3.3.3.3', 'GET', '/health'))
+  t.equal(last.status, 429)
+  t.match(headerOf(last, 'RateLimit-Policy'), /^"probe";/)
+  const seen = await scrape(metricsPort)
+  const decided = (policy: string, outcome: string) =>
+    seen.total('todos_limit_decisions_total', { store: 'process', policy, outcome })
+  t.equal(decided('list', 'allowed'), 13)
+  t.equal(decided('list', 'refused'), 30)
+  t.equal(decided('probe', 'allowed'), 12)
+}
+
 for (const engine of engineNames) {
   void t.test(`${engine}: exactly 100 of 1,000 at once pass, over four processes`, async (t) => {
     const redis = await ownRedis(t)
@@ -230,12 +268,20 @@ for (const engine of engineNames) {
     }
     t.same(await askMany(port, post(bearer('ann')), 50, 5), { 202: 50 }, 'writes: off here')
     t.equal((await scrape(metricsPort)).total('todos_limit_decisions_total'), 0)
-    const on = await start(t, { HTTP_ENGINE: engine, LIMIT_READ_BURST: '3' })
+    const on = await start(t, {
+      HTTP_ENGINE: engine,
+      HTTP_PROCESSES: '1',
+      LIMIT_READ_BURST: '3',
+      LIMIT_LIST_BURST: '12',
+      LIMIT_LIST_REFILL_SEC: '86400',
+      TRUSTED_PROXIES: '127.0.0.1',
+    })
     const statuses = []
     for (const target of ['/docs', '/openapi.json', '/todos/none', '/docs', '/openapi.json']) {
       statuses.push((await ask(on.port, head('GET', target))).status)
     }
     t.same(statuses, [200, 200, 404, 429, 429], 'read: one for all of them')
+    await checkLists(t, on)
   })
 }
 

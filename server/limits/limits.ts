@@ -1,5 +1,5 @@
 // Which limits there are, and what clients read about them. An endpoint names its limit, the router
-// applies it; ready lists never come to the router and have none.
+// applies it; ready lists never come to the router, and the engine asks for theirs.
 //
 // Who asks is known by then: without a good token it is a 401 and nothing is counted. To refuse a
 // token costs no I/O, and a flood of bad ones must not become a flood of decisions.
@@ -10,7 +10,8 @@ import type { Decision, Policy } from '../../lib/rate-limit/policy.ts'
 import type { LimitName } from '../http/contract/endpoint.ts'
 import { Problem } from '../http/problem.ts'
 import { tooManyAtOnce, tooManyRequests } from '../http/problems.ts'
-import type { LimitChecks } from '../http/router.ts'
+import type { Checked, LimitCheck, LimitChecks } from '../http/router.ts'
+import type { Buckets } from './in-process.ts'
 
 export const limitPolicies = (config: Config): (Policy & { readonly name: LimitName })[] => {
   const bucket = { algorithm: 'token-bucket' } as const
@@ -46,23 +47,36 @@ export const limitPolicies = (config: Config): (Policy & { readonly name: LimitN
 export const createLimitChecks = (
   limiter: Pick<Limiter, 'take'>,
   policies: readonly (Policy & { readonly name: LimitName })[],
+  processLimits: readonly Buckets[] = [],
 ): LimitChecks =>
-  Object.fromEntries(
-    policies.map((policy) => {
+  Object.fromEntries([
+    ...policies.map((policy): [LimitName, LimitCheck] => {
       const policyHeader = ['RateLimit-Policy', policyField(policy)]
-      const check: LimitChecks[LimitName] = async (key) => {
+      const check: LimitCheck = async (key) => {
         const verdict = await limiter.take(policy, key)
         // Nobody counted: there is nothing true to say of what remains.
         if (verdict.store === 'none') return { headers: policyHeader }
         if (verdict.store === 'busy') return { headers: policyHeader, refused: atOnce }
-        const { decision } = verdict
-        const headers = [...policyHeader, 'RateLimit', stateField(policy, decision)]
-        if (decision.allowed) return { headers }
-        return { headers, refused: new Problem(tooManyRequests(retryAfterSec(decision))) }
+        return checkedOf(policy, verdict.decision)
       }
       return [policy.name, check]
     }),
-  )
+    ...processLimits.map(({ policy, of }): [LimitName, LimitCheck] => [
+      policy.name,
+      (key) => Promise.resolve(checkedOf(policy, of(key).decide())),
+    ]),
+  ])
+
+const checkedOf = (policy: Policy, decision: Decision): Checked => {
+  const headers = [
+    'RateLimit-Policy',
+    policyField(policy),
+    'RateLimit',
+    stateField(policy, decision),
+  ]
+  if (decision.allowed) return { headers }
+  return { headers, refused: new Problem(tooManyRequests(retryAfterSec(decision))) }
+}
 
 const atOnce = new Problem(tooManyAtOnce)
 

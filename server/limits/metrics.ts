@@ -3,24 +3,35 @@
 import type { Registry } from '@prometheus-io/client'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
 import { addCounter, addGauge } from '../../lib/runtime/metrics.ts'
+import type { Buckets } from './in-process.ts'
 
-export const addLimitMetrics = (registry: Registry, counts: LimiterCounts): void => {
+export const addLimitMetrics = (
+  registry: Registry,
+  counts: LimiterCounts,
+  processLimits: readonly Buckets[] = [],
+): void => {
   const { decisions, stores } = counts
   addCounter(
     registry,
     {
       name: 'todos_limit_decisions_total',
-      help: 'Requests to limited routes, by limit, outcome and the store that counted them (none: no store did, and they passed).',
+      help: 'Requests to limited routes, by limit, outcome and the store that counted them (none: no store did, and they passed; process: this process, for itself).',
       labelNames: ['policy', 'store', 'outcome'],
     },
-    () =>
-      [...decisions].flatMap(([policy, byStore]) =>
+    () => [
+      ...[...decisions].flatMap(([policy, byStore]) =>
         [...byStore].flatMap(([store, outcomes]) =>
           Object.entries(outcomes).map(
             ([outcome, many]) => [{ policy, store, outcome }, many] as const,
           ),
         ),
       ),
+      ...processLimits.flatMap(({ policy, counts }) =>
+        Object.entries(counts).map(
+          ([outcome, many]) => [{ policy: policy.name, store: 'process', outcome }, many] as const,
+        ),
+      ),
+    ],
   )
   addCounter(
     registry,

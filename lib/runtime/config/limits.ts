@@ -62,6 +62,21 @@ export const limitSettings = {
     unit: 's',
     meaning: 'In how long an empty bucket of LIMIT_READ_BURST is full again.',
   }),
+  LIMIT_LIST_BURST: wholeNumber({
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: 'requests',
+    meaning:
+      'Lists, and apart from them `/health` and `/ready`, by client address, in each process: what a full bucket allows at once; 0 is off.',
+  }),
+  LIMIT_LIST_REFILL_SEC: wholeNumber({
+    default: 10,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning: 'In how long an empty bucket of LIMIT_LIST_BURST is full again.',
+  }),
   LIMIT_TIMEOUT_MS: wholeNumber({
     default: 50,
     min: 5,

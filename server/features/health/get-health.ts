@@ -24,6 +24,7 @@ export const getHealth = () =>
     tag,
     isProbe: true,
     auth: 'none',
+    limit: 'probe',
     responses: [alive],
     handler: () => reply,
   })

@@ -76,6 +76,7 @@ export const getReady = ({ dependencies, isDraining }: ReadinessParts) => {
     tag,
     isProbe: true,
     auth: 'none',
+    limit: 'probe',
     responses: [ready, unready],
     async handler() {
       if (isDraining()) return draining

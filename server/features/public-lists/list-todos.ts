@@ -69,6 +69,7 @@ export const listTodos = ({ lists, store, reads }: ListParts) =>
     auth: 'none',
     limit: 'read',
     limitedWith: 'after',
+    limitWithout: 'list',
     query: {
       limit: {
         shape: optional(count(newestCount)),

@@ -20,8 +20,8 @@ export type Principal = {
 export type Auth = 'bearer' | 'none'
 
 /** Requests with a token are counted by user, others by the client's address. */
-export type LimitName = 'user' | 'write' | 'address' | 'read'
-type LimitOf<A> = A extends 'bearer' ? 'user' | 'write' : 'address' | 'read'
+export type LimitName = 'user' | 'write' | 'address' | 'read' | 'list' | 'probe'
+type LimitOf<A> = A extends 'bearer' ? 'user' | 'write' : 'address' | 'read' | 'list' | 'probe'
 
 /** A chapter of the document. */
 export type Tag = { readonly name: string; readonly description: string }
@@ -70,6 +70,8 @@ export type Definition<A extends Auth, P, Q, H, B> = About & {
   readonly limit?: LimitOf<A>
   /** The limit counts only requests with this parameter in their query; all without it. */
   readonly limitedWith?: string
+  /** The limit of requests without that parameter. */
+  readonly limitWithout?: LimitOf<A>
   readonly params?: P
   readonly query?: Q
   readonly headers?: H
@@ -82,6 +84,7 @@ export type Endpoint = Required<About> & {
   readonly auth: Auth
   readonly limit: LimitName | undefined
   readonly limitedWith: string | undefined
+  readonly limitWithout: LimitName | undefined
   readonly params: Parameters
   readonly query: Parameters
   readonly headers: HeaderParameters
@@ -117,6 +120,7 @@ export const endpoint = <
     headers,
     limit: definition.limit,
     limitedWith: definition.limitedWith,
+    limitWithout: definition.limitWithout,
     body: definition.body,
   }
 }

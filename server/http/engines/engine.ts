@@ -43,6 +43,14 @@ export type Request = {
 /** Asked again for each identical request: the reply as it stands now, or undefined when none does. */
 export type ReadySource = () => ReadyReply | undefined
 
+/** A bound on ready replies to one client: past it, `handle` decides. */
+export type ReadyLimit = {
+  /** Requests that may be answered now. */
+  left(): number
+  /** So many were answered. */
+  take(requests: number): void
+}
+
 export type App = {
   /**
    * Where ready-made replies to `GET target` come from, in the form that these two headers ask for;
@@ -50,6 +58,8 @@ export type App = {
    * sends one raises its tally, by 1 for each request.
    */
   ready(target: string, acceptEncoding?: string, ifNoneMatch?: string): ReadySource | undefined
+  /** That of the client on a connection whose other end is `peer`; without it there is none. */
+  readonly readyLimitOf?: ((peer: string, forwardedFor?: string) => ReadyLimit) | undefined
   /** Name, in lower case, of a header that, unless empty, leaves a request to `handle`. */
   readonly notReadyWith?: string
   /** Never throws, never rejects. */

@@ -3,7 +3,7 @@
 // handed to node's own parser with nothing lost: there it is decided what the odd ones mean.
 
 import type { Socket } from 'node:net'
-import type { App, ReadyReply, ReadySource, Reply } from '../engine.ts'
+import type { App, ReadyLimit, ReadyReply, ReadySource, Reply } from '../engine.ts'
 import type { InPlaceSocket } from './in-place-socket.ts'
 import { readPlainGet } from './plain-get.ts'
 import { countRepeats } from './repeats.ts'
@@ -52,6 +52,7 @@ export const createFastConnection = (
   const { socket, readWith } = inPlace
   let request: Buffer | undefined
   let source: ReadySource | undefined
+  let limit: ReadyLimit | undefined
   /** Bytes of the next copy that have come. */
   let matched = 0
   /** Copies that have come and are not answered. */
@@ -73,6 +74,7 @@ export const createFastConnection = (
         return
       }
       request = Buffer.from(buffer.subarray(0, plain.length))
+      limit = app.readyLimitOf?.(socket.remoteAddress ?? '', plain.header('x-forwarded-for'))
     }
     const repeats = countRepeats(request, matched, buffer, length)
     if (repeats.kind === 'other') {
@@ -90,14 +92,16 @@ export const createFastConnection = (
     if (socket.writableLength === 0) unsent.release(holder)
     while (owed > 0 && socket.writableLength < unsentBytesMax) {
       const reply = ready()
-      if (!reply) {
-        // No list to serve any more: node's way answers these too, after those already written.
+      const allowed = limit ? Math.min(owed, limit.left()) : owed
+      if (!reply || allowed === 0) {
+        // No list to serve any more, or a client that is over its limit, and is read slowly there: node's
+        // way answers these too, after those already written.
         const unanswered = Buffer.alloc(owed * learned.length + matched, learned)
         giveUp(unanswered)
         return
       }
       if (isDraining() && owed === 1) {
-        reply.tally.requests++
+        count(reply, 1)
         finish(wires.closing(reply))
         return
       }
@@ -109,9 +113,9 @@ export const createFastConnection = (
         sendLarge(reply)
         continue
       }
-      const { run, bytes } = answerTo(reply, isDraining() ? owed - 1 : owed)
+      const { run, bytes } = answerTo(reply, isDraining() ? Math.min(allowed, owed - 1) : allowed)
       owed -= run
-      reply.tally.requests += run
+      count(reply, run)
       socket.write(bytes)
       if (socket.writableLength > 0) unsent.hold(holder, bytes)
     }
@@ -119,10 +123,15 @@ export const createFastConnection = (
     else if (ended) endOfInput()
   }
 
+  const count = (reply: ReadyReply, run: number) => {
+    reply.tally.requests += run
+    limit?.take(run)
+  }
+
   /** From where it lies: not a byte of its body is copied. */
   const sendLarge = (reply: ReadyReply) => {
     owed--
-    reply.tally.requests++
+    count(reply, 1)
     socket.cork()
     socket.write(wires.head(reply))
     socket.write(reply.body)

@@ -153,7 +153,7 @@ export const createParser = (
   pipeline: Pipeline = createPipeline(settings),
   unsent: Unsent = createUnsent(settings.unsentBytesMax),
 ): HttpServer => {
-  const { notReadyWith } = app
+  const { notReadyWith, readyLimitOf } = app
   /** Connections whose input is broken, and why: reported behind the last answer to a whole request. */
   const broken = new WeakMap<Socket, NodeJS.ErrnoException>()
   /** Connections that got `Connection: close`. */
@@ -254,8 +254,15 @@ export const createParser = (
               findHeader(rawHeaders, 'if-none-match'),
             )?.()
           : undefined
-      if (ready) {
+      const limit =
+        ready &&
+        readyLimitOf?.(
+          request.socket.remoteAddress ?? '',
+          findHeader(rawHeaders, 'x-forwarded-for'),
+        )
+      if (ready && (!limit || limit.left() > 0)) {
         ready.tally.requests++
+        limit?.take(1)
         // Draining, only after all that came with it is parsed: the answer to the last one closes.
         if (isDraining()) queueMicrotask(() => write(response, pending, ready))
         else write(response, pending, ready)

@@ -32,7 +32,7 @@ export const createUwsEngine = async (
   log: Log,
 ): Promise<Engine> => {
   const uws = await loadUws()
-  const { notReadyWith } = app
+  const { notReadyWith, readyLimitOf } = app
   let draining = false
   let inFlight = 0
   /** Connections that ended while their answer was pending. */
@@ -63,8 +63,10 @@ export const createUwsEngine = async (
             ifNoneMatchOf(request),
           )?.()
         : undefined
-    if (ready) {
+    const limit = ready && readyLimitOf?.(peerOf(response), request.getHeader('x-forwarded-for'))
+    if (ready && (!limit || limit.left() > 0)) {
       ready.tally.requests++
+      limit?.take(1)
       write(response, ready, method)
     } else void answer(response, toRequest(response, request, method, target))
   })
@@ -211,6 +213,9 @@ const ifNoneMatchOf = (request: HttpRequest): string | undefined => {
   return values.join(', ')
 }
 
+const peerOf = (response: HttpResponse): string =>
+  Buffer.from(response.getRemoteAddressAsText()).toString('latin1')
+
 const badHostReply = new Problem(badHost).reply
 
 type Received = { readonly request: Request; readonly aborted: () => boolean }
@@ -258,7 +263,7 @@ const toRequest = (
     ...splitTarget(target),
     header: (name: string) => headers.get(name),
     body,
-    remoteAddress: () => Buffer.from(response.getRemoteAddressAsText()).toString('latin1'),
+    remoteAddress: () => peerOf(response),
     ...(!isHost(headers.get('host')) && { decided: badHostReply }),
   }
   return { request, aborted: () => aborted }
