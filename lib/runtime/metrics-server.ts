@@ -8,6 +8,7 @@ import {
   type Server,
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { listenHost } from './listen-host.ts'
 
 export type Page = { readonly status: number; readonly contentType: string; readonly body: string }
 export type Pages = Readonly<Record<string, (headers: IncomingHttpHeaders) => Page | Promise<Page>>>
@@ -63,5 +64,5 @@ const listen = (server: Server, { host, port, setting }: ListenAddress): Promise
         ),
       ),
     )
-    server.listen({ host, port, exclusive: true }, resolve)
+    server.listen({ ...listenHost(host), port, exclusive: true }, resolve)
   })

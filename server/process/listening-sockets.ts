@@ -6,6 +6,7 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import net, { createServer, type ListenOptions, type Server } from 'node:net'
 import type { Config } from '../../lib/runtime/config/config.ts'
+import { everyAddress } from '../../lib/runtime/listen-host.ts'
 
 /** Bound, and listened on by forks only: what is given to `net.Server.listen`. */
 export type BoundSocket = {
@@ -47,7 +48,7 @@ export const openListeningSockets = async (config: Config): Promise<ListeningSoc
   const locks: Server[] = []
   let port = config.HTTP_PORT
   try {
-    const { address, family } = await lookup(host)
+    const { address, family } = await lookup(await hostHere(host))
     const bindAll = (port: number) =>
       Array.from({ length: socketsPerProcess }, () => bind(address, family, port))
     for (; ports.length < (isShared ? 1 : processes); port++) {
@@ -77,6 +78,17 @@ export const openListeningSockets = async (config: Config): Promise<ListeningSoc
   } catch (error) {
     closeAll(locks)
     throw cantListen(host, port, error as NodeJS.ErrnoException)
+  }
+}
+
+/** `::` where the kernel has IPv6, which serves IPv4 too; else every address of IPv4. */
+const hostHere = async (host: string): Promise<string> => {
+  if (host !== everyAddress) return host
+  try {
+    closeAll([await listening({ host, port: 0 })])
+    return host
+  } catch {
+    return '0.0.0.0'
   }
 }
 

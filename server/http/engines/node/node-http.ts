@@ -9,6 +9,7 @@ import {
   STATUS_CODES,
 } from 'node:http'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import { listenHost } from '../../../../lib/runtime/listen-host.ts'
 import { Problem } from '../../problem.ts'
 import { badHost, headTooLarge, malformed, noTunnel, tooSlow, unexpected } from '../../problems.ts'
 import {
@@ -84,7 +85,7 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
     async listen(host, port, sockets = []) {
       const { backlog } = settings
       if (sockets.length === 0) {
-        await listen((front, done) => front.listen({ host, port, backlog }, done))
+        await listen((front, done) => front.listen({ ...listenHost(host), port, backlog }, done))
         return
       }
       // Not a share each: where many come at once, one socket's would overflow, and those wait a second.

@@ -4,6 +4,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import { everyAddress } from '../../../../lib/runtime/listen-host.ts'
 import type { Log } from '../../../../lib/runtime/log.ts'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
 import { Problem } from '../../problem.ts'
@@ -127,14 +128,16 @@ export const createUwsEngine = async (
   return {
     listen: (host, port) =>
       new Promise((resolve, reject) => {
-        server.listen(host, port, (socket) => {
+        const onListening = (socket: us_listen_socket | false) => {
           if (!socket) {
             reject(new Error(`can't listen on ${host}:${port}`))
             return
           }
           listening = socket
           resolve()
-        })
+        }
+        if (host === everyAddress) server.listen(port, onListening)
+        else server.listen(host, port, onListening)
       }),
     async drain(timeoutMs, idleMs = 0) {
       draining = true
