@@ -5,7 +5,7 @@
 #   docker run … todos:0.1.0 node dist/scripts/migrate.js
 # Node 22, for which both HTTP engines have binaries: the version that package.json pins for npm's scripts.
 # That one is an optional dependency, and is left out here. testing/containers/image.test.ts runs these
-# steps, but for those of the stage `init`, and starts what comes of them.
+# steps, but for those of the stages `init` and `bench`, and starts what comes of them.
 
 FROM node:22.23.2-bookworm-slim AS base
 WORKDIR /app
@@ -31,6 +31,12 @@ RUN find node_modules/uWebSockets.js/dist/bin -name '*.node' \
 RUN find node_modules/bcrypt/prebuilds -name '*.node' \
   ! -path "*/$(node -p 'process.platform + "-" + process.arch')/bcrypt.glibc.node" \
   -delete
+
+# The benchmark, for a cluster: docker build --target bench --tag todos-bench:0.1.0 .
+FROM build AS bench
+COPY bench ./bench
+USER 1000:1000
+ENTRYPOINT ["node", "--import", "tsx", "bench/run.ts"]
 
 FROM base AS init
 RUN apt-get update && apt-get install --yes --no-install-recommends tini

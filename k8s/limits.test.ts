@@ -50,6 +50,7 @@ for (const overlay of overlays) {
     t.strictSame(bounds, [asked, asked])
     t.match(one('HorizontalPodAutoscaler', 'api').spec?.metrics, [
       { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization' } } },
+      { type: 'Resource', resource: { name: 'memory', target: { type: 'Utilization' } } },
     ])
     t.match(one('HorizontalPodAutoscaler', 'worker').spec?.metrics, [
       { type: 'Pods', pods: { metric: { name: 'todos_log_lag_commands' } } },

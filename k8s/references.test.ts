@@ -141,6 +141,7 @@ for (const overlay of overlays) {
     t.equal(addresses.length - 2, workload('kafka').replicas, 'each broker is named')
 
     const api = portsOf(workload('api'))
+    t.equal(configMap['HTTP_HOST'], '::', 'probes may come by IPv6')
     t.equal(api.get('http'), Number(configMap['HTTP_PORT'] ?? settings.HTTP_PORT.default))
     for (const [name, setting, port] of [
       ['api', 'METRICS_PORT', 9464],

@@ -26,7 +26,7 @@ void t.test('the image', async (t) => {
   const image = await buildImage({
     context,
     directory: await testDirectory(t),
-    without: ['init'],
+    without: ['init', 'bench'],
     env: {
       PATH: programs,
       HOME: process.env['HOME'] ?? '/',

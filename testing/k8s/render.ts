@@ -52,7 +52,9 @@ export const render = (directory: URL): Manifest[] => {
     for (const patch of readManifests(new URL(path, directory))) {
       const target = manifests.findIndex((one) => nameOf(one) === nameOf(patch))
       if (target === -1) throw new Error(`${path} patches ${nameOf(patch)}, which is not there`)
-      manifests = manifests.with(target, merge(manifests[target] as Manifest, patch) as Manifest)
+      if (patch['$patch'] === 'delete') manifests = manifests.toSpliced(target, 1)
+      else
+        manifests = manifests.with(target, merge(manifests[target] as Manifest, patch) as Manifest)
     }
   }
   for (const { name, newName, newTag } of images ?? []) {
@@ -74,7 +76,7 @@ const nameOf = ({ apiVersion, kind, metadata }: Manifest): string =>
 
 /** Lists of objects that Kubernetes merges by the objects' names, and those that it replaces. */
 const mergedByName = ['containers', 'initContainers', 'env', 'volumes']
-const replaced = ['rules', 'tls']
+const replaced = ['rules', 'tls', 'ingress']
 
 /** A strategic merge: maps are merged, null removes, lists are merged by name or replaced. */
 const merge = (into: Fields, patch: Fields): Fields => {

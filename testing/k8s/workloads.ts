@@ -2,6 +2,7 @@
 
 import type { IDeployment, IStatefulSet } from 'kubernetes-models/apps/v1'
 import type { IHorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2'
+import type { IJob } from 'kubernetes-models/batch/v1'
 import type { IIngress, INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
 import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1'
 import type { IConfigMap, IContainer, IPodSpec, ISecret, IService } from 'kubernetes-models/v1'
@@ -12,6 +13,7 @@ export type Kinds = {
   Deployment: IDeployment
   HorizontalPodAutoscaler: IHorizontalPodAutoscaler
   Ingress: IIngress
+  Job: IJob
   NetworkPolicy: INetworkPolicy
   PodDisruptionBudget: IPodDisruptionBudget
   Secret: ISecret
@@ -44,7 +46,9 @@ export type Rendered = {
 }
 
 export const overlays = ['base', 'overlays/local', 'overlays/production'] as const
-export type Overlay = (typeof overlays)[number]
+/** Each one of those, with another way in or something beside it. */
+export const variants = ['overlays/load-balancer', 'overlays/gateway', 'overlays/bench'] as const
+export type Overlay = (typeof overlays)[number] | (typeof variants)[number]
 
 export const readOverlay = (overlay: Overlay): Rendered => {
   const manifests = render(new URL(`../../k8s/${overlay}/`, import.meta.url))

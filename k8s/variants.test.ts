@@ -1,0 +1,242 @@
+// Other ways into the production overlay, and the benchmark beside the local one: what each changes is
+// sound, and it changes nothing else.
+
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { repository } from '../scripts/paths.ts'
+import { isFields, type Fields, type Manifest, type Value } from '../testing/k8s/render.ts'
+import { faultsOf } from '../testing/k8s/schemas.ts'
+import { found, readOverlay, variants } from '../testing/k8s/workloads.ts'
+
+const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.name}`
+
+/** What one has and the other has not, or has otherwise. */
+const changes = (of: readonly Manifest[], from: readonly Manifest[]) => {
+  const texts = (all: readonly Manifest[]) =>
+    new Map(all.map((one) => [nameOf(one), JSON.stringify(one)]))
+  const [before, after] = [texts(from), texts(of)]
+  const names = [...new Set([...before.keys(), ...after.keys()])]
+  return names.filter((name) => before.get(name) !== after.get(name)).sort()
+}
+
+// Of the Gateway API's fields those that are used: kubernetes-models does not have it.
+const text = { type: 'string' }
+const closed = (properties: object, required = Object.keys(properties)) => ({
+  type: 'object',
+  properties,
+  required,
+  additionalProperties: false,
+})
+const listOf = (items: object) => ({ type: 'array', minItems: 1, items })
+const port = { type: 'integer', minimum: 1, maximum: 65_535 }
+const manifestOf = (kind: string, spec: object) =>
+  closed({
+    apiVersion: { const: 'gateway.networking.k8s.io/v1' },
+    kind: { const: kind },
+    metadata: closed({ name: text, namespace: { const: 'todos' } }),
+    spec,
+  })
+const gatewaySchemas = {
+  Gateway: manifestOf(
+    'Gateway',
+    closed({
+      gatewayClassName: text,
+      listeners: listOf(
+        closed({
+          name: text,
+          hostname: text,
+          port,
+          protocol: { enum: ['HTTP', 'HTTPS', 'TLS', 'TCP', 'UDP'] },
+          tls: closed({
+            mode: { enum: ['Terminate', 'Passthrough'] },
+            certificateRefs: listOf(closed({ name: text })),
+          }),
+        }),
+      ),
+    }),
+  ),
+  HTTPRoute: manifestOf(
+    'HTTPRoute',
+    closed({
+      parentRefs: listOf(closed({ name: text })),
+      hostnames: listOf(text),
+      rules: listOf(
+        closed({
+          matches: listOf(
+            closed({ path: closed({ type: { enum: ['Exact', 'PathPrefix'] }, value: text }) }),
+          ),
+          backendRefs: listOf(closed({ name: text, port })),
+          timeouts: closed({ request: { type: 'string', pattern: '^\\d+(ms|s|m)$' } }),
+        }),
+      ),
+    }),
+  ),
+}
+
+const faults = (one: Manifest): string[] => {
+  const schema = Object.entries(gatewaySchemas).find(([kind]) => kind === one.kind)?.[1]
+  if (!schema) return faultsOf(one)
+  const validate = new Ajv2020().compile(schema)
+  return validate(one) ? [] : (validate.errors ?? []).map((fault) => JSON.stringify(fault))
+}
+
+for (const variant of variants) {
+  void t.test(`${variant} fits the schemas`, (t) => {
+    for (const one of readOverlay(variant).manifests) {
+      t.strictSame(faults(one), [], nameOf(one))
+    }
+    t.end()
+  })
+}
+
+/** `at('spec.rules.0', manifest)` */
+const at = (path: string, from: Value): Value =>
+  path
+    .split('.')
+    .reduce<Value>(
+      (one, name) =>
+        Array.isArray(one)
+          ? found((one as readonly Value[])[Number(name)], path)
+          : found((one as Fields)[name], path),
+      from,
+    )
+
+const production = readOverlay('overlays/production')
+
+void t.test('the load balancer leads to the API, and nobody in between is believed', (t) => {
+  const { manifests, all, one, settings } = readOverlay('overlays/load-balancer')
+  t.strictSame(changes(manifests, production.manifests), [
+    'ConfigMap todos-settings',
+    'Ingress api',
+    'NetworkPolicy api',
+    'Service api',
+  ])
+  t.strictSame(all('Ingress'), [])
+  t.match(one('Service', 'api').spec, {
+    type: 'LoadBalancer',
+    externalTrafficPolicy: 'Local',
+    ports: production.one('Service', 'api').spec?.ports ?? [],
+  })
+  t.notOk('TRUSTED_PROXIES' in settings, 'a client may say anything in X-Forwarded-For')
+  const [clients, metrics] = one('NetworkPolicy', 'api').spec?.ingress ?? []
+  t.match(clients, {
+    from: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }],
+    ports: [{ port: 8080 }],
+  })
+  t.strictSame(metrics, production.one('NetworkPolicy', 'api').spec?.ingress?.[1])
+  t.end()
+})
+
+void t.test('the gateway does what the ingress did', (t) => {
+  const { manifests, all, one } = readOverlay('overlays/gateway')
+  t.strictSame(changes(manifests, production.manifests), [
+    'Gateway api',
+    'HTTPRoute api',
+    'Ingress api',
+    'NetworkPolicy api',
+  ])
+  t.strictSame(all('Ingress'), [])
+  const ofKind = (kind: string) =>
+    found(
+      manifests.find((one) => one.kind === kind),
+      kind,
+    )
+  const [gateway, route] = [ofKind('Gateway'), ofKind('HTTPRoute')]
+  const ingress = found(production.one('Ingress', 'api').spec, 'spec')
+  const [tls, rule] = [ingress.tls?.[0], ingress.rules?.[0]]
+  t.equal(at('spec.listeners.0.hostname', gateway), rule?.host)
+  t.equal(at('spec.listeners.0.tls.certificateRefs.0.name', gateway), tls?.secretName)
+  t.equal(at('spec.parentRefs.0.name', route), gateway.metadata.name)
+  t.strictSame(at('spec.hostnames', route), [rule?.host])
+  const backend = at('spec.rules.0.backendRefs.0', route) as Fields
+  const served = one('Service', backend['name'] as string).spec?.ports ?? []
+  t.ok(served.some((port) => port.port === backend['port']))
+  const waitSecMax = 30
+  const { annotations } = production.one('Ingress', 'api').metadata ?? {}
+  const timeoutSec = parseInt(at('spec.rules.0.timeouts.request', route) as string)
+  t.ok(timeoutSec > waitSecMax)
+  t.equal(annotations?.['nginx.ingress.kubernetes.io/proxy-read-timeout'], String(timeoutSec))
+  const [clients, metrics] = one('NetworkPolicy', 'api').spec?.ingress ?? []
+  t.match(clients, {
+    from: [
+      {
+        namespaceSelector: {
+          matchLabels: { 'kubernetes.io/metadata.name': 'envoy-gateway-system' },
+        },
+      },
+    ],
+    ports: [{ port: 8080 }],
+  })
+  t.strictSame(metrics, production.one('NetworkPolicy', 'api').spec?.ingress?.[1])
+  t.end()
+})
+
+void t.test('the benchmark may speak to the API, and to nobody else', (t) => {
+  const local = readOverlay('overlays/local')
+  const { manifests, one } = readOverlay('overlays/bench')
+  t.strictSame(changes(manifests, local.manifests), [
+    'Job bench',
+    'NetworkPolicy api',
+    'NetworkPolicy bench',
+  ])
+  const job = found(one('Job', 'bench').spec, 'spec')
+  const { spec: pod, metadata } = job.template
+  const container = found(pod?.containers[0], 'container')
+  t.match(job, { backoffLimit: 0, activeDeadlineSeconds: Number })
+  t.match(pod, {
+    restartPolicy: 'Never',
+    enableServiceLinks: false,
+    automountServiceAccountToken: false,
+    securityContext: { runAsNonRoot: true, runAsUser: 1000 },
+  })
+  t.match(container, {
+    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+    resources: { limits: { cpu: String, memory: String } },
+  })
+  const url = new URL(found(container.args?.[0], 'url').replace('--url=', ''))
+  const service = one('Service', found(url.hostname.split('.')[0], 'host'))
+  t.ok(service.spec?.ports?.some(({ port }) => port === Number(url.port || 80)))
+  const files = (container.args ?? []).filter((arg) => /^--(json|html)=/.test(arg))
+  for (const file of files) t.match(file, /=\/tmp\//, 'nothing else can be written')
+
+  const labels = metadata?.labels ?? {}
+  const policy = one('NetworkPolicy', 'bench').spec
+  t.strictSame(policy?.podSelector?.matchLabels, {
+    'app.kubernetes.io/name': labels['app.kubernetes.io/name'],
+  })
+  t.strictSame(policy?.policyTypes, ['Ingress', 'Egress'])
+  t.equal(policy?.ingress, undefined)
+  t.strictSame(policy?.egress, [
+    {
+      to: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'api' } } }],
+      ports: [{ port: 8080 }],
+    },
+  ])
+  const peers = one('NetworkPolicy', 'api').spec?.ingress?.flatMap(({ from }) => from ?? [])
+  t.ok(
+    peers?.some(
+      ({ podSelector }) => podSelector?.matchLabels?.['app.kubernetes.io/name'] === 'bench',
+    ),
+  )
+
+  const dockerfile = readFileSync(new URL('Dockerfile', repository), 'utf8')
+  t.match(dockerfile, /^FROM build AS bench$/m)
+  t.match(dockerfile, 'ENTRYPOINT ["node", "--import", "tsx", "bench/run.ts"]')
+  t.end()
+})
+
+void t.test('a fault in the Gateway API would be found', (t) => {
+  const route = found(
+    readOverlay('overlays/gateway').manifests.find(({ kind }) => kind === 'HTTPRoute'),
+    'HTTPRoute',
+  )
+  t.ok(isFields(route['spec']))
+  for (const spec of [
+    { ...(route['spec'] as Fields), hostname: 'a' },
+    { ...(route['spec'] as Fields), rules: [] },
+  ]) {
+    t.not(faults({ ...route, spec }).length, 0)
+  }
+  t.end()
+})
