@@ -27,7 +27,9 @@ import {
 } from '../lib/runtime/parts.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { addAccountMetrics } from './features/accounts/metrics.ts'
 import { openPasswords } from './features/accounts/passwords/open.ts'
+import { addDependencyMetrics } from './features/health/metrics.ts'
 import { becomesReady } from './features/health/readiness.ts'
 import { createEndpoints } from './features/index.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
@@ -43,6 +45,11 @@ import { openEngine } from './http/engines/open.ts'
 import { addConnectionMetrics, addRequestMetrics } from './http/metrics.ts'
 import { boundInFlight, createReadQueue, type InFlight } from './http/pending.ts'
 import { createRouter } from './http/router.ts'
+import {
+  addActiveUserMetrics,
+  createActiveUsers,
+  withActiveUsers,
+} from './identity/active-users.ts'
 import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
 import { createProcessLimits, readyLimitOf } from './limits/in-process.ts'
@@ -145,6 +152,8 @@ export const startFork = async (
 
   let draining = false
   const inFlight: InFlight = { count: 0 }
+  const accountCounts = { registrations: 0 }
+  const activeUsers = createActiveUsers()
   const endpoints = createEndpoints({
     publicUrl: config.PUBLIC_API_URL,
     lists,
@@ -172,13 +181,14 @@ export const startFork = async (
       accessTtlSec: config.AUTH_ACCESS_TTL_SEC,
       refreshTtlSec: config.AUTH_REFRESH_TTL_SEC,
       refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,
+      counts: accountCounts,
     },
     dependencies,
     isDraining: () => draining,
   })
   const handle = createRouter({
     endpoints,
-    authenticate: createAuthenticate(verifyToken),
+    authenticate: withActiveUsers(createAuthenticate(verifyToken), activeUsers),
     clientOf: createClientOf(config.TRUSTED_PROXIES),
     limits: createLimitChecks(limiter, policies, processLimits),
     log,
@@ -193,6 +203,9 @@ export const startFork = async (
   addListMetrics(registry, lists)
   addLimitMetrics(registry, limiter.counts, processLimits)
   addConnectionMetrics(registry, engine)
+  addAccountMetrics(registry, accountCounts)
+  addActiveUserMetrics(registry, activeUsers)
+  addDependencyMetrics(registry, dependencies)
   addPoolMetrics(registry, pools)
   addProcessMetrics(registry, forkIndex())
 

@@ -63,6 +63,28 @@ t.test('commands are counted by what became of them', async (t) => {
   }
   for (const n of [1, 2, 3]) await publish(create(n))
   await publish(create(1))
+  const change = (n: number, completed: boolean): Command => ({
+    kind: 'update',
+    commandId: `u${n}-${completed}`,
+    todoId: `t${n}`,
+    userId: 'ann',
+    atMs: 1_000,
+    change: { completed },
+  })
+  await publish(change(1, true))
+  await publish({ ...change(1, true), commandId: 'again' })
+  await publish(change(3, false))
+  const own = { ...create(5), isPersonal: true } as const
+  await publish(own)
+  await publish({ ...change(5, true), isPersonal: true })
+  await publish({
+    kind: 'delete',
+    commandId: 'own',
+    todoId: 't5',
+    userId: 'ann',
+    atMs: 1_000,
+    isPersonal: true,
+  })
   await publish({ ...create(4), title: '', requestId: 'of-a-bad-one' } as Command)
   await publish({
     kind: 'delete',
@@ -74,17 +96,28 @@ t.test('commands are counted by what became of them', async (t) => {
   })
   const settled = await eventually(
     () => scrape(worker.metricsPort),
-    (seen) => seen.total('todos_worker_commands_total') === 6,
+    (seen) => seen.total('todos_worker_commands_total') === 12,
   )
   for (const [result, count] of Object.entries({
-    applied: 3,
+    applied: 9,
     duplicate: 1,
     refused: 1,
     'dead-lettered': 1,
   })) {
     t.equal(settled.total('todos_worker_commands_total', { result }), count, result)
   }
-  t.equal(settled.total('todos_worker_batch_commands_sum'), 6)
+  t.equal(settled.total('todos_worker_batch_commands_sum'), 12)
+  for (const [change, list, count] of [
+    ['created', 'public', 3],
+    ['completed', 'public', 1],
+    ['deleted', 'public', 0],
+    ['created', 'personal', 1],
+    ['completed', 'personal', 1],
+    ['deleted', 'personal', 1],
+  ] as const) {
+    const seen = settled.total('todos_worker_todos_total', { change, list })
+    t.equal(seen, count, `${change} ${list}`)
+  }
   t.equal(
     settled.total('todos_worker_apply_duration_seconds_count'),
     settled.total('todos_worker_batch_commands_count'),

@@ -10,7 +10,7 @@ import {
 import { batchSizeBuckets, durationBuckets } from '../../lib/runtime/metrics.ts'
 import type { PoolStats } from '../../lib/runtime/pool-stats.ts'
 import type { AnnouncementCounts } from '../announce/announcer.ts'
-import type { AppliedBatch } from '../todos/apply.ts'
+import type { AppliedBatch, Effect } from '../todos/apply.ts'
 
 export type WorkerMetrics = {
   readonly registry: Registry
@@ -47,6 +47,14 @@ export const createWorkerMetrics = (
     registers,
   })
   for (const result of commandResults) commands.inc({ result }, 0)
+  const todos = new Counter({
+    name: 'todos_worker_todos_total',
+    help: 'Todos created, completed and deleted, counted once their command is applied, by list: public or personal.',
+    labelNames: ['change', 'list'],
+    registers,
+  })
+  for (const change of ['created', 'completed', 'deleted'] as const)
+    for (const list of ['public', 'personal'] as const) todos.inc({ change, list }, 0)
   addGauge(
     registry,
     {
@@ -78,6 +86,17 @@ export const createWorkerMetrics = (
       commands.inc({ result: 'refused' }, effects.length - took)
       commands.inc({ result: 'duplicate' }, duplicates)
       commands.inc({ result: 'dead-lettered' }, letters.length)
+      for (const effect of effects) {
+        const change = changeOf(effect)
+        if (change) todos.inc({ change, list: effect.command.isPersonal ? 'personal' : 'public' })
+      }
     },
   }
+}
+
+const changeOf = ({ command, outcome, completes }: Effect) => {
+  if (outcome !== 'applied') return undefined
+  if (command.kind === 'create') return 'created'
+  if (command.kind === 'delete') return 'deleted'
+  return completes ? 'completed' : undefined
 }

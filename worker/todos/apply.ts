@@ -25,9 +25,16 @@ export type ApplyResult =
   /** The store expects another offset: these records, or some of them, are not ours to apply. */
   | { readonly kind: 'fenced' }
 
+export type Effect = {
+  readonly command: Command
+  readonly outcome: CommandOutcome
+  /** It made an open todo a completed one. */
+  readonly completes: boolean
+}
+
 /** What became of a batch's commands. */
 export type Effects = {
-  readonly effects: readonly { readonly command: Command; readonly outcome: CommandOutcome }[]
+  readonly effects: readonly Effect[]
   /** Commands that took effect, or were refused, before: another record of the same command. */
   readonly duplicates: number
   /** The new version of each user's pages that changed. */
@@ -88,13 +95,14 @@ const applyCommands = async (
     return await transaction.savepoint(async (inner) => {
       const commands = decoded.map(({ command }) => command)
       const rows = await inner.lockTodos([...new Set(commands.map(({ todoId }) => todoId))])
-      const { changes, outcomes } = fold(rows, commands)
+      const { changes, outcomes, completing } = fold(rows, commands)
       await inner.write(changes)
       await inner.recordOutcomes(outcomes)
       const byId = new Map(commands.map((command) => [command.commandId, command]))
       const effects = [...outcomes].map(([commandId, outcome]) => ({
         command: byId.get(commandId) as Command,
         outcome,
+        completes: completing.has(commandId),
       }))
       return { effects, refused: [] }
     })
@@ -108,7 +116,7 @@ const applyCommands = async (
       return { effects: [], refused: [letter] }
     }
   }
-  const effects: Outcomes['effects'][number][] = []
+  const effects: Effect[] = []
   const refused: Letter[] = []
   for (const one of decoded) {
     const alone = await applyCommands(transaction, [one])

@@ -10,11 +10,14 @@ export type Folded = {
   readonly changes: TodoChanges
   /** One outcome a command, by command id; a command that comes twice counts once. */
   readonly outcomes: ReadonlyMap<string, CommandOutcome>
+  /** Ids of the commands that made an open todo a completed one. */
+  readonly completing: ReadonlySet<string>
 }
 
 /** `rows`: the todos as they are before, for every id that the commands name and that exists. */
 export const fold = (rows: ReadonlyMap<string, TodoRow>, commands: readonly Command[]): Folded => {
   const outcomes = new Map<string, CommandOutcome>()
+  const completing = new Set<string>()
   const after = new Map<string, TodoRow | undefined>()
   for (const command of commands) {
     if (outcomes.has(command.commandId)) continue
@@ -22,9 +25,11 @@ export const fold = (rows: ReadonlyMap<string, TodoRow>, commands: readonly Comm
     const current = after.has(todoId) ? after.get(todoId) : rows.get(todoId)
     const step = applyOne(current, command)
     outcomes.set(command.commandId, step.outcome)
-    if (step.outcome === 'applied') after.set(todoId, step.row)
+    if (step.outcome !== 'applied') continue
+    after.set(todoId, step.row)
+    if (step.row?.completed && current?.completed === false) completing.add(command.commandId)
   }
-  return { changes: difference(rows, after), outcomes }
+  return { changes: difference(rows, after), outcomes, completing }
 }
 
 type Step =

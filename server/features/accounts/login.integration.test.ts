@@ -54,6 +54,7 @@ void t.test('every login is one query for the account and one comparison', async
     refreshTtlSec: 60,
     refreshGraceSec: 1,
     profileTtlMs: 0,
+    counts: { registrations: 0 },
     log: silentLog,
   })
   const ask = async (email: string, text: string, cost = 4) => {

@@ -19,6 +19,7 @@ import type { Reply } from '../../http/engines/engine.ts'
 import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
 import { authenticateHeader, realm } from '../../http/problems.ts'
 import { noStore } from '../../http/response-headers.ts'
+import type { AccountCounts } from './metrics.ts'
 import type { Passwords } from './passwords/passwords.ts'
 
 export type AccountParts = {
@@ -33,6 +34,7 @@ export type AccountParts = {
   readonly accessTtlSec: number
   readonly refreshTtlSec: number
   readonly refreshGraceSec: number
+  readonly counts: AccountCounts
   readonly log: Log
 }
 

@@ -35,7 +35,7 @@ const emailInUse: ProblemKind = {
   field: 'email',
 }
 
-export const register = ({ accounts, passwords }: AccountParts) =>
+export const register = ({ accounts, passwords, counts }: AccountParts) =>
   endpoint({
     method: 'POST',
     path: '/auth/register',
@@ -60,6 +60,7 @@ export const register = ({ accounts, passwords }: AccountParts) =>
         accounts.addUser({ id: randomUUID(), email: body.email, passwordHash: hashed.hash }),
       )
       if (user === 'email-in-use') throw new Problem(emailInUse)
+      counts.registrations++
       const { id, email, created_at } = user
       return registered.reply({ id, email, created_at })
     },

@@ -4,13 +4,20 @@ import type { Dependency } from '../../../lib/runtime/parts.ts'
 
 export const tag = { name: 'Health', description: 'For load balancers and supervisors.' }
 
+/** Why a dependency fails, in words that an alert can tell apart. */
+export const failureKinds = ['timeout', 'connection', 'other'] as const
+export type FailureKind = (typeof failureKinds)[number]
+
 export type Report = {
   readonly status: 'ready' | 'degraded' | 'unready'
   readonly states: Readonly<Record<string, string>>
+  /** Of those that fail. */
+  readonly failures: Readonly<Record<string, FailureKind>>
 }
 
 export const checkAll = async (dependencies: readonly Dependency[]): Promise<Report> => {
   const states: Record<string, string> = {}
+  const failures: Record<string, FailureKind> = {}
   let status: Report['status'] = 'ready'
   const results = await Promise.allSettled(dependencies.map((one) => one.check()))
   for (const [i, { name, without }] of dependencies.entries()) {
@@ -19,8 +26,21 @@ export const checkAll = async (dependencies: readonly Dependency[]): Promise<Rep
       states[name] ??= 'ok' // one name may stand for several: the embedded stack is all Postgres
       continue
     }
-    states[name] = `fails: ${(result.reason as Error).message}`
+    const error = result.reason as Error
+    states[name] = `fails: ${error.message}`
+    failures[name] = failureKindOf(error)
     if (status !== 'unready') status = without
   }
-  return { status, states }
+  return { status, states, failures }
+}
+
+/** What the first of its causes with a code says. */
+const failureKindOf = (error: unknown): FailureKind => {
+  for (let one: unknown = error; one instanceof Error; one = one.cause) {
+    const { code } = one as NodeJS.ErrnoException
+    if (code === undefined) continue
+    if (code === 'NO_ANSWER' || code === 'ETIMEDOUT' || code === 'CONNECT_TIMEOUT') return 'timeout'
+    return /^E[A-Z_]+$/.test(code) || code.startsWith('CONNECTION_') ? 'connection' : 'other'
+  }
+  return 'other'
 }
