@@ -4,6 +4,7 @@
 import type { App } from './engines/engine.ts'
 import { Problem } from './problem.ts'
 import { readTimedOut, tooManyInFlight, tooManyReads } from './problems.ts'
+import { whenOver } from './streams.ts'
 
 const busy = new Problem(tooManyInFlight)
 
@@ -25,6 +26,9 @@ export const boundInFlight = (
     if (!(reply instanceof Promise)) return reply
     inFlight.count++
     return reply.then((settled) => {
+      if (settled.stream && request.method !== 'HEAD') {
+        return { ...settled, stream: whenOver(settled.stream, () => inFlight.count--) }
+      }
       inFlight.count--
       return settled
     })

@@ -70,6 +70,9 @@ export const tooManyReads = unavailable('too many reads are waiting for the data
 export const readTimedOut = unavailable('the database did not answer in time', {
   when: 'The read waited too long for its turn.',
 })
+export const tooManyStreams = unavailable('too many long answers are being sent', {
+  when: 'Too many long answers are being sent, in all or to this client.',
+})
 /** How a read queue refuses. */
 export const readQueueProblems = [tooManyReads, readTimedOut] as const
 

@@ -12,6 +12,7 @@ import { bodyBytesMax } from './json-body.ts'
 import { Problem } from './problem.ts'
 import { failed, notAllowed, nothingAt } from './problems.ts'
 import { requestIdOf } from './request-id.ts'
+import { createStreams } from './streams.ts'
 
 export type Answered = {
   readonly method: string
@@ -47,9 +48,26 @@ export type RouterParts = {
 
 export const createRouter = (parts: RouterParts): App['handle'] => {
   const { authenticate, clientOf, log, onAnswered } = parts
+  const streams = createStreams()
+  const logUnavailable = createBoundedLog((fields, message) => log.warn(fields, message))
+
+  /** `run`, of whose reply the first part is there. Only HEAD asks for none. */
+  const streaming =
+    (run: Run, route: string): Run =>
+    (identified) => {
+      const { request, requestId, principal, client } = identified
+      const begin = (reply: Reply) =>
+        streams.begin(reply, principal?.userId ?? client?.key ?? '', (error) =>
+          onError(error, { request, requestId, found: { route } }),
+        )
+      const reply = run(identified)
+      if (request.method === 'HEAD') return reply
+      return reply instanceof Promise ? reply.then(begin) : begin(reply)
+    }
+
   const byPath = new Map<string, Map<string, Served>>()
   for (const endpoint of parts.endpoints) {
-    const { method, path, auth, limit, limitedWith, limitWithout } = endpoint
+    const { method, path, auth, limit, limitedWith, limitWithout, isStreamed } = endpoint
     const methods = byPath.get(path) ?? new Map<string, Served>()
     if (methods.has(method)) throw new Error(`${method} ${path} is there twice`)
     const served: Served = {
@@ -57,7 +75,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       check: limit && parts.limits[limit],
       limitedWith,
       checkWithout: limitWithout && parts.limits[limitWithout],
-      run: createRun(endpoint),
+      run: isStreamed ? streaming(createRun(endpoint), path) : createRun(endpoint),
     }
     methods.set(method, served)
     if (method === 'GET') methods.set('HEAD', served)
@@ -127,9 +145,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     }
   }
 
-  const logUnavailable = createBoundedLog((fields, message) => log.warn(fields, message))
-
-  const onError = (error: unknown, { request, requestId, found }: Received): Reply => {
+  const onError = (error: unknown, { request, requestId, found }: Failed): Reply => {
     const { reply } = error instanceof Problem ? error : serverFailed
     if (reply.status < 500) return reply
     const fields = {
@@ -198,11 +214,12 @@ const causeOf = ({ cause }: Problem) => (cause instanceof Error ? cause.message 
 /** In front: uWebSockets.js writes Content-Length last. */
 const withHeaders = (
   added: readonly string[],
-  { status, headers, body, tail, close }: Reply,
-): Reply =>
-  tail
-    ? { status, headers: [...added, ...headers], body, tail, close }
-    : { status, headers: [...added, ...headers], body, close }
+  { status, headers, body, tail, stream, close }: Reply,
+): Reply => {
+  const all = [...added, ...headers]
+  if (stream) return { status, headers: all, body, stream, close }
+  return tail ? { status, headers: all, body, tail, close } : { status, headers: all, body, close }
+}
 
 /** A request, what it is called, and what was found for it. */
 type Received = {
@@ -210,6 +227,11 @@ type Received = {
   readonly requestId: string
   readonly found: Found
   readonly startedMs: number
+}
+
+/** Of which request an error is. */
+type Failed = Pick<Received, 'request' | 'requestId'> & {
+  readonly found: Pick<Found, 'route'>
 }
 
 type Served = {

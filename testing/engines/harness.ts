@@ -130,11 +130,35 @@ const firstAnswer = (stream: Buffer, isHead: boolean) => {
   if (end === -1) return undefined
   const head = stream.toString('latin1', 0, end).split('\r\n')
   const bodyLength = head.find((line) => /^content-length: /i.test(line))?.slice(16)
-  const length = end + 4 + (isHead ? 0 : Number(bodyLength ?? 0))
-  if (length > stream.length) return undefined
+  const isChunked = !isHead && head.some((line) => /^transfer-encoding: chunked$/i.test(line))
+  const framed = isChunked
+    ? chunkedBody(stream, end + 4)
+    : plainBody(stream, end + 4, isHead ? 0 : Number(bodyLength ?? 0))
+  if (!framed) return undefined
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head[0] ?? '')?.[1])
-  const answer: Answer = { status, head, body: stream.toString('utf8', end + 4, length) }
-  return { answer, length }
+  const answer: Answer = { status, head, body: framed.body.toString() }
+  return { answer, length: framed.end }
+}
+
+const plainBody = (stream: Buffer, start: number, length: number) =>
+  stream.length < start + length
+    ? undefined
+    : { body: stream.subarray(start, start + length), end: start + length }
+
+/** RFC 9112 section 7.1, without extensions or trailers. */
+const chunkedBody = (stream: Buffer, start: number) => {
+  const chunks: Buffer[] = []
+  for (let at = start; ;) {
+    const lineEnd = stream.indexOf('\r\n', at)
+    if (lineEnd === -1) return undefined
+    const length = parseInt(stream.toString('latin1', at, lineEnd), 16)
+    if (Number.isNaN(length)) throw new Error(`no chunk at ${at}`)
+    const next = lineEnd + 2 + length + 2
+    if (next > stream.length) return undefined
+    if (length === 0) return { body: Buffer.concat(chunks), end: next }
+    chunks.push(stream.subarray(lineEnd + 2, next - 2))
+    at = next
+  }
 }
 
 export const headerOf = (answer: Answer | undefined, name: string): string | undefined =>

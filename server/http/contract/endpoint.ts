@@ -60,6 +60,8 @@ type About = {
   readonly tag: Tag
   /** A probe for supervisors and load balancers: it is answered however many wait. */
   readonly isProbe?: boolean
+  /** Its body may be made while it is sent; there may be only so many of those. */
+  readonly isStreamed?: boolean
   readonly responses: readonly AnswerDescription[]
   /** How it refuses, besides what follows from the rest of its definition. */
   readonly problems?: readonly ProblemKind[]
@@ -114,6 +116,7 @@ export const endpoint = <
     ...definition,
     description,
     isProbe: definition.isProbe ?? false,
+    isStreamed: definition.isStreamed ?? false,
     problems,
     params,
     query,

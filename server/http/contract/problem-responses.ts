@@ -24,6 +24,7 @@ import {
   noToken,
   tooManyInFlight,
   tooManyRequests,
+  tooManyStreams,
   tooSlow,
   unknownParameter,
 } from '../problems.ts'
@@ -86,11 +87,18 @@ export const problemResponses = (
 }
 
 /** What no endpoint lists: it follows from the rest of its definition. */
-const sharedKindsOf = ({ auth, limit, body, isProbe }: Endpoint): readonly ProblemKind[] => [
+const sharedKindsOf = ({
+  auth,
+  limit,
+  body,
+  isProbe,
+  isStreamed,
+}: Endpoint): readonly ProblemKind[] => [
   ...(auth === 'bearer' ? tokenProblems : []),
   ...(body ? [bodyTooLarge, wrongCoding] : []),
   ...(limit ? limitProblems : []),
   ...(isProbe ? [] : [tooManyInFlight]),
+  ...(isStreamed ? [tooManyStreams] : []),
   unknownInAll,
   badHost,
   tooSlow,

@@ -8,6 +8,11 @@ export type Reply = {
   readonly body: Buffer
   /** Follows the body, where that is cut from a longer one; Content-Length covers both. */
   readonly tail?: Buffer
+  /**
+   * The body, where it is made while it is sent: `body` is empty then, and the length is not known.
+   * Whoever sends it asks for one part after another, and says `return()` when it needs no more.
+   */
+  readonly stream?: AsyncIterable<Buffer>
   /** The connection is closed after this reply: what follows on it can't be trusted. */
   readonly close: boolean
 }
@@ -130,6 +135,15 @@ export const createReply = (
     close: options.close,
   }
 }
+
+const emptyBody = Buffer.alloc(0)
+
+/** A reply whose body is made while it is sent. Nothing of it is asked for yet. */
+export const createStreamed = (
+  status: number,
+  headers: readonly string[],
+  stream: AsyncIterable<Buffer>,
+): Reply => ({ status, headers, body: emptyBody, stream, close: false })
 
 export const createReady = (reply: Reply, tally: Tally = { requests: 0 }): ReadyReply => ({
   ...reply,

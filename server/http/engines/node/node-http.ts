@@ -26,9 +26,10 @@ import {
 import { closeWhenCalm } from '../listener.ts'
 import { createFastConnection } from './fast-path.ts'
 import { readInPlace, type InPlaceSocket } from './in-place-socket.ts'
+import { abandon, sendStream, type Sink } from '../send-stream.ts'
 import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
 import { watchSockets } from './socket-watch.ts'
-import { createUnsent, type Holder, type Unsent } from '../unsent.ts'
+import { createUnsent, type Unsent } from '../unsent.ts'
 import { createWires } from './wire.ts'
 
 export const createNodeEngine = (app: App, settings: EngineSettings): Engine => {
@@ -184,7 +185,10 @@ export const createParser = (
   const write = (response: ServerResponse, pending: Pending, reply: Reply) => {
     const { req } = response
     // Broken half way, before it was answered: what it gets is the 400.
-    if (!req.complete && broken.has(req.socket)) return
+    if (!req.complete && broken.has(req.socket)) {
+      abandon(reply)
+      return
+    }
     // Else a client that always has another request on its way would be cut when the drain ends.
     if (isDraining()) pipeline.leave(req.socket)
     // Closing, its answer is the last; draining, that of the newest is.
@@ -196,6 +200,10 @@ export const createParser = (
     pending.answeredWith(lengthOf(reply))
     if (reply.status === 429) pending.slowDown()
     response.writeHead(reply.status, reply.headers as string[])
+    if (reply.stream && req.method !== 'HEAD') {
+      stream(response, reply.stream)
+      return
+    }
     if (reply.tail) {
       response.write(reply.body)
       response.end(reply.tail)
@@ -203,32 +211,51 @@ export const createParser = (
     // Behind an answer that is due it waits here, too.
     if (!response.writableFinished) hold(response, reply.body)
   }
-  /** Answers that wait, by connection: when it closes, node forgets those that wait behind another. */
-  const holders = new WeakMap<Socket, Set<Holder>>()
-  const holdersOf = (socket: Socket): Set<Holder> => {
-    const known = holders.get(socket)
-    if (known) return known
-    const waiting = new Set<Holder>()
-    holders.set(socket, waiting)
-    socket.once('close', () => {
-      for (const holder of waiting) unsent.release(holder)
+  /** By connection: when it closes, node forgets the answers that wait behind another. */
+  const closings = new WeakMap<Socket, Set<() => void>>()
+  /** `letGo` is called when the answer has left, or its connection is closed. */
+  const whenClosed = (response: ServerResponse, letGo: () => void) => {
+    const { socket } = response.req
+    let all = closings.get(socket)
+    if (!all) {
+      const created = (all = new Set<() => void>())
+      closings.set(socket, created)
+      socket.once('close', () => {
+        for (const one of created) one()
+      })
+    }
+    const waiting = all.add(letGo)
+    response.once('close', () => {
+      waiting.delete(letGo)
+      letGo()
     })
-    return waiting
   }
   // Each answer by itself: a client that pipelines all the time reads each, and is never done with all.
   const hold = (response: ServerResponse, body: Buffer) => {
     const { socket } = response.req
-    const waiting = holdersOf(socket)
     const holder = {
       isDone: () => socket.destroyed || response.writableFinished,
       cut: () => socket.destroy(),
     }
-    waiting.add(holder)
     unsent.hold(holder, body)
-    response.once('close', () => {
-      waiting.delete(holder)
-      unsent.release(holder)
-    })
+    whenClosed(response, () => unsent.release(holder))
+  }
+  // Without a Content-Length node sends it in chunks; to HTTP/1.0, until the connection closes.
+  const stream = (response: ServerResponse, parts: AsyncIterable<Buffer>) => {
+    const { socket, httpVersion } = response.req
+    const sink: Sink = {
+      // Behind another answer, it is taken when its turn has come.
+      write(part, onTaken) {
+        response.write(part, () => onTaken())
+        return response.socket !== null && socket.writableLength === 0
+      },
+      end: () => response.end(),
+      // To HTTP/1.0 a close says that the body is complete; a reset does not.
+      cut: () => (httpVersion === '1.0' ? socket.resetAndDestroy() : socket.destroy()),
+    }
+    const { gone } = sendStream(parts, sink, unsent)
+    if (socket.destroyed) gone()
+    else whenClosed(response, gone)
   }
   const server = createHttpServer(
     {

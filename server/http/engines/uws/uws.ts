@@ -22,8 +22,10 @@ import {
   type Request,
 } from '../engine.ts'
 import { closeWhenCalm } from '../listener.ts'
+import { abandon, sendStream } from '../send-stream.ts'
 import { loadUws } from './load.ts'
 import { createUnsent } from '../unsent.ts'
+import { createSink } from './sink.ts'
 import { countedBytesMin, createUnsentBound, sendAsItDrains } from './unsent.ts'
 
 export const createUwsEngine = async (
@@ -72,12 +74,16 @@ export const createUwsEngine = async (
     } else void answer(response, toRequest(response, request, method, target))
   })
 
-  const answer = async (response: HttpResponse, { request, aborted }: Received) => {
+  const answer = async (response: HttpResponse, received: Received) => {
+    const { request, aborted } = received
     inFlight++
     try {
       const reply = await app.handle(request)
-      if (aborted()) countLost()
+      if (aborted()) abandon(reply)
+      else if (reply.stream && request.method !== 'HEAD')
+        await stream(response, reply, reply.stream, received)
       else write(response, reply, request.method)
+      if (aborted()) countLost()
     } finally {
       inFlight--
     }
@@ -99,10 +105,7 @@ export const createUwsEngine = async (
   let corked: { response: HttpResponse; reply: Reply; method: string }
   const writeCorked = () => {
     const { response, reply, method } = corked
-    const { status, name, value } = packed(reply)
-    // uWS says 200 by itself: one call less on the hot path.
-    if (reply.status !== 200) response.writeStatus(status)
-    if (name !== '') response.writeHeader(name, value)
+    writeHead(response, reply)
     const isSafe = method === 'GET' || method === 'HEAD'
     const close = reply.close || (draining && !isSafe)
     // uWS closes with input unread: a reset, that may overtake the answers to what is pipelined. So
@@ -119,6 +122,21 @@ export const createUwsEngine = async (
         response.end(reply.body, close)
       else onAborted = sendAsItDrains(response, reply, unsent).onAborted
     }
+  }
+  const stream = (
+    response: HttpResponse,
+    reply: Reply,
+    parts: AsyncIterable<Buffer>,
+    { whenAborted }: Received,
+  ): Promise<void> => {
+    response.cork(() => {
+      writeHead(response, reply)
+      // It is for the client to close, as above.
+      if (reply.close || draining) response.writeHeader('Connection', 'close')
+    })
+    const { gone, over } = sendStream(parts, createSink(response), unsent)
+    whenAborted(gone)
+    return over
   }
   const write = (response: HttpResponse, reply: Reply, method: string) => {
     corked = { response, reply, method }
@@ -165,6 +183,13 @@ const drainPollIntervalMs = 10
 /** A reply's head as uWS takes it: one call for all headers, for each call copies across from V8. */
 type PackedHead = { readonly status: string; readonly name: string; readonly value: string }
 
+const writeHead = (response: HttpResponse, reply: Reply) => {
+  const { status, name, value } = packed(reply)
+  // uWS says 200 by itself: one call less on the hot path.
+  if (reply.status !== 200) response.writeStatus(status)
+  if (name !== '') response.writeHeader(name, value)
+}
+
 const heads = new WeakMap<Reply, PackedHead>()
 
 const packed = (reply: Reply): PackedHead => {
@@ -189,7 +214,7 @@ const packed = (reply: Reply): PackedHead => {
 // The bundled build never finishes endWithoutBody(length), and reads endWithoutBody(undefined) as that:
 // the next request on the connection would close it. Without arguments it does finish.
 const endWithoutBody = (response: HttpResponse, reply: Reply, method: string, close: boolean) => {
-  if (method === 'HEAD' && !hasNoBody(reply))
+  if (method === 'HEAD' && !hasNoBody(reply) && !reply.stream)
     response.writeHeader('Content-Length', String(lengthOf(reply)))
   if (close) response.writeHeader('Connection', 'close')
   response.endWithoutBody()
@@ -221,7 +246,12 @@ const peerOf = (response: HttpResponse): string =>
 
 const badHostReply = new Problem(badHost).reply
 
-type Received = { readonly request: Request; readonly aborted: () => boolean }
+type Received = {
+  readonly request: Request
+  readonly aborted: () => boolean
+  /** From now on `callback` learns of it, and not who reads the body. */
+  readonly whenAborted: (callback: () => void) => void
+}
 
 /** Copies what a handler may need: uWS's request is gone once the route's callback returns. */
 const toRequest = (
@@ -269,5 +299,11 @@ const toRequest = (
     remoteAddress: () => peerOf(response),
     ...(!isHost(headers.get('host')) && { decided: badHostReply }),
   }
-  return { request, aborted: () => aborted }
+  return {
+    request,
+    aborted: () => aborted,
+    whenAborted(callback) {
+      onAborted = callback
+    },
+  }
 }
