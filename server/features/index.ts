@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '../http/contract/endpoint.ts'
 import { accountEndpoints } from './accounts/endpoints.ts'
+import { exportProfile } from './accounts/export-profile.ts'
 import type { AccountParts } from './accounts/parts.ts'
 import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
@@ -23,6 +24,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     listTodos(parts),
     ...todoEndpoints(parts),
     ...accountEndpoints(parts.accounts),
+    exportProfile({ ...parts, accounts: parts.accounts.accounts }),
     ...healthEndpoints(parts),
   ]
   return [...endpoints, ...docsEndpoints(endpoints, parts.publicUrl)]

@@ -20,7 +20,8 @@ export type AnswerCheck = {
 }
 
 /** The transport's own. */
-const isTransport = /^(date|connection|keep-alive|uwebsockets|content-length|content-type)$/
+const isTransport =
+  /^(date|connection|keep-alive|uwebsockets|content-length|transfer-encoding|content-type)$/
 /** Documented for all answers alike, in the document's description. */
 const isDocumentedForAll =
   /^(x-content-type-options|content-security-policy|vary|access-control-(allow-origin|expose-headers))$/

@@ -22,6 +22,9 @@ export const askAccounts = async (ask: Ask) => {
   await ask('readProfile', 200, '/api/profile', own)
   await ask('readProfile', 404, '/api/profile', { lines: [bearerOf('bob')] })
   await ask('readProfile', 401, '/api/profile')
+  await ask('exportProfile', 200, '/api/profile/export', own)
+  await ask('exportProfile', 404, '/api/profile/export', { lines: [bearerOf('bob')] })
+  await ask('exportProfile', 401, '/api/profile/export')
   await ask('logout', 204, '/auth/logout', { body })
   await ask('readProfile', 401, '/api/profile', own)
   await ask('refresh', 401, '/auth/refresh', { body })
@@ -47,6 +50,7 @@ const askEach = async (ask: Ask, status: 429 | 503) => {
   await ask('refresh', status, '/auth/refresh', { body })
   await ask('logout', status, '/auth/logout', { body })
   await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })
+  await ask('exportProfile', status, '/api/profile/export', { lines: [bearerOf('ann')] })
 }
 
 export const askAccountsWithout = (ask: Ask): Promise<void> => askEach(ask, 503)

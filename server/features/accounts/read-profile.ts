@@ -22,7 +22,7 @@ const profile = answer({
   examples: [exampleAccount],
 })
 
-const noAccount: ProblemKind = {
+export const noAccount: ProblemKind = {
   status: 404,
   detail: 'there is no account for this token',
   when: 'The token is valid, but its `sub` has no account here.',

@@ -39,7 +39,14 @@ t.test('every endpoint is in it once, and nothing else', (t) => {
 t.test('pages of other origins can read each header that it describes', (t) => {
   const listed = listHeadersOf(readCors('*')).at(-1)?.toLowerCase().split(', ') ?? []
   // Those that the Fetch standard always shows, and those that are for caches and browsers alone.
-  const always = ['cache-control', 'content-encoding', 'referrer-policy', 'vary', 'x-frame-options']
+  const always = [
+    'cache-control',
+    'content-disposition',
+    'content-encoding',
+    'referrer-policy',
+    'vary',
+    'x-frame-options',
+  ]
   for (const { operation } of operations) {
     for (const { headers = {} } of Object.values(operation.responses)) {
       for (const name of Object.keys(headers).map((one) => one.toLowerCase()))
