@@ -91,7 +91,10 @@ export const startFork = async (
   const databases = openDatabases(postgresUrls(config), budget)
   const redis = openRedis(config.REDIS_URL, log)
   const timeoutMs = config.LIST_REFRESH_TIMEOUT_MS
-  const store = createPostgresStore(databases.pool('todos', { timeoutMs, use: pools.store, log }))
+  const store = createPostgresStore(
+    databases.pool('todos', { timeoutMs, use: pools.store, log }),
+    config.LIST_WHOLE_TODOS_MAX,
+  )
   const redisShare = Math.max(1, Math.floor(config.REDIS_POOL_SIZE / config.HTTP_PROCESSES))
   const cache = openListCache(config, databases, redis, redisShare, log, pools.cache)
   const pages = openPageCache(config, redis, log)

@@ -8,9 +8,11 @@ export const newestCount = 1_000
 export type ListSnapshot = {
   /** Grows with every change to the todos; two snapshots of one version are the same. */
   readonly version: number
-  /** The list as a JSON array in UTF-8, one todo a line. */
+  /** The list as a JSON array in UTF-8, one todo a line; empty when it is too long to be held. */
   readonly body: Buffer
 }
+
+export const isTooLong = ({ body }: ListSnapshot): boolean => body.length === 0
 
 /** The first `count` todos of a list, as a list. JSON strings hold no raw newline. */
 export const firstOf = (body: Buffer, count: number): Buffer => {

@@ -32,8 +32,10 @@ export type RedisCacheSettings = {
 // are all of the other release finds versions in Postgres that were not announced to it
 // (witness.ts). Its lists are unverified, and read from Postgres, until a worker of its own release
 // runs or it is replaced itself.
+// The whole list is under another name than in the release before, which would serve the empty body
+// of one that is too long.
 const versionKey = '{todos}:version'
-const listKeys = { newest: '{todos}:limit:1000', all: '{todos}:all' } as const satisfies Record<
+const listKeys = { newest: '{todos}:limit:1000', all: '{todos}:whole' } as const satisfies Record<
   ListName,
   string
 >

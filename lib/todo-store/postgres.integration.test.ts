@@ -3,6 +3,8 @@
 import t from 'tap'
 import { createPool } from '../drivers/postgres/pool.ts'
 import { seeded } from '../../testing/seeded.ts'
+import { seed } from '../../scripts/seed.ts'
+import { isTooLong } from '../domain/list.ts'
 import { testDatabase } from '../../testing/services.ts'
 import { todoJson } from '../domain/todo.ts'
 import { createPostgresStore } from './postgres.ts'
@@ -76,4 +78,24 @@ void t.test('a list of no todos is an empty array', async (t) => {
   )
   t.teardown(() => store.close())
   t.equal((await store.readList('newest')).body.toString(), '[]')
+})
+
+void t.test('a list of all that is too long is not read, but has its version', async (t) => {
+  const url = await testDatabase(t)
+  await seed({ databaseUrl: url, count: 300 }, () => {})
+  const read = async (wholeListMax: number) => {
+    const store = createPostgresStore(
+      createPool({ url, poolSize: 1, timeoutMs: 10_000 }),
+      wholeListMax,
+    )
+    t.teardown(() => store.close())
+    const [all, newest] = [await store.readList('all'), await store.readList('newest')]
+    t.equal(all.version, newest.version)
+    t.notOk(isTooLong(newest))
+    return all
+  }
+  t.ok(isTooLong(await read(0)))
+  t.ok(isTooLong(await read(299)))
+  const { body } = await read(300)
+  t.equal((JSON.parse(body.toString()) as unknown[]).length, 300)
 })

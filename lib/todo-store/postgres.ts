@@ -12,20 +12,25 @@ import { todoJsonInSql } from './todo-json.ts'
 import type { CommandOutcome } from '../domain/command.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
-export const createPostgresStore = (pool: Pool): TodoStore => {
+/** `wholeListMax`: how many todos the list of all may have to be read as a whole. */
+export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoStore => {
   return {
     readList: (list) =>
       // One statement, so one snapshot: else a list could carry the version of another.
       pool.run(async (sql) => {
-        const [row] = await sql<{ version: string; body: string }[]>`
-          SELECT (SELECT sum(changes) FROM list_versions) AS version, (
-            SELECT coalesce(string_agg(todo_json, E',\\n' ORDER BY created_at DESC, id DESC), '')
-            FROM (
-              SELECT created_at, id, ${todoJsonInSql(sql)} AS todo_json
-              FROM todos WHERE NOT is_personal ORDER BY created_at DESC, id DESC
-              ${list === 'newest' ? sql`LIMIT ${newestCount}` : sql``}
-            ) AS listed) AS body`
-        return { version: Number(row?.version), body: Buffer.from(`[${row?.body}]`) }
+        const isBounded = list === 'all' && wholeListMax !== Infinity
+        // CASE does not read what it does not give.
+        const [row] = await sql<{ version: string; body: string | null }[]>`
+          SELECT (SELECT sum(changes) FROM list_versions) AS version,
+            CASE WHEN ${isBounded ? isLongerThan(sql, wholeListMax) : sql`false`} THEN NULL ELSE (
+              SELECT coalesce(string_agg(todo_json, E',\\n' ORDER BY created_at DESC, id DESC), '')
+              FROM (
+                SELECT created_at, id, ${todoJsonInSql(sql)} AS todo_json
+                FROM todos WHERE NOT is_personal ORDER BY created_at DESC, id DESC
+                ${list === 'newest' ? sql`LIMIT ${newestCount}` : sql``}
+              ) AS listed) END AS body`
+        const body = row?.body === null ? '' : `[${row?.body}]`
+        return { version: Number(row?.version), body: Buffer.from(body) }
       }),
     listVersion: () =>
       pool.run(async (sql) => {
@@ -118,6 +123,12 @@ export const createPostgresStore = (pool: Pool): TodoStore => {
     close: pool.close,
   }
 }
+
+/** Of the public list, as its index says; of a long one, no more than that is read. */
+const isLongerThan = (sql: Sql, count: number) => sql`
+  (SELECT count(*) FROM (
+    SELECT FROM todos WHERE NOT is_personal ORDER BY created_at DESC, id DESC LIMIT ${count + 1}
+  ) AS first) > ${count}`
 
 const inTransaction = (tx: Sql): StoreTransaction => ({
   async advanceOffset(log, partition, { expected, next }, listsMayChange) {

@@ -45,6 +45,11 @@ export const etagIfKnown = header('ETag', 'The version of today, for `If-Match`.
   component: 'ETag-if-known',
   isRequired: false,
 })
+export const etagIfAny: ResponseHeader = {
+  ...etag,
+  component: 'ETag-if-any',
+  isRequired: false,
+}
 export const vary = header('Vary', 'The headers of the request that this answer depends on.')
 export const locationUnder = (path: string) =>
   header('Location', 'Where it is.', {

@@ -44,7 +44,7 @@ export const serve = async (t: Test, name: EngineName, app: App): Promise<number
 /** A server process's every part, wired as it is in production, with the embedded drivers. */
 export const serveAll = async (
   t: Test,
-  settings: { engine: EngineName; databaseUrl: string; log: string; cors?: NodeJS.ProcessEnv },
+  settings: { engine: EngineName; databaseUrl: string; log: string; more?: NodeJS.ProcessEnv },
 ): Promise<number> => {
   const port = await freePort()
   const config = testConfig({
@@ -57,7 +57,7 @@ export const serveAll = async (
     HTTP_PROCESSES: '1',
     KAFKA_TODO_TOPIC: settings.log,
     HTTP_DRAIN_TIMEOUT_MS: '100',
-    ...settings.cors,
+    ...settings.more,
   })
   const fork = await startFork(config, undefined, 3_000)
   t.teardown(() => fork.stop())

@@ -39,6 +39,14 @@ export const listSettings = {
     meaning:
       'stale-if-error: how long a list that cannot be refreshed is still served; after that 503.',
   }),
+  LIST_WHOLE_TODOS_MAX: wholeNumber({
+    default: 20_000,
+    min: 0,
+    max: 10_000_000,
+    unit: 'todos',
+    meaning:
+      'The whole list, `GET /todos` without a limit, is kept in memory as long as it has no more todos. A longer one is streamed from Postgres as the client reads it, and is not of one version.',
+  }),
   LIST_MEMORY_MAX_MB: wholeNumber({
     default: 64,
     min: 1,

@@ -2,7 +2,7 @@
 
 import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
-import { newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
+import { isTooLong, newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import type { ReadySource } from '../../http/engines/engine.ts'
 import { chooseEncoding, etagMatches, type EncodingChoice } from '../../http/encodings.ts'
@@ -27,6 +27,8 @@ export type HotLists = {
   compressed(limit: Limit, acceptEncoding: string | undefined): Promise<void>
   /** Fetches a list that is not held; rejects when it can't be had. */
   load(limit: Limit): Promise<void>
+  /** Whether all todos are more than may be held: there is no ready reply. As of the last `load`. */
+  isAllTooLong(): boolean
   held(): { readonly newest: Held; readonly all: Held }
   /** Whether the newest were fresh at any time. */
   wereFresh(): boolean
@@ -69,6 +71,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
   const replies = createReadyReplies(settings.memoryBytesMax, headers)
   let newest: { window: ListWindow; version: number; bytes: number } | undefined
   let all: ListSnapshot | undefined
+  let isAllTooLong = false
   /** The whole list costs most to refresh: it is let go unless it was asked for since the last time. */
   let allWasAsked = false
 
@@ -100,7 +103,8 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     list: 'all',
     isWanted: () => allWasAsked,
     onList(snapshot) {
-      all = snapshot
+      isAllTooLong = snapshot !== undefined && isTooLong(snapshot)
+      all = isAllTooLong ? undefined : snapshot
       replies.forget((limit) => limit === 0)
       countLists()
       allWasAsked = false
@@ -161,6 +165,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
       return replies.settled(limit === 'all' ? 0 : limit, encoding)
     },
     load: (limit) => (limit === 'all' ? allList : newestList).load(),
+    isAllTooLong: () => isAllTooLong,
     held: () => ({ newest: newestList.held(), all: allList.held() }),
     wereFresh: newestList.wasFresh,
     trust: witness.trust,

@@ -2,7 +2,8 @@
 // is not held yet, HEAD; and what follows the newest, which comes from Postgres as single todos do.
 
 import { newestCount } from '../../../lib/domain/list.ts'
-import type { Slice } from '../../../lib/domain/page.ts'
+import { listInParts, partCount } from '../../../lib/domain/list-parts.ts'
+import type { Range, Slice } from '../../../lib/domain/page.ts'
 import { list, optional, string } from '../../../lib/domain/shape.ts'
 import { exampleTodo, todoShape } from '../../../lib/domain/todo.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
@@ -11,11 +12,23 @@ import { endpoint } from '../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../http/contract/parameters.ts'
 import { afterParameter, nextLink } from '../../http/cursor.ts'
 import { chooseEncoding, contentTag, etagMatches } from '../../http/encodings.ts'
-import { createReply, type ReadySource, type Reply } from '../../http/engines/engine.ts'
+import {
+  createReply,
+  createStreamed,
+  type ReadySource,
+  type Reply,
+} from '../../http/engines/engine.ts'
 import type { ReadQueue } from '../../http/pending.ts'
 import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
 import { invalid, readQueueProblems } from '../../http/problems.ts'
-import { contentEncoding, etag, linkToNext, noCache, vary } from '../../http/response-headers.ts'
+import {
+  contentEncoding,
+  etag,
+  etagIfAny,
+  linkToNext,
+  noCache,
+  vary,
+} from '../../http/response-headers.ts'
 import { nosniff } from '../../http/security-headers.ts'
 import type { HotLists, Limit } from './hot-list.ts'
 
@@ -24,9 +37,9 @@ const headers = [etag, noCache, vary, linkToNext]
 const newestFirst: AnswerDescription = {
   status: 200,
   description:
-    'The todos, newest first, all of one version. With `limit`, a `Link` says where the list goes on.',
+    'The todos, newest first, all of one version, which the `ETag` names. With `limit`, a `Link` says where the list goes on. The list of all is streamed from the database when it is too long to be held: it has no `ETag` then, and is not of one version. Each todo is as it was when it was read, and those that came meanwhile are not in it.',
   isReady: true,
-  headers: [...headers, contentEncoding],
+  headers: [etagIfAny, noCache, vary, linkToNext, contentEncoding],
   content: {
     mediaType: 'application/json',
     shape: list(todoShape),
@@ -70,6 +83,7 @@ export const listTodos = ({ lists, store, reads }: ListParts) =>
     limit: 'read',
     limitedWith: 'after',
     limitWithout: 'list',
+    isStreamed: true,
     query: {
       limit: {
         shape: optional(count(newestCount)),
@@ -93,22 +107,17 @@ export const listTodos = ({ lists, store, reads }: ListParts) =>
       const { limit = 'all', after } = query
       const { encoding, isIdentityRefused } = chooseEncoding(acceptEncoding)
       if (encoding === undefined) throw new Problem(notAcceptable)
+      const read = (range: Range) =>
+        reads.run(client.key, () => store.readPublicSlice(range)).catch(asProblem)
       if (after) {
         if (limit === 'all') throw new Problem(afterWithoutLimit)
-        const read = () => store.readPublicSlice({ after, count: limit })
-        return reads.run(client.key, read).then(
-          (slice) => sliceReply(slice, limit, ifNoneMatch),
-          (error: unknown) => {
-            throw error instanceof Problem ? error : new Problem(unreadable, { cause: error })
-          },
-        )
+        return read({ after, count: limit }).then((slice) => sliceReply(slice, limit, ifNoneMatch))
       }
       const source = lists.source(limit, acceptEncoding, ifNoneMatch)
       const reply = source()
       if (!reply) {
-        return isIdentityRefused
-          ? compressed(lists, limit, acceptEncoding, source)
-          : loaded(lists, limit, source)
+        if (isIdentityRefused) return compressed(lists, limit, acceptEncoding, source)
+        return loaded(lists, limit, source, read)
       }
       lists.counts.handled.hits++
       return reply
@@ -131,10 +140,41 @@ const sliceReply = ({ body, next }: Slice, limit: number, ifNoneMatch?: string):
     : createReply(200, ['Content-Type', 'application/json', ...nosniff, ...headers], body)
 }
 
-const loaded = async (lists: HotLists, limit: Limit, source: ReadySource): Promise<Reply> => {
+type ReadSlice = (range: Range) => Promise<Slice>
+
+const loaded = async (
+  lists: HotLists,
+  limit: Limit,
+  source: ReadySource,
+  read: ReadSlice,
+): Promise<Reply> => {
   const reply = await load(lists, limit, source)
   if (reply) return reply
+  if (isTooLong(lists, limit)) return streamOf(read)
   throw new Problem(unreadable)
+}
+
+const isTooLong = (lists: HotLists, limit: Limit): boolean =>
+  limit === 'all' && lists.isAllTooLong()
+
+/** The list of all, as fast as the client reads it. */
+const streamOf = (read: ReadSlice): Reply =>
+  createStreamed(
+    200,
+    [
+      'Content-Type',
+      'application/json',
+      ...nosniff,
+      'Cache-Control',
+      'no-cache',
+      'Vary',
+      'Accept-Encoding',
+    ],
+    listInParts((after) => read({ after, count: partCount })),
+  )
+
+const asProblem = (error: unknown): never => {
+  throw error instanceof Problem ? error : new Problem(unreadable, { cause: error })
 }
 
 const load = async (
@@ -159,6 +199,8 @@ const compressed = async (
   source: ReadySource,
 ): Promise<Reply> => {
   let reply = await load(lists, limit, source)
+  // A stream is sent as it is made.
+  if (isTooLong(lists, limit)) throw new Problem(notAcceptable)
   for (let tries = 0; !reply && tries < compressTriesMax; tries++) {
     await lists.compressed(limit, acceptEncoding)
     reply = source()

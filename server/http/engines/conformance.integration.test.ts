@@ -210,7 +210,7 @@ void t.test('CORS', async (t) => {
         engine,
         databaseUrl,
         log: testTopic(),
-        cors: { CORS_ORIGINS: corsOrigins, CORS_REQUEST_HEADERS: moreHeaders },
+        more: { CORS_ORIGINS: corsOrigins, CORS_REQUEST_HEADERS: moreHeaders },
       })
     const ports = { node: await start('node'), uws: await start('uws') }
     // So that the whole list is ready.
