@@ -201,7 +201,6 @@ void t.test('what stands in the way is one line, and exit code 1', async (t) => 
     [{ HTTP_ENGINE: 'fast' }, /^HTTP_ENGINE is "fast": set it to node or uws\n$/],
     [{ DB_POOLSIZE: '5' }, /^DB_POOLSIZE is not a setting: did you mean DB_POOL_SIZE\?\n$/],
     [{ JWT_SECRET: 'short' }, /^JWT_SECRET is 5 bytes long: set it to .*32 bytes.*\n$/],
-    [{ JWT_SECRET: '' }, /^JWT_SECRET is not set: set it to .*32 bytes.*\n$/],
     [{ JWT_SECRET: 'change me'.repeat(4) }, /^JWT_SECRET is 36 bytes long: set it to .*\n$/],
     [
       { DATA_DIR: import.meta.filename },
