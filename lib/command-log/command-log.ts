@@ -95,8 +95,12 @@ export interface CommandConsumer {
   lastSignMs(): number
   /** Whether records of this partition that wait are for this consumer to deliver. */
   isOurs(partition: number): boolean
-  /** Begins anew with fresh connections: for one that delivers nothing although records wait. */
-  restart(reason: string): void
+  /**
+   * Begins anew with fresh connections: for one that delivers nothing although records wait. It goes on
+   * at `next` in each of these partitions: a log that remembers where consumers were is ahead of a
+   * database that was restored from a backup, and would deliver nothing until a newer record comes.
+   */
+  restart(reason: string, next: ReadonlyMap<number, number>): void
   /** Resolves when no delivery is in flight any more. */
   stop(): Promise<void>
 }

@@ -50,7 +50,11 @@ export const watchProgress = (parts: {
       inFlight: lag.inFlight(),
     })
     polledMs = nowMs
-    if (judged.shouldRestart) consumer.restart('commands wait and none is delivered')
+    if (judged.shouldRestart) {
+      const partitions = [...(found?.keys() ?? [])]
+      const next = new Map(partitions.map((one) => [one, applied?.get(one) ?? 0]))
+      consumer.restart('commands wait and none is delivered', next)
+    }
     if (judged.stall && !stall) {
       log.error({ ...judged.stall }, `${stallText(judged.stall)}; /health fails until one is`)
     } else if (stall && !judged.stall) log.warn('commands are applied again, /health passes')

@@ -46,6 +46,8 @@ export const createKafkaConsumer = (
   let lastSignMs = performance.now()
   const sign = () => void (lastSignMs = performance.now())
   let session: Session | undefined
+  /** Where the next session goes on, in place of what the group has committed. */
+  let resumeAt: ReadonlyMap<number, number> = new Map()
   let running = Promise.resolve()
   let stopping = false
   let stopped = () => {}
@@ -148,7 +150,13 @@ export const createKafkaConsumer = (
     while (!stopping) {
       session = openSession(settings, log, {
         onSign: sign,
-        onJoined,
+        onJoined() {
+          for (const [partition, offset] of resumeAt) {
+            if (session?.isOurs(partition)) session.goOn(partition, offset)
+          }
+          resumeAt = new Map()
+          onJoined()
+        },
         onOpen: probe.renew,
         onFetch: probe.isFedBy,
         onBatch: (batch, isOver) =>
@@ -172,7 +180,10 @@ export const createKafkaConsumer = (
     },
     lastSignMs: () => lastSignMs,
     isOurs: (partition) => session?.isOurs(partition) ?? true,
-    restart: (reason) => session?.end(new Error(reason)),
+    restart(reason, next) {
+      resumeAt = next
+      session?.end(new Error(reason))
+    },
     async stop() {
       stopping = true
       stopped()
