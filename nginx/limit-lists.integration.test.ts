@@ -1,4 +1,4 @@
-// What the README says to add to http.conf to limit lists: it limits them, and nothing else.
+// What the docs say to add to http.conf to limit lists: it limits them, and nothing else.
 
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -8,9 +8,9 @@ import { startNginx } from '../scripts/stack/nginx.ts'
 import { freePort, loopback } from '../scripts/stack/ports.ts'
 import { orSkip, testDirectory } from '../testing/services.ts'
 
-const readme = readFileSync(new URL('README.md', repository), 'utf8')
+const guide = readFileSync(new URL('docs/how-to/limit-clients.md', repository), 'utf8')
 const [, inHttp = '', inLocation = ''] =
-  /```nginx\n# In http:.*\n([^]*?)# In location \/:\n([^]*?)```/.exec(readme) ?? []
+  /```nginx\n# In http:.*\n([^]*?)# In location \/:\n([^]*?)```/.exec(guide) ?? []
 
 t.test('lists past the rate are a 429, whatever else is asked passes', async (t) => {
   t.match(inLocation, /limit_req /)

@@ -30,7 +30,7 @@ type Rule = {
   readonly expr: string
   readonly for?: string
   readonly labels: { readonly severity: string }
-  readonly annotations: { readonly summary: string }
+  readonly annotations: { readonly summary: string; readonly runbook_url: string }
 }
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
@@ -179,6 +179,24 @@ t.test('each rule says what is wrong, and how much it matters', async (t) => {
       'names labels that the query keeps',
     )
   }
+})
+
+t.test('each rule has its place in the runbook, and the runbook no other', (t) => {
+  const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8')
+  const [, ...chapters] = runbook.split(/^## /m)
+  t.same(
+    chapters.map((chapter) => chapter.slice(0, chapter.indexOf('\n'))),
+    rules.map(({ alert }) => alert),
+    'in the same order',
+  )
+  for (const [i, { alert, annotations, labels }] of rules.entries()) {
+    t.equal(annotations.runbook_url, `docs/runbook.md#${alert.toLowerCase()}`)
+    const chapter = chapters[i] ?? ''
+    t.match(chapter, labels.severity === 'page' ? '**Page.**' : '**Ticket.**', alert)
+    for (const part of ['Users notice', 'First look', 'Do', 'Wake somebody'])
+      t.match(chapter, `- **${part}:** `, `${alert}: ${part}`)
+  }
+  t.end()
 })
 
 t.test('panels have their own id, title and place', async (t) => {

@@ -184,12 +184,12 @@ const notVersions: Record<string, (admin: Redis, key: string) => Promise<unknown
   'a stream': (admin, key) => admin.xadd(key, '*', 'a', 'b'),
 }
 
-void t.test('the rights that the README names are enough', async (t) => {
+void t.test('the rights that the docs name are enough', async (t) => {
   const system = await setUp(t)
   if (!system) return
   const { service, admin } = system
-  const readme = await readFile(new URL('README.md', repository), 'utf8')
-  const rights = /ACL SETUSER todos on >PASSWORD (.*)`/.exec(readme)?.[1] ?? ''
+  const guide = await readFile(new URL('docs/how-to/managed-services.md', repository), 'utf8')
+  const rights = /ACL SETUSER todos on >PASSWORD (.*)/.exec(guide)?.[1] ?? ''
   t.match(rights, /~\{todos\}:/)
   await admin.acl('SETUSER', 'todos', 'on', '>secret', ...rights.split(' '))
   const url = service.url.replace('redis://', 'redis://todos:secret@')

@@ -14,7 +14,7 @@ export const explainRefusal = (error: Error): string | undefined => {
     return `${said}: set the user and the password of REDIS_URL`
   }
   if (/(^|-|: )NOPERM\b|The user executing the script can't/.test(said)) {
-    return `${said}${whatFor(error)}: give the user of REDIS_URL the rights that the README lists`
+    return `${said}${whatFor(error)}: give the user of REDIS_URL the rights in docs/how-to/managed-services.md`
   }
   return undefined
 }
