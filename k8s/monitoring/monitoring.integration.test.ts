@@ -194,7 +194,7 @@ t.test('each rule has its place in the runbook, and the runbook no other', (t) =
     const chapter = chapters[i] ?? ''
     t.match(chapter, labels.severity === 'page' ? '**Page.**' : '**Ticket.**', alert)
     for (const part of ['Users notice', 'First look', 'Do', 'Wake somebody'])
-      t.match(chapter, `- **${part}:** `, `${alert}: ${part}`)
+      t.match(chapter, `- **${part}:**`, `${alert}: ${part}`)
   }
   t.end()
 })
