@@ -16,26 +16,44 @@ const acceptsIdentity: ResponseHeader = {
 }
 
 export const bodyTooLarge: ProblemKind = {
-  status: 413,
+  type: {
+    slug: 'body-too-large',
+    status: 413,
+    when: `The body has more than ${bodyBytesMax} bytes: the connection is closed.`,
+    remedy: 'Send less in one request.',
+  },
   detail: `the body must have at most ${bodyBytesMax} bytes`,
-  when: `The body has more than ${bodyBytesMax} bytes: the connection is closed.`,
   close: true,
 }
 export const bodyCutShort: ProblemKind = {
-  status: 400,
+  type: {
+    slug: 'body-cut-short',
+    status: 400,
+    when: 'The connection ended before the whole body was there.',
+    remedy: 'Send the whole request again: nothing happened.',
+  },
   detail: 'the body ended early',
   field: 'body',
   close: true,
 }
 export const notJson: ProblemKind = {
-  status: 400,
+  type: {
+    slug: 'invalid-json',
+    status: 400,
+    when: 'The body is not JSON in UTF-8.',
+    remedy: 'Let a JSON library write the body, and send its bytes as UTF-8.',
+  },
   detail: 'the body must be JSON in UTF-8',
   field: 'body',
 }
 export const wrongCoding: ProblemKind = {
-  status: 415,
+  type: {
+    slug: 'unsupported-content-coding',
+    status: 415,
+    when: 'The body is compressed.',
+    remedy: 'Send the body as it is, without `Content-Encoding`.',
+  },
   detail: 'send the body as it is: no Content-Encoding is supported',
-  when: 'The body is compressed.',
   field: 'Content-Encoding',
   headers: [acceptsIdentity],
 }

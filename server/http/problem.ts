@@ -30,12 +30,29 @@ export const problemTitles = {
 
 export type ProblemStatus = keyof typeof problemTitles
 
+/** What clients can tell apart, whatever the detail says: the `type` of an answer, and its page. */
+export type ProblemType = {
+  /** In kebab-case. Clients compare it: it never changes. */
+  readonly slug: string
+  readonly status: ProblemStatus
+  /** What it means and when it is answered, for the document and its page. */
+  readonly when: string
+  /** What to do about it. */
+  readonly remedy: string
+}
+
+/**
+ * Below it is the page of each type. `type` is this path and the slug, without an origin: the same
+ * bytes on every server, whatever it is called from outside (RFC 9457, 3.1.1 asks for the full path).
+ */
+export const problemsPath = '/docs/problems'
+
+export const typeUrl = ({ slug }: ProblemType): string => `${problemsPath}/${slug}`
+
 /** One way to be refused, for the answer and for the document. */
 export type ProblemKind = {
-  readonly status: ProblemStatus
+  readonly type: ProblemType
   readonly detail: string
-  /** When it is answered, for the document. */
-  readonly when?: string
   /** The input at fault. */
   readonly field?: string
   /** Each input at fault, `field` first. */
@@ -62,16 +79,16 @@ export class Problem extends Error {
   ) {
     super(kind.detail, { cause: options.cause })
     const headers = [...problemHeaders, ...constantsOf(kind.headers), ...(options.headers ?? [])]
-    this.reply = createReply(kind.status, headers, JSON.stringify(problemBody(kind)), {
+    this.reply = createReply(kind.type.status, headers, JSON.stringify(problemBody(kind)), {
       close: kind.close ?? false,
     })
   }
 }
 
-export const problemBody = ({ status, detail, field, errors, publish }: ProblemKind) => ({
-  type: 'about:blank',
-  title: problemTitles[status],
-  status,
+export const problemBody = ({ type, detail, field, errors, publish }: ProblemKind) => ({
+  type: typeUrl(type),
+  title: problemTitles[type.status],
+  status: type.status,
   detail,
   ...(field !== undefined && { field }),
   ...(errors !== undefined && { errors }),
@@ -80,6 +97,12 @@ export const problemBody = ({ status, detail, field, errors, publish }: ProblemK
 
 /** A dependency failed, or too many wait for it: to try again may help. */
 export const unavailable = (
+  type: Omit<ProblemType, 'status'>,
   detail: string,
-  kind: Pick<ProblemKind, 'when' | 'publish'> = {},
-): ProblemKind => ({ ...kind, status: 503, detail, headers: [retryAfter] })
+  publish?: ProblemKind['publish'],
+): ProblemKind => ({
+  type: { ...type, status: 503 },
+  detail,
+  ...(publish !== undefined && { publish }),
+  headers: [retryAfter],
+})

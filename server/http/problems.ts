@@ -1,32 +1,67 @@
-// The refusals that are HTTP's own, whatever a request is for: each text once, for the answer and for
-// the document.
+// The refusals that are HTTP's own, whatever a request is for: each text once, for the answer, for the
+// document and for the page that its type leads to.
 
 import { InvalidField } from '../../lib/domain/shape.ts'
-import { unavailable, type ProblemKind } from './problem.ts'
-import { retryAfter, type ResponseHeader } from './response-headers.ts'
+import { unavailable, type ProblemKind, type ProblemType } from './problem.ts'
 
 // What engines refuse: it is no request yet.
 
-export const malformed: ProblemKind = { status: 400, detail: 'malformed request' }
+export const malformed: ProblemKind = {
+  type: {
+    slug: 'malformed-request',
+    status: 400,
+    when: 'What was sent is not HTTP/1.1.',
+    remedy: 'Send it with an HTTP client, and look at what a proxy in between makes of it.',
+  },
+  detail: 'malformed request',
+}
 export const headTooLarge: ProblemKind = {
-  status: 431,
+  type: {
+    slug: 'headers-too-large',
+    status: 431,
+    when: 'The request headers are too large. `HTTP_ENGINE=uws` says so in HTML.',
+    remedy:
+      'Send fewer or shorter headers; cookies are never needed. The setting `HTTP_HEADER_BYTES_MAX` is the bound.',
+  },
   detail: 'the request headers are too large',
-  when: 'The request headers are too large. `HTTP_ENGINE=uws` says so in HTML.',
 }
 export const tooSlow: ProblemKind = {
-  status: 408,
+  type: {
+    slug: 'request-timeout',
+    status: 408,
+    when: 'The request did not arrive in time. `HTTP_ENGINE=uws` closes the connection without an answer.',
+    remedy:
+      'Send it again on another connection. The settings `HTTP_HEADERS_TIMEOUT_MS` and `HTTP_REQUEST_TIMEOUT_MS` are the bounds.',
+  },
   detail: 'the request did not arrive in time',
-  when: 'The request did not arrive in time. `HTTP_ENGINE=uws` closes the connection without an answer.',
 }
 export const unexpected: ProblemKind = {
-  status: 417,
+  type: {
+    slug: 'unsupported-expectation',
+    status: 417,
+    when: 'The `Expect` header asks for something else than `100-continue`.',
+    remedy: 'Leave the header out.',
+  },
   detail: 'the only supported expectation is 100-continue',
   field: 'Expect',
 }
-export const noTunnel: ProblemKind = { status: 501, detail: 'CONNECT is not supported' }
+export const noTunnel: ProblemKind = {
+  type: {
+    slug: 'no-tunnel',
+    status: 501,
+    when: 'The method is `CONNECT`, but this server is no proxy.',
+    remedy: 'Check the proxy settings of the client: it takes the API for a proxy.',
+  },
+  detail: 'CONNECT is not supported',
+}
 /** Both engines take any Host, or several, so this is theirs to answer. */
 export const badHost: ProblemKind = {
-  status: 400,
+  type: {
+    slug: 'invalid-host',
+    status: 400,
+    when: 'The `Host` header is missing, is there twice, or is no host.',
+    remedy: 'Send one `Host` header with a name and an optional port, as HTTP clients do.',
+  },
   detail: 'send exactly one Host header: a name and an optional port',
   field: 'Host',
   close: true,
@@ -34,16 +69,34 @@ export const badHost: ProblemKind = {
 
 // What the router refuses.
 
-export const nothingAt = (path: string): ProblemKind => ({
+const noSuchResource: ProblemType = {
+  slug: 'no-such-resource',
   status: 404,
+  when: 'The path is none that this API has.',
+  remedy: 'Compare the path with those in the API documentation; a slash at its end matters.',
+}
+export const nothingAt = (path: string): ProblemKind => ({
+  type: noSuchResource,
   detail: `no such resource: ${path}`,
 })
-export const notAllowed = (allow: string): ProblemKind => ({
+const methodNotAllowed: ProblemType = {
+  slug: 'method-not-allowed',
   status: 405,
+  when: 'The path is there, but does not take this method.',
+  remedy: 'Use one of the methods that the `Allow` header of the answer names.',
+}
+export const notAllowed = (allow: string): ProblemKind => ({
+  type: methodNotAllowed,
   detail: `method not allowed: use ${allow}`,
 })
-export const invalidFields = ({ message, field, errors }: InvalidField): ProblemKind => ({
+const invalidInput: ProblemType = {
+  slug: 'invalid-input',
   status: 400,
+  when: 'A parameter, a header or the body is invalid; `errors` names each input at fault.',
+  remedy: 'Correct each input that `errors` names. Sent again as it is, the request fails again.',
+}
+export const invalidFields = ({ message, field, errors }: InvalidField): ProblemKind => ({
+  type: invalidInput,
   detail: message,
   field,
   errors,
@@ -57,53 +110,49 @@ export const unknownParameter = (name: string, advice: string): InvalidField =>
     `${name === '' ? 'an empty name' : name} is not a parameter: ${advice}`,
   )
 export const failed: ProblemKind = {
-  status: 500,
+  type: {
+    slug: 'internal-error',
+    status: 500,
+    when: 'A fault of the server itself.',
+    remedy:
+      'Give the `X-Request-Id` of the answer to who runs the server: the line in its log has the same. A write may have happened: read before you repeat it.',
+  },
   detail: 'internal error: see the server log',
-  when: 'Internal error.',
 }
-export const tooManyInFlight = unavailable('too many requests in flight', {
-  when: 'Too many requests in flight.',
-})
-export const tooManyReads = unavailable('too many reads are waiting for the database', {
-  when: 'Too many reads are waiting for the database.',
-})
-export const readTimedOut = unavailable('the database did not answer in time', {
-  when: 'The read waited too long for its turn.',
-})
-export const tooManyStreams = unavailable('too many long answers are being sent', {
-  when: 'Too many long answers are being sent, in all or to this client.',
-})
+export const tooManyInFlight = unavailable(
+  {
+    slug: 'too-many-in-flight',
+    when: 'Too many requests are unanswered in this process, and it takes no more.',
+    remedy:
+      'Wait for `Retry-After`, then send the request again. The setting `HTTP_PENDING_MAX` is the bound.',
+  },
+  'too many requests in flight',
+)
+export const tooManyReads = unavailable(
+  {
+    slug: 'too-many-reads',
+    when: 'Too many reads wait for the database: of everybody, or of this client alone.',
+    remedy:
+      'Wait for `Retry-After` and send fewer at a time. The setting `READ_QUEUE_MAX` is the bound.',
+  },
+  'too many reads are waiting for the database',
+)
+export const readTimedOut = unavailable(
+  {
+    slug: 'read-timed-out',
+    when: 'The read waited too long for its turn at the database.',
+    remedy:
+      'Wait for `Retry-After`, then read again. Where it stays so, the database is slow or has too few connections.',
+  },
+  'the database did not answer in time',
+)
+export const tooManyStreams = unavailable(
+  {
+    slug: 'too-many-streams',
+    when: 'Too many long answers are being sent, in all or to this client.',
+    remedy: 'Read one long answer to its end before asking for the next.',
+  },
+  'too many long answers are being sent',
+)
 /** How a read queue refuses. */
 export const readQueueProblems = [tooManyReads, readTimedOut] as const
-
-// What is wrong with a token (RFC 6750); a 401 has to name a scheme (RFC 9110, 15.5.2).
-
-export const realm = 'Bearer realm="todos"'
-export const authenticateHeader: ResponseHeader = {
-  name: 'WWW-Authenticate',
-  description: 'The scheme, and what is wrong with the token (RFC 6750).',
-  schema: { type: 'string', pattern: '^Bearer realm="todos"' },
-  isRequired: true,
-}
-const unauthorized = (detail: string, value: string): ProblemKind => ({
-  status: 401,
-  detail,
-  when: 'The token is missing or invalid.',
-  headers: [{ ...authenticateHeader, value }],
-})
-export const noToken = unauthorized('send a token: Authorization: Bearer <token>', realm)
-export const notBearer = 'the Authorization header must be: Bearer <token>'
-export const invalidToken = (reason: string): ProblemKind =>
-  unauthorized(reason, `${realm}, error="invalid_token", error_description="${reason}"`)
-
-// What limits refuse.
-
-const tooMany = (detail: string, seconds: number): ProblemKind => ({
-  status: 429,
-  detail,
-  when: 'Too many requests: `RateLimit-Policy` names the limit.',
-  headers: [{ ...retryAfter, value: String(seconds) }],
-})
-export const tooManyAtOnce = tooMany('too many concurrent requests: wait for responses', 1)
-export const tooManyRequests = (seconds: number): ProblemKind =>
-  tooMany(`too many requests: try again in ${seconds} s`, seconds)

@@ -82,7 +82,12 @@ t.test('a client at fault is not logged', async (t) => {
 t.test('an outage is told with the ids of a few', async (t) => {
   const cause = new Error('connect ECONNREFUSED 10.0.0.7:9092')
   const { ask, lines } = setUp(() =>
-    Promise.reject(new Problem(unavailable('the log is unavailable'), { cause })),
+    Promise.reject(
+      new Problem(
+        unavailable({ slug: 'x', when: 'Down.', remedy: 'Wait.' }, 'the log is unavailable'),
+        { cause },
+      ),
+    ),
   )
   for (let i = 0; i < 1_000; i++) t.match(await ask(`mine-${i}`), { status: 503 })
   const reasons = { reason: 'the log is unavailable', cause: cause.message }

@@ -4,7 +4,7 @@ import type { Verified } from '../../lib/accounts/access-token.ts'
 import type { Principal } from '../http/contract/endpoint.ts'
 import type { Request } from '../http/engines/engine.ts'
 import { Problem } from '../http/problem.ts'
-import { invalidToken, notBearer, noToken } from '../http/problems.ts'
+import { invalidToken, notBearer, noToken } from '../http/access-problems.ts'
 
 /** RFC 6750's b64token. */
 const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i

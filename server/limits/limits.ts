@@ -9,7 +9,7 @@ import type { Limiter } from '../../lib/rate-limit/failover.ts'
 import type { Decision, Policy } from '../../lib/rate-limit/policy.ts'
 import type { LimitName } from '../http/contract/endpoint.ts'
 import { Problem } from '../http/problem.ts'
-import { tooManyAtOnce, tooManyRequests } from '../http/problems.ts'
+import { tooManyAtOnce, tooManyRequests } from '../http/access-problems.ts'
 import type { Checked, LimitCheck, LimitChecks } from '../http/router.ts'
 import type { Buckets } from './in-process.ts'
 

@@ -45,7 +45,7 @@ const bad = (name: string, request: string | Buffer, field: string, status = 400
   name,
   request,
   status,
-  body: { status, field, type: 'about:blank' },
+  body: { status, field },
   headers: [problem],
 })
 

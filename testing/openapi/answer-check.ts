@@ -8,6 +8,7 @@ import type { JsonSchema } from '../../lib/domain/shape.ts'
 import {
   operationsOf,
   type Header,
+  type Media,
   type OpenApi,
   type Response,
 } from '../../server/http/contract/openapi.ts'
@@ -18,6 +19,9 @@ export type AnswerCheck = {
   /** `operationId status` of all that is described and was not seen. */
   unseen(): string[]
 }
+
+/** A problem. */
+type Typed = { readonly type: string }
 
 /** The transport's own. */
 const isTransport =
@@ -65,6 +69,12 @@ export const createAnswerCheck = (document: OpenApi): AnswerCheck => {
     }
     const value = mediaType.endsWith('json') ? (JSON.parse(body) as unknown) : body
     t.same(faults(media.schema, value), [], 'the body is as described')
+    if (mediaType === 'application/problem+json') checkType(t, media, value as Typed)
+  }
+
+  const checkType = (t: Test, { examples = {} }: Media, { type }: Typed) => {
+    const described = Object.values(examples).map(({ value }) => (value as Typed).type)
+    t.ok(described.includes(type), `${type} is described`)
   }
 
   return {

@@ -41,9 +41,14 @@ const all: AnswerDescription = {
     examples: [{ account: exampleAccount, todos: [exampleTodo] }],
   },
 }
-const unreadable = unavailable("the todos can't be read now", {
-  when: 'The todos can not be read now.',
-})
+const unreadable = unavailable(
+  {
+    slug: 'export-unreadable',
+    when: 'The todos for the export can not be read now.',
+    remedy: 'Wait for `Retry-After`, then ask again. `/ready` says which dependency is down.',
+  },
+  "the todos can't be read now",
+)
 
 export type ExportParts = Pick<AccountParts, 'accounts'> & {
   readonly store: Pick<TodoStore, 'readPersonalSlice'>

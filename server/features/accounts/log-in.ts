@@ -21,8 +21,12 @@ import {
 import { queueIsFull } from './passwords/passwords.ts'
 
 const wrongLogin = refusal(
+  {
+    slug: 'wrong-credentials',
+    when: 'There is no such account, or its password is another.',
+    remedy: 'Check the email and the password; which of them is wrong is not said to anybody.',
+  },
   'wrong email or password',
-  'There is no such account, or its password is another.',
 )
 
 export const login = (parts: AccountParts) =>

@@ -16,8 +16,8 @@ import {
 import type { Log } from '../../../lib/runtime/log.ts'
 import { answer } from '../../http/contract/answer.ts'
 import type { Reply } from '../../http/engines/engine.ts'
-import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
-import { authenticateHeader, realm } from '../../http/problems.ts'
+import { Problem, unavailable, type ProblemKind, type ProblemType } from '../../http/problem.ts'
+import { authenticateHeader, realm } from '../../http/access-problems.ts'
 import { noStore } from '../../http/response-headers.ts'
 import type { AccountCounts } from './metrics.ts'
 import type { Passwords } from './passwords/passwords.ts'
@@ -115,9 +115,14 @@ export const tokensReply = (
     refresh_token: refreshTokens.write({ family, generation }),
   })
 
-export const accountsUnavailable = unavailable('accounts are unavailable', {
-  when: 'Accounts are unavailable.',
-})
+export const accountsUnavailable = unavailable(
+  {
+    slug: 'accounts-unavailable',
+    when: 'Accounts are unavailable.',
+    remedy: 'Wait for `Retry-After`, then send it again. `/ready` says which dependency is down.',
+  },
+  'accounts are unavailable',
+)
 /** What Postgres answers; a 503 when it does not. */
 export const orUnavailable = <T>(asked: Promise<T>): Promise<T> =>
   asked.catch((error: unknown) => {
@@ -125,16 +130,27 @@ export const orUnavailable = <T>(asked: Promise<T>): Promise<T> =>
   })
 
 export const passwordsBusy = (reason: string): ProblemKind =>
-  unavailable(reason, { when: 'Too many passwords wait to be checked.' })
+  unavailable(
+    {
+      slug: 'passwords-busy',
+      when: 'Too many passwords wait to be checked.',
+      remedy:
+        'Wait for `Retry-After`, then send it again. The settings `AUTH_PASSWORD_QUEUE_MAX` and `AUTH_PASSWORD_WAIT_MAX_MS` are the bounds.',
+    },
+    reason,
+  )
 
 /** Whose credentials are in the body: a 401 has to name a scheme all the same (RFC 9110, 15.5.2). */
-export const refusal = (detail: string, when: string): ProblemKind => ({
-  status: 401,
+export const refusal = (type: Omit<ProblemType, 'status'>, detail: string): ProblemKind => ({
+  type: { ...type, status: 401 },
   detail,
-  when,
   headers: [{ ...authenticateHeader, value: realm }],
 })
 export const sessionEnded = refusal(
+  {
+    slug: 'session-ended',
+    when: 'The session of the refresh token has ended: it expired, was logged out, or its token came again.',
+    remedy: 'Log in again. Keep only the newest refresh token, and use each once.',
+  },
   'the session has ended',
-  'The token is no good, or its session has ended.',
 )

@@ -23,9 +23,13 @@ const profile = answer({
 })
 
 export const noAccount: ProblemKind = {
-  status: 404,
+  type: {
+    slug: 'no-account',
+    status: 404,
+    when: 'The token is valid, but its `sub` has no account here.',
+    remedy: 'Use a token of a login: one from `npm run token` names a user without an account.',
+  },
   detail: 'there is no account for this token',
-  when: 'The token is valid, but its `sub` has no account here.',
 }
 
 export const readProfile = ({ accounts, profileTtlMs }: AccountParts) => {

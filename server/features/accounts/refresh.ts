@@ -15,7 +15,14 @@ import {
   type AccountParts,
 } from './parts.ts'
 
-const notOurs = refusal('the refresh token is not one of ours', sessionEnded.when ?? '')
+const notOurs = refusal(
+  {
+    slug: 'invalid-refresh-token',
+    when: 'What was sent is no refresh token of this server.',
+    remedy: 'Send `refresh_token` as the last login or refresh gave it, or log in again.',
+  },
+  'the refresh token is not one of ours',
+)
 
 export const refresh = (parts: AccountParts) =>
   endpoint({

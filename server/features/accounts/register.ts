@@ -29,9 +29,13 @@ const registered = answer({
 })
 
 const emailInUse: ProblemKind = {
-  status: 409,
+  type: {
+    slug: 'email-in-use',
+    status: 409,
+    when: 'An account with this email already exists.',
+    remedy: 'Log in with it, or register another email.',
+  },
   detail: 'an account with this email already exists',
-  when: 'An account with this email already exists.',
   field: 'email',
 }
 

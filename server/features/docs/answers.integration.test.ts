@@ -67,9 +67,11 @@ for (const engine of engineNames) {
 
     // A fault of ours has no way to be asked for, nor have too many requests in flight: the tests of
     // the router and of pending.ts stage them.
-    const isStaged = /^(\w+ 500|(getPing|getOpenApi|getDocs) 503)$/
+    const isStaged = /^(\w+ 500|(getPing|getOpenApi|getDocs|getProblem) 503)$/
     const isExpected =
-      engine === 'node' ? isStaged : /^(\w+ (500|408|431)|(getPing|getOpenApi|getDocs) 503)$/
+      engine === 'node'
+        ? isStaged
+        : /^(\w+ (500|408|431)|(getPing|getOpenApi|getDocs|getProblem) 503)$/
     t.same(
       check.unseen().filter((one) => !isExpected.test(one)),
       [],
@@ -124,12 +126,14 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
   await ask('readTodo', 400, '/todos/a.b')
   await ask('readTodo', 404, '/todos/none')
 
+  await ask('getProblem', 404, '/docs/problems/none')
   await ask('getHealth', 200, '/health')
   await ask('getReady', 200, '/ready')
   await ask('getPing', 200, '/ping')
   for (const [operationId, target] of [
     ['getOpenApi', '/openapi.json'],
     ['getDocs', '/docs'],
+    ['getProblem', '/docs/problems/no-such-todo'],
   ] as const) {
     const answer = await ask(operationId, 200, target)
     const lines = [`If-None-Match: ${headerOf(answer, 'ETag')}`]
@@ -312,6 +316,7 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await ask('listTodos', 200, '/todos?limit=%31')
   await ask('getOpenApi', 429, '/openapi.json')
   await ask('getDocs', 429, '/docs')
+  await ask('getProblem', 429, '/docs/problems/no-such-todo')
 }
 
 const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {

@@ -1,185 +1,162 @@
-// The document as one page for people: no script, nothing fetched from anywhere.
+// The document as one page for people: no script, nothing fetched from anywhere. Its links to other
+// pages are relative, so they hold behind a proxy that serves the API below a path of its own.
 
-import { createHash } from 'node:crypto'
-import { html, type Html } from './html.ts'
-import type { JsonSchema } from '../../../lib/domain/shape.ts'
 import {
   operationsOf,
-  type Content,
   type DescribedOperation,
+  type Header,
   type OpenApi,
-  type Parameter,
-  type Response,
 } from '../../http/contract/openapi.ts'
-import { style } from './style.ts'
+import type { DescribedProblem } from '../../http/contract/problem-catalogue.ts'
+import { typeUrl } from '../../http/problem.ts'
+import { html, type Html } from './html.ts'
+import { block, layout, prose } from './layout.ts'
+import {
+  headerId,
+  operationSection,
+  operationTitle,
+  problemLink,
+  problemTypesOf,
+} from './operation.ts'
+import { schemaSection, typeOf } from './schemas.ts'
 
-export type Page = {
-  readonly text: string
-  /** Hash of its style, as a Content-Security-Policy names it. */
-  readonly styleHash: string
-}
-
-// Hashed to the last space, and so not written where it would be laid out.
-const styleElement: Html = { html: `<style>${style}</style>` }
-
-export const renderPage = (document: OpenApi): Page => {
-  const { info, tags, components } = document
+export const renderPage = (document: OpenApi, problems: readonly DescribedProblem[]): string => {
+  const { info, components } = document
   const operations = operationsOf(document)
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${info.title}</title>
-        ${styleElement}
-      </head>
-      <body>
+  const [first, ...others] = operations.map(problemTypesOf)
+  const common = new Set([...(first ?? [])].filter((one) => others.every((all) => all.has(one))))
+  const groups = document.tags.map((tag) => ({
+    ...tag,
+    id: `group-${tag.name.toLowerCase().replaceAll(' ', '-')}`,
+    operations: operations.filter(({ operation }) => operation.tags.includes(tag.name)),
+  }))
+  return layout(
+    info.title,
+    html`<nav aria-label="Contents">
+        <ul>
+          <li><a href="#try">Try it</a></li>
+          ${groups.map(
+            ({ id, name, operations }) =>
+              html`<li>
+                <a href="#${id}">${name}</a>
+                <ul>
+                  ${operations.map(entry)}
+                </ul>
+              </li>`,
+          )}
+          ${[...reference].map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}
+        </ul>
+      </nav>
+      <main>
         <header>
           <h1>${info.title} <small class="dim">${info.version}</small></h1>
           <p>${info.summary}</p>
-          ${info.description.split('\n\n').map((one) => html`<p>${prose(one)}</p>`)}
           <p>
-            For programs: <a href="/openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).
+            For programs: <a href="openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).
+            Clients, types and collections can be made from it.
           </p>
         </header>
-        <nav>
-          <ul>
-            ${operations.map(entry)}
-            <li><a href="#schemas">Schemas</a></li>
-          </ul>
-        </nav>
-        <main>
-          ${tags.map(
-            (tag) => html`
-              <h2>${tag.name}</h2>
-              <p>${tag.description}</p>
-              ${operations.filter(({ operation }) => operation.tags.includes(tag.name)).map(section)}
-            `,
-          )}
-          <h2 id="schemas">Schemas</h2>
-          ${Object.entries(components.schemas).map(shape)}
-          <h2>Tokens</h2>
-          ${Object.values(components.securitySchemes).map(
+        ${section(
+          'try',
+          'Try it',
+          html`<p>
+              The commands on this page use two variables. <code>npm start</code> prints values for
+              both; a <a href="#login">login</a> gives a token, too.
+            </p>
+            ${block('export URL=http://localhost:8080\nexport TOKEN=…')}`,
+        )}
+        ${section(
+          'conventions',
+          'Conventions',
+          html`${info.description.split('\n\n').map((one) => html`<p>${prose(one)}</p>`)}`,
+        )}
+        ${groups.map(({ id, name, description, operations }) =>
+          section(
+            id,
+            name,
+            html`<p>${prose(description)}</p>
+              <ul class="contents">
+                ${operations.map(line)}
+              </ul>
+              ${operations.map((one) => operationSection(one, common))}`,
+          ),
+        )}
+        ${section('problems', 'Problems', problemsList(problems, common))}
+        ${section('headers', 'Headers of answers', headersList(operations))}
+        ${section('schemas', 'Schemas', html`${Object.entries(components.schemas).map(schemaSection)}`)}
+        ${section(
+          'tokens',
+          'Tokens',
+          html`${Object.values(components.securitySchemes).map(
             (one) => html`<p>${prose(one['description'] ?? '')}</p>`,
-          )}
-        </main>
-      </body>
-    </html>`.html
-  return {
-    text: page,
-    styleHash: `sha256-${createHash('sha256').update(style).digest('base64')}`,
-  }
+          )}`,
+        )}
+      </main>`,
+  )
 }
 
-const title = ({ method, path }: DescribedOperation): Html =>
-  html`<span class="method">${method.toUpperCase()}</span> <code>${path}</code>`
+/** What stands after the groups. */
+const reference = new Map([
+  ['problems', 'Problems'],
+  ['headers', 'Headers of answers'],
+  ['schemas', 'Schemas'],
+  ['tokens', 'Tokens'],
+])
+
+const section = (id: string, name: string, content: Html): Html =>
+  html`<section class="part" id="${id}">
+    <h2><a class="self" href="#${id}">${name}</a></h2>
+    ${content}
+  </section>`
 
 const entry = (one: DescribedOperation): Html =>
-  html`<li><a href="#${one.operation.operationId}">${title(one)}</a> ${one.operation.summary}</li>`
+  html`<li><a href="#${one.operation.operationId}">${operationTitle(one)}</a></li>`
 
-const section = (one: DescribedOperation): Html => {
-  const { operationId, summary, description, security, parameters, requestBody, responses } =
-    one.operation
-  return html`<section id="${operationId}">
-    <h3>${title(one)}</h3>
-    <p>${summary}.${security.length > 0 ? ' Needs a token.' : ''}</p>
-    ${description ? html`<p>${prose(description)}</p>` : ''}
-    ${
-      parameters
-        ? html`<h4>Parameters</h4>
-            <dl>${parameters.map(parameter)}</dl>`
-        : ''
-    }
-    ${
-      requestBody
-        ? html`<h4>Body</h4>
-            <p>${prose(requestBody.description)}</p>
-            ${contents(requestBody.content)}`
-        : ''
-    }
-    <h4>Answers</h4>
-    <dl>${Object.entries(responses).map(response)}</dl>
-  </section>`
-}
+const line = (one: DescribedOperation): Html =>
+  html`<li>
+    <a href="#${one.operation.operationId}">${operationTitle(one)}</a>
+    <span>${one.operation.summary}</span>
+  </li>`
 
-const parameter = (one: Parameter): Html =>
-  html`<dt>
-      <code>${one.name}</code>
-      <span class="dim">${one.in}${one.required ? ', required' : ''}: ${typeOf(one.schema)}</span>
-    </dt>
-    <dd>
-      <p>${prose(one.description)}</p>
-      ${one.example === undefined ? '' : html`<p>Example: <code>${one.example}</code></p>`}
-    </dd>`
-
-/** A header of nearly every answer, described once for all. */
-const saidAbove = 'X-Request-Id'
-
-const response = ([status, { description, headers = {}, content = {} }]: [string, Response]) =>
-  html`<dt><strong>${status}</strong> ${prose(description)}</dt>
-    <dd>
-      ${Object.entries(headers)
-        .filter(([name]) => name !== saidAbove)
-        .map(
-          ([name, { description, schema }]) =>
-            html`<p>
-              <code>${name}</code>: ${prose(description)} <span class="dim">${typeOf(schema)}</span>
-            </p>`,
-        )}
-      ${contents(content)}
-    </dd>`
-
-const contents = (content: Content): Html[] =>
-  Object.entries(content).map(
-    ([mediaType, { schema, examples = {} }]) =>
-      html`<p><code>${mediaType}</code> <span class="dim">${typeOf(schema)}</span></p>
-        ${Object.values(examples).map(({ value }) => html`<pre>${JSON.stringify(value)}</pre>`)}`,
-  )
-
-const shape = ([name, schema]: [string, JsonSchema]): Html =>
-  html`<section id="schema-${name}">
-    <h3>${name}</h3>
-    ${schema.description ? html`<p>${prose(schema.description)}</p>` : ''}
+const problemsList = (problems: readonly DescribedProblem[], common: ReadonlySet<string>): Html =>
+  html`<p>
+      An error is <code>application/problem+json</code> (RFC 9457). Its <code>type</code> names what
+      went wrong and never changes: compare it, and show <code>detail</code> to people. It is the
+      path of a page on this server, which says what to do.
+    </p>
+    <p>Every operation may answer these, which are not repeated at each:</p>
+    <p class="problems" id="problems-of-all">${[...common].map(problemLink)}</p>
     <dl>
-      ${Object.entries(schema.properties ?? {}).map(
-        ([member, one]) =>
-          html`<dt>
-              <code>${member}</code>
-              <span class="dim">
-                ${typeOf(one)}${schema.required?.includes(member) ? ', required' : ''}
-              </span>
-            </dt>
-            <dd>${prose(one.description ?? '')}</dd>`,
+      ${problems.map(
+        ({ type }) =>
+          html`<dt>${problemLink(`${type.status} ${typeUrl(type)}`)}</dt>
+            <dd>${prose(type.when)}</dd>`,
       )}
-    </dl>
-  </section>`
+    </dl>`
 
-/** A schema in brief. */
-const typeOf = (schema: JsonSchema): Html => {
-  const { $ref, type, items, additionalProperties, pattern, format } = schema
-  if ($ref !== undefined) {
-    const name = $ref.slice($ref.lastIndexOf('/') + 1)
-    return html`<a href="#schema-${name}">${name}</a>`
+/** Each once; several forms of one share a name. */
+const headersList = (operations: readonly DescribedOperation[]): Html => {
+  const byName = new Map<string, Map<string, Header>>()
+  for (const { operation } of operations) {
+    for (const { headers = {} } of Object.values(operation.responses)) {
+      for (const [name, header] of Object.entries(headers)) {
+        const forms = byName.get(name) ?? new Map<string, Header>()
+        byName.set(name, forms.set(header.description, header))
+      }
+    }
   }
-  if (items) return html`array of ${typeOf(items)}`
-  if (additionalProperties) return html`object of ${typeOf(additionalProperties)}`
-  const words = schema.const === undefined ? schema.enum : [schema.const]
-  if (words) return html`${words.map((one, i) => html`${i > 0 ? ' or ' : ''}<code>${one}</code>`)}`
-  const facts = [
-    [type ?? 'any'].flat().join(' or '),
-    range(schema.minLength, schema.maxLength, ' characters'),
-    range(schema.minimum, schema.maximum, ''),
-    format,
-  ].filter((one) => one !== undefined && one !== '')
-  return html`${facts.join(', ')}${pattern === undefined ? '' : html`, <code>${pattern}</code>`}`
+  return html`<dl>
+    ${[...byName]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(
+        ([name, forms]) =>
+          html`<dt id="${headerId(name)}"><code>${name}</code></dt>
+            <dd>
+              ${[...forms.values()].map(
+                ({ description, schema }) =>
+                  html`<p>${prose(description)} <span class="dim">${typeOf(schema)}</span></p>`,
+              )}
+            </dd>`,
+      )}
+  </dl>`
 }
-
-const range = (min: number | undefined, max: number | undefined, unit: string): string => {
-  if (min !== undefined && max !== undefined) return `${min} to ${max}${unit}`
-  if (min !== undefined) return `at least ${min}${unit}`
-  return max === undefined ? '' : `at most ${max}${unit}`
-}
-
-/** Text in which backticks mark code. */
-const prose = (text: string): Html[] =>
-  text.split('`').map((part, i) => (i % 2 === 0 ? html`${part}` : html`<code>${part}</code>`))

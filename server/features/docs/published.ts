@@ -1,10 +1,18 @@
 // Texts that are the same for everybody until the next start, with their validator.
 
-import { withoutBody } from '../../http/contract/answer.ts'
-import { etagMatches } from '../../http/encodings.ts'
+import { string } from '../../../lib/domain/shape.ts'
+import { withoutBody, type AnswerDescription } from '../../http/contract/answer.ts'
+import { contentTag, etagMatches } from '../../http/encodings.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
+import { etag, noCache, type ResponseHeader } from '../../http/response-headers.ts'
+import { pageHeaders } from '../../http/security-headers.ts'
+import { styleHash } from './layout.ts'
 
-export const tag = { name: 'Documentation', description: 'This document.' }
+export const tag = {
+  name: 'Documentation',
+  description:
+    'What this API is: a page for people, a document for programs, and a page for each type of problem.',
+}
 
 export const publishedReply = (
   ifNoneMatch: string | undefined,
@@ -16,4 +24,33 @@ export const publishedReply = (
   return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
     ? withoutBody(304, validators)
     : createReply(200, [...headers, ...validators], text)
+}
+
+const constant = (name: string, description: string, value: string): ResponseHeader => ({
+  name,
+  description,
+  schema: { type: 'string', const: value },
+  isRequired: true,
+})
+
+export const pageAnswer: AnswerDescription = {
+  status: 200,
+  description: 'The page.',
+  headers: [
+    etag,
+    noCache,
+    constant('X-Frame-Options', 'Not to be shown in a frame.', 'DENY'),
+    constant('Referrer-Policy', 'Its links do not say where they are from.', 'no-referrer'),
+  ],
+  content: { mediaType: 'text/html', shape: string(), examples: [] },
+}
+
+export type Page = (ifNoneMatch: string | undefined) => Reply
+
+/** A page for people: encoded once, however often it is asked for. */
+export const createPage = (text: string): Page => {
+  const bytes = Buffer.from(text)
+  const tag = contentTag(bytes)
+  const headers = pageHeaders(styleHash)
+  return (ifNoneMatch) => publishedReply(ifNoneMatch, headers, tag, bytes)
 }

@@ -46,13 +46,22 @@ const newestFirst: AnswerDescription = {
     examples: [[exampleTodo]],
   },
 }
-const unreadable = unavailable("the list can't be read now", {
-  when: 'The list can not be read now.',
-})
+const unreadable = unavailable(
+  {
+    slug: 'list-unreadable',
+    when: 'The list can not be read now, and none is in memory that is new enough.',
+    remedy: 'Wait for `Retry-After`, then read again. `/ready` says which dependency is down.',
+  },
+  "the list can't be read now",
+)
 const notAcceptable: ProblemKind = {
-  status: 406,
+  type: {
+    slug: 'not-acceptable',
+    status: 406,
+    when: '`Accept-Encoding` refuses every form that the list is available in.',
+    remedy: 'Leave the header out, or accept `identity`, `gzip` or `br`.',
+  },
   detail: 'the list is available as identity, gzip and br: Accept-Encoding refuses all of them',
-  when: '`Accept-Encoding` refuses every form that the list is available in.',
   field: 'Accept-Encoding',
 }
 /** A list that changes all the time is compressed anew each time: so often a client waits for it. */

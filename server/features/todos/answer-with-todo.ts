@@ -7,7 +7,7 @@ import { createReply, type Reply } from '../../http/engines/engine.ts'
 import { Problem } from '../../http/problem.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
 import { etagOf } from './if-match.ts'
-import { noSuchTodo, todoUnreadable } from './vocabulary.ts'
+import { noSuchTodo, todoUnreadable } from './problems.ts'
 
 export const answerWithTodo = async (
   ifNoneMatch: string | undefined,

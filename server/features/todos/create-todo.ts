@@ -3,17 +3,8 @@
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { idempotencyKey } from '../../http/write-headers.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
-import {
-  accepted,
-  createdPublic,
-  idInUse,
-  keyUsed,
-  newTodo,
-  preferPublic,
-  publicTag,
-  writeProblems,
-  writeTooLarge,
-} from './vocabulary.ts'
+import { idInUse, keyUnchecked, keyUsed, writeProblems, writeTooLarge } from './problems.ts'
+import { accepted, createdPublic, newTodo, preferPublic, publicTag } from './vocabulary.ts'
 import { createWriter } from './write.ts'
 
 export const createTodo = (parts: TodoParts) => {
@@ -32,7 +23,7 @@ export const createTodo = (parts: TodoParts) => {
       examples: [{ title: 'Buy milk', description: 'Two litres' }, { title: 'Call Bob' }],
     },
     responses: [accepted, createdPublic],
-    problems: [idInUse, writeTooLarge, keyUsed, ...writeProblems],
+    problems: [idInUse, writeTooLarge, keyUnchecked, keyUsed, ...writeProblems],
     handler: writer.create,
   })
 }

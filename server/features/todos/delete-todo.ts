@@ -3,17 +3,8 @@
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
-import {
-  accepted,
-  anothers,
-  conditionProblems,
-  deletedPublic,
-  id,
-  nothingWritten,
-  preferPublic,
-  publicTag,
-  writeProblems,
-} from './vocabulary.ts'
+import { anothers, conditionProblems, nothingWritten, writeProblems } from './problems.ts'
+import { accepted, deletedPublic, id, preferPublic, publicTag } from './vocabulary.ts'
 import { createWriter } from './write.ts'
 
 export const deleteTodo = (parts: TodoParts) => {

@@ -7,7 +7,7 @@ import type { HeaderParameter } from '../../http/contract/parameters.ts'
 import { Problem } from '../../http/problem.ts'
 import type { Preferences } from '../../http/write-headers.ts'
 import { waitSecOf, type Collection } from './parts.ts'
-import { ifMatchRequired, ifMatchUnseen } from './vocabulary.ts'
+import { ifMatchRequired, ifMatchUnseen } from './problems.ts'
 
 /** Strong: it names one todo's every byte. */
 export const etagOf = ({ revision }: { readonly revision: number }): string => `"${revision}"`

@@ -5,18 +5,20 @@ import { endpoint } from '../../http/contract/endpoint.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
 import {
-  accepted,
   anothers,
-  change,
   conditionProblems,
-  id,
   nothingWritten,
+  writeProblems,
+  writeTooLarge,
+} from './problems.ts'
+import {
+  accepted,
+  change,
+  id,
   patchTypes,
   preferPublic,
   publicTag,
   updatedPublic,
-  writeProblems,
-  writeTooLarge,
 } from './vocabulary.ts'
 import { createWriter } from './write.ts'
 

@@ -5,7 +5,8 @@ import { ifNoneMatch } from '../../http/contract/parameters.ts'
 import { readQueueProblems } from '../../http/problems.ts'
 import { answerWithTodo } from './answer-with-todo.ts'
 import type { TodoParts } from './parts.ts'
-import { id, noSuchTodo, publicTag, readPublic, todoUnreadable } from './vocabulary.ts'
+import { noSuchTodo, todoUnreadable } from './problems.ts'
+import { id, publicTag, readPublic } from './vocabulary.ts'
 
 export const readTodo = ({ store, reads }: TodoParts) =>
   endpoint({

@@ -4,18 +4,13 @@ import { endpoint } from '../../http/contract/endpoint.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
 import {
-  accepted,
   anothers,
-  change,
   conditionProblems,
-  id,
   nothingWritten,
-  preferPublic,
-  publicTag,
-  updatedPublic,
   writeProblems,
   writeTooLarge,
-} from './vocabulary.ts'
+} from './problems.ts'
+import { accepted, change, id, preferPublic, publicTag, updatedPublic } from './vocabulary.ts'
 import { createWriter } from './write.ts'
 
 export const updateTodo = (parts: TodoParts) => {

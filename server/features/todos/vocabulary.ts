@@ -1,5 +1,5 @@
-// What several endpoints of todos accept, answer and refuse: each once, for the handlers and for the
-// document.
+// What several endpoints of todos accept and answer: each once, for the handlers and for the document.
+// How they refuse is in problems.ts.
 
 import { changeOf } from '../../../lib/domain/command.ts'
 import {
@@ -21,10 +21,8 @@ import {
   shape,
   string,
 } from '../../../lib/domain/shape.ts'
-import type { RefusalCause } from '../../../lib/runtime/micro-batch.ts'
 import { answer, notModified, type AnswerDescription } from '../../http/contract/answer.ts'
 import type { Parameter } from '../../http/contract/parameters.ts'
-import { unavailable, type ProblemKind } from '../../http/problem.ts'
 import {
   etag,
   noCache,
@@ -32,7 +30,6 @@ import {
   privateNoCache,
   waited,
   waitedIfAsked,
-  etagIfKnown,
   locationUnder,
 } from '../../http/response-headers.ts'
 import { prefer, waitSecMax } from '../../http/write-headers.ts'
@@ -178,84 +175,3 @@ export const deletedPersonal: AnswerDescription = {
   description: 'The todo was deleted.',
   headers: [waitedIfAsked],
 }
-
-// How it is refused.
-
-export const noSuchTodo: ProblemKind = {
-  status: 404,
-  detail: 'no such todo',
-  when: 'No such todo.',
-}
-/** The same of what came of a write, which may have been waited for. */
-export const nothingWritten: ProblemKind = { ...noSuchTodo, headers: [waitedIfAsked] }
-export const anothers: ProblemKind = {
-  status: 403,
-  detail: "the todo is another user's",
-  when: "With `Prefer: wait`: the todo is another user's.",
-  headers: [waited],
-}
-export const idInUse: ProblemKind = {
-  status: 409,
-  detail: 'a todo with this id already exists',
-  when: 'A todo with this id already exists.',
-  headers: [waitedIfAsked],
-}
-export const changedMeanwhile: ProblemKind = {
-  status: 412,
-  detail: 'the todo is not, or no longer, at a version that If-Match names',
-  when: 'The todo is not at a version that `If-Match` names: `ETag` says at which it is now.',
-  field: 'If-Match',
-  headers: [etagIfKnown, waitedIfAsked],
-}
-export const ifMatchRequired: ProblemKind = {
-  status: 428,
-  detail: "send If-Match with the ETag of the todo, so that nobody else's change is overwritten",
-  when: 'Without `If-Match`, where the setting `WRITE_IF_MATCH` asks for it.',
-  field: 'If-Match',
-}
-/** Accepted, nobody would learn whether it matched. */
-export const ifMatchUnseen: ProblemKind = {
-  status: 400,
-  detail: 'a write with If-Match must be waited for: add Prefer: wait=10',
-  field: 'Prefer',
-}
-/** Problems of every write to a todo that is there. */
-export const conditionProblems = [changedMeanwhile, ifMatchRequired, ifMatchUnseen] as const
-
-export const todoUnreadable = unavailable("the todo can't be read now", {
-  when: 'The todo can not be read now.',
-})
-
-export const keyUnchecked = unavailable("the Idempotency-Key can't be checked now", {
-  publish: 'not-attempted',
-})
-export const keyUsed: ProblemKind = {
-  status: 422,
-  detail: 'this Idempotency-Key was used with a different request',
-  when: 'This Idempotency-Key was used with a different request.',
-  field: 'Idempotency-Key',
-}
-export const writeTooLarge: ProblemKind = {
-  status: 413,
-  detail: 'the write was not accepted: it is larger than the command log accepts',
-  when: 'The write is larger than the command log accepts.',
-  publish: 'not-attempted',
-}
-const notAccepted = (why: string) =>
-  unavailable(`the write was not accepted: ${why}`, {
-    when: 'The write was not acknowledged; `publish` says whether it may happen all the same.',
-    publish: 'not-attempted',
-  })
-export const refused: Readonly<Record<Exclude<RefusalCause, 'too-large'>, ProblemKind>> = {
-  'queue-full': notAccepted('too many writes are waiting'),
-  'waited-too-long': notAccepted('it waited too long to be sent'),
-  'log-unresponsive': notAccepted('the command log does not acknowledge'),
-  'log-unavailable': notAccepted('the command log is unavailable'),
-  'log-closed': notAccepted('the command log accepts no writes now'),
-}
-export const unacknowledged = unavailable(
-  'the write may or may not have been accepted: no acknowledgement arrived',
-  { publish: 'unknown' },
-)
-/** Problems of every write. */
-export const writeProblems = [refused['queue-full'], unacknowledged] as const

@@ -13,7 +13,6 @@ import { todoReply } from './answer-with-todo.ts'
 import { conditionOf, etagOf, type IfMatch } from './if-match.ts'
 import { waitSecOf, type Collection, type TodoParts } from './parts.ts'
 import {
-  accepted,
   anothers,
   changedMeanwhile,
   idInUse,
@@ -23,7 +22,8 @@ import {
   refused,
   unacknowledged,
   writeTooLarge,
-} from './vocabulary.ts'
+} from './problems.ts'
+import { accepted } from './vocabulary.ts'
 
 /** A request to write, as handlers are given it. */
 type WriteRequest = {

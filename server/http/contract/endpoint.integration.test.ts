@@ -23,6 +23,7 @@ import { addRequestMetrics } from '../metrics.ts'
 import { createRouter } from '../router.ts'
 import { documentOf } from './document.ts'
 import { endpoint, methodsOf } from './endpoint.ts'
+import { problemCatalogue } from './problem-catalogue.ts'
 
 const all = [...endpoints, greet]
 const document = documentOf(all, about)
@@ -166,7 +167,7 @@ t.test('it is in the document and on the page', async (t) => {
     NewGreeting: { properties: { name: { minLength: 1, maxLength: 20 } }, required: ['name'] },
   })
   t.ok(document.tags.some(({ name }) => name === 'Guests'))
-  const { text } = renderPage(document)
+  const text = renderPage(document, problemCatalogue([greet]))
   for (const expected of ['Greet a guest', '/api/guests/{id}/greeting', 'Nobody is there.']) {
     t.ok(text.includes(expected), expected)
   }

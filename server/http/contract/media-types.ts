@@ -1,25 +1,35 @@
 // The media types that an endpoint takes a body in, and what a body of another one gets.
 
 import { json } from '../json-body.ts'
-import type { ProblemKind } from '../problem.ts'
+import type { ProblemKind, ProblemType } from '../problem.ts'
 import type { ResponseHeader } from '../response-headers.ts'
 import type { BodyOf, Method } from './endpoint.ts'
 
 export const mediaTypesOf = ({ mediaTypes = [json] }: BodyOf<unknown>): readonly string[] =>
   mediaTypes
 
-export const wrongMediaType = (method: Method, body: BodyOf<unknown>): ProblemKind => ({
+const unsupportedMediaType: ProblemType = {
+  slug: 'unsupported-media-type',
   status: 415,
-  detail: `send the body as Content-Type: ${mediaTypesOf(body).join(' or ')}`,
   when: 'The body is of another media type.',
+  remedy: 'Send JSON, and say so in `Content-Type`; `detail` names what is taken.',
+}
+export const wrongMediaType = (method: Method, body: BodyOf<unknown>): ProblemKind => ({
+  type: unsupportedMediaType,
+  detail: `send the body as Content-Type: ${mediaTypesOf(body).join(' or ')}`,
   field: 'Content-Type',
   headers: [accepted(method, body)],
 })
 
-export const wrongCharset = (method: Method, body: BodyOf<unknown>): ProblemKind => ({
+const unsupportedCharset: ProblemType = {
+  slug: 'unsupported-charset',
   status: 415,
-  detail: 'send the body in UTF-8: no other charset is supported',
   when: 'The body is in another charset.',
+  remedy: 'Send the body in UTF-8, and leave `charset` out of `Content-Type`.',
+}
+export const wrongCharset = (method: Method, body: BodyOf<unknown>): ProblemKind => ({
+  type: unsupportedCharset,
+  detail: 'send the body in UTF-8: no other charset is supported',
   field: 'Content-Type',
   headers: [accepted(method, body)],
 })

@@ -2,6 +2,7 @@
 // each status, with an example for each kind.
 
 import {
+  described,
   InvalidField,
   list,
   named,
@@ -9,21 +10,24 @@ import {
   oneOf,
   optional,
   string,
-  described,
   wholeNumber,
   type Shape,
 } from '../../../lib/domain/shape.ts'
-import { bodyTooLarge, wrongCoding } from '../json-body.ts'
-import { problemBody, problemTitles, type ProblemKind, type ProblemStatus } from '../problem.ts'
+import { invalidToken, noToken, tooManyRequests } from '../access-problems.ts'
+import { bodyTooLarge, notJson, wrongCoding } from '../json-body.ts'
+import {
+  problemBody,
+  problemsPath,
+  problemTitles,
+  type ProblemKind,
+  type ProblemStatus,
+} from '../problem.ts'
 import {
   badHost,
   failed,
   headTooLarge,
   invalidFields,
-  invalidToken,
-  noToken,
   tooManyInFlight,
-  tooManyRequests,
   tooManyStreams,
   tooSlow,
   unknownParameter,
@@ -38,7 +42,10 @@ const problemShape = named(
   'Problem',
   object(
     {
-      type: oneOf('about:blank'),
+      type: string({
+        pattern: `^${problemsPath}/[a-z-]+$`,
+        description: 'What went wrong, for programs: the address of its page on this server.',
+      }),
       title: string({ description: "The status's name." }),
       status: wholeNumber(400, 599),
       detail: string({ minLength: 1, description: 'What is wrong, for people.' }),
@@ -71,10 +78,11 @@ export const problemResponses = (
   components: ComponentsInTheMaking,
 ): Record<string, ResponseWithReferences | Reference> => {
   const shared = sharedKindsOf(endpoint)
-  const own = new Set([...refusalsOf(endpoint), ...endpoint.problems])
+  const own = new Set(ownKindsOf(endpoint))
   const byStatus = new Map<ProblemStatus, ProblemKind[]>()
   for (const kind of [...own, ...shared]) {
-    byStatus.set(kind.status, [...(byStatus.get(kind.status) ?? []), kind])
+    const { status } = kind.type
+    byStatus.set(status, [...(byStatus.get(status) ?? []), kind])
   }
   return Object.fromEntries(
     [...byStatus].map(([status, kinds]) => {
@@ -86,6 +94,17 @@ export const problemResponses = (
   )
 }
 
+/** Each way in which an endpoint refuses. */
+export const kindsOf = (endpoint: Endpoint): readonly ProblemKind[] => [
+  ...ownKindsOf(endpoint),
+  ...sharedKindsOf(endpoint),
+]
+
+const ownKindsOf = (endpoint: Endpoint): ProblemKind[] => [
+  ...refusalsOf(endpoint),
+  ...endpoint.problems,
+]
+
 /** What no endpoint lists: it follows from the rest of its definition. */
 const sharedKindsOf = ({
   auth,
@@ -95,7 +114,7 @@ const sharedKindsOf = ({
   isStreamed,
 }: Endpoint): readonly ProblemKind[] => [
   ...(auth === 'bearer' ? tokenProblems : []),
-  ...(body ? [bodyTooLarge, wrongCoding] : []),
+  ...(body ? [notJson, bodyTooLarge, wrongCoding] : []),
   ...(limit ? limitProblems : []),
   ...(isProbe ? [] : [tooManyInFlight]),
   ...(isStreamed ? [tooManyStreams] : []),
@@ -119,10 +138,10 @@ const responseOf = (
   isCounted: boolean,
   components: ComponentsInTheMaking,
 ): ResponseWithReferences => {
-  const whens = new Set(kinds.map(({ when }) => when).filter((one) => one !== undefined))
+  const whens = new Set(kinds.map(({ type }) => type.when))
   const isAmong = (some: readonly ProblemKind[]) => kinds.every((kind) => some.includes(kind))
   return {
-    description: [...whens].join(' ') || 'The request is wrong; `field` says where.',
+    description: [...whens].join(' '),
     headers: components.headers([
       noStore,
       ...kinds.flatMap(({ headers = [] }) => headers),

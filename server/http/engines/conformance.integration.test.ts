@@ -51,7 +51,11 @@ import {
   ours,
   someOrigins,
 } from '../../../testing/engines/cors-cases.ts'
+import { problems } from '../../../testing/openapi/document.ts'
+import { typeUrl } from '../problem.ts'
 import { selfTest } from './uws/self-test.ts'
+
+const statusByType = new Map(problems.map(({ type }) => [typeUrl(type), type.status]))
 
 const token = signToken(testSecret, 'ann', 3_600)
 const get = (target: string, ...headers: string[]) =>
@@ -79,7 +83,9 @@ const checkCase = (t: Test, one: Case, answer: Answer | undefined) => {
     t.match(headerOf(answer, 'Content-Type'), 'application/problem+json')
     t.equal(headerOf(answer, 'Cache-Control'), 'no-store', 'an error does not outlive its cause')
     t.equal(headerOf(answer, 'Content-Security-Policy'), inert)
-    t.match(JSON.parse(answer.body), { type: 'about:blank', title: /\w/, status, detail: /\w/ })
+    const body = JSON.parse(answer.body) as { type: string }
+    t.match(body, { title: /\w/, status, detail: /\w/ })
+    t.equal(statusByType.get(body.type), status, `${body.type} has a page`)
   }
   checkRequestId(t, one, answer)
   if (typeof one.body === 'string') t.equal(answer.body, one.body)

@@ -3,16 +3,13 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { idempotencyKey } from '../../../http/write-headers.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
+import { idInUse, keyUnchecked, keyUsed, writeProblems, writeTooLarge } from '../problems.ts'
 import {
   acceptedPersonal,
   createdPersonal,
-  idInUse,
-  keyUsed,
   newTodo,
   personalTag,
   preferPersonal,
-  writeProblems,
-  writeTooLarge,
 } from '../vocabulary.ts'
 import { createWriter } from '../write.ts'
 
@@ -29,7 +26,7 @@ export const createOwnTodo = (parts: TodoParts) => {
     headers: { prefer: preferPersonal, idempotencyKey },
     body: { shape: newTodo, examples: [{ title: 'Buy flowers' }] },
     responses: [acceptedPersonal, createdPersonal],
-    problems: [idInUse, writeTooLarge, keyUsed, ...writeProblems],
+    problems: [idInUse, writeTooLarge, keyUnchecked, keyUsed, ...writeProblems],
     handler: writer.create,
   })
 }

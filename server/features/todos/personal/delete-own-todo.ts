@@ -3,15 +3,13 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
+import { conditionProblems, nothingWritten, writeProblems } from '../problems.ts'
 import {
   acceptedPersonal,
-  conditionProblems,
   deletedPersonal,
   id,
-  nothingWritten,
   personalTag,
   preferPersonal,
-  writeProblems,
 } from '../vocabulary.ts'
 import { createWriter } from '../write.ts'
 

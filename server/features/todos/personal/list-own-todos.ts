@@ -61,9 +61,14 @@ const found: AnswerDescription = {
     examples: [{ total: 11, limit: 10, page: 2, todos: [exampleTodo] }],
   },
 }
-const unreadable = unavailable("the todos can't be read now", {
-  when: 'The todos can not be read now.',
-})
+const unreadable = unavailable(
+  {
+    slug: 'todos-unreadable',
+    when: 'The todos can not be read now.',
+    remedy: 'Wait for `Retry-After`, then read again. `/ready` says which dependency is down.',
+  },
+  "the todos can't be read now",
+)
 
 const tooFar = (limit: number) =>
   invalid(`page must be at most ${pageMaxOf(limit)} with a limit of ${limit}: ${further}`, 'page')

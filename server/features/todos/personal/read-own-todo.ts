@@ -5,7 +5,8 @@ import { ifNoneMatch } from '../../../http/contract/parameters.ts'
 import { readQueueProblems } from '../../../http/problems.ts'
 import { answerWithTodo } from '../answer-with-todo.ts'
 import type { TodoParts } from '../parts.ts'
-import { id, noSuchTodo, personalTag, readPersonal, todoUnreadable } from '../vocabulary.ts'
+import { noSuchTodo, todoUnreadable } from '../problems.ts'
+import { id, personalTag, readPersonal } from '../vocabulary.ts'
 
 export const readOwnTodo = ({ store, reads }: TodoParts) =>
   endpoint({

@@ -4,17 +4,14 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
+import { conditionProblems, nothingWritten, writeProblems, writeTooLarge } from '../problems.ts'
 import {
   acceptedPersonal,
-  conditionProblems,
   id,
-  nothingWritten,
   personalTag,
   preferPersonal,
   status,
   updatedPersonal,
-  writeProblems,
-  writeTooLarge,
 } from '../vocabulary.ts'
 import { createWriter } from '../write.ts'
 

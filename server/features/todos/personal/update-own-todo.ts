@@ -3,17 +3,14 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
+import { conditionProblems, nothingWritten, writeProblems, writeTooLarge } from '../problems.ts'
 import {
   acceptedPersonal,
   change,
-  conditionProblems,
   id,
-  nothingWritten,
   personalTag,
   preferPersonal,
   updatedPersonal,
-  writeProblems,
-  writeTooLarge,
 } from '../vocabulary.ts'
 import { createWriter } from '../write.ts'
 
