@@ -35,7 +35,7 @@ t.test('each npm script that it names exists', async (t) => {
 t.test('each npm command but those of development reads .env, which git ignores', async (t) => {
   const packageText = readFileSync(new URL('package.json', repository), 'utf8')
   const { scripts } = JSON.parse(packageText) as { scripts: Readonly<Record<string, string>> }
-  const development = /^(test|typecheck|lint|build)(:|$)/
+  const development = /^(test|typecheck|lint|build|docs)(:|$)/
   for (const [name, command] of Object.entries(scripts)) {
     t.equal(command.includes('--env-file-if-exists=.env '), !development.test(name), name)
   }

@@ -12,7 +12,7 @@ import { block, json, prose } from './layout.ts'
 import { typeOf } from './schemas.ts'
 
 export const operationTitle = ({ method, path }: DescribedOperation): Html =>
-  html`<span class="method">${method.toUpperCase()}</span> <code>${path}</code>`
+  html`<span class="method ${method}">${method.toUpperCase()}</span> <code>${path}</code>`
 
 /** `common`: the types of problems that every operation has, which are listed once for all. */
 export const operationSection = (one: DescribedOperation, common: ReadonlySet<string>): Html => {

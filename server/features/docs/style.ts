@@ -17,7 +17,8 @@ h1, h2, h3, h4 { line-height: 1.25; margin: 1.5rem 0 .5rem }
 h1 { margin-top: 0; font-size: 1.75rem }
 h1 small { font-size: .6em; font-weight: 400 }
 h2 { font-size: 1.35rem }
-h3 { font-size: 1.05rem }
+h3 { font-size: 1.15rem }
+h3 code { font-size: .95em }
 h4 { font-size: .9rem; color: var(--dim) }
 p { margin: .5rem 0 }
 ul { padding-left: 1.25rem }
@@ -32,7 +33,10 @@ dl { margin: 0 }
 dt { margin-top: .75rem }
 dd { margin: 0 0 0 1rem }
 .dim { color: var(--dim) }
-.method { font: 700 .8em/1 ui-monospace, monospace; display: inline-block; min-width: 4em }
+.method { font: 700 .8em/1 ui-monospace, monospace; display: inline-block; min-width: 4.5em }
+.get { color: var(--get) }
+.post, .put, .patch { color: var(--send) }
+.delete { color: var(--drop) }
 .problems { display: flex; flex-wrap: wrap; gap: .25rem .9rem }
 nav ul, .contents { list-style: none; padding: 0; margin: 0 }
 nav a { text-decoration: none }
@@ -43,14 +47,14 @@ nav ul ul { display: none }
 .contents a { text-decoration: none }
 .contents span:last-child { display: block; color: var(--dim) }
 @media (min-width: 64rem) {
-  body { display: grid; grid-template-columns: 21rem minmax(0, 1fr); gap: 3rem; padding: 1.5rem }
+  body { display: grid; grid-template-columns: 18rem minmax(0, 1fr); gap: 3rem; padding: 1.5rem }
   body:has(> .narrow) { display: block }
   nav { position: sticky; top: 0; max-height: 100vh; overflow-y: auto; align-self: start; font-size: .85rem; padding: .25rem 0 }
   nav > ul { display: block }
   nav > ul > li { margin-bottom: .6rem; font-weight: 600 }
   nav ul ul { display: block; font-weight: 400 }
   nav ul ul li { margin: .15rem 0 }
-  .contents li { display: grid; grid-template-columns: 22rem 1fr; gap: 1rem }
+  .contents li { display: grid; grid-template-columns: 18rem 1fr; gap: 1rem }
 }
 @media print {
   body { display: block; max-width: none; font-size: 10pt }
