@@ -33,7 +33,7 @@ export const operationSection = (one: DescribedOperation, common: ReadonlySet<st
       requestBody
         ? html`<h4>Body</h4>
             <p>${prose(requestBody.description)}${requestBody.required ? '' : ' Optional.'}</p>
-            ${contents(requestBody.content)}`
+            ${contents(requestBody.content, 1)}`
         : ''
     }
     <h4>Answers</h4>
@@ -93,9 +93,12 @@ const answer = ([status, { description, headers = {}, content = {} }]: [string, 
       </p>
     </dd>`
 
-const contents = (content: Content): Html[] =>
+/** `shown`: examples that the command above has already. */
+const contents = (content: Content, shown = 0): Html[] =>
   Object.entries(content).map(
     ([mediaType, { schema, examples = {} }]) =>
       html`<p><code>${mediaType}</code> <span class="dim">${typeOf(schema)}</span></p>
-        ${Object.values(examples).map(({ value }) => json(value))}`,
+        ${Object.values(examples)
+          .slice(shown)
+          .map(({ value }) => json(value))}`,
   )

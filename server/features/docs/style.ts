@@ -23,7 +23,7 @@ h4 { font-size: .9rem; color: var(--dim) }
 p { margin: .5rem 0 }
 ul { padding-left: 1.25rem }
 code, pre { font: .875em/1.45 ui-monospace, monospace }
-pre { background: var(--soft); border: 1px solid var(--line); border-radius: .375rem; padding: .6rem .8rem; margin: .5rem 0; white-space: pre-wrap }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: .375rem; padding: .6rem .8rem; margin: .5rem 0; overflow-x: auto; overflow-wrap: normal }
 pre code { font-size: 1em }
 .part { border-top: 1px solid var(--line); margin-top: 2.5rem }
 .part section { border-top: 1px dashed var(--line); margin-top: 1.75rem }
@@ -61,6 +61,7 @@ nav ul ul { display: none }
   nav { display: none }
   a { color: inherit; text-decoration: none }
   h2, h3, h4, dt { break-after: avoid }
+  pre { white-space: pre-wrap }
   pre, dd > p { break-inside: avoid }
 }
 `

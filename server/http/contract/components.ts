@@ -3,7 +3,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonSchema, Shape } from '../../../lib/domain/shape.ts'
 import type { ResponseHeader } from '../response-headers.ts'
-import type { Components, Header, Parameter, Reference, ResponseWithReferences } from './openapi.ts'
+import type {
+  Components,
+  Example,
+  Header,
+  Parameter,
+  Reference,
+  ResponseWithReferences,
+} from './openapi.ts'
 
 export type ComponentsInTheMaking = ReturnType<typeof createComponents>
 
@@ -11,6 +18,7 @@ export const createComponents = () => {
   const schemas = new Map<string, JsonSchema>()
   const parameters = new Map<string, Parameter>()
   const headers = new Map<string, Header>()
+  const examples = new Map<string, Example>()
   const responses = new Map<string, ResponseWithReferences>()
 
   const refer = <T>(
@@ -50,6 +58,18 @@ export const createComponents = () => {
           }),
         ]),
       ),
+    /** Each once, however many responses have it. Those that share a name and differ are numbered. */
+    namedExamples: (all: readonly { readonly name: string; readonly value: unknown }[]) =>
+      Object.fromEntries(
+        all.map(({ name, value }) => {
+          const example = { value: JSON.parse(JSON.stringify(value)) as unknown }
+          let own = name
+          const isAnother = () =>
+            examples.has(own) && !isDeepStrictEqual(examples.get(own), example)
+          for (let i = 2; isAnother(); i++) own = `${name}-${i}`
+          return [own, refer('examples', examples, own, example)]
+        }),
+      ),
     examples: (values: readonly unknown[]) =>
       Object.fromEntries(
         // As they are sent: times are text.
@@ -62,6 +82,7 @@ export const createComponents = () => {
       schemas: Object.fromEntries(schemas),
       parameters: Object.fromEntries(parameters),
       headers: Object.fromEntries(headers),
+      examples: Object.fromEntries(examples),
       responses: Object.fromEntries(responses),
     }),
   }

@@ -12,16 +12,18 @@ export type Header = {
   readonly schema: JsonSchema
 }
 
-export type Media = {
-  readonly schema: JsonSchema
-  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>
-}
-export type Content = Readonly<Record<string, Media>>
+export type Example = { readonly value: unknown }
 
-export type Response<H = Header> = {
+export type Media<E = Example> = {
+  readonly schema: JsonSchema
+  readonly examples?: Readonly<Record<string, E>>
+}
+export type Content<E = Example> = Readonly<Record<string, Media<E>>>
+
+export type Response<H = Header, E = Example> = {
   readonly description: string
   readonly headers?: Readonly<Record<string, H>>
-  readonly content?: Content
+  readonly content?: Content<E>
 }
 
 export type Parameter = {
@@ -50,7 +52,7 @@ export type Operation<P = Parameter, R = Response> = {
 }
 
 export type Lower = 'get' | 'post' | 'put' | 'patch' | 'delete'
-export type ResponseWithReferences = Response<Reference>
+export type ResponseWithReferences = Response<Reference, Example | Reference>
 export type OperationWithReferences = Operation<
   Parameter | Reference,
   ResponseWithReferences | Reference
@@ -69,6 +71,7 @@ export type Components = {
   readonly schemas: Readonly<Record<string, JsonSchema>>
   readonly parameters: Readonly<Record<string, Parameter>>
   readonly headers: Readonly<Record<string, Header>>
+  readonly examples: Readonly<Record<string, Example>>
   readonly responses: Readonly<Record<string, ResponseWithReferences>>
   readonly securitySchemes: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
@@ -96,9 +99,16 @@ export const operationsOf = ({ paths, components }: OpenApi): DescribedOperation
     return found
   }
   const responseOf = (one: ResponseWithReferences | Reference): Response => {
-    const { headers, ...response } = follow(one, components.responses)
-    if (!headers) return response
-    return { ...response, headers: mapped(headers, (header) => follow(header, components.headers)) }
+    const { headers, content, ...response } = follow(one, components.responses)
+    return {
+      ...response,
+      ...(headers && { headers: mapped(headers, (one) => follow(one, components.headers)) }),
+      ...(content && { content: mapped(content, mediaOf) }),
+    }
+  }
+  const mediaOf = ({ schema, examples }: Media<Example | Reference>): Media => {
+    if (!examples) return { schema }
+    return { schema, examples: mapped(examples, (one) => follow(one, components.examples)) }
   }
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, { parameters, responses, ...operation }]) => ({

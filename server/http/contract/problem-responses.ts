@@ -151,7 +151,9 @@ const responseOf = (
     content: {
       'application/problem+json': {
         schema: components.schema(problemShape),
-        examples: components.examples(kinds.map(problemBody)),
+        examples: components.namedExamples(
+          kinds.map((kind) => ({ name: kind.type.slug, value: problemBody(kind) })),
+        ),
       },
     },
   }

@@ -1,0 +1,39 @@
+// The commands on the page work as they are pasted: a shell runs each against a server.
+
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { signToken } from '../../../lib/accounts/access-token.ts'
+import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
+import { environmentOf } from '../../../testing/openapi/ask.ts'
+import { document } from '../../../testing/openapi/document.ts'
+import { testDatabase } from '../../../testing/services.ts'
+import { generousTimeouts, testSecret } from '../../../testing/settings.ts'
+import { operationsOf } from '../../http/contract/openapi.ts'
+import { curlOf } from './curl.ts'
+
+const run = promisify(execFile)
+
+/** What examples name is not there: a todo, the account of the token, a session. */
+const notThere = /^(404|401 (logout|refresh))$/
+
+t.test('each command is understood', async (t) => {
+  const environment = environmentOf('node', await testDatabase(t))
+  const server = await startServer({ ...environment, ...generousTimeouts })
+  t.teardown(() => server.stop())
+  const worker = await startWorker(environment)
+  t.teardown(() => worker.stop())
+  const env = {
+    ...process.env,
+    URL: `http://127.0.0.1:${server.port}`,
+    TOKEN: signToken(testSecret, 'ann', 3_600),
+  }
+  for (const one of operationsOf(document)) {
+    const { operationId } = one.operation
+    const command = `${curlOf(one)} -s -o /dev/null -w '%{http_code}'`
+    const { stdout } = await run('sh', ['-c', command], { env })
+    const isUnderstood =
+      stdout.startsWith('2') || notThere.test(stdout) || notThere.test(`${stdout} ${operationId}`)
+    t.ok(isUnderstood, `${operationId} ${stdout}`)
+  }
+})
