@@ -286,9 +286,11 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
     ...environmentOf(engine, databaseUrl),
     ...generousTimeouts,
     LIMIT_ADDRESS_BURST: '1',
+    LIMIT_LIST_BURST: '2',
     LIMIT_READ_BURST: '1',
     LIMIT_WRITE_BURST: '1',
     LIMIT_ADDRESS_REFILL_SEC: '86400',
+    LIMIT_LIST_REFILL_SEC: '86400',
     LIMIT_READ_REFILL_SEC: '86400',
     LIMIT_USER_REQUESTS: '1',
     LIMIT_WRITE_REFILL_SEC: '86400',
@@ -300,7 +302,11 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   t.equal(first[0]?.status, 200)
   await exchange(server.port, 'GET /docs HTTP/1.1\r\nHost: a\r\n\r\n')
   await exchange(server.port, `GET /api/profile HTTP/1.1\r\nHost: a\r\n${ann}\r\n\r\n`)
+  for (const probe of ['/health', '/ready'])
+    await exchange(server.port, `GET ${probe} HTTP/1.1\r\nHost: a\r\n\r\n`)
   const ask = createAsk(t, server.port, check)
+  await ask('getHealth', 429, '/health')
+  await ask('getReady', 429, '/ready')
   const body = { title: 'x' }
   await ask('createTodo', 202, '/todos', { lines: [ann], body })
   await ask('createTodo', 429, '/todos', { lines: [ann], body })
