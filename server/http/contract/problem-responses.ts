@@ -1,5 +1,5 @@
 // How an endpoint refuses: what it says itself, and what follows from what it takes. One response for
-// each status, with an example for each kind.
+// each status, with an example for each type.
 
 import {
   described,
@@ -152,11 +152,17 @@ const responseOf = (
       'application/problem+json': {
         schema: components.schema(problemShape),
         examples: components.namedExamples(
-          kinds.map((kind) => ({ name: kind.type.slug, value: problemBody(kind) })),
+          firstOfEach(kinds).map((kind) => ({ name: kind.type.slug, value: problemBody(kind) })),
         ),
       },
     },
   }
+}
+
+/** One example for each type: its page has every detail. */
+const firstOfEach = (kinds: readonly ProblemKind[]): ProblemKind[] => {
+  const slugs = kinds.map(({ type }) => type.slug)
+  return kinds.filter(({ type }, i) => slugs.indexOf(type.slug) === i)
 }
 
 /** What shapes say of input that none of them takes. */

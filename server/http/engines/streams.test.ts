@@ -26,6 +26,7 @@ import { createReply, createStreamed, type EngineSettings } from './engine.ts'
 import { createNodeEngine } from './node/node-http.ts'
 import { createUwsEngine } from './uws/uws.ts'
 
+const down = unavailable({ slug: 'down', when: 'Down.', remedy: 'Wait.' }, 'down')
 const partBytes = 100_000
 const longParts = 80
 const longBytes = partBytes * longParts
@@ -74,7 +75,7 @@ const serve = async (t: Test, name: EngineName, overrides: Partial<EngineSetting
       streamed('/endless', () => source(Infinity, partBytes)),
       streamed('/heavy', () => source(Infinity, 1_000_000)),
       streamed('/late', lateSource),
-      streamed('/down', () => source(3, 2, 0, new Problem(unavailable('down')))),
+      streamed('/down', () => source(3, 2, 0, new Problem(down))),
       streamed('/broken', () => source(3, 2, 0)),
       streamed('/breaks', () => source(longParts, partBytes, 20)),
       publicEndpoint('GET', '/plain', () => createReply(200, [], 'plain')),
