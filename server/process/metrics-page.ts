@@ -11,7 +11,7 @@ import { addCounter, addGauge, addProcessMetrics } from '../../lib/runtime/metri
 import type { Report, ReportMessage, ReportRequest } from './metrics-fork.ts'
 
 /** Below a scrape's own timeout (Prometheus: 10 s); a machine that is overloaded takes its time. */
-const answerTimeoutMs = 3_000
+export const answerTimeoutMs = 3_000
 
 type Fork = {
   readonly worker: Worker
@@ -113,7 +113,7 @@ const combine = (reports: readonly Report[]): Report =>
 const totalsOf = (report: Report): Report => report.filter((metric) => metric.type !== 'gauge')
 
 /** What the primary itself knows of its forks. */
-const countForks = (registry: Registry, processes: number) => {
+export const countForks = (registry: Registry, processes: number) => {
   let started = 0
   let crashed = 0
   cluster.on('fork', () => started++)

@@ -1,10 +1,8 @@
-// The settings: defaults, what a wrong one is told, and that the README's table is this table.
+// The settings: defaults, and what a wrong one is told.
 
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { seeded } from '../../../testing/seeded.ts'
-import { settingsTable } from '../../../scripts/settings-table.ts'
 import { ConfigError, readConfig, settings } from './config.ts'
 
 const secret = 'x'.repeat(32)
@@ -18,18 +16,6 @@ const faultsOf = (env: NodeJS.ProcessEnv): string[] => {
     return error.message.split('\n')
   }
 }
-
-t.test("the README's table of settings is this table, row by row", async (t) => {
-  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
-  const [, section = ''] = readme.split(/^## Settings$/m)
-  const rows = section.split(/^## /m)[0]?.match(/^\|.*$/gm)
-  t.same(
-    rows,
-    settingsTable().split('\n'),
-    'if not: node --import tsx scripts/settings-table.ts prints the table for README.md',
-  )
-  t.equal(rows?.length, 2 + Object.keys(settings).length)
-})
 
 t.test('each default is one that may be set, and means the same', async (t) => {
   const config = readConfig({ JWT_SECRET: secret }, 'server')

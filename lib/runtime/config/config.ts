@@ -1,5 +1,5 @@
 // Every setting of the project in one typed table, and the only place that reads the environment.
-// The README's table is checked against this one by config.test.ts.
+// docs/reference/settings.md and .env.example are printed from it.
 
 import { accountSettings } from './accounts.ts'
 import { httpSettings } from './http.ts'
@@ -17,7 +17,7 @@ import type { Role, Setting } from './table.ts'
 import { workerSettings } from './worker.ts'
 import { writeSettings } from './writes.ts'
 
-/** In the order of the README. */
+/** In the order of the docs. */
 export const settings = {
   ...httpSettings,
   ...limitSettings,
@@ -69,7 +69,7 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
     if (name === 'REDIS_URL') hasRedisUrl = Boolean(text)
     if (text === undefined || text === '') {
       if (setting.requiredBy?.includes(role)) {
-        faults.push(`${name} is not set: set it to ${expected(setting)}`)
+        faults.push(`${name} is not set: set it to ${valuesOf(setting)}`)
       }
       continue
     }
@@ -113,7 +113,8 @@ export const readConfigOrExit = (role: Role): Config => {
   }
 }
 
-const expected = (setting: Setting<unknown>) => {
+/** What it may be set to, in words. */
+export const valuesOf = (setting: Setting<unknown>): string => {
   try {
     setting.parse('')
   } catch (error) {

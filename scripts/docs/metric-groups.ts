@@ -1,0 +1,111 @@
+// Every metric that the server and the worker define, by where it is defined. Nothing runs here: the
+// definitions are taken from the registries, and nobody asks for values.
+
+import { Registry } from '@prometheus-io/client'
+import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
+import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
+import { addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
+import { addAccountMetrics } from '../../server/features/accounts/metrics.ts'
+import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
+import type { HotLists } from '../../server/features/public-lists/hot-list.ts'
+import { addListMetrics } from '../../server/features/public-lists/metrics.ts'
+import { addPublishMetrics } from '../../server/features/todos/metrics.ts'
+import type { Engine } from '../../server/http/engines/engine.ts'
+import { addConnectionMetrics, addRequestMetrics } from '../../server/http/metrics.ts'
+import { addActiveUserMetrics, createActiveUsers } from '../../server/identity/active-users.ts'
+import { addLimitMetrics } from '../../server/limits/metrics.ts'
+import { countForks } from '../../server/process/metrics-page.ts'
+import type { AnnouncementCounts } from '../../worker/announce/announcer.ts'
+import { createWorkerMetrics } from '../../worker/observe/metrics.ts'
+
+export type Metric = {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly labelNames: readonly string[]
+  /** What several processes make of one series; counters and histograms are summed. */
+  readonly aggregator: string
+}
+
+export type MetricGroup = {
+  readonly title: string
+  readonly about: string
+  readonly metrics: readonly Metric[]
+}
+
+const definitionsIn = (registry: Registry): readonly Metric[] =>
+  // A metric has these at hand, though the client's types do not say so.
+  registry.getMetricsAsArray() as unknown as readonly Metric[]
+
+const metricsOf = (add: (registry: Registry) => unknown): readonly Metric[] => {
+  const registry = new Registry()
+  add(registry)
+  return definitionsIn(registry)
+}
+
+// Read when a scrape asks, and none does.
+const unread: unknown = {}
+const lists: unknown = { counts: { ready: {}, handled: {}, refreshes: {} } }
+const limitCounts: LimiterCounts = { decisions: new Map(), stores: new Map() }
+
+const shared = metricsOf((registry) => {
+  addPoolMetrics(registry, {})
+  addProcessMetrics(registry, '0')
+})
+const sharedNames = new Set(shared.map(({ name }) => name))
+
+export const metricGroups: readonly MetricGroup[] = [
+  {
+    title: 'Requests and connections',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => {
+      addRequestMetrics(registry)
+      addConnectionMetrics(registry, unread as Engine)
+    }),
+  },
+  {
+    title: 'Public lists',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addListMetrics(registry, lists as HotLists)),
+  },
+  {
+    title: 'Writes',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addPublishMetrics(registry, unread as CommandPublisher)),
+  },
+  {
+    title: 'Rate limits',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addLimitMetrics(registry, limitCounts)),
+  },
+  {
+    title: 'Users and accounts',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => {
+      addAccountMetrics(registry, { registrations: 0 })
+      addActiveUserMetrics(registry, createActiveUsers())
+    }),
+  },
+  {
+    title: 'Dependencies',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addDependencyMetrics(registry, [])),
+  },
+  {
+    title: 'Server processes',
+    about: 'On the page of the server, counted by its first process.',
+    metrics: metricsOf((registry) => countForks(registry, 1)),
+  },
+  {
+    title: 'Worker',
+    about: 'On the page of each worker.',
+    metrics: definitionsIn(
+      createWorkerMetrics(() => new Map(), {}, unread as AnnouncementCounts).registry,
+    ).filter(({ name }) => !sharedNames.has(name)),
+  },
+  {
+    title: 'Every process',
+    about: 'On both pages. `process` is the place of a server process, `primary` or `worker`.',
+    metrics: shared,
+  },
+]

@@ -1,0 +1,17 @@
+// What the page of settings says of several settings at once: the URLs of Postgres and Redis.
+
+export const postgresNotes = `A URL is libpq's, those of managed databases included: \`postgres://user:password@host:5432/database\`. The host
+may be an IPv6 address (\`[::1]\`) or the directory of a Unix socket (\`?host=/var/run/postgresql\`).
+
+- \`sslmode\` is \`prefer\` where nothing is said: TLS where the server offers it, with any certificate. \`require\`
+  insists on TLS. \`verify-ca\` and \`verify-full\` also verify the certificate, against \`sslrootcert\` or what Node.js
+  trusts. An \`sslrootcert\` alone means \`verify-full\`.
+- \`channel_binding=require\` is taken for \`verify-full\`: the driver has no channel binding.
+- Followed as well: \`sslcert\`, \`sslkey\`, \`sslpassword\`, \`sslnegotiation\`, \`ssl_min_protocol_version\`,
+  \`connect_timeout\`, \`application_name\`, \`options\`.
+- It names one host. A pooler, a proxy or the provider's endpoint for writes finds the primary of several.
+- Other parameters are refused with what to set, Prisma's among them (\`schema\`, \`pgbouncer\`, \`connection_limit\`).`
+
+export const redisNotes = `A URL is \`redis://\` or, with TLS, \`rediss://user:password@host:6379/0\`. A certificate of an authority of your own
+needs \`NODE_EXTRA_CA_CERTS\`, a variable of Node.js. When Redis refuses the login, a right or TLS, one log line says
+what to set. \`/ready\` repeats it, and the pause between two attempts grows to 5 s.`
