@@ -11,6 +11,7 @@ export type Result = {
   readonly scenario: Scenario
   /** What to type to run this again. */
   readonly command: string
+  /** ISO 8601. */
   readonly startedAt: string
   readonly machine: Machine
   /** Null for a server that was already running (`--url`). */
@@ -24,6 +25,7 @@ export type Result = {
 export type Verdict = 'VALID' | 'INVALID'
 
 export type Machine = {
+  /** The name of its processor. */
   readonly cpu: string
   readonly cores: number
   readonly memoryGiB: number
@@ -35,9 +37,11 @@ export type Machine = {
 }
 
 export type Topology = {
+  /** `HTTP_ENGINE` of the server. */
   readonly engine: 'node' | 'uws'
   readonly processes: number
   readonly nginx: 'none' | 'l7' | 'l4'
+  /** `embedded`: Postgres alone; `real`: Redis, Kafka and a worker too. */
   readonly services: 'embedded' | 'real'
   /** What was set besides the defaults; no secrets. */
   readonly settings: Readonly<Record<string, string>>
@@ -72,25 +76,33 @@ export type Load = {
   readonly generator: 'autocannon' | 'wrk' | 'open-loop'
   readonly method: 'GET' | 'POST'
   readonly url: string
+  /** Open at once. */
   readonly connections: number
+  /** Requests in flight on one connection. */
   readonly pipelining: number
   /** Null for a closed loop, which sends as fast as it is answered. */
   readonly ratePerSecond: number | null
+  /** Threads of the generator. */
   readonly threads: number
 }
 
 /** Counts in the window; `lost`, `resets` and `closed` count in the whole run. */
 export type Counts = {
+  /** Requests. */
   readonly sent: number
+  /** Requests with an answer, whatever its status. */
   readonly completed: number
   /** By HTTP status. */
   readonly statuses: Readonly<Record<string, number>>
+  /** Of the answers, heads included. */
   readonly bytes: number
   /** Connections that the server closed while requests waited on them or between two. */
   readonly closed: number
+  /** Connections that were reset. */
   readonly resets: number
   /** Requests that died with their connection. */
   readonly lost: number
+  /** Requests that the generator gave up. */
   readonly timeouts: number
   /** Open loop only: due, and never sent before the end. */
   readonly dropped: number
@@ -102,6 +114,7 @@ export type Counts = {
 
 export type Latency = {
   readonly from: 'the sending of each request' | 'the moment each request was due' | 'a probe'
+  /** Requests that were timed. */
   readonly count: number
   readonly mean: number
   readonly p50: number
@@ -151,6 +164,7 @@ export type Limit = {
 export type GeneratorState = {
   /** Utilization of the busiest thread: 1 is a loop that never waited. Null for wrk. */
   readonly loopUtilization: number | null
+  /** How late its loop ran a timer; null for wrk. */
   readonly loopLagP99Ms: number | null
   /** Share of the cores that its threads could use. */
   readonly cpuShare: number
@@ -169,7 +183,9 @@ export type Noise = {
 
 /** Answers that were taken aside during the run and read. */
 export type Samples = {
+  /** Answers that were read. */
   readonly taken: number
+  /** Of these, answers that were not what they must be. */
   readonly wrong: number
   /** What was wrong with the first such. */
   readonly complaint: string | null
@@ -194,6 +210,7 @@ export type Check = {
   /** `unknown`: what it needs was not recorded. */
   readonly verdict: 'ok' | 'warn' | 'fail' | 'unknown'
   readonly value: string
+  /** What it is held against. */
   readonly bound: string
   /** What it means, and what to change; empty when all is well. */
   readonly meaning: string

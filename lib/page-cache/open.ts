@@ -7,7 +7,7 @@ import { noPageCache, type PageCache } from './page-cache.ts'
 import { createRedisPageCache } from './redis.ts'
 
 /** A change that was never announced (its worker was killed right after COMMIT) shows after this. */
-const pageTtlSecMax = 30
+export const pageTtlSecMax = 30
 
 /** For so long a page may be out of date; 0: none is kept. */
 export const pageTtlSec = (config: Config): number =>

@@ -30,7 +30,7 @@ export const errorFields = (error: unknown): Readonly<Record<string, unknown>> =
     : { 'error.type': typeof error, 'error.message': String(error) }
 
 /** How many lines of one kind a process writes in a second: an outage must not fill a disk. */
-const linesPerSecondMax = 10
+export const linesPerSecondMax = 10
 
 /** For lines that come as often as clients like. Past the bound they are counted, and the count is logged. */
 export const createBoundedLog = (

@@ -8,7 +8,7 @@ import type { HeaderParameter } from './contract/parameters.ts'
 export const waitSecMax = 30
 
 /** Nobody's preferences are longer; splitting takes time that grows with the square of this. */
-const preferLengthMax = 1_000
+export const preferLengthMax = 1_000
 
 /** A comma, unless it stands between quotes. */
 const outsideQuotes = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/

@@ -17,7 +17,7 @@ export type Listening = { readonly kind: 'listening'; readonly unready?: string 
 export const readyWaitVariable = 'TODOS_READY_WAIT_MS'
 
 const crashDelayFirstMs = 100
-const crashDelayLastMs = 5_000
+export const crashDelayLastMs = 5_000
 /** A fork that lived this long did not crash at its start: the delay begins anew. */
 const calmMs = 30_000
 /** While nobody serves in its slot, a fork soon does what it can. */
@@ -25,7 +25,7 @@ const readyWaitFirstMs = 3_000
 /** While others serve, one has time: on an overloaded machine Kafka took over 3 s to connect. */
 const readyWaitServedMs = 15_000
 /** A fork that takes longer to start than this is not going to. */
-const startTimeoutMs = 30_000
+export const startTimeoutMs = 30_000
 /** On top of the time that a fork may take to leave: after that it hangs. */
 const leaveMarginMs = 5_000
 

@@ -8,7 +8,7 @@ import { createClient, retryEveryMs, silentMsMax, withAdmin, type KafkaSettings 
 import { createOwnSockets } from './sockets.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
-const retentionMs = 30 * 24 * 3600 * 1000
+export const retentionMs = 30 * 24 * 3600 * 1000
 
 const madeAskEveryMs = 50
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 
 /** Longer ones are no secret, and perhaps no file that ends. */
-const bytesMax = 65_536
+export const secretBytesMax = 65_536
 
 type Given =
   | { readonly kind: 'value'; readonly text: string | undefined }
@@ -20,7 +20,7 @@ export const secretText = (name: string, env: NodeJS.ProcessEnv): Given => {
   }
   try {
     const content = readFileSync(file, 'utf8')
-    if (content.length > bytesMax) return fault('names a file that is too long for a secret')
+    if (content.length > secretBytesMax) return fault('names a file that is too long for a secret')
     // Editors and `echo` end a file with one; a secret has none.
     const secret = content.replace(/\r?\n$/, '')
     return secret === ''

@@ -69,7 +69,7 @@ type Wanted = {
 }
 
 /** Below this, headers and a packet cost more than the bytes saved. */
-const compressBytesMin = 8 * 1024
+export const compressBytesMin = 8 * 1024
 /** What a reply takes besides its body, roughly: two objects, their headers, an ETag. */
 const overheadBytes = 1_024
 

@@ -15,7 +15,7 @@ export type AppliedCommands = {
 /** A command takes about this long to be applied; polled more often, it would be found no sooner. */
 const pollIntervalMs = 10
 /** Limit per process; who comes on top is not kept waiting. */
-const waitingMax = 10_000
+export const waitingMax = 10_000
 
 type Settle = (outcome: CommandOutcome | undefined) => void
 

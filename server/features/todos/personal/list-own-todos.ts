@@ -32,7 +32,7 @@ import type { TodoParts } from '../parts.ts'
 import { personalTag } from '../vocabulary.ts'
 
 const path = '/api/todos'
-const limitMax = 100
+export const limitMax = 100
 const limitDefault = 10
 const further = 'further todos follow with after, from the Link of a page'
 

@@ -1,0 +1,139 @@
+// docs/reference/api.md: every endpoint, as its definition and the OpenAPI document have it.
+
+import type { Endpoint, LimitName } from '../../server/http/contract/endpoint.ts'
+import type {
+  Content,
+  DescribedOperation,
+  Parameter,
+  Response,
+} from '../../server/http/contract/openapi.ts'
+import { curlOf } from './curl.ts'
+import { document, endpointOf, operations } from './endpoints.ts'
+import { limitTexts } from './limit-settings.ts'
+import { bullets, code, fence, linkTo, printedPage, prose } from './markdown.ts'
+import { settingLink } from './references.ts'
+import { schemaSection, typeText } from './schema-text.ts'
+
+export const apiPage = (): string =>
+  printedPage(
+    'HTTP API',
+    'For whoever calls the API: each endpoint, what it takes, what it answers, and a command to paste.',
+    [
+      'The commands need two variables: `URL`, where the server is, and `TOKEN`. `npm start` prints both. Programs read the same as an OpenAPI document at `/openapi.json`, and `/docs` is its page.',
+      ...document.info.description.split('\n\n').map(prose),
+      ...document.tags.map(
+        ({ name }) =>
+          `**${linkTo(name)}**\n\n${bullets(
+            operationsIn(name).map((one) => `${linkTo(titleOf(one))}: ${code(requestOf(one))}`),
+          )}`,
+      ),
+      everyRequest(),
+      ...document.tags.map(({ name, description }) =>
+        [`## ${name}`, prose(description), ...operationsIn(name).map(section)].join('\n\n'),
+      ),
+      '## Schemas',
+      ...Object.entries(document.components.schemas).map((entry) => schemaSection(...entry)),
+      '## Tokens',
+      ...Object.values(document.components.securitySchemes).map((one) =>
+        prose(one['description'] ?? ''),
+      ),
+    ],
+  )
+
+const operationsIn = (tag: string): DescribedOperation[] =>
+  operations.filter(({ operation }) => operation.tags.includes(tag))
+
+const titleOf = ({ operation }: DescribedOperation): string => operation.summary
+const requestOf = ({ method, path }: DescribedOperation): string =>
+  `${method.toUpperCase()} ${path}`
+
+const section = (one: DescribedOperation): string => {
+  const { description, parameters = [], requestBody, responses, security } = one.operation
+  const answers = Object.entries(responses)
+  const own = answers.filter((entry) => !isOfEveryRequest(entry))
+  return [
+    `### ${titleOf(one)}`,
+    fence('http', requestOf(one)),
+    ...(description ? [prose(description)] : []),
+    bullets([
+      security.length > 0 ? `Needs a ${linkTo('Tokens', '', 'token')}` : 'No token',
+      limitOf(endpointOf(one)),
+    ]),
+    fence('sh', curlOf(one)),
+    ...titled('Parameters', parameters.map(parameter)),
+    ...(requestBody
+      ? [
+          '**Body**',
+          `${prose(requestBody.description)}${requestBody.required ? '' : ' It may be left out.'}`,
+          contents(requestBody.content),
+        ]
+      : []),
+    ...titled('Answers', own.filter((entry) => !isRefusal(entry)).map(answer)),
+    ...titled('Problems', own.filter(isRefusal).map(problem)),
+  ].join('\n\n')
+}
+
+const titled = (title: string, lines: readonly string[]): string[] =>
+  lines.length > 0 ? [`**${title}**`, bullets(lines)] : []
+
+const limitOf = ({ limit, limitedWith, limitWithout }: Endpoint): string | undefined => {
+  if (limit === undefined) return undefined
+  const main = limitText(limit)
+  if (limitedWith === undefined) return main
+  const others = limitWithout ? `. Without it: ${limitText(limitWithout)}` : ''
+  return `With ${code(limitedWith)}: ${main}${others}`
+}
+
+const limitText = (name: LimitName): string =>
+  `Limit ${code(name)}, ${limitTexts[name].counts}: ${settingLink(limitTexts[name].requests)}`
+
+const parameter = ({ name, in: place, required, schema, description, example }: Parameter) =>
+  `${code(name)} (${place}${required ? ', required' : ''}): ${typeText(schema)}. ${prose(description)} Example: ${code(String(example))}`
+
+const answer = ([status, { description, headers = {}, content = {} }]: [string, Response]) => {
+  const names = Object.keys(headers).filter((name) => !saidAbove.includes(name))
+  const media = Object.entries(content).map(
+    ([mediaType, { schema }]) => `${code(mediaType)}: ${typeText(schema)}`,
+  )
+  return [
+    `**${status}** ${prose(description)}`,
+    ...media.map((one) => `  - ${one}`),
+    ...(names.length > 0 ? [`  - Headers: ${names.map(code).join(', ')}`] : []),
+  ].join('\n')
+}
+
+const problem = ([status, { description }]: [string, Response]) =>
+  `**${status}** ${prose(description)}`
+
+const contents = (content: Content): string =>
+  Object.entries(content)
+    .map(([mediaType, { schema, examples = {} }]) =>
+      [
+        bullets([`${code(mediaType)}: ${typeText(schema)}`]),
+        ...Object.values(examples).map(({ value }) => fence('json', JSON.stringify(value))),
+      ].join('\n\n'),
+    )
+    .join('\n\n')
+
+/** Headers of nearly every answer: `X-Request-Id`, and where there is a limit, what remains of it. */
+const saidAbove = ['X-Request-Id', 'RateLimit-Policy', 'RateLimit']
+
+/** A 503 of `/ready` is an answer. */
+const isRefusal = ([, { content = {} }]: [string, Response]): boolean =>
+  'application/problem+json' in content
+
+const isOfEveryRequest = ([status, { description }]: [string, Response]): boolean =>
+  operations.every(({ operation }) => operation.responses[status]?.description === description)
+
+const everyRequest = (): string => {
+  const [first] = operations
+  const all = Object.entries(first?.operation.responses ?? {}).filter(isOfEveryRequest)
+  return `## Every request
+
+Any request may get one of these, which are not repeated below:
+
+${bullets(all.map(problem))}
+
+Every answer names the request in \`X-Request-Id\`, and an endpoint with a limit says what remains of it in
+\`RateLimit-Policy\` and \`RateLimit\`. They are not repeated below either.`
+}
