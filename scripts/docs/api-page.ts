@@ -1,5 +1,6 @@
 // docs/reference/api.md: every endpoint, as its definition and the OpenAPI document have it.
 
+import { curlOf } from '../../server/features/docs/curl.ts'
 import type { Endpoint, LimitName } from '../../server/http/contract/endpoint.ts'
 import type {
   Content,
@@ -7,12 +8,15 @@ import type {
   Parameter,
   Response,
 } from '../../server/http/contract/openapi.ts'
-import { curlOf } from './curl.ts'
-import { document, endpointOf, operations } from './endpoints.ts'
+import { problemCatalogue } from '../../server/http/contract/problem-catalogue.ts'
+import type { ProblemType } from '../../server/http/problem.ts'
+import { document, endpointOf, endpoints, operations } from './endpoints.ts'
 import { limitTexts } from './limit-settings.ts'
-import { bullets, code, fence, linkTo, printedPage, prose } from './markdown.ts'
-import { settingLink } from './references.ts'
+import { bullets, code, fence, linkTo, printedPage } from './markdown.ts'
+import { settingLink, withLinks } from './references.ts'
 import { schemaSection, typeText } from './schema-text.ts'
+
+const prose = (text: string): string => withLinks(text, { page: 'api.md' })
 
 export const apiPage = (): string =>
   printedPage(
@@ -49,8 +53,7 @@ const requestOf = ({ method, path }: DescribedOperation): string =>
 
 const section = (one: DescribedOperation): string => {
   const { description, parameters = [], requestBody, responses, security } = one.operation
-  const answers = Object.entries(responses)
-  const own = answers.filter((entry) => !isOfEveryRequest(entry))
+  const answers = Object.entries(responses).filter((entry) => !isRefusal(entry))
   return [
     `### ${titleOf(one)}`,
     fence('http', requestOf(one)),
@@ -68,8 +71,8 @@ const section = (one: DescribedOperation): string => {
           contents(requestBody.content),
         ]
       : []),
-    ...titled('Answers', own.filter((entry) => !isRefusal(entry)).map(answer)),
-    ...titled('Problems', own.filter(isRefusal).map(problem)),
+    ...titled('Answers', answers.map(answer)),
+    ...titled('Problems', problemsOf(endpointOf(one)).map(problem)),
   ].join('\n\n')
 }
 
@@ -102,8 +105,8 @@ const answer = ([status, { description, headers = {}, content = {} }]: [string, 
   ].join('\n')
 }
 
-const problem = ([status, { description }]: [string, Response]) =>
-  `**${status}** ${prose(description)}`
+const problem = ({ slug, status, when }: ProblemType) =>
+  `**${status}** ${linkTo(slug, 'problems.md')}: ${prose(when)}`
 
 const contents = (content: Content): string =>
   Object.entries(content)
@@ -122,17 +125,24 @@ const saidAbove = ['X-Request-Id', 'RateLimit-Policy', 'RateLimit']
 const isRefusal = ([, { content = {} }]: [string, Response]): boolean =>
   'application/problem+json' in content
 
-const isOfEveryRequest = ([status, { description }]: [string, Response]): boolean =>
-  operations.every(({ operation }) => operation.responses[status]?.description === description)
+const problems = problemCatalogue(endpoints)
+
+const isOfEveryRequest = (from: readonly Endpoint[]): boolean =>
+  from.length === 0 || from.length === endpoints.length
+
+/** Those that not every request may get. */
+const problemsOf = (endpoint: Endpoint): ProblemType[] =>
+  problems
+    .filter(({ endpoints: from }) => from.includes(endpoint) && !isOfEveryRequest(from))
+    .map(({ type }) => type)
 
 const everyRequest = (): string => {
-  const [first] = operations
-  const all = Object.entries(first?.operation.responses ?? {}).filter(isOfEveryRequest)
+  const all = problems.filter(({ endpoints: from }) => isOfEveryRequest(from))
   return `## Every request
 
 Any request may get one of these, which are not repeated below:
 
-${bullets(all.map(problem))}
+${bullets(all.map(({ type }) => problem(type)))}
 
 Every answer names the request in \`X-Request-Id\`, and an endpoint with a limit says what remains of it in
 \`RateLimit-Policy\` and \`RateLimit\`. They are not repeated below either.`

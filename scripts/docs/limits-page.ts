@@ -5,8 +5,10 @@ import type { LimitName } from '../../server/http/contract/endpoint.ts'
 import { boundGroups, type BoundGroup } from './bounds.ts'
 import { endpoints } from './endpoints.ts'
 import { limitTexts } from './limit-settings.ts'
-import { bullets, code, linkTo, printedPage, prose } from './markdown.ts'
-import { settingLink } from './references.ts'
+import { bullets, code, linkTo, printedPage } from './markdown.ts'
+import { settingLink, withLinks } from './references.ts'
+
+const prose = (text: string): string => withLinks(text, { page: 'limits.md' })
 
 export const limitsPage = (): string =>
   printedPage(

@@ -4,6 +4,7 @@ import { apiPage } from './api-page.ts'
 import { envExample } from './env-example.ts'
 import { limitsPage } from './limits-page.ts'
 import { metricsPage } from './metrics-page.ts'
+import { problemsPage } from './problems-page.ts'
 import { resultsPage } from './results-page.ts'
 import { settingsPage } from './settings-page.ts'
 
@@ -14,6 +15,7 @@ export const printedPages: readonly PrintedPage[] = [
   { path: 'docs/reference/api.md', text: apiPage },
   { path: 'docs/reference/settings.md', text: settingsPage },
   { path: 'docs/reference/metrics.md', text: metricsPage },
+  { path: 'docs/reference/problems.md', text: problemsPage },
   { path: 'docs/reference/limits.md', text: limitsPage },
   { path: 'docs/reference/results.md', text: resultsPage },
 ]
