@@ -1,10 +1,11 @@
 // What the document says of the API as a whole.
 
+import { version } from '../../../lib/runtime/version.ts'
 import type { Info } from '../../http/contract/openapi.ts'
 
 export const about: Info = {
   title: 'Million RPS Todo API',
-  version: '0.1.0',
+  version,
   summary: 'Reads from memory, writes acknowledged by a log.',
   description: [
     'Reads of public todos need no token, and come from memory. A write is acknowledged with a 202 once a log has it durably. Writes are applied in the order of that log, each exactly once; whether a todo exists and is yours is decided then. `Prefer: wait` waits for that.',

@@ -1,0 +1,21 @@
+// One version: package.json's. What else names it agrees.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { commit, version, versionText } from './version.ts'
+
+const repository = new URL('../../', import.meta.url)
+const read = (file: string) => readFileSync(new URL(file, repository), 'utf8')
+const { version: expected } = JSON.parse(read('package.json')) as { version: string }
+
+t.test('the version is that of package.json', async (t) => {
+  t.equal(version, expected)
+  t.ok(versionText.startsWith(expected))
+})
+
+t.test('the commit is what git has checked out', async (t) => {
+  if (!existsSync(new URL('.git', repository))) return t.pass('no clone')
+  const head = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: repository, encoding: 'utf8' })
+  t.equal(commit, head.trim())
+})
