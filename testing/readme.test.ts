@@ -37,7 +37,7 @@ t.test('each npm command but those of development reads .env, which git ignores'
   const { scripts } = JSON.parse(packageText) as { scripts: Readonly<Record<string, string>> }
   const development = /^(test|typecheck|lint|build|docs)(:|$)/
   for (const [name, command] of Object.entries(scripts)) {
-    t.equal(command.includes('--env-file-if-exists=.env '), !development.test(name), name)
+    t.equal(command.includes('--import ./scripts/preload.js '), !development.test(name), name)
   }
   const ignored = readFileSync(new URL('.gitignore', repository), 'utf8').split('\n')
   t.ok(ignored.includes('.env'))

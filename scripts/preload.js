@@ -1,0 +1,19 @@
+// What npm's scripts load before a command: .env, TypeScript, and the check of Node's version. Not
+// `--env-file-if-exists`: a Node before 22.9 refuses that option before our line can say what to do.
+
+import { existsSync } from 'node:fs'
+
+// What the environment has is kept. A Node that lacks the function is refused below.
+if (existsSync('.env') && typeof process.loadEnvFile === 'function') {
+  try {
+    process.loadEnvFile('.env')
+  } catch (error) {
+    process.stderr.write(
+      `.env can't be read (${/** @type {Error} */ (error).message}): make it a file of NAME=value lines that you may read\n`,
+    )
+    process.exit(1)
+  }
+}
+
+await import('tsx')
+await import('../lib/runtime/node-version.ts')
