@@ -10,7 +10,7 @@ import { runProgram } from './command.ts'
 import { checkLines, terminalReport } from './report/terminal.ts'
 import type { Check } from './result.ts'
 
-const usage = `npm run bench:analyze -- FILE
+const usage = `usage: npm run bench:analyze -- FILE
   FILE   a JSON file of npm run bench, of autocannon --json, or of bench/published/
 Exit codes: 0 valid, 1 failed, 2 usage, 3 INVALID.`
 
@@ -54,7 +54,8 @@ const reportOf = (claims: Claims, checks: readonly Check[]): string => {
 const parse = (args: readonly string[]): string => {
   const [file, ...rest] = args
   if (file === undefined) throw new Error('name a file')
-  if (file.startsWith('-') || rest.length > 0) throw new Error('it takes one file, and no options')
+  const extra = file.startsWith('-') ? file : rest[0]
+  if (extra !== undefined) throw new Error(`"${extra}": it takes one file, and no options`)
   return file
 }
 

@@ -2,13 +2,14 @@
 // file that says on what and how it was made.
 
 import { writeFile } from 'node:fs/promises'
+import { answerTo, usageExitCode, wrongUsage } from '../scripts/command-line.ts'
 import { describeMachine } from './machine.ts'
 
 export const exitCodes = {
   /** What was asked is answered. */
   judged: 0,
   failed: 1,
-  usage: 2,
+  usage: usageExitCode,
   /** It was measured, but too little of it can be trusted. */
   untrusted: 3,
   interrupted: 130,
@@ -24,7 +25,8 @@ export type Program<Options> = {
 
 export const runProgram = async <Options>({ usage, parse, main }: Program<Options>) => {
   const args = process.argv.slice(2)
-  if (args.includes('--help')) return console.log(usage)
+  const answer = answerTo(args, usage)
+  if (answer !== undefined) return console.log(answer)
   const interrupted = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
@@ -37,7 +39,7 @@ export const runProgram = async <Options>({ usage, parse, main }: Program<Option
   try {
     options = await parse(args)
   } catch (error) {
-    console.error(`${(error as Error).message}\n\n${usage}`)
+    console.error(wrongUsage((error as Error).message.replace(/\. To specify[\s\S]*$/, ''), usage))
     process.exitCode = exitCodes.usage
     return
   }

@@ -15,7 +15,8 @@ export type Options = {
   readonly htmlFile: string | null
 }
 
-export const usage = () => `npm run bench -- [options]
+export const usage =
+  () => `usage: npm run bench -- [--scenario NAME] [--url URL] [--connections N] [--seconds N] [options]
   --scenario NAME      of ${scenarioNames().join(', ')}; or a .json file (quick)
   --url URL            measures what runs there: http://host:port/todos?limit=10
   --pid N              a process that is part of it, with its children; again for more

@@ -11,7 +11,7 @@ import { runProgram } from './command.ts'
 import { parseScenario, readScenario, type Scenario } from './scenario.ts'
 import { coresHere, startTarget } from './target.ts'
 
-const usage = `npm run bench:predict -- [--scenario NAME] [--processes N] [--seconds N]
+const usage = `usage: npm run bench:predict -- [--scenario NAME] [--processes N] [--seconds N]
   --processes N   of the server in the first run (as many as cores); half of them in the second
 Exit codes: 0 within 15%, 1 failed, 2 usage, 3 further off.`
 

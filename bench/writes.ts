@@ -27,7 +27,7 @@ function usualSettings(): Readonly<Record<string, string>> {
   }
 }
 
-const usage = `npm run bench:writes -- [options]
+const usage = `usage: npm run bench:writes -- [--quick] [--connections N] [--seconds N] [--rate N] [--json FILE]
   --quick            short windows, under a minute in all
   --connections N    clients that write one after the other (200)
   --seconds N        measured (15)

@@ -7,32 +7,42 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/domain/log-identity.ts'
+import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
 import { createLog } from '../lib/runtime/log.ts'
 import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
-import { parseRequest, usage, Usage, type AdoptFrom } from './command-log-arguments.ts'
+import { answerTo, UsageError, usageExitCode, wrongUsage } from './command-line.ts'
+import { parseRequest, usage, type AdoptFrom } from './command-log-arguments.ts'
+import { confirmTargets, NotConfirmed } from './confirm.ts'
 import { widen, WidenFailure } from './command-log-partitions.ts'
 
 const timeoutMs = 15_000
 
 type Write = (line: string) => void
-type Output = { readonly out: Write; readonly err: Write }
+type Output = {
+  readonly out: Write
+  readonly err: Write
+  /** Throws NotConfirmed. A caller that chose the settings itself has none. */
+  readonly confirm?: (config: Config, isConfirmed: boolean) => Promise<void>
+}
 
 /** Returns the exit code. */
 export const commandLog = async (
   args: readonly string[],
   readSettings: () => Config,
-  { out, err }: Output,
+  { out, err, confirm }: Output,
 ): Promise<number> => {
   let databases: Databases | undefined
   try {
-    const request = parseRequest(args)
-    if (request.kind === 'help') {
-      out(usage)
+    const answer = answerTo(args, usage)
+    if (answer !== undefined) {
+      out(answer)
       return 0
     }
+    const request = parseRequest(args)
     const config = readSettings()
+    if ('isConfirmed' in request) await confirm?.(config, request.isConfirmed)
     databases = openDatabases(postgresUrls(config))
     const logs = openCommandLogs(databases.pool('todos', { timeoutMs }))
     switch (request.kind) {
@@ -47,11 +57,15 @@ export const commandLog = async (
         return 0
     }
   } catch (error) {
-    if (error instanceof Usage) {
-      err(`${error.message}\n${usage}`)
-      return 2
-    }
     const { message } = error as Error
+    if (error instanceof UsageError) {
+      err(wrongUsage(message, usage))
+      return usageExitCode
+    }
+    if (error instanceof NotConfirmed) {
+      err(message)
+      return usageExitCode
+    }
     err(
       error instanceof WidenFailure
         ? message
@@ -199,5 +213,10 @@ if (process.argv[1] === import.meta.filename) {
   process.exitCode = await commandLog(process.argv.slice(2), () => readConfigOrExit('script'), {
     out: console.log,
     err: console.error,
+    confirm: (config, isConfirmed) =>
+      confirmTargets(
+        [databaseTarget(config, process.env), commandLogTarget(config, process.env)],
+        isConfirmed,
+      ),
   })
 }

@@ -7,19 +7,27 @@ import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import { decodeCommand } from '../lib/domain/command.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch } from '../lib/domain/log-identity.ts'
+import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
 import { createLog } from '../lib/runtime/log.ts'
 import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
-import { parseRequest, usage, Usage } from './dead-letters-arguments.ts'
+import { answerTo, UsageError, usageExitCode, wrongUsage } from './command-line.ts'
+import { parseRequest, usage } from './dead-letters-arguments.ts'
+import { confirmTargets, NotConfirmed } from './confirm.ts'
 import { letterLine, letterText } from './letter-text.ts'
 
 const timeoutMs = 10_000
 const previewBytes = 160
 
 type Write = (line: string) => void
-type Output = { readonly out: Write; readonly err: Write }
+type Output = {
+  readonly out: Write
+  readonly err: Write
+  /** Throws NotConfirmed. A caller that chose the settings itself has none. */
+  readonly confirm?: (config: Config, isConfirmed: boolean) => Promise<void>
+}
 
 /** Something that an operator can understand from its message alone. */
 class Failure extends Error {}
@@ -28,16 +36,18 @@ class Failure extends Error {}
 export const deadLetters = async (
   args: readonly string[],
   readSettings: () => Config,
-  { out, err }: Output,
+  { out, err, confirm }: Output,
 ): Promise<number> => {
   let databases: Databases | undefined
   try {
-    const request = parseRequest(args)
-    if (request.kind === 'help') {
-      out(usage)
+    const answer = answerTo(args, usage)
+    if (answer !== undefined) {
+      out(answer)
       return 0
     }
+    const request = parseRequest(args)
     const config = readSettings()
+    if ('isConfirmed' in request) await confirm?.(config, request.isConfirmed)
     const log = config.KAFKA_TODO_TOPIC
     databases = openDatabases(postgresUrls(config))
     const letters = openDeadLetters(databases.pool('todos', { timeoutMs }), log)
@@ -71,11 +81,15 @@ export const deadLetters = async (
       }
     }
   } catch (error) {
-    if (error instanceof Usage) {
-      err(`${error.message}\n${usage}`)
-      return 2
-    }
     const { message } = error as Error
+    if (error instanceof UsageError) {
+      err(wrongUsage(message, usage))
+      return usageExitCode
+    }
+    if (error instanceof NotConfirmed) {
+      err(message)
+      return usageExitCode
+    }
     err(
       error instanceof Failure
         ? message
@@ -212,5 +226,10 @@ if (process.argv[1] === import.meta.filename) {
   process.exitCode = await deadLetters(process.argv.slice(2), () => readConfigOrExit('script'), {
     out: console.log,
     err: console.error,
+    confirm: (config, isConfirmed) =>
+      confirmTargets(
+        [databaseTarget(config, process.env), commandLogTarget(config, process.env)],
+        isConfirmed,
+      ),
   })
 }

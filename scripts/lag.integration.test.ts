@@ -110,7 +110,7 @@ t.test('what is in the way is one line', async (t) => {
   t.match(none.stderr, /^can't read the lag \(there is no command log todo-commands yet\).*\n$/)
   const wrong = await run(env, '--jsno')
   t.equal(wrong.code, 2)
-  t.match(wrong.stderr, /^usage: .*\n$/)
+  t.match(wrong.stderr, /^.*; usage: npm run lag .*\n$/)
 })
 
 t.test('a log that ends before what was applied is pointed out, and hides no lag', async (t) => {

@@ -1,13 +1,13 @@
 // npm run lag [-- --json]: how many commands of each partition of the log wait to be applied. The
 // environment names the log and the database. For operators and their alarms.
 
-import { parseArgs } from 'node:util'
 import { readEnds } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { createLog } from '../lib/runtime/log.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { parseOptions, readArgumentsOrExit } from './command-line.ts'
 
 export type PartitionLag = {
   readonly partition: number
@@ -57,23 +57,16 @@ export const lagAsText = (log: string, partitions: readonly PartitionLag[]): str
     `${log}: lag ${total(partitions)} in ${partitions.length} partitions`,
   ].join('\n')
 
-const usage = 'usage: npm run lag [-- --json]'
-
-const readOptions = () => {
-  try {
-    return parseArgs({ options: { json: { type: 'boolean' }, help: { type: 'boolean' } } }).values
-  } catch {
-    console.error(usage)
-    return process.exit(2)
-  }
-}
+const usage = `usage: npm run lag [-- --json]
+Prints how many commands of each partition of the log wait to be applied. The log is KAFKA_TODO_TOPIC of
+COMMAND_LOG, the database that of DATABASE_URL.
+Exit codes: 0 printed, 1 failed, 2 wrong usage.`
 
 if (process.argv[1] === import.meta.filename) {
-  const { json, help } = readOptions()
-  if (help) {
-    console.log(usage)
-    process.exit(0)
-  }
+  const { json } = readArgumentsOrExit(
+    usage,
+    (args) => parseOptions(args, { json: { type: 'boolean' } }).values,
+  )
   const config = readConfigOrExit('script')
   const log = config.KAFKA_TODO_TOPIC
   try {

@@ -15,5 +15,6 @@ if (existsSync('.env') && typeof process.loadEnvFile === 'function') {
   }
 }
 
+// @ts-expect-error: it has no types, and nothing is taken from it.
 await import('tsx')
 await import('../lib/runtime/node-version.ts')

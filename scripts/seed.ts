@@ -1,9 +1,12 @@
-// npm run seed [count]: adds that many fixture todos to the database of DATABASE_URL (10,000 by
-// default). The worker announces the new lists within a second.
+// npm run seed: adds fixture todos to the database of DATABASE_URL, 10,000 by default. The worker
+// announces the new lists within a second.
 
 import hyperid from 'hyperid'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
+import { databaseTarget } from '../lib/runtime/config/targets.ts'
 import { createPool } from '../lib/drivers/postgres/pool.ts'
+import { parseOptions, readArgumentsOrExit, usageExitCode, UsageError } from './command-line.ts'
+import { confirmTargets, NotConfirmed, yesOption } from './confirm.ts'
 
 export const seedCountDefault = 10_000
 const chunkSize = 1_000
@@ -98,19 +101,31 @@ export const progressBar = (label: string, total: number) => (done: number) => {
   else if (done === total) console.log(bar)
 }
 
-if (import.meta.main ?? process.argv[1] === import.meta.filename) {
-  const { DATABASE_URL } = readConfigOrExit('script')
-  const count = Number(process.argv[2] ?? seedCountDefault)
-  if (!Number.isSafeInteger(count) || count < 1) {
-    console.error(`"${process.argv[2]}" is not a number of todos: npm run seed 10000`)
-    process.exit(1)
-  }
+const usage = `usage: npm run seed [-- COUNT] [--yes]
+Adds COUNT fixture todos (10000) to the database of DATABASE_URL. The worker announces the new lists.
+  -y, --yes   write to the default database, where DATABASE_URL is not set
+Exit codes: 0 done, 1 failed, 2 wrong usage, or not told where to write.`
+
+const parse = (args: readonly string[]) => {
+  const { values, positionals } = parseOptions(args, yesOption, { allowPositionals: true })
+  const [text = String(seedCountDefault), ...more] = positionals
+  if (more.length > 0) throw new UsageError(`"${more[0]}" is one too many`)
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new UsageError(`"${text}" is not a number of todos`)
+  return { count: Number(text), isConfirmed: values.yes ?? false }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { count, isConfirmed } = readArgumentsOrExit(usage, parse)
+  const config = readConfigOrExit('script')
   try {
-    await seed({ databaseUrl: DATABASE_URL, count }, progressBar('seeding', count))
+    await confirmTargets([databaseTarget(config, process.env)], isConfirmed)
+    await seed({ databaseUrl: config.DATABASE_URL, count }, progressBar('seeding', count))
   } catch (error) {
+    const { message } = error as Error
+    const isRefused = error instanceof NotConfirmed
     console.error(
-      `can't seed (${(error as Error).message}): check DATABASE_URL, and npm run migrate`,
+      isRefused ? message : `can't seed (${message}): check DATABASE_URL, and npm run migrate`,
     )
-    process.exit(1)
+    process.exit(isRefused ? usageExitCode : 1)
   }
 }

@@ -9,6 +9,7 @@ import { ConfigError, readConfig, type Config } from '../lib/runtime/config/conf
 import { signToken } from '../lib/accounts/access-token.ts'
 import { connectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import { migrate } from '../lib/drivers/postgres/migrate.ts'
+import { takeNoArguments } from './command-line.ts'
 import { embeddedSecret } from './embedded-secret.ts'
 import { migrationsDirectory, repository } from './paths.ts'
 import { isSeeded, progressBar, seed, seedCountDefault } from './seed.ts'
@@ -191,6 +192,11 @@ Ctrl-C stops everything; the data stays in ${config.DATA_DIR}/
 `)
 }
 
+takeNoArguments(`usage: npm start
+Starts all of it on this machine: a Postgres of its own, the server and a worker. It prints a URL, a token
+and commands to paste. It takes no arguments: its settings are environment variables, such as HTTP_PORT and
+DATA_DIR. Ctrl-C stops everything; the data stays.
+Exit codes: 0 stopped, 1 failed, 2 wrong usage.`)
 try {
   await main()
 } catch (error) {

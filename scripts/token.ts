@@ -1,9 +1,9 @@
 // npm run token -- [--sub NAME] [--ttl 15m]: prints an access token signed with JWT_SECRET. When that
 // is not set, the secret of `npm start` signs it.
 
-import { parseArgs } from 'node:util'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { signToken } from '../lib/accounts/access-token.ts'
+import { parseOptions, readArgumentsOrExit, UsageError } from './command-line.ts'
 import { readEmbeddedSecret } from './embedded-secret.ts'
 
 const unitSec = { s: 1, m: 60, h: 3_600, d: 86_400 }
@@ -13,27 +13,21 @@ const parseTtlSec = (text: string): number | undefined => {
   return count === undefined ? undefined : Number(count) * unitSec[unit as keyof typeof unitSec]
 }
 
-const usage = (): never => {
-  console.error('usage: npm run token -- [--sub NAME] [--ttl SECONDS, or 15m, 8h, 30d]')
-  process.exit(1)
+const usage = `usage: npm run token [-- --sub NAME] [--ttl SECONDS, or 15m, 8h, 30d]
+Prints an access token for user NAME (demo) that is valid for so long (1h), signed with JWT_SECRET. Where
+that is not set, the secret of npm start signs it.
+Exit codes: 0 printed, 1 failed, 2 wrong usage.`
+
+const parse = (args: readonly string[]) => {
+  const { values } = parseOptions(args, { sub: { type: 'string' }, ttl: { type: 'string' } })
+  const { sub = 'demo', ttl = '1h' } = values
+  const ttlSec = parseTtlSec(ttl)
+  if (sub === '') throw new UsageError('--sub is empty')
+  if (ttlSec === undefined) throw new UsageError(`--ttl is "${ttl}"`)
+  return { sub, ttlSec }
 }
 
-const readOptions = () => {
-  try {
-    const options = {
-      sub: { type: 'string', default: 'demo' },
-      ttl: { type: 'string', default: '1h' },
-    }
-    return parseArgs({ options: options as { sub: { type: 'string' }; ttl: { type: 'string' } } })
-      .values
-  } catch {
-    return usage()
-  }
-}
-
-const { sub, ttl } = readOptions()
-const ttlSec = parseTtlSec(ttl ?? '')
-if (!sub || ttlSec === undefined) usage()
+const { sub, ttlSec } = readArgumentsOrExit(usage, parse)
 const { JWT_SECRET, DATA_DIR } = readConfigOrExit('script')
 const secret = JWT_SECRET ?? readEmbeddedSecret(DATA_DIR)
 if (secret === undefined) {
@@ -42,4 +36,4 @@ if (secret === undefined) {
   )
   process.exit(1)
 }
-console.log(signToken(secret, sub as string, ttlSec as number))
+console.log(signToken(secret, sub, ttlSec))

@@ -9,6 +9,7 @@ import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { createLog, redirectConsole, type Log } from '../lib/runtime/log.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
@@ -122,5 +123,11 @@ const runFork = async (config: Config) => {
   }
 }
 
+const usage = `usage: npm run server
+Starts a server process on each core. It takes no arguments: its settings are environment variables.
+SIGTERM drains and stops it, SIGHUP replaces its processes one by one.
+Exit codes: 0 stopped, 1 failed, 2 wrong usage.`
+
+if (cluster.isPrimary) takeNoArguments(usage)
 const config = readConfigOrExit('server')
 await (cluster.isPrimary ? runPrimary(config) : runFork(config))

@@ -5,6 +5,7 @@ import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too 
 import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseOptions, readArgumentsOrExit, UsageError } from '../scripts/command-line.ts'
 import { repository } from '../scripts/paths.ts'
 import { isNeverRetried, isTest, laneOf, listTests, isBackground } from './lanes.ts'
 import { skipsOf, slowest, whyItFailed } from './report.ts'
@@ -120,11 +121,21 @@ const testsAt = (args: readonly string[]): readonly string[] => {
     const files = all.filter(
       (file) => laneOf(file) === arg || file === path || file.startsWith(`${path}/`),
     )
-    if (files.length === 0) throw new Error(`there is no lane and no test ${arg}`)
+    if (files.length === 0) throw new UsageError(`there is no lane and no test ${arg}`)
     return files
   })
   return all.filter((file) => chosen.some((files) => files.includes(file)))
 }
 
+const usage = `usage: npm test [-- LANE, FILE or FOLDER …]
+Runs those tests, or all of them with types, lint and format. Lanes: unit, integration, system, bench.
+TAP_TIMEOUT=SECONDS a file has (300), SEED=N repeats random tests, CI=true fails where a service is missing.
+Exit codes: 0 all passed, 1 a test failed, 2 wrong usage.`
+
+const wanted = readArgumentsOrExit(usage, (args) => {
+  const { positionals } = parseOptions(args, {}, { allowPositionals: true })
+  testsAt(positionals)
+  return positionals
+})
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => killTree(process.pid))
-process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1
+process.exitCode = (await main(wanted)) ? 0 : 1

@@ -10,6 +10,7 @@ import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
+import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
 import { createLog, redirectConsole } from '../lib/runtime/log.ts'
@@ -33,6 +34,10 @@ const storeTimeoutMs = 20_000
 const consumerCloseTimeoutMs = storeTimeoutMs + 10_000
 const reportLagEveryMs = 10_000
 
+takeNoArguments(`usage: npm run worker
+Applies commands of the log to the database. It takes no arguments: its settings are environment variables.
+Any number may run, and share the log's partitions. SIGTERM finishes its batches and stops it.
+Exit codes: 0 stopped, 1 failed, 2 wrong usage.`)
 const config = readConfigOrExit('worker')
 const log = createLog('worker', config.LOG_LEVEL)
 redirectConsole(log)

@@ -19,7 +19,7 @@ export type CompareOptions = {
   readonly jsonFile: string | undefined
 }
 
-export const compareUsage = `npm run bench:compare -- A B [options]
+export const compareUsage = `usage: npm run bench:compare -- A B [--scenario NAME] [--rounds N] [--seconds N] [options]
 Measures A and B in turn (A B, B A, …) and says by how much they differ, and how sure that is.
 A and B are each
   ${engines.join(' or ')}            an engine, run from this checkout

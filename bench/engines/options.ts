@@ -19,7 +19,7 @@ export type Options = {
 
 const generators = ['wrk', 'autocannon'] as const
 
-export const usage = `npm run bench:engines -- [options]
+export const usage = `usage: npm run bench:engines -- [--quick] [--only NAME,…] [--rounds N] [options]
   --quick            two short rounds, under 3 minutes in all
   --only a,b         of ${names.join(', ')}
   --json FILE        the rows as JSON

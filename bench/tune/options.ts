@@ -20,7 +20,7 @@ export type TuneOptions = {
   readonly jsonFile: string | undefined
 }
 
-export const tuneUsage = `npm run bench:tune -- SETTING=VALUE,VALUE,… [SETTING=…] [options]
+export const tuneUsage = `usage: npm run bench:tune -- SETTING=VALUE,VALUE,… [--scenario NAME] [--rounds N] [options]
 Measures every combination of the values in turn and says which differences are real.
   DB_POOL_SIZE=1,10,50   any setting of the server and the worker (the README has them all)
   --scenario NAME        instead of mixed; of one load

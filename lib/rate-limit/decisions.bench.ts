@@ -16,7 +16,7 @@ import type { Policy } from './policy.ts'
 import { createPostgresLimitStore } from './postgres.ts'
 import { createRedisLimitStore } from './redis.ts'
 
-const usage = `npm run bench:limits
+const usage = `usage: npm run bench:limits
 Measures what a decision of a rate limit costs: from Redis where it is installed, from Postgres and
 from nobody, one at a time and many at once. Under a minute; there are no options.`
 
