@@ -1,13 +1,16 @@
 // `npm run services`: the real Postgres, Redis, Kafka and Nginx on this machine, without containers.
 // Prints the environment that the server and the worker need, and stays until Ctrl-C.
 
-import { randomBytes } from 'node:crypto'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readConfigOrExit } from '../lib/runtime/config/config.ts'
+import { readArgumentsOrExit } from './command-line.ts'
+import { embeddedSecret } from './embedded-secret.ts'
+import { parseServices, servicesUsage, usualPorts, type Ports } from './services-arguments.ts'
 import { startKafka } from './stack/kafka.ts'
 import { startNginx } from './stack/nginx.ts'
-import { nextFreePort } from './stack/ports.ts'
+import { isFree, loopback, nextFreePort } from './stack/ports.ts'
 import { passwordFileIn } from './stack/postgres-access.ts'
 import { startPostgres } from './stack/postgres.ts'
 import { startRedis } from './stack/redis.ts'
@@ -17,31 +20,53 @@ const data = join(dirname(fileURLToPath(import.meta.url)), '../.data/services')
 /** It holds the passwords. */
 const secretMode = 0o600
 const environmentFile = join(data, 'environment')
-const upstreams = ['127.0.0.1:8080']
 // SIGHUP: the services are in no terminal's process group, closing theirs would leave them running.
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 type Placed = { readonly directory: string; readonly port: number }
 type Start = (place: Placed) => Promise<Service>
+type Planned = {
+  readonly name: keyof typeof usualPorts
+  readonly folder: string
+  readonly start: Start
+}
 
-// In this order: Postgres knows best how to say that another one of us is running.
-const services: readonly { folder: string; usualPort: number; start: Start }[] = [
-  { folder: 'postgres', usualPort: 5432, start: startPostgres },
-  { folder: 'redis', usualPort: 6379, start: startRedis },
-  { folder: 'kafka', usualPort: 9092, start: startKafka },
+/** In this order: Postgres knows best how to say that another one of us is running. */
+const servicesFor = (upstreams: readonly string[]): readonly Planned[] => [
+  { name: 'POSTGRES', folder: 'postgres', start: startPostgres },
+  { name: 'REDIS', folder: 'redis', start: startRedis },
+  { name: 'KAFKA', folder: 'kafka', start: startKafka },
   {
+    name: 'NGINX_HTTP',
     folder: 'nginx-http',
-    usualPort: 8088,
-    start: (place) => startNginx({ ...place, mode: 'http', upstreams: upstreams }),
+    start: (place) => startNginx({ ...place, mode: 'http', upstreams }),
   },
   {
+    name: 'NGINX_STREAM',
     folder: 'nginx-stream',
-    usualPort: 8089,
-    start: (place) => startNginx({ ...place, mode: 'stream', upstreams: upstreams }),
+    start: (place) => startNginx({ ...place, mode: 'stream', upstreams }),
   },
 ]
 
-const main = async () => {
+const main = async (ports: Ports) => {
+  const config = readConfigOrExit('script')
+  const serverPort = ports.SERVER ?? config.HTTP_PORT
+  // With a port for each process they follow each other.
+  const serverPorts = config.HTTP_PORT_PER_PROCESS === 'true' ? config.HTTP_PROCESSES : 1
+  const upstreams = Array.from(
+    { length: serverPorts },
+    (_, index) => `${loopback}:${serverPort + index}`,
+  )
+  const services = servicesFor(upstreams)
+  for (const { name } of services) {
+    const port = ports[name]
+    if (port === undefined || (await isFree(port))) continue
+    process.stderr.write(
+      `port ${port} is in use: stop what listens there, or give ${name} another\n`,
+    )
+    process.exitCode = 1
+    return
+  }
   const running: Service[] = []
   let stopping = false
   const stopAsked = new Promise<void>((resolve) => {
@@ -58,9 +83,10 @@ const main = async () => {
   }
 
   try {
-    for (const { folder, usualPort, start } of services) {
+    for (const { name, folder, start } of services) {
       if (stopping) break
-      const port = await nextFreePort(usualPort)
+      const usualPort = ports[name] ?? usualPorts[name]
+      const port = ports[name] ?? (await nextFreePort(usualPort))
       const service = await start({ directory: join(data, folder), port })
       running.push(service)
       const moved = port === usualPort ? '' : `  (${usualPort} is in use)`
@@ -76,7 +102,9 @@ const main = async () => {
     return
   }
 
-  if (!stopping) say(guide(running))
+  const secret = config.JWT_SECRET ?? embeddedSecret(data)
+  if (!stopping)
+    say(guide(running, { JWT_SECRET: secret, HTTP_PORT: String(serverPort) }, upstreams))
   const stayAwake = setInterval(() => {}, 60_000)
   await stopAsked
   clearInterval(stayAwake)
@@ -84,13 +112,17 @@ const main = async () => {
   say('stopped')
 }
 
-const guide = (running: readonly Service[]): string => {
+const guide = (
+  running: readonly Service[],
+  settings: Readonly<Record<string, string>>,
+  upstreams: readonly string[],
+): string => {
   const urlOf = (name: string) => running.find((service) => service.name === name)?.url ?? ''
   const environment = {
     DATABASE_URL: urlOf('postgres'),
     REDIS_URL: urlOf('redis'),
     KAFKA_BROKERS: urlOf('kafka'),
-    JWT_SECRET: randomBytes(32).toString('hex'),
+    ...settings,
   }
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${value}`)
   writeFileSync(environmentFile, `${exports.join('\n')}\n`, { mode: secretMode })
@@ -106,7 +138,7 @@ Then:
 
 npm run migrate
 npm run seed
-npm run server
+npm run server       # Nginx passes requests on to ${upstreams.join(', ')}
 npm run worker
 
 Ctrl-C stops them all.`
@@ -114,4 +146,4 @@ Ctrl-C stops them all.`
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-await main()
+await main(readArgumentsOrExit(servicesUsage, parseServices))
