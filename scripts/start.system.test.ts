@@ -89,7 +89,15 @@ void t.test('a first and a second start', async (t) => {
   t.match(run.output(), /seeding \[#+\] 10000\/10000/, 'seeds with a progress bar')
   t.match(run.output(), new RegExp(`curl '${url}/todos\\?limit=10'`), 'a read to paste')
   t.match(run.output(), new RegExp(`curl -X POST ${url}/todos .*${token}`), 'a write to paste')
-  t.match(run.output(), /npx autocannon .*limit=10/, 'the benchmark to paste')
+  t.match(run.output(), `npm run bench -- --url '${url}/todos?limit=10'`, 'the benchmark to paste')
+  t.match(run.output(), `${url}/docs`)
+  for (const step of ['Postgres, with .*', 'its tables', 'todos to read', 'worker and server .*']) {
+    t.match(
+      run.output(),
+      new RegExp(`^${step} \\.\\.\\. \\d+\\.\\d s$`, 'm'),
+      'a step, with its time',
+    )
+  }
   const metricsPorts = [...run.output().matchAll(/:(\d+)\/metrics$/gm)].map(([, one]) =>
     Number(one),
   )

@@ -60,18 +60,23 @@ const main = async () => {
   process.on('SIGTERM', () => stop(0))
 
   try {
-    const postgres = await startPostgres({
-      directory: join(DATA_DIR, 'postgres'),
-      maxConnections: Math.max(maxConnectionsMin, connectionsNeeded(config) + othersMax),
-    })
+    const directory = join(DATA_DIR, 'postgres')
+    const postgres = await step(`Postgres, with its data in ${directory}`, () =>
+      startPostgres({
+        directory,
+        maxConnections: Math.max(maxConnectionsMin, connectionsNeeded(config) + othersMax),
+      }),
+    )
     running.postgres = postgres
     const { url } = postgres
-    await migrate(url, migrationsDirectory)
+    await step('its tables', () => migrate(url, migrationsDirectory))
     if (!(await isSeeded(url))) {
+      const seedingMs = performance.now()
       await seed(
         { databaseUrl: url, count: seedCountDefault },
         progressBar('seeding', seedCountDefault),
       )
+      console.log(`todos to read ... ${secondsSince(seedingMs)}`)
     }
     const environment = environmentFor(url)
     const started = [
@@ -79,7 +84,10 @@ const main = async () => {
       startChild('server/main.ts', environment),
     ]
     for (const { child } of started) running.children.push(child)
-    const [worker, server] = await Promise.all(started.map((one) => one.ready))
+    const [worker, server] = await step(
+      `worker and server (${config.HTTP_PROCESSES} processes)`,
+      () => Promise.all(started.map((one) => one.ready)),
+    )
     for (const { name, exited } of [
       ...started.map(({ child }) => child),
       { name: 'postgres', exited: postgres.exited },
@@ -98,6 +106,23 @@ const main = async () => {
     stop(1)
   }
 }
+
+/** Names what is being done, then how long it took: silence looks like a fault. */
+const step = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+  const startedMs = performance.now()
+  process.stdout.write(`${what} ...`)
+  try {
+    const result = await work()
+    process.stdout.write(` ${secondsSince(startedMs)}\n`)
+    return result
+  } catch (error) {
+    process.stdout.write(' failed\n')
+    throw error
+  }
+}
+
+const secondsSince = (startedMs: number): string =>
+  `${((performance.now() - startedMs) / 1_000).toFixed(1)} s`
 
 class StartFailure extends Error {}
 
@@ -173,6 +198,7 @@ const greet = (
   const token = signToken(config.JWT_SECRET as string, 'demo', tokenTtlSec)
   console.log(`
 Todo API: ${url}   (engine ${config.HTTP_ENGINE}, ${config.HTTP_PROCESSES} processes, started in ${tookMs} ms)
+All that it can do: ${url}/docs
 
 A token for user "demo", valid for 30 days:
 ${token}
@@ -181,8 +207,8 @@ Read:
   curl '${url}/todos?limit=10'
 Write:
   curl -X POST ${url}/todos -H 'Content-Type: application/json' -H 'Authorization: Bearer ${token}' -d '{"title":"My first todo"}'
-Benchmark:
-  npx autocannon -c 50 -p 16 -d 10 '${url}/todos?limit=10'
+Benchmark, with a report that says whether to believe it:
+  npm run bench -- --url '${url}/todos?limit=10'
 Metrics, of the server and of the worker:
   ${metrics.join('\n  ') || 'off'}
 Postgres, which accepts only the password in that file:
