@@ -67,11 +67,11 @@ for (const engine of engineNames) {
 
     // A fault of ours has no way to be asked for, nor have too many requests in flight: the tests of
     // the router and of pending.ts stage them.
-    const isStaged = /^(\w+ 500|(getPing|getOpenApi|getDocs|getProblem) 503)$/
+    const isStaged = /^(\w+ 500|(getPing|getIndex|getOpenApi|getDocs|getProblem) 503)$/
     const isExpected =
       engine === 'node'
         ? isStaged
-        : /^(\w+ (500|408|431)|(getPing|getOpenApi|getDocs|getProblem) 503)$/
+        : /^(\w+ (500|408|431)|(getPing|getIndex|getOpenApi|getDocs|getProblem) 503)$/
     t.same(
       check.unseen().filter((one) => !isExpected.test(one)),
       [],
@@ -130,14 +130,21 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
   await ask('getHealth', 200, '/health')
   await ask('getReady', 200, '/ready')
   await ask('getPing', 200, '/ping')
-  for (const [operationId, target] of [
-    ['getOpenApi', '/openapi.json'],
-    ['getDocs', '/docs'],
-    ['getProblem', '/docs/problems/no-such-todo'],
+  for (const [operationId, target, accept] of [
+    ['getIndex', '/', 'application/json'],
+    ['getIndex', '/', 'text/html,*/*;q=0.8'],
+    ['getOpenApi', '/openapi.json', '*/*'],
+    ['getDocs', '/docs', '*/*'],
+    ['getProblem', '/docs/problems/no-such-todo', '*/*'],
   ] as const) {
-    const answer = await ask(operationId, 200, target)
-    const lines = [`If-None-Match: ${headerOf(answer, 'ETag')}`]
+    const accepts = `Accept: ${accept}`
+    const answer = await ask(operationId, 200, target, { lines: [accepts] })
+    const lines = [accepts, `If-None-Match: ${headerOf(answer, 'ETag')}`]
     await ask(operationId, 304, target, { lines })
+    if (operationId === 'getIndex') {
+      t.match(headerOf(answer, 'Content-Type'), accept.split(',')[0], 'as its Accept prefers')
+      t.match(answer.body, '/docs')
+    }
     if (operationId !== 'getOpenApi') continue
     const servers = [{ url: 'http://a' }]
     t.same(JSON.parse(answer.body), { ...document, servers }, 'what is tested')
@@ -275,7 +282,7 @@ const askOthers = async (t: Test, port: number) => {
       t.same(allow, allowed.sort(), `${method} ${path}`)
     }
   }
-  for (const path of ['/', '/todo', '/todos/', '/todos/a/b', '/openapi', '/docs/', '/metrics']) {
+  for (const path of ['/todo', '/todos/', '/todos/a/b', '/openapi', '/docs/', '/metrics']) {
     t.notOk(path in paths)
     checkProblem(404, (await exchange(port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`))[0])
   }
@@ -323,6 +330,7 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await ask('listTodos', 429, lastTarget)
   await ask('listTodos', 200, '/todos?limit=1')
   await ask('listTodos', 200, '/todos?limit=%31')
+  await ask('getIndex', 429, '/')
   await ask('getOpenApi', 429, '/openapi.json')
   await ask('getDocs', 429, '/docs')
   await ask('getProblem', 429, '/docs/problems/no-such-todo')

@@ -5,6 +5,7 @@ import { documentOf } from '../../http/contract/document.ts'
 import type { OpenApi } from '../../http/contract/openapi.ts'
 import { problemCatalogue, type DescribedProblem } from '../../http/contract/problem-catalogue.ts'
 import { about } from './about.ts'
+import { getIndex } from './get-index.ts'
 import { getDocs } from './get-docs.ts'
 import { getOpenApi } from './get-open-api.ts'
 import { getProblem } from './get-problem.ts'
@@ -16,6 +17,7 @@ export const docsEndpoints = (others: readonly Endpoint[], publicUrl: string): E
   const document = (): OpenApi => (made ??= documentOf([...others, ...own], about))
   const problems = (): DescribedProblem[] => (catalogue ??= problemCatalogue([...others, ...own]))
   const own: readonly Endpoint[] = [
+    getIndex(publicUrl),
     getOpenApi(document, publicUrl),
     getDocs(document, problems),
     getProblem(problems),

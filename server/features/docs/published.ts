@@ -19,8 +19,10 @@ export const publishedReply = (
   headers: readonly string[],
   etag: string,
   text: string | Buffer,
+  /** On a 304 as well. */
+  more: readonly string[] = [],
 ): Reply => {
-  const validators = ['ETag', etag, 'Cache-Control', 'no-cache']
+  const validators = ['ETag', etag, 'Cache-Control', 'no-cache', ...more]
   return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
     ? withoutBody(304, validators)
     : createReply(200, [...headers, ...validators], text)

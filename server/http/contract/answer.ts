@@ -20,11 +20,15 @@ export type Described = {
 
 /** What the document says of an answer. */
 export type AnswerDescription = Described & {
-  readonly content?: {
-    readonly mediaType: string
-    readonly shape: Shape<unknown>
-    readonly examples: readonly unknown[]
-  }
+  readonly content?: ContentDescription
+  /** What `Accept` may choose in its place. */
+  readonly others?: readonly ContentDescription[]
+}
+
+type ContentDescription = {
+  readonly mediaType: string
+  readonly shape: Shape<unknown>
+  readonly examples: readonly unknown[]
 }
 
 export type Answer<T> = AnswerDescription & {

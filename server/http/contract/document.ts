@@ -127,7 +127,7 @@ const parametersOf = (
 }
 
 const answerOf = (
-  { description, component, content, isReady, headers = [] }: AnswerDescription,
+  { description, component, content, others = [], isReady, headers = [] }: AnswerDescription,
   { limit }: Endpoint,
   components: ComponentsInTheMaking,
 ): ResponseWithReferences | Reference => {
@@ -140,7 +140,12 @@ const answerOf = (
     description,
     headers: components.headers(all),
     ...(content && {
-      content: contentOf(content.mediaType, content.shape, content.examples, components),
+      content: Object.assign(
+        {},
+        ...[content, ...others].map(({ mediaType, shape, examples }) =>
+          contentOf(mediaType, shape, examples, components),
+        ),
+      ) as Content,
     }),
   })
 }
