@@ -32,7 +32,7 @@ const index = named(
 const ofThePage: readonly ResponseHeader[] = [
   ['X-Frame-Options', 'Not to be shown in a frame.', 'DENY'],
   ['Referrer-Policy', 'Its links do not say where they are from.', 'no-referrer'],
-].map(([name = '', description = '', value]) => ({
+].map(([name = '', description = '', value = '']) => ({
   name,
   component: `${name}-of-a-page`,
   description: `Of the page: ${description}`,

@@ -1,0 +1,49 @@
+// npm run doctor: looks at settings, machine, ports and dependencies, and says what to do. It finds all
+// that is wrong at once, where a start would name the first.
+
+import type { Config } from '../lib/runtime/config/config.ts'
+import { parseOptions, readArgumentsOrExit } from './command-line.ts'
+import { findingLine, type Finding } from './doctor/finding.ts'
+import { checkKafka } from './doctor/kafka.ts'
+import { checkMachine, checkPorts, readMachine } from './doctor/machine.ts'
+import { checkPostgres } from './doctor/postgres.ts'
+import { checkRedis } from './doctor/redis.ts'
+import { checkSettings } from './doctor/settings.ts'
+
+const usage = `usage: npm run doctor [-- --json]
+Looks at settings, this machine, its ports, Postgres, Redis and Kafka. Each line is ok, warn or fault, what
+is, and what to do. It keeps nothing: what it writes to Redis to try its rights is gone in a second.
+  --json   the same as JSON
+Exit codes: 0 no fault, 1 a fault, 2 wrong usage.`
+
+/** In order of area, however long each takes. */
+export const examine = async (env: NodeJS.ProcessEnv): Promise<readonly Finding[]> => {
+  const { findings, config } = checkSettings(env)
+  if (!config) return findings
+  const others = await Promise.all([
+    checkMachine(config, readMachine()),
+    checkPorts(config),
+    checkPostgres(config, env),
+    needsRedis(config) ? checkRedis(config) : [],
+    config.COMMAND_LOG === 'kafka' ? checkKafka(config) : [],
+  ])
+  return [...findings, ...others.flat()]
+}
+
+const needsRedis = ({ LIST_CACHE }: Config): boolean => LIST_CACHE === 'redis'
+
+if (process.argv[1] === import.meta.filename) {
+  const { json } = readArgumentsOrExit(
+    usage,
+    (args) => parseOptions(args, { json: { type: 'boolean' } }).values,
+  )
+  const findings = await examine(process.env)
+  const count = (level: string) => findings.filter((one) => one.level === level).length
+  const isSound = count('fault') === 0
+  if (json) console.log(JSON.stringify({ isSound, findings }, null, 2))
+  else {
+    for (const finding of findings) console.log(findingLine(finding))
+    console.log(`\n${count('fault')} faults, ${count('warn')} warnings`)
+  }
+  process.exit(isSound ? 0 : 1) // clients that are refused try again for a while
+}

@@ -1,0 +1,69 @@
+// Redis: whether it answers as a master, which it is, and whether this user may do what lists need.
+
+import type { Config } from '../../lib/runtime/config/config.ts'
+import { parseRedisUrl } from '../../lib/runtime/config/redis-url.ts'
+import { withTimeout } from '../../lib/runtime/deadline.ts'
+import { createLog } from '../../lib/runtime/log.ts'
+import { openRedis } from '../../lib/drivers/redis/connections.ts'
+import { dependencyTimeoutMs, fault, ok, warn, type Finding } from './finding.ts'
+
+/** The first with client-side caching. */
+const majorMin = 6
+const key = '{todos}:doctor'
+
+export const checkRedis = async (config: Config): Promise<readonly Finding[]> => {
+  const { host, port } = parseRedisUrl(config.REDIS_URL)
+  const where = `redis://${host}:${port}`
+  const connections = openRedis(config.REDIS_URL, createLog('doctor', 'silent'))
+  const { redis, run } = connections.connect({ timeoutMs: dependencyTimeoutMs })
+  try {
+    if (redis.status !== 'ready') {
+      await withTimeout(
+        dependencyTimeoutMs,
+        () =>
+          new Promise<void>((resolve, reject) => {
+            redis.once('ready', resolve)
+            redis.once('error', reject)
+          }),
+      )
+    }
+    const info = await run((one) => one.info()).catch(() => '')
+    const version = /^redis_version:(\S+)/m.exec(info)?.[1]
+    const isReplica = /^role:slave/m.test(info)
+    const refused: string[] = []
+    // In the order in which a list is kept; what is written is gone in a second.
+    for (const [name, ...args] of [
+      ['SET', key, '1', 'PX', '1000'],
+      ['GET', key],
+      ['EVAL', 'return 1', '1', key],
+      ['PUBLISH', key, ''],
+      ['DEL', key],
+    ] as const) {
+      await run((one) => one.call(name, ...args)).catch((error: Error) =>
+        refused.push(`${name} (${error.message.split(' ')[0]})`),
+      )
+    }
+    return [
+      isReplica
+        ? fault('redis', `${where} is a replica`, 'set REDIS_URL to the master')
+        : ok('redis', `${where} answers`),
+      version === undefined
+        ? warn('redis', 'it does not report its version', 'allow this user INFO')
+        : Number(version.split('.')[0]) >= majorMin
+          ? ok('redis', `version ${version}`)
+          : fault('redis', `version ${version} is too old`, `use ${majorMin} or later`),
+      refused.length === 0
+        ? ok('redis', 'this user may read, write, run scripts and publish')
+        : fault(
+            'redis',
+            `it refuses ${refused.join(', ')}`,
+            'give the user of REDIS_URL these rights (ACL SETUSER), or free its memory',
+          ),
+    ]
+  } catch (error) {
+    const found = `${where} does not answer (${(error as Error).message})`
+    return [fault('redis', found, 'start it, or set REDIS_URL')]
+  } finally {
+    connections.close()
+  }
+}
