@@ -89,6 +89,8 @@ export const buildImage = async (options: {
       case 'CMD':
         stage.cmd = JSON.parse(rest) as string[]
         break
+      case 'ARG': // none is given here
+      case 'LABEL':
       case 'EXPOSE':
         break
       default:
