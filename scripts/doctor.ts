@@ -1,7 +1,6 @@
 // npm run doctor: looks at settings, machine, ports and dependencies, and says what to do. It finds all
 // that is wrong at once, where a start would name the first.
 
-import type { Config } from '../lib/runtime/config/config.ts'
 import { parseOptions, readArgumentsOrExit } from './command-line.ts'
 import { findingLine, type Finding } from './doctor/finding.ts'
 import { checkKafka } from './doctor/kafka.ts'
@@ -21,16 +20,13 @@ export const examine = async (env: NodeJS.ProcessEnv): Promise<readonly Finding[
   const { findings, config } = checkSettings(env)
   if (!config) return findings
   const others = await Promise.all([
-    checkMachine(config, readMachine()),
     checkPorts(config),
     checkPostgres(config, env),
-    needsRedis(config) ? checkRedis(config) : [],
-    config.COMMAND_LOG === 'kafka' ? checkKafka(config) : [],
+    ...(config.LIST_CACHE === 'redis' ? [checkRedis(config)] : []),
+    ...(config.COMMAND_LOG === 'kafka' ? [checkKafka(config)] : []),
   ])
-  return [...findings, ...others.flat()]
+  return [...findings, ...checkMachine(config, readMachine()), ...others.flat()]
 }
-
-const needsRedis = ({ LIST_CACHE }: Config): boolean => LIST_CACHE === 'redis'
 
 if (process.argv[1] === import.meta.filename) {
   const { json } = readArgumentsOrExit(

@@ -24,7 +24,7 @@ export const checkSettings = (
     const [, found = line, advice = 'correct it'] = /^(.*?): (.*)$/.exec(line) ?? []
     return fault('settings', found, advice)
   })
-  const rest = { ...env }
+  let rest = env
   for (let round = 0; round < roundsMax; round++) {
     try {
       const config = readConfig(rest, 'script')
@@ -34,7 +34,8 @@ export const checkSettings = (
       }
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
-      for (const [, name = ''] of error.message.matchAll(/^([A-Z_]+)/gm)) delete rest[name]
+      const wrong = new Set(error.message.match(/^[A-Z_]+/gm))
+      rest = Object.fromEntries(Object.entries(rest).filter(([name]) => !wrong.has(name)))
     }
   }
   return { findings, config: undefined }
