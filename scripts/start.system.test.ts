@@ -121,7 +121,10 @@ void t.test('a first and a second start', async (t) => {
   await t.test('a second one on the same data is refused in one line', async (t) => {
     const second = start(t, { ...env, HTTP_PORT: String(await freePort()) })
     t.equal(await second.exited, 1)
-    t.match(second.output(), /^\S*postgres is in use by another Postgres \(pid \d+\): stop .*\n$/)
+    const [step, line, ...rest] = second.output().split('\n')
+    t.match(step, /^Postgres, .* failed$/)
+    t.match(line, /^\S*postgres is in use by another Postgres \(pid \d+\): stop .*$/)
+    t.same(rest, [''])
   })
   await t.test('nothing listens beyond loopback', async (t) => {
     if (process.platform !== 'linux') return t.plan(0, 'only Linux tells what listens')
@@ -219,7 +222,7 @@ void t.test('what stands in the way is one line, and exit code 1', async (t) => 
       /^JWT_SECRET is 43 bytes long: set it to .*\n$/,
     ],
   ] as const) {
-    const run = start(t, { DATA_DIR: directory, ...env })
+    const run = start(t, { DATA_DIR: directory, HTTP_PORT: '0', ...env })
     t.equal(await run.exited, 1)
     t.match(run.output(), line)
   }
