@@ -222,7 +222,8 @@ void t.test('what stands in the way is one line, and exit code 1', async (t) => 
       /^JWT_SECRET is 43 bytes long: set it to .*\n$/,
     ],
   ] as const) {
-    const run = start(t, { DATA_DIR: directory, HTTP_PORT: '0', ...env })
+    const settings: Readonly<Record<string, string>> = env
+    const run = start(t, { DATA_DIR: directory, HTTP_PORT: '0', ...settings })
     t.equal(await run.exited, 1)
     t.match(run.output(), line)
   }
