@@ -34,9 +34,7 @@ const usage = `usage: npm run bench:writes -- [--quick] [--connections N] [--sec
   --rate N           writes a second while visibility is measured (1000)
   --json FILE        the result as JSON
 Settings of server and worker are taken from the environment; unless they are there:
-${Object.entries(usualSettings())
-  .map(([name, value]) => `  ${name}=${value}`)
-  .join('\n')}`
+  HTTP_ENGINE=uws, HTTP_PROCESSES half of the cores, KAFKA_PARTITIONS one per core (6 at most)`
 
 const warmupMs = 3_000
 const catchUpTimeoutMs = 120_000

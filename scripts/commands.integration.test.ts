@@ -52,6 +52,7 @@ const run = async (file: string, args: readonly string[], cwd: string, env: Node
 t.test('each command answers --help and -h, and refuses what it does not know', async (t) => {
   const all = commands()
   t.ok(all.size > 15, 'package.json was read')
+  const page = readFileSync(new URL('docs/reference/commands.md', repository), 'utf8')
   const counting = await startCounting(t)
   const cwd = t.testdir()
   const at = `127.0.0.1:${counting.port}`
@@ -70,6 +71,7 @@ t.test('each command answers --help and -h, and refuses what it does not know', 
     t.match(help, { code: 0, stderr: '' }, name)
     const called = name === 'start' || name === 'test' ? `npm ${name}` : `npm run ${name}`
     t.ok(help.stdout.startsWith(`usage: ${called}`), help.stdout)
+    t.ok(page.includes(`\n${help.stdout}`), `${name}: run npm run docs:print`)
     t.match(wrong, { code: 2, stdout: '' }, name)
     t.match(wrong.stderr, /^[^\n]*--no-such-option[^\n]*; usage: npm [^\n]*\n$/, name)
   }

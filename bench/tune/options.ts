@@ -22,7 +22,7 @@ export type TuneOptions = {
 
 export const tuneUsage = `usage: npm run bench:tune -- SETTING=VALUE,VALUE,… [--scenario NAME] [--rounds N] [options]
 Measures every combination of the values in turn and says which differences are real.
-  DB_POOL_SIZE=1,10,50   any setting of the server and the worker (the README has them all)
+  DB_POOL_SIZE=1,10,50   any setting of the server and the worker (docs/reference/settings.md has them)
   --scenario NAME        instead of mixed; of one load
   --rounds N             instead of 5; ${pairsMin} at least
   --seconds N            of each measurement, instead of 5

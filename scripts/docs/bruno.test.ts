@@ -12,9 +12,9 @@ const files = brunoCollection(document, folder)
 
 t.test('it is current', async (t) => {
   const found = readdirSync(new URL(folder, repository), { recursive: true, withFileTypes: true })
-  t.equal(found.filter((one) => one.isFile()).length, files.length, 'run npm run docs:bruno')
+  t.equal(found.filter((one) => one.isFile()).length, files.length, 'run npm run docs:print')
   for (const { path, text } of files) {
-    t.ok(readFileSync(new URL(path, repository), 'utf8') === text, `${path}: npm run docs:bruno`)
+    t.ok(readFileSync(new URL(path, repository), 'utf8') === text, `${path}: npm run docs:print`)
   }
 })
 

@@ -9,10 +9,11 @@ import { readConfig, settings } from '../../lib/runtime/config/config.ts'
 import { readPaths } from '../../testing/house-files.ts'
 import { isTest } from '../../testing/lanes.ts'
 import { repository } from '../paths.ts'
+import { helpsIn } from './commands-page.ts'
 import { envExample } from './env-example.ts'
 import { metricGroups } from './metric-groups.ts'
 import { anchorOf, prose, table } from './markdown.ts'
-import { printedPages } from './pages.ts'
+import { commandsPath, printPages } from './pages.ts'
 
 const root = fileURLToPath(repository)
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -22,14 +23,17 @@ const withoutCode = (markdown: string): string => markdown.replaceAll(/```[^]*?`
 const anchorsOf = (markdown: string): string[] =>
   [...withoutCode(markdown).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading))
 
+/** What programs say is held to them by scripts/commands.integration.test.ts, which runs them. */
+const printedPages = printPages(helpsIn(read(commandsPath)))
+
 for (const { path, text } of printedPages) {
   t.test(`${path} is current`, async (t) => {
-    t.ok(read(path) === text(), 'run npm run docs:print')
+    t.ok(read(path) === text, 'run npm run docs:print')
   })
 }
 
 t.test('links between the printed pages lead to a heading that is there once', async (t) => {
-  const pages = new Map(printedPages.map(({ path, text }) => [path.split('/').at(-1), text()]))
+  const pages = new Map(printedPages.map(({ path, text }) => [path.split('/').at(-1), text]))
   const link = /\]\(([\w-]*(?:\.md)?)#([^)]+)\)/g
   for (const [name = '', text] of pages) {
     if (!name.endsWith('.md')) continue

@@ -1,6 +1,7 @@
 // What `npm run docs:print` prints: one function a page, from the code alone.
 
 import { apiPage } from './api-page.ts'
+import { commandsPage } from './commands-page.ts'
 import { envExample } from './env-example.ts'
 import { limitsPage } from './limits-page.ts'
 import { metricsPage } from './metrics-page.ts'
@@ -8,14 +9,18 @@ import { problemsPage } from './problems-page.ts'
 import { resultsPage } from './results-page.ts'
 import { settingsPage } from './settings-page.ts'
 
-export type PrintedPage = { readonly path: string; readonly text: () => string }
+export type PrintedPage = { readonly path: string; readonly text: string }
 
-export const printedPages: readonly PrintedPage[] = [
-  { path: '.env.example', text: envExample },
-  { path: 'docs/reference/api.md', text: apiPage },
-  { path: 'docs/reference/settings.md', text: settingsPage },
-  { path: 'docs/reference/metrics.md', text: metricsPage },
-  { path: 'docs/reference/problems.md', text: problemsPage },
-  { path: 'docs/reference/limits.md', text: limitsPage },
-  { path: 'docs/reference/results.md', text: resultsPage },
+export const commandsPath = 'docs/reference/commands.md'
+
+/** `helps`: what each program says of itself, by its script's name. */
+export const printPages = (helps: ReadonlyMap<string, string>): readonly PrintedPage[] => [
+  { path: '.env.example', text: envExample() },
+  { path: 'docs/reference/api.md', text: apiPage() },
+  { path: 'docs/reference/settings.md', text: settingsPage() },
+  { path: 'docs/reference/metrics.md', text: metricsPage() },
+  { path: 'docs/reference/problems.md', text: problemsPage() },
+  { path: 'docs/reference/limits.md', text: limitsPage() },
+  { path: commandsPath, text: commandsPage(helps) },
+  { path: 'docs/reference/results.md', text: resultsPage() },
 ]
