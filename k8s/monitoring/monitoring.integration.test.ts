@@ -3,15 +3,16 @@
 
 import { readFileSync } from 'node:fs'
 import { parser } from '@prometheus-io/lezer-promql'
-import t from 'tap'
-import { parse as parseYaml } from 'yaml'
+import t, { type Test } from 'tap'
+import { parse as parseYaml, stringify } from 'yaml'
 import { signToken } from '../../lib/accounts/access-token.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { scrape, type Sample } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { generousTimeouts, testSecret } from '../../testing/settings.ts'
 import { endpoints } from '../../testing/openapi/document.ts'
-import { testDatabase, testTopic } from '../../testing/services.ts'
+import { promtoolCheck } from '../../testing/promtool.ts'
+import { orSkip, testDatabase, testTopic } from '../../testing/services.ts'
 
 type Panel = {
   readonly id: number
@@ -25,6 +26,11 @@ type Panel = {
   }
   readonly targets?: readonly { readonly expr: string }[]
 }
+type Variable = {
+  readonly name: string
+  readonly type: string
+  readonly query: string | { readonly query: string }
+}
 type Rule = {
   readonly alert: string
   readonly expr: string
@@ -34,7 +40,10 @@ type Rule = {
 }
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
-const { panels } = JSON.parse(read('dashboard.json')) as { panels: Panel[] }
+const { panels, templating } = JSON.parse(read('dashboard.json')) as {
+  panels: Panel[]
+  templating: { list: Variable[] }
+}
 const { groups } = parseYaml(read('alerts.yaml')) as { groups: { rules: Rule[] }[] }
 const rules = groups.flatMap((group) => group.rules)
 const expressions = [
@@ -69,8 +78,8 @@ const parsePromql = (expression: string): { selectors: Selector[]; labels: strin
   return { selectors, labels }
 }
 
-/** Each series that a server and a worker export once they have been used. */
-const exported = async (t: Parameters<typeof testDatabase>[0]): Promise<Sample[]> => {
+/** What a server and a worker export once they have been used. */
+const exported = async (t: Test): Promise<{ samples: Sample[]; texts: string[] }> => {
   const environment = {
     COMMAND_LOG: 'postgres',
     LIST_CACHE: 'postgres',
@@ -100,16 +109,20 @@ const exported = async (t: Parameters<typeof testDatabase>[0]): Promise<Sample[]
     () => scrape(worker.metricsPort),
     (seen) => seen.total('todos_worker_commands_total') === 1,
   )
-  return [...(await scrape(server.metricsPort)).samples, ...byWorker.samples]
+  const samples = [...(await scrape(server.metricsPort)).samples, ...byWorker.samples]
+  const texts = [server, worker].map(async ({ metricsPort }) =>
+    (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
+  )
+  return { samples, texts: await Promise.all(texts) }
 }
 
 t.test('what the queries name is exported', async (t) => {
-  const samples = await exported(t)
+  const { samples, texts } = await exported(t)
   const used = new Set<string>()
   for (const expression of expressions) {
     const { selectors, labels } = parsePromql(expression)
     t.ok(selectors.length > 0, expression)
-    const known = new Set(['le', 'instance'])
+    const known = new Set(['le', 'job', 'instance'])
     for (const { metric, matchers } of selectors) {
       used.add(metric)
       const series = samples.filter(({ name }) => name === metric)
@@ -134,6 +147,21 @@ t.test('what the queries name is exported', async (t) => {
     [],
     'and what is exported is shown, or alarmed of',
   )
+  await t.test('promtool has nothing against it', async (t) => {
+    const said = await orSkip(t, () =>
+      Promise.all(texts.map((text) => promtoolCheck('metrics', text))),
+    )
+    if (said) t.same(said, ['', ''])
+  })
+})
+
+t.test('promtool has nothing against the rules', async (t) => {
+  const text = stringify({ groups })
+  const said = await orSkip(t, () => promtoolCheck('rules', text))
+  if (said === undefined) return
+  t.equal(said, '')
+  t.match(await promtoolCheck('rules', text.replace(' > 0', ' > ')), /FAILED/)
+  t.match(await promtoolCheck('metrics', '# TYPE a_ms counter\na_ms 1\n'), /no help text/)
 })
 
 t.test('what is no PromQL, or names what is not there, would be found', async (t) => {
@@ -195,6 +223,31 @@ t.test('each rule has its place in the runbook, and the runbook no other', (t) =
     t.match(chapter, labels.severity === 'page' ? '**Page.**' : '**Ticket.**', alert)
     for (const part of ['Users notice', 'First look', 'Do', 'Wake somebody'])
       t.match(chapter, `- **${part}:**`, `${alert}: ${part}`)
+  }
+  t.end()
+})
+
+t.test('each panel is of the jobs and the instances that are chosen', (t) => {
+  t.match(templating.list, [
+    { name: 'datasource', type: 'datasource', query: 'prometheus' },
+    { name: 'job', type: 'query', query: { query: 'label_values(todos_build_info, job)' } },
+    {
+      name: 'instance',
+      type: 'query',
+      query: { query: 'label_values(todos_build_info{job=~"$job"}, instance)' },
+    },
+  ])
+  for (const { expr } of panels.flatMap(({ targets = [] }) => targets)) {
+    for (const { matchers } of parsePromql(expr).selectors) {
+      t.match(
+        matchers,
+        [
+          { label: 'job', op: '=~', value: '$job' },
+          { label: 'instance', op: '=~', value: '$instance' },
+        ],
+        expr,
+      )
+    }
   }
   t.end()
 })

@@ -6,6 +6,7 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { PoolStats } from './pool-stats.ts'
+import { commit, version } from './version.ts'
 
 type Definition = {
   readonly name: string
@@ -83,6 +84,32 @@ export const addPoolMetrics = (
 }
 
 /**
+ * Which build this is: one series, always 1, to be joined with others. `engine`: of a server's requests;
+ * a worker has none.
+ */
+export const addBuildInfo = (registry: Registry, program: string, engine = 'none'): void => {
+  const labels = {
+    program,
+    engine,
+    version,
+    commit: commit ?? 'unknown',
+    node: process.version,
+  }
+  addGauge(
+    registry,
+    {
+      name: 'todos_build_info',
+      help: 'Always 1; its labels are the program, its version, commit and Node, and the HTTP engine.',
+      labelNames: Object.keys(labels),
+    },
+    () => [[labels, 1]],
+  )
+}
+
+/** Seconds since the epoch. */
+const startTime = Math.round(Date.now() / 1_000 - process.uptime())
+
+/**
  * How often the event loop is sampled: how late it is, is its delay. Each sample wakes the process: at
  * 20 ms one that did nothing else took 2.5 ms of CPU a second for it, at 200 ms 0.4.
  */
@@ -96,7 +123,11 @@ export const addProcessMetrics = (registry: Registry, process_: string): void =>
 
   addCounter(
     registry,
-    { name: 'process_cpu_seconds_total', help: 'CPU time, user and system.', labelNames },
+    {
+      name: 'process_cpu_seconds_total',
+      help: 'CPU time of the process, user and system.',
+      labelNames,
+    },
     one(() => {
       const { user, system } = process.cpuUsage()
       return (user + system) / 1e6
@@ -104,12 +135,21 @@ export const addProcessMetrics = (registry: Registry, process_: string): void =>
   )
   addGauge(
     registry,
-    { name: 'process_resident_memory_bytes', help: 'Resident memory.', labelNames },
+    {
+      name: 'process_start_time_seconds',
+      help: 'When the process started, in seconds since the epoch.',
+      labelNames,
+    },
+    one(() => startTime),
+  )
+  addGauge(
+    registry,
+    { name: 'process_resident_memory_bytes', help: 'Resident memory of the process.', labelNames },
     one(() => process.memoryUsage.rss()),
   )
   addGauge(
     registry,
-    { name: 'nodejs_heap_size_used_bytes', help: "Used memory of V8's heap.", labelNames },
+    { name: 'nodejs_heap_size_used_bytes', help: "Memory in use in V8's heap.", labelNames },
     one(() => getHeapStatistics().used_heap_size),
   )
   // Counters, not a share since the last scrape: two who scrape do not disturb each other.
@@ -139,20 +179,21 @@ const addDelayMetrics = (registry: Registry, labels: Labels) => {
     registry,
     {
       name: 'nodejs_eventloop_delay_seconds',
-      help: 'How late the event loop ran a timer, since the last scrape.',
-      labelNames: ['process', 'quantile'],
+      help: 'How late the event loop ran a timer since the last scrape, by percentile; 100 is the latest.',
+      labelNames: ['process', 'percentile'],
       combine: 'max',
     },
     () => {
-      const quantiles = [50, 99, 100].map(
+      // `quantile` is a label of summaries: promtool refuses it here.
+      const delays = [50, 99, 100].map(
         (percent) =>
           [
-            { ...labels, quantile: String(percent / 100) },
+            { ...labels, percentile: String(percent) },
             late(histogram.percentile(percent)),
           ] as const,
       )
       histogram.reset()
-      return quantiles
+      return delays
     },
   )
 }

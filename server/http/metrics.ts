@@ -1,12 +1,12 @@
 // What is counted of requests and connections, whatever they are for. Nothing here is called on the hot
 // path: what happens there is kept as integers and read by a scrape.
 
-import { Histogram, type Registry } from '@prometheus-io/client'
+import { Counter, Histogram, type Registry } from '@prometheus-io/client'
 import { addCounter, addGauge, durationBuckets } from '../../lib/runtime/metrics.ts'
 import type { Engine } from './engines/engine.ts'
 import type { Answered } from './router.ts'
 
-/** A series for each method that there is, not for each that a client makes up. */
+/** What clients may send to no resource of ours; they make up others, which are not told apart. */
 const methods = new Set([
   'GET',
   'HEAD',
@@ -18,6 +18,8 @@ const methods = new Set([
   'TRACE',
   'PATCH',
 ])
+/** What OpenTelemetry calls all the rest. */
+const otherMethod = '_OTHER'
 
 export const requestLabels = [
   'http_request_method',
@@ -25,24 +27,38 @@ export const requestLabels = [
   'http_response_status_code',
 ] as const
 
-/** Counts the requests that handlers answer; the others are in addListMetrics. */
+/**
+ * Counts the requests that handlers answer; the others are in addListMetrics. A histogram is twenty
+ * series: one for each status too, and a server would have four thousand.
+ */
 export const addRequestMetrics = (registry: Registry): ((answered: Answered) => void) => {
+  const counts = new Counter({
+    name: 'http_server_requests_total',
+    help: 'Requests by route and status; a method that the route does not have is _OTHER. Without the ready lists, see http_server_ready_requests_total.',
+    labelNames: requestLabels,
+    registers: [registry],
+  })
   const durations = new Histogram({
     name: 'http_server_request_duration_seconds',
-    help: 'From the head of a request to its reply, by route; without the ready lists, see http_server_ready_requests_total.',
-    labelNames: requestLabels,
+    help: 'Time from the head of a request to its reply, by route; HEAD is in GET, and all that no route offers is _OTHER. Without the ready lists.',
+    labelNames: ['http_request_method', 'http_route'],
     buckets: durationBuckets,
     registers: [registry],
   })
-  return ({ method, route, status, seconds }) =>
+  return ({ method, route, isOffered, status, seconds }) => {
+    const isNamed = isOffered || (route === '' && methods.has(method))
+    counts.inc({
+      http_request_method: isNamed ? method : otherMethod,
+      http_route: route,
+      http_response_status_code: status,
+    })
     durations.observe(
-      {
-        http_request_method: methods.has(method) ? method : '_OTHER',
-        http_route: route,
-        http_response_status_code: status,
-      },
+      isOffered && method !== 'OPTIONS'
+        ? { http_request_method: method === 'HEAD' ? 'GET' : method, http_route: route }
+        : { http_request_method: otherMethod, http_route: '' },
       seconds,
     )
+  }
 }
 
 export const addConnectionMetrics = (registry: Registry, engine: Engine): void => {

@@ -18,6 +18,8 @@ export type Answered = {
   readonly method: string
   /** The endpoint's path; '' when there is none. */
   readonly route: string
+  /** Whether the route has the method; OPTIONS is answered everywhere. */
+  readonly isOffered: boolean
   readonly status: number
   /** From the request's head to the reply, a body that was read included. */
   readonly seconds: number
@@ -163,7 +165,13 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
 
   const finish = (reply: Reply, { request, requestId, found, startedMs }: Received): Reply => {
     const seconds = (performance.now() - startedMs) / 1_000
-    onAnswered?.({ method: request.method, route: found.route, status: reply.status, seconds })
+    onAnswered?.({
+      method: request.method,
+      route: found.route,
+      isOffered: isOffered(request.method, found),
+      status: reply.status,
+      seconds,
+    })
     return withHeaders(['X-Request-Id', requestId], reply)
   }
 
@@ -187,6 +195,9 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     }
   }
 }
+
+const isOffered = (method: string, { methods }: Found): boolean =>
+  methods !== undefined && (method === 'OPTIONS' || methods.has(method))
 
 /** What OPTIONS answers, of a path or of the whole server. */
 const allowing = (allow: string): Reply => withoutBody(204, ['Allow', allow])

@@ -7,7 +7,7 @@ import { Counter, Registry } from '@prometheus-io/client'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import { servePages } from '../../lib/runtime/metrics-server.ts'
-import { addCounter, addGauge, addProcessMetrics } from '../../lib/runtime/metrics.ts'
+import { addBuildInfo, addCounter, addGauge, addProcessMetrics } from '../../lib/runtime/metrics.ts'
 import type { Report, ReportMessage, ReportRequest } from './metrics-fork.ts'
 
 /** Below a scrape's own timeout (Prometheus: 10 s); a machine that is overloaded takes its time. */
@@ -27,6 +27,7 @@ type Fork = {
 export const openMetricsPage = async (config: Config, log: Log): Promise<number | undefined> => {
   if (config.METRICS_PORT === 'off') return undefined
   const registry = new Registry()
+  addBuildInfo(registry, 'server', config.HTTP_ENGINE)
   addProcessMetrics(registry, 'primary')
   const collect = collectFromForks(registry, config.HTTP_PROCESSES)
   const port = await servePages(

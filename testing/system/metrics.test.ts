@@ -12,6 +12,7 @@ import { eventually } from '../eventually.ts'
 import { generousTimeouts, testSecret } from '../settings.ts'
 import { testDatabase, testTopic } from '../services.ts'
 import { engineNames, exchange, headerOf } from '../engines/harness.ts'
+import { endpoints } from '../openapi/document.ts'
 
 const environmentFor = async (t: Test, engine: string) => {
   const databaseUrl = await testDatabase(t)
@@ -46,13 +47,36 @@ const post = (...lines: string[]) =>
 const authorized = `Authorization: Bearer ${token}`
 const list = head('GET', '/todos?limit=10')
 
-const durations = 'http_server_request_duration_seconds_count'
+const requests = 'http_server_requests_total'
 const ready = 'http_server_ready_requests_total'
 const of = (method: string, route: string, status: number) => ({
   http_request_method: method,
   http_route: route,
   http_response_status_code: status,
 })
+
+/** A server of two processes exports no more, whatever it is asked. */
+const seriesMax = 1_000
+
+/** Every method on every path that there is, and on one that is not: bare, with a wrong body, with a right one. */
+const askEverything = async (port: number) => {
+  const paths = new Set([...endpoints.map(({ path }) => path), '/nowhere'])
+  const offered = endpoints.map(({ method }) => method)
+  const methods = new Set([...offered, 'HEAD', 'OPTIONS', 'TRACE', 'PURGE', 'MKCOL'])
+  const withBody = [authorized, 'Prefer: respond-async', 'Content-Length: 13']
+  for (const path of paths) {
+    const target = path.replace(':id', 'missing')
+    for (const method of methods) {
+      const ask = (lines: readonly string[], body = '') =>
+        exchange(port, head(method, target, ...lines) + body, { isHead: method === 'HEAD' })
+      await ask([])
+      if (!endpoints.some((one) => one.path === path && one.method === method)) continue
+      await ask([authorized])
+      await ask([...withBody, 'Content-Type: text/plain'], '{"title":"x"}')
+      await ask([...withBody, 'Content-Type: application/json'], '{"title":"x"}')
+    }
+  }
+}
 
 /** Fails for each series of a counter that is less than it was, or gone. */
 const notGoneBack = (t: Test, before: Scrape, after: Scrape) => {
@@ -105,13 +129,13 @@ for (const engine of engineNames) {
       [3, 'GET', '', 404] as const,
     ]) {
       t.equal(
-        page.total(durations, of(method, route, status)),
+        page.total(requests, of(method, route, status)),
         count,
         `${method} ${route} ${status}`,
       )
     }
-    t.equal(page.total(durations, { http_route: '/health', http_response_status_code: 400 }), 1)
-    t.equal(page.total(durations, of('_OTHER', '/health', 405)), 2)
+    t.equal(page.total(requests, { http_route: '/health', http_response_status_code: 400 }), 1)
+    t.equal(page.total(requests, of('_OTHER', '/health', 405)), 2)
     t.equal(
       page.total('todos_list_reads_total', { result: 'hit' }),
       page.total(ready) + 7,
@@ -137,7 +161,17 @@ for (const engine of engineNames) {
       await exchange(port, head('GET', '/todos'))
       const after = await scrape(metricsPort)
       t.equal(after.total('todos_list_reads_total', { result: 'miss' }), 1)
-      t.equal(after.total(durations, of(...listRoute, 200)), 8)
+      t.equal(after.total(requests, of(...listRoute, 200)), 8)
+    })
+
+    await t.test('whatever is asked, the page stays small', async (t) => {
+      await askEverything(port)
+      const { samples } = await scrape(metricsPort)
+      t.ok(samples.length <= seriesMax, `${samples.length} series`)
+      t.equal(
+        new Set(samples.map(({ name, labels }) => name + JSON.stringify(labels))).size,
+        samples.length,
+      )
     })
 
     await t.test('a request pipelined behind a pending answer', async (t) => {
@@ -229,7 +263,7 @@ for (const engine of engineNames) {
     t.equal(page.total('todos_publish_refused_total', { cause: 'queue-full' }), refused)
     t.equal(page.total('todos_publish_refused_total'), refused)
     t.equal(page.total('todos_publish_duration_seconds_count', { outcome: 'refused' }), refused)
-    t.equal(page.total(durations, of('POST', '/todos', 503)), refused)
+    t.equal(page.total(requests, of('POST', '/todos', 503)), refused)
     t.equal(page.total('todos_publish_queue_commands'), 0)
   })
 }

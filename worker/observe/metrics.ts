@@ -2,6 +2,7 @@
 
 import { Counter, Histogram, Registry } from '@prometheus-io/client'
 import {
+  addBuildInfo,
   addCounter,
   addGauge,
   addPoolMetrics,
@@ -74,6 +75,7 @@ export const createWorkerMetrics = (
     () => Object.entries(announcements).map(([result, count]) => [{ result }, count]),
   )
   addPoolMetrics(registry, pools)
+  addBuildInfo(registry, 'worker')
   addProcessMetrics(registry, 'worker')
 
   return {

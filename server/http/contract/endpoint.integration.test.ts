@@ -124,7 +124,7 @@ void t.test('a new endpoint', async (t) => {
     const page = await registry.metrics()
     const labels =
       'http_request_method="PATCH",http_route="/api/guests/:id/greeting",http_response_status_code="200"'
-    t.match(page, `http_server_request_duration_seconds_count{${labels}} 3`)
+    t.match(page, `http_server_requests_total{${labels}} 3`)
   })
 
   await t.test('is allowed to pages of other origins', async (t) => {
