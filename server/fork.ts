@@ -9,6 +9,7 @@ import type { RegisteredLog } from '../lib/domain/log-identity.ts'
 import { forkBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
@@ -26,6 +27,7 @@ import {
   type Part,
 } from '../lib/runtime/parts.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
+import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { addAccountMetrics } from './features/accounts/metrics.ts'
 import { openPasswords } from './features/accounts/passwords/open.ts'
@@ -38,13 +40,14 @@ import { listsAreFresh } from './features/public-lists/ready.ts'
 import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { openLogGate } from './features/todos/log-gate.ts'
 import { addPublishMetrics } from './features/todos/metrics.ts'
+import { tracePublishing } from './features/todos/traced-publisher.ts'
 import { createClientOf } from './http/client-address.ts'
 import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
 import { listHeadersOf, readCors, withCors } from './http/cors.ts'
 import { openEngine } from './http/engines/open.ts'
 import { addConnectionMetrics, addRequestMetrics } from './http/metrics.ts'
 import { boundInFlight, createReadQueue, type InFlight } from './http/pending.ts'
-import { createRouter } from './http/router.ts'
+import { createTracedRouter } from './http/traced-router.ts'
 import {
   addActiveUserMetrics,
   createActiveUsers,
@@ -100,10 +103,18 @@ export const startFork = async (
   const pages = openPageCache(config, redis, log)
   const probe = openProbe(config, databases, log)
   const gate = openLogGate(config, databases, store, registered, probe, log)
-  const publisher = addPublishMetrics(
+  const traceCounts = createTraceCounts()
+  const tracing = await openTracing(config, 'todos-server', traceCounts, log)
+  const watched = addPublishMetrics(
     registry,
     openPublisher(config, databases, gate, log, pools.log),
   )
+  const publisher = tracing
+    ? tracePublishing(tracing, watched, {
+        system: messagingSystemOf(config.COMMAND_LOG),
+        name: config.KAFKA_TODO_TOPIC,
+      })
+    : watched
   const cors = readCors(config.CORS_ORIGINS, config.CORS_REQUEST_HEADERS)
   const lists = openHotLists(config, cache, store, listHeadersOf(cors), log)
   const applied = createAppliedCommands(store)
@@ -120,6 +131,7 @@ export const startFork = async (
   const limiter = openLimiter(config, databases, redis, policies, log)
   const stores: Part[] = [
     { name: 'metrics', close: reportMetrics(registry) }, // what was counted to the end is not lost
+    ...(tracing ? [{ name: 'traces', close: tracing.close }] : []),
     { name: 'databases', close: databases.close, closeTimeoutMs: databasesCloseTimeoutMs },
     { name: 'redis', close: redis.close },
     { name: 'limits', open: limiter.open },
@@ -189,7 +201,7 @@ export const startFork = async (
     dependencies,
     isDraining: () => draining,
   })
-  const handle = createRouter({
+  const handle = createTracedRouter(tracing, probePathsOf(endpoints), {
     endpoints,
     authenticate: withActiveUsers(createAuthenticate(verifyToken), activeUsers),
     clientOf: createClientOf(config.TRUSTED_PROXIES),
@@ -210,6 +222,7 @@ export const startFork = async (
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addPoolMetrics(registry, pools)
+  addTraceMetrics(registry, traceCounts)
   addProcessMetrics(registry, forkIndex())
 
   let unready: string | undefined

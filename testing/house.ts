@@ -18,6 +18,11 @@ const folderOf: Readonly<Record<string, readonly string[]>> = {
   postgres: ['lib/drivers/postgres/'],
   ioredis: ['lib/drivers/redis/'],
   kafkajs: ['lib/drivers/kafka/'],
+  '@opentelemetry/api': ['lib/drivers/otel/'],
+  '@opentelemetry/core': ['lib/drivers/otel/'],
+  '@opentelemetry/sdk-trace': ['lib/drivers/otel/'],
+  '@opentelemetry/resources': ['lib/drivers/otel/'],
+  '@opentelemetry/exporter-trace-otlp-http': ['lib/drivers/otel/'],
   'uWebSockets.js': ['server/http/engines/uws/', 'bench/peers/'],
 }
 

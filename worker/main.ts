@@ -6,6 +6,7 @@ import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
 import { workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
@@ -15,6 +16,7 @@ import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
 import { createLog, redirectConsole } from '../lib/runtime/log.ts'
 import { closeParts, databasesCloseTimeoutMs, openParts, type Part } from '../lib/runtime/parts.ts'
+import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announce/announcer.ts'
@@ -22,8 +24,10 @@ import { healthPage, livePage } from './observe/health.ts'
 import { createLagWatch } from './observe/lag.ts'
 import { createWorkerMetrics } from './observe/metrics.ts'
 import { openPages } from './observe/pages.ts'
+import { createWorkerTraces } from './observe/traced.ts'
 import { watchProgress, type Progress } from './observe/progress.ts'
 import { appliedCommandsKeptSec, createPruning } from './prune.ts'
+import { applyBatch } from './todos/apply.ts'
 import { logBatch } from './todos/batch-log.ts'
 import { createSink } from './todos/sink.ts'
 import { waitForLog } from './todos/wait-for-log.ts'
@@ -48,7 +52,10 @@ const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs, use: pools.sto
 const store = createPostgresStore(pool)
 const cache = openListCache(config, databases, redis, 1, log, pools.cache)
 const pages = openPageCache(config, redis, log)
-const announcer = createAnnouncer(store, cache, log)
+const traceCounts = createTraceCounts()
+const tracing = await openTracing(config, 'todos-worker', traceCounts, log)
+const traces = tracing && createWorkerTraces(tracing, messagingSystemOf(config.COMMAND_LOG))
+const announcer = createAnnouncer(store, traces ? traces.announcing(cache) : cache, log)
 const consumer = openConsumer(config, databases, log)
 const pruning = createPruning([
   () => store.pruneAppliedCommands(appliedCommandsKeptSec),
@@ -56,6 +63,7 @@ const pruning = createPruning([
 ])
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
+addTraceMetrics(metrics.registry, traceCounts)
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
   store,
@@ -66,6 +74,7 @@ const sink = createSink({
     logBatch(batch, log)
   },
   logger: log,
+  ...(traces && { apply: traces.apply(applyBatch) }),
 })
 
 /** What to do is the operator's to decide. */
@@ -93,6 +102,7 @@ const parts: Part[] = [
     },
     close() {}, // it ends with the process: probes are answered to the end
   },
+  ...(tracing ? [{ name: 'traces', close: tracing.close }] : []),
   { name: 'databases', close: databases.close, closeTimeoutMs: databasesCloseTimeoutMs },
   { name: 'redis', close: redis.close },
   { name: 'pages', close: pages.close },

@@ -12,8 +12,11 @@ import type { BatchOutcome } from '../runtime/micro-batch.ts'
 export const pendingBytesMax = 32 * 1024 * 1024
 
 export interface CommandPublisher {
-  /** `acknowledged` only when the log has the command durably. Never rejects, never hangs. */
-  publish(command: Command): Promise<BatchOutcome>
+  /**
+   * `acknowledged` only when the log has the command durably. Never rejects, never hangs. `traceparent`:
+   * where requests are traced, what whoever applies the command goes on from.
+   */
+  publish(command: Command, traceparent?: string): Promise<BatchOutcome>
   /** Commands that wait to be sent, or to be acknowledged. */
   pending(): number
   /** Rejects when the log does not answer in time. */
@@ -25,6 +28,8 @@ export interface CommandPublisher {
 export type LogRecord = {
   readonly offset: number
   readonly value: Buffer | null
+  /** W3C Trace Context, of a request that is traced. */
+  readonly traceparent?: string | undefined
 }
 
 export type Delivery = {

@@ -21,6 +21,7 @@ import {
   type PublishGate,
   type Sink,
 } from './command-log.ts'
+import { traceIn, withTrace } from './trace-suffix.ts'
 import { createLossWatch, lossConfirmMsDefault, type LossWatch } from './loss.ts'
 import type { Bounds } from '../domain/log-identity.ts'
 import { withTimeout } from '../runtime/deadline.ts'
@@ -183,12 +184,12 @@ export const createPostgresPublisher = (
     },
   })
   return {
-    publish(command) {
+    publish(command, traceparent) {
       const reason = gate.refusal()
       if (reason !== undefined) {
         return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
       }
-      const text = encodeCommand(command)
+      const text = withTrace(encodeCommand(command), traceparent)
       return batch.add({ todoId: command.todoId, text, bytes: Buffer.byteLength(text) })
     },
     pending: batch.pending,
@@ -352,6 +353,7 @@ const deliverOne = (
       const records: LogRecord[] = rows.map((row) => ({
         offset: Number(row.record_offset),
         value: row.record,
+        traceparent: traceIn(row.record),
       }))
       const [first, last] = [records[0], records.at(-1)]
       if (!first || !last) return false

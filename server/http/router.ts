@@ -18,6 +18,8 @@ export type Answered = {
   readonly method: string
   /** The endpoint's path; '' when there is none. */
   readonly route: string
+  /** As in X-Request-Id. */
+  readonly requestId: string
   /** Whether the route has the method; OPTIONS is answered everywhere. */
   readonly isOffered: boolean
   readonly status: number
@@ -168,6 +170,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     onAnswered?.({
       method: request.method,
       route: found.route,
+      requestId,
       isOffered: isOffered(request.method, found),
       status: reply.status,
       seconds,

@@ -20,12 +20,20 @@ export type SinkSettings = {
   /** Called after each transaction that changed the store. Must not throw. */
   readonly onApplied: (batch: AppliedBatch) => void
   readonly logger: Log
+  /** Another is one that watches it. */
+  readonly apply?: typeof applyBatch
 }
 
 const firstRetryMs = 50
 const lastRetryMs = 2_000
 
-export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sink => {
+export const createSink = ({
+  log,
+  store,
+  onApplied,
+  logger,
+  apply = applyBatch,
+}: SinkSettings): Sink => {
   /** Where the last batch of each partition ended. A guess: the transaction compares. */
   const guesses = new Map<number, number>()
 
@@ -64,7 +72,7 @@ export const createSink = ({ log, store, onApplied, logger }: SinkSettings): Sin
         if (next.kind === 'apply') {
           const startedMs = performance.now()
           const name = { name: log, identity: found.identity }
-          const result = await applyBatch(store, { log: name, partition, records: next.records })
+          const result = await apply(store, { log: name, partition, records: next.records })
           if (result.kind === 'applied') {
             const seconds = (performance.now() - startedMs) / 1_000
             onApplied({ ...result, partition, records: next.records.length, seconds })

@@ -112,9 +112,10 @@ export const createKafkaConsumer = (
     const delivered = sink({
       partition,
       inDoubt: doubt !== undefined,
-      records: batch.messages.map(({ offset, value }): LogRecord => ({
+      records: batch.messages.map(({ offset, value, headers }): LogRecord => ({
         offset: Number(offset),
         value,
+        traceparent: headers?.['traceparent']?.toString(),
       })),
       endOffset,
       foundLog,

@@ -22,6 +22,7 @@ import { createClient, retryEveryMs, type KafkaSettings } from '../../drivers/ka
 import { partitionOf } from './partition.ts'
 import { createProducer, isTooLarge, type OwnProducer } from '../../drivers/kafka/producer.ts'
 
+const noHeaders = {}
 const pingTimeoutMs = 1_000
 /** Bytes per send, all partitions: far below the 100 MB that a broker reads (socket.request.max.bytes). */
 const sendBytesMax = 4 * 1024 * 1024
@@ -117,10 +118,11 @@ export const createKafkaPublisher = (
     const reason = records.length === 1 && first && limit.whyTooLarge(first)
     if (reason) throw new NotSent(reason, 'too-large')
     const partitions = gate.partitions()
-    const messages = records.map(({ key, value }) => ({
+    const messages = records.map(({ key, value, traceparent }) => ({
       key,
       partition: partitionOf(key, partitions),
       value,
+      headers: traceparent === undefined ? noHeaders : { traceparent },
     }))
     const acknowledged = own.producer.send({ topic: settings.topic, acks: -1, messages })
     try {
@@ -166,7 +168,7 @@ export const createKafkaPublisher = (
   void connect()
 
   return {
-    publish(command) {
+    publish(command, traceparent) {
       if (state.kind === 'down') {
         return Promise.resolve({ kind: 'refused', cause: 'log-unavailable', reason: state.reason })
       }
@@ -174,7 +176,7 @@ export const createKafkaPublisher = (
       if (refusal !== undefined) {
         return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason: refusal })
       }
-      const record = kafkaRecord(command.todoId, encodeCommand(command))
+      const record = kafkaRecord(command.todoId, encodeCommand(command), traceparent)
       const reason = limit.whyTooLarge(record)
       return reason === undefined
         ? batch.add(record)

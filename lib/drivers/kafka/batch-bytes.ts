@@ -5,6 +5,8 @@
 export type KafkaRecord = {
   readonly key: string
   readonly value: string
+  /** Its only header. */
+  readonly traceparent: string | undefined
   /** At most so many in a record batch. */
   readonly bytes: number
 }
@@ -14,10 +16,18 @@ const batchHeaderBytes = 61
 /** Length 5, attributes 1, time 1, offset 3, two lengths of up to 5, header count 1. */
 const recordOverheadBytesMax = 21
 
-export const kafkaRecord = (key: string, value: string): KafkaRecord => ({
+/** Two lengths of up to 2, and the name of the header. */
+const headerOverheadBytes = 4 + 'traceparent'.length
+
+export const kafkaRecord = (key: string, value: string, traceparent?: string): KafkaRecord => ({
   key,
   value,
-  bytes: recordOverheadBytesMax + Buffer.byteLength(key) + Buffer.byteLength(value),
+  traceparent,
+  bytes:
+    recordOverheadBytesMax +
+    Buffer.byteLength(key) +
+    Buffer.byteLength(value) +
+    (traceparent === undefined ? 0 : headerOverheadBytes + traceparent.length),
 })
 
 /** Size of a record batch with nothing else in it. */

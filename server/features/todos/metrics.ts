@@ -35,9 +35,9 @@ export const addPublishMetrics = (
   )
   return {
     ...publisher,
-    async publish(command) {
+    async publish(command, traceparent) {
       const startedMs = performance.now()
-      const outcome = await publisher.publish(command)
+      const outcome = await publisher.publish(command, traceparent)
       durations.observe({ outcome: outcome.kind }, (performance.now() - startedMs) / 1_000)
       if (outcome.kind === 'refused') refused.inc({ cause: outcome.cause })
       return outcome
