@@ -4,7 +4,8 @@
 import { Registry } from '@prometheus-io/client'
 import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
-import { addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
+import { addBuildInfo, addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
+import { addTraceMetrics, createTraceCounts } from '../../lib/runtime/tracing.ts'
 import { addAccountMetrics } from '../../server/features/accounts/metrics.ts'
 import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
 import type { HotLists } from '../../server/features/public-lists/hot-list.ts'
@@ -51,6 +52,8 @@ const limitCounts: LimiterCounts = { decisions: new Map(), stores: new Map() }
 const shared = metricsOf((registry) => {
   addPoolMetrics(registry, {})
   addProcessMetrics(registry, '0')
+  addBuildInfo(registry, '')
+  addTraceMetrics(registry, createTraceCounts())
 })
 const sharedNames = new Set(shared.map(({ name }) => name))
 

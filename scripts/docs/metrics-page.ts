@@ -55,6 +55,11 @@ ${table(
     ['todos_limit_store_away_processes', 'todos_limit_store_unavailable'],
     ['todos_publish_refused_total{cause="log-away"}', 'cause="log-unavailable"'],
     ['todos_publish_refused_total{cause="log-silent"}', 'cause="log-unresponsive"'],
+    ['nodejs_eventloop_delay_seconds{quantile="0.99"}', 'percentile="99"'],
+    [
+      'http_server_request_duration_seconds_count{http_response_status_code}',
+      'http_server_requests_total',
+    ],
     ['alert TodosLimitStoreAway', 'alert TodosLimitStoreUnavailable'],
   ].map((row) => row.map(code)),
 )}`

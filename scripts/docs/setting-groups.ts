@@ -11,6 +11,7 @@ import { postgresSettings } from '../../lib/runtime/config/postgres.ts'
 import { processSettings } from '../../lib/runtime/config/process.ts'
 import { redisSettings } from '../../lib/runtime/config/redis.ts'
 import type { Setting } from '../../lib/runtime/config/table.ts'
+import { traceSettings } from '../../lib/runtime/config/traces.ts'
 import { workerSettings } from '../../lib/runtime/config/worker.ts'
 import { writeSettings } from '../../lib/runtime/config/writes.ts'
 import { postgresNotes, redisNotes } from './setting-notes.ts'
@@ -82,6 +83,12 @@ export const settingGroups: readonly SettingGroup[] = [
     title: 'Processes',
     about: 'What each process shows of itself, and where it keeps files.',
     settings: processSettings,
+  },
+  {
+    title: 'Traces',
+    about:
+      'Where traces go, and of which requests. OpenTelemetry itself reads others, such as `OTEL_SERVICE_NAME`.',
+    settings: traceSettings,
   },
 ]
 
