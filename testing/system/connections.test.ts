@@ -72,13 +72,13 @@ void t.test('a start says which setting to change when Postgres allows fewer', a
     HTTP_PORT: '0',
     METRICS_PORT: 'off',
     HTTP_PROCESSES: '1',
-    DB_POOL_SIZE: '500',
+    DB_POOL_SIZE: '1000',
     KAFKA_TODO_TOPIC: testTopic(),
     JWT_SECRET: testSecret,
   })
   t.teardown(() => server.stop())
   t.match(
     server.output(),
-    /the server and a worker may open \d+ connections but Postgres allows \d+ in all: set DB_POOL_SIZE \(500\) to \d+ or less, or raise max_connections/,
+    /the server and a worker may open \d+ connections but Postgres allows \d+ in all: set DB_POOL_SIZE \(1000\) to \d+ or less, or raise max_connections/,
   )
 })
