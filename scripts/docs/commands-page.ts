@@ -35,6 +35,10 @@ const abouts: Readonly<Record<string, string>> = {
   'test:consistency':
     'Breaks every part while clients write, for ten minutes on each stack and engine, and judges the history. `CONSISTENCY_SECONDS` sets another time, `CONSISTENCY_STACK=real` or `embedded` one stack, `HTTP_ENGINE` one engine, and `CONSISTENCY_FAULTS` a pattern of the faults.',
   typecheck: 'Checks the types.',
+  docs: 'Installs the tools of the documentation, and serves these pages as a site while they are written.',
+  'docs:build': 'Builds the site of the documentation into `.data/site`.',
+  'docs:diagrams': 'Draws the pictures in `docs/diagrams/` from their Mermaid sources.',
+  'docs:spell': 'Checks the spelling of the pages. `docs/words.txt` has the words of ours.',
   lint: 'Checks the code with ESLint, and its format with Prettier.',
   build: 'Compiles what is deployed to `dist/`.',
 }
