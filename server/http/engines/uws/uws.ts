@@ -1,6 +1,6 @@
 // The engine on uWebSockets.js: least CPU for plain keep-alive clients. Same routes, same bytes as
 // node-http.ts, which reads side by side with this file. What its binary gets wrong is reported by
-// self-test.ts and the README.
+// self-test.ts and docs/explanation/engines.md.
 
 import { STATUS_CODES } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
