@@ -20,6 +20,7 @@ t.test('what names a version names this one', async (t) => {
     'CHANGELOG.md': /^## \[(\d\S*)\]/m,
     'package-lock.json': /"version": "([^"]+)"/,
     Dockerfile: /image\.version="([^"]+)"/,
+    'docker-compose.yml': /image: todos:(\S+)/,
     'docker-compose.scale.yml': /image: todos:(\S+)/,
     'k8s/base/api.yaml': /image: todos:(\S+)/,
     'k8s/base/worker.yaml': /image: todos:(\S+)/,

@@ -66,6 +66,8 @@ const service = (name: string): Service => {
   return one
 }
 
+const simpleService = (name: string): Service => simple.services[name] as Service
+
 void t.test('the compose files fit the schema', async (t) => {
   for (const [path, compose] of Object.entries({ simple, scale })) {
     validate(compose)
@@ -92,21 +94,47 @@ void t.test('everything runs from pinned images, ours built from the Dockerfile'
   }
   const dockerfile = text('Dockerfile')
   for (const name of ['migrate', 'api', 'worker']) {
-    const { build, command, read_only, cap_drop } = service(name)
-    t.match({ build, read_only, cap_drop }, { build: '.', read_only: true, cap_drop: ['ALL'] })
-    const script = command?.[1]?.replace(/^dist\/(.*)\.js$/, '$1.ts')
-    if (script !== undefined) t.match(text('tsconfig.build.json'), `"${script}"`, 'is in the image')
+    for (const serviceOf of [service, simpleService]) {
+      const { build, command, read_only, cap_drop } = serviceOf(name)
+      t.match({ build, read_only, cap_drop }, { build: '.', read_only: true, cap_drop: ['ALL'] })
+      const script = command?.[1]?.replace(/^dist\/(.*)\.js$/, '$1.ts')
+      if (script !== undefined)
+        t.match(text('tsconfig.build.json'), `"${script}"`, 'is in the image')
+    }
   }
   t.match(dockerfile, 'CMD ["node", "dist/server/main.js"]', 'the API is what it starts by itself')
 })
 
+void t.test('the product is complete, reached from loopback, and as its guide says', async (t) => {
+  const guide = text('docs/how-to/compose.md')
+  for (const [name, one] of Object.entries(simple.services)) {
+    t.equal(one.profiles?.length ?? 0, 0, `${name} is started`)
+    for (const port of one.ports ?? []) {
+      const published = /^127\.0\.0\.1:(\d+):/.exec(port)?.[1] ?? port
+      t.match(
+        guide,
+        new RegExp(`\\| (\\d+, )*${published}(, \\d+)* \\|`),
+        `${name} on ${published}`,
+      )
+    }
+    for (const needed of Object.keys(one.depends_on ?? {})) t.ok(simple.services[needed], needed)
+  }
+  t.match(guide, 'docker compose up --build --wait')
+  for (const name of ['nginx-http', 'nginx-stream']) {
+    t.match(simple.services[name]?.environment?.['UPSTREAMS'], /^server api:8080 .*;$/)
+  }
+})
+
 void t.test('the programs take their settings', async (t) => {
-  for (const [name, role] of [
-    ['api', 'server'],
-    ['worker', 'worker'],
-    ['migrate', 'script'],
+  for (const [serviceOf, name, role] of [
+    [service, 'api', 'server'],
+    [service, 'worker', 'worker'],
+    [service, 'migrate', 'script'],
+    [simpleService, 'api', 'server'],
+    [simpleService, 'worker', 'worker'],
+    [simpleService, 'migrate', 'script'],
   ] as const) {
-    const entries = Object.entries(service(name).environment ?? {})
+    const entries = Object.entries(serviceOf(name).environment ?? {})
     const env = Object.fromEntries(entries.map(([key, value]) => [key, String(value)]))
     t.equal('JWT_SECRET' in env, role === 'server')
     if (role === 'server') t.match(env['JWT_SECRET'], /^\$\{JWT_SECRET:\?/, 'never a default')
