@@ -27,7 +27,7 @@ instead of what the scenario says:
   --rate N             sent a second, in an open loop
   --generator NAME     autocannon, wrk, open-loop, auto      -t, --threads N  of the generator
   --engine NAME        node, uws                             --processes N    of the server
-  --nginx MODE         none, l7, l4                          --services KIND  embedded, real
+  --nginx MODE         none, l7, l4                          --services KIND  embedded, real, auto
   --writes N           todos written a second meanwhile      --todos N        in the database
   --set NAME=VALUE     any setting of server and worker, such as DB_POOL_SIZE=50; again for more
 TOKEN in the environment is sent with writes to --url.

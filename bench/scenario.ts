@@ -21,8 +21,11 @@ export type Scenario = {
   readonly engine: 'node' | 'uws'
   /** Server processes; null: half of the cores. */
   readonly processes: number | null
-  /** `embedded`: Postgres alone; `real`: Redis, Kafka and a worker too. */
-  readonly services: 'embedded' | 'real'
+  /**
+   * `embedded`: Postgres alone; `real`: Redis, Kafka and a worker too; `auto`: real where Redis and Kafka
+   * are on this machine. The result's topology says which it was.
+   */
+  readonly services: 'auto' | 'embedded' | 'real'
   readonly nginx: 'none' | 'l7' | 'l4'
   /** Todos written meanwhile, at this rate; 0 leaves the lists as they are. */
   readonly writesPerSecond: number
@@ -100,7 +103,7 @@ export const parseScenario = (name: string, json: unknown): Scenario => {
     ),
     engine: oneOf('engine', fields['engine'], ['node', 'uws']),
     processes: orNull(fields['processes'], (value) => numberOf('processes', value, 1, 1_024)),
-    services: oneOf('services', fields['services'], ['embedded', 'real']),
+    services: oneOf('services', fields['services'], ['auto', 'embedded', 'real']),
     nginx: oneOf('nginx', fields['nginx'], ['none', 'l7', 'l4']),
     writesPerSecond: numberOf('writesPerSecond', fields['writesPerSecond'], 0, 100_000),
     todos: numberOf('todos', fields['todos'], 0, 10_000_000),

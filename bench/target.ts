@@ -13,6 +13,7 @@ import { startKafka } from '../scripts/stack/kafka.ts'
 import { startNginx } from '../scripts/stack/nginx.ts'
 import { loopback } from '../scripts/stack/ports.ts'
 import { startRedis } from '../scripts/stack/redis.ts'
+import { ServiceMissing, type Service } from '../scripts/stack/service.ts'
 import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
 import { connectOracle, startTodosDatabase, type Oracle } from '../scripts/stack/todos-database.ts'
 import { portOwnersOf } from './port-owners.ts'
@@ -85,7 +86,7 @@ export const startTarget = async (
 
 const start = async (
   scenario: Scenario,
-  { signal, source }: TargetContext,
+  { signal, say, source }: TargetContext,
   directory: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<Omit<StartedTarget, 'stop'>> => {
@@ -96,14 +97,11 @@ const start = async (
     return one
   }
   const processes = processesOf(scenario)
-  const isReal = scenario.services === 'real'
   const database = keep(
     await startTodosDatabase({ directory: join(directory, 'postgres'), todos: scenario.todos }),
   )
-  const redis = isReal ? keep(await startRedis({ directory: join(directory, 'redis') })) : undefined
-  const broker = isReal
-    ? keep(await startKafka({ directory: join(directory, 'kafka') }))
-    : undefined
+  const real = await startReal(scenario.services, directory, keep, say)
+  const isReal = real !== undefined
 
   const settings = {
     // Each partition is a record batch of its own in every produce request and transaction.
@@ -114,8 +112,8 @@ const start = async (
     DATABASE_URL: database.url,
     JWT_SECRET: benchSecret,
     LOG_LEVEL: 'warn',
-    ...(redis && broker
-      ? { REDIS_URL: redis.url, KAFKA_BROKERS: broker.url }
+    ...(real
+      ? { REDIS_URL: real.redis.url, KAFKA_BROKERS: real.broker.url }
       : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
     HTTP_HOST: loopback,
     HTTP_PORT: '0',
@@ -143,8 +141,8 @@ const start = async (
   }
   add('nginx', nginx?.pid, coresHere)
   add('server', server.process.pid, processes)
-  add('redis', redis?.pid, 1)
-  add('broker', broker?.pid, coresHere)
+  add('redis', real?.redis.pid, 1)
+  add('broker', real?.broker.pid, coresHere)
   add('worker', worker?.process.pid, 1)
   add('database', database.pid, coresHere)
   const oracle = connectOracle(database.url)
@@ -155,7 +153,7 @@ const start = async (
       engine: environment.HTTP_ENGINE === 'uws' ? 'uws' : 'node',
       processes,
       nginx: scenario.nginx,
-      services: scenario.services,
+      services: isReal ? 'real' : 'embedded',
       settings,
     },
     tiers: new Map(tiers),
@@ -164,6 +162,26 @@ const start = async (
     database: oracle,
     handled: (method) => handledBy(server.metricsPort, method),
     complaints: () => [server, worker].map((one) => one?.output() ?? '').join(''),
+  }
+}
+
+/** Redis and Kafka, where the scenario wants them; with `auto`, where they are. */
+const startReal = async (
+  services: Scenario['services'],
+  directory: string,
+  keep: <T extends Service>(one: T) => T,
+  say: (line: string) => void,
+): Promise<{ readonly redis: Service; readonly broker: Service } | undefined> => {
+  if (services === 'embedded') return undefined
+  try {
+    const redis = keep(await startRedis({ directory: join(directory, 'redis') }))
+    const broker = keep(await startKafka({ directory: join(directory, 'kafka') }))
+    if (services === 'auto') say('services: Redis, Kafka and Postgres of this machine')
+    return { redis, broker }
+  } catch (error) {
+    if (services === 'real' || !(error instanceof ServiceMissing)) throw error
+    say(`services: Postgres alone, for ${error.message}`)
+    return undefined
   }
 }
 

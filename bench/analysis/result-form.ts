@@ -38,7 +38,6 @@ import {
 const method = oneOf('GET', 'POST')
 const engine = oneOf('node', 'uws')
 const nginx = oneOf('none', 'l7', 'l4')
-const services = oneOf('embedded', 'real')
 
 const scenario = members<Scenario>({
   name: string,
@@ -58,7 +57,7 @@ const scenario = members<Scenario>({
   generatorThreads: orNull(number),
   engine,
   processes: orNull(number),
-  services,
+  services: oneOf('auto', 'embedded', 'real'),
   nginx,
   writesPerSecond: number,
   todos: number,
@@ -79,7 +78,7 @@ const topology = members<Topology>({
   engine,
   processes: number,
   nginx,
-  services,
+  services: oneOf('embedded', 'real'),
   settings: dictionary(string),
 })
 
