@@ -1,6 +1,7 @@
 // The topic of the commands: made unless it is there, and where its partitions begin and end.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Admin } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 import type { Bounds } from '../../domain/log-identity.ts'
@@ -57,14 +58,33 @@ export const readTopicRanges = async (
   withAdmin(settings, log, timeoutMs, async (admin) => {
     // Asked for by name, a topic that is not there would be made, or asked for until the timeout.
     if (!(await admin.listTopics()).includes(settings.topic)) return new Map<number, Bounds>()
-    const partitions = await admin.fetchTopicOffsets(settings.topic)
-    return new Map(
-      partitions.map(({ partition, low, high }) => [
-        partition,
-        { first: Number(low), end: Number(high) },
-      ]),
-    )
+    return boundsOnceLed(admin, settings.topic, timeoutMs)
   })
+
+/** A topic that was just made, or whose leader moved, has partitions without a leader for a moment. */
+const boundsOnceLed = async (admin: Admin, topic: string, timeoutMs: number) => {
+  const startedMs = performance.now()
+  for (;;) {
+    try {
+      return boundsOf(await admin.fetchTopicOffsets(topic))
+    } catch (error) {
+      const { type } = error as { type?: unknown }
+      const isLate = performance.now() - startedMs > timeoutMs
+      if (type !== 'NOT_LEADER_FOR_PARTITION' || isLate) throw error
+      await delay(madeAskEveryMs)
+    }
+  }
+}
+
+const boundsOf = (
+  partitions: readonly { partition: number; low: string; high: string }[],
+): Map<number, Bounds> =>
+  new Map(
+    partitions.map(({ partition, low, high }) => [
+      partition,
+      { first: Number(low), end: Number(high) },
+    ]),
+  )
 
 /** Adds partitions until there are so many. */
 export const growTopic = async (
@@ -111,13 +131,7 @@ export const createBoundsReader = (settings: KafkaSettings, log: Log): BoundsRea
       try {
         return await withTimeout(boundsTimeoutMs, async () => {
           await used.admin.connect()
-          const partitions = await used.admin.fetchTopicOffsets(settings.topic)
-          return new Map(
-            partitions.map(({ partition, low, high }) => [
-              partition,
-              { first: Number(low), end: Number(high) },
-            ]),
-          )
+          return boundsOf(await used.admin.fetchTopicOffsets(settings.topic))
         })
       } catch (error) {
         used.discard()
