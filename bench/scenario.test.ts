@@ -29,6 +29,7 @@ void t.test('every scenario of the folder can be read', (t) => {
     ),
     ['200x10', '1000x40', '2000x80'],
   )
+  t.equal(readScenario('headline').services, 'auto', 'real services where they are')
   t.end()
 })
 
