@@ -106,7 +106,7 @@ void t.test('the image', async (t) => {
 
   const migrated = start(t, image, env, ['node', 'dist/scripts/migrate.js'])
   t.equal(await migrated.exited, 0, migrated.output())
-  t.match(migrated.output(), /^applied 001-.*, 002-.*, 003-/, 'it finds its SQL')
+  t.match(migrated.output(), /^applied 001-.*, 002-.*, 003-/m, 'it finds its SQL')
 
   for (const engine of ['node', 'uws']) {
     await t.test(`serves and applies writes with HTTP_ENGINE=${engine}`, async (t) => {
