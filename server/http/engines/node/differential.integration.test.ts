@@ -216,7 +216,7 @@ const firstDifference = (expected: Buffer, actual: Buffer) => {
   while (wanted[at] !== undefined && wanted[at] === found[at]) at++
   const from = Math.max(0, at - shownBytes)
   return {
-    at,
+    differsAt: at,
     wanted: wanted.slice(from, at + shownBytes),
     found: found.slice(from, at + shownBytes),
   }
