@@ -85,6 +85,13 @@ export class Problem extends Error {
   }
 }
 
+/** For a read's `catch`: a refusal stays what it is, and any other failure becomes `kind`. */
+export const orProblem =
+  (kind: ProblemKind) =>
+  (error: unknown): never => {
+    throw error instanceof Problem ? error : new Problem(kind, { cause: error })
+  }
+
 export const problemBody = ({ type, detail, field, errors, publish }: ProblemKind) => ({
   type: typeUrl(type),
   title: problemTitles[type.status],

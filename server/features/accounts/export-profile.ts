@@ -8,7 +8,7 @@ import type { AnswerDescription } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { createStreamed } from '../../http/engines/engine.ts'
 import type { ReadQueue } from '../../http/pending.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
+import { orProblem, Problem, unavailable } from '../../http/problem.ts'
 import { readQueueProblems } from '../../http/problems.ts'
 import { constantsOf, noStore, type ResponseHeader } from '../../http/response-headers.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
@@ -83,9 +83,7 @@ async function* exportOf(account: string, userId: string, { store, reads }: Expo
   const todos = listInParts((after) =>
     reads
       .run(userId, () => store.readPersonalSlice(userId, { after, count: partCount }))
-      .catch((error: unknown) => {
-        throw error instanceof Problem ? error : new Problem(unreadable, { cause: error })
-      }),
+      .catch(orProblem(unreadable)),
   )
   for await (const part of todos) {
     yield Buffer.concat([Buffer.from(before), part])

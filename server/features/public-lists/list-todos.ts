@@ -7,11 +7,11 @@ import type { Range, Slice } from '../../../lib/domain/page.ts'
 import { list, optional, string } from '../../../lib/domain/shape.ts'
 import { exampleTodo, todoShape } from '../../../lib/domain/todo.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
-import { notModified, withoutBody, type AnswerDescription } from '../../http/contract/answer.ts'
+import { notModified, unlessHeld, type AnswerDescription } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../http/contract/parameters.ts'
 import { afterParameter, nextLink } from '../../http/cursor.ts'
-import { chooseEncoding, contentTag, etagMatches } from '../../http/encodings.ts'
+import { chooseEncoding, contentTag } from '../../http/encodings.ts'
 import {
   createReply,
   createStreamed,
@@ -19,7 +19,7 @@ import {
   type Reply,
 } from '../../http/engines/engine.ts'
 import type { ReadQueue } from '../../http/pending.ts'
-import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
+import { orProblem, Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
 import { invalid, readQueueProblems } from '../../http/problems.ts'
 import {
   contentEncoding,
@@ -29,7 +29,7 @@ import {
   noCache,
   vary,
 } from '../../http/response-headers.ts'
-import { nosniff } from '../../http/security-headers.ts'
+import { listCaching, listType } from './headers.ts'
 import type { HotLists, Limit } from './hot-list.ts'
 
 const path = '/todos'
@@ -117,7 +117,7 @@ export const listTodos = ({ lists, store, reads }: ListParts) =>
       const { encoding, isIdentityRefused } = chooseEncoding(acceptEncoding)
       if (encoding === undefined) throw new Problem(notAcceptable)
       const read = (range: Range) =>
-        reads.run(client.key, () => store.readPublicSlice(range)).catch(asProblem)
+        reads.run(client.key, () => store.readPublicSlice(range)).catch(orProblem(unreadable))
       if (after) {
         if (limit === 'all') throw new Problem(afterWithoutLimit)
         return read({ after, count: limit }).then((slice) => sliceReply(slice, limit, ifNoneMatch))
@@ -135,18 +135,10 @@ export const listTodos = ({ lists, store, reads }: ListParts) =>
 
 const sliceReply = ({ body, next }: Slice, limit: number, ifNoneMatch?: string): Reply => {
   const etag = contentTag(body)
-  const headers = [
-    'ETag',
-    etag,
-    'Cache-Control',
-    'no-cache',
-    'Vary',
-    'Accept-Encoding',
-    ...nextLink(path, limit, next),
-  ]
-  return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
-    ? withoutBody(304, headers)
-    : createReply(200, ['Content-Type', 'application/json', ...nosniff, ...headers], body)
+  const headers = ['ETag', etag, ...listCaching, ...nextLink(path, limit, next)]
+  return unlessHeld(ifNoneMatch, etag, headers, () =>
+    createReply(200, [...listType, ...headers], body),
+  )
 }
 
 type ReadSlice = (range: Range) => Promise<Slice>
@@ -170,21 +162,9 @@ const isTooLong = (lists: HotLists, limit: Limit): boolean =>
 const streamOf = (read: ReadSlice): Reply =>
   createStreamed(
     200,
-    [
-      'Content-Type',
-      'application/json',
-      ...nosniff,
-      'Cache-Control',
-      'no-cache',
-      'Vary',
-      'Accept-Encoding',
-    ],
+    [...listType, ...listCaching],
     listInParts((after) => read({ after, count: partCount })),
   )
-
-const asProblem = (error: unknown): never => {
-  throw error instanceof Problem ? error : new Problem(unreadable, { cause: error })
-}
 
 const load = async (
   lists: HotLists,

@@ -14,7 +14,7 @@ import {
 import { nextLink } from '../../http/cursor.ts'
 import type { Encoding } from '../../http/encodings.ts'
 import type { Cut } from './window.ts'
-import { nosniff } from '../../http/security-headers.ts'
+import { listCaching, listType } from './headers.ts'
 
 /** What one list and encoding is answered with. */
 export type Ready = {
@@ -273,8 +273,6 @@ const chunkSize = 64 * 1024
 /** Given to the compressor at once: zlib keeps hold of what it is given, here parts of the list. */
 const inputBytes = 1024 * 1024
 
-const contentType = ['Content-Type', 'application/json', ...nosniff]
-
 const makeReady = (
   limit: number,
   encoding: Encoding,
@@ -286,20 +284,11 @@ const makeReady = (
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`
   const etag = `"${version}-${limit === 0 ? 'all' : limit}${suffix}"`
-  const shared = [
-    'ETag',
-    etag,
-    'Cache-Control',
-    'no-cache',
-    'Vary',
-    'Accept-Encoding',
-    ...nextLink('/todos', limit, next),
-    ...headers,
-  ]
+  const shared = ['ETag', etag, ...listCaching, ...nextLink('/todos', limit, next), ...headers]
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,
-    reply: createReply(200, [...contentType, ...coding, ...shared], body, {
+    reply: createReply(200, [...listType, ...coding, ...shared], body, {
       close: false,
       ...(tail && { tail }),
     }),

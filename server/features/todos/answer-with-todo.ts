@@ -1,10 +1,9 @@
 // One todo as an answer, with the validators that let a client ask for it again cheaply.
 
 import { todoJson, type TodoRow } from '../../../lib/domain/todo.ts'
-import { withoutBody } from '../../http/contract/answer.ts'
-import { etagMatches } from '../../http/encodings.ts'
+import { unlessHeld } from '../../http/contract/answer.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
-import { Problem } from '../../http/problem.ts'
+import { orProblem, Problem } from '../../http/problem.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
 import { etagOf } from './if-match.ts'
 import { noSuchTodo, todoUnreadable } from './problems.ts'
@@ -13,14 +12,9 @@ export const answerWithTodo = async (
   ifNoneMatch: string | undefined,
   read: () => Promise<TodoRow | undefined>,
 ): Promise<Reply> => {
-  const row = await read().catch((error: unknown) => {
-    if (error instanceof Problem) throw error
-    throw new Problem(todoUnreadable, { cause: error })
-  })
+  const row = await read().catch(orProblem(todoUnreadable))
   if (!row) throw new Problem(noSuchTodo)
-  return ifNoneMatch === undefined || !etagMatches(ifNoneMatch, etagOf(row))
-    ? todoReply(200, row)
-    : withoutBody(304, validators(row))
+  return unlessHeld(ifNoneMatch, etagOf(row), validators(row), () => todoReply(200, row))
 }
 
 /** `headers` come on top of those that every todo has. */

@@ -2,6 +2,7 @@
 // describes it in the document. How it refuses is in its list of problems.
 
 import type { Shape } from '../../../lib/domain/shape.ts'
+import { etagMatches } from '../encodings.ts'
 import { createReply, type Reply } from '../engines/engine.ts'
 import { constantsOf, type ResponseHeader } from '../response-headers.ts'
 import { jsonHeaders } from '../security-headers.ts'
@@ -58,6 +59,17 @@ export const withoutBody = (status: 204 | 304, headers: readonly string[] = []):
   body: noBody,
   close: false,
 })
+
+/** `full`, or a 304 with its `validators` for a client that has `etag` already. */
+export const unlessHeld = (
+  ifNoneMatch: string | undefined,
+  etag: string,
+  validators: readonly string[],
+  full: () => Reply,
+): Reply =>
+  ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
+    ? withoutBody(304, validators)
+    : full()
 
 /** A 304, described with the validators of what it stands for. */
 export const notModified = (headers: readonly ResponseHeader[], component?: string): Described => ({

@@ -18,13 +18,13 @@ import {
   wholeNumber,
 } from '../../../../lib/domain/shape.ts'
 import { exampleTodo, todoShape } from '../../../../lib/domain/todo.ts'
-import { notModified, withoutBody, type AnswerDescription } from '../../../http/contract/answer.ts'
+import { notModified, unlessHeld, type AnswerDescription } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../../http/contract/parameters.ts'
 import { afterParameter, link, targetAfter } from '../../../http/cursor.ts'
-import { contentTag, etagMatches } from '../../../http/encodings.ts'
+import { contentTag } from '../../../http/encodings.ts'
 import { createReply, type Reply } from '../../../http/engines/engine.ts'
-import { Problem, unavailable } from '../../../http/problem.ts'
+import { orProblem, Problem, unavailable } from '../../../http/problem.ts'
 import { invalid, readQueueProblems } from '../../../http/problems.ts'
 import { etag, links, privateNoCache } from '../../../http/response-headers.ts'
 import { jsonHeaders } from '../../../http/security-headers.ts'
@@ -76,10 +76,7 @@ const pageAndAfter = invalid('page and after exclude each other', 'page')
 
 export const listOwnTodos = ({ store, pages, reads }: TodoParts) => {
   const queued = <T>(userId: string, read: () => Promise<T>): Promise<T> =>
-    reads.run(userId, read).catch((error: unknown) => {
-      if (error instanceof Problem) throw error
-      throw new Problem(unreadable, { cause: error })
-    })
+    reads.run(userId, read).catch(orProblem(unreadable))
 
   const readPage = async (name: PageName): Promise<PageSnapshot> => {
     const known = await pages.get(name)
@@ -151,9 +148,9 @@ const reply = (
   ifNoneMatch?: string,
 ): Reply => {
   const headers = ['ETag', etag, 'Cache-Control', 'private, no-cache', 'Link', links.join(', ')]
-  return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
-    ? withoutBody(304, headers)
-    : createReply(200, [...jsonHeaders, ...headers], json())
+  return unlessHeld(ifNoneMatch, etag, headers, () =>
+    createReply(200, [...jsonHeaders, ...headers], json()),
+  )
 }
 
 /** RFC 8288: where the neighbours of this page are, and the ends of what pages reach. */

@@ -1,0 +1,11 @@
+// The headers that every public list has, whether its bytes are ready, read or streamed.
+
+import { nosniff } from '../../http/security-headers.ts'
+
+export const listType: readonly string[] = ['Content-Type', 'application/json', ...nosniff]
+export const listCaching: readonly string[] = [
+  'Cache-Control',
+  'no-cache',
+  'Vary',
+  'Accept-Encoding',
+]
