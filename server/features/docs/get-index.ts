@@ -1,7 +1,6 @@
 // GET /: what this is and where to go on, a page for people and JSON for programs. A browser at the
 // root found a 404.
 
-import { createHash } from 'node:crypto'
 import { named, object, string } from '../../../lib/domain/shape.ts'
 import { answer, notModified } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
@@ -11,9 +10,9 @@ import { prefersHtml } from '../../http/prefers-html.ts'
 import { etag, noCache, vary, type ResponseHeader } from '../../http/response-headers.ts'
 import { jsonHeaders, pageHeaders } from '../../http/security-headers.ts'
 import { about } from './about.ts'
-import { html, type Html } from './html.ts'
-import { publishedReply, tag } from './published.ts'
-import { style } from './style.ts'
+import { html } from './html.ts'
+import { layout, styleHash } from './layout.ts'
+import { pageConstants, publishedReply, tag } from './published.ts'
 
 const index = named(
   'Index',
@@ -29,10 +28,7 @@ const index = named(
 )
 
 /** The JSON has none of them. */
-const ofThePage: readonly ResponseHeader[] = [
-  ['X-Frame-Options', 'Not to be shown in a frame.', 'DENY'],
-  ['Referrer-Policy', 'Its links do not say where they are from.', 'no-referrer'],
-].map(([name = '', description = '', value = '']) => ({
+const ofThePage: readonly ResponseHeader[] = pageConstants.map(([name, description, value]) => ({
   name,
   component: `${name}-of-a-page`,
   description: `Of the page: ${description}`,
@@ -50,7 +46,6 @@ export const getIndex = (publicUrl: string) => {
   }
   const value = { name: about.title, version: about.version, summary: about.summary, ...links }
   const page = renderIndex(links)
-  const styleHash = `sha256-${createHash('sha256').update(style).digest('base64')}`
   const published = (headers: readonly string[], text: string) => {
     return { headers, text, etag: contentTag(text) }
   }
@@ -90,26 +85,15 @@ export const getIndex = (publicUrl: string) => {
 
 type Links = Readonly<Record<'documentation' | 'openapi' | 'health' | 'todos', string>>
 
-// Hashed to the last space, and so not written where it would be laid out.
-const styleElement: Html = { html: `<style>${style}</style>` }
-
 const renderIndex = ({ documentation, openapi, health, todos }: Links): string =>
-  html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${about.title}</title>
-        ${styleElement}
-      </head>
-      <body>
-        <h1>${about.title} <small class="dim">${about.version}</small></h1>
-        <p>${about.summary}</p>
-        <ul>
-          <li><a href="${documentation}">Documentation</a>: every request, with examples</li>
-          <li><a href="${todos}">The ten newest todos</a>, as JSON</li>
-          <li><a href="${openapi}">openapi.json</a>, for programs that make clients</li>
-          <li><a href="${health}">Health</a> of this process</li>
-        </ul>
-      </body>
-    </html>`.html
+  layout(
+    about.title,
+    html`<h1>${about.title} <small class="dim">${about.version}</small></h1>
+      <p>${about.summary}</p>
+      <ul>
+        <li><a href="${documentation}">Documentation</a>: every request, with examples</li>
+        <li><a href="${todos}">The ten newest todos</a>, as JSON</li>
+        <li><a href="${openapi}">openapi.json</a>, for programs that make clients</li>
+        <li><a href="${health}">Health</a> of this process</li>
+      </ul>`,
+  )

@@ -1,8 +1,8 @@
 // Texts that are the same for everybody until the next start, with their validator.
 
 import { string } from '../../../lib/domain/shape.ts'
-import { withoutBody, type AnswerDescription } from '../../http/contract/answer.ts'
-import { contentTag, etagMatches } from '../../http/encodings.ts'
+import { unlessHeld, type AnswerDescription } from '../../http/contract/answer.ts'
+import { contentTag } from '../../http/encodings.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
 import { etag, noCache, type ResponseHeader } from '../../http/response-headers.ts'
 import { pageHeaders } from '../../http/security-headers.ts'
@@ -23,9 +23,9 @@ export const publishedReply = (
   more: readonly string[] = [],
 ): Reply => {
   const validators = ['ETag', etag, 'Cache-Control', 'no-cache', ...more]
-  return ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)
-    ? withoutBody(304, validators)
-    : createReply(200, [...headers, ...validators], text)
+  return unlessHeld(ifNoneMatch, etag, validators, () =>
+    createReply(200, [...headers, ...validators], text),
+  )
 }
 
 const constant = (name: string, description: string, value: string): ResponseHeader => ({
@@ -35,14 +35,19 @@ const constant = (name: string, description: string, value: string): ResponseHea
   isRequired: true,
 })
 
+/** Those of every page, whatever it shows: name, description, value. */
+export const pageConstants = [
+  ['X-Frame-Options', 'Not to be shown in a frame.', 'DENY'],
+  ['Referrer-Policy', 'Its links do not say where they are from.', 'no-referrer'],
+] as const
+
 export const pageAnswer: AnswerDescription = {
   status: 200,
   description: 'The page.',
   headers: [
     etag,
     noCache,
-    constant('X-Frame-Options', 'Not to be shown in a frame.', 'DENY'),
-    constant('Referrer-Policy', 'Its links do not say where they are from.', 'no-referrer'),
+    ...pageConstants.map(([name, description, value]) => constant(name, description, value)),
   ],
   content: { mediaType: 'text/html', shape: string(), examples: [] },
 }
