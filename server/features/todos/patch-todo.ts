@@ -4,13 +4,7 @@
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
-import {
-  anothers,
-  conditionProblems,
-  nothingWritten,
-  writeProblems,
-  writeTooLarge,
-} from './problems.ts'
+import { anothers, changeProblems } from './problems.ts'
 import {
   accepted,
   change,
@@ -40,7 +34,7 @@ export const patchTodo = (parts: TodoParts) => {
       mediaTypes: patchTypes,
     },
     responses: [accepted, updatedPublic],
-    problems: [anothers, nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
+    problems: [anothers, ...changeProblems],
     handler: (input) => writer.update(input, input.body),
   })
 }

@@ -138,3 +138,10 @@ export const unacknowledged = unavailable(
 )
 /** Problems of every write. */
 export const writeProblems = [refused['queue-full'], unacknowledged] as const
+/** Problems of every change of a todo that is there. */
+export const changeProblems = [
+  nothingWritten,
+  writeTooLarge,
+  ...conditionProblems,
+  ...writeProblems,
+] as const

@@ -3,13 +3,7 @@
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
-import {
-  anothers,
-  conditionProblems,
-  nothingWritten,
-  writeProblems,
-  writeTooLarge,
-} from './problems.ts'
+import { anothers, changeProblems } from './problems.ts'
 import { accepted, change, id, preferPublic, publicTag, updatedPublic } from './vocabulary.ts'
 import { createWriter } from './write.ts'
 
@@ -30,7 +24,7 @@ export const updateTodo = (parts: TodoParts) => {
       examples: [{ completed: true }, { title: 'Buy oat milk', description: '' }],
     },
     responses: [accepted, updatedPublic],
-    problems: [anothers, nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
+    problems: [anothers, ...changeProblems],
     handler: (input) => writer.update(input, input.body),
   })
 }

@@ -3,7 +3,7 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
-import { conditionProblems, nothingWritten, writeProblems, writeTooLarge } from '../problems.ts'
+import { changeProblems } from '../problems.ts'
 import {
   acceptedPersonal,
   change,
@@ -29,7 +29,7 @@ export const patchOwnTodo = (parts: TodoParts) => {
     headers: { prefer: preferPersonal, ifMatch },
     body: { shape: change, examples: [{ completed: true }], mediaTypes: patchTypes },
     responses: [acceptedPersonal, updatedPersonal],
-    problems: [nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
+    problems: changeProblems,
     handler: (input) => writer.update(input, input.body),
   })
 }

@@ -4,7 +4,7 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
-import { conditionProblems, nothingWritten, writeProblems, writeTooLarge } from '../problems.ts'
+import { changeProblems } from '../problems.ts'
 import {
   acceptedPersonal,
   id,
@@ -34,7 +34,7 @@ export const updateOwnStatus = (parts: TodoParts) => {
       whenEmpty: 'toggle',
     },
     responses: [acceptedPersonal, updatedPersonal],
-    problems: [nothingWritten, writeTooLarge, ...conditionProblems, ...writeProblems],
+    problems: changeProblems,
     handler: (input) =>
       input.body === 'toggle' ? writer.toggle(input) : writer.update(input, input.body),
   })
