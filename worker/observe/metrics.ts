@@ -54,8 +54,10 @@ export const createWorkerMetrics = (
     labelNames: ['change', 'list'],
     registers,
   })
-  for (const change of ['created', 'completed', 'deleted'] as const)
-    for (const list of ['public', 'personal'] as const) todos.inc({ change, list }, 0)
+  const countTodos = (effects: readonly Effect[]) => {
+    for (const { list, change, count } of tallyOf(effects)) todos.inc({ list, change }, count)
+  }
+  countTodos([]) // from the start, each at 0
   addGauge(
     registry,
     {
@@ -88,12 +90,28 @@ export const createWorkerMetrics = (
       commands.inc({ result: 'refused' }, effects.length - took)
       commands.inc({ result: 'duplicate' }, duplicates)
       commands.inc({ result: 'dead-lettered' }, letters.length)
-      for (const effect of effects) {
-        const change = changeOf(effect)
-        if (change) todos.inc({ change, list: effect.command.isPersonal ? 'personal' : 'public' })
-      }
+      countTodos(effects)
     },
   }
+}
+
+/** Summed first: a labelled counter is found six times for a batch, not once for each command. */
+const tallyOf = (effects: readonly Effect[]) => {
+  const counts = {
+    public: { created: 0, completed: 0, deleted: 0 },
+    personal: { created: 0, completed: 0, deleted: 0 },
+  }
+  for (const effect of effects) {
+    const change = changeOf(effect)
+    if (change) counts[effect.command.isPersonal ? 'personal' : 'public'][change]++
+  }
+  return Object.entries(counts).flatMap(([list, changes]) =>
+    Object.entries(changes).map(([change, count]) => ({
+      list,
+      change,
+      count,
+    })),
+  )
 }
 
 const changeOf = ({ command, outcome, completes }: Effect) => {
