@@ -6,7 +6,7 @@
 // writes both with one lifetime. Copies of two versions may arrive in any order; what is there never
 // goes back. What is no longer true ends with its lifetime, CACHE_TTL_SEC after it was written.
 
-import { firstOf, type ListName, type ListSnapshot } from '../domain/list.ts'
+import { firstOf, isTooLong, type ListName, type ListSnapshot } from '../domain/list.ts'
 import type { Redis } from '../drivers/redis/connection.ts'
 
 /** Larger ones cost more than anybody who looks at them gains. */
@@ -22,9 +22,7 @@ const copies: Readonly<Record<ListName, readonly PlainList[]>> = {
   all: [
     {
       key: 'todos:all',
-      bodyOf: (body) =>
-        // Empty: too long to be held.
-        body.length === 0 || body.length > allBytesMax ? undefined : body,
+      bodyOf: (body) => (body.length > allBytesMax ? undefined : body),
     },
   ],
 }
@@ -61,8 +59,9 @@ export const createPlainLists = (
   const latest = new Map<ListName, ListSnapshot>()
   let timer: NodeJS.Timeout | undefined
 
-  const copyOne = async ({ key, bodyOf }: PlainList, { version, body }: ListSnapshot) => {
-    const copied = bodyOf(body)
+  const copyOne = async ({ key, bodyOf }: PlainList, snapshot: ListSnapshot) => {
+    const { version, body } = snapshot
+    const copied = isTooLong(snapshot) ? undefined : bodyOf(body)
     if (copied === undefined) return
     const keys = [key, versionKeyOf(key)]
     await onData((redis) => redis.eval(copyScript, keys.length, ...keys, version, copied, ttlSec))
