@@ -12,9 +12,9 @@ import { createLog } from '../lib/runtime/log.ts'
 import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
-import { answerTo, UsageError, usageExitCode, wrongUsage } from './command-line.ts'
+import { answerTo, usageExitCode } from './command-line.ts'
 import { parseRequest, usage, type AdoptFrom } from './command-log-arguments.ts'
-import { confirmTargets, NotConfirmed } from './confirm.ts'
+import { confirmTargets, refusalOf } from './confirm.ts'
 import { widen, WidenFailure } from './command-log-partitions.ts'
 
 const timeoutMs = 15_000
@@ -58,12 +58,9 @@ export const commandLog = async (
     }
   } catch (error) {
     const { message } = error as Error
-    if (error instanceof UsageError) {
-      err(wrongUsage(message, usage))
-      return usageExitCode
-    }
-    if (error instanceof NotConfirmed) {
-      err(message)
+    const refusal = refusalOf(error, usage)
+    if (refusal !== undefined) {
+      err(refusal)
       return usageExitCode
     }
     err(

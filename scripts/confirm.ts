@@ -3,6 +3,7 @@
 
 import { createInterface } from 'node:readline/promises'
 import type { Target } from '../lib/runtime/config/targets.ts'
+import { UsageError, wrongUsage } from './command-line.ts'
 
 /** The option of every command that writes. */
 export const yesOption = { yes: { type: 'boolean', short: 'y' } } as const
@@ -10,6 +11,12 @@ export const yesOption = { yes: { type: 'boolean', short: 'y' } } as const
 /** It was not said where to write: nothing was written. */
 export class NotConfirmed extends Error {
   override readonly name = 'NotConfirmed'
+}
+
+/** The line for an error after which nothing was done, with exit code 2; undefined for all others. */
+export const refusalOf = (error: unknown, usage: string): string | undefined => {
+  if (error instanceof UsageError) return wrongUsage(error.message, usage)
+  return error instanceof NotConfirmed ? error.message : undefined
 }
 
 export type Terminal = {

@@ -13,9 +13,9 @@ import { openDatabases, type Databases } from '../lib/drivers/postgres/databases
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
-import { answerTo, UsageError, usageExitCode, wrongUsage } from './command-line.ts'
+import { answerTo, usageExitCode } from './command-line.ts'
 import { parseRequest, usage } from './dead-letters-arguments.ts'
-import { confirmTargets, NotConfirmed } from './confirm.ts'
+import { confirmTargets, refusalOf } from './confirm.ts'
 import { letterLine, letterText } from './letter-text.ts'
 
 const timeoutMs = 10_000
@@ -82,12 +82,9 @@ export const deadLetters = async (
     }
   } catch (error) {
     const { message } = error as Error
-    if (error instanceof UsageError) {
-      err(wrongUsage(message, usage))
-      return usageExitCode
-    }
-    if (error instanceof NotConfirmed) {
-      err(message)
+    const refusal = refusalOf(error, usage)
+    if (refusal !== undefined) {
+      err(refusal)
       return usageExitCode
     }
     err(

@@ -5,7 +5,7 @@ import { databaseTarget } from '../lib/runtime/config/targets.ts'
 import { migrate } from '../lib/drivers/postgres/migrate.ts'
 import { postgresUrls, sessionUrl } from '../lib/drivers/postgres/urls.ts'
 import { parseOptions, readArgumentsOrExit, usageExitCode } from './command-line.ts'
-import { confirmTargets, NotConfirmed, yesOption } from './confirm.ts'
+import { confirmTargets, refusalOf, yesOption } from './confirm.ts'
 import { migrationsDirectory } from './paths.ts'
 
 const usage = `usage: npm run migrate [-- --yes]
@@ -21,9 +21,7 @@ try {
   console.log(applied.length === 0 ? 'the database is up to date' : `applied ${applied.join(', ')}`)
 } catch (error) {
   const { message } = error as Error
-  const isRefused = error instanceof NotConfirmed
-  console.error(
-    isRefused ? message : `the database can't be migrated (${message}): check DATABASE_URL`,
-  )
-  process.exit(isRefused ? usageExitCode : 1)
+  const refusal = refusalOf(error, usage)
+  console.error(refusal ?? `the database can't be migrated (${message}): check DATABASE_URL`)
+  process.exit(refusal === undefined ? 1 : usageExitCode)
 }

@@ -6,7 +6,7 @@ import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { databaseTarget } from '../lib/runtime/config/targets.ts'
 import { createPool } from '../lib/drivers/postgres/pool.ts'
 import { parseOptions, readArgumentsOrExit, usageExitCode, UsageError } from './command-line.ts'
-import { confirmTargets, NotConfirmed, yesOption } from './confirm.ts'
+import { confirmTargets, refusalOf, yesOption } from './confirm.ts'
 
 export const seedCountDefault = 10_000
 const chunkSize = 1_000
@@ -122,10 +122,8 @@ if (process.argv[1] === import.meta.filename) {
     await seed({ databaseUrl: config.DATABASE_URL, count }, progressBar('seeding', count))
   } catch (error) {
     const { message } = error as Error
-    const isRefused = error instanceof NotConfirmed
-    console.error(
-      isRefused ? message : `can't seed (${message}): check DATABASE_URL, and npm run migrate`,
-    )
-    process.exit(isRefused ? usageExitCode : 1)
+    const refusal = refusalOf(error, usage)
+    console.error(refusal ?? `can't seed (${message}): check DATABASE_URL, and npm run migrate`)
+    process.exit(refusal === undefined ? 1 : usageExitCode)
   }
 }
