@@ -213,18 +213,20 @@ export const createParser = (
   }
   /** By connection: when it closes, node forgets the answers that wait behind another. */
   const closings = new WeakMap<Socket, Set<() => void>>()
+  const closingsOf = (socket: Socket): Set<() => void> => {
+    const known = closings.get(socket)
+    if (known) return known
+    const waiting = new Set<() => void>()
+    closings.set(socket, waiting)
+    socket.once('close', () => {
+      for (const letGo of waiting) letGo()
+    })
+    return waiting
+  }
   /** `letGo` is called when the answer has left, or its connection is closed. */
   const whenClosed = (response: ServerResponse, letGo: () => void) => {
-    const { socket } = response.req
-    let all = closings.get(socket)
-    if (!all) {
-      const created = (all = new Set<() => void>())
-      closings.set(socket, created)
-      socket.once('close', () => {
-        for (const one of created) one()
-      })
-    }
-    const waiting = all.add(letGo)
+    const waiting = closingsOf(response.req.socket)
+    waiting.add(letGo)
     response.once('close', () => {
       waiting.delete(letGo)
       letGo()
