@@ -62,7 +62,7 @@ const section = (one: DescribedOperation): string => {
       security.length > 0 ? `Needs a ${linkTo('Tokens', '', 'token')}` : 'No token',
       limitOf(endpointOf(one)),
     ]),
-    fence('sh', curlOf(one)),
+    fence('sh check=run-by-curl-test', curlOf(one)),
     ...titled('Parameters', parameters.map(parameter)),
     ...(requestBody
       ? [

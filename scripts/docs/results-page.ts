@@ -16,7 +16,10 @@ export const resultsPage = (): string => {
     'Benchmark results',
     'For whoever reads the JSON of `npm run bench`: each member, its type and what it means.',
     [
-      fence('sh', 'npm run bench -- --json result.json\nnpm run bench:analyze -- result.json'),
+      fence(
+        'sh check=minutes',
+        'npm run bench -- --json result.json\nnpm run bench:analyze -- result.json',
+      ),
       'The first command writes the file. The second judges it again, and names the first member that is missing or of another type. Its exit code is 0 for a valid run and 3 for an invalid one.',
       'Times are microseconds unless a name says otherwise. Names that end in `Seconds`, `Ms`, `PerSecond` or `GiB` say their unit. A `null` stands where something was not or cannot be measured.',
       section(result, names),

@@ -4,15 +4,27 @@
 import { spawn } from 'node:child_process'
 import type { Fence } from './markdown.ts'
 
-/** Needs nothing that is running, or needs `npm start` beside it: `$URL` and `$TOKEN` are set. */
-export const runInfos = ['sh run', 'sh run=start'] as const
+/**
+ * `sh run` needs nothing that is running. `sh run=start` needs `npm start` beside it: `$URL` and `$TOKEN`
+ * are set, and the settings of its Postgres. `sh run=exit-3` is one command that ends with this code.
+ */
+const runInfo = /^sh run(?:=start|=exit-(\d))?$/
 
-export const isRun = ({ info }: Fence): boolean => runInfos.some((one) => one === info)
+export const isRun = ({ info }: Fence): boolean => runInfo.test(info)
 
-/** A fence that was meant to be run and would not be. */
-export const isMisspelled = (fence: Fence): boolean => /\brun\b/.test(fence.info) && !isRun(fence)
+/** A file that the page says to save: `js client.mjs`. */
+const savedInfo = /^\w+ (\w[\w-]*\.\w+)$/
+
+export const savedFile = ({ info }: Fence): string | undefined => savedInfo.exec(info)?.[1]
 
 const marker = '@@ block of line '
+
+const shellText = ({ info, line, text }: Fence): readonly string[] => {
+  const code = runInfo.exec(info)?.[1]
+  const commands =
+    code === undefined ? [text] : [`code=0; ${text} || code=$?`, `test $code = ${code}`]
+  return [`echo '${marker}${line}'`, ...commands]
+}
 
 /** Undefined, or the line of the block that failed and what it printed. */
 export const runBlocks = async (
@@ -20,10 +32,7 @@ export const runBlocks = async (
   blocks: readonly Fence[],
   options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Promise<string | undefined> => {
-  const script = [
-    'set -euo pipefail',
-    ...blocks.flatMap(({ line, text }) => [`echo '${marker}${line}'`, text]),
-  ]
+  const script = ['set -euo pipefail', ...blocks.flatMap(shellText)]
   const shell = spawn('bash', ['-c', `${script.join('\n')}\n`], {
     ...options,
     stdio: ['ignore', 'pipe', 'pipe'],
