@@ -8,21 +8,38 @@ import { ServiceMissing, findProgram } from '../scripts/stack/service.ts'
 import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
 
 /** What `promtool check WHAT` says of `input`, '' when it has nothing against it. */
-export const promtoolCheck = async (what: 'metrics' | 'rules', input: string): Promise<string> => {
+export const promtoolCheck = async (what: 'metrics' | 'rules', input: string): Promise<string> =>
+  what === 'metrics'
+    ? run(promtool(), ['check', what], input)
+    : // It reads rules from files only, and standard input is none here.
+      inDirectory({ 'rules.yaml': input }, (directory) =>
+        run(promtool(), ['check', what, join(directory, 'rules.yaml')], ''),
+      )
+
+/** What `promtool test rules` says of a test of `rules`, '' when they do what it expects. */
+export const promtoolTest = async (rules: string, test: string): Promise<string> =>
+  inDirectory({ 'rules.yaml': rules, 'test.yaml': test }, (directory) =>
+    run(promtool(), ['test', 'rules', join(directory, 'test.yaml')], ''),
+  )
+
+const promtool = (): string => {
   const command = findProgram('promtool')
-  if (command === undefined) {
-    throw new ServiceMissing(
-      'promtool',
-      'install it (.ci/run takes it from the package prometheus, brew install prometheus)',
-    )
-  }
-  if (what === 'metrics') return run(command, ['check', what], input)
-  // It reads rules from files only, and standard input is none here.
+  if (command !== undefined) return command
+  throw new ServiceMissing(
+    'promtool',
+    'install it (.ci/run takes it from the package prometheus, brew install prometheus)',
+  )
+}
+
+const inDirectory = async (
+  files: Readonly<Record<string, string>>,
+  use: (directory: string) => Promise<string>,
+): Promise<string> => {
   const directory = await makeTemporaryDirectory()
   try {
-    const file = join(directory, 'rules.yaml')
-    await writeFile(file, input)
-    return await run(command, ['check', what, file], '')
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(directory, name), content)
+    return await use(directory)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

@@ -6,12 +6,13 @@ import { parser } from '@prometheus-io/lezer-promql'
 import t, { type Test } from 'tap'
 import { parse as parseYaml, stringify } from 'yaml'
 import { signToken } from '../../lib/accounts/access-token.ts'
+import { version } from '../../lib/runtime/version.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { scrape, type Sample } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { generousTimeouts, testSecret } from '../../testing/settings.ts'
 import { endpoints } from '../../testing/openapi/document.ts'
-import { promtoolCheck } from '../../testing/promtool.ts'
+import { promtoolCheck, promtoolTest } from '../../testing/promtool.ts'
 import { orSkip, testDatabase, testTopic } from '../../testing/services.ts'
 
 type Panel = {
@@ -118,6 +119,11 @@ const exported = async (t: Test): Promise<{ samples: Sample[]; texts: string[] }
 
 t.test('what the queries name is exported', async (t) => {
   const { samples, texts } = await exported(t)
+  t.match(
+    samples.filter(({ name }) => name === 'todos_build_info').map(({ labels }) => labels),
+    [{ version }, { version }],
+    'server and worker say their version',
+  )
   const used = new Set<string>()
   for (const expression of expressions) {
     const { selectors, labels } = parsePromql(expression)
@@ -162,6 +168,36 @@ t.test('promtool has nothing against the rules', async (t) => {
   t.equal(said, '')
   t.match(await promtoolCheck('rules', text.replace(' > 0', ' > ')), /FAILED/)
   t.match(await promtoolCheck('metrics', '# TYPE a_ms counter\na_ms 1\n'), /no help text/)
+})
+
+t.test('an alert leads to the runbook where Prometheus says that it is', async (t) => {
+  const [gone] = rules
+  const url = 'https://docs.example/runbook.html'
+  for (const [labels, page] of [
+    [{ todos_runbook: url }, url],
+    [{}, 'docs/runbook.md'],
+  ] as const) {
+    const firing = {
+      exp_labels: gone?.labels,
+      exp_annotations: {
+        summary: gone?.annotations.summary,
+        runbook_url: `${page}#todosservergone`,
+      },
+    }
+    const test = {
+      rule_files: ['rules.yaml'],
+      tests: [
+        {
+          external_labels: labels,
+          alert_rule_test: [
+            { eval_time: '5m', alertname: 'TodosServerGone', exp_alerts: [firing] },
+          ],
+        },
+      ],
+    }
+    const said = await orSkip(t, () => promtoolTest(stringify({ groups }), stringify(test)))
+    if (said !== undefined) t.equal(said, '', page)
+  }
 })
 
 t.test('what is no PromQL, or names what is not there, would be found', async (t) => {
@@ -218,7 +254,10 @@ t.test('each rule has its place in the runbook, and the runbook no other', (t) =
     'in the same order',
   )
   for (const [i, { alert, annotations, labels }] of rules.entries()) {
-    t.equal(annotations.runbook_url, `docs/runbook.md#${alert.toLowerCase()}`)
+    t.equal(
+      annotations.runbook_url,
+      `{{ or $externalLabels.todos_runbook "docs/runbook.md" }}#${alert.toLowerCase()}`,
+    )
     const chapter = chapters[i] ?? ''
     t.match(chapter, labels.severity === 'page' ? '**Page.**' : '**Ticket.**', alert)
     for (const part of ['Users notice', 'First look', 'Do', 'Wake somebody'])

@@ -22,6 +22,7 @@ t.test('what names a version names this one', async (t) => {
     Dockerfile: /image\.version="([^"]+)"/,
     'docker-compose.yml': /image: todos:(\S+)/,
     'docker-compose.scale.yml': /image: todos:(\S+)/,
+    'docs/how-to/compose.md': /--tag todos:(\S+)/,
     'k8s/base/api.yaml': /image: todos:(\S+)/,
     'k8s/base/worker.yaml': /image: todos:(\S+)/,
     'k8s/overlays/production/kustomization.yaml': /newTag: (\S+)/,
