@@ -17,7 +17,7 @@ const commands = (): ReadonlyMap<string, string> => {
   const { scripts } = JSON.parse(text) as Package
   return new Map(
     Object.entries(scripts).flatMap(([name, command]) => {
-      const file = /^node .*?(\S+\.ts)$/.exec(command)?.[1]
+      const file = /^(?:exec )?node .*?(\S+\.ts)$/.exec(command)?.[1]
       return file === undefined ? [] : [[name, file] as const]
     }),
   )

@@ -19,7 +19,7 @@ const { scripts } = JSON.parse(readFileSync(new URL('package.json', repository),
 }
 
 export const npmScripts: readonly NpmScript[] = Object.entries(scripts).map(([name, command]) => {
-  const file = /^node .*?(\S+\.ts)$/.exec(command)?.[1]
+  const file = /^(?:exec )?node .*?(\S+\.ts)$/.exec(command)?.[1]
   return {
     name,
     typed: name === 'start' || name === 'test' ? `npm ${name}` : `npm run ${name}`,

@@ -48,5 +48,8 @@ t.test('each npm command but those of development reads .env, which git ignores'
   for (const [name, command] of Object.entries(scripts)) {
     t.equal(command.includes('--import ./scripts/preload.js '), !development.test(name), name)
   }
+  // npm hands a signal to the shell that it started: it must be the program, or the program goes on.
+  for (const name of ['start', 'server', 'worker', 'services'])
+    t.match(scripts[name], /^exec node /, name)
   t.ok(read('.gitignore').split('\n').includes('.env'))
 })
