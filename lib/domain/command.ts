@@ -146,10 +146,7 @@ export const changeOf = (title: Shape<string>) =>
     {
       description:
         'At least one of these; what is left out stays as it is. Members that are not named here are ignored.',
-      ifEmpty: {
-        field: 'change',
-        message: 'give at least one of title, description and completed',
-      },
+      ifEmpty: { message: 'give at least one of title, description and completed' },
     },
   )
 

@@ -207,8 +207,8 @@ export const object = <M extends Members>(
   members: M,
   options: {
     readonly description?: string
-    /** One of the members must be there: else this is said, of this field. */
-    readonly ifEmpty?: { readonly field: string; readonly message: string }
+    /** One of the members must be there: else this is said, of this field or of the whole. */
+    readonly ifEmpty?: { readonly field?: string; readonly message: string }
   } = {},
 ): Shape<ObjectOf<M>> => {
   const names = Object.keys(members)
@@ -243,7 +243,7 @@ export const object = <M extends Members>(
       }
       const error = errorOf(errors)
       if (error) throw error
-      if (isEmpty && ifEmpty) throw new InvalidField(ifEmpty.field, ifEmpty.message)
+      if (isEmpty && ifEmpty) throw new InvalidField(ifEmpty.field ?? field, ifEmpty.message)
       return parsed as ObjectOf<M>
     },
     Object.assign(

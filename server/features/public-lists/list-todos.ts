@@ -36,8 +36,7 @@ const path = '/todos'
 const headers = [etag, noCache, vary, linkToNext]
 const newestFirst: AnswerDescription = {
   status: 200,
-  description:
-    'The todos, newest first, all of one version, which the `ETag` names. With `limit`, a `Link` says where the list goes on. The list of all is streamed from the database when it is too long to be held: it has no `ETag` then, and is not of one version. Each todo is as it was when it was read, and those that came meanwhile are not in it.',
+  description: `The todos, newest first, all of one version, which the \`ETag\` names. With \`limit\`, a \`Link\` says where the list goes on. The newest ${newestCount} have one also where nothing follows: the next list is empty then. The list of all is streamed from the database when it is too long to be held: it has no \`ETag\` then, and is not of one version. Each todo is as it was when it was read, and those that came meanwhile are not in it.`,
   isReady: true,
   headers: [etagIfAny, noCache, vary, linkToNext, contentEncoding],
   content: {

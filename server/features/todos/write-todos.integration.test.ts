@@ -146,8 +146,8 @@ for (const engine of ['node', 'uws']) {
       for (const [body, fields] of [
         [{ title: null }, ['title']],
         [{ completed: null }, ['completed']],
-        [{}, ['change']],
-        [{ other: 1 }, ['change']],
+        [{}, ['body']],
+        [{ other: 1 }, ['body']],
         [{ title: ' ', description: 1, completed: 'no' }, ['title', 'description', 'completed']],
       ] as const) {
         const { status, body: problem } = await ann('PATCH', path, body, merge)
