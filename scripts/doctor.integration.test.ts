@@ -46,6 +46,22 @@ t.test('five things wrong are five lines, and no secret is in them', async (t) =
   t.notMatch(lines.join('\n'), 'hunter2')
 })
 
+t.test('a Postgres that refuses is told from one that is down', async (t) => {
+  const url = new URL(await testDatabase(t))
+  url.pathname = '/none'
+  const lines = await linesOf({
+    ...free,
+    JWT_SECRET: secret,
+    DATABASE_URL: url.href,
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+  })
+  t.match(
+    lines.filter((line) => line.startsWith('fault')),
+    [/^fault +postgres +\S+\/none refuses \(.*does not exist.*\): set DATABASE_URL/],
+  )
+})
+
 t.test('a sound system has no fault', async (t) => {
   const [url, redis, brokers] = [await testDatabase(t), await ownRedis(t), await testKafka(t)]
   if (redis === undefined || brokers === undefined) return

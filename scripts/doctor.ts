@@ -39,7 +39,8 @@ if (process.argv[1] === import.meta.filename) {
   if (json) console.log(JSON.stringify({ isSound, findings }, null, 2))
   else {
     for (const finding of findings) console.log(findingLine(finding))
-    console.log(`\n${count('fault')} faults, ${count('warn')} warnings`)
+    const counted = (many: number, noun: string) => `${many} ${noun}${many === 1 ? '' : 's'}`
+    console.log(`\n${counted(count('fault'), 'fault')}, ${counted(count('warn'), 'warning')}`)
   }
   process.exit(isSound ? 0 : 1) // clients that are refused try again for a while
 }

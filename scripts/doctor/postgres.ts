@@ -15,6 +15,9 @@ const majorMin = 14
 /** Tokens and limits are judged by both clocks. */
 const clockOffMaxSec = 2
 
+/** Classes of SQLSTATE: the user or the password is wrong; there is no such database. */
+const refusal = /^(28|3D)/
+
 type Row = {
   readonly version: string
   readonly number: number
@@ -78,9 +81,16 @@ export const checkPostgres = async (
       ]
     })
   } catch (error) {
-    const { message } = error as Error
-    const found = `${where} does not answer (${message})`
-    return [fault('postgres', found, 'start it, or set DATABASE_URL')]
+    const { message, code } = error as Error & { readonly code?: unknown }
+    return typeof code === 'string' && refusal.test(code)
+      ? [fault('postgres', `${where} refuses (${message})`, 'set DATABASE_URL to what it accepts')]
+      : [
+          fault(
+            'postgres',
+            `${where} does not answer (${message})`,
+            'start it, or set DATABASE_URL',
+          ),
+        ]
   } finally {
     connection.discard(new ConnectionLost('this connection was closed'))
   }
