@@ -13,7 +13,7 @@ import { startSampler } from './sampler.ts'
 import type { Scenario, ScenarioLoad } from './scenario.ts'
 import { coresHere, processesOf, type Target } from './target.ts'
 import { captureAnswer, matchesDatabaseAtEnd, type Captured } from './oracle.ts'
-import { cpuNow, judgeWindow, type CpuNow } from './window.ts'
+import { coresBetween, cpuNow, judgeWindow, withoutGenerator, type CpuNow } from './window.ts'
 
 export type CellRun = {
   readonly signal: AbortSignal
@@ -303,7 +303,8 @@ const startProgress = ({ target, load, run, background }: Work) => {
         goodPerSecond: (to.handled - from.handled) / seconds,
         p50: null,
         p99: null,
-        cores: coresBetween(from.cpu, to.cpu, seconds),
+        // What wrk used is known when it has ended: until then it would be drawn as idle.
+        cores: withoutGenerator(coresBetween(from.cpu, to.cpu, seconds)),
       }
       series.push(second)
       run.onSecond?.(second)
@@ -348,14 +349,6 @@ const secondOf = (startMs: number, from: Look, to: Look, method: 'GET' | 'POST')
     cores: coresBetween(from.cpu, to.cpu, seconds),
   }
 }
-
-const coresBetween = (from: CpuNow, to: CpuNow, seconds: number): Record<string, number> =>
-  Object.fromEntries(
-    [...to.tiers].map(([name, used]) => [
-      name,
-      Math.max(0, used - (from.tiers.get(name) ?? 0)) / seconds,
-    ]),
-  )
 
 const countsOf = (first: Reading, last: Reading, final: Reading): Omit<Counts, 'handledInAll'> => ({
   sent: last.sent - first.sent,

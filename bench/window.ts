@@ -40,6 +40,22 @@ export const cpuNow = (target: Target, loads: readonly (RunningLoad | undefined)
   }
 }
 
+/** Cores that each tier used between two looks. */
+export const coresBetween = (
+  from: Pick<CpuNow, 'tiers'>,
+  to: Pick<CpuNow, 'tiers'>,
+  seconds: number,
+): Record<string, number> =>
+  Object.fromEntries(
+    [...to.tiers].map(([name, used]) => [
+      name,
+      Math.max(0, used - (from.tiers.get(name) ?? 0)) / seconds,
+    ]),
+  )
+
+export const withoutGenerator = (cores: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(cores).filter(([name]) => name !== 'generator'))
+
 export type Window = {
   readonly load: Load
   readonly seconds: number

@@ -47,7 +47,7 @@ figcaption b { color: var(--ink); font-size: 1rem; margin-right: .35rem }
 .full { fill: var(--ink) }
 .open { fill: var(--paper); stroke: var(--ink); stroke-width: 1.4 }
 .tick, .axis { fill: var(--soft) }
-.mark .tick { fill: var(--ink) }
+.mark .tick { fill: var(--ink); stroke: var(--paper); stroke-width: 3; paint-order: stroke }
 .middle { text-anchor: middle }
 .end { text-anchor: end }
 
