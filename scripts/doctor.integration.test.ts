@@ -7,6 +7,7 @@ import { ownRedis, testDatabase, testKafka, testTopic } from '../testing/service
 import { examine } from './doctor.ts'
 import { findingLine } from './doctor/finding.ts'
 import { checkMachine } from './doctor/machine.ts'
+import { startServer } from './stack/processes.ts'
 import { testConfig } from '../testing/settings.ts'
 
 const secret = 'a secret of at least thirty-two bytes'
@@ -59,6 +60,37 @@ t.test('a Postgres that refuses is told from one that is down', async (t) => {
   t.match(
     lines.filter((line) => line.startsWith('fault')),
     [/^fault +postgres +\S+\/none refuses \(.*does not exist.*\): set DATABASE_URL/],
+  )
+})
+
+t.test('a server that runs already is no fault', async (t) => {
+  const environment = {
+    JWT_SECRET: secret,
+    DATABASE_URL: await testDatabase(t),
+    KAFKA_TODO_TOPIC: testTopic(),
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    HTTP_PROCESSES: '1',
+    HTTP_HOST: '127.0.0.1',
+  }
+  const server = await startServer({ ...environment, HTTP_PORT: '0' })
+  t.teardown(() => server.stop())
+  const lines = await linesOf({
+    ...environment,
+    HTTP_PORT: String(server.port),
+    METRICS_PORT: String(server.metricsPort),
+    WORKER_METRICS_PORT: 'off',
+  })
+  t.same(
+    lines.filter((line) => line.startsWith('fault')),
+    [],
+  )
+  t.match(
+    lines.filter((line) => line.includes(' ports ')),
+    [
+      /^warn +ports +HTTP_PORT \d+ is in use by a server/,
+      /^warn +ports +METRICS_PORT \d+ is in use by a server/,
+    ],
   )
 })
 

@@ -7,6 +7,7 @@ import { portOwnersOf } from '../../bench/port-owners.ts'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { nodeVersionFault } from '../../lib/runtime/node-version.ts'
 import { isFree, loopback } from '../stack/ports.ts'
+import { about } from '../../server/features/docs/about.ts'
 import { fault, ok, warn, type Finding } from './finding.ts'
 
 export type Machine = {
@@ -77,6 +78,36 @@ export const checkMachine = (config: Config, machine: Machine): Finding[] => {
   return findings
 }
 
+/** What a server or a worker of ours says at this port, and nobody else. */
+const signs = {
+  HTTP_PORT: { program: 'server', path: '/', text: `"name":${JSON.stringify(about.title)}` },
+  METRICS_PORT: {
+    program: 'server',
+    path: '/metrics',
+    text: 'todos_build_info{program="server"',
+  },
+  WORKER_METRICS_PORT: {
+    program: 'worker',
+    path: '/metrics',
+    text: 'todos_build_info{program="worker"',
+  },
+} as const
+/** Ours answers in milliseconds. What takes a connection and says nothing is not ours. */
+const answerTimeoutMs = 1_000
+
+const isOurs = async (name: keyof typeof signs, port: number): Promise<boolean> => {
+  const { path, text } = signs[name]
+  try {
+    const response = await fetch(`http://${loopback}:${port}${path}`, {
+      headers: { Accept: 'application/json' },
+      signal: AbortSignal.timeout(answerTimeoutMs),
+    })
+    return (await response.text()).includes(text)
+  } catch {
+    return false
+  }
+}
+
 export const checkPorts = async (config: Config): Promise<Finding[]> => {
   const findings: Finding[] = []
   for (const name of ['HTTP_PORT', 'METRICS_PORT', 'WORKER_METRICS_PORT'] as const) {
@@ -86,13 +117,23 @@ export const checkPorts = async (config: Config): Promise<Finding[]> => {
       findings.push(ok('ports', `${name} ${port} is free`))
       continue
     }
+    if (await isOurs(name, port)) {
+      findings.push(
+        warn(
+          'ports',
+          `${name} ${port} is in use by a ${signs[name].program} that runs already`,
+          `to start another, set ${name} to a free port`,
+        ),
+      )
+      continue
+    }
     const owners = await portOwnersOf(`http://${loopback}:${port}`)
     const by = owners.kind === 'here' ? `, by process ${owners.pids.join(', ')}` : ''
     findings.push(
       fault(
         'ports',
         `${name} ${port} is in use${by}`,
-        `stop what listens there, unless it is this server, or set ${name} to another`,
+        `stop what listens there, or set ${name} to another`,
       ),
     )
   }
