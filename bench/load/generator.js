@@ -8,7 +8,7 @@ import * as recording from './recording.cjs'
 
 /**
  * @import { AutocannonOwn } from '../result.ts'
- * @import { LoadOrder, Message } from './load.ts'
+ * @import { LoadOrder, MarkedAnswer, Message } from './load.ts'
  */
 
 const timeoutSeconds = 5
@@ -78,11 +78,14 @@ const runOpenLoop = (load, memory) => {
         pipelining,
         request,
         recording: memory,
+        marks: load.marks,
+        requestsMax: load.requestsMax === undefined ? Infinity : share(load.requestsMax, index),
         connections: share(connections, index),
         ratePerSecond: (ratePerSecond ?? 0) / threads,
       },
     })
     worker.on('error', fail)
+    worker.on('message', (/** @type {MarkedAnswer} */ answer) => send({ kind: 'marked', answer }))
   }
   setTimeout(() => send({ kind: 'ended', own: null }), seconds * 1000)
 }

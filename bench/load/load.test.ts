@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { eventually } from '../../testing/eventually.ts'
 import { latencyOf } from '../latency.ts'
-import { startLoad, type LoadOrder } from './load.ts'
+import { startLoad, type LoadOrder, type MarkedAnswer } from './load.ts'
 import { allocate, claim, read, upperBoundUs, type Reading } from './recording.cjs'
 
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
@@ -15,6 +15,7 @@ const requestEnd = '\r\n\r\n'
 const serve = async (
   t: Test,
   onRequest: (socket: Socket, before: number) => void,
+  onHead: (head: string) => void = () => {},
 ): Promise<{ url: string; handled: () => number }> => {
   let handled = 0
   const sockets = new Set<Socket>()
@@ -27,9 +28,10 @@ const serve = async (
     socket.on('data', (data) => {
       const parts = (rest + data.toString('latin1')).split(requestEnd)
       rest = parts.pop() ?? ''
-      for (const _ of parts) {
+      for (const part of parts) {
         if (socket.writableEnded) return
         handled++
+        onHead(part)
         onRequest(socket, before++)
       }
     })
@@ -177,6 +179,46 @@ void t.test('what is due and cannot be sent is said', async (t) => {
   t.equal(last.reading.completed, 0)
   t.ok(last.reading.dropped > 500, `${last.reading.dropped} due and not sent`)
 })
+
+void t.test(
+  'no more is sent than was asked for, and marked requests carry their number',
+  async (t) => {
+    const bodies: string[] = []
+    const { url } = await serve(
+      t,
+      (socket) => socket.write(answer),
+      (head) => {
+        bodies.push(/^x-number: (\S+)/m.exec(head)?.[1] ?? '')
+      },
+    )
+    const marked: MarkedAnswer[] = []
+    const order: LoadOrder = {
+      ...autocannon(url),
+      generator: 'open-loop',
+      headers: { 'x-number': '####' },
+      threads: 1,
+      pipelining: 1,
+      ratePerSecond: 1000,
+      requestsMax: 25,
+      marks: { every: 10, text: '####' },
+    }
+    const beforeMs = Number(process.hrtime.bigint()) / 1e6
+    const load = await startLoad(order, (answer) => marked.push(answer))
+    t.teardown(() => load.stop())
+    const { reading } = await eventually(
+      () => load.read(),
+      ({ reading }) => reading.completed >= 25 && marked.length >= 3,
+    )
+    t.equal(reading.sent, 25)
+    t.equal(reading.dropped, 0)
+    t.same(bodies.filter((number) => number !== '####').sort(), ['0000', '0010', '0020'])
+    t.match(
+      marked.toSorted((a, b) => a.number - b.number),
+      [0, 10, 20].map((number) => ({ number, status: 200 })),
+    )
+    t.ok(marked.every(({ atMs }) => atMs > beforeMs && atMs < beforeMs + 600_000))
+  },
+)
 
 void t.test('a generator without a server says so', async (t) => {
   const load = await startLoad({

@@ -17,6 +17,24 @@ export type LoadOrder = {
   readonly threads: number
   readonly seconds: number
   readonly ratePerSecond: number | null
+  /** The open loop's: it sends no more than these, and all of them while it runs. */
+  readonly requestsMax?: number
+  /** The open loop's, of one thread. */
+  readonly marks?: Marks
+}
+
+/** Each so many requests, from the first on, one carries its number. */
+export type Marks = {
+  readonly every: number
+  /** What the number stands in for, with zeros in front of it: it must be as long as the longest. */
+  readonly text: string
+}
+
+export type MarkedAnswer = {
+  readonly number: number
+  readonly status: number
+  /** Of the machine's monotonic clock, as process.hrtime reads it. */
+  readonly atMs: number
 }
 
 export type RunningLoad = {
@@ -34,13 +52,17 @@ export type Message =
   | { readonly kind: 'failed'; readonly why: string }
   | { readonly kind: 'reading'; readonly atMs: number; readonly reading: Reading }
   | { readonly kind: 'ended'; readonly own: AutocannonOwn | null }
+  | { readonly kind: 'marked'; readonly answer: MarkedAnswer }
 
 // None outlives this process, however that ends; they end by themselves when the channel closes.
 const running = new Set<ChildProcess>()
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')))
 
 /** Resolves when the load has begun. */
-export const startLoad = async (order: LoadOrder): Promise<RunningLoad> => {
+export const startLoad = async (
+  order: LoadOrder,
+  onMarked: (answer: MarkedAnswer) => void = () => {},
+): Promise<RunningLoad> => {
   // Without our loader: it wraps every function that is made, which a generator pays for.
   const child = fork(fileURLToPath(new URL('generator.js', import.meta.url)), {
     execArgv: [],
@@ -63,6 +85,8 @@ export const startLoad = async (order: LoadOrder): Promise<RunningLoad> => {
           return waiting.shift()?.(message)
         case 'ended':
           return onEnded(message.own)
+        case 'marked':
+          return onMarked(message.answer)
         case 'failed':
           return reject(new Error(`the generator: ${message.why}`))
       }

@@ -17,10 +17,13 @@ const { claim } = require('./recording.cjs')
  * @property {number} ratePerSecond
  * @property {string} request
  * @property {SharedArrayBuffer} recording
+ * @property {number} requestsMax It sends no more than these.
+ * @property {import('./load.ts').Marks | undefined} marks
  *
  * @typedef {object} Connection
  * @property {net.Socket} socket
  * @property {number[]} dueUs When each request in flight was due.
+ * @property {number[]} numbers The number of each request in flight.
  */
 
 /** Requests that are due within this leave together. */
@@ -30,6 +33,8 @@ const againAfterMs = 100
 const headEnd = Buffer.from('\r\n\r\n')
 
 const nowUs = () => performance.now() * 1000
+/** The machine's clock, which other processes can compare with theirs. */
+const machineMs = () => Number(process.hrtime.bigint()) / 1e6
 
 /** @param {number} tickMs */
 const runPacer = (tickMs) => {
@@ -44,6 +49,7 @@ const runPacer = (tickMs) => {
 /** @param {ThreadOrder} order */
 const runLoad = async (order) => {
   const { host, port, connections, pipelining, ratePerSecond, request, recording } = order
+  const { requestsMax, marks } = order
   const recorder = claim(recording)
   const perUs = ratePerSecond / 1e6
   const bytes = Buffer.from(request, 'latin1')
@@ -53,15 +59,25 @@ const runLoad = async (order) => {
   let sent = 0
   let dueBefore = 0
 
+  /** @param {number} number */
+  const isMarked = (number) => marks !== undefined && number % marks.every === 0
+  /** @param {number} number */
+  const bytesOf = (number) => {
+    if (marks === undefined || !isMarked(number)) return bytes
+    const digits = String(number).padStart(marks.text.length, '0')
+    return Buffer.from(request.replace(marks.text, digits), 'latin1')
+  }
+
   const dispatch = () => {
-    const due = Math.floor((nowUs() - startUs) * perUs)
+    const due = Math.min(requestsMax, Math.floor((nowUs() - startUs) * perUs))
     if (!(due > 0)) return
     // `dropped` is what is due and not sent at the time of a reading.
     recorder.add('dropped', due - dueBefore)
     dueBefore = due
     for (let connection; sent < due && (connection = free.at(-1));) {
       connection.dueUs.push(startUs + sent / perUs)
-      connection.socket.write(bytes)
+      connection.numbers.push(sent)
+      connection.socket.write(bytesOf(sent))
       sent++
       recorder.add('sent')
       recorder.add('dropped', -1)
@@ -74,7 +90,7 @@ const runLoad = async (order) => {
     new Promise((resolve, reject) => {
       const socket = net.connect({ host, port, noDelay: true })
       /** @type {Connection} */
-      const connection = { socket, dueUs: [] }
+      const connection = { socket, dueUs: [], numbers: [] }
       let rest = Buffer.alloc(0)
       let wasReset = false
       const timer = setTimeout(
@@ -98,6 +114,10 @@ const runLoad = async (order) => {
             return
           }
           recorder.answer(answer.status, answer.length, nowUs() - dueUs)
+          const number = connection.numbers.shift() ?? 0
+          if (isMarked(number)) {
+            worker.parentPort?.postMessage({ number, status: answer.status, atMs: machineMs() })
+          }
           if (connection.dueUs.length === pipelining - 1) free.push(connection)
         }
         rest = rest.subarray(from)
