@@ -220,6 +220,31 @@ void t.test(
   },
 )
 
+void t.test('an open loop joins torn answers, and opens what the server closes', async (t) => {
+  const { url } = await serve(t, (socket, before) => {
+    socket.write(answer.slice(0, 20), () => {
+      if (before < 2) socket.write(answer.slice(20))
+      else socket.end(answer.slice(20))
+    })
+  })
+  const load = await startLoad({
+    ...autocannon(url),
+    generator: 'open-loop',
+    threads: 1,
+    pipelining: 1,
+    ratePerSecond: 500,
+  })
+  t.teardown(() => load.stop())
+  const { reading } = await eventually(
+    () => load.read(),
+    ({ reading }) => reading.closed >= 20,
+  )
+  t.ok(reading.completed >= 3 * 20, `${reading.completed} answers`)
+  t.same(Object.keys(reading.statuses), ['200'])
+  t.equal(reading.bytes, reading.completed * answer.length)
+  t.equal(reading.resets, 0)
+})
+
 void t.test('a generator without a server says so', async (t) => {
   const load = await startLoad({
     ...autocannon('http://127.0.0.1:1/'),
