@@ -70,7 +70,7 @@ const table = (systems: readonly Rounds[]): string => {
       count(one.acknowledgedPerSecond),
       `${Math.round(spread(perSecond) * 100)}%`,
       count(one.appliedPerSecond),
-      `${Math.floor((100 * Math.min(one.applied, one.acknowledged)) / one.acknowledged)}%`,
+      appliedShareOf(one),
       count(one.lost),
       one.whenKilled === null
         ? '-'
@@ -95,6 +95,12 @@ const table = (systems: readonly Rounds[]): string => {
     ),
   ].join('\n')
 }
+
+/** Rounded down: what is not all is not 100%. */
+const appliedShareOf = ({ applied, acknowledged }: Pick<Result, 'applied' | 'acknowledged'>) =>
+  applied >= acknowledged
+    ? '100%'
+    : `${(Math.floor((1000 * applied) / acknowledged) / 10).toFixed(1)}%`
 
 const nameOf = ({ system, settings }: Pick<Result, 'system' | 'settings'>): string =>
   system === 'ours' ? `ours (${settings['HTTP_ENGINE'] ?? 'node'})` : `${system} (Go)`
