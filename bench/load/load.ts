@@ -33,8 +33,9 @@ export type Marks = {
 export type MarkedAnswer = {
   readonly number: number
   readonly status: number
-  /** Of the machine's monotonic clock, as process.hrtime reads it. */
+  /** Both of the machine's monotonic clock, as process.hrtime reads it. */
   readonly atMs: number
+  readonly dueAtMs: number
 }
 
 export type RunningLoad = {

@@ -128,10 +128,13 @@ const runLoad = async (order) => {
             socket.destroy(new Error('an answer that nobody asked for'))
             return
           }
-          recorder.answer(answer.status, answer.length, nowUs() - dueUs)
+          const latencyUs = nowUs() - dueUs
+          recorder.answer(answer.status, answer.length, latencyUs)
           const number = connection.numbers.shift() ?? 0
           if (isMarked(number)) {
-            worker.parentPort?.postMessage({ number, status: answer.status, atMs: machineMs() })
+            const atMs = machineMs()
+            const dueAtMs = atMs - latencyUs / 1000
+            worker.parentPort?.postMessage({ number, status: answer.status, atMs, dueAtMs })
           }
           if (connection.dueUs.length === pipelining - 1) free.push(connection)
         }

@@ -37,7 +37,7 @@ export const sound: Counted & { readonly open: NonNullable<Counted['open']> } = 
     cpuUsPerCommand: { server: 30, generator: 20 },
     sampleEvery: 3,
     listReadsPerSecond: 180,
-    visibility: { latenciesMs: [20, 30], samples: 3_000, failed: 0, displaced: 0, unseen: 0 },
+    visibility: { latenciesMs: [20, 30], samples: 3_000, displaced: 0, unseen: 0 },
     memoryMib: {
       begin: { server: 90 },
       afterWarmUp: { server: 120 },

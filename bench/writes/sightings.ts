@@ -3,15 +3,16 @@
 //
 // A list has a thousand todos, which is 50 ms of 20,000 writes a second. Between two lists that a reader
 // gets, a todo may so have come and been displaced by newer ones. That is known from `created_at`: the
-// list lacks a todo rightly when all of its own were made after the todo's 202.
+// list lacks a todo rightly when all of its own were made after the todo's 202. At the end no newer ones
+// come: a todo is missed only if it was due, and so made, after the oldest of the last list.
+
+import type { MarkedAnswer } from '../load/load.ts'
 
 export type Visibility = {
   /** From the 202 to the first list that shows it, or that it was displaced from. */
   readonly latenciesMs: readonly number[]
   /** Marked writes that were answered 202. */
   readonly samples: number
-  /** Marked writes that were answered otherwise. */
-  readonly failed: number
   /** In no list that was read, for newer ones had displaced them: their latency is an upper bound. */
   readonly displaced: number
   /** Neither shown nor displaced until the end. */
@@ -41,48 +42,46 @@ const createdAtUnitMs = 1
 export const createSightings = (): Sightings => {
   /** A list may show a todo before its 202 is here. */
   const seenAtMs = new Map<number, number>()
-  const acknowledgedAtMs = new Map<number, number>()
+  const waiting = new Map<number, MarkedAnswer>()
+  let last = { oldestMs: NaN, atMs: NaN }
   const latenciesMs: number[] = []
   let samples = 0
-  let failed = 0
   let displaced = 0
-  const take = (number: number, acknowledgedMs: number, seenMs: number) => {
-    latenciesMs.push(Math.max(0, seenMs - acknowledgedMs))
-    acknowledgedAtMs.delete(number)
+  const take = ({ number, atMs }: MarkedAnswer, seenMs: number) => {
+    latenciesMs.push(Math.max(0, seenMs - atMs))
+    waiting.delete(number)
   }
   return {
-    answered({ number, status, atMs }) {
-      if (status !== 202) {
-        failed++
-        return
-      }
+    answered(answer) {
+      if (answer.status !== 202) return
       samples++
-      const seen = seenAtMs.get(number)
-      if (seen === undefined) acknowledgedAtMs.set(number, atMs)
-      else take(number, atMs, seen)
+      const seen = seenAtMs.get(answer.number)
+      if (seen === undefined) waiting.set(answer.number, answer)
+      else take(answer, seen)
     },
     list(text, atMs, epochAtZeroMs) {
       for (const number of marksIn(text)) {
         if (seenAtMs.has(number)) continue
         seenAtMs.set(number, atMs)
-        const acknowledged = acknowledgedAtMs.get(number)
-        if (acknowledged !== undefined) take(number, acknowledged, atMs)
+        const answer = waiting.get(number)
+        if (answer !== undefined) take(answer, atMs)
       }
-      const oldestMs = oldestIn(text) - epochAtZeroMs
-      for (const [number, acknowledged] of acknowledgedAtMs) {
-        if (!(oldestMs > acknowledged + createdAtUnitMs)) continue
+      last = { oldestMs: oldestIn(text) - epochAtZeroMs, atMs }
+      for (const answer of waiting.values()) {
+        if (!(last.oldestMs > answer.atMs + createdAtUnitMs)) continue
         displaced++
-        take(number, acknowledged, atMs)
+        take(answer, atMs)
       }
     },
-    pending: () => acknowledgedAtMs.size,
-    result: () => ({
-      latenciesMs,
-      samples,
-      failed,
-      displaced,
-      unseen: acknowledgedAtMs.size,
-    }),
+    pending: () => waiting.size,
+    result() {
+      for (const answer of waiting.values()) {
+        if (!(last.oldestMs + createdAtUnitMs > answer.dueAtMs)) continue
+        displaced++
+        take(answer, last.atMs)
+      }
+      return { latenciesMs, samples, displaced, unseen: waiting.size }
+    },
   }
 }
 
