@@ -105,6 +105,7 @@ const runLoad = async (order) => {
       })
       /** @type {Connection} */
       const connection = { socket, dueUs: [], numbers: [] }
+      /** @type {Buffer} */
       let rest = empty
       let wasReset = false
       const timer = setTimeout(

@@ -20,11 +20,7 @@ export type Visibility = {
 }
 
 export type Sightings = {
-  answered(answer: {
-    readonly number: number
-    readonly status: number
-    readonly atMs: number
-  }): void
+  answered(answer: MarkedAnswer): void
   /** Times of the same clock as `atMs`; `epochAtZeroMs` is the wall clock's at its zero. */
   list(text: string, atMs: number, epochAtZeroMs: number): void
   pending(): number
