@@ -2,7 +2,7 @@
 // anybody change, and that each refusal says why. What a token may hold: token-matrix.test.ts.
 
 import { createHmac } from 'node:crypto'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { seeded } from '../../testing/seeded.ts'
 import { testSecret } from '../../testing/settings.ts'
 import { createAccessTokenSigner, createTokenVerifier, signToken } from './access-token.ts'
@@ -38,9 +38,9 @@ for (const [kind, create] of Object.entries(kinds)) {
     void t.test(`${kind}, ${which}: a token lives from nbf to exp`, async (t) => {
       const verify = create()
       const token = sign({ sub: 'ann', nbf: nowSec, exp: nowSec + 10, ...iat })
-      // Not at 10 s sharp: fast-jwt's cache ends a millisecond later than its verifier.
-      for (const sec of [-5, -0.001, 0, 1, 9.999, 10.001, 11, 59, 61, 100_000]) {
-        const expected = sec < 0 ? early : sec < 10 ? ann : expired
+      for (const sec of [-5, -0.001, 0, 1, 9.999, 10, 10.001, 11, 59, 61, 100_000]) {
+        // fast-jwt takes it at 10 s sharp.
+        const expected = sec < 0 ? early : sec <= 10 ? ann : expired
         at(nowSec + sec)
         t.same(verify(token), expected, `${sec} s after nbf`)
         t.same(verify(token), expected, `${sec} s after nbf, again`)
@@ -106,6 +106,39 @@ void t.test('tokens of many users are never mixed up, in any order', async (t) =
     if (verified.kind !== 'valid' || verified.userId !== `user-${i}`) wrong++
   }
   t.equal(wrong, 0)
+})
+
+/** How many tokens were decoded since. */
+const countDecoded = (t: Test): (() => number) => {
+  const { parse } = JSON
+  let count = 0
+  JSON.parse = (...args: Parameters<typeof parse>) => {
+    count++
+    return parse(...args) as unknown
+  }
+  t.teardown(() => (JSON.parse = parse))
+  // A header and a payload for each.
+  return () => count / 2
+}
+
+void t.test('a flood of bad tokens lets go of no good one', async (t) => {
+  const verify = createTokenVerifier(testSecret)
+  const token = sign({ sub: 'ann', exp: nowSec + 10 })
+  t.same(verify(token), ann)
+  const decoded = countDecoded(t)
+  for (let i = 0; i < 11_000; i++) verify(`${token.slice(0, -5)}${String(i).padStart(5, '0')}`)
+  const before = decoded()
+  t.equal(before, 11_000)
+  t.same(verify(token), ann)
+  t.equal(decoded(), before, 'it was still known')
+})
+
+void t.test('a token that is too long to be remembered is verified each time', async (t) => {
+  const verify = createTokenVerifier(testSecret)
+  const token = sign({ sub: 'ann', roles: 'x'.repeat(3_000) })
+  const decoded = countDecoded(t)
+  for (let i = 0; i < 3; i++) t.same(verify(token), ann)
+  t.equal(decoded(), 3)
 })
 
 void t.test('a token that is cached vouches for no other', async (t) => {

@@ -3,22 +3,34 @@
 
 import { randomUUID } from 'node:crypto'
 import { createSigner, createVerifier, TokenError } from 'fast-jwt'
+import { withoutStacks } from '../domain/refusal.ts'
 import { userIdLengthMax } from '../domain/todo.ts'
 
 export type Verified =
   | { readonly kind: 'valid'; readonly userId: string; readonly sessionId?: string }
   | { readonly kind: 'invalid'; readonly reason: string }
 
-const cachedTokens = 10_000
-// A cached token is verified again this often, so that a leap of the clock cannot keep it alive.
-const cacheTtlMs = 60_000
+/** Good tokens that are remembered, and the longest of them: 20 MB at most. */
+const rememberedTokens = 10_000
+const rememberedLengthMax = 2_048
+/** A remembered token is verified again this often, so that a leap of the clock cannot keep it alive. */
+const rememberedMs = 60_000
+
+/** A good token, and the times between which that is all there is to know. */
+type Remembered = {
+  readonly userId: string
+  readonly sessionId: string | undefined
+  readonly fromMs: number
+  readonly untilMs: number
+}
 
 /**
  * A function that checks a token's signature and claims.
  *
- * The cache keeps fast-jwt's own key builder: with a custom one, colliding keys returned another
- * token's claims (GHSA-rp9m-7r4c-75qg). `sub` is checked here because fast-jwt accepts any type
- * for a required claim: a number, "", null, an array.
+ * Good tokens are remembered here, by their whole text, and not by fast-jwt: its cache hashes each token,
+ * keeps those that were refused too, and with a custom key colliding keys returned another token's claims
+ * (GHSA-rp9m-7r4c-75qg). `sub` is checked here because fast-jwt accepts any type for a required claim: a
+ * number, "", null, an array.
  */
 export const createTokenVerifier = (
   secret: string,
@@ -31,38 +43,77 @@ export const createTokenVerifier = (
     readonly leewaySec?: number
   } = {},
 ): ((token: string) => Verified) => {
+  const leewayMs = leewaySec * 1_000
   const verify = createVerifier({
     key: secret,
     algorithms: ['HS256'],
     requiredClaims: ['sub'],
-    cache: cache ? cachedTokens : false,
-    clockTolerance: leewaySec * 1_000,
-    // Refusals are never kept: by default that is for the leeway, and longer where the clock goes back.
-    errorCacheTTL: () => -Infinity,
-    cacheTTL: cacheTtlMs,
+    cache: false,
+    clockTolerance: leewayMs,
   })
+  /** In the order in which they came. */
+  const remembered = new Map<string, Remembered>()
+
+  const remember = (token: string, verified: Good, { nbf, exp }: Claims) => {
+    const [oldest] = remembered.keys()
+    if (oldest !== undefined && remembered.size >= rememberedTokens) remembered.delete(oldest)
+    const nowMs = Date.now()
+    remembered.set(token, {
+      userId: verified.userId,
+      sessionId: verified.sessionId,
+      // They are numbers: fast-jwt refuses others.
+      fromMs: nbf === undefined ? nowMs : Math.max(nowMs, Number(nbf) * 1_000 - leewayMs),
+      untilMs: Math.min(
+        nowMs + rememberedMs,
+        exp === undefined ? Infinity : Number(exp) * 1_000 + leewayMs,
+      ),
+    })
+  }
+
   return (token) => {
+    const known = remembered.get(token)
+    if (known) {
+      const nowMs = Date.now()
+      if (nowMs >= known.fromMs && nowMs < known.untilMs) return goodOf(known)
+      remembered.delete(token)
+    }
     try {
-      const { sub, sid } = verify(token) as { sub: unknown; sid?: unknown }
-      if (typeof sub !== 'string' || sub.length === 0 || sub.length > userIdLengthMax) {
-        return {
-          kind: 'invalid',
-          reason: `sub must be a string of 1 to ${userIdLengthMax} characters`,
-        }
-      }
-      // The user id goes into Postgres text and into UTF-8, which can hold neither of these.
-      if (sub.includes('\0') || !sub.isWellFormed()) {
-        return { kind: 'invalid', reason: 'sub must not contain U+0000 or lone surrogates' }
-      }
-      if (sid === undefined) return { kind: 'valid', userId: sub }
-      // Treated as none, it could not be revoked.
-      if (typeof sid !== 'string') return { kind: 'invalid', reason: 'sid must be a string' }
-      return { kind: 'valid', userId: sub, sessionId: sid }
+      const claims = withoutStacks(() => verify(token) as Claims)
+      const verified = verifiedOf(claims)
+      if (cache && verified.kind === 'valid' && token.length <= rememberedLengthMax)
+        remember(token, verified, claims)
+      return verified
     } catch (error) {
       return { kind: 'invalid', reason: reasonOf(error) }
     }
   }
 }
+
+type Claims = {
+  readonly sub: unknown
+  readonly sid?: unknown
+  readonly nbf?: unknown
+  readonly exp?: unknown
+}
+type Good = Extract<Verified, { readonly kind: 'valid' }>
+
+const verifiedOf = ({ sub, sid }: Claims): Verified => {
+  if (typeof sub !== 'string' || sub.length === 0 || sub.length > userIdLengthMax) {
+    return { kind: 'invalid', reason: `sub must be a string of 1 to ${userIdLengthMax} characters` }
+  }
+  // The user id goes into Postgres text and into UTF-8, which can hold neither of these.
+  if (sub.includes('\0') || !sub.isWellFormed()) {
+    return { kind: 'invalid', reason: 'sub must not contain U+0000 or lone surrogates' }
+  }
+  // Treated as none, it could not be revoked.
+  if (sid !== undefined && typeof sid !== 'string') {
+    return { kind: 'invalid', reason: 'sid must be a string' }
+  }
+  return goodOf({ userId: sub, sessionId: sid })
+}
+
+const goodOf = ({ userId, sessionId }: Pick<Remembered, 'userId' | 'sessionId'>): Good =>
+  sessionId === undefined ? { kind: 'valid', userId } : { kind: 'valid', userId, sessionId }
 
 /** A token for `userId` that ends after `ttlSec`; for `npm run token`, `npm start` and tests. */
 export const signToken = (secret: string, userId: string, ttlSec: number): string =>

@@ -1,6 +1,8 @@
 // A shape: what a value may be, said once. Its TypeScript type, the check of what comes in, the text
 // that a client reads when it is refused, and its JSON Schema all come from the same bounds. Pure.
 
+import { Refusal } from './refusal.ts'
+
 /** The part of JSON Schema 2020-12 that shapes use. */
 export type JsonSchema = {
   readonly type?: string | readonly string[]
@@ -34,7 +36,7 @@ export type TypeOf<S> = S extends Shape<infer T> ? T : never
 export type FieldError = { readonly field: string; readonly message: string }
 
 /** A field that is not what it must be; `message` reads as a sentence about that field. */
-export class InvalidField extends Error {
+export class InvalidField extends Refusal {
   override readonly name = 'InvalidField'
   readonly field: string
   /** Each field that is wrong, this one first. */

@@ -1,6 +1,7 @@
 // Errors as HTTP shows them: application/problem+json (RFC 9457). Thrown where they are understood,
 // turned into a reply in one place, the router. What a client reads of one stands in its kind, once.
 
+import { Refusal } from '../../lib/domain/refusal.ts'
 import type { FieldError } from '../../lib/domain/shape.ts'
 import { createReply, type Reply } from './engines/engine.ts'
 import { constantsOf, retryAfter, type ResponseHeader } from './response-headers.ts'
@@ -65,7 +66,7 @@ export type ProblemKind = {
   readonly close?: true
 }
 
-export class Problem extends Error {
+export class Problem extends Refusal {
   override readonly name = 'Problem'
   readonly reply: Reply
 

@@ -11,14 +11,24 @@ const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
 export type VerifyToken = (token: string) => Verified
 
+const missing = new Problem(noToken)
+/** By its reason, of which there are few. */
+const refusals = new Map<string, Problem>()
+
+const refusalOf = (reason: string): Problem => {
+  let refusal = refusals.get(reason)
+  if (!refusal) refusals.set(reason, (refusal = new Problem(invalidToken(reason))))
+  return refusal
+}
+
 export const createAuthenticate =
   (verifyToken: VerifyToken) =>
   (request: Request): Principal => {
     const authorization = request.header('authorization')
-    if (authorization === undefined) throw new Problem(noToken)
+    if (authorization === undefined) throw missing
     const token = bearer.exec(authorization)?.[1]
-    if (token === undefined) throw new Problem(invalidToken(notBearer))
+    if (token === undefined) throw refusalOf(notBearer)
     const verified = verifyToken(token)
-    if (verified.kind === 'invalid') throw new Problem(invalidToken(verified.reason))
+    if (verified.kind === 'invalid') throw refusalOf(verified.reason)
     return { userId: verified.userId, sessionId: verified.sessionId }
   }

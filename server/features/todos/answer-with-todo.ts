@@ -8,12 +8,14 @@ import { jsonHeaders } from '../../http/security-headers.ts'
 import { etagOf } from './if-match.ts'
 import { noSuchTodo, todoUnreadable } from './problems.ts'
 
+const missing = new Problem(noSuchTodo)
+
 export const answerWithTodo = async (
   ifNoneMatch: string | undefined,
   read: () => Promise<TodoRow | undefined>,
 ): Promise<Reply> => {
   const row = await read().catch(orProblem(todoUnreadable))
-  if (!row) throw new Problem(noSuchTodo)
+  if (!row) throw missing
   return unlessHeld(ifNoneMatch, etagOf(row), validators(row), () => todoReply(200, row))
 }
 
