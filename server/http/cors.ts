@@ -1,7 +1,7 @@
 // Which web pages of other origins may call the API from a browser (the Fetch standard's CORS
 // protocol). Off unless set. No credentials: a page sends the token itself, there are no cookies.
 
-import type { App, Reply, Request } from './engines/engine.ts'
+import { decidedBy, type App, type Reply, type Request } from './engines/engine.ts'
 
 export type Cors =
   | { readonly kind: 'off' }
@@ -99,7 +99,7 @@ export const withCors = (cors: Cors, methods: readonly string[], app: App): App 
       // For every path: a page can read what is wrong with its request only if that gets through.
       const isDecided = origin !== undefined && isAllowed(origin) && isPreflight(request)
       // Through the application all the same: it names and counts what is answered.
-      const reply = app.handle(isDecided ? { ...request, decided: preflight } : request)
+      const reply = app.handle(isDecided ? decidedBy(request, preflight) : request)
       return reply instanceof Promise
         ? reply.then((settled) => addTo(settled, headers))
         : addTo(reply, headers)
@@ -107,10 +107,10 @@ export const withCors = (cors: Cors, methods: readonly string[], app: App): App 
   }
 }
 
-const isPreflight = ({ method, header, decided }: Request): boolean =>
-  decided === undefined &&
-  method === 'OPTIONS' &&
-  header('access-control-request-method') !== undefined
+const isPreflight = (request: Request): boolean =>
+  request.decided === undefined &&
+  request.method === 'OPTIONS' &&
+  request.header('access-control-request-method') !== undefined
 
 /** A list has some of them already. */
 const addTo = (reply: Reply, headers: readonly string[]): Reply => {

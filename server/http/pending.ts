@@ -1,7 +1,7 @@
 // How many requests may be in flight in one process. Past a bound they are refused at once: whoever
 // waits behind thousands is not answered in time, and thousands that wait end a process.
 
-import type { App } from './engines/engine.ts'
+import { decidedBy, type App } from './engines/engine.ts'
 import { Problem } from './problem.ts'
 import { readTimedOut, tooManyInFlight, tooManyReads } from './problems.ts'
 import { whenOver } from './streams.ts'
@@ -22,7 +22,7 @@ export const boundInFlight = (
     const isProbe = probes.includes(request.path)
     const isRefused = inFlight.count >= inFlightMax && !request.decided && !isProbe
     // Through the router all the same: it names and counts what is answered.
-    const reply = handle(isRefused ? { ...request, decided: busy.reply } : request)
+    const reply = handle(isRefused ? decidedBy(request, busy.reply) : request)
     if (!(reply instanceof Promise)) return reply
     inFlight.count++
     return reply.then((settled) => {

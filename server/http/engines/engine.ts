@@ -42,8 +42,19 @@ export type Request = {
   /** Address of the other end; '' when it has gone. Call it before the handler first awaits. */
   remoteAddress(): string
   /** What it is answered with, whatever it asks for: known before its route is. */
-  readonly decided?: Reply
+  readonly decided?: Reply | undefined
 }
+
+/** `request`, whose answer is known. */
+export const decidedBy = (request: Request, decided: Reply): Request => ({
+  method: request.method,
+  path: request.path,
+  query: request.query,
+  header: (name) => request.header(name),
+  body: (bytesMax) => request.body(bytesMax),
+  remoteAddress: () => request.remoteAddress(),
+  decided,
+})
 
 /** Asked again for each identical request: the reply as it stands now, or undefined when none does. */
 export type ReadySource = () => ReadyReply | undefined
@@ -127,13 +138,11 @@ export const createReply = (
 ): Reply => {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const { tail } = options
-  return {
-    status,
-    headers: [...headers, 'Content-Length', String(bytes.length + (tail?.length ?? 0))],
-    body: bytes,
-    ...(tail && { tail }),
-    close: options.close,
-  }
+  const length = bytes.length + (tail?.length ?? 0)
+  const all = headers.concat('Content-Length', String(length))
+  return tail
+    ? { status, headers: all, body: bytes, tail, close: options.close }
+    : { status, headers: all, body: bytes, close: options.close }
 }
 
 const emptyBody = Buffer.alloc(0)

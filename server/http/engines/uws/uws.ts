@@ -7,24 +7,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { everyAddress } from '../../../../lib/runtime/listen-host.ts'
 import type { Log } from '../../../../lib/runtime/log.ts'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
-import { Problem } from '../../problem.ts'
-import { badHost } from '../../problems.ts'
 import {
-  isHost,
   largeBytesMin,
   lengthOf,
-  splitTarget,
   type App,
-  type Body,
   type Engine,
   type EngineSettings,
+  type ReadyReply,
   type Reply,
-  type Request,
 } from '../engine.ts'
 import { closeWhenCalm } from '../listener.ts'
 import { abandon, sendStream } from '../send-stream.ts'
 import { loadUws } from './load.ts'
 import { createUnsent } from '../unsent.ts'
+import { peerOf, UwsRequest } from './request.ts'
 import { createSink } from './sink.ts'
 import { countedBytesMin, createUnsentBound, sendAsItDrains } from './unsent.ts'
 
@@ -70,23 +66,29 @@ export const createUwsEngine = async (
     if (ready && (!limit || limit.left() > 0)) {
       ready.tally.requests++
       limit?.take(1)
-      write(response, ready, method)
-    } else void answer(response, toRequest(response, request, method, target))
+      write(response, ready, method, readyHeadOf(ready))
+    } else answer(response, new UwsRequest(response, request, method, target))
   })
 
-  const answer = async (response: HttpResponse, received: Received) => {
-    const { request, aborted } = received
+  const answer = (response: HttpResponse, request: UwsRequest) => {
     inFlight++
-    try {
-      const reply = await app.handle(request)
-      if (aborted()) abandon(reply)
-      else if (reply.stream && request.method !== 'HEAD')
-        await stream(response, reply, reply.stream, received)
-      else write(response, reply, request.method)
-      if (aborted()) countLost()
-    } finally {
-      inFlight--
-    }
+    const reply = app.handle(request)
+    if (reply instanceof Promise) void reply.then((settled) => respond(response, request, settled))
+    else respond(response, request, reply)
+  }
+
+  const respond = (response: HttpResponse, request: UwsRequest, reply: Reply) => {
+    if (request.isAborted) abandon(reply)
+    else if (reply.stream && request.method !== 'HEAD') {
+      void stream(response, reply, reply.stream, request).then(() => answered(request))
+      return
+    } else write(response, reply, request.method)
+    answered(request)
+  }
+
+  const answered = ({ isAborted }: UwsRequest) => {
+    inFlight--
+    if (isAborted) countLost()
   }
 
   // uWS closes a connection on which a request arrives while an answer is pending, and does not report
@@ -102,10 +104,10 @@ export const createUwsEngine = async (
 
   // uWS batches what is written inside cork(), up to 16 KiB; outside it every status line, header
   // and body is a send() of its own. One closure for all replies: cork() runs it at once.
-  let corked: { response: HttpResponse; reply: Reply; method: string }
+  let corked: { response: HttpResponse; reply: Reply; method: string; head: Head }
   const writeCorked = () => {
-    const { response, reply, method } = corked
-    writeHead(response, reply)
+    const { response, reply, method, head } = corked
+    writeHead(response, head)
     const isSafe = method === 'GET' || method === 'HEAD'
     const close = reply.close || (draining && !isSafe)
     // uWS closes with input unread: a reset, that may overtake the answers to what is pipelined. So
@@ -127,19 +129,19 @@ export const createUwsEngine = async (
     response: HttpResponse,
     reply: Reply,
     parts: AsyncIterable<Buffer>,
-    { whenAborted }: Received,
+    request: UwsRequest,
   ): Promise<void> => {
     response.cork(() => {
-      writeHead(response, reply)
+      writeHead(response, headOf(reply))
       // It is for the client to close, as above.
       if (reply.close || draining) response.writeHeader('Connection', 'close')
     })
     const { gone, over } = sendStream(parts, createSink(response), unsent)
-    whenAborted(gone)
+    request.whenAborted(gone)
     return over
   }
-  const write = (response: HttpResponse, reply: Reply, method: string) => {
-    corked = { response, reply, method }
+  const write = (response: HttpResponse, reply: Reply, method: string, head = headOf(reply)) => {
+    corked = { response, reply, method, head }
     response.cork(writeCorked)
   }
 
@@ -181,33 +183,38 @@ export const createUwsEngine = async (
 const drainPollIntervalMs = 10
 
 /** A reply's head as uWS takes it: one call for all headers, for each call copies across from V8. */
-type PackedHead = { readonly status: string; readonly name: string; readonly value: string }
+type Head = { readonly status: string; readonly name: string; readonly value: string }
 
-const writeHead = (response: HttpResponse, reply: Reply) => {
-  const { status, name, value } = packed(reply)
+const ok = '200 OK'
+
+const writeHead = (response: HttpResponse, { status, name, value }: Head) => {
   // uWS says 200 by itself: one call less on the hot path.
-  if (reply.status !== 200) response.writeStatus(status)
+  if (status !== ok) response.writeStatus(status)
   if (name !== '') response.writeHeader(name, value)
 }
 
-const heads = new WeakMap<Reply, PackedHead>()
-
-const packed = (reply: Reply): PackedHead => {
-  const known = heads.get(reply)
-  if (known) return known
-  const lines: string[] = []
-  for (let i = 0; i < reply.headers.length; i += 2) {
+const headOf = ({ status, headers }: Reply): Head => {
+  let name = ''
+  let value = ''
+  for (let i = 0; i < headers.length; i += 2) {
     // end() writes this one itself.
-    if (reply.headers[i] !== 'Content-Length')
-      lines.push(`${reply.headers[i]}: ${reply.headers[i + 1]}`)
+    if (headers[i] === 'Content-Length') continue
+    if (name === '') {
+      name = headers[i] ?? ''
+      value = headers[i + 1] ?? ''
+    } else value += `\r\n${headers[i]}: ${headers[i + 1]}`
   }
-  const [name = '', ...rest] = lines.join('\r\n').split(': ')
-  const head = {
-    status: `${reply.status} ${STATUS_CODES[reply.status]}`,
-    name,
-    value: rest.join(': '),
-  }
-  heads.set(reply, head)
+  return { status: status === 200 ? ok : `${status} ${STATUS_CODES[status]}`, name, value }
+}
+
+/** Of replies that are sent again and again. Others are not kept: that would cost more than to make one. */
+const readyHeads = new WeakMap<ReadyReply, Head>()
+
+const readyHeadOf = (reply: ReadyReply): Head => {
+  const known = readyHeads.get(reply)
+  if (known) return known
+  const head = headOf(reply)
+  readyHeads.set(reply, head)
   return head
 }
 
@@ -239,71 +246,4 @@ const ifNoneMatchOf = (request: HttpRequest): string | undefined => {
     if (name === 'if-none-match') values.push(value)
   })
   return values.join(', ')
-}
-
-const peerOf = (response: HttpResponse): string =>
-  Buffer.from(response.getRemoteAddressAsText()).toString('latin1')
-
-const badHostReply = new Problem(badHost).reply
-
-type Received = {
-  readonly request: Request
-  readonly aborted: () => boolean
-  /** From now on `callback` learns of it, and not who reads the body. */
-  readonly whenAborted: (callback: () => void) => void
-}
-
-/** Copies what a handler may need: uWS's request is gone once the route's callback returns. */
-const toRequest = (
-  response: HttpResponse,
-  received: HttpRequest,
-  method: string,
-  target: string,
-): Received => {
-  const headers = new Map<string, string>()
-  received.forEach((name, value) => {
-    const earlier = headers.get(name)
-    headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
-  })
-  let aborted = false
-  let onAborted = () => {}
-  response.onAborted(() => {
-    aborted = true
-    onAborted()
-  })
-  const body = (bytesMax: number): Promise<Body> =>
-    new Promise((resolve) => {
-      onAborted = () => resolve({ kind: 'cut-short' })
-      if (Number(headers.get('content-length') ?? 0) > bytesMax) {
-        resolve({ kind: 'too-large' })
-        return
-      }
-      const chunks: Buffer[] = []
-      let bytes = 0
-      response.onData((chunk, isLast) => {
-        bytes += chunk.byteLength
-        if (bytes > bytesMax) {
-          resolve({ kind: 'too-large' })
-          return
-        }
-        // uWS takes the chunk's memory back when this callback returns.
-        chunks.push(Buffer.from(chunk.slice(0)))
-        if (isLast) resolve({ kind: 'read', bytes: Buffer.concat(chunks) })
-      })
-    })
-  const request = {
-    method,
-    ...splitTarget(target),
-    header: (name: string) => headers.get(name),
-    body,
-    remoteAddress: () => peerOf(response),
-    ...(!isHost(headers.get('host')) && { decided: badHostReply }),
-  }
-  return {
-    request,
-    aborted: () => aborted,
-    whenAborted(callback) {
-      onAborted = callback
-    },
-  }
 }
