@@ -1,5 +1,7 @@
 // What a request's body holds as JSON, or the 4xx that says what is wrong with it.
 
+import { isUtf8 } from 'node:buffer'
+import { withoutStacks } from '../../lib/domain/refusal.ts'
 import type { Body, Request } from './engines/engine.ts'
 import { Problem, type ProblemKind } from './problem.ts'
 import type { ResponseHeader } from './response-headers.ts'
@@ -58,9 +60,6 @@ export const wrongCoding: ProblemKind = {
   headers: [acceptsIdentity],
 }
 
-// A byte order mark is left out: some clients on Windows write one (RFC 8259 section 8.1 allows that).
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
 export const json = 'application/json'
 
 export type JsonBody = {
@@ -74,32 +73,40 @@ export type JsonBody = {
   readonly isOptional: boolean
 }
 
-/** `begun`: the body, where it is being read already. */
-export const readJson = async (
-  request: Request,
-  options: JsonBody,
-  begun?: Promise<Body>,
-): Promise<unknown> => {
-  // Asked for before the first await: uWebSockets.js forgets it then.
-  const fault =
-    typeFault(request.header('content-type'), options) ??
-    (isIdentity(request.header('content-encoding')) ? undefined : wrongCoding)
-  if (fault && !options.isOptional) throw new Problem(fault)
-  const body = await (begun ?? request.body(bodyBytesMax))
-  if (body.kind === 'too-large') throw new Problem(bodyTooLarge)
-  if (body.kind === 'cut-short') throw new Problem(bodyCutShort)
-  if (options.isOptional && body.bytes.length === 0) return undefined
-  if (fault) throw new Problem(fault)
-  return parseJson(body.bytes)
+export type JsonReader = {
+  /** What is wrong with a body that comes with these headers, if it is not empty. */
+  faultOf(request: Request): Problem | undefined
+  /** Its value; `fault`: what its headers say. */
+  read(body: Body, fault: Problem | undefined): unknown
 }
 
-const typeFault = (
-  contentType: string | undefined,
-  { mediaTypes, wrongType, wrongCharset }: JsonBody,
-): ProblemKind | undefined => {
-  if (contentType === json) return undefined
-  if (!mediaTypes.includes(mediaTypeOf(contentType))) return wrongType
-  return isUtf8(contentType) ? undefined : wrongCharset
+const tooLarge = new Problem(bodyTooLarge)
+const cutShort = new Problem(bodyCutShort)
+const codingFault = new Problem(wrongCoding)
+const jsonFault = new Problem(notJson)
+
+export const createJsonReader = (options: JsonBody): JsonReader => {
+  const { mediaTypes, isOptional } = options
+  const typeFault = new Problem(options.wrongType)
+  const charsetFault = new Problem(options.wrongCharset)
+  return {
+    faultOf(request) {
+      const contentType = request.header('content-type')
+      if (contentType !== json) {
+        if (!mediaTypes.includes(mediaTypeOf(contentType))) return typeFault
+        if (!isUtf8Type(contentType)) return charsetFault
+      }
+      const coding = request.header('content-encoding')
+      return coding === undefined || isIdentity(coding) ? undefined : codingFault
+    },
+    read(body, fault) {
+      if (body.kind === 'too-large') throw tooLarge
+      if (body.kind === 'cut-short') throw cutShort
+      if (isOptional && body.bytes.length === 0) return undefined
+      if (fault) throw fault
+      return parseJson(body.bytes)
+    },
+  }
 }
 
 const mediaTypeOf = (contentType: string | undefined): string =>
@@ -111,7 +118,7 @@ const parameter = /;\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]*)/g
 /** ASCII is UTF-8, too. */
 const utf8Names = ['utf-8', 'utf8', 'us-ascii']
 
-const isUtf8 = (contentType = ''): boolean =>
+const isUtf8Type = (contentType = ''): boolean =>
   [...contentType.matchAll(parameter)].every(
     ([, name = '', value = '']) =>
       name.toLowerCase() !== 'charset' ||
@@ -119,13 +126,19 @@ const isUtf8 = (contentType = ''): boolean =>
   )
 
 /** Applied any number of times, it changes nothing. */
-const isIdentity = (contentEncoding = ''): boolean =>
+const isIdentity = (contentEncoding: string): boolean =>
   contentEncoding.split(',').every((one) => ['', 'identity'].includes(one.trim().toLowerCase()))
 
 const parseJson = (bytes: Buffer): unknown => {
+  if (!isUtf8(bytes)) throw jsonFault
+  const text = bytes.toString('utf8', hasByteOrderMark(bytes) ? 3 : 0)
   try {
-    return JSON.parse(utf8.decode(bytes))
+    return withoutStacks(() => JSON.parse(text) as unknown)
   } catch {
-    throw new Problem(notJson)
+    throw jsonFault
   }
 }
+
+/** It is left out: some clients on Windows write one (RFC 8259 section 8.1 allows that). */
+const hasByteOrderMark = (bytes: Buffer): boolean =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf

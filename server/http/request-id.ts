@@ -13,15 +13,16 @@ const traceparent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.
 const newId = hyperid({ urlSafe: true, fixedLength: true })
 
 export const requestIdOf = (request: Pick<Request, 'header'>): string => {
-  const traceId = traceIdOf(request.header('traceparent'))
+  const trace = request.header('traceparent')
+  const traceId = trace === undefined ? undefined : traceIdOf(trace)
   if (traceId !== undefined) return traceId
   const given = request.header('x-request-id')
   return given !== undefined && safeId.test(given) ? given : newId()
 }
 
-/** Undefined for a header that is missing or that the standard says to ignore. */
-export const traceIdOf = (header: string | undefined): string | undefined => {
-  const [, version, traceId = '', parentId = '', more] = traceparent.exec(header ?? '') ?? []
+/** Undefined for a header that the standard says to ignore. */
+export const traceIdOf = (header: string): string | undefined => {
+  const [, version, traceId = '', parentId = '', more] = traceparent.exec(header) ?? []
   if (version === undefined || version === 'ff') return undefined
   if (version === '00' && more !== undefined) return undefined
   return /^0+$/.test(traceId) || /^0+$/.test(parentId) ? undefined : traceId

@@ -35,7 +35,7 @@ export type Checked = {
 }
 
 /** Counts a request of `key`: a user, or a client's address. */
-export type LimitCheck = (key: string) => Promise<Checked>
+export type LimitCheck = (key: string) => Checked | Promise<Checked>
 
 /** Those that are on. */
 export type LimitChecks = Readonly<Partial<Record<LimitName, LimitCheck>>>
@@ -122,7 +122,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     // What uWebSockets.js forgets when the first await comes is asked for before.
     const principal = served.needsToken ? authenticate(request) : undefined
     const client = served.needsToken ? undefined : clientOf(request)
-    const identified = { request, requestId, principal, client, id }
+    const identified = { request, requestId, principal, client, id, body: undefined }
     const check = checkOf(request, served)
     return check ? underLimit(check, served.run, identified, received) : served.run(identified)
   }
@@ -135,18 +135,10 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
   ): Promise<Reply> => {
     const { request, principal, client } = identified
     const isRead = request.method === 'GET' || request.method === 'HEAD'
-    const withBody = isRead ? identified : { ...identified, body: request.body(bodyBytesMax) }
+    if (!isRead) identified.body = request.body(bodyBytesMax)
     const { headers, refused } = await check(principal?.userId ?? client?.key ?? '')
-    const reply = refused?.reply ?? (await answered(run, withBody, received))
-    return withHeaders(headers, reply)
-  }
-
-  const answered = async (run: Run, identified: Identified, received: Received): Promise<Reply> => {
-    try {
-      return await run(identified)
-    } catch (error) {
-      return onError(error, received)
-    }
+    received.limitHeaders = headers
+    return refused?.reply ?? (await run(identified))
   }
 
   const onError = (error: unknown, { request, requestId, found }: Failed): Reply => {
@@ -165,7 +157,8 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     return reply
   }
 
-  const finish = (reply: Reply, { request, requestId, found, startedMs }: Received): Reply => {
+  const finish = (reply: Reply, received: Received): Reply => {
+    const { request, requestId, found, startedMs } = received
     const seconds = (performance.now() - startedMs) / 1_000
     onAnswered?.({
       method: request.method,
@@ -175,7 +168,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       status: reply.status,
       seconds,
     })
-    return withHeaders(['X-Request-Id', requestId], reply)
+    return withHeaders(['X-Request-Id', requestId], received.limitHeaders, reply)
   }
 
   return (request) => {
@@ -185,6 +178,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       requestId: requestIdOf(request),
       found: find(request.path),
       startedMs,
+      limitHeaders: noHeaders,
     }
     try {
       const reply = dispatch(received)
@@ -225,12 +219,15 @@ const serverFailed = new Problem(failed)
 
 const causeOf = ({ cause }: Problem) => (cause instanceof Error ? cause.message : cause)
 
+const noHeaders: readonly string[] = []
+
 /** In front: uWebSockets.js writes Content-Length last. */
 const withHeaders = (
-  added: readonly string[],
+  first: string[],
+  second: readonly string[],
   { status, headers, body, tail, stream, close }: Reply,
 ): Reply => {
-  const all = [...added, ...headers]
+  const all = first.concat(second, headers)
   if (stream) return { status, headers: all, body, stream, close }
   return tail ? { status, headers: all, body, tail, close } : { status, headers: all, body, close }
 }
@@ -241,6 +238,8 @@ type Received = {
   readonly requestId: string
   readonly found: Found
   readonly startedMs: number
+  /** What its limit says, once that was asked. */
+  limitHeaders: readonly string[]
 }
 
 /** Of which request an error is. */

@@ -63,7 +63,7 @@ export const createLimitChecks = (
     }),
     ...processLimits.map(({ policy, of }): [LimitName, LimitCheck] => [
       policy.name,
-      (key) => Promise.resolve(checkedOf(policy, of(key).decide())),
+      (key) => checkedOf(policy, of(key).decide()),
     ]),
   ])
 

@@ -20,6 +20,7 @@ import {
   orElse,
   shape,
   string,
+  type TypeOf,
 } from '../../../lib/domain/shape.ts'
 import { answer, notModified, type AnswerDescription } from '../../http/contract/answer.ts'
 import type { Parameter } from '../../http/contract/parameters.ts'
@@ -112,6 +113,9 @@ const acceptedShape = named(
   }),
 )
 const examples = [{ id: exampleTodo.id, message: 'the todo will be created' }]
+/** An id has no character that JSON would escape, and no message of ours has. */
+const json = ({ id, message }: TypeOf<typeof acceptedShape>): string =>
+  `{"id":"${id}","message":"${message}"}`
 
 export const accepted = answer({
   status: 202,
@@ -121,6 +125,7 @@ export const accepted = answer({
   headers: [locationUnder('/todos')],
   body: acceptedShape,
   examples,
+  json,
 })
 export const acceptedPersonal = answer({
   status: 202,
@@ -130,6 +135,7 @@ export const acceptedPersonal = answer({
   headers: [locationUnder('/api/todos'), notWaited],
   body: acceptedShape,
   examples,
+  json,
 })
 
 export const readPublic: readonly AnswerDescription[] = [

@@ -38,15 +38,20 @@ export type Answer<T> = AnswerDescription & {
 }
 
 export const answer = <T>(
-  about: Described & { readonly body: Shape<T>; readonly examples?: readonly NoInfer<T>[] },
+  about: Described & {
+    readonly body: Shape<T>
+    readonly examples?: readonly NoInfer<T>[]
+    /** How it is written, where that is known to be JSON: JSON.stringify, unless it must be cheap. */
+    readonly json?: (value: NoInfer<T>) => string
+  },
 ): Answer<T> => {
-  const { body, examples = [], ...rest } = about
+  const { body, examples = [], json = JSON.stringify, ...rest } = about
   const fixed = [...jsonHeaders, ...constantsOf(about.headers)]
   return {
     ...rest,
     content: { mediaType: 'application/json', shape: body, examples },
     reply: (value, headers) =>
-      createReply(about.status, headers ? [...fixed, ...headers] : fixed, JSON.stringify(value)),
+      createReply(about.status, headers ? fixed.concat(headers) : fixed, json(value)),
   }
 }
 

@@ -5,7 +5,7 @@
 import { collect, errorOf, type FieldError } from '../../../lib/domain/shape.ts'
 import type { Client } from '../client-address.ts'
 import type { Body, Reply, Request } from '../engines/engine.ts'
-import { readJson, type JsonBody } from '../json-body.ts'
+import { bodyBytesMax, createJsonReader, type JsonBody } from '../json-body.ts'
 import { Problem } from '../problem.ts'
 import { invalidFields } from '../problems.ts'
 import type { BodyOf, Endpoint, Method, Principal } from './endpoint.ts'
@@ -22,7 +22,7 @@ export type Identified = {
   /** What stands for `:id` in its path. */
   readonly id: string
   /** The body, where it is being read already. */
-  readonly body?: Promise<Body>
+  body: Promise<Body> | undefined
 }
 
 export type Run = (identified: Identified) => Reply | Promise<Reply>
@@ -30,62 +30,107 @@ export type Run = (identified: Identified) => Reply | Promise<Reply>
 export const createRun = (endpoint: Endpoint): Run => {
   const params = Object.entries(endpoint.params)
   const query = Object.entries(endpoint.query)
-  const headers = Object.entries(endpoint.headers).map(
-    ([key, one]) => [key, one, one.name.toLowerCase()] as const,
-  )
-  const readBody = endpoint.body && bodyReaderOf(endpoint.method, endpoint.body)
+  const readHeaders = headerReaderOf(endpoint)
+  const { body } = endpoint
+  const json = body && createJsonReader(jsonBodyOf(endpoint.method, body))
   const refusedConditions = refusedConditionsOf(endpoint)
   // What it is given is what its definition says, whatever that is.
-  const handler = endpoint.handler as (input: object) => Reply | Promise<Reply>
+  const handler = endpoint.handler as (input: Input) => Reply | Promise<Reply>
 
-  const run: Run = (identified) => {
-    const { request, requestId, principal, client } = identified
+  /** All but the body, checked. */
+  const readHead = ({ request, requestId, principal, client, id }: Identified): Input => {
     const errors: FieldError[] = []
     if (request.query !== '') refuseUnknown(request.query, endpoint, errors)
-    const paramValues: Record<string, unknown> = {}
-    for (const [name, { shape }] of params)
-      paramValues[name] = checked(shape.parse, identified.id, name, errors)
-    const queryValues = query.length === 0 ? nothing : readQuery(request.query, query, errors)
-    const headerValues: Record<string, unknown> = {}
-    for (const [key, { shape, name }, lowerCase] of headers)
-      headerValues[key] = checked(shape.parse, request.header(lowerCase), name, errors)
-    for (const { name, lowerCase, message } of refusedConditions)
-      if (request.header(lowerCase) !== undefined) errors.push({ field: name, message })
-    refuseIfAny(errors)
     const input = {
       request,
       requestId,
       principal,
       client,
-      params: paramValues,
-      query: queryValues,
-      headers: headerValues,
-      body: undefined as unknown,
+      params: params.length === 0 ? nothing : readParams(id, params, errors),
+      query: query.length === 0 ? nothing : readQuery(request.query, query, errors),
+      headers: readHeaders(request, errors),
+      body: undefined,
     }
-    if (!readBody) return handler(input)
-    return readBody(request, identified.body).then((value) => {
-      input.body = value
-      return handler(input)
-    })
+    for (const { name, lowerCase, message } of refusedConditions)
+      if (request.header(lowerCase) !== undefined) errors.push({ field: name, message })
+    refuseIfAny(errors)
+    return input
   }
-  return run
+
+  if (!body || !json) return (identified) => handler(readHead(identified))
+
+  const withBody = async (
+    input: Input,
+    read: Promise<Body>,
+    fault: Problem | undefined,
+  ): Promise<Reply> => {
+    const value = json.read(await read, fault)
+    input.body = value === undefined ? body.whenEmpty : readBody(value, body)
+    return await handler(input)
+  }
+  return (identified) => {
+    const input = readHead(identified)
+    const { request } = identified
+    const fault = json.faultOf(request)
+    if (fault && body.whenEmpty === undefined) throw fault
+    return withBody(input, identified.body ?? request.body(bodyBytesMax), fault)
+  }
 }
 
-const bodyReaderOf = (method: Method, body: BodyOf<unknown>) => {
-  const { shape, whenEmpty } = body
-  const json: JsonBody = {
-    mediaTypes: mediaTypesOf(body),
-    wrongType: wrongMediaType(method, body),
-    wrongCharset: wrongCharset(method, body),
-    isOptional: whenEmpty !== undefined,
-  }
-  return async (request: Request, begun: Promise<Body> | undefined): Promise<unknown> => {
-    const value = await readJson(request, json, begun)
-    if (value === undefined) return whenEmpty
+/** What a handler is given, whatever its endpoint takes. */
+type Input = Omit<Identified, 'id' | 'body'> & {
+  readonly params: Values
+  readonly query: Values
+  readonly headers: Values
+  body: unknown
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+const nothing: Values = {}
+
+const jsonBodyOf = (method: Method, body: BodyOf<unknown>): JsonBody => ({
+  mediaTypes: mediaTypesOf(body),
+  wrongType: wrongMediaType(method, body),
+  wrongCharset: wrongCharset(method, body),
+  isOptional: body.whenEmpty !== undefined,
+})
+
+const readBody = (value: unknown, { shape }: BodyOf<unknown>): unknown => {
+  const errors: FieldError[] = []
+  const parsed = checked(shape.parse, value, 'body', errors)
+  refuseIfAny(errors)
+  return parsed
+}
+
+const readParams = (
+  id: string,
+  parameters: readonly (readonly [string, Parameter<unknown>])[],
+  errors: FieldError[],
+): Values => {
+  const values: Record<string, unknown> = {}
+  for (const [name, { shape }] of parameters) values[name] = checked(shape.parse, id, name, errors)
+  return values
+}
+
+/** Most requests have none of the headers: what that means is found out once. */
+const headerReaderOf = ({ headers }: Endpoint) => {
+  const whenAbsent: Record<string, unknown> = {}
+  const readers = Object.entries(headers).map(([key, { shape, name }]) => {
     const errors: FieldError[] = []
-    const parsed = checked(shape.parse, value, 'body', errors)
-    refuseIfAny(errors)
-    return parsed
+    whenAbsent[key] = checked(shape.parse, undefined, name, errors)
+    const lowerCase = name.toLowerCase()
+    return { key, name, lowerCase, parse: shape.parse, isRequired: errors.length > 0 }
+  })
+  return (request: Request, errors: FieldError[]): Values => {
+    let values = whenAbsent
+    for (const { key, name, lowerCase, parse, isRequired } of readers) {
+      const given = request.header(lowerCase)
+      if (given === undefined && !isRequired) continue
+      if (values === whenAbsent) values = { ...whenAbsent }
+      values[key] = checked(parse, given, name, errors)
+    }
+    return values
   }
 }
 
@@ -102,8 +147,6 @@ const refusedConditionsOf = ({ method, path, headers }: Endpoint) => {
       message: `${method} ${path} takes no ${name}${advice}`,
     }))
 }
-
-const nothing = {}
 
 const readQuery = (
   text: string,
@@ -137,6 +180,7 @@ const checked = <T>(
 
 /** Fields that are refused are a 400 that names them. */
 const refuseIfAny = (errors: readonly FieldError[]): void => {
+  if (errors.length === 0) return
   const error = errorOf(errors)
   if (error) throw new Problem(invalidFields(error))
 }
