@@ -31,17 +31,35 @@ export type ClientOf = (request: Request) => Client
 
 export const createClientOf = (trustedProxies: string): ClientOf => {
   const isTrusted = readTrustedProxies(trustedProxies)
-  return (request) => {
-    const peer = request.remoteAddress()
+  /** By their address, where no proxy says anything. */
+  const direct = new Map<string, Client>()
+
+  const find = (peer: string, forwardedFor?: string, forwardedProto?: string): Client => {
     const address = addressOf(peer)
-    const isHttps =
-      request.header('x-forwarded-proto') === 'https' && address !== undefined && isTrusted(address)
+    const isHttps = forwardedProto === 'https' && address !== undefined && isTrusted(address)
     return {
-      key: clientKey(peer, request.header('x-forwarded-for'), isTrusted),
+      key: clientKey(peer, forwardedFor, isTrusted),
       scheme: isHttps ? 'https' : 'http',
     }
   }
+
+  return (request) => {
+    const peer = request.remoteAddress()
+    const forwardedFor = request.header('x-forwarded-for')
+    const forwardedProto = request.header('x-forwarded-proto')
+    if (forwardedFor !== undefined || forwardedProto !== undefined)
+      return find(peer, forwardedFor, forwardedProto)
+    let client = direct.get(peer)
+    if (!client) {
+      if (direct.size >= directMax) direct.clear()
+      direct.set(peer, (client = find(peer)))
+    }
+    return client
+  }
 }
+
+/** Addresses that are remembered in one process, 1 MB at most; past it, all are found anew. */
+const directMax = 5_000
 
 /** Stands for a client without an address: a socket that has gone already, or one of the file system. */
 const nobody = 'unknown'

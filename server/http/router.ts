@@ -168,7 +168,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       status: reply.status,
       seconds,
     })
-    return withHeaders(['X-Request-Id', requestId], received.limitHeaders, reply)
+    return named(reply, requestId, received.limitHeaders)
   }
 
   return (request) => {
@@ -221,13 +221,13 @@ const causeOf = ({ cause }: Problem) => (cause instanceof Error ? cause.message 
 
 const noHeaders: readonly string[] = []
 
-/** In front: uWebSockets.js writes Content-Length last. */
-const withHeaders = (
-  first: string[],
-  second: readonly string[],
-  { status, headers, body, tail, stream, close }: Reply,
-): Reply => {
-  const all = first.concat(second, headers)
+/** `reply`, which says how the request is called, and what its limit says. */
+const named = (reply: Reply, requestId: string, limitHeaders: readonly string[]): Reply => {
+  const { status, headers, body, tail, stream, close } = reply
+  // In front: uWebSockets.js writes Content-Length last. In loops: concat() costs ten times as much.
+  const all = ['X-Request-Id', requestId]
+  for (const one of limitHeaders) all.push(one)
+  for (const one of headers) all.push(one)
   if (stream) return { status, headers: all, body, stream, close }
   return tail ? { status, headers: all, body, tail, close } : { status, headers: all, body, close }
 }

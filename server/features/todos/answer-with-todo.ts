@@ -9,12 +9,13 @@ import { etagOf } from './if-match.ts'
 import { noSuchTodo, todoUnreadable } from './problems.ts'
 
 const missing = new Problem(noSuchTodo)
+const unreadable = orProblem(todoUnreadable)
 
 export const answerWithTodo = async (
   ifNoneMatch: string | undefined,
   read: () => Promise<TodoRow | undefined>,
 ): Promise<Reply> => {
-  const row = await read().catch(orProblem(todoUnreadable))
+  const row = await read().catch(unreadable)
   if (!row) throw missing
   return unlessHeld(ifNoneMatch, etagOf(row), validators(row), () => todoReply(200, row))
 }

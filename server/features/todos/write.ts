@@ -162,7 +162,7 @@ const acceptedReply = (
   const { todoId, kind } = command
   const isConditional = kind !== 'create' && command.ifRevision !== undefined
   const message = `the todo will be ${kind}d${isConditional ? ' if If-Match holds then' : ''}`
-  return accepted.reply({ id: todoId, message }, locationOf(collection, todoId).concat(headers))
+  return accepted.reply({ id: todoId, message }, [...locationOf(collection, todoId), ...headers])
 }
 
 /** Where the todo is, or will be. */

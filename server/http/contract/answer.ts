@@ -51,7 +51,7 @@ export const answer = <T>(
     ...rest,
     content: { mediaType: 'application/json', shape: body, examples },
     reply: (value, headers) =>
-      createReply(about.status, headers ? fixed.concat(headers) : fixed, json(value)),
+      createReply(about.status, headers ? [...fixed, ...headers] : fixed, json(value)),
   }
 }
 

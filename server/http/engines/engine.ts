@@ -139,7 +139,7 @@ export const createReply = (
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const { tail } = options
   const length = bytes.length + (tail?.length ?? 0)
-  const all = headers.concat('Content-Length', String(length))
+  const all = [...headers, 'Content-Length', String(length)]
   return tail
     ? { status, headers: all, body: bytes, tail, close: options.close }
     : { status, headers: all, body: bytes, close: options.close }
