@@ -57,23 +57,22 @@ export const createLimitChecks = (
         // Nobody counted: there is nothing true to say of what remains.
         if (verdict.store === 'none') return { headers: policyHeader }
         if (verdict.store === 'busy') return { headers: policyHeader, refused: atOnce }
-        return checkedOf(policy, verdict.decision)
+        return checkedOf(policy, policyHeader, verdict.decision)
       }
       return [policy.name, check]
     }),
-    ...processLimits.map(({ policy, of }): [LimitName, LimitCheck] => [
-      policy.name,
-      (key) => checkedOf(policy, of(key).decide()),
-    ]),
+    ...processLimits.map(({ policy, of }): [LimitName, LimitCheck] => {
+      const policyHeader = ['RateLimit-Policy', policyField(policy)]
+      return [policy.name, (key) => checkedOf(policy, policyHeader, of(key).decide())]
+    }),
   ])
 
-const checkedOf = (policy: Policy, decision: Decision): Checked => {
-  const headers = [
-    'RateLimit-Policy',
-    policyField(policy),
-    'RateLimit',
-    stateField(policy, decision),
-  ]
+const checkedOf = (
+  policy: Policy,
+  policyHeader: readonly string[],
+  decision: Decision,
+): Checked => {
+  const headers = [...policyHeader, 'RateLimit', stateField(policy, decision)]
   if (decision.allowed) return { headers }
   return { headers, refused: new Problem(tooManyRequests(retryAfterSec(decision))) }
 }
