@@ -3,7 +3,8 @@
 
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
-import { addressOf, clientKey, readTrustedProxies } from './client-address.ts'
+import { addressOf, clientKey, createClientOf, readTrustedProxies } from './client-address.ts'
+import type { Request } from './engines/engine.ts'
 
 const nobody = readTrustedProxies('')
 const proxies = readTrustedProxies('10.0.0.0/8,192.168.1.1,fd00::/8,2001:db8::7')
@@ -106,4 +107,28 @@ t.test('whatever the header holds, the answer is an address or a network, and so
     /^10\.0\.0\.2|10\.0\.0\.3$/,
   )
   t.equal(addressOf('1.2.3.4%x'), '1.2.3.4')
+})
+
+t.test('what a proxy says holds for its request alone', async (t) => {
+  const clientOf = createClientOf('10.0.0.1')
+  const ask = (peer: string, headers: Readonly<Record<string, string>> = {}) =>
+    clientOf({ remoteAddress: () => peer, header: (name: string) => headers[name] } as Request)
+  const direct = { key: '10.0.0.1', scheme: 'http' }
+  for (let turn = 0; turn < 2; turn++) {
+    t.same(ask('10.0.0.1'), direct)
+    t.same(ask('10.0.0.1', { 'x-forwarded-for': '1.2.3.4' }), { key: '1.2.3.4', scheme: 'http' })
+    t.same(ask('10.0.0.1', { 'x-forwarded-proto': 'https' }), { ...direct, scheme: 'https' })
+    t.same(ask('10.0.0.2', { 'x-forwarded-proto': 'https' }), { key: '10.0.0.2', scheme: 'http' })
+    t.same(ask(''), { key: 'unknown', scheme: 'http' })
+  }
+})
+
+t.test('more addresses than are remembered are told apart all the same', async (t) => {
+  const clientOf = createClientOf('')
+  const addresses = Array.from({ length: 12_000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`)
+  const wrong = [...addresses, ...addresses].filter((peer) => {
+    const request = { remoteAddress: () => peer, header: () => undefined } as unknown as Request
+    return clientOf(request).key !== peer
+  })
+  t.same(wrong, [])
 })
