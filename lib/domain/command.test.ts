@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
-import { decodeCommand, encodeCommand, parseChange, type Command } from './command.ts'
+import { decodeCommand, encodeCommand, parseChange, type Command, type Stamp } from './command.ts'
 
 const smile = '\u{1F600}'
 const envelope = { commandId: 'c', todoId: 't', userId: 'ann', atMs: 1_795_000_000_000 }
@@ -68,6 +68,66 @@ t.test('a condition and a toggle are of schema 3, which older workers refuse', a
   }
   const older = { schema: 1, ...envelope, kind: 'delete', ifRevision: [1] }
   t.same(decodeJson(older), { kind: 'command', command: commands[2] }, 'as it always was')
+})
+
+t.test('a stamp travels beside the command, in any schema, and poison has one too', async (t) => {
+  const stamps: Stamp[] = [
+    { by: 'AZaz09-_AZaz09-_', number: 1 },
+    { by: '----------------', number: 2 ** 53 - 1 },
+  ]
+  for (const stamp of stamps) {
+    for (const command of [...commands, { ...envelope, kind: 'toggle' } as const]) {
+      const text = encodeCommand(command, stamp)
+      const { by, n, ...rest } = JSON.parse(text) as Record<string, unknown>
+      t.same({ by, number: n }, stamp)
+      t.same(rest, JSON.parse(encodeCommand(command)), 'of the schema that it had without')
+      t.same(decodeText(text), { kind: 'command', command, stamp })
+      const poison = { ...(JSON.parse(text) as object), schema: 9 }
+      t.match(decodeJson(poison), { kind: 'poison', reason: /^schema/, stamp })
+    }
+  }
+  t.same(decodeText(encodeCommand(commands[0] as Command)), {
+    kind: 'command',
+    command: commands[0],
+  })
+})
+
+t.test('a stamp that is none is poison, for nobody knows what was applied of it', async (t) => {
+  const [by, n] = ['publisher-000001', 1]
+  const json = JSON.parse(encodeCommand(commands[0] as Command)) as object
+  for (const wrong of [
+    undefined,
+    null,
+    1,
+    '',
+    'x'.repeat(15),
+    'x'.repeat(17),
+    'publisher 000001',
+  ]) {
+    t.same(decodeJson({ ...json, by: wrong, n }), {
+      kind: 'poison',
+      reason: 'by must be 16 letters, digits, - or _',
+    })
+  }
+  for (const wrong of [undefined, null, 0, -1, 1.5, 2 ** 53, '1']) {
+    t.same(decodeJson({ ...json, by, n: wrong }), {
+      kind: 'poison',
+      reason: 'n must be a whole number of at least 1',
+    })
+  }
+})
+
+t.test('that an outcome is kept is said, or not', async (t) => {
+  for (const command of commands) {
+    const kept: Command = { ...command, keepsOutcome: true }
+    t.match(JSON.parse(encodeCommand(kept)), { schema: 1, keepsOutcome: true })
+    t.same(decodeText(encodeCommand(kept)), { kind: 'command', command: kept })
+    t.same(decodeJson({ schema: 1, ...command, keepsOutcome: false }), { kind: 'command', command })
+    t.match(decodeJson({ schema: 1, ...command, keepsOutcome: 'yes' }), {
+      kind: 'poison',
+      reason: 'keepsOutcome must be true or false',
+    })
+  }
 })
 
 t.test(
@@ -234,7 +294,7 @@ t.test('a change names at least one field, and each is as a todo has it', async 
 
 t.test('whatever bytes come, it answers and does not throw', async (t) => {
   const random = seeded(t)
-  const sources = commands.map(encodeCommand)
+  const sources = commands.map((command) => encodeCommand(command))
   const rounds = 50_000
   let good = 0
   for (let round = 0; round < rounds; round++) {

@@ -31,7 +31,20 @@ type Envelope = {
   readonly requestId?: string
   /** The todo is one that only its owner can see. Left out for the others, which are most. */
   readonly isPersonal?: true
+  /**
+   * The database keeps what came of it: somebody will ask, or it can come again under another stamp.
+   * Of the others only their stamp is known, so asking for their outcome finds nothing.
+   */
+  readonly keepsOutcome?: true
 }
+
+/** Who published a record, and which of that publisher's records it is, from 1 on. */
+export type Stamp = {
+  readonly by: string
+  readonly number: number
+}
+export const publisherIdLength = 16
+
 export type TodoChange = TypeOf<typeof todoChange>
 export type CreateTodo = Envelope & {
   readonly kind: 'create'
@@ -62,8 +75,14 @@ const personalSchema = 2
 /** May have a condition, may toggle. Only such commands are, so that others need no newer worker. */
 const conditionalSchema = 3
 
-export const encodeCommand = (command: Command): string =>
-  JSON.stringify({ schema: schemaOf(command), ...command })
+// A stamp, and that an outcome is kept, need no schema of their own: workers that know neither are
+// refused by the database (sql/009). Nothing else in a command is for them alone.
+
+/** A record that is published again keeps its stamp. Not in the command: one can be published twice. */
+export const encodeCommand = (command: Command, stamp?: Stamp): string => {
+  const stamped = stamp ? `"by":"${stamp.by}","n":${stamp.number},` : ''
+  return `{"schema":${schemaOf(command)},${stamped}${JSON.stringify(command).slice(1)}`
+}
 
 const schemaOf = (command: Command): number => {
   if (command.kind === 'toggle') return conditionalSchema
@@ -72,8 +91,14 @@ const schemaOf = (command: Command): number => {
 }
 
 export type Decoded =
-  | { readonly kind: 'command'; readonly command: Command }
-  | { readonly kind: 'poison'; readonly reason: string; readonly requestId?: string }
+  | { readonly kind: 'command'; readonly command: Command; readonly stamp?: Stamp }
+  | {
+      readonly kind: 'poison'
+      readonly reason: string
+      readonly requestId?: string
+      /** Poison is dealt with once, too. */
+      readonly stamp?: Stamp
+    }
 
 // Lenient, it would turn broken bytes into U+FFFD: a command that nobody sent.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -88,10 +113,12 @@ export const decodeCommand = (bytes: Buffer | null): Decoded => {
     return { kind: 'poison', reason: 'not JSON in UTF-8' }
   }
   try {
-    return { kind: 'command', command: parseCommand(json) }
+    const command = parseCommand(json)
+    const stamp = stampIn(json as Record<string, unknown>)
+    return stamp ? { kind: 'command', command, stamp } : { kind: 'command', command }
   } catch (error) {
     if (!(error instanceof InvalidField)) throw error
-    return { kind: 'poison', reason: error.message, ...requestIdIn(json) }
+    return { kind: 'poison', reason: error.message, ...requestIdIn(json), ...readableStampIn(json) }
   }
 }
 
@@ -113,7 +140,8 @@ const parseCommand = (json: unknown): Command => {
     userId: parseShortText('userId', record['userId'], userIdLengthMax),
     atMs: parseTime(record['atMs']),
     ...requestIdIn(record),
-    ...(schema !== publicSchema && isPersonalIn(record) && { isPersonal: true }),
+    ...(schema !== publicSchema && isIn(record, 'isPersonal') && { isPersonal: true }),
+    ...(isIn(record, 'keepsOutcome') && { keepsOutcome: true }),
   }
   const condition = schema === conditionalSchema ? conditionIn(record) : {}
   switch (record['kind']) {
@@ -186,9 +214,33 @@ const conditionIn = ({ ifRevision }: Record<string, unknown>): Condition => {
 const isRevision = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= revisionMax
 
-const isPersonalIn = ({ isPersonal = false }: Record<string, unknown>): boolean => {
-  if (typeof isPersonal === 'boolean') return isPersonal
-  throw new InvalidField('isPersonal', 'isPersonal must be true or false')
+const isIn = (record: Record<string, unknown>, field: 'isPersonal' | 'keepsOutcome'): boolean => {
+  const value = record[field]
+  if (value === undefined || typeof value === 'boolean') return value === true
+  throw new InvalidField(field, `${field} must be true or false`)
+}
+
+const publisherIdPattern = new RegExp(`^[A-Za-z0-9_-]{${publisherIdLength}}$`)
+
+/** None in records of servers from before there were stamps. */
+const stampIn = ({ by, n }: Record<string, unknown>): Stamp | undefined => {
+  if (by === undefined && n === undefined) return undefined
+  if (typeof by !== 'string' || !publisherIdPattern.test(by)) {
+    throw new InvalidField('by', `by must be ${publisherIdLength} letters, digits, - or _`)
+  }
+  if (!Number.isSafeInteger(n) || (n as number) < 1) {
+    throw new InvalidField('n', 'n must be a whole number of at least 1')
+  }
+  return { by, number: n as number }
+}
+
+const readableStampIn = (json: unknown): { stamp?: Stamp } => {
+  try {
+    const stamp = stampIn((json ?? {}) as Record<string, unknown>)
+    return stamp ? { stamp } : {}
+  } catch {
+    return {}
+  }
 }
 
 /** A bad one is no reason to refuse a command: it only ever goes to a log. */
