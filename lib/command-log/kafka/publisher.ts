@@ -19,10 +19,10 @@ import {
 } from '../../drivers/kafka/batch-bytes.ts'
 import { createBatchLimit } from '../../drivers/kafka/batch-limit.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from '../../drivers/kafka/client.ts'
+import { encodedMessages } from '../../drivers/kafka/encoded-records.ts'
 import { partitionOf } from './partition.ts'
 import { createProducer, isTooLarge, type OwnProducer } from '../../drivers/kafka/producer.ts'
 
-const noHeaders = {}
 const pingTimeoutMs = 1_000
 /** Bytes per send, all partitions: far below the 100 MB that a broker reads (socket.request.max.bytes). */
 const sendBytesMax = 4 * 1024 * 1024
@@ -118,18 +118,14 @@ export const createKafkaPublisher = (
     const reason = records.length === 1 && first && limit.whyTooLarge(first)
     if (reason) throw new NotSent(reason, 'too-large')
     const partitions = gate.partitions()
-    const messages = records.map(({ key, value, traceparent }) => ({
-      key,
-      partition: partitionOf(key, partitions),
-      value,
-      headers: traceparent === undefined ? noHeaders : { traceparent },
-    }))
+    const batches = recordBatches(records, (todoId) => partitionOf(todoId, partitions))
+    const messages = encodedMessages(batches)
     const acknowledged = own.producer.send({ topic: settings.topic, acks: -1, messages })
     try {
       const acknowledgements = await withTimeout(settings.timeoutMs, () =>
         Promise.race([acknowledged, own.lost]),
       )
-      const missing = unacknowledged(messages, acknowledgements)
+      const missing = unacknowledged(batches, acknowledgements)
       if (missing.length > 0) {
         throw new Error(`Kafka did not acknowledge what is for partitions ${missing.join(', ')}`)
       }
@@ -140,7 +136,6 @@ export const createKafkaPublisher = (
       }
       // The limit was lowered. kafkajs does not say which partitions refused, and the others have
       // theirs in the log: sent again, in the same order, the worker applies each command once.
-      const batches = recordBatches(records, (key) => partitionOf(key, partitions))
       await limit.onRefused(batches)
       await replace(own)
       log.warn(
@@ -161,7 +156,7 @@ export const createKafkaPublisher = (
       beginSend({
         batchBytesMax: limit.bytes(),
         sendBytesMax,
-        partitionOf: (key) => partitionOf(key, gate.partitions()),
+        partitionOf: (todoId) => partitionOf(todoId, gate.partitions()),
       }),
     send,
   })
@@ -203,14 +198,14 @@ export const createKafkaPublisher = (
 }
 
 /**
- * Partitions that messages are for and no acknowledgement is of. kafkajs leaves out, without an error,
+ * Partitions that batches are for and no acknowledgement is of. kafkajs leaves out, without an error,
  * what is for a partition that it does not know of yet, or that moved to a leader which has answered.
  */
 export const unacknowledged = (
-  messages: readonly { readonly partition: number }[],
+  batches: readonly { readonly partition: number }[],
   acknowledgements: readonly { readonly partition: number }[],
 ): number[] => {
-  const missing = new Set(messages.map(({ partition }) => partition))
+  const missing = new Set(batches.map(({ partition }) => partition))
   for (const { partition } of acknowledgements) missing.delete(partition)
   return [...missing]
 }

@@ -22,13 +22,13 @@ t.test('a batch is at most as large as was reckoned, and little smaller', async 
   for (const count of [1, 2, 63, 64, 127, 1_000]) {
     const records = Array.from({ length: count }, () =>
       kafkaRecord(
-        'k'.repeat(1 + random.below(64)),
+        't',
         JSON.stringify((letters[random.below(5)] as string).repeat(random.below(3_000))),
       ),
     )
     const encoded = await encodeBatch({
-      records: records.map(({ key, value }, offsetDelta) =>
-        encodeRecord({ key, value, offsetDelta, timestampDelta: 0 }),
+      records: records.map(({ value }, offsetDelta) =>
+        encodeRecord({ key: null, value, offsetDelta, timestampDelta: 0 }),
       ),
     })
     const [batch] = recordBatches(records, () => 0)
@@ -44,7 +44,7 @@ t.test('what shares a send is within both bounds, in order', async (t) => {
     const bounds = {
       batchBytesMax: 200 + random.below(2_000),
       sendBytesMax: 1_000 + random.below(5_000),
-      partitionOf: (key: string) => key.charCodeAt(0) % 3,
+      partitionOf: (todoId: string) => todoId.charCodeAt(0) % 3,
     }
     const fits = beginSend(bounds)
     const records = Array.from({ length: 50 }, () =>
@@ -66,7 +66,7 @@ t.test('one that fits into no batch goes alone', async (t) => {
   const fits = beginSend({
     batchBytesMax: bytesAlone(large) - 1,
     sendBytesMax: 10_000,
-    partitionOf: (key) => key.charCodeAt(0),
+    partitionOf: (todoId) => todoId.charCodeAt(0),
   })
   t.same([large, kafkaRecord('b', 'x'), kafkaRecord('c', 'x')].map(fits), [false, false, false])
 })

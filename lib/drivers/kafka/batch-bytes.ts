@@ -3,8 +3,11 @@
 // Upper bounds, a few bytes a record above the real size. Pure.
 
 export type KafkaRecord = {
-  readonly key: string
+  /** Whose command it is: says the partition. No key goes along, for nobody reads one. */
+  readonly todoId: string
   readonly value: string
+  /** In UTF-8. */
+  readonly valueBytes: number
   /** Its only header. */
   readonly traceparent: string | undefined
   /** At most so many in a record batch. */
@@ -13,22 +16,18 @@ export type KafkaRecord = {
 
 /** Offset, length, epoch, magic, CRC, attributes, deltas, times, producer, sequence, count. */
 const batchHeaderBytes = 61
-/** Length 5, attributes 1, time 1, offset 3, two lengths of up to 5, header count 1. */
-const recordOverheadBytesMax = 21
+/** Length 5, attributes 1, time 1, offset 3, no key 1, a length of up to 5, header count 1. */
+const recordOverheadBytesMax = 17
 
 /** Two lengths of up to 2, and the name of the header. */
 const headerOverheadBytes = 4 + 'traceparent'.length
 
-export const kafkaRecord = (key: string, value: string, traceparent?: string): KafkaRecord => ({
-  key,
-  value,
-  traceparent,
-  bytes:
-    recordOverheadBytesMax +
-    Buffer.byteLength(key) +
-    Buffer.byteLength(value) +
-    (traceparent === undefined ? 0 : headerOverheadBytes + traceparent.length),
-})
+export const kafkaRecord = (todoId: string, value: string, traceparent?: string): KafkaRecord => {
+  const valueBytes = Buffer.byteLength(value)
+  const headerBytes = traceparent === undefined ? 0 : headerOverheadBytes + traceparent.length
+  const bytes = recordOverheadBytesMax + valueBytes + headerBytes
+  return { todoId, value, valueBytes, traceparent, bytes }
+}
 
 /** Size of a record batch with nothing else in it. */
 export const bytesAlone = (record: KafkaRecord): number => batchHeaderBytes + record.bytes
@@ -36,7 +35,7 @@ export const bytesAlone = (record: KafkaRecord): number => batchHeaderBytes + re
 export type SendBounds = {
   readonly batchBytesMax: number
   readonly sendBytesMax: number
-  readonly partitionOf: (key: string) => number
+  readonly partitionOf: (todoId: string) => number
 }
 
 /**
@@ -57,8 +56,8 @@ export const beginSend = (bounds: SendBounds): ((record: KafkaRecord) => boolean
       return true
     }
     for (; counted < offered.length; counted++) {
-      const { key, bytes } = offered[counted] as KafkaRecord
-      const partition = bounds.partitionOf(key)
+      const { todoId, bytes } = offered[counted] as KafkaRecord
+      const partition = bounds.partitionOf(todoId)
       const batchBytes = (batches.get(partition) ?? batchHeaderBytes) + bytes
       batches.set(partition, batchBytes)
       isFull ||= batchBytes > bounds.batchBytesMax
@@ -68,22 +67,27 @@ export const beginSend = (bounds: SendBounds): ((record: KafkaRecord) => boolean
   }
 }
 
-export type RecordBatch = { readonly bytes: number; readonly records: readonly KafkaRecord[] }
+export type RecordBatch = {
+  readonly partition: number
+  readonly bytes: number
+  readonly records: readonly KafkaRecord[]
+}
 
 /** One for each partition that the records go to. */
 export const recordBatches = (
   records: readonly KafkaRecord[],
-  partitionOf: (key: string) => number,
+  partitionOf: (todoId: string) => number,
 ): RecordBatch[] => {
-  const byPartition = new Map<number, KafkaRecord[]>()
+  const byPartition = new Map<number, { bytes: number; records: KafkaRecord[] }>()
   for (const record of records) {
-    const partition = partitionOf(record.key)
+    const partition = partitionOf(record.todoId)
     const batch = byPartition.get(partition)
-    if (batch) batch.push(record)
-    else byPartition.set(partition, [record])
+    if (batch) {
+      batch.bytes += record.bytes
+      batch.records.push(record)
+    } else {
+      byPartition.set(partition, { bytes: batchHeaderBytes + record.bytes, records: [record] })
+    }
   }
-  return [...byPartition.values()].map((batch) => ({
-    bytes: batch.reduce((sum, record) => sum + record.bytes, batchHeaderBytes),
-    records: batch,
-  }))
+  return [...byPartition].map(([partition, { bytes, records }]) => ({ partition, bytes, records }))
 }
