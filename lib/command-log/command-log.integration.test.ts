@@ -1,5 +1,6 @@
 // What every command log promises, run against both drivers: real Kafka, and real Postgres.
 
+import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { databasesOf } from '../../testing/databases.ts'
 import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
@@ -86,8 +87,11 @@ const memorySink = () => {
       if (offset < expected) continue // a redelivery
       if (offset > expected) faults.push(`partition ${partition}: ${offset} instead of ${expected}`)
       const decoded = decodeCommand(value)
-      if (decoded.kind === 'poison') faults.push(decoded.reason)
-      else applied.set(partition, [...(applied.get(partition) ?? []), decoded.command])
+      if (decoded.kind === 'poison') {
+        faults.push(decoded.reason)
+        continue
+      }
+      applied.set(partition, [...(applied.get(partition) ?? []), decoded.command])
     }
     return Promise.resolve({ kind: 'applied' })
   }
@@ -105,13 +109,28 @@ const command = (todoId: string): Command => ({
   change: { title: `change ${made}` },
 })
 
+/** Of each form that there is: new ones, public and personal, of releases before, and made from a key. */
+const idOf = (publisher: CommandPublisher, todo: number): string => {
+  switch (todo % 4) {
+    case 0:
+      return publisher.newTodoId()
+    case 1:
+      return publisher.newTodoId(`user-${todo}`)
+    case 2:
+      return `kT5bJb9jQmWv3rVbQm1XqQ-${String(todo).padStart(10, '0')}`
+    default:
+      return createHash('sha256').update(`key-${todo}`).digest('base64url')
+  }
+}
+
 /** Publishes `count` commands to each todo, each todo's one after the other; returns them by todo. */
 const publishAll = async (t: Test, publisher: CommandPublisher, todos: number, count: number) => {
   const published = new Map<string, Command[]>()
   await Promise.all(
     Array.from({ length: todos }, async (_, todo) => {
+      const todoId = idOf(publisher, todo)
       for (let i = 0; i < count; i++) {
-        const one = command(`todo-${todo}`)
+        const one = command(todoId)
         const outcome = await publisher.publish(one)
         if (outcome.kind !== 'acknowledged') t.fail(`${outcome.kind}: ${outcome.reason}`)
         published.set(one.todoId, [...(published.get(one.todoId) ?? []), one])
@@ -269,6 +288,28 @@ for (const [name, backend] of Object.entries(backends)) {
         await one.stop()
       }
     })
+
+    await t.test(
+      'new public todos of one send go to one partition, the next to others',
+      async (t) => {
+        const { publisher, consumer } = await setUp(t, settings)
+        for (let send = 0; send < 2 * partitions; send++) {
+          const outcomes = await Promise.all(
+            Array.from({ length: 20 }, () => publisher.publish(command(publisher.newTodoId()))),
+          )
+          for (const outcome of outcomes) t.match(outcome, { kind: 'acknowledged' })
+        }
+        const { sink, all, faults, applied } = memorySink()
+        await consumer().start(sink)
+        await eventually(all, (seen) => seen.length >= 40 * partitions, startTimeoutMs)
+        t.same(
+          [...applied.values()].map((commands) => commands.length),
+          Array(partitions).fill(40),
+          'two sends in each',
+        )
+        t.same(faults, [])
+      },
+    )
 
     await t.test('the ends of its partitions are known, and asking makes no log', async (t) => {
       const { config, publisher, consumer } = await setUp(t, settings)

@@ -13,6 +13,11 @@ export const pendingBytesMax = 32 * 1024 * 1024
 
 export interface CommandPublisher {
   /**
+   * For a todo that is to be created, in whose id stands where its commands go. `ownerId`: of one that
+   * only its owner sees. The others go along with the next send.
+   */
+  newTodoId(ownerId?: string): string
+  /**
    * `acknowledged` only when the log has the command durably. Never rejects, never hangs. `traceparent`:
    * where requests are traced, what whoever applies the command goes on from.
    */

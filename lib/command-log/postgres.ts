@@ -21,6 +21,8 @@ import {
   type PublishGate,
   type Sink,
 } from './command-log.ts'
+import { createHomes, type Homes } from './homes.ts'
+import { fnv1a } from './postgres-partition.ts'
 import { traceIn, withTrace } from './trace-suffix.ts'
 import { createLossWatch, lossConfirmMsDefault, type LossWatch } from './loss.ts'
 import type { Bounds } from '../domain/log-identity.ts'
@@ -138,15 +140,6 @@ const selectBounds = async (sql: Sql, log: string): Promise<Map<number, Bounds>>
   )
 }
 
-/** FNV-1a: any hash would do, as long as every server uses the same one. */
-export const partitionOf = (todoId: string, partitions: number): number => {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < todoId.length; i++) {
-    hash = Math.imul(hash ^ todoId.charCodeAt(i), 0x01000193) >>> 0
-  }
-  return hash % partitions
-}
-
 type Entry = { readonly todoId: string; readonly text: string; readonly bytes: number }
 
 export const createPostgresPublisher = (
@@ -167,6 +160,7 @@ export const createPostgresPublisher = (
     log: logger,
   })
   const { gate } = settings
+  const homes = createHomes(gate.partitions, fnv1a)
   const batch = createMicroBatch<Entry>({
     pendingMax: settings.queueMax,
     pendingBytesMax,
@@ -180,10 +174,12 @@ export const createPostgresPublisher = (
     send(entries) {
       const refusal = gate.refusal()
       if (refusal !== undefined) throw new NotSent(refusal)
-      return append(pool, settings.log, gate.partitions(), entries)
+      homes.sending()
+      return append(pool, settings.log, homes, entries)
     },
   })
   return {
+    newTodoId: homes.newTodoId,
     publish(command, traceparent) {
       const reason = gate.refusal()
       if (reason !== undefined) {
@@ -205,10 +201,10 @@ export const createPostgresPublisher = (
   }
 }
 
-const append = async (pool: Pool, log: string, partitions: number, entries: readonly Entry[]) => {
+const append = async (pool: Pool, log: string, homes: Homes, entries: readonly Entry[]) => {
   const byPartition = new Map<number, string[]>()
   for (const { todoId, text } of entries) {
-    const partition = partitionOf(todoId, partitions)
+    const partition = homes.partitionOf(todoId)
     const records = byPartition.get(partition) ?? []
     records.push(text)
     byPartition.set(partition, records)

@@ -173,6 +173,6 @@ const isEngines = (line: string) => /^(date|connection|keep-alive|uwebsockets): 
 export const comparable = ({ head, body }: Answer) => ({
   head: head
     .filter((line) => !isEngines(line))
-    .map((line) => line.replace(/^(X-Request-Id: |Location: .*\/)[\w-]{33}$/, '$1…')),
+    .map((line) => line.replace(/^(X-Request-Id: |Location: .*\/)[\w-]{33,36}$/, '$1…')),
   body: body.replace(/"id":"[\w-]{30,}"/, '"id":"…"'),
 })

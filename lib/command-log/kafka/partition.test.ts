@@ -1,10 +1,10 @@
-// Every server must agree on a todo's partition, those from before partitionOf() too.
+// Every server must agree on the partition of an id without a bucket, those of the first release too.
 
 import { randomBytes } from 'node:crypto'
 import { Partitioners } from 'kafkajs'
 import t from 'tap'
 import { seeded } from '../../../testing/seeded.ts'
-import { partitionOf } from './partition.ts'
+import { murmur2 } from './partition.ts'
 
 t.test('commands go where the partitioner of kafkajs sends them', async (t) => {
   const random = seeded(t)
@@ -26,6 +26,6 @@ t.test('commands go where the partitioner of kafkajs sends them', async (t) => {
       partitionMetadata: metadata(count),
       message: { key, value: '' },
     })
-    if (partitionOf(key, count) !== expected) t.fail(`${JSON.stringify(key)} over ${count}`)
+    if (murmur2.of(key) % count !== expected) t.fail(`${JSON.stringify(key)} over ${count}`)
   }
 })

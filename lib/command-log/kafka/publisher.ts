@@ -20,7 +20,8 @@ import {
 import { createBatchLimit } from '../../drivers/kafka/batch-limit.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from '../../drivers/kafka/client.ts'
 import { encodedMessages } from '../../drivers/kafka/encoded-records.ts'
-import { partitionOf } from './partition.ts'
+import { createHomes } from '../homes.ts'
+import { murmur2 } from './partition.ts'
 import { createProducer, isTooLarge, type OwnProducer } from '../../drivers/kafka/producer.ts'
 
 const pingTimeoutMs = 1_000
@@ -44,6 +45,7 @@ export const createKafkaPublisher = (
     retries: Math.ceil(settings.timeoutMs / retryEveryMs),
   }).admin()
   const limit = createBatchLimit(settings.topic, admin, log)
+  const homes = createHomes(gate.partitions, murmur2)
   let limitIsRead = false
   let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
   let closed = false
@@ -117,8 +119,8 @@ export const createKafkaPublisher = (
     const [first] = records
     const reason = records.length === 1 && first && limit.whyTooLarge(first)
     if (reason) throw new NotSent(reason, 'too-large')
-    const partitions = gate.partitions()
-    const batches = recordBatches(records, (todoId) => partitionOf(todoId, partitions))
+    homes.sending()
+    const batches = recordBatches(records, homes.partitionOf)
     const messages = encodedMessages(batches)
     const acknowledged = own.producer.send({ topic: settings.topic, acks: -1, messages })
     try {
@@ -156,13 +158,14 @@ export const createKafkaPublisher = (
       beginSend({
         batchBytesMax: limit.bytes(),
         sendBytesMax,
-        partitionOf: (todoId) => partitionOf(todoId, gate.partitions()),
+        partitionOf: homes.partitionOf,
       }),
     send,
   })
   void connect()
 
   return {
+    newTodoId: homes.newTodoId,
     publish(command, traceparent) {
       if (state.kind === 'down') {
         return Promise.resolve({ kind: 'refused', cause: 'log-unavailable', reason: state.reason })

@@ -49,7 +49,9 @@ export const createWriter = (parts: TodoParts, collection: Collection) => ({
   create(input: CreateRequest): Promise<Reply> {
     const { idempotencyKey, prefer } = input.headers
     if (idempotencyKey === undefined) {
-      const command = createCommand(input, newId(), newId())
+      const ownerId = collection.isPersonal ? input.principal.userId : undefined
+      const todoId = parts.publisher.newTodoId(ownerId)
+      const command = createCommand(input, newId(), todoId)
       return publish(parts, collection, command, prefer)
     }
     return createOnce(parts, collection, input, idempotencyKey)

@@ -427,6 +427,7 @@ const cacheAway: ListCache = {
 /** An application without a list to show, whose publisher answers `outcome`. */
 const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependency[] = []) => {
   const publisher: CommandPublisher = {
+    newTodoId: () => 'new',
     publish: () => Promise.resolve(outcome),
     pending: () => 0,
     ping: never,
