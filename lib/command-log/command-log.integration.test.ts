@@ -75,6 +75,8 @@ const consumerOf = (t: Test, open: () => CommandConsumer) => {
 
 /** A sink in memory: applies in offset order and complains of anything else. */
 const memorySink = () => {
+  /** The highest number of each publisher, by partition. */
+  const numbers = new Map<string, number>()
   const applied = new Map<number, Command[]>()
   const nextOffset = (partition: number) => applied.get(partition)?.length ?? 0
   let deliveries = 0
@@ -92,6 +94,11 @@ const memorySink = () => {
         continue
       }
       applied.set(partition, [...(applied.get(partition) ?? []), decoded.command])
+      const { by, number } = decoded.stamp ?? { by: 'nobody', number: 0 }
+      const before = numbers.get(`${partition} ${by}`) ?? 0
+      if (number <= before)
+        faults.push(`partition ${partition}: ${number} of ${by} after ${before}`)
+      numbers.set(`${partition} ${by}`, number)
     }
     return Promise.resolve({ kind: 'applied' })
   }

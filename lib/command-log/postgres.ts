@@ -23,6 +23,7 @@ import {
 } from './command-log.ts'
 import { createHomes, type Homes } from './homes.ts'
 import { fnv1a } from './postgres-partition.ts'
+import { createStamps } from './stamps.ts'
 import { traceIn, withTrace } from './trace-suffix.ts'
 import { createLossWatch, lossConfirmMsDefault, type LossWatch } from './loss.ts'
 import type { Bounds } from '../domain/log-identity.ts'
@@ -161,6 +162,7 @@ export const createPostgresPublisher = (
   })
   const { gate } = settings
   const homes = createHomes(gate.partitions, fnv1a)
+  const nextStamp = createStamps()
   const batch = createMicroBatch<Entry>({
     pendingMax: settings.queueMax,
     pendingBytesMax,
@@ -185,7 +187,7 @@ export const createPostgresPublisher = (
       if (reason !== undefined) {
         return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason })
       }
-      const text = withTrace(encodeCommand(command), traceparent)
+      const text = withTrace(encodeCommand(command, nextStamp()), traceparent)
       return batch.add({ todoId: command.todoId, text, bytes: Buffer.byteLength(text) })
     },
     pending: batch.pending,

@@ -14,6 +14,7 @@ import { openGate } from '../command-log.ts'
 import { createKafkaPublisher } from './publisher.ts'
 import { ensureTopic } from '../../drivers/kafka/topic.ts'
 import { readTopic } from '../../../testing/read-topic.ts'
+import { lateCommands } from '../../../testing/stamp-order.ts'
 
 const produceKey = 0
 /** A request is its length, then which one it is; kafkajs writes each in one piece. */
@@ -143,7 +144,7 @@ void t.test('acknowledgements that never arrive', async (t) => {
       isStopped = true
       await Promise.all(writers)
 
-      const { values } = await readTopic(brokers, topic)
+      const { records, values } = await readTopic(brokers, topic)
       const logged = values.map((value) => (JSON.parse(value) as Command).commandId)
       const inLog = new Set(logged)
       const those = (kind: string) =>
@@ -160,6 +161,12 @@ void t.test('acknowledgements that never arrive', async (t) => {
       t.same(
         those('refused').filter((id) => inLog.has(id)),
         [],
+      )
+      const late = lateCommands(records)
+      t.same(
+        late.filter((id) => outcomes.get(id) !== 'unknown'),
+        [],
+        `of those that were acknowledged none is behind a newer one, ${late.length} in doubt are`,
       )
       t.ok(those('unknown').length > 0, 'some were in doubt, or nothing was tested')
     },

@@ -21,6 +21,7 @@ import { createBatchLimit } from '../../drivers/kafka/batch-limit.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from '../../drivers/kafka/client.ts'
 import { encodedMessages } from '../../drivers/kafka/encoded-records.ts'
 import { createHomes } from '../homes.ts'
+import { createStamps } from '../stamps.ts'
 import { murmur2 } from './partition.ts'
 import { createProducer, isTooLarge, type OwnProducer } from '../../drivers/kafka/producer.ts'
 
@@ -46,6 +47,7 @@ export const createKafkaPublisher = (
   }).admin()
   const limit = createBatchLimit(settings.topic, admin, log)
   const homes = createHomes(gate.partitions, murmur2)
+  const nextStamp = createStamps()
   let limitIsRead = false
   let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
   let closed = false
@@ -174,7 +176,7 @@ export const createKafkaPublisher = (
       if (refusal !== undefined) {
         return Promise.resolve({ kind: 'refused', cause: 'log-closed', reason: refusal })
       }
-      const record = kafkaRecord(command.todoId, encodeCommand(command), traceparent)
+      const record = kafkaRecord(command.todoId, encodeCommand(command, nextStamp()), traceparent)
       const reason = limit.whyTooLarge(record)
       return reason === undefined
         ? batch.add(record)

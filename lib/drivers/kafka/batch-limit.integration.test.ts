@@ -13,6 +13,7 @@ import type { Log } from '../../runtime/log.ts'
 import { openGate } from '../../command-log/command-log.ts'
 import type { BatchOutcome } from '../../runtime/micro-batch.ts'
 import { readTopic } from '../../../testing/read-topic.ts'
+import { lateCommands } from '../../../testing/stamp-order.ts'
 import { createKafkaConsumer } from '../../command-log/kafka/consumer.ts'
 import { createKafkaPublisher } from '../../command-log/kafka/publisher.ts'
 import { ensureTopic } from './topic.ts'
@@ -65,9 +66,9 @@ const setUp = async (
   }
   const idsOf = (kind: BatchOutcome['kind']) =>
     [...outcomes].filter(([, one]) => one.kind === kind).map(([id]) => id)
-  /** Each that was acknowledged is in the log, none that was refused. */
+  /** Each that was acknowledged is in the log, in order, and none that was refused. */
   const checkLog = async () => {
-    const { values } = await readTopic(brokers, topic)
+    const { records, values } = await readTopic(brokers, topic)
     const logged = values.map((value) => (JSON.parse(value) as Command).commandId)
     const inLog = new Set(logged)
     t.same(
@@ -78,6 +79,7 @@ const setUp = async (
       idsOf('refused').filter((id) => inLog.has(id)),
       [],
     )
+    t.same(lateCommands(records), [], 'sent again, each keeps its number')
     return { twice: logged.length - inLog.size }
   }
   return { topic, limitTo, publish, idsOf, checkLog }

@@ -1,6 +1,6 @@
 // The messages of a send as kafkajs's producer takes them, with their records encoded here. kafkajs
 // 2.2.4 makes an encoder of 512 bytes, and several buffers and big integers, for each record, and copies
-// all messages of a partition for each one more. That was 40% of what a publish costs a server. This
+// all messages of a partition for each one more. That was a third of what a publish cost. This
 // is not a patch: it does what the producer asks of its messages, and encoded-records.test.ts compares
 // each byte of the requests. kafkajs is pinned, and will not change any more.
 

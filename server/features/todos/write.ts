@@ -120,7 +120,7 @@ const createOnce = async (
     })
   if (claim === 'other') throw new Problem(keyUsed)
   const id = idFromKey(userId, key)
-  return publish(parts, collection, createCommand(input, id, id), input.headers.prefer)
+  return publish(parts, collection, createCommand(input, id, id), input.headers.prefer, true)
 }
 
 const publish = async (
@@ -128,12 +128,13 @@ const publish = async (
   collection: Collection,
   made: Command,
   prefer: Preferences,
+  isKeyed = false,
 ): Promise<Reply> => {
-  const command: Command = collection.isPersonal ? { ...made, isPersonal: true } : made
+  const sec = waitSecOf(prefer, collection)
+  const command = marked(made, collection.isPersonal, isKeyed || sec > 0)
   const outcome = await publisher.publish(command)
   switch (outcome.kind) {
     case 'acknowledged': {
-      const sec = waitSecOf(prefer, collection)
       if (sec === 0) {
         const wouldWait = prefer.respondAsync && collection.waitSec > 0
         return acceptedReply(command, collection, wouldWait ? notWaited : [])
@@ -152,6 +153,16 @@ const publish = async (
       throw new Problem(unacknowledged, { cause: outcome.reason })
   }
 }
+
+/** Most are neither. An outcome is kept where one will ask for it, or may send the command again. */
+const marked = (made: Command, isPersonal: boolean, keepsOutcome: boolean): Command =>
+  isPersonal || keepsOutcome
+    ? {
+        ...made,
+        ...(isPersonal && { isPersonal: true }),
+        ...(keepsOutcome && { keepsOutcome: true }),
+      }
+    : made
 
 const waited = ['Preference-Applied', 'wait']
 const notWaited = ['Preference-Applied', 'respond-async']
