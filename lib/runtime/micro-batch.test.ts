@@ -55,6 +55,21 @@ t.test('callers of one turn share a send, and those meanwhile share the next', a
   t.equal(mostAtOnce(), 1)
 })
 
+t.test('callers of the turn in which an answer is read share the next send', async (t) => {
+  const { send, nth } = heldSends()
+  const batch = createMicroBatch({ ...bounds, send })
+  const first = batch.add('a')
+  const one = await nth(0)
+  const waited = batch.add('b')
+  one.settle()
+  await first
+  const answered = batch.add('c')
+  const two = await nth(1)
+  t.same(two.items, ['b', 'c'])
+  two.settle()
+  await Promise.all([waited, answered])
+})
+
 t.test('a send that fails leaves its own callers in doubt, nobody else', async (t) => {
   const { send, nth } = heldSends()
   const batch = createMicroBatch({ ...bounds, send })

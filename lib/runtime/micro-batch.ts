@@ -1,6 +1,6 @@
 // Lets concurrent callers share one send. One send is in flight at a time; whatever arrives
-// meanwhile forms the next one, so batches grow with the load and an idle caller never waits for a
-// timer. What waits is bounded in number and in bytes, and the caller says where a batch ends.
+// meanwhile forms the next one, so batches grow with the load and no caller ever waits for a timer.
+// What waits is bounded in number and in bytes, and the caller says where a batch ends.
 // Knows nothing of Kafka or commands.
 
 export type BatchOutcome =
@@ -95,7 +95,12 @@ export const createMicroBatch = <Item>(options: {
 
   const run = async () => {
     const looking = setInterval(refuseLate, pollIntervalMs)
-    for (refuseLate(); waiting.length > 0; refuseLate()) {
+    // Requests that are read in one turn of the event loop share a send: the first, and also one that
+    // begins when an answer is read, for what waits in the sockets beside it would make one more.
+    for (;;) {
+      await turnEnd()
+      refuseLate()
+      if (waiting.length === 0) break
       const batch = waiting.splice(0, nextLength())
       flying = batch.length
       flyingSinceMs = nowMs()
@@ -157,14 +162,15 @@ export const createMicroBatch = <Item>(options: {
         pendingBytes += bytes
         if (running) return
         running = true
-        // Requests that were read in the same turn of the event loop share the first send too.
-        setImmediate(() => void run())
+        void run()
       })
     },
     idle: () => (running ? new Promise((resolve) => onIdle.push(resolve)) : Promise.resolve()),
     pending: () => waiting.length + flying,
   }
 }
+
+const turnEnd = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 const outcomeOf = async (send: () => Promise<void>): Promise<BatchOutcome | SendSmaller> => {
   try {
