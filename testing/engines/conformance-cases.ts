@@ -405,8 +405,8 @@ const writeCases = (token: string): Case[] => {
     ...['yes', 'true', 1, 0, null, [true]].map((completed) =>
       bad(`${JSON.stringify(completed)} for completed`, put('a', { completed }), 'completed'),
     ),
-    bad('nothing to change', put('a', {}), 'change'),
-    bad('nothing that can be changed', put('a', { id: 'b', user_id: 'c' }), 'change'),
+    bad('nothing to change', put('a', {}), 'body'),
+    bad('nothing that can be changed', put('a', { id: 'b', user_id: 'c' }), 'body'),
     bad('an array for a change', put('a', '[]'), 'body'),
     bad('an id of other letters', put('a%20b', { completed: true }), 'id'),
     bad('an id of ../', put('..', { completed: true }), 'id'),
