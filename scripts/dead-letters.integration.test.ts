@@ -9,7 +9,7 @@ import { databasesOf } from '../testing/databases.ts'
 import { createPool } from '../lib/drivers/postgres/pool.ts'
 import { openConsumer, readEnds } from '../lib/command-log/open.ts'
 import { settleLog } from '../lib/command-log/settle.ts'
-import { encodeCommand, type Command } from '../lib/domain/command.ts'
+import { encodeCommand, type Command, type Stamp } from '../lib/domain/command.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createSink } from '../worker/todos/sink.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -55,10 +55,11 @@ const setUp = async (t: Test, over: Record<string, string> = {}) => {
     )
   }
   /** As no publisher of ours would. */
-  const append = (records: readonly (Command | Buffer)[]) =>
+  const append = (records: readonly (Command | Buffer)[], stamp?: Stamp) =>
     sql.begin(async (tx) => {
-      for (const record of records) {
-        const bytes = Buffer.isBuffer(record) ? record : Buffer.from(encodeCommand(record))
+      for (const [i, record] of records.entries()) {
+        const own = stamp && { by: stamp.by, number: stamp.number + i }
+        const bytes = Buffer.isBuffer(record) ? record : Buffer.from(encodeCommand(record, own))
         await tx`
           INSERT INTO command_log SELECT log, partition, next_offset, ${bytes}
           FROM command_log_partitions WHERE log = ${log}`
@@ -240,6 +241,29 @@ t.test('what the database refused applies when it no longer does, once', async (
   await caughtUp()
   t.match(await todos(), [{ title: 'thirteen again', revision: 3 }], 'replayed twice, applied once')
   t.equal((await letters()).length, 0)
+})
+
+t.test('a letter with a stamp is no duplicate of itself, and is applied once', async (t) => {
+  const { log, sql, startWorker, append, caughtUp, run, letters, todos } = await setUp(t)
+  const toggle = { ...rename('a', 'toggle', ''), kind: 'toggle' } as Command
+  await sql`ALTER TABLE todos ADD CONSTRAINT open_only CHECK (NOT completed)`
+  await append([create('a'), toggle], { by: 'a-server-process', number: 1 })
+  await startWorker()
+  await caughtUp()
+  const [letter] = await letters()
+  t.match(letter, { reason: /open_only/ })
+  t.equal((await sql`SELECT FROM command_outcomes`).count, 0)
+
+  await sql`ALTER TABLE todos DROP CONSTRAINT open_only`
+  for (let time = 0; time < 2; time++) {
+    t.match(await run('replay', '--all'), { code: 0, out: '1 of 1 replayed' })
+    await caughtUp()
+    t.match(await todos(), [{ id: 'a', revision: 2 }])
+    // As if the connection had been lost between the acknowledgement and the removal.
+    await sql`INSERT INTO dead_letters (log, partition, record_offset, reason, record)
+      VALUES (${log}, 0, 1, 'why', ${letter?.record ?? null})`
+  }
+  t.match([...(await sql`SELECT command_id FROM command_outcomes`)], [{ command_id: 'toggle' }])
 })
 
 t.test('a letter that the log does not acknowledge stays, and those after it', async (t) => {

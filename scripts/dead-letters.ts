@@ -4,7 +4,7 @@
 
 import type { CommandPublisher, LogProbe, PublishGate } from '../lib/command-log/command-log.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
-import { decodeCommand } from '../lib/domain/command.ts'
+import { decodeCommand, type Command } from '../lib/domain/command.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch } from '../lib/domain/log-identity.ts'
 import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
@@ -202,7 +202,9 @@ const replayOne = async (
 ): Promise<string | undefined> => {
   const decoded = decodeCommand(record === undefined ? letter.record : Buffer.from(record))
   if (decoded.kind === 'poison') return decoded.reason
-  const { command } = decoded
+  // It was dealt with under the stamp that it came with, as refused. Under the one that it gets now it
+  // counts by its id, so that a second replay does nothing more.
+  const command: Command = { ...decoded.command, keepsOutcome: true }
   // The sink would skip it silently, and the letter would be gone for nothing.
   if (record !== undefined && (await letters.isApplied(command.commandId))) {
     return `a command "${command.commandId}" was applied before: give the record another commandId`

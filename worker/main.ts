@@ -26,7 +26,7 @@ import { createWorkerMetrics } from './observe/metrics.ts'
 import { openPages } from './observe/pages.ts'
 import { createWorkerTraces } from './observe/traced.ts'
 import { watchProgress, type Progress } from './observe/progress.ts'
-import { appliedCommandsKeptSec, createPruning } from './prune.ts'
+import { createPruning, writesKnownSec } from './prune.ts'
 import { applyBatch } from './todos/apply.ts'
 import { logBatch } from './todos/batch-log.ts'
 import { createSink } from './todos/sink.ts'
@@ -57,10 +57,7 @@ const tracing = await openTracing(config, 'todos-worker', traceCounts, log)
 const traces = tracing && createWorkerTraces(tracing, messagingSystemOf(config.COMMAND_LOG))
 const announcer = createAnnouncer(store, traces ? traces.announcing(cache) : cache, log)
 const consumer = openConsumer(config, databases, log)
-const pruning = createPruning([
-  () => store.pruneAppliedCommands(appliedCommandsKeptSec),
-  () => pruneRateLimits(pool),
-])
+const pruning = createPruning([() => store.prune(writesKnownSec), () => pruneRateLimits(pool)])
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 addTraceMetrics(metrics.registry, traceCounts)

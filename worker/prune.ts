@@ -1,10 +1,10 @@
-// Forgets what nothing needs any more, every ten minutes: commands that can't come twice, and what rate
-// limits have counted.
+// Forgets what nothing needs any more, every ten minutes: commands that can't come twice, publishers that
+// are gone, and what rate limits have counted.
 
 const intervalMs = 600_000
 
 /** A command may be logged twice minutes apart, by a producer's retry; a week is far beyond that. */
-export const appliedCommandsKeptSec = 7 * 24 * 3600
+export const writesKnownSec = 7 * 24 * 3600
 
 export type Pruning = {
   start(): void

@@ -24,7 +24,7 @@ export type DeadLetters = {
   idsOf(ids?: readonly number[]): Promise<number[]>
   /** How many there were to remove. */
   remove(ids: readonly number[]): Promise<number>
-  /** The ids of commands that took effect or were refused for good: the sink skips these. */
+  /** Whether this command took effect or was refused for good, and its outcome is kept: the sink skips it. */
   isApplied(commandId: string): Promise<boolean>
   close(): Promise<void>
 }
@@ -78,7 +78,7 @@ export const openDeadLetters = (pool: Pool, log: string): DeadLetters => {
       }),
     isApplied: (commandId) =>
       pool.run(async (sql) => {
-        const result = await sql`SELECT FROM applied_commands WHERE command_id = ${commandId}`
+        const result = await sql`SELECT FROM command_outcomes WHERE command_id = ${commandId}`
         return result.count > 0
       }),
     close: pool.close,

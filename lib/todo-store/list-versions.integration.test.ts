@@ -1,13 +1,10 @@
 // The version of the lists through an upgrade: processes from before sql/008 and new ones run side by
 // side, and whoever raises or reads the version, by whichever table, sees the same one rise.
 
-import { cp, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import postgres, { type Sql } from 'postgres'
 import t, { type Test } from 'tap'
 import { migrationsDirectory } from '../../scripts/paths.ts'
-import { testDatabase, testDirectory } from '../../testing/services.ts'
+import { databaseBefore } from '../../testing/older-database.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { migrate } from '../drivers/postgres/migrate.ts'
 import { createPool } from '../drivers/postgres/pool.ts'
@@ -15,25 +12,6 @@ import { createPostgresStore } from './postgres.ts'
 
 const log = { name: 'log', identity: 'postgres:log' }
 const ofThisRelease = '008-list-versions.sql'
-
-/** A database as the release before this one left it. */
-const olderDatabase = async (t: Test): Promise<string> => {
-  const directory = await testDirectory(t)
-  for (const name of await readdir(migrationsDirectory)) {
-    if (name < ofThisRelease) await cp(new URL(name, migrationsDirectory), join(directory, name))
-  }
-  const url = new URL(await testDatabase(t))
-  const sql = postgres(url.href, { max: 1, onnotice: () => {} })
-  const name = `${url.pathname.slice(1)}_older`
-  await sql.unsafe(`CREATE DATABASE ${name}`)
-  t.teardown(async () => {
-    await sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`)
-    await sql.end()
-  })
-  url.pathname = `/${name}`
-  await migrate(url.href, pathToFileURL(`${directory}/`))
-  return url.href
-}
 
 /** The statements of the release before this one, as its workers and servers send them. */
 const oldProcess = (sql: Sql) => ({
@@ -58,7 +36,7 @@ const oldProcess = (sql: Sql) => ({
 })
 
 const setUp = async (t: Test) => {
-  const url = await olderDatabase(t)
+  const url = await databaseBefore(t, ofThisRelease)
   const sql = postgres(url, { max: 4 })
   t.teardown(() => sql.end())
   await sql`
@@ -78,14 +56,14 @@ t.test('the version is taken over, and both kinds of processes see it rise alike
   }
   const applyNew = async (partition: number, listsMayChange: boolean) => {
     const expected = offsets[partition] as number
-    const advance = { expected, next: expected + 1 }
+    const advance = { expected, next: expected + 1, numbers: [] }
     t.ok(await store.transaction((tx) => tx.advanceOffset(log, partition, advance, listsMayChange)))
     offsets[partition] = expected + 1
   }
   await applyOld(0)
   await applyOld(1)
   const before = await old.version()
-  t.same(await migrate(url, migrationsDirectory), [ofThisRelease])
+  t.equal((await migrate(url, migrationsDirectory))[0], ofThisRelease)
   t.equal(await store.listVersion(), before, 'taken over')
 
   let version = before
@@ -101,7 +79,7 @@ t.test('the version is taken over, and both kinds of processes see it rise alike
     t.equal(await store.listVersion(), version, 'for a new server')
     t.equal(await old.version(), version, 'for an old one')
   }
-  const advance = { expected: 1_000, next: 1_001 }
+  const advance = { expected: 1_000, next: 1_001, numbers: [] }
   t.notOk(await store.transaction((tx) => tx.advanceOffset(log, 0, advance, true)))
   t.equal(await store.listVersion(), version, 'a batch that does not fit raises nothing')
 })
@@ -135,11 +113,11 @@ t.test('new workers of different partitions do not wait for each other', async (
   const { url, sql, store } = await setUp(t)
   await migrate(url, migrationsDirectory)
   await store.transaction(async (tx) => {
-    t.ok(await tx.advanceOffset(log, 0, { expected: 0, next: 1 }, true))
+    t.ok(await tx.advanceOffset(log, 0, { expected: 0, next: 1, numbers: [] }, true))
     // Rejects in 10 s if it waits for the first, which waits for it.
     t.ok(
       await store.transaction((other) =>
-        other.advanceOffset(log, 1, { expected: 0, next: 1 }, true),
+        other.advanceOffset(log, 1, { expected: 0, next: 1, numbers: [] }, true),
       ),
     )
   })

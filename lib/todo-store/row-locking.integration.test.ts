@@ -85,7 +85,7 @@ t.test('12 writers over 400 rows neither deadlock nor lose an update', async (t)
           await tx.advanceOffset(
             fixtureLog,
             partition,
-            { expected: batch * size, next: (batch + 1) * size },
+            { expected: batch * size, next: (batch + 1) * size, numbers: [] },
             true,
           )
           const rows = await tx.lockTodos([...commands.keys()])
@@ -197,7 +197,7 @@ t.test('read-read: two statements may see different data, a list may not', async
   await insert('a')
   const commit = (partition: number, id: string) =>
     store.transaction(async (tx) => {
-      await tx.advanceOffset(fixtureLog, partition, { expected: 0, next: 1 }, true)
+      await tx.advanceOffset(fixtureLog, partition, { expected: 0, next: 1, numbers: [] }, true)
       await tx.write({ inserts: [row(id)], updates: [], deletes: [] })
     })
   const reader = postgres(url, { max: 1 })
@@ -215,7 +215,7 @@ t.test('read-read: two statements may see different data, a list may not', async
   const writing = (async () => {
     for (let n = 0; n < 300; n++) {
       await store.transaction(async (tx) => {
-        await tx.advanceOffset(fixtureLog, 1, { expected: n, next: n + 1 }, true)
+        await tx.advanceOffset(fixtureLog, 1, { expected: n, next: n + 1, numbers: [] }, true)
         await tx.write({ inserts: [row(`n${n}`)], updates: [], deletes: [] })
       })
     }

@@ -2,7 +2,7 @@
 // batch of commands in one transaction.
 
 import type { LogRegistry } from '../domain/log-identity.ts'
-import type { CommandOutcome } from '../domain/command.ts'
+import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
 import type { ListName, ListSnapshot } from '../domain/list.ts'
 import type { PageName, PageSnapshot, Range, Slice } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
@@ -37,12 +37,30 @@ export interface TodoStore extends LogRegistry {
   claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>
   /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
   nextOffset(log: string, partition: number): Promise<number>
+  /**
+   * The highest number of each publisher that was dealt with in a partition: applied, refused or set
+   * aside. 0 of one that was never heard of.
+   */
+  numbersOf(log: string, partition: number, publishers: readonly string[]): Promise<Numbers>
   /** Whether the record at this offset was found to be one that can never apply. */
   isDeadLetter(log: string, partition: number, offset: number): Promise<boolean>
   /** Runs `work` in one transaction, rolled back when it throws. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>
-  /** Forgets applied command ids and idempotency keys older than this; returns how many ids. */
-  pruneAppliedCommands(olderThanSec: number): Promise<number>
+  /**
+   * A batch that does nothing but make public todos, in one statement: it advances the offset and writes
+   * the rows. False as advanceOffset() is. Rejects, and nothing is changed, when one is there already.
+   */
+  applyCreations(
+    log: LogName,
+    partition: number,
+    advance: Advance,
+    creations: readonly CreateTodo[],
+  ): Promise<boolean>
+  /**
+   * Forgets outcomes and idempotency keys older than this, and publishers that were not heard of for as
+   * long; returns how many outcomes.
+   */
+  prune(olderThanSec: number): Promise<number>
   ping(): Promise<void>
   /** How many connections the database allows to users like us, in all. */
   connectionsAllowed(): Promise<number>
@@ -52,18 +70,33 @@ export interface TodoStore extends LogRegistry {
 /** A log's name can lead to another log than it did: see log-identity.ts. */
 export type LogName = { readonly name: string; readonly identity: string }
 
+/** By publisher. */
+export type Numbers = ReadonlyMap<string, number>
+
+/** Where a partition is, and where it is after a batch. */
+export type Advance = {
+  readonly expected: number
+  readonly next: number
+  readonly numbers: readonly PublisherAdvance[]
+}
+export type PublisherAdvance = {
+  readonly publisher: string
+  readonly expected: number
+  readonly next: number
+}
+
 export interface StoreTransaction {
   /**
-   * False, with nothing changed, when the stored offset is not `expected` (any more), or belongs to
-   * a log of another identity. The public lists' version grows only when they may change.
+   * False, with nothing changed, when the stored position is not the expected one (any more), or belongs
+   * to a log of another identity. The public lists' version grows only when they may change.
    */
   advanceOffset(
     log: LogName,
     partition: number,
-    offsets: { readonly expected: number; readonly next: number },
+    advance: Advance,
     listsMayChange: boolean,
   ): Promise<boolean>
-  /** Those of `commandIds` that were applied or refused before. */
+  /** Those of `commandIds` whose outcome is kept. */
   alreadyApplied(commandIds: readonly string[]): Promise<Set<string>>
   /** The rows of `ids` that exist, locked in id order until the end of the transaction. */
   lockTodos(ids: readonly string[]): Promise<Map<string, TodoRow>>

@@ -26,7 +26,7 @@ import { answerTimeoutMs } from '../../server/process/metrics-page.ts'
 import { crashDelayLastMs, startTimeoutMs } from '../../server/process/supervisor.ts'
 import { silentMsMax } from '../../worker/observe/health.ts'
 import { stalledMsMax } from '../../worker/observe/stall.ts'
-import { appliedCommandsKeptSec } from '../../worker/prune.ts'
+import { writesKnownSec } from '../../worker/prune.ts'
 
 export type Bound = {
   readonly name: string
@@ -124,7 +124,7 @@ export const boundGroups: readonly BoundGroup[] = [
       },
       {
         name: '`Idempotency-Key` is remembered',
-        value: seconds(appliedCommandsKeptSec),
+        value: seconds(writesKnownSec),
         beyond: 'Later the key counts as new: a 409 while its todo is there, else another todo.',
       },
       {

@@ -11,7 +11,8 @@ import {
 import { batchSizeBuckets, durationBuckets } from '../../lib/runtime/metrics.ts'
 import type { PoolStats } from '../../lib/runtime/pool-stats.ts'
 import type { AnnouncementCounts } from '../announce/announcer.ts'
-import type { AppliedBatch, Effect } from '../todos/apply.ts'
+import type { AppliedBatch } from '../todos/apply.ts'
+import type { Effect } from '../todos/fold.ts'
 
 export type WorkerMetrics = {
   readonly registry: Registry

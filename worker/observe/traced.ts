@@ -2,10 +2,9 @@
 // transaction of the batch, which is linked with all of them, and the announcement that follows.
 
 import type { ListCache } from '../../lib/list-cache/list-cache.ts'
-import type { LogRecord } from '../../lib/command-log/command-log.ts'
-import { decodeCommand } from '../../lib/domain/command.ts'
 import { isSampled, type Span, type Tracing } from '../../lib/runtime/tracing.ts'
 import type { ApplyResult, applyBatch } from '../todos/apply.ts'
+import type { ReadRecord } from '../todos/fresh.ts'
 
 type Apply = typeof applyBatch
 type Announcing = Pick<ListCache, 'announce' | 'overrule'>
@@ -99,9 +98,8 @@ export const createWorkerTraces = (tracing: Tracing, system: string) => {
   return { apply, announcing }
 }
 
-const commandIn = ({ traceparent, value, offset }: LogRecord) => {
+const commandIn = ({ traceparent, decoded, offset }: ReadRecord) => {
   if (traceparent === undefined || !isSampled(traceparent)) return undefined
-  const decoded = decodeCommand(value)
   const commandId = decoded.kind === 'command' ? decoded.command.commandId : ''
   return { traceparent, offset, commandId }
 }

@@ -12,6 +12,7 @@ import { seeded } from '../../testing/seeded.ts'
 import { testDatabase } from '../../testing/services.ts'
 import { applyBatch } from './apply.ts'
 import { fold } from './fold.ts'
+import { readRecord } from './fresh.ts'
 import { randomCommands } from '../../testing/random-commands.ts'
 
 const fixtureLog = { name: 'log', identity: 'kafka:cluster:topic' }
@@ -26,7 +27,12 @@ const setUp = async (t: Test, poolSize = 2) => {
   })
   await store.registerLog(fixtureLog.name, { identity: fixtureLog.identity, partitions: 1 })
   const apply = (partition: number, first: number, values: readonly (Command | Buffer | null)[]) =>
-    applyBatch(store, { log: fixtureLog, partition, records: records(first, values) })
+    applyBatch(store, {
+      log: fixtureLog,
+      partition,
+      records: records(first, values).map(readRecord),
+      numbers: new Map(),
+    })
   const todos = () => sql<TodoRow[]>`SELECT * FROM todos ORDER BY id`
   return { url, store, sql, apply, todos }
 }
@@ -186,7 +192,7 @@ t.test('what only the database refuses is set aside alone', async (t) => {
   )
   const letters = await sql`SELECT record_offset, reason FROM dead_letters`
   t.match([...letters], [{ record_offset: '1', reason: /no_thirteen/ }])
-  t.equal((await sql`SELECT FROM applied_commands`).count, 2)
+  t.equal((await sql`SELECT FROM command_outcomes`).count, 2)
 })
 
 t.test('what a command came to is kept by its id', async (t) => {
@@ -211,7 +217,7 @@ t.test('what a command came to is kept by its id', async (t) => {
     ],
   )
   const rows = await sql<{ command_id: string; outcome: string }[]>`
-    SELECT command_id, outcome FROM applied_commands ORDER BY 1`
+    SELECT command_id, outcome FROM command_outcomes ORDER BY 1`
   t.same(
     rows.map((one) => [one.command_id, one.outcome]),
     [
@@ -232,8 +238,7 @@ t.test('random batches leave the table that the model leaves', async (t) => {
     const commands = randomCommands(random, 1 + random.below(30), 20)
     await apply(0, offset, commands)
     offset += commands.length
-    const fresh = commands.filter(({ commandId }) => !known.has(commandId))
-    for (const { commandId } of fresh) known.add(commandId)
+    const fresh = commands.filter(({ commandId }) => !known.has(commandId) && known.add(commandId))
     const { inserts, updates, deletes } = fold(table, fresh).changes
     for (const id of deletes) table.delete(id)
     for (const one of [...inserts, ...updates]) table.set(one.id, one)

@@ -1,36 +1,34 @@
-// One batch, one transaction: the offset, the command ids, the rows and the dead letters are
+// One batch, one transaction: the offset, the publishers' numbers, the rows and the dead letters are
 // stored together or not at all.
 
-import { decodeCommand, type Command } from '../../lib/domain/command.ts'
-import type { LogRecord } from '../../lib/command-log/command-log.ts'
+import type { CommandOutcome, CreateTodo } from '../../lib/domain/command.ts'
 import {
   storeErrorKind,
+  type Advance,
   type DeadLetter,
   type LogName,
+  type Numbers,
+  type PublisherAdvance,
   type StoreTransaction,
   type TodoStore,
 } from '../../lib/todo-store/todo-store.ts'
-import type { CommandOutcome } from '../../lib/domain/command.ts'
-import { fold } from './fold.ts'
+import type { Command } from '../../lib/domain/command.ts'
+import { fold, type Effect } from './fold.ts'
+import { freshOf, type Fresh, type FreshCommand, type ReadRecord } from './fresh.ts'
 
 export type Batch = {
   readonly log: LogName
   readonly partition: number
   /** At least one, contiguous, the first at the offset that the store is thought to expect. */
-  readonly records: readonly LogRecord[]
+  readonly records: readonly ReadRecord[]
+  /** What the store is thought to know of their publishers; 0 of those that are not in it. */
+  readonly numbers: Numbers
 }
 
 export type ApplyResult =
-  | ({ readonly kind: 'applied' } & Effects)
-  /** The store expects another offset: these records, or some of them, are not ours to apply. */
+  | ({ readonly kind: 'applied'; readonly numbers: readonly PublisherAdvance[] } & Effects)
+  /** The store expects something else: these records, or some of them, are not ours to apply. */
   | { readonly kind: 'fenced' }
-
-export type Effect = {
-  readonly command: Command
-  readonly outcome: CommandOutcome
-  /** It made an open todo a completed one. */
-  readonly completes: boolean
-}
 
 /** What became of a batch's commands. */
 export type Effects = {
@@ -43,7 +41,7 @@ export type Effects = {
 }
 
 /** Without a command: it did not decode, but may have said which request it comes from. */
-type Letter = DeadLetter & { readonly command?: Command; readonly requestId?: string }
+export type Letter = DeadLetter & { readonly command?: Command; readonly requestId?: string }
 
 /** For those who watch. A batch whose COMMIT was lost and settled later is not reported. */
 export type AppliedBatch = Effects & {
@@ -53,102 +51,159 @@ export type AppliedBatch = Effects & {
   readonly seconds: number
 }
 
-/** Rejects when the store does not answer: its stored offset then shows whether it was applied. */
-export const applyBatch = (store: TodoStore, batch: Batch): Promise<ApplyResult> => {
-  const { log, partition, records } = batch
-  const { commands, poison } = decodeAll(records)
-  return store.transaction(async (transaction) => {
-    const first = offsetOf(records[0])
-    const next = offsetOf(records.at(-1)) + 1
-    // First, because it takes the partition's row lock: from here on nobody else applies it.
-    const listsMayChange = commands.some(({ command }) => !command.isPersonal)
-    const offsets = { expected: first, next }
-    const ours = await transaction.advanceOffset(log, partition, offsets, listsMayChange)
-    if (!ours) return { kind: 'fenced' }
-    const applied = await transaction.alreadyApplied(
-      commands.map(({ command }) => command.commandId),
-    )
-    const fresh = commands.filter(({ command }) => !applied.has(command.commandId))
-    const { effects, refused } = await applyCommands(transaction, fresh)
-    const letters = [...poison, ...refused]
-    await transaction.deadLetter(log, partition, letters)
-    const personalLists = await transaction.changePersonalLists(ownersOfPersonal(effects))
-    const duplicates = commands.length - effects.length - refused.length
-    return { kind: 'applied', effects, duplicates, personalLists, letters }
-  })
-}
-
-type Decoded = { readonly record: LogRecord; readonly command: Command }
-
-type Outcomes = {
-  readonly effects: Effects['effects']
-  readonly refused: readonly Letter[]
-}
-
-/** All at once; if the database refuses the data, one by one, to find those that it refuses. */
-const applyCommands = async (
-  transaction: StoreTransaction,
-  decoded: readonly Decoded[],
-): Promise<Outcomes> => {
-  if (decoded.length === 0) return { effects: [], refused: [] }
-  try {
-    return await transaction.savepoint(async (inner) => {
-      const commands = decoded.map(({ command }) => command)
-      const rows = await inner.lockTodos([...new Set(commands.map(({ todoId }) => todoId))])
-      const { changes, outcomes, completing } = fold(rows, commands)
-      await inner.write(changes)
-      await inner.recordOutcomes(outcomes)
-      const byId = new Map(commands.map((command) => [command.commandId, command]))
-      const effects = [...outcomes].map(([commandId, outcome]) => ({
-        command: byId.get(commandId) as Command,
-        outcome,
-        completes: completing.has(commandId),
-      }))
-      return { effects, refused: [] }
-    })
-  } catch (error) {
-    if (storeErrorKind(error) !== 'command') throw error
-    const [only] = decoded
-    if (only && decoded.length === 1) {
-      const { command, record } = only
-      const { offset, value } = record
-      const letter = { offset, record: value, reason: (error as Error).message, command }
-      return { effects: [], refused: [letter] }
+/** Rejects when the store does not answer: its stored position then shows whether it was applied. */
+export const applyBatch = async (store: TodoStore, batch: Batch): Promise<ApplyResult> => {
+  const fresh = freshOf(batch.records, batch.numbers)
+  for (const apply of [applyCreations, applyTogether]) {
+    try {
+      const result = await apply(store, batch, fresh)
+      if (result) return result
+    } catch (error) {
+      // Nothing is changed. The data is refused, or a todo is there already: then with more care.
+      if (storeErrorKind(error) !== 'command') throw error
     }
   }
-  const effects: Effect[] = []
-  const refused: Letter[] = []
-  for (const one of decoded) {
-    const alone = await applyCommands(transaction, [one])
-    effects.push(...alone.effects)
-    refused.push(...alone.refused)
-  }
-  return { effects, refused }
+  return applyOneByOne(store, batch, fresh)
 }
 
-const ownersOfPersonal = (effects: Effects['effects']): string[] => {
+type Apply = (store: TodoStore, batch: Batch, fresh: Fresh) => Promise<ApplyResult | undefined>
+
+const none: ReadonlyMap<string, number> = new Map()
+
+/** Most batches: one statement, if none of the todos is there. Undefined for one of other commands. */
+const applyCreations: Apply = async (store, batch, fresh) => {
+  const creations = onlyCreations(fresh)
+  if (!creations) return undefined
+  const { log, partition } = batch
+  const ours = await store.applyCreations(log, partition, advanceOf(batch, fresh), creations)
+  if (!ours) return { kind: 'fenced' }
+  const effects = creations.map((command) => ({
+    command,
+    outcome: 'applied' as const,
+    completes: false,
+  }))
+  const { duplicates, numbers } = fresh
+  return { kind: 'applied', effects, duplicates, numbers, personalLists: none, letters: [] }
+}
+
+/** Undefined when there is anything else to do than to make public todos. */
+const onlyCreations = ({ commands, poison }: Fresh): CreateTodo[] | undefined => {
+  if (poison.length > 0 || commands.length === 0) return undefined
+  const creations: CreateTodo[] = []
+  for (const { command, hasRow } of commands) {
+    if (command.kind !== 'create' || command.isPersonal || hasRow) return undefined
+    creations.push(command)
+  }
+  return creations
+}
+
+/** The statements of a step are sent at once: there are three steps, and COMMIT. */
+const applyTogether: Apply = (store, batch, fresh) =>
+  store.transaction(async (transaction) => {
+    const { log, partition } = batch
+    const begun = await begin(transaction, batch, fresh)
+    if (!begun) return { kind: 'fenced' }
+    const commands = begun.commands.map(({ command }) => command)
+    const { changes, effects } = fold(begun.rows, commands)
+    const outcomes = outcomesToKeep(begun.commands, effects)
+    const [personalLists] = await Promise.all([
+      transaction
+        .write(changes)
+        .then(() => transaction.changePersonalLists(ownersOfPersonal(effects))),
+      transaction.recordOutcomes(outcomes),
+      transaction.deadLetter(log, partition, fresh.poison),
+    ])
+    return resultOf(fresh, effects, personalLists, fresh.poison)
+  })
+
+/** When the database refuses the data: those that it refuses are found, and set aside. */
+const applyOneByOne = (store: TodoStore, batch: Batch, fresh: Fresh): Promise<ApplyResult> =>
+  store.transaction(async (transaction) => {
+    const { log, partition } = batch
+    const begun = await begin(transaction, batch, fresh)
+    if (!begun) return { kind: 'fenced' }
+    const effects: Effect[] = []
+    const letters = [...fresh.poison]
+    for (const one of begun.commands) {
+      try {
+        effects.push(await applyAlone(transaction, one))
+      } catch (error) {
+        if (storeErrorKind(error) !== 'command') throw error
+        const { offset, value } = one.record
+        const reason = (error as Error).message
+        letters.push({ offset, record: value, reason, command: one.command })
+      }
+    }
+    await transaction.deadLetter(log, partition, letters)
+    const personalLists = await transaction.changePersonalLists(ownersOfPersonal(effects))
+    return resultOf(fresh, effects, personalLists, letters)
+  })
+
+/** Undefined when the batch is not ours to apply. */
+const begin = async (transaction: StoreTransaction, batch: Batch, fresh: Fresh) => {
+  const { log, partition } = batch
+  const listsMayChange = fresh.commands.some(({ command }) => !command.isPersonal)
+  const todoIds = new Set(fresh.commands.map(({ command }) => command.todoId))
+  const commandIds = fresh.commands.flatMap(({ command, hasRow }) =>
+    hasRow ? [command.commandId] : [],
+  )
+  const [ours, applied, rows] = await Promise.all([
+    // First, because it takes the partition's row lock: from here on nobody else applies it.
+    transaction.advanceOffset(log, partition, advanceOf(batch, fresh), listsMayChange),
+    transaction.alreadyApplied(commandIds),
+    transaction.lockTodos([...todoIds]),
+  ])
+  if (!ours) return undefined
+  const commands = fresh.commands.filter(
+    ({ command, hasRow }) => !hasRow || !applied.has(command.commandId),
+  )
+  return { commands, rows }
+}
+
+const applyAlone = (transaction: StoreTransaction, one: FreshCommand): Promise<Effect> =>
+  transaction.savepoint(async (inner) => {
+    const { command } = one
+    const { changes, effects } = fold(await inner.lockTodos([command.todoId]), [command])
+    await inner.write(changes)
+    await inner.recordOutcomes(outcomesToKeep([one], effects))
+    return effects[0] as Effect
+  })
+
+const outcomesToKeep = (commands: readonly FreshCommand[], effects: readonly Effect[]) => {
+  const outcomes = new Map<string, CommandOutcome>()
+  for (const [i, { command, outcome }] of effects.entries()) {
+    if (commands[i]?.hasRow) outcomes.set(command.commandId, outcome)
+  }
+  return outcomes
+}
+
+const resultOf = (
+  { commands, duplicates, poison, numbers }: Fresh,
+  effects: readonly Effect[],
+  personalLists: ReadonlyMap<string, number>,
+  letters: readonly Letter[],
+): ApplyResult => {
+  const refused = letters.length - poison.length
+  const known = commands.length - effects.length - refused
+  return {
+    kind: 'applied',
+    effects,
+    duplicates: duplicates + known,
+    numbers,
+    personalLists,
+    letters,
+  }
+}
+
+const ownersOfPersonal = (effects: readonly Effect[]): string[] => {
   const owners = effects.flatMap(({ command, outcome }) =>
     command.isPersonal && outcome === 'applied' ? [command.userId] : [],
   )
   return [...new Set(owners)]
 }
 
-const decodeAll = (records: readonly LogRecord[]) => {
-  const commands: Decoded[] = []
-  const poison: Letter[] = []
-  for (const record of records) {
-    const decoded = decodeCommand(record.value)
-    if (decoded.kind === 'command') {
-      commands.push({ record, command: decoded.command })
-      continue
-    }
-    const { kind: _, ...why } = decoded
-    poison.push({ offset: record.offset, record: record.value, ...why })
-  }
-  return { commands, poison }
-}
-
-const offsetOf = (record: LogRecord | undefined): number => {
-  if (!record) throw new Error('a batch has at least one record')
-  return record.offset
+const advanceOf = ({ records }: Batch, { numbers }: Fresh): Advance => {
+  const [first, last] = [records[0], records.at(-1)]
+  if (!first || !last) throw new Error('a batch has at least one record')
+  return { expected: first.offset, next: last.offset + 1, numbers }
 }

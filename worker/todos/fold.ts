@@ -1,35 +1,37 @@
 // Pure: what a run of commands makes of the rows it finds. Every todo ends as one change at most,
 // because a set-based statement with one id twice fails or picks an arbitrary winner.
 
-import type { Command } from '../../lib/domain/command.ts'
-import type { CommandOutcome } from '../../lib/domain/command.ts'
+import type { Command, CommandOutcome } from '../../lib/domain/command.ts'
 import type { TodoChanges } from '../../lib/todo-store/todo-store.ts'
 import type { TodoRow } from '../../lib/domain/todo.ts'
 
+export type Effect = {
+  readonly command: Command
+  readonly outcome: CommandOutcome
+  /** It made an open todo a completed one. */
+  readonly completes: boolean
+}
+
 export type Folded = {
   readonly changes: TodoChanges
-  /** One outcome a command, by command id; a command that comes twice counts once. */
-  readonly outcomes: ReadonlyMap<string, CommandOutcome>
-  /** Ids of the commands that made an open todo a completed one. */
-  readonly completing: ReadonlySet<string>
+  /** One for each command, in their order. */
+  readonly effects: readonly Effect[]
 }
 
 /** `rows`: the todos as they are before, for every id that the commands name and that exists. */
 export const fold = (rows: ReadonlyMap<string, TodoRow>, commands: readonly Command[]): Folded => {
-  const outcomes = new Map<string, CommandOutcome>()
-  const completing = new Set<string>()
+  const effects: Effect[] = []
   const after = new Map<string, TodoRow | undefined>()
   for (const command of commands) {
-    if (outcomes.has(command.commandId)) continue
     const { todoId } = command
     const current = after.has(todoId) ? after.get(todoId) : rows.get(todoId)
     const step = applyOne(current, command)
-    outcomes.set(command.commandId, step.outcome)
-    if (step.outcome !== 'applied') continue
-    after.set(todoId, step.row)
-    if (step.row?.completed && current?.completed === false) completing.add(command.commandId)
+    const isApplied = step.outcome === 'applied'
+    if (isApplied) after.set(todoId, step.row)
+    const completes = isApplied && step.row?.completed === true && current?.completed === false
+    effects.push({ command, outcome: step.outcome, completes })
   }
-  return { changes: difference(rows, after), outcomes, completing }
+  return { changes: difference(rows, after), effects }
 }
 
 type Step =

@@ -4,7 +4,7 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { createPool } from '../../lib/drivers/postgres/pool.ts'
-import { encodeCommand } from '../../lib/domain/command.ts'
+import { encodeCommand, type Stamp } from '../../lib/domain/command.ts'
 import type { Delivery } from '../../lib/command-log/command-log.ts'
 import { createPostgresStore } from '../../lib/todo-store/postgres.ts'
 import { migrate } from '../../lib/drivers/postgres/migrate.ts'
@@ -16,24 +16,34 @@ import { silentLog } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { align, createSink } from './sink.ts'
 
-const record = (offset: number) => ({
+const record = (offset: number, stamp?: Stamp) => ({
   offset,
   value: Buffer.from(
-    encodeCommand({
-      kind: 'create',
-      commandId: `c${offset}`,
-      todoId: `t${offset}`,
-      userId: 'ann',
-      atMs: 1_000,
-      title: `todo ${offset}`,
-      description: '',
-    }),
+    encodeCommand(
+      {
+        kind: 'create',
+        commandId: `c${offset}`,
+        todoId: `t${offset}`,
+        userId: 'ann',
+        atMs: 1_000,
+        title: `todo ${offset}`,
+        description: '',
+      },
+      stamp,
+    ),
   ),
 })
+const stamped = (offset: number): Stamp => ({ by: 'a-server-process', number: offset + 1 })
+const unstamped = () => undefined
 const fixtureLog = { identity: 'kafka:cluster:topic', partitions: 1 }
-const delivery = (from: number, count: number, over: Partial<Delivery> = {}): Delivery => ({
+const delivery = (
+  from: number,
+  count: number,
+  over: Partial<Delivery> = {},
+  stampOf: (offset: number) => Stamp | undefined = unstamped,
+): Delivery => ({
   partition: 0,
-  records: Array.from({ length: count }, (_, i) => record(from + i)),
+  records: Array.from({ length: count }, (_, i) => record(from + i, stampOf(from + i))),
   endOffset: from + count,
   foundLog: () => Promise.resolve(fixtureLog),
   abandoned: () => false,
@@ -92,6 +102,40 @@ t.test('an answer to COMMIT that never comes leaves exactly one effect', async (
   const [row] = await sql`SELECT count(*), max(revision), min(revision) FROM todos`
   t.match(row, { count: '100', max: 1, min: 1 })
   t.equal((await sql`SELECT FROM dead_letters`).count, 0)
+})
+
+t.test('so does an answer to the one statement of a batch of creations', async (t) => {
+  const url = await testDatabase(t)
+  const gate = await testGate(t, Number(new URL(url).port))
+  const { sink } = await sinkOn(t, gate.urlOf(url))
+  const sql = postgres(url, { max: 1 })
+  t.teardown(() => sql.end())
+  const random = seeded(t)
+  let cuts = 0
+  for (let batch = 0; batch < 20; batch++) {
+    const reachesPostgres = random.below(2) === 0
+    gate.inspect('to-service', (chunk) => {
+      if (!chunk.includes(`todo ${batch * 5 + 4}`)) return 'pass'
+      cuts++
+      gate.passAll()
+      if (!reachesPostgres) return 'cut'
+      // Postgres gets it, and what it says to it is lost.
+      gate.inspect('to-client', () => {
+        gate.passAll()
+        return 'cut'
+      })
+      return 'pass'
+    })
+    t.same(await sink(delivery(batch * 5, 5, {}, stamped)), { kind: 'applied' })
+    gate.passAll()
+  }
+  t.ok(cuts >= 20, `${cuts} statements were cut`)
+  const [row] = await sql`
+    SELECT count(*)::int, min(revision), (SELECT sum(changes) FROM list_versions WHERE log = 'log'),
+      (SELECT number FROM publisher_numbers)
+    FROM todos`
+  t.match(row, { count: 100, min: 1, sum: '20', number: '100' })
+  t.equal((await sql`SELECT FROM command_outcomes`).count, 0, 'and no row for a command')
 })
 
 t.test('a database killed amid a stream loses and skips nothing', async (t) => {
@@ -170,4 +214,26 @@ t.test('in doubt, the record before must be the one that was applied', async (t)
   t.same(await sink(behind), { kind: 'applied' }, 'a dead letter is no proof')
   const old = { ...delivery(6, 2), inDoubt: true }
   t.same(await sink(old), { kind: 'applied' }, 'nor is what was applied longer ago than is known')
+})
+
+t.test('in doubt, a number says whether the record before was dealt with', async (t) => {
+  const url = await testDatabase(t)
+  const { sink } = await sinkOn(t, url)
+  const by = 'a-server-process'
+  const now = (offset: number, number: number) => {
+    const { value } = record(offset, { by, number })
+    const command = JSON.parse(value.toString()) as object
+    return { offset, value: Buffer.from(JSON.stringify({ ...command, atMs: Date.now() })) }
+  }
+  const sent = (...records: ReturnType<typeof now>[]) => {
+    const endOffset = (records.at(-1)?.offset ?? 0) + 1
+    return { ...delivery(0, 0), records, endOffset, inDoubt: true }
+  }
+  // With a copy, as of a send that was repeated in smaller ones.
+  t.same(await sink(sent(now(0, 1), now(1, 2), now(2, 1))), { kind: 'applied' })
+  t.same(await sink(sent(now(2, 1), now(3, 4))), { kind: 'applied' })
+  t.same(await sink(sent(now(3, 5), now(4, 6))), { kind: 'rewritten', expectedOffset: 4 })
+  const other = { ...delivery(3, 2, { inDoubt: true }), records: [now(3, 9), now(4, 10)] }
+  t.same(await sink(other), { kind: 'rewritten', expectedOffset: 4 })
+  t.same(await sink(sent(now(3, 4), now(4, 6))), { kind: 'applied' })
 })

@@ -1,18 +1,13 @@
 // Where deliveries end: decides what of a delivery is new, applies it until the store has it, and
 // settles what an error left open by reading the stored offset again.
 
-import { decodeCommand } from '../../lib/domain/command.ts'
-import type {
-  Delivery,
-  DeliveryResult,
-  LogRecord,
-  Sink,
-} from '../../lib/command-log/command-log.ts'
+import type { Delivery, DeliveryResult, Sink } from '../../lib/command-log/command-log.ts'
 import type { FoundLog, RegisteredLog } from '../../lib/domain/log-identity.ts'
 import { anotherLog, mismatch } from '../../lib/domain/log-identity.ts'
 import type { Log } from '../../lib/runtime/log.ts'
-import type { TodoStore } from '../../lib/todo-store/todo-store.ts'
+import type { Numbers, PublisherAdvance, TodoStore } from '../../lib/todo-store/todo-store.ts'
 import { applyBatch, type AppliedBatch } from './apply.ts'
+import { publishersOf, readRecord, type ReadRecord } from './fresh.ts'
 
 export type SinkSettings = {
   readonly log: string
@@ -26,6 +21,8 @@ export type SinkSettings = {
 
 const firstRetryMs = 50
 const lastRetryMs = 2_000
+/** Remembered for each partition. Each start of a server is another one, and the last few write. */
+const publishersMax = 1_000
 
 export const createSink = ({
   log,
@@ -35,7 +32,7 @@ export const createSink = ({
   apply = applyBatch,
 }: SinkSettings): Sink => {
   /** Where the last batch of each partition ended. A guess: the transaction compares. */
-  const guesses = new Map<number, number>()
+  const guesses = new Map<number, Guess>()
 
   /** As the database last said. A guess too: the transaction compares the identity. */
   let registered: RegisteredLog | undefined
@@ -51,6 +48,16 @@ export const createSink = ({
       : mismatch(log, registered, found)
   }
 
+  /** Asked for when there is one that is not in the guess. */
+  const numbersOf = async (
+    partition: number,
+    publishers: readonly string[],
+    guess?: Numbers,
+  ): Promise<Numbers> => {
+    if (publishers.every((publisher) => guess?.has(publisher))) return guess ?? new Map()
+    return new Map([...(guess ?? []), ...(await store.numbersOf(log, partition, publishers))])
+  }
+
   return async (delivery) => {
     const { partition } = delivery
     let retryMs = firstRetryMs
@@ -63,20 +70,30 @@ export const createSink = ({
         // Read after anything unusual: a zombie, a rebalance or an ambiguous COMMIT all end in the
         // right place.
         const guess = guesses.get(partition)
-        const expected = guess ?? (await store.nextOffset(log, partition))
         guesses.delete(partition)
-        if (delivery.inDoubt && !(await continues(store, log, expected, delivery))) {
+        const expected = guess?.nextOffset ?? (await store.nextOffset(log, partition))
+        const read = readFrom(expected - 1, delivery)
+        const numbers = await numbersOf(partition, publishersOf(read.records), guess?.numbers)
+        if (delivery.inDoubt && !(await continues(store, log, expected, numbers, read))) {
           return { kind: 'rewritten', expectedOffset: expected }
         }
-        const next = align(expected, delivery)
+        const next = align(expected, read)
         if (next.kind === 'apply') {
           const startedMs = performance.now()
           const name = { name: log, identity: found.identity }
-          const result = await apply(store, { log: name, partition, records: next.records })
+          const result = await apply(store, {
+            log: name,
+            partition,
+            records: next.records,
+            numbers,
+          })
           if (result.kind === 'applied') {
             const seconds = (performance.now() - startedMs) / 1_000
             onApplied({ ...result, partition, records: next.records.length, seconds })
-            guesses.set(partition, expected + next.records.length)
+            guesses.set(partition, {
+              nextOffset: expected + next.records.length,
+              numbers: numbersAfter(numbers, result.numbers),
+            })
             return { kind: 'applied' }
           }
           registered = undefined
@@ -95,7 +112,23 @@ export const createSink = ({
   }
 }
 
-/** Applied command ids are kept for a week: what is older is not expected to be known. */
+type Guess = { readonly nextOffset: number; readonly numbers: Numbers }
+
+const numbersAfter = (before: Numbers, advanced: readonly PublisherAdvance[]): Numbers => {
+  const after = new Map(before.size > publishersMax ? [] : before)
+  for (const { publisher, next } of advanced) after.set(publisher, next)
+  return after
+}
+
+type ReadDelivery = Omit<Delivery, 'records'> & { readonly records: readonly ReadRecord[] }
+
+/** What was applied long ago is not decoded again. */
+const readFrom = (offset: number, delivery: Delivery): ReadDelivery => ({
+  ...delivery,
+  records: delivery.records.filter((one) => one.offset >= offset).map(readRecord),
+})
+
+/** Outcomes and numbers are kept for a week: what is older is not expected to be known. */
 const knownAgeMsMax = 6 * 24 * 3_600_000
 
 /** Whether the record before `expected` is one that was applied; true when that can't be found out. */
@@ -103,22 +136,28 @@ const continues = async (
   store: TodoStore,
   log: string,
   expected: number,
-  { partition, records }: Delivery,
+  numbers: Numbers,
+  { partition, records }: ReadDelivery,
 ): Promise<boolean> => {
-  const last = records.find(({ offset }) => offset === expected - 1)
-  const decoded = last && decodeCommand(last.value)
+  const decoded = records.find(({ offset }) => offset === expected - 1)?.decoded
   if (decoded?.kind !== 'command') return true
   const { commandId, atMs } = decoded.command
   if (Date.now() - atMs > knownAgeMsMax) return true
+  const { stamp } = decoded
+  // Dealt with, whatever became of it. A number that is higher belongs to a record that never was.
+  if (stamp) return stamp.number <= (numbers.get(stamp.by) ?? 0)
   if ((await store.outcomesOf([commandId])).has(commandId)) return true
   return store.isDeadLetter(log, partition, expected - 1)
 }
 
-export type Alignment =
-  DeliveryResult | { readonly kind: 'apply'; readonly records: readonly LogRecord[] }
+export type Alignment<R> =
+  DeliveryResult | { readonly kind: 'apply'; readonly records: readonly R[] }
 
 /** What a delivery holds for a store that expects `expectedOffset` next. Pure. */
-export const align = (expectedOffset: number, delivery: Delivery): Alignment => {
+export const align = <R extends { readonly offset: number }>(
+  expectedOffset: number,
+  delivery: { readonly records: readonly R[]; readonly endOffset: number },
+): Alignment<R> => {
   const { records, endOffset } = delivery
   if (endOffset < expectedOffset) return { kind: 'truncated', expectedOffset }
   const fresh = records.filter((record) => record.offset >= expectedOffset)
