@@ -50,6 +50,7 @@ const setUp = async (t: Test, services: Environment) => {
       todoId,
       userId: 'ann',
       atMs: Date.now(),
+      keepsOutcome: true, // each is counted below
       ...(kind === 'create' ? { kind, title, description: '' } : { kind, change: { title } }),
     }
     const { kind: outcome } = await publisher.publish(command)
@@ -66,7 +67,7 @@ const setUp = async (t: Test, services: Environment) => {
     return row && { title: row['title'] as string, revision: row['revision'] as number }
   }
   const applied = async () =>
-    (await sql`SELECT FROM applied_commands WHERE outcome = 'applied'`).count
+    (await sql`SELECT FROM command_outcomes WHERE outcome = 'applied'`).count
   /** Holds up every batch with this todo, until it is let go. */
   const hold = async (id: string) => {
     const held = await sql.reserve()

@@ -54,6 +54,14 @@ const anomalies: Record<string, Anomaly> = {
       )
     },
   ],
+  'an acknowledged write that its publisher has passed by': [
+    'I1',
+    (draft) => {
+      const { commandId } = loggedAs(draft, lastOk(draft, 'create'))
+      const stamp = { by: 'ann', n: 0 }
+      draft.log = draft.log.map((one) => (one.commandId === commandId ? { ...one, stamp } : one))
+    },
+  ],
   'one write under two command ids': [
     'I2',
     (draft, random) => {
@@ -153,7 +161,7 @@ const anomalies: Record<string, Anomaly> = {
   ),
   'a command whose outcome was not stored': [
     'I6',
-    (draft, random) => void draft.outcomes.delete(pick(draft.log, random).commandId),
+    (draft, random) => void draft.outcomes.delete(pick([...draft.outcomes.keys()], random)),
   ],
   'a command that was refused by mistake': [
     'I6',

@@ -4,7 +4,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Evidence, Fields, Listed, Logged, Operation } from './evidence.ts'
-import { foldLog, inOffsetOrder } from './fold-log.ts'
+import { foldLog, inOffsetOrder, passedBy } from './fold-log.ts'
 
 export type Violation = {
   readonly invariant: `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}`
@@ -39,12 +39,18 @@ const asText = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
 
 type ByOperation = ReadonlyMap<string, readonly Logged[]>
 
-/** I1: what was acknowledged is in the log, under the id that the client got. */
-const nothingLost = ({ operations }: Evidence, logged: ByOperation): Violation[] =>
-  operations
+/** I1: what was acknowledged is in the log, under the id that the client got, and in time to count. */
+const nothingLost = ({ operations, log }: Evidence, logged: ByOperation): Violation[] => {
+  const passed = passedBy(log)
+  return operations
     .filter((one) => one.outcome === 'ok')
-    .filter((one) => !logged.get(keyOf(one))?.some(({ todoId }) => todoId === one.todoId))
-    .map((one) => ({ invariant: 'I1', detail: `${keyOf(one)} was acknowledged and is not logged` }))
+    .flatMap((one) => {
+      const copies = logged.get(keyOf(one))?.filter(({ todoId }) => todoId === one.todoId) ?? []
+      if (copies.some((copy) => !passed.has(copy))) return []
+      const why = copies.length > 0 ? 'logged too late to be applied' : 'not logged'
+      return [{ invariant: 'I1' as const, detail: `${keyOf(one)} was acknowledged and is ${why}` }]
+    })
+}
 
 /** I2: a retry may log a command twice, but under one id: two ids would be two effects. */
 const nothingDoubled = (logged: ByOperation): Violation[] =>

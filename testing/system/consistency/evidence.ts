@@ -35,6 +35,10 @@ export type Logged = Fields & {
   readonly todoId: string
   readonly userId: string
   readonly atMs: number
+  /** Who published it, and which of that publisher's records it is; older servers say neither. */
+  readonly stamp?: { readonly by: string; readonly n: number } | undefined
+  /** The database is to keep what came of it. */
+  readonly keepsOutcome?: boolean | undefined
 }
 
 export type Row = {
@@ -64,7 +68,7 @@ export type Evidence = {
   readonly ends: ReadonlyMap<number, number>
   /** By id, in the order that lists must have. */
   readonly todos: ReadonlyMap<string, Row>
-  /** What the database says came of each command, by command id. */
+  /** What the database says came of commands, by command id: of those that keep it, or have no stamp. */
   readonly outcomes: ReadonlyMap<string, string>
   readonly nextOffsets: ReadonlyMap<number, number>
   readonly deadLetters: number

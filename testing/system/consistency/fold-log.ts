@@ -7,12 +7,28 @@ import type { Logged, Row } from './evidence.ts'
 export const inOffsetOrder = (log: readonly Logged[]): Logged[] =>
   [...log].sort((a, b) => a.offset - b.offset)
 
-/** The rows that a log makes of nothing, and what comes of each command; each counts once. */
+/** Records behind one of the same publisher with as high a number: copies, or arrived too late to count. */
+export const passedBy = (log: readonly Logged[]): Set<Logged> => {
+  const numbers = new Map<string, number>()
+  const passed = new Set<Logged>()
+  for (const one of inOffsetOrder(log)) {
+    if (!one.stamp) continue
+    const publisher = `${one.partition} ${one.stamp.by}`
+    if (one.stamp.n <= (numbers.get(publisher) ?? 0)) passed.add(one)
+    else numbers.set(publisher, one.stamp.n)
+  }
+  return passed
+}
+
+/** The rows that a log makes of nothing, and the outcomes that are kept of it; each command counts once. */
 export const foldLog = (log: readonly Logged[]) => {
   const rows = new Map<string, Row>()
   const outcomes = new Map<string, string>()
+  const forgotten = new Set<string>()
+  const passed = passedBy(log)
   for (const one of inOffsetOrder(log)) {
-    if (outcomes.has(one.commandId)) continue
+    if (outcomes.has(one.commandId) || passed.has(one)) continue
+    if (one.stamp && !one.keepsOutcome) forgotten.add(one.commandId)
     const row = rows.get(one.todoId)
     const isOwn = row?.userId === one.userId
     const isCreate = one.kind === 'create'
@@ -43,5 +59,6 @@ export const foldLog = (log: readonly Logged[]) => {
         revision: (row?.revision ?? 0) + 1,
       })
   }
+  for (const commandId of forgotten) outcomes.delete(commandId)
   return { rows, outcomes }
 }

@@ -49,8 +49,9 @@ export const readEmbeddedLog = async ({ databaseUrl, topic }: LogPlace): Promise
 }
 
 const loggedOf = (partition: number, offset: number, record: string): Logged => {
-  const command = JSON.parse(record) as Command
-  const { commandId, kind, todoId, userId, atMs } = command
+  const command = JSON.parse(record) as Command & { by?: string; n?: number }
+  const { commandId, kind, todoId, userId, atMs, keepsOutcome, by, n } = command
+  const stamp = by !== undefined && n !== undefined ? { by, n } : undefined
   if (kind === 'toggle') throw new Error('no client here toggles')
   const set = command.kind === 'create' ? command : command.kind === 'update' ? command.change : {}
   const { title, description, completed } = {
@@ -61,7 +62,18 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
   }
   const ifRevision = command.kind === 'create' ? undefined : command.ifRevision
   const fields = { title, description, completed, ifRevision }
-  return { partition, offset, commandId, kind, todoId, userId, atMs, ...fields }
+  return {
+    partition,
+    offset,
+    commandId,
+    kind,
+    todoId,
+    userId,
+    atMs,
+    stamp,
+    keepsOutcome,
+    ...fields,
+  }
 }
 
 /** Each partition's end, without reading the log. */
@@ -109,7 +121,7 @@ export const readTables = async ({ databaseUrl, topic }: LogPlace): Promise<Tabl
         created_at AS created, updated_at AS updated
       FROM todos ORDER BY created_at DESC, id DESC`
     const outcomes = await tx<{ command_id: string; outcome: string }[]>`
-      SELECT command_id, outcome FROM applied_commands`
+      SELECT command_id, outcome FROM command_outcomes`
     const [letters] = await tx<{ count: string }[]>`SELECT count(*) AS count FROM dead_letters`
     return {
       todos: new Map(

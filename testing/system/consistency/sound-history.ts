@@ -15,7 +15,10 @@ export type Draft = {
 
 export const partitions = 3
 
-/** A run in which nothing went wrong but what may: doubt, refusals, and a retry that logged twice. */
+const partitionOf = (todoId: string) => Number(todoId.slice(1)) % partitions
+const pickOf = <T>(items: readonly T[], random: Random): T => items[random.below(items.length)] as T
+
+/** A run in which nothing went wrong but what may: doubt, refusals, a retry that logged twice, and latecomers. */
 export const soundHistory = (random: Random): Draft => {
   const operations: Operation[] = []
   const log: Logged[] = []
@@ -24,8 +27,18 @@ export const soundHistory = (random: Random): Draft => {
   const outcomes = new Map<string, string>()
   const alive: string[] = []
   let made = 0
+  const numbers = new Map<string, number>()
+  const late: Omit<Logged, 'partition' | 'offset'>[] = []
+  /** Some servers are from before there were stamps. */
+  const stampOf = () => {
+    const by = pickOf(['ann', 'bob', undefined], random)
+    if (by === undefined) return undefined
+    const n = (numbers.get(by) ?? 0) + 1
+    numbers.set(by, n)
+    return { by, n }
+  }
   const append = (one: Omit<Logged, 'partition' | 'offset'>) => {
-    const partition = Number(one.todoId.slice(1)) % partitions
+    const partition = partitionOf(one.todoId)
     const offset = ends.get(partition) ?? 0
     ends.set(partition, offset + 1)
     log.push({ ...one, partition, offset })
@@ -60,11 +73,16 @@ export const soundHistory = (random: Random): Draft => {
     const answered = asked.ifRevision && outcome === 'ok' ? effect : undefined
     operations.push({ ...asked, outcome, answered, startMs: 3 * n, endMs: 3 * n + 1 })
     if (kind === 'delete') alive.splice(index, 1) // one delete a todo, whatever comes of it
-    if (!isLogged) continue
-    const logged = { ...asked, commandId: `c${n}`, atMs: n }
+    if (outcome === 'fail') continue
+    const keepsOutcome = answered !== undefined || random.below(4) === 0
+    const logged = { ...asked, commandId: `c${n}`, atMs: n, stamp: stampOf(), keepsOutcome }
+    if (!isLogged) {
+      if (logged.stamp) late.push(logged)
+      continue
+    }
     append(logged)
     if (random.below(20) === 0) append(logged)
-    outcomes.set(`c${n}`, effect)
+    if (keepsOutcome || !logged.stamp) outcomes.set(`c${n}`, effect)
     if (effect !== 'applied') continue
     if (kind === 'delete') rows.delete(todoId)
     else {
@@ -75,6 +93,16 @@ export const soundHistory = (random: Random): Draft => {
       rows.set(todoId, { title, description, completed, userId: 'ann', ...times, revision })
     }
     if (kind === 'create') alive.push(todoId)
+  }
+  // Nobody had said that these are there, and they come too late.
+  for (const one of late) {
+    const isPassed = log.some(
+      ({ stamp, partition }) =>
+        partition === partitionOf(one.todoId) &&
+        stamp?.by === one.stamp?.by &&
+        (stamp?.n ?? 0) > (one.stamp?.n ?? 0),
+    )
+    if (isPassed) append(one)
   }
   const list = [...rows].map(([id, { title }]) => ({ id, title }))
   return {
