@@ -118,7 +118,13 @@ export const decodeCommand = (bytes: Buffer | null): Decoded => {
     return stamp ? { kind: 'command', command, stamp } : { kind: 'command', command }
   } catch (error) {
     if (!(error instanceof InvalidField)) throw error
-    return { kind: 'poison', reason: error.message, ...requestIdIn(json), ...readableStampIn(json) }
+    const requestId = requestIdIn(json)
+    return {
+      kind: 'poison',
+      reason: error.message,
+      ...(requestId !== undefined && { requestId }),
+      ...readableStampIn(json),
+    }
   }
 }
 
@@ -134,30 +140,40 @@ const parseCommand = (json: unknown): Command => {
       `schema must be ${publicSchema}, ${personalSchema} or ${conditionalSchema}`,
     )
   }
-  const envelope: Envelope = {
-    commandId: parseShortText('commandId', record['commandId'], 64),
-    todoId: parseTodoId(record['todoId']),
-    userId: parseShortText('userId', record['userId'], userIdLengthMax),
-    atMs: parseTime(record['atMs']),
-    ...requestIdIn(record),
-    ...(schema !== publicSchema && isIn(record, 'isPersonal') && { isPersonal: true }),
-    ...(isIn(record, 'keepsOutcome') && { keepsOutcome: true }),
+  // Written out: spreads were a quarter of what a record costs here.
+  const commandId = parseShortText('commandId', record['commandId'], 64)
+  const todoId = parseTodoId(record['todoId'])
+  const userId = parseShortText('userId', record['userId'], userIdLengthMax)
+  const atMs = parseTime(record['atMs'])
+  const command = parseWanted(record, schema, { commandId, todoId, userId, atMs })
+  const requestId = requestIdIn(record)
+  if (requestId !== undefined) command.requestId = requestId
+  if (schema !== publicSchema && isIn(record, 'isPersonal')) command.isPersonal = true
+  if (isIn(record, 'keepsOutcome')) command.keepsOutcome = true
+  return command
+}
+
+type Draft<C> = C extends unknown ? { -readonly [K in keyof C]: C[K] } : never
+
+const parseWanted = (
+  record: Record<string, unknown>,
+  schema: number,
+  { commandId, todoId, userId, atMs }: Envelope,
+): Draft<Command> => {
+  const { kind } = record
+  if (kind === 'create') {
+    const title = parseTitle(record['title'])
+    const description = parseDescription(record['description'])
+    return { commandId, todoId, userId, atMs, kind, title, description }
   }
+  const envelope = { commandId, todoId, userId, atMs }
   const condition = schema === conditionalSchema ? conditionIn(record) : {}
-  switch (record['kind']) {
-    case 'create':
-      return {
-        ...envelope,
-        kind: 'create',
-        title: parseTitle(record['title']),
-        description: parseDescription(record['description']),
-      }
+  switch (kind) {
     case 'update':
-      return { ...envelope, kind: 'update', change: parseChange(record['change']), ...condition }
+      return { ...envelope, kind, change: parseChange(record['change']), ...condition }
     case 'toggle':
-      return { ...envelope, kind: 'toggle', ...condition }
     case 'delete':
-      return { ...envelope, kind: 'delete', ...condition }
+      return { ...envelope, kind, ...condition }
     default:
       throw new InvalidField('kind', 'kind must be create, update, toggle or delete')
   }
@@ -244,9 +260,10 @@ const readableStampIn = (json: unknown): { stamp?: Stamp } => {
 }
 
 /** A bad one is no reason to refuse a command: it only ever goes to a log. */
-const requestIdIn = (record: unknown): { requestId?: string } => {
+const requestIdIn = (record: unknown): string | undefined => {
   const requestId = (record as { requestId?: unknown } | null)?.requestId
-  return typeof requestId === 'string' && /^[!-~]{1,128}$/.test(requestId) ? { requestId } : {}
+  if (typeof requestId === 'string' && /^[!-~]{1,128}$/.test(requestId)) return requestId
+  return undefined
 }
 
 /** The end of the year 9999: later ones are written with a sign in JSON, and sort as text no more. */

@@ -1,9 +1,10 @@
 // The upgrade to publishers' numbers: a worker from before sql/009 applies nothing any more, because it
 // would not raise them. All else that older processes do goes on.
 
+import { readFile } from 'node:fs/promises'
 import postgres, { type Sql } from 'postgres'
 import t, { type Test } from 'tap'
-import { migrationsDirectory } from '../../scripts/paths.ts'
+import { migrationsDirectory, repository } from '../../scripts/paths.ts'
 import { databaseBefore } from '../../testing/older-database.ts'
 import { migrate } from '../drivers/postgres/migrate.ts'
 import { createPool } from '../drivers/postgres/pool.ts'
@@ -49,7 +50,7 @@ const oldProcess = (sql: Sql) => ({
 
 const setUp = async (t: Test) => {
   const url = await databaseBefore(t, ofThisRelease)
-  const sql = postgres(url, { max: 2 })
+  const sql = postgres(url, { max: 1 })
   t.teardown(() => sql.end())
   const pool = createPool({ url, poolSize: 2, timeoutMs: 10_000 })
   t.teardown(pool.close)
@@ -115,4 +116,17 @@ t.test('outcomes are kept, and found and pruned under both names', async (t) => 
   await sql`UPDATE command_outcomes SET applied_at = now() - interval '1 hour' WHERE command_id = 'b'`
   t.equal(await store.prune(1_800), 1)
   t.same([...(await store.outcomesOf(['a', 'b', 'c'])).keys()], ['c'])
+})
+
+t.test('older workers apply again after what the upgrade guide says to do', async (t) => {
+  const { url, sql, old } = await setUp(t)
+  await old.apply(0, ['a'])
+  await migrate(url, migrationsDirectory)
+  await t.rejects(old.apply(1, ['b']), { message: refusal })
+  const guide = await readFile(new URL('docs/how-to/upgrade.md', repository), 'utf8')
+  const statements = /```sql\n(.*?)```/s.exec(guide.slice(guide.indexOf("## Publishers' numbers")))
+  await sql.unsafe(statements?.[1] ?? '')
+  t.equal(await old.apply(1, ['b']), 0)
+  t.ok(await old.isApplied('a'))
+  t.same(await migrate(url, migrationsDirectory), [ofThisRelease], 'and the upgrade comes again')
 })

@@ -34,5 +34,6 @@ export const addArrayTypes = (sql: Sql): void => {
 const literal = (value: unknown, serialize: Serialize): string => {
   if (value === undefined) throw new Error('an array for Postgres holds undefined')
   if (value === null) return 'NULL'
-  return `"${String(serialize(value)).replace(/[\\"]/g, '\\$&')}"`
+  const text = String(serialize(value))
+  return /[\\"]/.test(text) ? `"${text.replace(/[\\"]/g, '\\$&')}"` : `"${text}"`
 }
