@@ -118,6 +118,35 @@ t.test('outcomes are kept, and found and pruned under both names', async (t) => 
   t.same([...(await store.outcomesOf(['a', 'b', 'c'])).keys()], ['c'])
 })
 
+t.test('a publisher that was not heard of for long is forgotten, and known anew', async (t) => {
+  const { url, sql, store } = await setUp(t)
+  await migrate(url, migrationsDirectory)
+  await store.registerLog(log.name, { identity: log.identity, partitions: 1 })
+  const [gone, here] = ['a-server-of-then', 'a-server-of-now-']
+  const advance = (at: number, from: number) => ({
+    expected: at,
+    next: at + 1,
+    numbers: [gone, here].map((publisher) => ({ publisher, expected: from, next: 5 })),
+  })
+  t.ok(await store.transaction((tx) => tx.advanceOffset(log, 0, advance(0, 0), true)))
+  await sql`
+    UPDATE publisher_numbers SET heard_at = now() - interval '1 hour' WHERE publisher = ${gone}`
+  await store.prune(1_800)
+  t.same(
+    await store.numbersOf(log.name, 0, [gone, here]),
+    new Map([
+      [gone, 0],
+      [here, 5],
+    ]),
+  )
+  t.notOk(await store.transaction((tx) => tx.advanceOffset(log, 0, advance(1, 5), true)))
+  const anew = { ...advance(1, 5), numbers: [{ publisher: gone, expected: 0, next: 9 }] }
+  t.ok(await store.transaction((tx) => tx.advanceOffset(log, 0, anew, true)))
+  const [row] = await sql`SELECT heard_at > now() - interval '1 minute' AS is_heard
+    FROM publisher_numbers WHERE publisher = ${gone}`
+  t.ok(row?.['is_heard'])
+})
+
 t.test('older workers apply again after what the upgrade guide says to do', async (t) => {
   const { url, sql, old } = await setUp(t)
   await old.apply(0, ['a'])

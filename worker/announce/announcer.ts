@@ -24,7 +24,7 @@ const repeatMs = 1_000
  * From one announcement to the next. Each is a query and a message, and every server process reads its
  * lists anew: after each of 200 transactions a second they cost more than the transactions.
  */
-const intervalMs = 10
+const intervalMs = 20
 
 export const createAnnouncer = (
   store: Pick<TodoStore, 'listVersion'>,

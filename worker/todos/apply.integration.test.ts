@@ -74,6 +74,72 @@ t.test('a batch at another offset than the stored one changes nothing', async (t
   t.equal(await store.nextOffset('log', 0), 2)
 })
 
+t.test('a batch that knows other numbers than the stored ones changes nothing', async (t) => {
+  const { store, todos } = await setUp(t)
+  const by = 'a-server-process'
+  const apply = (first: number, known: number, commands: readonly Command[]) =>
+    applyBatch(store, {
+      log: fixtureLog,
+      partition: 0,
+      records: commands.map((command, i) => {
+        const stamp = { by, number: first + i + 1 }
+        return readRecord({ offset: first + i, value: Buffer.from(encodeCommand(command, stamp)) })
+      }),
+      numbers: new Map([[by, known]]),
+    })
+  t.match(await apply(0, 0, [create('a'), create('b')]), {
+    kind: 'applied',
+    numbers: [{ publisher: by, expected: 0, next: 2 }],
+  })
+  const toggle = { ...create('a', { commandId: 'toggle' }), kind: 'toggle' } as Command
+  for (const next of [create('c'), toggle]) {
+    for (const known of [0, 1, 3]) {
+      t.same(await apply(2, known, [next]), { kind: 'fenced' }, `${next.kind} at ${known}`)
+    }
+  }
+  t.same(
+    await store.numbersOf('log', 0, [by, 'another']),
+    new Map([
+      [by, 2],
+      ['another', 0],
+    ]),
+  )
+  t.equal((await todos()).length, 2)
+  t.match(await apply(2, 2, [toggle]), { kind: 'applied' })
+  t.same(await store.numbersOf('log', 1, [by]), new Map([[by, 0]]), 'each partition has its own')
+})
+
+t.test('a todo that is there already, or twice in a batch, is made once', async (t) => {
+  const { store, todos } = await setUp(t)
+  const apply = (first: number, ids: readonly string[]) =>
+    applyBatch(store, {
+      log: fixtureLog,
+      partition: 0,
+      records: ids.map((id, i) => {
+        const stamp = { by: 'a-server-process', number: first + i + 1 }
+        const value = Buffer.from(encodeCommand(create(id, { commandId: `c${first + i}` }), stamp))
+        return readRecord({ offset: first + i, value })
+      }),
+      numbers: new Map([['a-server-process', first]]),
+    })
+  const outcomes = async (first: number, ids: readonly string[]) => {
+    const result = await apply(first, ids)
+    return result.kind === 'applied' && result.effects.map(({ outcome }) => outcome)
+  }
+  t.same(await outcomes(0, ['a', 'b', 'a']), ['applied', 'applied', 'exists'])
+  t.same(await outcomes(3, ['c', 'b']), ['applied', 'exists'])
+  t.same(await outcomes(5, ['d']), ['applied'])
+  t.same(
+    (await todos()).map(({ id, revision }) => [id, revision]),
+    [
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+      ['d', 1],
+    ],
+  )
+})
+
 t.test(
   "personal todos change their owner's version, and not that of the public lists",
   async (t) => {

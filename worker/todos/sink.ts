@@ -26,7 +26,7 @@ const lastRetryMs = 2_000
  * From the start of one large transaction of a partition to that of the next. What a transaction costs
  * besides its rows, 0.5 ms in Postgres and as much here, is shared by what the log gets meanwhile.
  */
-const transactionIntervalMs = 15
+const transactionIntervalMs = 20
 /** Commands that make a transaction a large one: while there are fewer, nobody is kept waiting. */
 const pacedFrom = 20
 /** Remembered for each partition. Each start of a server is another one, and the last few write. */
