@@ -105,13 +105,11 @@ const applyTogether: Apply = (store, batch, fresh) =>
     if (!begun) return { kind: 'fenced' }
     const commands = begun.commands.map(({ command }) => command)
     const { changes, effects } = fold(begun.rows, commands)
-    const outcomes = outcomesToKeep(begun.commands, effects)
-    const [personalLists] = await Promise.all([
-      transaction
-        .write(changes)
-        .then(() => transaction.changePersonalLists(ownersOfPersonal(effects))),
-      transaction.recordOutcomes(outcomes),
+    const [, , , personalLists] = await Promise.all([
+      transaction.write(changes),
+      transaction.recordOutcomes(outcomesToKeep(begun.commands, effects)),
       transaction.deadLetter(log, partition, fresh.poison),
+      transaction.changePersonalLists(ownersOfPersonal(effects)),
     ])
     return resultOf(fresh, effects, personalLists, fresh.poison)
   })
