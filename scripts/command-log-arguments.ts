@@ -16,8 +16,8 @@ The log is KAFKA_TODO_TOPIC of COMMAND_LOG.
 Exit codes: 0 done, 1 failed or not done, 2 wrong usage, or not told where to write.
 
 Run show first: it prints what would be applied and skipped. Commands that were applied within a week
-are known by their ids and not applied twice. After adopt, restart the workers; servers resume by
-themselves. While partitions runs, about 20 s, servers refuse writes (503, Retry-After). Then they
+are known by their numbers or ids and not applied twice. After adopt, restart the workers; servers
+resume by themselves. While partitions runs, about 20 s, servers refuse writes (503, Retry-After). Then they
 resume, over N. Stop servers of releases that lack this command first: they would not wait.`
 
 export type AdoptFrom = 'beginning' | 'end' | 'stored'
