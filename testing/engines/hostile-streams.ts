@@ -3,9 +3,9 @@
 
 export type Random = { below(max: number): number }
 
-const pick = <T>(random: Random, choices: readonly T[]): T =>
+export const pick = <T>(random: Random, choices: readonly T[]): T =>
   choices[random.below(choices.length)] as T
-const chance = (random: Random, percent: number): boolean => random.below(100) < percent
+export const chance = (random: Random, percent: number): boolean => random.below(100) < percent
 
 const hotTargets = ['/todos?limit=10', '/todos?limit=1000']
 const targets = [
@@ -35,7 +35,7 @@ const headers = [
   'Connection: keep-alive',
   'connection: Keep-Alive',
 ]
-const oddHeaders = [
+export const oddHeaders = [
   'Connection: close',
   'Connection: x, close',
   'Connection: upgrade\r\nUpgrade: websocket',
@@ -113,7 +113,7 @@ const oddRequest = (random: Random): string => {
 }
 
 /** A byte dropped, put in, or replaced; meaningful ones more often than not. */
-const mutate = (random: Random, text: string): string => {
+export const mutate = (random: Random, text: string): string => {
   const at = random.below(text.length)
   const byte = pick(random, [
     '\r',
@@ -135,7 +135,7 @@ const mutate = (random: Random, text: string): string => {
   ])()
 }
 
-const cut = (random: Random, stream: Buffer): Buffer[] => {
+export const cut = (random: Random, stream: Buffer): Buffer[] => {
   const pieces = chance(random, 40) ? 1 : 1 + random.below(5)
   const places = Array.from({ length: pieces - 1 }, () => random.below(stream.length + 1))
   const ordered = [0, ...places.sort((a, b) => a - b), stream.length]

@@ -307,10 +307,11 @@ for (const engine of engineNames) {
       ...Array.from({ length: 5 }, () => client('pipelined', 8, '/small')),
       // uWebSockets.js closes a connection with two of these.
       ...Array.from({ length: 5 }, () => client('handled', engine === 'node' ? 4 : 1, '/odd')),
+      ...Array.from({ length: 5 }, () => client('handled, one by one', 1, '/odd')),
     ])
     await eventually(clients.answered, (count) => count > 1_000)
     const stopped = drain(20_000, 20_000)
-    await eventually(clients.closed, (count) => count >= 30)
+    await eventually(clients.closed, (count) => count >= 35)
     const { failures } = clients
     // The others are refused from here on: nobody else listens.
     const lost = failures.filter(({ reason }) => !reason.includes('ECONNREFUSED'))

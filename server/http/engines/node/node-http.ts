@@ -24,10 +24,12 @@ import {
   type Request,
 } from '../engine.ts'
 import { closeWhenCalm } from '../listener.ts'
+import type { Begun } from './exchange.ts'
 import { createFastConnection } from './fast-path.ts'
 import { readInPlace, type InPlaceSocket } from './in-place-socket.ts'
 import { abandon, sendStream, type Sink } from '../send-stream.ts'
 import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
+import { plainHeadBytesMax } from './plain-request.ts'
 import { watchSockets } from './socket-watch.ts'
 import { createUnsent, type Unsent } from '../unsent.ts'
 import { createWires } from './wire.ts'
@@ -40,20 +42,19 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
   const pipeline = createPipeline(settings)
   // Never listens: it is given the sockets that the fast path does not keep.
   const parser = createParser(app, settings, isDraining, pipeline, unsent)
-  const watch = watchSockets(settings, (socket) => {
-    rejectMalformed(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
-  })
+  const watch = watchSockets(settings)
   const parts = {
     app,
+    headBytesMax: Math.min(settings.headerBytesMax, plainHeadBytesMax),
     wires,
     unsent,
     isDraining,
     reject: rejectMalformed,
-    handOver(inPlace: InPlaceSocket, first: Buffer) {
+    handOver(inPlace: InPlaceSocket, first: Buffer, begun?: Begun) {
       const { socket } = inPlace
       socket.destroySoon = () => closeInStages(socket)
       parser.emit('connection', socket)
-      pipeline.feed(inPlace, first)
+      pipeline.feed(inPlace, first, begun)
     },
   }
   let accepted = 0
@@ -271,6 +272,12 @@ export const createParser = (
     (request, response) => {
       const pending = expectAnswer(request, response)
       if (!pending) return
+      const begun = pipeline.takeBegun(request.socket)
+      if (begun) {
+        begun.readBodyWith((bytesMax) => readBody(request, bytesMax))
+        void Promise.resolve(begun.reply).then((reply) => write(response, pending, reply))
+        return
+      }
       const { rawHeaders, method } = request
       const host = findHeader(rawHeaders, 'host')
       const refused = !isHost(host) && (host !== undefined || request.httpVersion === '1.1')

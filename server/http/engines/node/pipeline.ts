@@ -4,6 +4,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Begun } from './exchange.ts'
 import type { InPlaceSocket } from './in-place-socket.ts'
 
 export type PipelineBounds = {
@@ -14,8 +15,13 @@ export type PipelineBounds = {
 }
 
 export type Pipeline = {
-  /** From now on the socket's bytes come to its parser through here, `first` before all others. */
-  feed(inPlace: InPlaceSocket, first: Buffer): void
+  /**
+   * From now on the socket's bytes come to its parser through here, `first` before all others. `begun`: the
+   * first request in them is being answered.
+   */
+  feed(inPlace: InPlaceSocket, first: Buffer, begun?: Begun): void
+  /** What was begun of the request that is the socket's first; once. */
+  takeBegun(socket: Socket): Begun | undefined
   /** One more request waits for its answer. `bodyBytes`: its Content-Length, 0 without one. */
   begin(request: IncomingMessage, bodyBytes: number): Pending
   /** Whether nothing has come behind it on its connection. */
@@ -52,6 +58,7 @@ const bytesMax = 1024 * 1024
 const restMs = 10
 
 type Connection = {
+  begun: Begun | undefined
   unanswered: number
   bytes: number
   newest: IncomingMessage | undefined
@@ -84,6 +91,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
     const known = connections.get(socket)
     if (known) return known
     const connection: Connection = {
+      begun: undefined,
       unanswered: 0,
       bytes: 0,
       newest: undefined,
@@ -143,10 +151,11 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
   }
 
   return {
-    feed(inPlace, first) {
+    feed(inPlace, first, begun) {
       const { socket } = inPlace
       const connection = of(socket)
       connection.held = first
+      connection.begun = begun
       /** The parser has half a head: the rest follows at once, or the request would be called late. */
       let isHeadOpen = false
       /** The last bytes that were given, where an empty line may have begun. */
@@ -202,6 +211,12 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       // Behind the parser's own listener, which begins to read.
       socket.on('resume', connection.feed)
       connection.feed()
+    },
+    takeBegun(socket) {
+      const connection = of(socket)
+      const { begun } = connection
+      connection.begun = undefined
+      return begun
     },
     begin(request, bodyBytes) {
       const connection = of(request.socket)

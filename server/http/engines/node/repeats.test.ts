@@ -1,8 +1,7 @@
-// The pure parts of the fast path: what is a plain request, and what is nothing but copies of it.
+// What is nothing but copies of one request, wherever it is cut.
 
 import t from 'tap'
 import { seeded } from '../../../../testing/seeded.ts'
-import { readPlainGet } from './plain-get.ts'
 import { countRepeats } from './repeats.ts'
 
 const request = Buffer.from('GET /todos?limit=10 HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -40,44 +39,4 @@ t.test('one changed bit anywhere makes it something else', async (t) => {
     }
   }
   t.pass('20,000 rounds')
-})
-
-const plain = (text: string) => readPlainGet(Buffer.from(text, 'latin1'))
-
-t.test('a plain request is read', async (t) => {
-  const read = plain('GET /a?b=c HTTP/1.1\r\nHost: a:80\r\nX-Y:z\r\nIf-None-Match: "1"\r\n\r\nrest')
-  t.match(read, { target: '/a?b=c', length: 62 })
-  t.equal(read?.header('if-none-match'), '"1"')
-  t.equal(read?.header('x-y'), 'z')
-  t.ok(plain('GET / HTTP/1.1\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\n'))
-})
-
-t.test('whatever is odd is not plain', async (t) => {
-  for (const head of [
-    'GET / HTTP/1.0\r\nHost: a',
-    'GET / HTTP/1.1',
-    'GET / HTTP/1.1\r\nHost:',
-    'GET / HTTP/1.1\r\nHost: a\r\nhost: a',
-    'GET / HTTP/1.1\r\nHost: a b',
-    'HEAD / HTTP/1.1\r\nHost: a',
-    'get / HTTP/1.1\r\nHost: a',
-    'GET  / HTTP/1.1\r\nHost: a',
-    'GET http://a/ HTTP/1.1\r\nHost: a',
-    'GET / HTTP/1.1\nHost: a',
-    'GET / HTTP/1.1\r\nHost : a',
-    'GET / HTTP/1.1\r\nHost: a\r\n X: folded',
-    'GET / HTTP/1.1\r\nHost: a\r\nX: \xe9',
-    'GET / HTTP/1.1\r\nHost: a\r\nX:\ta',
-    'GET / HTTP/1.1\r\nHost: a\r\nX: a ',
-    'GET / HTTP/1.1\r\nHost: a\r\nConnection: close',
-    'GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, x',
-    'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0',
-    'GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked',
-    'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c',
-    'GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue',
-    `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(4_096)}`,
-  ]) {
-    t.equal(plain(`${head}\r\n\r\n`), undefined, JSON.stringify(head.slice(0, 60)))
-  }
-  t.equal(plain('GET / HTTP/1.1\r\nHost: a\r\n'), undefined, 'not whole yet')
 })

@@ -9,9 +9,13 @@ import { watchSockets } from './socket-watch.ts'
 t.test('a connection that has just come is not told that it is late', (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
-  const timeouts = { keepAliveTimeoutMs: 1_000, writeStallTimeoutMs: 1_000 }
   const late: Socket[] = []
-  const watch = watchSockets({ ...timeouts, headersTimeoutMs: 1_000 }, (one) => late.push(one))
+  const watch = watchSockets({
+    headersTimeoutMs: 1_000,
+    requestTimeoutMs: 1_000,
+    keepAliveTimeoutMs: 1_000,
+    writeStallTimeoutMs: 1_000,
+  })
   t.teardown(() => watch.stop())
   mock.timers.tick(999)
   const socket = new Socket()
@@ -20,6 +24,7 @@ t.test('a connection that has just come is not told that it is late', (t) => {
     waitsFor: () => 'first-request',
     requests: () => 0,
     closeIfIdle() {},
+    timeOut: () => void late.push(socket),
   }
   watch.add(socket)
   watch.own(socket, connection)

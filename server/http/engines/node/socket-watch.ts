@@ -6,6 +6,7 @@ import type { FastConnection } from './fast-path.ts'
 
 export type SocketTimeouts = {
   readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly writeStallTimeoutMs: number
 }
@@ -32,11 +33,7 @@ type Watched = {
 
 const pollIntervalMs = 1_000
 
-export const watchSockets = (
-  timeouts: SocketTimeouts,
-  /** Answers 408 and closes. */
-  onRequestTimeout: (socket: Socket) => void,
-): SocketWatch => {
+export const watchSockets = (timeouts: SocketTimeouts): SocketWatch => {
   const watched = new Map<Socket, Watched>()
 
   const poll = () => {
@@ -44,7 +41,7 @@ export const watchSockets = (
       if (isStalled(socket, state, timeouts.writeStallTimeoutMs)) socket.destroy()
       // Our last answer is sent: a client that leaves its half open is not waited for.
       else if (socket.writableFinished) lingers(socket, state)
-      else if (state.connection) wait(socket, state, state.connection)
+      else if (state.connection) wait(state, state.connection)
     }
   }
 
@@ -53,7 +50,7 @@ export const watchSockets = (
     if (state.waitedMs >= timeouts.writeStallTimeoutMs) socket.destroy()
   }
 
-  const wait = (socket: Socket, state: Watched, connection: FastConnection) => {
+  const wait = (state: Watched, connection: FastConnection) => {
     const requests = connection.requests()
     const waitsFor = connection.waitsFor()
     // Not each byte that comes: a request that drips in would never be late.
@@ -66,9 +63,11 @@ export const watchSockets = (
     state.waitedMs += pollIntervalMs
     if (waitsFor === 'next-request') {
       if (state.waitedMs >= timeouts.keepAliveTimeoutMs) connection.closeIfIdle()
-    } else if (state.waitedMs >= timeouts.headersTimeoutMs) {
-      onRequestTimeout(socket)
+      return
     }
+    const { headersTimeoutMs, requestTimeoutMs } = timeouts
+    const timeoutMs = waitsFor === 'rest-of-body' ? requestTimeoutMs : headersTimeoutMs
+    if (state.waitedMs >= timeoutMs) connection.timeOut()
   }
 
   const timer = setInterval(poll, pollIntervalMs).unref()

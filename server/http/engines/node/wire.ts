@@ -14,7 +14,9 @@ export type Wire = {
 export type Wires = {
   /** At least one copy, and `wanted` where the bounds allow. */
   of(reply: Reply, wanted: number): Wire
-  /** Its head alone, where the body is too large to be copied. */
+  /** One copy, of a reply that is sent once. */
+  one(reply: Reply): Buffer
+  /** Its head alone: its body is too large to be copied, or not asked for. */
   head(reply: Reply): Buffer
   /** The same reply, saying that the connection is closed after it. */
   closing(reply: Reply): Buffer
@@ -91,6 +93,7 @@ export const createWires = (keepAliveTimeoutMs: number, bytesMax = copiesBytesMa
       wires.set(reply, wire)
       return wire
     },
+    one: (reply) => bytesOf(reply, keepAlive),
     head: (reply) => headOf(reply, keepAlive),
     bytes: () => copiesBytes,
     closing: (reply) => bytesOf(reply, 'Connection: close\r\n'),
