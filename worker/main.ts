@@ -2,6 +2,7 @@
 // the change of the lists. Any number of workers may run; the log's partitions are shared out among them.
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
+import { createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
 import { workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
@@ -57,7 +58,11 @@ const tracing = await openTracing(config, 'todos-worker', traceCounts, log)
 const traces = tracing && createWorkerTraces(tracing, messagingSystemOf(config.COMMAND_LOG))
 const announcer = createAnnouncer(store, traces ? traces.announcing(cache) : cache, log)
 const consumer = openConsumer(config, databases, log)
-const pruning = createPruning([() => store.prune(writesKnownSec), () => pruneRateLimits(pool)])
+const pruning = createPruning([
+  () => store.prune(writesKnownSec),
+  () => pruneRateLimits(pool),
+  () => createPostgresAuditLog(pool).prune(config.AUDIT_KEPT_DAYS),
+])
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 addTraceMetrics(metrics.registry, traceCounts)

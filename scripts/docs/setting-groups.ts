@@ -11,6 +11,7 @@ import { postgresSettings } from '../../lib/runtime/config/postgres.ts'
 import { processSettings } from '../../lib/runtime/config/process.ts'
 import { redisSettings } from '../../lib/runtime/config/redis.ts'
 import type { Setting } from '../../lib/runtime/config/table.ts'
+import { teamSettings } from '../../lib/runtime/config/teams.ts'
 import { traceSettings } from '../../lib/runtime/config/traces.ts'
 import { workerSettings } from '../../lib/runtime/config/worker.ts'
 import { writeSettings } from '../../lib/runtime/config/writes.ts'
@@ -78,6 +79,11 @@ export const settingGroups: readonly SettingGroup[] = [
     title: 'Accounts',
     about: 'Tokens, sessions and passwords.',
     settings: accountSettings,
+  },
+  {
+    title: 'Teams',
+    about: 'How large teams may be, and how long the audit log is kept.',
+    settings: teamSettings,
   },
   {
     title: 'Processes',

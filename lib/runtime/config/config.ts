@@ -14,6 +14,7 @@ import { redisSettings, redisUrlOfParts } from './redis.ts'
 import { relationFaults } from './relations.ts'
 import { secretText } from './secret-file.ts'
 import type { Role, Setting } from './table.ts'
+import { teamSettings } from './teams.ts'
 import { traceSettings } from './traces.ts'
 import { workerSettings } from './worker.ts'
 import { writeSettings } from './writes.ts'
@@ -30,6 +31,7 @@ export const settings = {
   ...writeSettings,
   ...workerSettings,
   ...accountSettings,
+  ...teamSettings,
   ...processSettings,
   ...traceSettings,
 } as const satisfies Record<string, Setting<string | number>>
