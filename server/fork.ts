@@ -3,7 +3,9 @@
 import { Registry } from '@prometheus-io/client'
 import { createAccessTokenSigner, createTokenVerifier } from '../lib/accounts/access-token.ts'
 import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
+import { createPostgresAdministration } from '../lib/accounts/postgres-administration.ts'
 import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
+import { appendAudit } from '../lib/audit/postgres.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
 import { forkBudget } from '../lib/drivers/postgres/budget.ts'
@@ -55,6 +57,7 @@ import {
 } from './identity/active-users.ts'
 import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
+import { createRequireSystemAdmin } from './identity/system-admins.ts'
 import { createProcessLimits, readyLimitOf } from './limits/in-process.ts'
 import { createLimitChecks, limitPolicies } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
@@ -119,7 +122,8 @@ export const startFork = async (
   const lists = openHotLists(config, cache, store, listHeadersOf(cors), log)
   const applied = createAppliedCommands(store)
   const secret = config.JWT_SECRET as string
-  const accounts = createPostgresAccounts(databases, { timeoutMs, use: pools.accounts, log })
+  const accountPool = databases.pool('accounts', { timeoutMs, use: pools.accounts, log })
+  const accounts = createPostgresAccounts(accountPool, databases.listen, log)
   const revoked = createRevokedSessions(accounts, log)
   const verifyToken = withoutRevoked(
     createTokenVerifier(secret, { leewaySec: config.AUTH_CLOCK_LEEWAY_SEC }),
@@ -187,6 +191,7 @@ export const startFork = async (
     requiresIfMatch: config.WRITE_IF_MATCH === 'required',
     accounts: {
       accounts,
+      administration: createPostgresAdministration(accountPool, appendAudit),
       passwords,
       log,
       onRevoked: revoked.add,
@@ -204,6 +209,7 @@ export const startFork = async (
   const handle = createTracedRouter(tracing, probePathsOf(endpoints), {
     endpoints,
     authenticate: withActiveUsers(createAuthenticate(verifyToken), activeUsers),
+    requireSystemAdmin: createRequireSystemAdmin(accounts),
     clientOf: createClientOf(config.TRUSTED_PROXIES),
     limits: createLimitChecks(limiter, policies, processLimits),
     log,

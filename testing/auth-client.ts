@@ -17,6 +17,8 @@ export type AuthAnswer = {
 export type AuthClient = {
   post(path: string, body: unknown): Promise<AuthAnswer>
   get(path: string, authorization?: string): Promise<AuthAnswer>
+  /** Any method, as whoever has the token. */
+  send(method: string, path: string, token: string, body?: object): Promise<AuthAnswer>
 }
 
 export const createAuthClient = (port: number): AuthClient => {
@@ -43,6 +45,16 @@ export const createAuthClient = (port: number): AuthClient => {
       }),
     get: (path, authorization) =>
       ask(path, { headers: { connection: 'close', ...(authorization && { authorization }) } }),
+    send: (method, path, token, body) =>
+      ask(path, {
+        method,
+        headers: {
+          connection: 'close',
+          authorization: `Bearer ${token}`,
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      }),
   }
 }
 

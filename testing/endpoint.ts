@@ -40,6 +40,7 @@ export const nobody = {
   authenticate: (): Principal => {
     throw new Error('nobody asks for this')
   },
+  requireSystemAdmin: (): Promise<void> => Promise.reject(new Error('nobody asks for this')),
   clientOf: () => ({ key: 'a client', scheme: 'http' }) as const,
   limits: {},
 }

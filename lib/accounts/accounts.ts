@@ -1,6 +1,8 @@
 // Users and their sessions: the seam. A session is one login: a family of refresh tokens, numbered by
 // generation, of which only the newest may be used.
 
+import type { Role } from '../domain/role.ts'
+
 export type User = {
   readonly id: string
   /** Normalised: see credentials.ts. */
@@ -30,16 +32,24 @@ export type Accounts = {
     readonly email: string
     readonly passwordHash: string
   }): Promise<User | 'email-in-use'>
+  /** Undefined also for one that is disabled. */
   findByEmail(email: string): Promise<Account | undefined>
   findUser(id: string): Promise<User | undefined>
+  /** Undefined for who has no account, or one that is disabled. */
+  roleOf(userId: string): Promise<Role | undefined>
   /** Unless the password has been changed meanwhile. */
   replaceHash(userId: string, from: string, to: string): Promise<void>
-  /** Begins with the first generation. */
+  /**
+   * Begins with the first generation. False, and none is opened, when the account has another password
+   * by now, or is disabled or gone.
+   */
   openSession(session: {
     readonly id: string
     readonly userId: string
+    /** Of the password that was checked. */
+    readonly passwordHash: string
     readonly ttlSec: number
-  }): Promise<void>
+  }): Promise<boolean>
   rotate(sessionId: string, generation: number, graceSec: number): Promise<Rotation>
   /** Every listener is notified, unless it was revoked already. */
   revoke(sessionId: string): Promise<void>

@@ -1,13 +1,12 @@
 // Accounts in Postgres. Each step that decides something is one statement, so that requests that race
 // are put in order by the row they meet at, and no clock but the database's is asked.
 
+import type { Role } from '../domain/role.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
-import type { Sql } from '../drivers/postgres/pool.ts'
+import type { Pool } from '../drivers/postgres/pool.ts'
 import type { Log } from '../runtime/log.ts'
-import type { PoolStats } from '../runtime/pool-stats.ts'
+import { revokeSession, revocationChannel } from './revocation.ts'
 import { firstGeneration, type Accounts, type User } from './accounts.ts'
-
-const channel = 'todos_session_revoked'
 
 /** Longer than an access token may live: a revoked session is checked until its last one has ended. */
 const keptAfterEndSec = 2 * 86_400
@@ -15,10 +14,10 @@ const keptAfterEndSec = 2 * 86_400
 const prunedAtOnce = 10
 
 export const createPostgresAccounts = (
-  databases: Databases,
-  settings: { readonly timeoutMs: number; readonly use?: PoolStats; readonly log?: Log },
+  pool: Pool,
+  listen: Databases['listen'],
+  log?: Log,
 ): Accounts => {
-  const pool = databases.pool('accounts', settings)
   let stopListening = () => Promise.resolve()
   return {
     addUser: ({ id, email, passwordHash }) =>
@@ -31,7 +30,8 @@ export const createPostgresAccounts = (
     findByEmail: (email) =>
       pool.run(async (sql) => {
         const [row] = await sql<(User & { password_hash: string })[]>`
-          SELECT id, email, created_at, password_hash FROM users WHERE email = ${email}`
+          SELECT id, email, created_at, password_hash FROM users
+          WHERE email = ${email} AND disabled_at IS NULL`
         if (!row) return undefined
         const { password_hash: passwordHash, ...user } = row
         return { user, passwordHash }
@@ -41,21 +41,34 @@ export const createPostgresAccounts = (
         const [user] = await sql<User[]>`SELECT id, email, created_at FROM users WHERE id = ${id}`
         return user
       }),
+    roleOf: (userId) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ role: Role }[]>`
+          SELECT role FROM users WHERE id = ${userId} AND disabled_at IS NULL`
+        return row?.role
+      }),
     replaceHash: (userId, from, to) =>
       pool.run(async (sql) => {
         await sql`
           UPDATE users SET password_hash = ${to} WHERE id = ${userId} AND password_hash = ${from}`
       }),
-    openSession: ({ id, userId, ttlSec }) =>
+    openSession: ({ id, userId, passwordHash, ttlSec }) =>
       pool.run(async (sql) => {
-        await sql`
+        // The lock puts it in order with what ends all sessions of the account: it is seen and ended,
+        // or never opened.
+        const opened = await sql`
           WITH pruned AS (
             DELETE FROM sessions WHERE id IN (
               SELECT id FROM sessions
               WHERE expires_at < now() - make_interval(secs => ${keptAfterEndSec})
-              ORDER BY expires_at LIMIT ${prunedAtOnce} FOR UPDATE SKIP LOCKED))
+              ORDER BY expires_at LIMIT ${prunedAtOnce} FOR UPDATE SKIP LOCKED)),
+          owner AS (
+            SELECT id FROM users
+            WHERE id = ${userId} AND password_hash = ${passwordHash} AND disabled_at IS NULL
+            FOR SHARE)
           INSERT INTO sessions (id, user_id, generation, expires_at)
-          VALUES (${id}, ${userId}, ${firstGeneration}, now() + make_interval(secs => ${ttlSec}))`
+          SELECT ${id}, id, ${firstGeneration}, now() + make_interval(secs => ${ttlSec}) FROM owner`
+        return opened.count === 1
       }),
     rotate: (id, generation, graceSec) =>
       pool.run(async (sql) => {
@@ -74,13 +87,13 @@ export const createPostgresAccounts = (
         if (!held) return { kind: 'ended' }
         if (held.is_repeat) return { kind: 'rotated', userId: held.user_id, generation: successor }
         // When two find it out at once, one reports it.
-        return (await revoke(sql, id))
+        return (await revokeSession(sql, id))
           ? { kind: 'reused', userId: held.user_id }
           : { kind: 'ended' }
       }),
     revoke: (id) =>
       pool.run(async (sql) => {
-        await revoke(sql, id)
+        await revokeSession(sql, id)
       }),
     revokedWithin: (sec) =>
       pool.run(async (sql) => {
@@ -90,20 +103,11 @@ export const createPostgresAccounts = (
       }),
     watchRevoked({ onRevoked, onListening }) {
       const listening = { onNotify: onRevoked, onLost: () => {}, onListening }
-      stopListening = databases.listen('revoked sessions', channel, listening, settings.log)
+      stopListening = listen('revoked sessions', revocationChannel, listening, log)
     },
     async close() {
       await stopListening()
       await pool.close()
     },
   }
-}
-
-/** Every listener is notified as it commits; false when it was revoked already, or is not there. */
-const revoke = async (sql: Sql, id: string): Promise<boolean> => {
-  const notified = await sql`
-    WITH revoked AS (
-      UPDATE sessions SET revoked_at = now() WHERE id = ${id} AND revoked_at IS NULL RETURNING id)
-    SELECT pg_notify(${channel}, id) FROM revoked`
-  return notified.count === 1
 }

@@ -1,6 +1,6 @@
 // How a request without a good token is refused, and one past a limit.
 
-import type { ProblemKind, ProblemType } from './problem.ts'
+import { unavailable, type ProblemKind, type ProblemType } from './problem.ts'
 import { retryAfter, type ResponseHeader } from './response-headers.ts'
 
 // What is wrong with a token (RFC 6750); a 401 has to name a scheme (RFC 9110, 15.5.2).
@@ -38,6 +38,27 @@ const badToken: ProblemType = {
 export const notBearer = 'the Authorization header must be: Bearer <token>'
 export const invalidToken = (reason: string): ProblemKind =>
   unauthorized(badToken, reason, `${realm}, error="invalid_token", error_description="${reason}"`)
+
+// What a role refuses.
+
+export const notSystemAdmin: ProblemKind = {
+  type: {
+    slug: 'not-a-system-admin',
+    status: 403,
+    when: 'The token is good, but its account is no system admin.',
+    remedy:
+      'Ask who runs the server: `npm run admin -- grant EMAIL` makes an account a system admin, at once.',
+  },
+  detail: 'only system admins may do this',
+}
+export const rolesUnavailable = unavailable(
+  {
+    slug: 'roles-unavailable',
+    when: 'Who is a system admin can not be read now.',
+    remedy: 'Wait for `Retry-After`, then send it again. `/ready` says which dependency is down.',
+  },
+  "the account's role can't be read now",
+)
 
 // What limits refuse.
 

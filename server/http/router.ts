@@ -4,7 +4,13 @@
 
 import { createBoundedLog, errorFields, type Log } from '../../lib/runtime/log.ts'
 import { withoutBody } from './contract/answer.ts'
-import { methodsOf, type Endpoint, type LimitName, type Principal } from './contract/endpoint.ts'
+import {
+  methodsOf,
+  needsToken,
+  type Endpoint,
+  type LimitName,
+  type Principal,
+} from './contract/endpoint.ts'
 import { createRun, type Identified, type Run } from './contract/input.ts'
 import type { ClientOf } from './client-address.ts'
 import type { App, Reply, Request } from './engines/engine.ts'
@@ -44,6 +50,8 @@ export type RouterParts = {
   readonly endpoints: readonly Endpoint[]
   /** Throws when a request names nobody. */
   readonly authenticate: (request: Request) => Principal
+  /** Rejects when that is not who asks. */
+  readonly requireSystemAdmin: (principal: Principal) => Promise<void>
   readonly clientOf: ClientOf
   readonly limits: LimitChecks
   readonly log: Log
@@ -51,7 +59,7 @@ export type RouterParts = {
 }
 
 export const createRouter = (parts: RouterParts): App['handle'] => {
-  const { authenticate, clientOf, log, onAnswered } = parts
+  const { authenticate, requireSystemAdmin, clientOf, log, onAnswered } = parts
   const streams = createStreams()
   const logUnavailable = createBoundedLog((fields, message) => log.warn(fields, message))
 
@@ -69,17 +77,34 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       return reply instanceof Promise ? reply.then(begin) : begin(reply)
     }
 
+  const forSystemAdmins =
+    (run: Run): Run =>
+    async (identified) => {
+      const { request, principal } = identified
+      // uWebSockets.js forgets it at the first await.
+      const isRead = request.method === 'GET' || request.method === 'HEAD'
+      const body = identified.body ?? (isRead ? undefined : request.body(bodyBytesMax))
+      if (principal) await requireSystemAdmin(principal)
+      return run(body ? { ...identified, body } : identified)
+    }
+
+  const runOf = (endpoint: Endpoint): Run => {
+    const run = createRun(endpoint)
+    const allowed = endpoint.auth === 'system-admin' ? forSystemAdmins(run) : run
+    return endpoint.isStreamed ? streaming(allowed, endpoint.path) : allowed
+  }
+
   const byPath = new Map<string, Map<string, Served>>()
   for (const endpoint of parts.endpoints) {
-    const { method, path, auth, limit, limitedWith, limitWithout, isStreamed } = endpoint
+    const { method, path, auth, limit, limitedWith, limitWithout } = endpoint
     const methods = byPath.get(path) ?? new Map<string, Served>()
     if (methods.has(method)) throw new Error(`${method} ${path} is there twice`)
     const served: Served = {
-      needsToken: auth === 'bearer',
+      needsToken: needsToken(auth),
       check: limit && parts.limits[limit],
       limitedWith,
       checkWithout: limitWithout && parts.limits[limitWithout],
-      run: isStreamed ? streaming(createRun(endpoint), path) : createRun(endpoint),
+      run: runOf(endpoint),
     }
     methods.set(method, served)
     if (method === 'GET') methods.set('HEAD', served)

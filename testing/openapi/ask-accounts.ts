@@ -1,16 +1,18 @@
 // Every answer that accounts give, asked for once. For tests.
 
+import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { createRefreshTokens, newFamily } from '../../lib/accounts/refresh-token.ts'
 import { testSecret } from '../settings.ts'
 import type { Answer } from '../engines/harness.ts'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
+import { askAdmin, askEachOfAdmins } from './ask-admin.ts'
 import { bearerOf, type Ask } from './ask.ts'
 
 const ann = { email: ' Ann@Example.com ', password: 'correct horse' }
 const tokensOf = ({ body }: Answer) =>
   JSON.parse(body) as { access_token: string; refresh_token: string }
 
-export const askAccounts = async (ask: Ask) => {
+export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('register', 201, '/auth/register', { body: ann })
   await ask('register', 409, '/auth/register', { body: { ...ann, email: 'ann@example.com' } })
   const login = await ask('login', 200, '/auth/login', { body: ann })
@@ -30,6 +32,17 @@ export const askAccounts = async (ask: Ask) => {
   await ask('refresh', 401, '/auth/refresh', { body })
   await ask('refresh', 401, '/auth/refresh', { body: { refresh_token: access_token } })
   await ask('logout', 204, '/auth/logout', { body })
+
+  const admin = { email: 'admin@example.com', password: ann.password }
+  await ask('register', 201, '/auth/register', { body: admin })
+  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+  await sql`UPDATE users SET role = 'system-admin' WHERE email = ${admin.email}`
+  await sql.end()
+  const { access_token: adminToken } = tokensOf(
+    await ask('login', 200, '/auth/login', { body: admin }),
+  )
+  await ask('login', 200, '/auth/login', { body: ann })
+  await askAdmin(ask, adminToken)
 
   for (const operationId of ['register', 'login', 'refresh', 'logout']) {
     const target = `/auth/${operationId}`
@@ -51,6 +64,7 @@ const askEach = async (ask: Ask, status: 429 | 503) => {
   await ask('logout', status, '/auth/logout', { body })
   await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })
   await ask('exportProfile', status, '/api/profile/export', { lines: [bearerOf('ann')] })
+  await askEachOfAdmins(ask, status, [bearerOf('ann')])
 }
 
 export const askAccountsWithout = (ask: Ask): Promise<void> => askEach(ask, 503)

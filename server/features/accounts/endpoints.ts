@@ -1,6 +1,7 @@
-// Accounts: registering, a session's beginning, middle and end, and who one is.
+// Accounts: registering, a session's beginning, middle and end, who one is, and what admins do.
 
 import type { Endpoint } from '../../http/contract/endpoint.ts'
+import { adminEndpoints } from './admin/endpoints.ts'
 import { login } from './log-in.ts'
 import { logout } from './log-out.ts'
 import type { AccountParts } from './parts.ts'
@@ -14,4 +15,5 @@ export const accountEndpoints = (parts: AccountParts): Endpoint[] => [
   refresh(parts),
   logout(parts),
   readProfile(parts),
+  ...adminEndpoints(parts),
 ]

@@ -1,6 +1,6 @@
 // POST /auth/login: the beginning of a session.
 
-import { firstGeneration } from '../../../lib/accounts/accounts.ts'
+import { firstGeneration, type Account } from '../../../lib/accounts/accounts.ts'
 import { newFamily, sessionIdOf } from '../../../lib/accounts/refresh-token.ts'
 import { normaliseEmail, normalisePassword } from '../../../lib/domain/credentials.ts'
 import { named, object, string } from '../../../lib/domain/shape.ts'
@@ -23,7 +23,7 @@ import { queueIsFull } from './passwords/passwords.ts'
 const wrongLogin = refusal(
   {
     slug: 'wrong-credentials',
-    when: 'There is no such account, or its password is another.',
+    when: 'There is no such account, its password is another, or it is disabled.',
     remedy: 'Check the email and the password; which of them is wrong is not said to anybody.',
   },
   'wrong email or password',
@@ -48,26 +48,46 @@ export const login = (parts: AccountParts) =>
     responses: [tokens],
     problems: [wrongLogin, passwordsBusy(queueIsFull), accountsUnavailable],
     async handler({ client, body: { email: given, password } }) {
-      const { accounts, passwords } = parts
       const email = normaliseEmail(given)
-      const account =
-        email === undefined ? undefined : await orUnavailable(accounts.findByEmail(email))
-      // Also when there is no account: else the time would reveal who has one.
-      const checked = await passwords.check(password, account?.passwordHash, client.key)
-      if (checked.kind === 'busy') throw new Problem(passwordsBusy(checked.reason))
-      if (checked.kind === 'wrong' || !account) throw new Problem(wrongLogin)
-
-      const userId = account.user.id
-      if (checked.isOutdated) {
-        const hashed = await passwords.hash(normalisePassword(password), client.key)
-        // With too many others waiting, at another login.
-        if (hashed.kind === 'hashed') {
-          await orUnavailable(accounts.replaceHash(userId, account.passwordHash, hashed.hash))
-        }
+      for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+        const account = await checkedAccount(parts, email, password, client.key)
+        const family = newFamily()
+        const isOpen = await orUnavailable(
+          parts.accounts.openSession({
+            id: sessionIdOf(family),
+            userId: account.user.id,
+            passwordHash: account.passwordHash,
+            ttlSec: parts.refreshTtlSec,
+          }),
+        )
+        if (isOpen) return tokensReply(parts, account.user.id, family, firstGeneration)
       }
-      const family = newFamily()
-      const session = { id: sessionIdOf(family), userId, ttlSec: parts.refreshTtlSec }
-      await orUnavailable(accounts.openSession(session))
-      return tokensReply(parts, userId, family, firstGeneration)
+      throw new Problem(wrongLogin)
     },
   })
+
+/**
+ * While a password is checked, its hash may be replaced: by another login, at today's cost, or by a new
+ * password. Then what is there now decides, once.
+ */
+const attemptsMax = 2
+
+/** The account, with the hash that its password has by now. Throws when it is not the password. */
+const checkedAccount = async (
+  { accounts, passwords }: AccountParts,
+  email: string | undefined,
+  password: string,
+  client: string,
+): Promise<Account> => {
+  const account = email === undefined ? undefined : await orUnavailable(accounts.findByEmail(email))
+  // Also when there is no account: else the time would reveal who has one.
+  const checked = await passwords.check(password, account?.passwordHash, client)
+  if (checked.kind === 'busy') throw new Problem(passwordsBusy(checked.reason))
+  if (checked.kind === 'wrong' || !account) throw new Problem(wrongLogin)
+  if (!checked.isOutdated) return account
+  const hashed = await passwords.hash(normalisePassword(password), client)
+  // With too many others waiting, at another login.
+  if (hashed.kind === 'busy') return account
+  await orUnavailable(accounts.replaceHash(account.user.id, account.passwordHash, hashed.hash))
+  return { ...account, passwordHash: hashed.hash }
+}

@@ -4,6 +4,8 @@
 import t from 'tap'
 import { databasesAt } from '../../../testing/databases.ts'
 import { createPostgresAccounts } from '../../../lib/accounts/postgres.ts'
+import { createPostgresAdministration } from '../../../lib/accounts/postgres-administration.ts'
+import { appendAudit } from '../../../lib/audit/postgres.ts'
 import { createRefreshTokens } from '../../../lib/accounts/refresh-token.ts'
 import { silentLog, testSecret } from '../../../testing/settings.ts'
 import { testDatabase } from '../../../testing/services.ts'
@@ -16,8 +18,9 @@ import { password, startAuthServer } from '../../../testing/auth-client.ts'
 import { login } from './log-in.ts'
 
 void t.test('every login is one query for the account and one comparison', async (t) => {
-  const url = await testDatabase(t)
-  const postgres = createPostgresAccounts(databasesAt(url), { timeoutMs: 30_000 })
+  const databases = databasesAt(await testDatabase(t))
+  const pool = databases.pool('accounts', { timeoutMs: 30_000 })
+  const postgres = createPostgresAccounts(pool, databases.listen)
   const thread = createThreadHasher()
   t.teardown(async () => {
     await postgres.close()
@@ -46,6 +49,7 @@ void t.test('every login is one query for the account and one comparison', async
         return postgres.findByEmail(email)
       },
     },
+    administration: createPostgresAdministration(pool, appendAudit),
     passwords: createPasswords({ cost, queueMax: 9, waitMaxMs: 60_000 }, hasher),
     refreshTokens: createRefreshTokens(testSecret),
     signAccessToken: () => 'token',

@@ -1,6 +1,7 @@
 // What the endpoints of accounts stand on and share: their parts, and how they answer.
 
 import type { Accounts } from '../../../lib/accounts/accounts.ts'
+import type { Administration } from '../../../lib/accounts/administration.ts'
 import { sessionIdOf, type RefreshTokens } from '../../../lib/accounts/refresh-token.ts'
 import { emailLengthMax } from '../../../lib/domain/credentials.ts'
 import {
@@ -24,6 +25,7 @@ import type { Passwords } from './passwords/passwords.ts'
 
 export type AccountParts = {
   readonly accounts: Accounts
+  readonly administration: Administration
   readonly passwords: Passwords
   readonly refreshTokens: RefreshTokens
   readonly signAccessToken: (userId: string, sessionId: string) => string

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { signToken } from '../../../lib/accounts/access-token.ts'
+import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import { environmentOf } from '../../../testing/openapi/ask.ts'
 import { document } from '../../../testing/openapi/document.ts'
@@ -14,11 +15,16 @@ import { curlOf } from './curl.ts'
 
 const run = promisify(execFile)
 
-/** What examples name is not there: a todo, the account of the token, a session. */
+/** What examples name is not there: a todo, an account, a session. */
 const notThere = /^(404|401 (logout|refresh))$/
 
 t.test('each command is understood', async (t) => {
-  const environment = environmentOf('node', await testDatabase(t))
+  const databaseUrl = await testDatabase(t)
+  const environment = environmentOf('node', databaseUrl)
+  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+  await sql`
+    INSERT INTO users (id, email, password_hash, role) VALUES ('ann', 'ann@b', 'x', 'system-admin')`
+  await sql.end()
   const server = await startServer({ ...environment, ...generousTimeouts })
   t.teardown(() => server.stop())
   const worker = await startWorker(environment)

@@ -6,7 +6,7 @@ import { bodyBytesMax } from '../json-body.ts'
 import { rateLimit, type ResponseHeader } from '../response-headers.ts'
 import type { AnswerDescription } from './answer.ts'
 import { createComponents, type ComponentsInTheMaking } from './components.ts'
-import type { Endpoint } from './endpoint.ts'
+import { needsToken, type Endpoint } from './endpoint.ts'
 import type {
   Content,
   Info,
@@ -65,7 +65,7 @@ const operationOf = (
     summary,
     ...(description !== '' && { description }),
     tags: [tag.name],
-    security: auth === 'bearer' ? [{ bearer: [] }] : [],
+    security: needsToken(auth) ? [{ bearer: [] }] : [],
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
       requestBody: {

@@ -7,6 +7,7 @@ import { createTokenVerifier, signToken } from '../../../lib/accounts/access-tok
 import { openLimiter } from '../../../lib/rate-limit/open.ts'
 import { exchange, headerOf, serve, type Answer } from '../../../testing/engines/harness.ts'
 import { greet } from '../../../testing/fixtures/greet.ts'
+import { nobody } from '../../../testing/endpoint.ts'
 import { createAnswerCheck } from '../../../testing/openapi/answer-check.ts'
 import { endpoints } from '../../../testing/openapi/document.ts'
 import { testDatabase } from '../../../testing/services.ts'
@@ -52,6 +53,7 @@ const start = async (t: Test) => {
   const handle = createRouter({
     endpoints: all,
     authenticate: createAuthenticate(createTokenVerifier(testSecret)),
+    requireSystemAdmin: nobody.requireSystemAdmin,
     clientOf: createClientOf(''),
     limits: createLimitChecks(limiter, policies),
     log: silentLog,
@@ -176,6 +178,7 @@ t.test('it is in the document and on the page', async (t) => {
 t.test('what can not be is refused when the process starts', async (t) => {
   const parts = {
     authenticate: createAuthenticate(createTokenVerifier(testSecret)),
+    requireSystemAdmin: nobody.requireSystemAdmin,
     clientOf: createClientOf(''),
     limits: {},
     log: silentLog,

@@ -17,11 +17,14 @@ export type Principal = {
   readonly sessionId: string | undefined
 }
 
-export type Auth = 'bearer' | 'none'
+/** `system-admin`: a token of one who administers all accounts, as it stands when it is asked for. */
+export type Auth = 'bearer' | 'system-admin' | 'none'
+
+export const needsToken = (auth: Auth): boolean => auth !== 'none'
 
 /** Requests with a token are counted by user, others by the client's address. */
 export type LimitName = 'user' | 'write' | 'address' | 'read' | 'list' | 'probe'
-type LimitOf<A> = A extends 'bearer' ? 'user' | 'write' : 'address' | 'read' | 'list' | 'probe'
+type LimitOf<A> = A extends 'none' ? 'address' | 'read' | 'list' | 'probe' : 'user' | 'write'
 
 /** A chapter of the document. */
 export type Tag = { readonly name: string; readonly description: string }
@@ -31,9 +34,9 @@ export type EndpointRequest<A, P, Q, H, B> = {
   readonly request: Request
   /** What the request is called in the answer, in logs and in the command that it becomes. */
   readonly requestId: string
-  readonly principal: A extends 'bearer' ? Principal : undefined
+  readonly principal: A extends 'none' ? undefined : Principal
   /** Where nobody needs a token: else the principal is who asks. */
-  readonly client: A extends 'bearer' ? undefined : Client
+  readonly client: A extends 'none' ? Client : undefined
   readonly params: ValuesOf<P>
   readonly query: ValuesOf<Q>
   readonly headers: ValuesOf<H>

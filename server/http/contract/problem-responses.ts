@@ -13,7 +13,13 @@ import {
   wholeNumber,
   type Shape,
 } from '../../../lib/domain/shape.ts'
-import { invalidToken, noToken, tooManyRequests } from '../access-problems.ts'
+import {
+  invalidToken,
+  noToken,
+  notSystemAdmin,
+  rolesUnavailable,
+  tooManyRequests,
+} from '../access-problems.ts'
 import { bodyTooLarge, notJson, wrongCoding } from '../json-body.ts'
 import {
   problemBody,
@@ -34,7 +40,7 @@ import {
 } from '../problems.ts'
 import { noStore, rateLimit, requestId, requestIdIfAny } from '../response-headers.ts'
 import type { ComponentsInTheMaking } from './components.ts'
-import type { BodyOf, Endpoint, Method } from './endpoint.ts'
+import { needsToken, type BodyOf, type Endpoint, type Method } from './endpoint.ts'
 import { wrongCharset, wrongMediaType } from './media-types.ts'
 import type { Reference, ResponseWithReferences } from './openapi.ts'
 
@@ -113,7 +119,8 @@ const sharedKindsOf = ({
   isProbe,
   isStreamed,
 }: Endpoint): readonly ProblemKind[] => [
-  ...(auth === 'bearer' ? tokenProblems : []),
+  ...(needsToken(auth) ? tokenProblems : []),
+  ...(auth === 'system-admin' ? [notSystemAdmin, rolesUnavailable] : []),
   ...(body ? [notJson, bodyTooLarge, wrongCoding] : []),
   ...(limit ? limitProblems : []),
   ...(isProbe ? [] : [tooManyInFlight]),

@@ -13,6 +13,7 @@ import { noPageCache } from '../../../lib/page-cache/page-cache.ts'
 import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import { seed } from '../../../scripts/seed.ts'
+import { nobody } from '../../../testing/endpoint.ts'
 import { silentLog, testSecret } from '../../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../../testing/services.ts'
 import type { Dependency } from '../../../lib/runtime/parts.ts'
@@ -465,6 +466,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
   const handle = createRouter({
     endpoints,
     authenticate: createAuthenticate(verifyToken),
+    requireSystemAdmin: nobody.requireSystemAdmin,
     clientOf: createClientOf(''),
     limits: {},
     log: silentLog,

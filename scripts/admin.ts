@@ -1,0 +1,134 @@
+// npm run admin -- grant EMAIL | revoke EMAIL | list: who administers the accounts. The first system admin
+// comes from here, as an account that has registered: no account has a password that anybody knows.
+
+import { randomUUID } from 'node:crypto'
+import type { Administration } from '../lib/accounts/administration.ts'
+import { createPostgresAdministration } from '../lib/accounts/postgres-administration.ts'
+import { appendAudit } from '../lib/audit/postgres.ts'
+import { operatorId } from '../lib/domain/audit.ts'
+import { normaliseEmail } from '../lib/domain/credentials.ts'
+import { openDatabases } from '../lib/drivers/postgres/databases.ts'
+import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import { databaseTarget } from '../lib/runtime/config/targets.ts'
+import { answerTo, parseOptions, usageExitCode, UsageError } from './command-line.ts'
+import { confirmTargets, refusalOf, yesOption } from './confirm.ts'
+
+const usage = `usage: npm run admin -- list | grant EMAIL | revoke EMAIL
+  list          the system admins, the eldest account first
+  grant EMAIL   makes the account with this address a system admin
+  revoke EMAIL  makes it a user again
+  -y, --yes     write to the default, where no setting names the database
+The account must have registered. A change holds in every process with the next request, and is in the
+audit log. The last system admin can be revoked as well: grant makes another.
+Exit codes: 0 done, 1 failed, 2 wrong usage, or not told where to write.`
+
+const timeoutMs = 10_000
+/** More than anybody reads; so many are shown. */
+const shownMax = 1_000
+
+type Request =
+  | { readonly kind: 'list' }
+  | {
+      readonly kind: 'grant' | 'revoke'
+      readonly email: string
+      /** Also where no setting says where. */
+      readonly isConfirmed: boolean
+    }
+
+type Output = {
+  readonly out: (line: string) => void
+  readonly err: (line: string) => void
+  /** Throws NotConfirmed. A caller that chose the settings itself has none. */
+  readonly confirm?: (config: Config, isConfirmed: boolean) => Promise<void>
+}
+
+/** Throws UsageError. */
+const parseRequest = (args: readonly string[]): Request => {
+  const { values, positionals } = parseOptions(args, yesOption, { allowPositionals: true })
+  const [kind, given, ...rest] = positionals
+  if (rest.length > 0) throw new UsageError(`"${rest.join(' ')}" is too much`)
+  switch (kind) {
+    case 'list':
+      if (given !== undefined) throw new UsageError('list takes no address')
+      return { kind }
+    case 'grant':
+    case 'revoke': {
+      const email = normaliseEmail(given ?? '')
+      if (email === undefined) throw new UsageError(`${kind} takes the address of an account`)
+      return { kind, email, isConfirmed: values.yes ?? false }
+    }
+    default:
+      throw new UsageError(kind === undefined ? 'give a command' : `"${kind}" is not a command`)
+  }
+}
+
+/** Returns the exit code. */
+export const admin = async (
+  args: readonly string[],
+  readSettings: () => Config,
+  { out, err, confirm }: Output,
+): Promise<number> => {
+  try {
+    const answer = answerTo(args, usage)
+    if (answer !== undefined) {
+      out(answer)
+      return 0
+    }
+    const request = parseRequest(args)
+    const config = readSettings()
+    if (request.kind !== 'list') await confirm?.(config, request.isConfirmed)
+    const databases = openDatabases(postgresUrls(config))
+    try {
+      const pool = databases.pool('todos', { timeoutMs })
+      return await run(createPostgresAdministration(pool, appendAudit), request, { out, err })
+    } finally {
+      await databases.close()
+    }
+  } catch (error) {
+    const refusal = refusalOf(error, usage)
+    if (refusal !== undefined) {
+      err(refusal)
+      return usageExitCode
+    }
+    err(
+      `the database does not answer (${(error as Error).message}): check DATABASE_URL, and npm run migrate`,
+    )
+    return 1
+  }
+}
+
+const run = async (
+  administration: Administration,
+  request: Request,
+  { out, err }: Output,
+): Promise<number> => {
+  if (request.kind === 'list') {
+    const admins = await administration.systemAdmins(shownMax)
+    for (const { email, id, disabled_at } of admins)
+      out(`${email}  ${id}${disabled_at ? '  (disabled)' : ''}`)
+    out(admins.length === 1 ? '1 system admin' : `${admins.length} system admins`)
+    return 0
+  }
+  const { kind, email } = request
+  const account = await administration.findByEmail(email)
+  const by = { actorId: operatorId, requestId: `admin-${randomUUID()}` }
+  const role = kind === 'grant' ? 'system-admin' : 'user'
+  const change = account && (await administration.setRole(account.id, role, by))
+  if (!change) {
+    err(`${email} has no account: register it first (POST /auth/register)`)
+    return 1
+  }
+  const now = kind === 'grant' ? 'a system admin' : 'no system admin'
+  out(`${email} is ${now}${change.isChanged ? ' now' : ' already'}`)
+  return 0
+}
+
+if (process.argv[1] === import.meta.filename) {
+  process.exitCode = await admin(process.argv.slice(2), () => readConfigOrExit('script'), {
+    out: console.log,
+    err: console.error,
+    confirm: (config, isConfirmed) =>
+      confirmTargets([databaseTarget(config, process.env)], isConfirmed),
+  })
+}

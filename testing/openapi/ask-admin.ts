@@ -1,0 +1,59 @@
+// Every answer that the administration of accounts gives, asked for once. For tests.
+
+import type { Answer } from '../engines/harness.ts'
+import { bearerOf, type Ask } from './ask.ts'
+
+const accounts = '/api/admin/accounts'
+type Listed = { readonly accounts: readonly { readonly id: string; readonly role: string }[] }
+type Sessions = { readonly sessions: readonly { readonly id: string }[] }
+const bodyOf = ({ body }: Answer) => JSON.parse(body) as Listed & Sessions
+
+/** With the token of a system admin; there are two accounts, and the other is logged in. */
+export const askAdmin = async (ask: Ask, token: string) => {
+  const lines = [`Authorization: Bearer ${token}`]
+  const own = { lines }
+  const listed = bodyOf(await ask('listAccounts', 200, accounts, own)).accounts
+  await ask('listAccounts', 200, `${accounts}?limit=1`, own)
+  await ask('listAccounts', 200, `${accounts}?email=ANN@example.com`, own)
+  for (const wrong of ['limit=0', 'after=x', 'email=x'])
+    await ask('listAccounts', 400, `${accounts}?${wrong}`, own)
+  const other = `${accounts}/${listed.find(({ role }) => role === 'user')?.id}`
+  const self = `${accounts}/${listed.find(({ role }) => role === 'system-admin')?.id}`
+  await ask('readAccount', 200, other, own)
+  const { sessions } = bodyOf(await ask('listSessions', 200, `${other}/sessions`, own))
+  const session = `/api/admin/sessions/${sessions[0]?.id}`
+  await ask('endSession', 204, session, own)
+  await ask('endSession', 404, session, own)
+  await ask('endSessions', 204, `${other}/sessions`, own)
+  await ask('disableAccount', 200, `${other}/disable`, own)
+  await ask('enableAccount', 200, `${other}/enable`, own)
+  await ask('disableAccount', 409, `${self}/disable`, own)
+  await ask('deleteAccount', 409, self, own)
+  await ask('deleteAccount', 204, other, own)
+  await askEachOfAdmins(ask, 404, lines, 'none')
+  await askEachOfAdmins(ask, 400, lines, '%00')
+  await askEachOfAdmins(ask, 403, [bearerOf('ann')])
+  await askEachOfAdmins(ask, 401, [])
+}
+
+/** Each of them once; a list has no id to be wrong. */
+export const askEachOfAdmins = async (
+  ask: Ask,
+  status: 400 | 401 | 403 | 404 | 429 | 503,
+  lines: readonly string[],
+  id = 'none',
+) => {
+  if (status !== 404)
+    await ask('listAccounts', status, `${accounts}?${status === 400 ? 'x=1' : ''}`, { lines })
+  for (const [operationId, target] of [
+    ['readAccount', `${accounts}/${id}`],
+    ['disableAccount', `${accounts}/${id}/disable`],
+    ['enableAccount', `${accounts}/${id}/enable`],
+    ['deleteAccount', `${accounts}/${id}`],
+    ['listSessions', `${accounts}/${id}/sessions`],
+    ['endSessions', `${accounts}/${id}/sessions`],
+    ['endSession', `/api/admin/sessions/${id}`],
+  ] as const) {
+    await ask(operationId, status, target, { lines })
+  }
+}
