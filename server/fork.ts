@@ -31,8 +31,9 @@ import {
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
 import { addAccountMetrics } from './features/accounts/metrics.ts'
-import { openPasswords } from './features/accounts/passwords/open.ts'
+import { openPasswords, passwordRulesOf } from './features/accounts/passwords/open.ts'
 import { addDependencyMetrics } from './features/health/metrics.ts'
 import { becomesReady } from './features/health/readiness.ts'
 import { createEndpoints } from './features/index.ts'
@@ -132,7 +133,14 @@ export const startFork = async (
   const passwords = openPasswords(config)
   const policies = limitPolicies(config)
   const processLimits = createProcessLimits(config)
-  const limiter = openLimiter(config, databases, redis, policies, log)
+  const loginPolicy = failedLoginPolicy(config)
+  const limiter = openLimiter(
+    config,
+    databases,
+    redis,
+    [...policies, ...(loginPolicy ? [loginPolicy] : [])],
+    log,
+  )
   const stores: Part[] = [
     { name: 'metrics', close: reportMetrics(registry) }, // what was counted to the end is not lost
     ...(tracing ? [{ name: 'traces', close: tracing.close }] : []),
@@ -193,6 +201,8 @@ export const startFork = async (
       accounts,
       administration: createPostgresAdministration(accountPool, appendAudit),
       passwords,
+      passwordRules: passwordRulesOf(config),
+      failedLogins: createFailedLogins(limiter, loginPolicy),
       log,
       onRevoked: revoked.add,
       refreshTokens: createRefreshTokens(secret),

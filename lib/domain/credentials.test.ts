@@ -4,10 +4,12 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { seeded } from '../../testing/seeded.ts'
+import { commonPasswordCount } from './common-passwords.ts'
 import {
   isPossiblePassword,
   newEmail,
   newPassword,
+  type PasswordRules,
   normaliseEmail,
   normalisePassword,
 } from './credentials.ts'
@@ -67,7 +69,7 @@ t.test('a password is counted in bytes, and is whole', async (t) => {
 })
 
 t.test('a password has one spelling, and is measured in it', async (t) => {
-  const parse = (text: string) => newPassword.parse(text, 'password')
+  const parse = (text: string) => newPassword().parse(text, 'password')
   for (const [text, kept] of [
     ['Z\u0065\u0301ro d\u00e9j\u00e0', 'Z\u00e9ro d\u00e9j\u00e0'],
     ['\u212bngstr\u006f\u0308m', '\u00c5ngstr\u00f6m'],
@@ -92,7 +94,7 @@ t.test('the document takes what the check takes, and refuses what has no chance'
   const ajv = new Ajv2020()
   const takes = {
     email: ajv.compile(newEmail.schema),
-    password: ajv.compile(newPassword.schema),
+    password: ajv.compile(newPassword().schema),
   }
   const parses = {
     email: (text: string) => normaliseEmail(text) !== undefined,
@@ -115,4 +117,19 @@ t.test('the document takes what the check takes, and refuses what has no chance'
   }
   for (const text of ['', 'a', '@', 'a@', '@b', 'a@b@c', 'a b@c']) t.notOk(takes.email(text), text)
   for (const text of ['', 'x'.repeat(109), 'password\0']) t.notOk(takes.password(text), text)
+})
+
+t.test('a new password keeps to the rules, and none of the commonest is taken', async (t) => {
+  t.ok(commonPasswordCount > 500)
+  const rules = { bytesMin: 15, bytesMax: 64, refusesCommon: true }
+  const parse = (text: string, over: Partial<PasswordRules> = {}) =>
+    newPassword({ ...rules, ...over }).parse(text, 'password')
+  t.equal(parse('x'.repeat(15)), 'x'.repeat(15))
+  t.throws(() => parse('x'.repeat(14)), { message: /15 to 64 bytes/ })
+  t.throws(() => parse('x'.repeat(65)), { message: /15 to 64 bytes/ })
+  for (const common of ['passwordpassword', 'PasswordPassword']) {
+    t.throws(() => parse(common), { field: 'password', message: /one of the commonest/ }, common)
+    t.equal(parse(common, { refusesCommon: false }), common)
+  }
+  t.throws(() => newPassword().parse('Sunshine1', 'password'), { message: /commonest/ })
 })

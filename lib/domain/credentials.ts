@@ -1,9 +1,11 @@
 // What an email address and a password may be. An address is kept in one spelling, so that one person
 // is one account; whether it can receive mail is not ours to know. So is a password, in its own.
 
+import { isCommonPassword } from './common-passwords.ts'
 import { InvalidField, shape, string, wholeTextPattern, type Shape } from './shape.ts'
 
 export const emailLengthMax = 254 // RFC 5321: a path has 256, two of them its brackets
+/** The least that any setting asks for: an account may have had such a password before it was raised. */
 export const passwordBytesMin = 8
 /** bcrypt reads no more: a longer password would match by its beginning. */
 export const passwordBytesMax = 72
@@ -54,22 +56,45 @@ export const isPossiblePassword = (text: string): boolean => {
   return isWhole && bytes >= passwordBytesMin && bytes <= passwordBytesMax
 }
 
-export const newPassword: Shape<string> = shape(
-  {
-    type: 'string',
-    // A schema counts characters as they are sent. Composed, one may have twelve bytes (U+1D160), and
-    // three may have two (ΐ).
-    minLength: 1,
-    maxLength: (passwordBytesMax * 3) / 2,
-    pattern: wholeTextPattern,
-    description: `${passwordBytesMin} to ${passwordBytesMax} bytes in UTF-8, once it is in Unicode's form NFC; without U+0000 and lone surrogates. Spaces of any kind are one (RFC 8265).`,
-  },
-  (value, field) => {
-    const password = normalisePassword(string().parse(value, field))
-    if (isPossiblePassword(password)) return password
-    throw new InvalidField(
-      field,
-      `${field} must have ${passwordBytesMin} to ${passwordBytesMax} bytes of UTF-8, without U+0000 or lone surrogates`,
-    )
-  },
-)
+/** What is asked of a new password. One that an account has already goes on working. */
+export type PasswordRules = {
+  readonly bytesMin: number
+  readonly bytesMax: number
+  readonly refusesCommon: boolean
+}
+
+export const usualPasswordRules: PasswordRules = {
+  bytesMin: passwordBytesMin,
+  bytesMax: passwordBytesMax,
+  refusesCommon: true,
+}
+
+export const newPassword = (rules: PasswordRules = usualPasswordRules): Shape<string> => {
+  const { bytesMin, bytesMax, refusesCommon } = rules
+  const bytes = `${bytesMin} to ${bytesMax} bytes`
+  const notCommon = refusesCommon ? ' One of the commonest is refused.' : ''
+  return shape(
+    {
+      type: 'string',
+      // A schema counts characters as they are sent. Composed, one may have twelve bytes (U+1D160), and
+      // three may have two (ΐ).
+      minLength: Math.ceil(bytesMin / 12),
+      maxLength: (bytesMax * 3) / 2,
+      pattern: wholeTextPattern,
+      description: `${bytes} in UTF-8, once it is in Unicode's form NFC; without U+0000 and lone surrogates. Spaces of any kind are one (RFC 8265).${notCommon}`,
+    },
+    (value, field) => {
+      const password = normalisePassword(string().parse(value, field))
+      const length = Buffer.byteLength(password)
+      if (!isPossiblePassword(password) || length < bytesMin || length > bytesMax) {
+        throw new InvalidField(
+          field,
+          `${field} must have ${bytes} of UTF-8, without U+0000 or lone surrogates`,
+        )
+      }
+      if (refusesCommon && isCommonPassword(password))
+        throw new InvalidField(field, `${field} is one of the commonest: choose another`)
+      return password
+    },
+  )
+}

@@ -237,7 +237,12 @@ t.test('Redis up and down every 300 ms', alone, async (t) => {
 t.test(
   'what is undecided is bounded, of a key and in all: who comes on top is refused',
   async (t) => {
-    const idle = { open: () => Promise.resolve(), reconnect() {}, close: () => Promise.resolve() }
+    const idle = {
+      open: () => Promise.resolve(),
+      refund: () => Promise.resolve(),
+      reconnect() {},
+      close: () => Promise.resolve(),
+    }
     const waiting: (() => void)[] = []
     const decision: Decision = { allowed: true, remaining: 1, retryAfterMs: 0, resetMs: 0, atUs: 0 }
     const slow: LimitStore = {

@@ -32,6 +32,8 @@ type StoreCounts = { failures: number; opened: number; isOpen: () => boolean }
 export type Limiter = {
   /** Never rejects. */
   take(policy: Policy, key: string): Promise<LimitVerdict>
+  /** What `verdict` allowed is not to count after all; of a token bucket. Never rejects. */
+  refund(policy: Policy, key: string, verdict: LimitVerdict): Promise<void>
   readonly counts: LimiterCounts
   /** Resolves when each store can be asked, or can't. */
   open(): Promise<void>
@@ -98,6 +100,11 @@ export const createLimiter = (
       const verdict = refusals.find(policy, key) ?? (await inBounds(policy, key))
       count(policy, verdict.store, isAllowed(verdict) ? 'allowed' : 'refused')
       return verdict
+    },
+    async refund(policy, key, verdict) {
+      // A store that does not take it counts one too many: it goes with time.
+      const backend = backends.find(({ name }) => name === verdict.store)
+      await backend?.store.refund(policy, key).catch(() => {})
     },
     counts: { decisions, stores: new Map(guarded.map(({ name, counts }) => [name, counts])) },
     async open() {

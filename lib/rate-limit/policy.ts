@@ -26,6 +26,8 @@ export type Decision = {
 export type LimitStore = {
   /** Counts one for `key`, if it is allowed, in one atomic step. Rejects in bounded time. */
   take(policy: Policy, key: string): Promise<Decision>
+  /** One that was counted is not to count; of a token bucket. Rejects in bounded time. */
+  refund(policy: Policy, key: string): Promise<void>
   /** Resolves when it can be asked; rejects when it can't. In bounded time. */
   open(): Promise<void>
   /** It does not answer: whatever waits on its connection may be given up. */

@@ -36,6 +36,14 @@ export const createPostgresLimitStore = (
             : takeFromWindow(sql, policy, keyOf(policy, key)),
         ),
       ),
+    refund: (policy, key) =>
+      withTimeout(timeoutMs, () =>
+        pool.run(async (sql) => {
+          await sql`
+            UPDATE rate_limit_buckets SET full_at_us = full_at_us - ${tokenUsOf(policy)}::bigint
+            WHERE key = ${keyOf(policy, key)}`
+        }),
+      ),
     open: pool.ping,
     reconnect() {}, // the pool does that by itself
     close: pool.close,

@@ -30,6 +30,13 @@ full = full + token
 redis.call('SET', KEYS[1], whole(full), 'PX', math.ceil((full - at) / 1000))
 return {1, at, full}`
 
+// KEYS: bucket; ARGV: microseconds of a token.
+const refundScript = `${now}
+local full = natural(redis.pcall('GET', KEYS[1])) - ARGV[1]
+if full <= at then redis.call('UNLINK', KEYS[1]) return {} end
+redis.call('SET', KEYS[1], whole(full), 'PX', math.ceil((full - at) / 1000))
+return {}`
+
 // KEYS: window; ARGV: limit, milliseconds of a window.
 const windowScript = `${now}
 local limit, length = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -57,7 +64,11 @@ const script = (text: string): Script => ({
   text,
   sha: createHash('sha1').update(text).digest('hex'),
 })
-const scripts = { bucket: script(bucketScript), window: script(windowScript) }
+const scripts = {
+  bucket: script(bucketScript),
+  refund: script(refundScript),
+  window: script(windowScript),
+}
 
 export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number): LimitStore => {
   // A connection of its own: limits must not wait behind lists.
@@ -75,8 +86,7 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
     })
 
   const decide = async (policy: Policy, key: string): Promise<Decision> => {
-    // One key for a script: Redis Cluster asks for no hash tag.
-    const name = `todos:rate:${keyOf(policy, key)}`
+    const name = nameOf(policy, key)
     if (policy.algorithm === 'token-bucket') {
       const seen = await run(scripts.bucket, name, policy.limit, tokenUsOf(policy))
       const [allowed = 0, atUs = 0, fullAtUs = 0] = seen
@@ -89,6 +99,9 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
 
   return {
     take: decide,
+    async refund(policy, key) {
+      await run(scripts.refund, nameOf(policy, key), tokenUsOf(policy))
+    },
     async open() {
       const { redis } = connection
       if (redis.status === 'ready') return
@@ -104,5 +117,8 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
     },
   }
 }
+
+/** One key for a script: Redis Cluster asks for no hash tag. */
+const nameOf = (policy: Policy, key: string): string => `todos:rate:${keyOf(policy, key)}`
 
 const openTimeoutMs = 1_000

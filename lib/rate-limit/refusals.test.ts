@@ -28,6 +28,7 @@ const createModelStore = (nowUs: () => number) => {
   const store: LimitStore = {
     take: (policy) => Promise.resolve(take(policy)),
     open: () => Promise.resolve(),
+    refund: () => Promise.resolve(),
     reconnect() {},
     close: () => Promise.resolve(),
   }

@@ -47,6 +47,29 @@ const createModel = (policy: Policy) => {
 }
 
 for (const name of ['redis', 'postgres'] as const) {
+  void t.test(
+    `${name}: what is given back may be taken again, and no more than that`,
+    async (t) => {
+      const store = await openStore[name](t)
+      if (!store) return
+      t.teardown(() => store.close())
+      await store.open()
+      const policy: Policy = {
+        name: 'login',
+        algorithm: 'token-bucket',
+        limit: 2,
+        windowSec: 3_600,
+      }
+      const take = async () => (await store.take(policy, 'ann')).allowed
+      await store.refund(policy, 'ann')
+      t.same([await take(), await take(), await take()], [true, true, false])
+      await store.refund(policy, 'ann')
+      t.same([await take(), await take()], [true, false])
+      for (let i = 0; i < 5; i++) await store.refund(policy, 'ann')
+      t.same([await take(), await take(), await take()], [true, true, false], 'a full one is full')
+    },
+  )
+
   void t.test(`${name}: each decision is the model's`, async (t) => {
     const store = await openStore[name](t)
     if (!store) return

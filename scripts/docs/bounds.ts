@@ -1,6 +1,7 @@
 // Bounds that no setting moves, as a client or an operator meets them. The numbers are the constants
 // that the code runs on; the words are for people.
 
+import { sessionsShownMax } from '../../lib/accounts/administration.ts'
 import { pendingBytesMax } from '../../lib/command-log/command-log.ts'
 import { revisionsMax } from '../../lib/domain/command.ts'
 import { emailLengthMax, passwordBytesMax, passwordBytesMin } from '../../lib/domain/credentials.ts'
@@ -140,7 +141,12 @@ export const boundGroups: readonly BoundGroup[] = [
       {
         name: 'Password',
         value: `${passwordBytesMin} to ${count(passwordBytesMax, 'bytes')} in UTF-8`,
-        beyond: 'A 400. bcrypt reads no more.',
+        beyond: 'A 400. bcrypt reads no more. `AUTH_PASSWORD_BYTES_MIN` may ask for more.',
+      },
+      {
+        name: 'Sessions of an account that a system admin is shown',
+        value: count(sessionsShownMax, 'sessions'),
+        beyond: 'The newest are shown. All can be ended.',
       },
       {
         name: 'Email address',

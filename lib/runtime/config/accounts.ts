@@ -1,6 +1,6 @@
 // Settings: tokens, logins and passwords.
 
-import { wholeNumber, type Setting } from './table.ts'
+import { oneOf, wholeNumber, type Setting } from './table.ts'
 
 /** Half of such a key is public, or it was made for something else. */
 const isKeyFile = /-----BEGIN|^\s*\{/
@@ -72,6 +72,43 @@ export const accountSettings = {
     unit: 'log2 rounds',
     meaning:
       "Cost of a password's hash; one more doubles it. Hashes with a lower cost are replaced at the next login.",
+  }),
+  AUTH_PASSWORD_BYTES_MIN: wholeNumber({
+    default: 8,
+    min: 8,
+    max: 64,
+    unit: 'bytes',
+    meaning:
+      'Shortest new password, in UTF-8. Older passwords that are shorter go on working. Where a password is all that a login asks for, NIST SP 800-63B-4 asks for 15.',
+  }),
+  AUTH_PASSWORD_BYTES_MAX: wholeNumber({
+    default: 72,
+    min: 64,
+    max: 72,
+    unit: 'bytes',
+    meaning: 'Longest new password, in UTF-8; bcrypt reads no more than 72.',
+  }),
+  AUTH_PASSWORD_COMMON: oneOf({
+    default: 'refused',
+    choices: ['refused', 'allowed'],
+    meaning:
+      'Whether a new password may be one of the commonest: some 700, however their letters are cased.',
+  }),
+  AUTH_FAILED_LOGINS_MAX: wholeNumber({
+    default: 20,
+    min: 0,
+    max: 100,
+    unit: 'logins',
+    meaning:
+      'Logins with an address that may fail at once, from wherever they come; further ones fail whatever their password is. 0 is off.',
+  }),
+  AUTH_FAILED_LOGINS_WINDOW_SEC: wholeNumber({
+    default: 900,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    meaning:
+      'In how long the whole of AUTH_FAILED_LOGINS_MAX may fail again: 20 in 900 s are one each 45 s.',
   }),
   AUTH_PASSWORD_QUEUE_MAX: wholeNumber({
     default: 16,

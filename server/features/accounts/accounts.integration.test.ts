@@ -5,8 +5,14 @@ import t from 'tap'
 import { signToken } from '../../../lib/accounts/access-token.ts'
 import { testSecret } from '../../../testing/settings.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
+import { startServer } from '../../../scripts/stack/processes.ts'
 import { createThreadHasher } from './passwords/thread-hasher.ts'
-import { password, startAuthServer } from '../../../testing/auth-client.ts'
+import {
+  createAuthClient,
+  password,
+  startAuthServer,
+  type AuthClient,
+} from '../../../testing/auth-client.ts'
 
 for (const engine of engineNames) {
   void t.test(`${engine}: from registering to the end of a session`, async (t) => {
@@ -142,4 +148,22 @@ void t.test('one address has one account, however it is written', async (t) => {
   }
   const [row] = await sql<{ count: number }[]>`SELECT count(*)::int FROM users`
   t.equal(row?.count, 5)
+})
+
+void t.test('the rules of new passwords are settings, and older passwords go on', async (t) => {
+  const { client, env } = await startAuthServer(t)
+  const register = (one: AuthClient, email: string, typed: string) =>
+    one.post('/auth/register', { email, password: typed })
+  for (const common of ['password123', 'PASSWORD123', 'Iloveyou1']) {
+    const answer = await register(client, 'a@b', common)
+    t.match(JSON.parse(answer.text), { status: 400, field: 'password', detail: /commonest/ })
+  }
+  t.equal((await register(client, 'a@b', 'short 1!')).status, 201)
+  const strict = await startServer({ ...env, AUTH_PASSWORD_BYTES_MIN: '15' })
+  t.teardown(() => strict.stop())
+  const later = createAuthClient(strict.port)
+  const refused = await register(later, 'b@b', 'short 1!')
+  t.match(JSON.parse(refused.text), { status: 400, detail: /15 to 72 bytes/ })
+  t.equal((await register(later, 'b@b', 'longer than before')).status, 201)
+  t.equal((await later.post('/auth/login', { email: 'a@b', password: 'short 1!' })).status, 200)
 })

@@ -74,16 +74,19 @@ const attemptsMax = 2
 
 /** The account, with the hash that its password has by now. Throws when it is not the password. */
 const checkedAccount = async (
-  { accounts, passwords }: AccountParts,
+  { accounts, passwords, failedLogins }: AccountParts,
   email: string | undefined,
   password: string,
   client: string,
 ): Promise<Account> => {
   const account = email === undefined ? undefined : await orUnavailable(accounts.findByEmail(email))
-  // Also when there is no account: else the time would reveal who has one.
-  const checked = await passwords.check(password, account?.passwordHash, client)
+  const attempt = email === undefined ? undefined : await failedLogins.begin(email)
+  // Also when there is no account, or none may be tried: else the time would reveal it.
+  const checked = await passwords.check(password, attempt && account?.passwordHash, client)
+  if (checked.kind === 'wrong') throw new Problem(wrongLogin)
+  await attempt?.forgive()
   if (checked.kind === 'busy') throw new Problem(passwordsBusy(checked.reason))
-  if (checked.kind === 'wrong' || !account) throw new Problem(wrongLogin)
+  if (!account) throw new Problem(wrongLogin)
   if (!checked.isOutdated) return account
   const hashed = await passwords.hash(normalisePassword(password), client)
   // With too many others waiting, at another login.

@@ -6,15 +6,17 @@ import { databasesAt } from '../../../testing/databases.ts'
 import { createPostgresAccounts } from '../../../lib/accounts/postgres.ts'
 import { createPostgresAdministration } from '../../../lib/accounts/postgres-administration.ts'
 import { appendAudit } from '../../../lib/audit/postgres.ts'
+import { usualPasswordRules } from '../../../lib/domain/credentials.ts'
 import { createRefreshTokens } from '../../../lib/accounts/refresh-token.ts'
 import { silentLog, testSecret } from '../../../testing/settings.ts'
 import { testDatabase } from '../../../testing/services.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
 import { createPasswords, type Hasher } from './passwords/passwords.ts'
 import { createThreadHasher } from './passwords/thread-hasher.ts'
+import { eventually } from '../../../testing/eventually.ts'
 import { nobody } from '../../../testing/endpoint.ts'
 import { createRouter } from '../../http/router.ts'
-import { password, startAuthServer } from '../../../testing/auth-client.ts'
+import { password, startAuthServer, type AuthAnswer } from '../../../testing/auth-client.ts'
 import { login } from './log-in.ts'
 
 void t.test('every login is one query for the account and one comparison', async (t) => {
@@ -51,6 +53,8 @@ void t.test('every login is one query for the account and one comparison', async
     },
     administration: createPostgresAdministration(pool, appendAudit),
     passwords: createPasswords({ cost, queueMax: 9, waitMaxMs: 60_000 }, hasher),
+    passwordRules: usualPasswordRules,
+    failedLogins: { begin: () => Promise.resolve({ forgive: () => Promise.resolve() }) },
     refreshTokens: createRefreshTokens(testSecret),
     signAccessToken: () => 'token',
     onRevoked: () => {},
@@ -144,3 +148,55 @@ for (const engine of engineNames) {
     },
   )
 }
+
+for (const engine of engineNames) {
+  void t.test(
+    `${engine}: too many failed logins lock an account, and nobody is told`,
+    async (t) => {
+      const max = 3
+      const { client, sql } = await startAuthServer(t, {
+        HTTP_ENGINE: engine,
+        AUTH_FAILED_LOGINS_MAX: String(max),
+        AUTH_FAILED_LOGINS_WINDOW_SEC: '86400',
+      })
+      const logIn = (email: string, typed: string) =>
+        client.post('/auth/login', { email, password: typed })
+      const shown = ({ status, headers, text }: AuthAnswer) => {
+        const named = [...headers].filter(([name]) => !/^(date|x-request-id)$/.test(name))
+        return { status, named, text }
+      }
+      for (const email of ['ann@b', 'bob@b'])
+        await client.post('/auth/register', { email, password })
+      for (let i = 0; i <= max; i++)
+        t.equal((await logIn('ann@b', password)).status, 200, 'logins that succeed do not count')
+      const wrong = shown(await logIn('ann@b', 'wrong horse'))
+      t.equal(wrong.status, 401)
+      for (let i = 0; i < max; i++) await logIn('ANN@b', 'wrong horse')
+      t.same(shown(await logIn('ann@b', password)), wrong, 'as a wrong password, and no limit')
+      t.same(shown(await logIn('ann@b', 'wrong horse')), wrong)
+      for (let i = 0; i <= max; i++) await logIn('nobody@b', password)
+      t.same(shown(await logIn('nobody@b', password)), wrong, 'nor who has an account')
+      t.equal((await logIn('bob@b', password)).status, 200, 'others go on')
+      const held = await sql<{ key: string }[]>`SELECT key FROM rate_limit_buckets`
+      t.notMatch(held.map(({ key }) => key).join(), /@/, 'no address is kept')
+    },
+  )
+}
+
+void t.test('the owner is let in when the window has passed', async (t) => {
+  const { client } = await startAuthServer(t, {
+    AUTH_FAILED_LOGINS_MAX: '1',
+    AUTH_FAILED_LOGINS_WINDOW_SEC: '3',
+  })
+  await client.post('/auth/register', { email: 'ann@b', password })
+  const logIn = async (typed: string) =>
+    (await client.post('/auth/login', { email: 'ann@b', password: typed })).status
+  // On a machine that takes 3 s for a login, the window has passed by then.
+  const locked = async () => [await logIn('wrong horse'), await logIn(password)]
+  await eventually(locked, ([, right]) => right === 401)
+  await eventually(
+    () => logIn(password),
+    (status) => status === 200,
+  )
+  t.equal(await logIn(password), 200)
+})

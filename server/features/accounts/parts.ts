@@ -3,7 +3,7 @@
 import type { Accounts } from '../../../lib/accounts/accounts.ts'
 import type { Administration } from '../../../lib/accounts/administration.ts'
 import { sessionIdOf, type RefreshTokens } from '../../../lib/accounts/refresh-token.ts'
-import { emailLengthMax } from '../../../lib/domain/credentials.ts'
+import { emailLengthMax, type PasswordRules } from '../../../lib/domain/credentials.ts'
 import {
   described,
   matching,
@@ -20,6 +20,7 @@ import type { Reply } from '../../http/engines/engine.ts'
 import { Problem, unavailable, type ProblemKind, type ProblemType } from '../../http/problem.ts'
 import { authenticateHeader, realm } from '../../http/access-problems.ts'
 import { noStore } from '../../http/response-headers.ts'
+import type { FailedLogins } from './failed-logins.ts'
 import type { AccountCounts } from './metrics.ts'
 import type { Passwords } from './passwords/passwords.ts'
 
@@ -27,6 +28,9 @@ export type AccountParts = {
   readonly accounts: Accounts
   readonly administration: Administration
   readonly passwords: Passwords
+  /** What is asked of a new one. */
+  readonly passwordRules: PasswordRules
+  readonly failedLogins: FailedLogins
   readonly refreshTokens: RefreshTokens
   readonly signAccessToken: (userId: string, sessionId: string) => string
   /** Notified at once; Postgres notifies the other processes. */

@@ -39,7 +39,7 @@ const emailInUse: ProblemKind = {
   field: 'email',
 }
 
-export const register = ({ accounts, passwords, counts }: AccountParts) =>
+export const register = ({ accounts, passwords, passwordRules, counts }: AccountParts) =>
   endpoint({
     method: 'POST',
     path: '/auth/register',
@@ -51,7 +51,7 @@ export const register = ({ accounts, passwords, counts }: AccountParts) =>
     body: {
       shape: named(
         'NewAccount',
-        object({ email: newEmail, password: newPassword }, { description: ignored }),
+        object({ email: newEmail, password: newPassword(passwordRules) }, { description: ignored }),
       ),
       examples: [exampleLogin],
     },

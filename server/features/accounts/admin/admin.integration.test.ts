@@ -201,7 +201,10 @@ void t.test('a change that can not be written down does not happen', async (t) =
 })
 
 void t.test('of logins that race with a disabling none goes on', async (t) => {
-  const { client, env, sql } = await startAuthServer(t, { HTTP_PROCESSES: '2' })
+  const { client, env, sql } = await startAuthServer(t, {
+    HTTP_PROCESSES: '2',
+    AUTH_FAILED_LOGINS_MAX: '0',
+  })
   await client.post('/auth/register', { email: 'ann@b', password })
   const pool = databasesAt(env['DATABASE_URL'] ?? '').pool('accounts', { timeoutMs: 30_000 })
   t.teardown(() => pool.close())

@@ -1,5 +1,6 @@
 // Passwords by configuration, hashed in a thread.
 
+import type { PasswordRules } from '../../../../lib/domain/credentials.ts'
 import type { Config } from '../../../../lib/runtime/config/config.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import { createThreadHasher } from './thread-hasher.ts'
@@ -13,3 +14,9 @@ export const openPasswords = (config: Config): Passwords =>
     },
     createThreadHasher(),
   )
+
+export const passwordRulesOf = (config: Config): PasswordRules => ({
+  bytesMin: config.AUTH_PASSWORD_BYTES_MIN,
+  bytesMax: config.AUTH_PASSWORD_BYTES_MAX,
+  refusesCommon: config.AUTH_PASSWORD_COMMON === 'refused',
+})
