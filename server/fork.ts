@@ -3,6 +3,7 @@
 import { Registry } from '@prometheus-io/client'
 import { createAccessTokenSigner, createTokenVerifier } from '../lib/accounts/access-token.ts'
 import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
+import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
 import { createPostgresAdministration } from '../lib/accounts/postgres-administration.ts'
 import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
 import { appendAudit } from '../lib/audit/postgres.ts'
@@ -14,6 +15,7 @@ import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
@@ -32,7 +34,8 @@ import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
-import { addAccountMetrics } from './features/accounts/metrics.ts'
+import { createMailRequests, mailPolicy } from './features/accounts/mail-requests.ts'
+import { addAccountMetrics, createAccountCounts } from './features/accounts/metrics.ts'
 import { openPasswords, passwordRulesOf } from './features/accounts/passwords/open.ts'
 import { addDependencyMetrics } from './features/health/metrics.ts'
 import { becomesReady } from './features/health/readiness.ts'
@@ -134,11 +137,13 @@ export const startFork = async (
   const policies = limitPolicies(config)
   const processLimits = createProcessLimits(config)
   const loginPolicy = failedLoginPolicy(config)
+  const mailsPolicy = mailPolicy(config)
+  const outbox = createPostgresMailOutbox(accountPool)
   const limiter = openLimiter(
     config,
     databases,
     redis,
-    [...policies, ...(loginPolicy ? [loginPolicy] : [])],
+    [...policies, loginPolicy, mailsPolicy].filter((one) => one !== undefined),
     log,
   )
   const stores: Part[] = [
@@ -179,7 +184,7 @@ export const startFork = async (
 
   let draining = false
   const inFlight: InFlight = { count: 0 }
-  const accountCounts = { registrations: 0 }
+  const accountCounts = createAccountCounts()
   const activeUsers = createActiveUsers()
   const endpoints = createEndpoints({
     publicUrl: config.PUBLIC_API_URL,
@@ -203,6 +208,9 @@ export const startFork = async (
       passwords,
       passwordRules: passwordRulesOf(config),
       failedLogins: createFailedLogins(limiter, loginPolicy),
+      mails: createMailRequests(config, outbox, limiter, mailsPolicy),
+      accountTokens: createPostgresAccountTokens(accountPool, appendAudit),
+      requiresVerifiedEmail: config.AUTH_EMAIL_VERIFICATION === 'required',
       log,
       onRevoked: revoked.add,
       refreshTokens: createRefreshTokens(secret),

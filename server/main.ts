@@ -11,6 +11,7 @@ import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import { mailWarning } from '../lib/runtime/config/mail.ts'
 import { createLog, redirectConsole, type Log } from '../lib/runtime/log.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
@@ -34,6 +35,8 @@ const registeredLogVariable = 'TODOS_REGISTERED_LOG'
 const runPrimary = async (config: Config) => {
   const log = createLog('server', config.LOG_LEVEL)
   redirectConsole(log)
+  const warning = mailWarning(config)
+  if (warning) log.warn(warning)
   const sockets = await openListeningSockets(config).catch((error: unknown) =>
     exitWith(messageOf(error)),
   )

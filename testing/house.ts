@@ -18,6 +18,7 @@ const folderOf: Readonly<Record<string, readonly string[]>> = {
   postgres: ['lib/drivers/postgres/'],
   ioredis: ['lib/drivers/redis/'],
   kafkajs: ['lib/drivers/kafka/'],
+  nodemailer: ['lib/drivers/mail/'],
   '@opentelemetry/api': ['lib/drivers/otel/'],
   '@opentelemetry/core': ['lib/drivers/otel/'],
   '@opentelemetry/sdk-trace': ['lib/drivers/otel/'],

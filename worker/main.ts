@@ -2,7 +2,8 @@
 // the change of the lists. Any number of workers may run; the log's partitions are shared out among them.
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
-import { createPostgresAuditLog } from '../lib/audit/postgres.ts'
+import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
+import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
 import { workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
@@ -10,17 +11,28 @@ import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import { openMailer } from '../lib/mail/mailer.ts'
+import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
 import { createLog, redirectConsole } from '../lib/runtime/log.ts'
-import { closeParts, databasesCloseTimeoutMs, openParts, type Part } from '../lib/runtime/parts.ts'
+import {
+  closeParts,
+  closeTimeoutMsDefault,
+  databasesCloseTimeoutMs,
+  openParts,
+  type Part,
+} from '../lib/runtime/parts.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announce/announcer.ts'
+import { createCompose } from './mail/compose.ts'
+import { addMailMetrics } from './mail/metrics.ts'
+import { createMailCounts, createMailSending } from './mail/send-mails.ts'
 import { healthPage, livePage } from './observe/health.ts'
 import { createLagWatch } from './observe/lag.ts'
 import { createWorkerMetrics } from './observe/metrics.ts'
@@ -66,6 +78,18 @@ const pruning = createPruning([
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 addTraceMetrics(metrics.registry, traceCounts)
+const mailCounts = createMailCounts()
+addMailMetrics(metrics.registry, mailCounts)
+const mailer = openMailer(config, log)
+const mails =
+  mailer &&
+  createMailSending({
+    outbox: createPostgresMailOutbox(pool),
+    mailer,
+    compose: createCompose(createPostgresAccountTokens(pool, appendAudit), config),
+    counts: mailCounts,
+    log,
+  })
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
   store,
@@ -111,6 +135,16 @@ const parts: Part[] = [
   { name: 'list cache', close: cache.close },
   { name: 'log', open: () => waitForLog(config, databases, store, log, leaveAtOnce) },
   { name: 'pruning', open: () => Promise.resolve(pruning.start()), close: pruning.stop },
+  ...(mails
+    ? [
+        {
+          name: 'mails',
+          open: () => Promise.resolve(mails.start()),
+          close: mails.stop,
+          closeTimeoutMs: config.MAIL_TIMEOUT_MS + closeTimeoutMsDefault,
+        },
+      ]
+    : []),
   {
     name: 'announcements',
     open: () => Promise.resolve(announcer.start()),

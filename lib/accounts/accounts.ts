@@ -10,7 +10,12 @@ export type User = {
   readonly created_at: Date
 }
 
-export type Account = { readonly user: User; readonly passwordHash: string }
+export type Account = {
+  readonly user: User
+  readonly passwordHash: string
+  /** Its owner has answered mail to its address. */
+  readonly isVerified: boolean
+}
 
 export type Rotation =
   /** `generation` is now the newest: made by this call, or by one within the grace before it. */

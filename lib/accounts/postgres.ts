@@ -29,12 +29,13 @@ export const createPostgresAccounts = (
       }),
     findByEmail: (email) =>
       pool.run(async (sql) => {
-        const [row] = await sql<(User & { password_hash: string })[]>`
-          SELECT id, email, created_at, password_hash FROM users
+        const [row] = await sql<(User & { password_hash: string; is_verified: boolean })[]>`
+          SELECT id, email, created_at, password_hash, email_verified_at IS NOT NULL AS is_verified
+          FROM users
           WHERE email = ${email} AND disabled_at IS NULL`
         if (!row) return undefined
-        const { password_hash: passwordHash, ...user } = row
-        return { user, passwordHash }
+        const { password_hash: passwordHash, is_verified: isVerified, ...user } = row
+        return { user, passwordHash, isVerified }
       }),
     findUser: (id) =>
       pool.run(async (sql) => {

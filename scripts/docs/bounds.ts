@@ -6,6 +6,7 @@ import { pendingBytesMax } from '../../lib/command-log/command-log.ts'
 import { revisionsMax } from '../../lib/domain/command.ts'
 import { emailLengthMax, passwordBytesMax, passwordBytesMin } from '../../lib/domain/credentials.ts'
 import { newestCount } from '../../lib/domain/list.ts'
+import { keptSec, queuedMax } from '../../lib/mail/outbox.ts'
 import { pagedMax } from '../../lib/domain/page.ts'
 import { descriptionLengthMax, titleLengthMax, userIdLengthMax } from '../../lib/domain/todo.ts'
 import { batchBytesDefault } from '../../lib/drivers/kafka/batch-limit.ts'
@@ -147,6 +148,16 @@ export const boundGroups: readonly BoundGroup[] = [
         name: 'Sessions of an account that a system admin is shown',
         value: count(sessionsShownMax, 'sessions'),
         beyond: 'The newest are shown. All can be ended.',
+      },
+      {
+        name: 'Mails that wait to be sent',
+        value: count(queuedMax, 'mails'),
+        beyond: 'A 503 for whoever asks for one.',
+      },
+      {
+        name: 'Mail that can not be sent',
+        value: `is tried for ${seconds(keptSec)}`,
+        beyond: 'It is dropped. The worker logs it.',
       },
       {
         name: 'Email address',

@@ -6,7 +6,7 @@ import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
 import { addBuildInfo, addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
 import { addTraceMetrics, createTraceCounts } from '../../lib/runtime/tracing.ts'
-import { addAccountMetrics } from '../../server/features/accounts/metrics.ts'
+import { addAccountMetrics, createAccountCounts } from '../../server/features/accounts/metrics.ts'
 import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
 import type { HotLists } from '../../server/features/public-lists/hot-list.ts'
 import { addListMetrics } from '../../server/features/public-lists/metrics.ts'
@@ -17,6 +17,8 @@ import { addActiveUserMetrics, createActiveUsers } from '../../server/identity/a
 import { addLimitMetrics } from '../../server/limits/metrics.ts'
 import { countForks } from '../../server/process/metrics-page.ts'
 import type { AnnouncementCounts } from '../../worker/announce/announcer.ts'
+import { addMailMetrics } from '../../worker/mail/metrics.ts'
+import { createMailCounts } from '../../worker/mail/send-mails.ts'
 import { createWorkerMetrics } from '../../worker/observe/metrics.ts'
 
 export type Metric = {
@@ -85,7 +87,7 @@ export const metricGroups: readonly MetricGroup[] = [
     title: 'Users and accounts',
     about: 'On the page of the server.',
     metrics: metricsOf((registry) => {
-      addAccountMetrics(registry, { registrations: 0 })
+      addAccountMetrics(registry, createAccountCounts())
       addActiveUserMetrics(registry, createActiveUsers())
     }),
   },
@@ -105,6 +107,11 @@ export const metricGroups: readonly MetricGroup[] = [
     metrics: definitionsIn(
       createWorkerMetrics(() => new Map(), {}, unread as AnnouncementCounts).registry,
     ).filter(({ name }) => !sharedNames.has(name)),
+  },
+  {
+    title: 'Mail',
+    about: 'On the page of each worker.',
+    metrics: metricsOf((registry) => addMailMetrics(registry, createMailCounts())),
   },
   {
     title: 'Every process',

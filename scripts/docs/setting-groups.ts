@@ -7,6 +7,7 @@ import { kafkaSecuritySettings } from '../../lib/runtime/config/kafka-security.t
 import { kafkaSettings } from '../../lib/runtime/config/kafka.ts'
 import { limitSettings } from '../../lib/runtime/config/limits.ts'
 import { listSettings } from '../../lib/runtime/config/lists.ts'
+import { mailSettings } from '../../lib/runtime/config/mail.ts'
 import { postgresSettings } from '../../lib/runtime/config/postgres.ts'
 import { processSettings } from '../../lib/runtime/config/process.ts'
 import { redisSettings } from '../../lib/runtime/config/redis.ts'
@@ -79,6 +80,11 @@ export const settingGroups: readonly SettingGroup[] = [
     title: 'Accounts',
     about: 'Tokens, sessions and passwords.',
     settings: accountSettings,
+  },
+  {
+    title: 'Mail',
+    about: 'How mail is sent, by the worker.',
+    settings: mailSettings,
   },
   {
     title: 'Teams',

@@ -1,6 +1,9 @@
 // Every answer that accounts give, asked for once. For tests.
 
+import { createHash } from 'node:crypto'
+import type { Sql } from 'postgres'
 import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
+import { eventually } from '../eventually.ts'
 import { createRefreshTokens, newFamily } from '../../lib/accounts/refresh-token.ts'
 import { testSecret } from '../settings.ts'
 import type { Answer } from '../engines/harness.ts'
@@ -37,6 +40,7 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('register', 201, '/auth/register', { body: admin })
   const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
   await sql`UPDATE users SET role = 'system-admin' WHERE email = ${admin.email}`
+  await askMails(ask, sql, ann.email.trim().toLowerCase())
   await sql.end()
   const { access_token: adminToken } = tokensOf(
     await ask('login', 200, '/auth/login', { body: admin }),
@@ -44,13 +48,51 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('login', 200, '/auth/login', { body: ann })
   await askAdmin(ask, adminToken)
 
-  for (const operationId of ['register', 'login', 'refresh', 'logout']) {
-    const target = `/auth/${operationId}`
+  for (const [operationId, target] of [
+    ['register', '/auth/register'],
+    ['login', '/auth/login'],
+    ['refresh', '/auth/refresh'],
+    ['logout', '/auth/logout'],
+    ...mailTargets,
+  ] as const) {
     for (const wrong of ['{', {}, { email: 1, password: 1, refresh_token: 1 }]) {
       await ask(operationId, 400, target, { body: wrong })
     }
     await ask(operationId, 413, target, { body: 'x'.repeat(bodyBytesMax + 1) })
     await ask(operationId, 415, target, { lines: ['Content-Type: text/plain'], body: ann })
+  }
+}
+
+const mailTargets = [
+  ['requestVerification', '/auth/verify-email/request'],
+  ['verifyEmail', '/auth/verify-email'],
+  ['forgotPassword', '/auth/forgot-password'],
+  ['resetPassword', '/auth/reset-password'],
+] as const
+const mailBodyOf = (token: string) => ({ ...ann, token })
+
+const askMails = async (ask: Ask, sql: Sql, email: string) => {
+  for (const [operationId, target] of mailTargets) {
+    const isRequest = /request|forgot/.test(target)
+    const body = mailBodyOf('none')
+    await ask(operationId, isRequest ? 202 : 400, target, { body })
+  }
+  // The worker has sent what was asked for: it takes no other token's place any more.
+  await eventually(
+    () => sql`SELECT FROM mail_outbox`,
+    ({ count }) => count === 0,
+  )
+  for (const [kind, operationId] of [
+    ['verify-email', 'verifyEmail'],
+    ['reset-password', 'resetPassword'],
+  ] as const) {
+    const token = `token-of-${kind}`
+    const hash = createHash('sha256').update(token).digest()
+    await sql`
+      INSERT INTO account_tokens
+      SELECT id, ${kind}, ${hash}, now() + interval '1 h' FROM users WHERE email = ${email}
+      ON CONFLICT (user_id, purpose) DO UPDATE SET hash = excluded.hash`
+    await ask(operationId, 204, `/auth/${kind}`, { body: mailBodyOf(token) })
   }
 }
 
@@ -62,6 +104,8 @@ const askEach = async (ask: Ask, status: 429 | 503) => {
   await ask('login', status, '/auth/login', { body: ann })
   await ask('refresh', status, '/auth/refresh', { body })
   await ask('logout', status, '/auth/logout', { body })
+  for (const [operationId, target] of mailTargets)
+    await ask(operationId, status, target, { body: mailBodyOf('none') })
   await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })
   await ask('exportProfile', status, '/api/profile/export', { lines: [bearerOf('ann')] })
   await askEachOfAdmins(ask, status, [bearerOf('ann')])

@@ -110,6 +110,34 @@ export const accountSettings = {
     meaning:
       'In how long the whole of AUTH_FAILED_LOGINS_MAX may fail again: 20 in 900 s are one each 45 s.',
   }),
+  AUTH_EMAIL_VERIFICATION: oneOf({
+    default: 'optional',
+    choices: ['optional', 'required'],
+    meaning:
+      '`required`: an account logs in only once its address is confirmed. Those of before are asked, too.',
+  }),
+  AUTH_VERIFY_TTL_SEC: wholeNumber({
+    default: 86_400,
+    min: 60,
+    max: 7 * 86_400,
+    unit: 's',
+    meaning: 'How long the mail that confirms an address is good for.',
+  }),
+  AUTH_RESET_TTL_SEC: wholeNumber({
+    default: 3_600,
+    min: 60,
+    max: 86_400,
+    unit: 's',
+    meaning: 'How long the mail that resets a password is good for.',
+  }),
+  AUTH_MAILS_MAX: wholeNumber({
+    default: 5,
+    min: 0,
+    max: 1_000,
+    unit: 'mails',
+    meaning:
+      'Mails of one kind that an address may be sent at once, and again in each hour, whoever asks for them; 0 is off.',
+  }),
   AUTH_PASSWORD_QUEUE_MAX: wholeNumber({
     default: 16,
     min: 1,

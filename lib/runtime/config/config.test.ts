@@ -215,6 +215,12 @@ t.test('trusted proxies are addresses or blocks of them', async (t) => {
 })
 
 t.test('settings that contradict each other are told', async (t) => {
+  const smtp = { JWT_SECRET: secret, SMTP_URL: 'smtp://mail' }
+  t.match(faultsOf(smtp), [/^MAIL_FROM is not set, and SMTP_URL is: set it to the address/])
+  t.same(faultsOf({ ...smtp, MAIL_FROM: 'todos@example.com' }), [])
+  const required = { JWT_SECRET: secret, AUTH_EMAIL_VERIFICATION: 'required' }
+  t.match(faultsOf(required), [/^AUTH_EMAIL_VERIFICATION is required, and no mail can be sent/])
+  t.same(faultsOf({ ...required, COMMAND_LOG: 'postgres' }), [])
   t.match(faultsOf({ JWT_SECRET: secret, HTTP_REQUEST_TIMEOUT_MS: '5000' }), [
     /^HTTP_REQUEST_TIMEOUT_MS is 5000: set it to HTTP_HEADERS_TIMEOUT_MS \(10000\) or more$/,
   ])

@@ -7,6 +7,7 @@ import { kafkaSecurityFaults, kafkaSecuritySettings } from './kafka-security.ts'
 import { kafkaSettings } from './kafka.ts'
 import { limitSettings } from './limits.ts'
 import { listSettings } from './lists.ts'
+import { mailSettings } from './mail.ts'
 import { isServiceLink, meantBy } from './names.ts'
 import { postgresSettings } from './postgres.ts'
 import { processSettings } from './process.ts'
@@ -31,6 +32,7 @@ export const settings = {
   ...writeSettings,
   ...workerSettings,
   ...accountSettings,
+  ...mailSettings,
   ...teamSettings,
   ...processSettings,
   ...traceSettings,

@@ -10,6 +10,20 @@ export const relationFaults = (values: Values): string[] => {
       `HTTP_REQUEST_TIMEOUT_MS is ${values['HTTP_REQUEST_TIMEOUT_MS']}: set it to HTTP_HEADERS_TIMEOUT_MS (${values['HTTP_HEADERS_TIMEOUT_MS']}) or more`,
     )
   }
+  if (values['SMTP_URL'] !== undefined && values['MAIL_FROM'] === '') {
+    faults.push(
+      'MAIL_FROM is not set, and SMTP_URL is: set it to the address that mail comes from, such as todos@example.com',
+    )
+  }
+  if (
+    values['AUTH_EMAIL_VERIFICATION'] === 'required' &&
+    values['SMTP_URL'] === undefined &&
+    values['COMMAND_LOG'] !== 'postgres'
+  ) {
+    faults.push(
+      'AUTH_EMAIL_VERIFICATION is required, and no mail can be sent: set SMTP_URL, or AUTH_EMAIL_VERIFICATION to optional',
+    )
+  }
   if (values['METRICS_PORT'] === values['HTTP_PORT'] && values['HTTP_PORT'] !== 0) {
     faults.push(
       `METRICS_PORT is ${values['METRICS_PORT']}, which is HTTP_PORT: set one of them to another`,

@@ -2,18 +2,26 @@
 
 import type { Endpoint } from '../../http/contract/endpoint.ts'
 import { adminEndpoints } from './admin/endpoints.ts'
+import { forgotPassword } from './forgot-password.ts'
 import { login } from './log-in.ts'
 import { logout } from './log-out.ts'
 import type { AccountParts } from './parts.ts'
 import { readProfile } from './read-profile.ts'
 import { refresh } from './refresh.ts'
 import { register } from './register.ts'
+import { requestVerification } from './request-verification.ts'
+import { resetPassword } from './reset-password.ts'
+import { verifyEmail } from './verify-email.ts'
 
 export const accountEndpoints = (parts: AccountParts): Endpoint[] => [
   register(parts),
   login(parts),
   refresh(parts),
   logout(parts),
+  requestVerification(parts),
+  verifyEmail(parts),
+  forgotPassword(parts),
+  resetPassword(parts),
   readProfile(parts),
   ...adminEndpoints(parts),
 ]

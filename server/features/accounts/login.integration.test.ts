@@ -4,6 +4,7 @@
 import t from 'tap'
 import { databasesAt } from '../../../testing/databases.ts'
 import { createPostgresAccounts } from '../../../lib/accounts/postgres.ts'
+import { createPostgresAccountTokens } from '../../../lib/accounts/postgres-account-tokens.ts'
 import { createPostgresAdministration } from '../../../lib/accounts/postgres-administration.ts'
 import { appendAudit } from '../../../lib/audit/postgres.ts'
 import { usualPasswordRules } from '../../../lib/domain/credentials.ts'
@@ -18,6 +19,7 @@ import { nobody } from '../../../testing/endpoint.ts'
 import { createRouter } from '../../http/router.ts'
 import { password, startAuthServer, type AuthAnswer } from '../../../testing/auth-client.ts'
 import { login } from './log-in.ts'
+import { createAccountCounts } from './metrics.ts'
 
 void t.test('every login is one query for the account and one comparison', async (t) => {
   const databases = databasesAt(await testDatabase(t))
@@ -62,7 +64,10 @@ void t.test('every login is one query for the account and one comparison', async
     refreshTtlSec: 60,
     refreshGraceSec: 1,
     profileTtlMs: 0,
-    counts: { registrations: 0 },
+    mails: { isOn: false, add: () => Promise.resolve('queued' as const) },
+    accountTokens: createPostgresAccountTokens(pool, appendAudit),
+    requiresVerifiedEmail: false,
+    counts: createAccountCounts(),
     log: silentLog,
   })
   const ask = async (email: string, text: string, cost = 4) => {

@@ -20,7 +20,9 @@ import type { Reply } from '../../http/engines/engine.ts'
 import { Problem, unavailable, type ProblemKind, type ProblemType } from '../../http/problem.ts'
 import { authenticateHeader, realm } from '../../http/access-problems.ts'
 import { noStore } from '../../http/response-headers.ts'
+import type { AccountTokens } from '../../../lib/accounts/account-tokens.ts'
 import type { FailedLogins } from './failed-logins.ts'
+import type { MailRequests } from './mail-requests.ts'
 import type { AccountCounts } from './metrics.ts'
 import type { Passwords } from './passwords/passwords.ts'
 
@@ -31,6 +33,10 @@ export type AccountParts = {
   /** What is asked of a new one. */
   readonly passwordRules: PasswordRules
   readonly failedLogins: FailedLogins
+  readonly mails: MailRequests
+  readonly accountTokens: AccountTokens
+  /** Whether a login needs an address that is confirmed. */
+  readonly requiresVerifiedEmail: boolean
   readonly refreshTokens: RefreshTokens
   readonly signAccessToken: (userId: string, sessionId: string) => string
   /** Notified at once; Postgres notifies the other processes. */

@@ -39,7 +39,14 @@ const emailInUse: ProblemKind = {
   field: 'email',
 }
 
-export const register = ({ accounts, passwords, passwordRules, counts }: AccountParts) =>
+export const register = ({
+  accounts,
+  passwords,
+  passwordRules,
+  mails,
+  counts,
+  log,
+}: AccountParts) =>
   endpoint({
     method: 'POST',
     path: '/auth/register',
@@ -65,6 +72,11 @@ export const register = ({ accounts, passwords, passwordRules, counts }: Account
       )
       if (user === 'email-in-use') throw new Problem(emailInUse)
       counts.registrations++
+      // The account is there: a mail that can't be queued may be asked for again.
+      if (mails.isOn)
+        await mails.add('verify-email', user.email).catch((error: unknown) => {
+          log.warn({ reason: (error as Error).message }, 'no mail to confirm an address')
+        })
       const { id, email, created_at } = user
       return registered.reply({ id, email, created_at })
     },

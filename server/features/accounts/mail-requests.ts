@@ -1,0 +1,42 @@
+// Mail that somebody asks for, without being known. What is answered, and the work until then, is the same
+// whether the address has an account or not: a row of the outbox. The worker finds out whose it is.
+
+import { createHash } from 'node:crypto'
+import type { MailKind } from '../../../lib/domain/mail.ts'
+import type { MailOutbox } from '../../../lib/mail/outbox.ts'
+import type { Limiter } from '../../../lib/rate-limit/failover.ts'
+import type { Policy } from '../../../lib/rate-limit/policy.ts'
+import type { Config } from '../../../lib/runtime/config/config.ts'
+import { mailWayOf } from '../../../lib/runtime/config/mail.ts'
+
+export type MailRequests = {
+  /** False: this server has no way to send mail. */
+  readonly isOn: boolean
+  /** Past the limit of an address nothing is sent, and nobody is told. */
+  add(kind: MailKind, email: string): Promise<'queued' | 'full'>
+}
+
+const windowSec = 3_600
+
+/** Undefined: it is off. */
+export const mailPolicy = ({ AUTH_MAILS_MAX: limit }: Config): Policy | undefined =>
+  limit === 0 ? undefined : { name: 'mail', algorithm: 'token-bucket', limit, windowSec }
+
+export const createMailRequests = (
+  config: Config,
+  outbox: Pick<MailOutbox, 'add'>,
+  limiter: Pick<Limiter, 'take'>,
+  policy: Policy | undefined,
+): MailRequests => ({
+  isOn: mailWayOf(config) !== 'none',
+  async add(kind, email) {
+    if (policy) {
+      // No store of limits is to hold addresses.
+      const key = createHash('sha256').update(`${kind} ${email}`).digest('base64url')
+      const verdict = await limiter.take(policy, key)
+      const isAllowed = 'decision' in verdict ? verdict.decision.allowed : verdict.store === 'none'
+      if (!isAllowed) return 'queued'
+    }
+    return outbox.add(kind, email)
+  },
+})

@@ -1,0 +1,97 @@
+// Sends what is in the outbox, one after the other, by any number of workers. The mail is composed here,
+// with a new token for each attempt: no row holds one.
+
+import type { Mail } from '../../lib/domain/mail.ts'
+import type { MailOutbox, QueuedMail } from '../../lib/mail/outbox.ts'
+import { MailRefused, type Mailer } from '../../lib/mail/mailer.ts'
+import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
+
+/** `nobody`: the address has no account, or needs no such mail. */
+export const mailResults = ['sent', 'nobody', 'failed', 'refused', 'dropped'] as const
+export type MailCounts = Record<(typeof mailResults)[number], number>
+
+export const createMailCounts = (): MailCounts => ({
+  sent: 0,
+  nobody: 0,
+  failed: 0,
+  refused: 0,
+  dropped: 0,
+})
+
+export type MailSending = {
+  start(): void
+  /** The one that is being sent is finished. */
+  stop(): Promise<void>
+}
+
+/** An empty outbox is looked at this often: one statement. */
+const pollIntervalMs = 1_000
+
+export const createMailSending = (parts: {
+  readonly outbox: Pick<MailOutbox, 'claim' | 'remove'>
+  readonly mailer: Mailer
+  /** Undefined: nothing is to be sent to that address. */
+  readonly compose: (mail: QueuedMail) => Promise<Mail | undefined>
+  readonly counts: MailCounts
+  readonly log: Log
+}): MailSending => {
+  const { outbox, mailer, compose, counts, log } = parts
+  const warn = createBoundedLog((fields, message) => log.warn(fields, message))
+
+  const sendOne = async (queued: QueuedMail): Promise<keyof MailCounts> => {
+    if (queued.isLate) return 'dropped'
+    const mail = await compose(queued)
+    if (!mail) return 'nobody'
+    await mailer.send(queued.address, mail)
+    return 'sent'
+  }
+
+  const attempt = async (queued: QueuedMail): Promise<void> => {
+    // No address: whoever reads the log need not know who has an account.
+    const fields = { kind: queued.kind, attempt: queued.attempt }
+    try {
+      const result = await sendOne(queued)
+      if (result === 'dropped') warn(fields, 'mail dropped: it could not be sent in time')
+      await outbox.remove(queued.id)
+      counts[result]++
+    } catch (error) {
+      const reason = (error as Error).message
+      if (!(error instanceof MailRefused)) {
+        counts.failed++
+        warn({ ...fields, reason }, 'mail not sent: trying again later')
+        return
+      }
+      warn({ ...fields, reason }, 'mail refused by the mail server')
+      await outbox.remove(queued.id)
+      counts.refused++
+    }
+  }
+
+  let timer: NodeJS.Timeout | undefined
+  let isStopping = false
+  let round = Promise.resolve()
+  const sendAll = async () => {
+    try {
+      while (!isStopping) {
+        const queued = await outbox.claim()
+        if (!queued) return
+        await attempt(queued)
+      }
+    } catch (error) {
+      warn({ reason: (error as Error).message }, "the outbox of mail can't be read")
+    }
+  }
+  const next = () => {
+    round = sendAll().then(() => {
+      if (!isStopping) timer = setTimeout(next, pollIntervalMs).unref()
+    })
+  }
+  return {
+    start: next,
+    async stop() {
+      isStopping = true
+      clearTimeout(timer)
+      await round
+    },
+  }
+}
