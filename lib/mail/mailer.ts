@@ -31,7 +31,7 @@ export const openMailer = (config: Config, log: Log): Mailer | undefined => {
 }
 
 /** A warning: `npm start` shows those. */
-export const createLogMailer = (log: Log): Mailer => ({
+const createLogMailer = (log: Log): Mailer => ({
   send(to, { subject, text }) {
     log.warn({ to, subject, text }, 'mail, written here because SMTP_URL is not set')
     return Promise.resolve()

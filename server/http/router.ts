@@ -84,7 +84,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       // uWebSockets.js forgets it at the first await.
       const isRead = request.method === 'GET' || request.method === 'HEAD'
       const body = identified.body ?? (isRead ? undefined : request.body(bodyBytesMax))
-      if (principal) await requireSystemAdmin(principal)
+      await requireSystemAdmin(principal as Principal)
       return run(body ? { ...identified, body } : identified)
     }
 

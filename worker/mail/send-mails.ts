@@ -55,7 +55,8 @@ export const createMailSending = (parts: {
       await outbox.remove(queued.id)
       counts[result]++
     } catch (error) {
-      const reason = (error as Error).message
+      // A mail server repeats the address.
+      const reason = (error as Error).message.replaceAll(queued.address, '…')
       if (!(error instanceof MailRefused)) {
         counts.failed++
         warn({ ...fields, reason }, 'mail not sent: trying again later')

@@ -2,6 +2,8 @@
 // server: each token works once, and nobody learns which addresses have accounts.
 
 import t, { type Test } from 'tap'
+import { createPostgresAccountTokens } from '../../../lib/accounts/postgres-account-tokens.ts'
+import { appendAudit } from '../../../lib/audit/postgres.ts'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import {
   createAuthClient,
@@ -10,6 +12,7 @@ import {
   startAuthServer,
   type AuthAnswer,
 } from '../../../testing/auth-client.ts'
+import { databasesAt } from '../../../testing/databases.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { startMailServer } from '../../../testing/mail-server.ts'
@@ -172,4 +175,25 @@ void t.test('without a mail server: the log of the worker, or nothing', async (t
   const later = createAuthClient(asKafka.port)
   for (const path of ['/auth/forgot-password', '/auth/verify-email/request'])
     t.equal((await later.post(path, { email: 'ann@b' })).status, 501)
+})
+
+void t.test('of logins with the old password that race with a reset none goes on', async (t) => {
+  const { client, env, sql } = await startAuthServer(t, { AUTH_FAILED_LOGINS_MAX: '0' })
+  await client.post('/auth/register', { email: 'ann@b', password })
+  const pool = databasesAt(env['DATABASE_URL'] ?? '').pool('accounts', { timeoutMs: 30_000 })
+  t.teardown(() => pool.close())
+  const tokens = createPostgresAccountTokens(pool, appendAudit)
+  const token = (await tokens.issue('reset-password', 'ann@b', 60)) ?? ''
+  const logins = Array.from({ length: 40 }, async (_, i) => {
+    const answer = await client.post('/auth/login', { email: 'ann@b', password })
+    if (i === 5)
+      await client.post('/auth/reset-password', { token, password: 'another horse battery' })
+    return answer.status
+  })
+  t.ok((await Promise.all(logins)).includes(200))
+  const open = () => sql`SELECT FROM sessions WHERE revoked_at IS NULL`
+  t.equal((await open()).count, 0)
+  const after = { email: 'ann@b', password: 'another horse battery' }
+  t.equal((await client.post('/auth/login', after)).status, 200)
+  t.equal((await open()).count, 1)
 })
