@@ -75,7 +75,7 @@ export const createPostgresAccounts = (
       pool.run(async (sql) => {
         const [rotated] = await sql<{ user_id: string }[]>`
           UPDATE sessions SET generation = generation + 1, rotated_at = now()
-          WHERE id = ${id} AND generation = ${generation}
+          WHERE id = ${id} AND generation = ${generation} AND user_id IS NOT NULL
             AND revoked_at IS NULL AND expires_at > now()
           RETURNING user_id`
         const successor = generation + 1
@@ -84,7 +84,8 @@ export const createPostgresAccounts = (
         const [held] = await sql<{ user_id: string; is_repeat: boolean }[]>`
           SELECT user_id, generation = ${successor}
             AND rotated_at > now() - make_interval(secs => ${graceSec}) AS is_repeat
-          FROM sessions WHERE id = ${id} AND revoked_at IS NULL AND expires_at > now()`
+          FROM sessions
+          WHERE id = ${id} AND user_id IS NOT NULL AND revoked_at IS NULL AND expires_at > now()`
         if (!held) return { kind: 'ended' }
         if (held.is_repeat) return { kind: 'rotated', userId: held.user_id, generation: successor }
         // When two find it out at once, one reports it.
