@@ -33,8 +33,8 @@ CREATE TABLE mail_outbox (
   address     text COLLATE "C" NOT NULL,
   attempts    integer NOT NULL DEFAULT 0,
   next_try_at timestamptz NOT NULL DEFAULT now(),
-  created_at  timestamptz NOT NULL DEFAULT now(),
-  -- Who asks again before it is sent gets one mail.
-  UNIQUE (kind, address)
+  created_at  timestamptz NOT NULL DEFAULT now()
 );
+-- Who asks again before it is being sent gets one mail; who asks while it is, gets another.
+CREATE UNIQUE INDEX mail_outbox_waiting ON mail_outbox (kind, address) WHERE attempts = 0;
 CREATE INDEX mail_outbox_due ON mail_outbox (next_try_at);

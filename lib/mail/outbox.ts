@@ -16,7 +16,7 @@ export type QueuedMail = {
 
 export type MailOutbox = {
   /**
-   * Asked for again before it is sent, it is one mail. `full`: so many wait that nothing more is taken,
+   * Asked for again before anybody has claimed it, it is one mail. `full`: so many wait that nothing more is taken,
    * whatever the address.
    */
   add(kind: MailKind, address: string): Promise<'queued' | 'full'>

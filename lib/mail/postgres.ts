@@ -17,7 +17,7 @@ export const createPostgresMailOutbox = (pool: Pool): MailOutbox => ({
         WITH room AS (SELECT count(*) < ${queuedMax} AS has_room FROM mail_outbox),
         added AS (
           INSERT INTO mail_outbox (kind, address) SELECT ${kind}, ${address} FROM room WHERE has_room
-          ON CONFLICT (kind, address) DO NOTHING)
+          ON CONFLICT (kind, address) WHERE attempts = 0 DO NOTHING)
         SELECT has_room FROM room`
       return row?.has_room ? 'queued' : 'full'
     }),

@@ -98,6 +98,17 @@ void t.test('what fails is tried again, and not for ever', async (t) => {
   t.equal(await rows(), 0)
 })
 
+void t.test('asked for again while it is being sent, it is another mail', async (t) => {
+  const { outbox, sent, begin, counted } = await setUp(t)
+  await outbox.add('verify-email', 'ann@b')
+  const first = await outbox.claim()
+  await outbox.add('verify-email', 'ann@b')
+  await outbox.remove(first?.id ?? '')
+  begin()
+  await counted('sent', 1)
+  t.same(sent, ['ann@b'])
+})
+
 void t.test('no more than so many wait', async (t) => {
   const { sql, outbox, rows } = await setUp(t)
   await sql`
