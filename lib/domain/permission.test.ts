@@ -42,7 +42,14 @@ const neverTold = ['former-member', 'former', 'stranger', 'system-admin']
 /** With the token of an invitation, which says that it is there. */
 const withToken = ['accept-invitation', 'decline-invitation']
 
-const tables = {
+type Checked = {
+  readonly table: Readonly<Record<string, readonly string[]>>
+  readonly standings: readonly string[]
+  readonly sentences: readonly Sentence[]
+  readonly neverTold: readonly string[]
+  readonly may: (action: string, standing: string) => string
+}
+const tables: Readonly<Record<string, Checked>> = {
   team: {
     table: teamPermissions,
     standings: teamStandings,

@@ -1,0 +1,97 @@
+// A change of teams: one transaction, which decides, changes and writes down what it did. A refusal
+// anywhere in it undoes all of it.
+
+import type { AuditAction, AuditDetails, NewAuditEntry } from '../domain/audit.ts'
+import { mayInTeam, type TeamAction, type TeamStanding } from '../domain/permission.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import type { Actor, OnTeamChanged, Outcome, Refusal } from './teams.ts'
+
+/** Writes an entry of the audit log in the transaction of `sql`. */
+export type AppendAudit = (sql: Sql, entry: NewAuditEntry) => Promise<void>
+
+export type Change = {
+  readonly sql: Sql
+  readonly by: Actor
+  readonly record: (action: AuditAction, teamId: string, details?: AuditDetails) => Promise<void>
+}
+export type RunChange = <T>(by: Actor, work: (change: Change) => Promise<T>) => Promise<Outcome<T>>
+
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly refusal: Refusal
+  constructor(refusal: Refusal) {
+    super(refusal)
+    this.refusal = refusal
+  }
+}
+
+/** What `work` gives, or why it was refused. */
+export const outcomeOf = async <T>(work: Promise<T>): Promise<Outcome<T>> => {
+  try {
+    return { kind: 'done', value: await work }
+  } catch (error) {
+    if (error instanceof Refused) return { kind: 'refused', refusal: error.refusal }
+    throw error
+  }
+}
+
+export const createRunChange =
+  (pool: Pool, appendAudit: AppendAudit, onChanged: OnTeamChanged): RunChange =>
+  async (by, work) => {
+    const recorded: AuditAction[] = []
+    const outcome = await outcomeOf(
+      pool.transaction((sql) =>
+        work({
+          sql,
+          by,
+          async record(action, teamId, details = {}) {
+            recorded.push(action)
+            const { userId: actorId, requestId } = by
+            const subject = { kind: 'team', id: teamId } as const
+            await appendAudit(sql, { actorId, action, subject, details, requestId })
+          },
+        }),
+      ),
+    )
+    if (outcome.kind === 'done') for (const action of recorded) onChanged(action)
+    return outcome
+  }
+
+/**
+ * Every change of a team, its members or its invitations waits here for the one before. What is read
+ * after it, in a statement of its own, is what that one has left.
+ */
+export const lockTeam = async (sql: Sql, teamId: string): Promise<void> => {
+  await sql`SELECT FROM teams WHERE id = ${teamId} FOR NO KEY UPDATE`
+}
+
+/** Taken before a team's lock, wherever both are. The address of the account. */
+export const lockAccount = async (sql: Sql, userId: string): Promise<string> => {
+  const [user] = await sql<{ email: string }[]>`
+    SELECT email FROM users WHERE id = ${userId} FOR NO KEY UPDATE`
+  if (!user) throw new Refused('no-account')
+  return user.email
+}
+
+/** Throws unless `userId` may do it, as things stand now. */
+export const permit = async (
+  sql: Sql,
+  userId: string,
+  teamId: string,
+  action: TeamAction,
+): Promise<void> => {
+  const verdict = mayInTeam(action, await standingOf(sql, userId, teamId))
+  if (verdict === 'unknown') throw new Refused('unknown-team')
+  if (verdict === 'known') throw new Refused('not-allowed')
+}
+
+const standingOf = async (sql: Sql, userId: string, teamId: string): Promise<TeamStanding> => {
+  const [row] = await sql<{ standing: TeamStanding }[]>`
+    SELECT coalesce(
+      (SELECT role FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}),
+      (SELECT 'invited' FROM team_invitations invitation JOIN users USING (email)
+       WHERE invitation.team_id = ${teamId} AND users.id = ${userId}
+         AND invitation.expires_at > now()),
+      'stranger') AS standing`
+  return row?.standing ?? 'stranger'
+}

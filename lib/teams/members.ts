@@ -1,0 +1,148 @@
+// Who is in a team, in Postgres. Each function runs in a change that has been permitted, under the
+// locks that change.ts describes.
+
+import type { Position, Range } from '../domain/page.ts'
+import type { Member, Team, TeamBounds, TeamRole } from '../domain/team.ts'
+import type { Sql } from '../drivers/postgres/pool.ts'
+import { lockTeam, permit, Refused, type Change } from './change.ts'
+import type { Page } from './teams.ts'
+
+/** Of `rows`, which are one more than asked for where there are more. */
+export const pageOf = <T>(
+  rows: readonly T[],
+  count: number,
+  placeOf: (row: T) => Position,
+): Page<T> => {
+  const items = rows.slice(0, count)
+  const last = items.at(-1)
+  return { items, next: rows.length > count && last ? placeOf(last) : undefined }
+}
+
+export const teamAsSeenBy = async (sql: Sql, userId: string, teamId: string): Promise<Team> => {
+  const [team] = await sql<Team[]>`
+    SELECT id, name, created_at AS "createdAt", role, joined_at AS "joinedAt"
+    FROM teams JOIN team_members ON team_id = id
+    WHERE id = ${teamId} AND user_id = ${userId}`
+  if (!team) throw new Refused('unknown-team')
+  return team
+}
+
+export const teamsOf = async (
+  sql: Sql,
+  userId: string,
+  { after, count }: Range,
+): Promise<Page<Team>> => {
+  const rows = await sql<Team[]>`
+    SELECT id, name, created_at AS "createdAt", role, joined_at AS "joinedAt"
+    FROM team_members JOIN teams ON id = team_id
+    WHERE user_id = ${userId}
+      ${after ? sql`AND (joined_at, team_id) < (${after.createdAt}::timestamptz, ${after.id}::text)` : sql``}
+    ORDER BY joined_at DESC, team_id DESC
+    LIMIT ${count + 1}`
+  return pageOf(rows, count, (team) => ({ createdAt: team.joinedAt, id: team.id }))
+}
+
+export const membersOf = async (
+  sql: Sql,
+  teamId: string,
+  { after, count }: Range,
+): Promise<Page<Member>> => {
+  const rows = await sql<Member[]>`
+    SELECT user_id AS "userId", email, member.role, joined_at AS "joinedAt"
+    FROM team_members member JOIN users ON id = user_id
+    WHERE team_id = ${teamId}
+      ${after ? sql`AND (joined_at, user_id) < (${after.createdAt}::timestamptz, ${after.id}::text)` : sql``}
+    ORDER BY joined_at DESC, user_id DESC
+    LIMIT ${count + 1}`
+  return pageOf(rows, count, (member) => ({ createdAt: member.joinedAt, id: member.userId }))
+}
+
+/** The bound of teams is checked under the lock of the account, that of members under the team's. */
+export const addMember = async (
+  sql: Sql,
+  bounds: TeamBounds,
+  { teamId, userId, role }: { teamId: string; userId: string; role: TeamRole },
+): Promise<void> => {
+  const [counted] = await sql<{ is_member: boolean; teams: number; members: number }[]>`
+    SELECT
+      EXISTS (SELECT FROM team_members
+        WHERE team_id = ${teamId} AND user_id = ${userId}) AS is_member,
+      (SELECT count(*)::int FROM team_members WHERE user_id = ${userId}) AS teams,
+      (SELECT count(*)::int FROM team_members WHERE team_id = ${teamId}) AS members`
+  if (counted?.is_member) throw new Refused('already-a-member')
+  if (!counted || counted.teams >= bounds.teamsOfUserMax) throw new Refused('too-many-teams')
+  if (counted.members >= bounds.membersMax) throw new Refused('too-many-members')
+  await sql`
+    INSERT INTO team_members (team_id, user_id, role) VALUES (${teamId}, ${userId}, ${role})`
+}
+
+export const setRole = async (
+  { sql, by, record }: Change,
+  teamId: string,
+  userId: string,
+  role: TeamRole,
+): Promise<Member> => {
+  await lockTeam(sql, teamId)
+  await permit(sql, by.userId, teamId, 'change-role')
+  const member = await memberOf(sql, teamId, userId)
+  if (member.role === role) return member
+  if (role === 'member') await refuseLastAdmin(sql, teamId, userId)
+  await sql`
+    UPDATE team_members SET role = ${role} WHERE team_id = ${teamId} AND user_id = ${userId}`
+  await record(role === 'admin' ? 'member.promoted' : 'member.demoted', teamId, { userId })
+  return { ...member, role }
+}
+
+export const removeMember = async (
+  { sql, by, record }: Change,
+  teamId: string,
+  userId: string,
+): Promise<undefined> => {
+  const leaves = userId === by.userId
+  await lockTeam(sql, teamId)
+  await permit(sql, by.userId, teamId, leaves ? 'leave-team' : 'remove-member')
+  await memberOf(sql, teamId, userId)
+  await refuseLastAdmin(sql, teamId, userId)
+  await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
+  await record(leaves ? 'member.left' : 'member.removed', teamId, { userId })
+}
+
+const memberOf = async (sql: Sql, teamId: string, userId: string): Promise<Member> => {
+  const [member] = await sql<Member[]>`
+    SELECT user_id AS "userId", email, member.role, joined_at AS "joinedAt"
+    FROM team_members member JOIN users ON id = user_id
+    WHERE team_id = ${teamId} AND user_id = ${userId}`
+  if (!member) throw new Refused('no-such-member')
+  return member
+}
+
+/** Under the lock of the team. */
+const refuseLastAdmin = async (sql: Sql, teamId: string, userId: string): Promise<void> => {
+  const admins = await sql<{ user_id: string }[]>`
+    SELECT user_id FROM team_members WHERE team_id = ${teamId} AND role = 'admin' LIMIT 2`
+  if (admins.length === 1 && admins[0]?.user_id === userId) throw new Refused('last-admin')
+}
+
+/** Before the account is deleted. See Teams.leaveAll. */
+export const leaveAll = async ({ sql, record }: Change, userId: string): Promise<void> => {
+  const left = await sql<{ team_id: string }[]>`
+    SELECT team_id FROM team_members WHERE user_id = ${userId} ORDER BY team_id`
+  for (const { team_id: teamId } of left) {
+    await lockTeam(sql, teamId)
+    const [successor] = await sql<{ user_id: string; role: TeamRole }[]>`
+      SELECT user_id, role FROM team_members WHERE team_id = ${teamId} AND user_id <> ${userId}
+      ORDER BY role = 'admin' DESC, joined_at, user_id LIMIT 1`
+    if (successor?.role === 'member') {
+      await sql`
+        UPDATE team_members SET role = 'admin'
+        WHERE team_id = ${teamId} AND user_id = ${successor.user_id}`
+      await record('member.promoted', teamId, { userId: successor.user_id })
+    }
+    await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
+    await record('member.left', teamId, { userId })
+    if (!successor) {
+      await sql`DELETE FROM teams WHERE id = ${teamId}`
+      await record('team.deleted', teamId)
+    }
+  }
+}

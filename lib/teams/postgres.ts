@@ -1,0 +1,107 @@
+// Teams in Postgres.
+
+import { randomUUID } from 'node:crypto'
+import type { TeamAction } from '../domain/permission.ts'
+import type { TeamBounds } from '../domain/team.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import {
+  createRunChange,
+  lockAccount,
+  lockTeam,
+  outcomeOf,
+  permit,
+  type AppendAudit,
+} from './change.ts'
+import { accept, decline, invitationsOf, invitationsTo, invite, withdraw } from './invitations.ts'
+import {
+  addMember,
+  leaveAll,
+  membersOf,
+  removeMember,
+  setRole,
+  teamAsSeenBy,
+  teamsOf,
+} from './members.ts'
+import type { OnTeamChanged, Teams } from './teams.ts'
+
+export { pruneInvitations } from './invitations.ts'
+
+export type TeamSettings = {
+  readonly bounds: TeamBounds
+  readonly appendAudit: AppendAudit
+  readonly onChanged?: OnTeamChanged
+}
+
+export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams => {
+  const { bounds, appendAudit, onChanged = () => {} } = settings
+  const change = createRunChange(pool, appendAudit, onChanged)
+
+  /** `read`, if `userId` may. */
+  const permitted = <T>(
+    userId: string,
+    teamId: string,
+    action: TeamAction,
+    read: (sql: Sql) => Promise<T>,
+  ) =>
+    outcomeOf(
+      pool.run(async (sql) => {
+        await permit(sql, userId, teamId, action)
+        return read(sql)
+      }),
+    )
+
+  return {
+    create: (by, name) =>
+      change(by, async ({ sql, record }) => {
+        await lockAccount(sql, by.userId)
+        const teamId = randomUUID()
+        await sql`INSERT INTO teams (id, name) VALUES (${teamId}, ${name})`
+        await addMember(sql, bounds, { teamId, userId: by.userId, role: 'admin' })
+        await record('team.created', teamId)
+        return teamAsSeenBy(sql, by.userId, teamId)
+      }),
+    listOf: (userId, range) => pool.run((sql) => teamsOf(sql, userId, range)),
+    read: (userId, teamId) =>
+      permitted(userId, teamId, 'read-team', (sql) => teamAsSeenBy(sql, userId, teamId)),
+    rename: (by, teamId, name) =>
+      change(by, async ({ sql, record }) => {
+        await lockTeam(sql, teamId)
+        await permit(sql, by.userId, teamId, 'rename-team')
+        await sql`UPDATE teams SET name = ${name} WHERE id = ${teamId}`
+        await record('team.renamed', teamId)
+        return teamAsSeenBy(sql, by.userId, teamId)
+      }),
+    remove: (by, teamId) =>
+      change(by, async ({ sql, record }) => {
+        await lockTeam(sql, teamId)
+        await permit(sql, by.userId, teamId, 'delete-team')
+        await sql`DELETE FROM teams WHERE id = ${teamId}`
+        await record('team.deleted', teamId)
+        return undefined
+      }),
+    mayReadAudit: (userId, teamId) =>
+      permitted(userId, teamId, 'read-team-audit', () => Promise.resolve(undefined)),
+
+    listMembers: (userId, teamId, range) =>
+      permitted(userId, teamId, 'list-members', (sql) => membersOf(sql, teamId, range)),
+    setRole: (by, teamId, userId, role) => change(by, (one) => setRole(one, teamId, userId, role)),
+    removeMember: (by, teamId, userId) => change(by, (one) => removeMember(one, teamId, userId)),
+
+    invite: (by, teamId, email) => change(by, (one) => invite(one, bounds, teamId, email)),
+    listInvitations: (userId, teamId, range) =>
+      permitted(userId, teamId, 'list-invitations', (sql) => invitationsOf(sql, teamId, range)),
+    withdraw: (by, teamId, invitationId) =>
+      change(by, (one) => withdraw(one, teamId, invitationId)),
+    listInvitationsTo: (userId, range) => pool.run((sql) => invitationsTo(sql, userId, range)),
+    accept: (by, token) => change(by, (one) => accept(one, bounds, token)),
+    decline: (by, token) => change(by, (one) => decline(one, token)),
+
+    async leaveAll(by, userId) {
+      await change(by, async (one) => {
+        const email = await lockAccount(one.sql, userId)
+        await leaveAll(one, userId)
+        await one.sql`DELETE FROM team_invitations WHERE email = ${email}`
+      })
+    },
+  }
+}

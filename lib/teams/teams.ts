@@ -1,0 +1,74 @@
+// Teams, their members and their invitations: the seam. Whether somebody may do what he asks for is
+// decided in the transaction that does it, under the lock of the team's row. So a membership that has
+// ended is of no use to a request that was sent before, in whichever process.
+
+import type { AuditAction } from '../domain/audit.ts'
+import type { Position, Range } from '../domain/page.ts'
+import type { Invitation, Member, Team, TeamRole } from '../domain/team.ts'
+
+/** Who asks, and in which request. */
+export type Actor = { readonly userId: string; readonly requestId: string }
+
+export type Refusal =
+  /** Who asks may not know whether the team is there. */
+  | 'unknown-team'
+  /** Who asks knows that it is there, and may not do this. */
+  | 'not-allowed'
+  /** Who asks has no account. */
+  | 'no-account'
+  | 'no-such-member'
+  /** Or it has been used, was withdrawn, or has expired. */
+  | 'no-such-invitation'
+  | 'invitation-for-another'
+  | 'already-a-member'
+  /** A team without an admin is what came of it. */
+  | 'last-admin'
+  | 'too-many-teams'
+  | 'too-many-members'
+  | 'too-many-invitations'
+
+export type Outcome<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
+/** Newest first. */
+export type Page<T> = { readonly items: readonly T[]; readonly next: Position | undefined }
+
+export type Teams = {
+  /** Who creates it is its first admin. */
+  create(by: Actor, name: string): Promise<Outcome<Team>>
+  /** Those that somebody is in, by when he joined. */
+  listOf(userId: string, range: Range): Promise<Page<Team>>
+  read(userId: string, teamId: string): Promise<Outcome<Team>>
+  rename(by: Actor, teamId: string, name: string): Promise<Outcome<Team>>
+  remove(by: Actor, teamId: string): Promise<Outcome<undefined>>
+  /** Whether an audit of it may be read. */
+  mayReadAudit(userId: string, teamId: string): Promise<Outcome<undefined>>
+
+  listMembers(userId: string, teamId: string, range: Range): Promise<Outcome<Page<Member>>>
+  setRole(by: Actor, teamId: string, userId: string, role: TeamRole): Promise<Outcome<Member>>
+  /** Who removes himself leaves. */
+  removeMember(by: Actor, teamId: string, userId: string): Promise<Outcome<undefined>>
+
+  /** One for each address: another one for the same replaces the first, and its token. */
+  invite(
+    by: Actor,
+    teamId: string,
+    email: string,
+  ): Promise<Outcome<{ readonly invitation: Invitation; readonly token: string }>>
+  listInvitations(userId: string, teamId: string, range: Range): Promise<Outcome<Page<Invitation>>>
+  withdraw(by: Actor, teamId: string, invitationId: string): Promise<Outcome<undefined>>
+  /** Those to the address of somebody's account. */
+  listInvitationsTo(userId: string, range: Range): Promise<Page<Invitation>>
+  accept(by: Actor, token: string): Promise<Outcome<Team>>
+  decline(by: Actor, token: string): Promise<Outcome<undefined>>
+
+  /**
+   * Before an account is deleted: it leaves every team. Where it is the last admin, the member of longest
+   * standing becomes one; a team of nobody else is deleted. So are invitations to its address.
+   */
+  leaveAll(by: Actor, userId: string): Promise<void>
+}
+
+/** Notified of each change, once it is committed. */
+export type OnTeamChanged = (action: AuditAction) => void

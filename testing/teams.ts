@@ -1,0 +1,66 @@
+// Teams on a database of their own, and accounts to be in them. For tests.
+
+import { randomUUID } from 'node:crypto'
+import type { Test } from 'tap'
+import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
+import type { AuditEntry } from '../lib/domain/audit.ts'
+import type { TeamBounds } from '../lib/domain/team.ts'
+import type { Pool } from '../lib/drivers/postgres/pool.ts'
+import { createPostgresTeams, pruneInvitations } from '../lib/teams/postgres.ts'
+import type { Actor, Teams } from '../lib/teams/teams.ts'
+import { readConfig } from '../lib/runtime/config/config.ts'
+import { databasesOf } from './databases.ts'
+import { testDatabase } from './services.ts'
+
+export type TestAccount = Actor & { readonly email: string }
+
+export type TeamsUnderTest = {
+  readonly teams: Teams
+  readonly pool: Pool
+  /** The account of this name, made when it is asked for first. */
+  account(name: string): Promise<TestAccount>
+  /** What was written down of a team, the oldest first. */
+  audit(teamId: string): Promise<AuditEntry[]>
+  expireInvitations(): Promise<void>
+  prune(): Promise<void>
+}
+
+export const openTeams = async (
+  t: Test,
+  bounds: TeamBounds,
+  connections = 1,
+): Promise<TeamsUnderTest> => {
+  const settings = { HTTP_PROCESSES: '1', DB_POOL_SIZE: String(connections) }
+  const databases = databasesOf(
+    readConfig({ ...settings, DATABASE_URL: await testDatabase(t) }, 'script'),
+  )
+  t.teardown(() => databases.close())
+  const pool = databases.pool('todos', { timeoutMs: 30_000 })
+  const audit = createPostgresAuditLog(pool)
+  const accounts = new Map<string, TestAccount>()
+  return {
+    teams: createPostgresTeams(pool, { bounds, appendAudit }),
+    pool,
+    async account(name) {
+      const known = accounts.get(name)
+      if (known) return known
+      const email = `${name}@example.com`
+      const made = { userId: randomUUID(), requestId: `request-of-${name}`, email }
+      accounts.set(name, made)
+      await pool.run(
+        (sql) => sql`
+          INSERT INTO users (id, email, password_hash) VALUES (${made.userId}, ${email}, 'x')`,
+      )
+      return made
+    },
+    async audit(teamId) {
+      const subject = { kind: 'team', id: teamId } as const
+      const { entries } = await audit.read({ subject, count: 10_000 })
+      return [...entries].reverse()
+    },
+    async expireInvitations() {
+      await pool.run((sql) => sql`UPDATE team_invitations SET expires_at = now()`)
+    },
+    prune: () => pruneInvitations(pool),
+  }
+}
