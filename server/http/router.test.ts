@@ -130,3 +130,58 @@ t.test(
     }
   },
 )
+
+t.test('a path has two parameters, each by its own name', async (t) => {
+  const seen: string[] = []
+  const any = (example: string) => ({ shape: string(), description: 'Any.', example })
+  const about = {
+    method: 'GET',
+    summary: 'For a test',
+    tag: { name: 'Tests', description: 'For tests.' },
+    auth: 'none',
+    responses: [],
+  } as const
+  const endpoints = [
+    endpoint({
+      ...about,
+      path: '/a/:id/b/:key',
+      operationId: 'inner',
+      params: { id: any('x'), key: any('y') },
+      handler({ params: { id, key } }) {
+        seen.push(`${id} ${key}`)
+        return withoutBody(204)
+      },
+    }),
+    endpoint({
+      ...about,
+      path: '/a/:id/b',
+      operationId: 'outer',
+      params: { id: any('x') },
+      handler({ params: { id } }) {
+        seen.push(id)
+        return withoutBody(204)
+      },
+    }),
+  ]
+  const routes: string[] = []
+  const handle = createRouter({
+    ...nobody,
+    endpoints,
+    log: pino({ enabled: false }),
+    onAnswered: ({ route }) => routes.push(route),
+  })
+  const header = (): string | undefined => undefined
+  const statusOf = async (path: string) => {
+    const request: Partial<Request> = { method: 'GET', path, query: '', header }
+    return (await handle(request as Request)).status
+  }
+  t.equal(await statusOf('/a/1/b/%32'), 204)
+  t.equal(await statusOf('/a/1/b'), 204)
+  t.same(seen, ['1 2', '1'])
+  t.same(routes, ['/a/:id/b/:key', '/a/:id/b'])
+  t.equal(await statusOf('/a/:id/b/:key'), 204, 'as they are spelled in the definition')
+  t.equal(seen.at(-1), ':id :key')
+  for (const path of ['/a//b/2', '/a/1/b/', '/a/1/c/2', '/a/1/b/2/', '/1/b/2', 'b/2'])
+    t.equal(await statusOf(path), 404, path)
+  t.equal(seen.length, 3)
+})

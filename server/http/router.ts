@@ -94,10 +94,11 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     return endpoint.isStreamed ? streaming(allowed, endpoint.path) : allowed
   }
 
-  const byPath = new Map<string, Map<string, Served>>()
+  const byPath = new Map<string, Route>()
   for (const endpoint of parts.endpoints) {
     const { method, path, auth, limit, limitedWith, limitWithout } = endpoint
-    const methods = byPath.get(path) ?? new Map<string, Served>()
+    const route = routeOf(path)
+    const methods = byPath.get(route)?.methods ?? new Map<string, Served>()
     if (methods.has(method)) throw new Error(`${method} ${path} is there twice`)
     const served: Served = {
       needsToken: needsToken(auth),
@@ -108,33 +109,50 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     }
     methods.set(method, served)
     if (method === 'GET') methods.set('HEAD', served)
-    byPath.set(path, methods)
+    byPath.set(route, { route: path, methods, id: '', innerId: '' })
   }
 
   const allMethods = [...methodsOf(parts.endpoints), 'OPTIONS'].join(', ')
 
   const find = (path: string): Found => {
-    const methods = byPath.get(path)
-    if (methods) return { route: path, methods, id: '' }
+    const found = byPath.get(path)
+    if (found) return found
     const last = path.lastIndexOf('/')
     const before = path.lastIndexOf('/', last - 1)
     return (
       findWithId(path, last, path.length) ??
-      findWithId(path, before, last) ?? { route: '', methods: undefined, id: '' }
+      findWithId(path, before, last) ??
+      findWithIds(path, path.lastIndexOf('/', before - 1), before, last) ??
+      nowhere
     )
   }
 
   /** What stands between `slash` and `end` is the id. */
   const findWithId = (path: string, slash: number, end: number): Found | undefined => {
     const id = path.slice(slash + 1, end)
-    const route = `${path.slice(0, slash)}/:id${path.slice(end)}`
-    const methods = id === '' || id === ':id' ? undefined : byPath.get(route)
-    return methods && { route, methods, id: decoded(id) }
+    if (id === '') return undefined
+    const found = byPath.get(`${path.slice(0, slash)}/${anyId}${path.slice(end)}`)
+    return found && foundAt(found, id, '')
+  }
+
+  /** One stands between `slash` and `end`, one behind `last`. */
+  const findWithIds = (
+    path: string,
+    slash: number,
+    end: number,
+    last: number,
+  ): Found | undefined => {
+    if (slash < 0) return undefined
+    const id = path.slice(slash + 1, end)
+    const innerId = path.slice(last + 1)
+    if (id === '' || innerId === '') return undefined
+    const found = byPath.get(`${path.slice(0, slash)}/${anyId}${path.slice(end, last)}/${anyId}`)
+    return found && foundAt(found, id, innerId)
   }
 
   const dispatch = (received: Received): Reply | Promise<Reply> => {
     const { request, requestId, found } = received
-    const { methods, id } = found
+    const { methods, id, innerId } = found
     if (request.decided) return request.decided
     if (request.method === 'OPTIONS' && request.path === '*') return allowing(allMethods)
     if (!methods) throw new Problem(nothingAt(request.path))
@@ -147,7 +165,7 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     // What uWebSockets.js forgets when the first await comes is asked for before.
     const principal = served.needsToken ? authenticate(request) : undefined
     const client = served.needsToken ? undefined : clientOf(request)
-    const identified = { request, requestId, principal, client, id, body: undefined }
+    const identified = { request, requestId, principal, client, id, innerId, body: undefined }
     const check = checkOf(request, served)
     return check ? underLimit(check, served.run, identified, received) : served.run(identified)
   }
@@ -218,6 +236,19 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
   }
 }
 
+const foundAt = ({ route, methods }: Route, id: string, innerId: string): Found => ({
+  route,
+  methods,
+  id: decoded(id),
+  innerId: decoded(innerId),
+})
+
+const nowhere: Found = { route: '', methods: undefined, id: '', innerId: '' }
+
+/** What stands for a parameter where routes are looked up: no path of a request has a space. */
+const anyId = ' '
+const routeOf = (path: string): string => path.replaceAll(/:\w+/g, anyId)
+
 const isOffered = (method: string, { methods }: Found): boolean =>
   methods !== undefined && (method === 'OPTIONS' || methods.has(method))
 
@@ -284,4 +315,8 @@ type Found = {
   readonly route: string
   readonly methods: ReadonlyMap<string, Served> | undefined
   readonly id: string
+  /** Of its second parameter. */
+  readonly innerId: string
 }
+
+type Route = Found & { readonly methods: Map<string, Served> }

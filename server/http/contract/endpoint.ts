@@ -54,7 +54,7 @@ export type BodyOf<T> = {
 
 type About = {
   readonly method: Method
-  /** Literal, or its last or last but one part is `:id`. */
+  /** Literal, or its last or last but one part is a parameter, or its last and last but two are. */
   readonly path: string
   /** What clients that are made from the document call it. */
   readonly operationId: string

@@ -19,8 +19,9 @@ export type Identified = {
   readonly requestId: string
   readonly principal: Principal | undefined
   readonly client: Client | undefined
-  /** What stands for `:id` in its path. */
+  /** What stands for the first parameter of its path, and for the second. */
   readonly id: string
+  readonly innerId: string
   /** The body, where it is being read already. */
   body: Promise<Body> | undefined
 }
@@ -38,7 +39,8 @@ export const createRun = (endpoint: Endpoint): Run => {
   const handler = endpoint.handler as (input: Input) => Reply | Promise<Reply>
 
   /** All but the body, checked. */
-  const readHead = ({ request, requestId, principal, client, id }: Identified): Input => {
+  const readHead = (identified: Identified): Input => {
+    const { request, requestId, principal, client } = identified
     const errors: FieldError[] = []
     if (request.query !== '') refuseUnknown(request.query, endpoint, errors)
     const input = {
@@ -46,7 +48,7 @@ export const createRun = (endpoint: Endpoint): Run => {
       requestId,
       principal,
       client,
-      params: params.length === 0 ? nothing : readParams(id, params, errors),
+      params: params.length === 0 ? nothing : readParams(identified, params, errors),
       query: query.length === 0 ? nothing : readQuery(request.query, query, errors),
       headers: readHeaders(request, errors),
       body: undefined,
@@ -78,7 +80,7 @@ export const createRun = (endpoint: Endpoint): Run => {
 }
 
 /** What a handler is given, whatever its endpoint takes. */
-type Input = Omit<Identified, 'id' | 'body'> & {
+type Input = Omit<Identified, 'id' | 'innerId' | 'body'> & {
   readonly params: Values
   readonly query: Values
   readonly headers: Values
@@ -104,12 +106,16 @@ const readBody = (value: unknown, { shape }: BodyOf<unknown>): unknown => {
 }
 
 const readParams = (
-  id: string,
+  { id, innerId }: Identified,
   parameters: readonly (readonly [string, Parameter<unknown>])[],
   errors: FieldError[],
 ): Values => {
   const values: Record<string, unknown> = {}
-  for (const [name, { shape }] of parameters) values[name] = checked(shape.parse, id, name, errors)
+  let value = id
+  for (const [name, { shape }] of parameters) {
+    values[name] = checked(shape.parse, value, name, errors)
+    value = innerId
+  }
   return values
 }
 
