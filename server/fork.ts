@@ -6,7 +6,7 @@ import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
 import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
 import { createPostgresAdministration } from '../lib/accounts/postgres-administration.ts'
 import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
-import { appendAudit } from '../lib/audit/postgres.ts'
+import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
 import { forkBudget } from '../lib/drivers/postgres/budget.ts'
@@ -32,6 +32,7 @@ import {
 } from '../lib/runtime/parts.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
+import { createPostgresTeams } from '../lib/teams/postgres.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
 import { createMailRequests, mailPolicy } from './features/accounts/mail-requests.ts'
@@ -43,6 +44,7 @@ import { createEndpoints } from './features/index.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
 import { listsAreFresh } from './features/public-lists/ready.ts'
+import { addTeamMetrics, createTeamCounts } from './features/teams/metrics.ts'
 import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { openLogGate } from './features/todos/log-gate.ts'
 import { addPublishMetrics } from './features/todos/metrics.ts'
@@ -133,6 +135,17 @@ export const startFork = async (
     createTokenVerifier(secret, { leewaySec: config.AUTH_CLOCK_LEEWAY_SEC }),
     revoked.has,
   )
+  const teamCounts = createTeamCounts()
+  const teams = createPostgresTeams(accountPool, {
+    appendAudit,
+    onChanged: teamCounts.add,
+    bounds: {
+      teamsOfUserMax: config.TEAMS_PER_USER_MAX,
+      membersMax: config.TEAM_MEMBERS_MAX,
+      invitationsMax: config.TEAM_INVITATIONS_MAX,
+      invitationTtlSec: config.TEAM_INVITATION_TTL_SEC,
+    },
+  })
   const passwords = openPasswords(config)
   const policies = limitPolicies(config)
   const processLimits = createProcessLimits(config)
@@ -221,6 +234,8 @@ export const startFork = async (
       refreshGraceSec: config.AUTH_REFRESH_GRACE_SEC,
       counts: accountCounts,
     },
+    teams,
+    audit: createPostgresAuditLog(accountPool),
     dependencies,
     isDraining: () => draining,
   })
@@ -243,6 +258,7 @@ export const startFork = async (
   addLimitMetrics(registry, limiter.counts, processLimits)
   addConnectionMetrics(registry, engine)
   addAccountMetrics(registry, accountCounts)
+  addTeamMetrics(registry, teamCounts)
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addPoolMetrics(registry, pools)

@@ -40,6 +40,7 @@ export const neverRetried = [
   'lib/command-log/',
   'lib/drivers/kafka/',
   'lib/rate-limit/',
+  'lib/teams/races.',
   'server/http/engines/',
   'server/features/public-lists/fill-races.',
   'server/features/public-lists/freshness.',

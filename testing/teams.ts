@@ -29,11 +29,17 @@ export const openTeams = async (
   t: Test,
   bounds: TeamBounds,
   connections = 1,
-): Promise<TeamsUnderTest> => {
+): Promise<TeamsUnderTest> => openTeamsAt(t, await testDatabase(t), bounds, connections)
+
+/** On a database that a server is on, too. */
+export const openTeamsAt = (
+  t: Test,
+  databaseUrl: string,
+  bounds: TeamBounds,
+  connections = 1,
+): TeamsUnderTest => {
   const settings = { HTTP_PROCESSES: '1', DB_POOL_SIZE: String(connections) }
-  const databases = databasesOf(
-    readConfig({ ...settings, DATABASE_URL: await testDatabase(t) }, 'script'),
-  )
+  const databases = databasesOf(readConfig({ ...settings, DATABASE_URL: databaseUrl }, 'script'))
   t.teardown(() => databases.close())
   const pool = databases.pool('todos', { timeoutMs: 30_000 })
   const audit = createPostgresAuditLog(pool)

@@ -15,6 +15,7 @@ import { openMailer } from '../lib/mail/mailer.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
+import { pruneInvitations } from '../lib/teams/postgres.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
@@ -74,6 +75,7 @@ const pruning = createPruning([
   () => store.prune(writesKnownSec),
   () => pruneRateLimits(pool),
   () => createPostgresAuditLog(pool).prune(config.AUDIT_KEPT_DAYS),
+  () => pruneInvitations(pool),
 ])
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)

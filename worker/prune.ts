@@ -1,5 +1,5 @@
 // Forgets what nothing needs any more, every ten minutes: commands that can't come twice, publishers that
-// are gone, what rate limits have counted, and old entries of the audit log.
+// are gone, what rate limits have counted, old entries of the audit log, and expired invitations.
 
 const intervalMs = 600_000
 

@@ -122,27 +122,3 @@ const refuseLastAdmin = async (sql: Sql, teamId: string, userId: string): Promis
     SELECT user_id FROM team_members WHERE team_id = ${teamId} AND role = 'admin' LIMIT 2`
   if (admins.length === 1 && admins[0]?.user_id === userId) throw new Refused('last-admin')
 }
-
-/** Before the account is deleted. See Teams.leaveAll. */
-export const leaveAll = async ({ sql, record }: Change, userId: string): Promise<void> => {
-  const left = await sql<{ team_id: string }[]>`
-    SELECT team_id FROM team_members WHERE user_id = ${userId} ORDER BY team_id`
-  for (const { team_id: teamId } of left) {
-    await lockTeam(sql, teamId)
-    const [successor] = await sql<{ user_id: string; role: TeamRole }[]>`
-      SELECT user_id, role FROM team_members WHERE team_id = ${teamId} AND user_id <> ${userId}
-      ORDER BY role = 'admin' DESC, joined_at, user_id LIMIT 1`
-    if (successor?.role === 'member') {
-      await sql`
-        UPDATE team_members SET role = 'admin'
-        WHERE team_id = ${teamId} AND user_id = ${successor.user_id}`
-      await record('member.promoted', teamId, { userId: successor.user_id })
-    }
-    await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
-    await record('member.left', teamId, { userId })
-    if (!successor) {
-      await sql`DELETE FROM teams WHERE id = ${teamId}`
-      await record('team.deleted', teamId)
-    }
-  }
-}

@@ -13,18 +13,11 @@ import {
   type AppendAudit,
 } from './change.ts'
 import { accept, decline, invitationsOf, invitationsTo, invite, withdraw } from './invitations.ts'
-import {
-  addMember,
-  leaveAll,
-  membersOf,
-  removeMember,
-  setRole,
-  teamAsSeenBy,
-  teamsOf,
-} from './members.ts'
+import { addMember, membersOf, removeMember, setRole, teamAsSeenBy, teamsOf } from './members.ts'
 import type { OnTeamChanged, Teams } from './teams.ts'
 
 export { pruneInvitations } from './invitations.ts'
+export { createLeaveTeams } from './leave-teams.ts'
 
 export type TeamSettings = {
   readonly bounds: TeamBounds
@@ -95,13 +88,5 @@ export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams =
     listInvitationsTo: (userId, range) => pool.run((sql) => invitationsTo(sql, userId, range)),
     accept: (by, token) => change(by, (one) => accept(one, bounds, token)),
     decline: (by, token) => change(by, (one) => decline(one, token)),
-
-    async leaveAll(by, userId) {
-      await change(by, async (one) => {
-        const email = await lockAccount(one.sql, userId)
-        await leaveAll(one, userId)
-        await one.sql`DELETE FROM team_invitations WHERE email = ${email}`
-      })
-    },
   }
 }

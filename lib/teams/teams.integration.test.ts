@@ -3,9 +3,11 @@
 
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { appendAudit } from '../audit/postgres.ts'
 import type { AuditAction, AuditEntry } from '../domain/audit.ts'
 import type { TeamBounds } from '../domain/team.ts'
 import { openTeams, type TeamsUnderTest } from '../../testing/teams.ts'
+import { createLeaveTeams } from './postgres.ts'
 import type { Outcome, Refusal } from './teams.ts'
 
 const bounds: TeamBounds = {
@@ -180,26 +182,30 @@ const suite = (name: string, open: (t: Test, bounds: TeamBounds) => Promise<Team
     t.equal(count('invitation.declined'), 1)
     t.equal(count('member.joined'), 2)
   })
-
-  void t.test(`${name}: who is deleted leaves every team`, async (t) => {
-    const under = await open(t, bounds)
-    const { teams, account, audit } = under
-    const { ann, team, members } = await teamWith(under, 'bob', 'cid')
-    const alone = valueOf(await teams.create(ann, 'Alone'))
-    const asked = valueOf(await teams.create(await account('dan'), 'Asks'))
-    valueOf(await teams.invite(await account('dan'), asked.id, ann.email))
-
-    await teams.leaveAll(ann, ann.userId)
-    t.same((await teams.listOf(ann.userId, first)).items, [])
-    t.same((await teams.listInvitationsTo(ann.userId, first)).items, [])
-    const [bob] = members
-    t.equal(valueOf(await teams.read(bob?.userId ?? '', team.id)).role, 'admin', 'the oldest')
-    t.same(actionsOf(await audit(team.id)).slice(-2), ['member.promoted', 'member.left'])
-    t.same(actionsOf(await audit(alone.id)), ['team.created', 'member.left', 'team.deleted'])
-  })
 }
 
 suite('postgres', openTeams)
+
+void t.test('postgres: who is deleted leaves every team', async (t) => {
+  const under = await openTeams(t, bounds)
+  const { teams, account, audit } = under
+  const { ann, team, members } = await teamWith(under, 'bob', 'cid')
+  const alone = valueOf(await teams.create(ann, 'Alone'))
+  const asked = valueOf(await teams.create(await account('dan'), 'Asks'))
+  valueOf(await teams.invite(await account('dan'), asked.id, ann.email))
+
+  await under.pool.transaction(async (sql) => {
+    await sql`SELECT FROM users WHERE id = ${ann.userId} FOR UPDATE`
+    await createLeaveTeams(appendAudit)(sql, ann, ann.userId)
+    await sql`DELETE FROM users WHERE id = ${ann.userId}`
+  })
+  t.same((await teams.listOf(ann.userId, first)).items, [])
+  t.same((await teams.listInvitationsTo(ann.userId, first)).items, [])
+  const [bob] = members
+  t.equal(valueOf(await teams.read(bob?.userId ?? '', team.id)).role, 'admin', 'the oldest')
+  t.same(actionsOf(await audit(team.id)).slice(-2), ['member.promoted', 'member.left'])
+  t.same(actionsOf(await audit(alone.id)), ['team.created', 'member.left', 'team.deleted'])
+})
 
 void t.test('postgres: no statement leaves a team without an admin', async (t) => {
   const under = await openTeams(t, bounds)

@@ -62,12 +62,6 @@ export type Teams = {
   listInvitationsTo(userId: string, range: Range): Promise<Page<Invitation>>
   accept(by: Actor, token: string): Promise<Outcome<Team>>
   decline(by: Actor, token: string): Promise<Outcome<undefined>>
-
-  /**
-   * Before an account is deleted: it leaves every team. Where it is the last admin, the member of longest
-   * standing becomes one; a team of nobody else is deleted. So are invitations to its address.
-   */
-  leaveAll(by: Actor, userId: string): Promise<void>
 }
 
 /** Notified of each change, once it is committed. */

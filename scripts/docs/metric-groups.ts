@@ -10,6 +10,7 @@ import { addAccountMetrics, createAccountCounts } from '../../server/features/ac
 import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
 import type { HotLists } from '../../server/features/public-lists/hot-list.ts'
 import { addListMetrics } from '../../server/features/public-lists/metrics.ts'
+import { addTeamMetrics, createTeamCounts } from '../../server/features/teams/metrics.ts'
 import { addPublishMetrics } from '../../server/features/todos/metrics.ts'
 import type { Engine } from '../../server/http/engines/engine.ts'
 import { addConnectionMetrics, addRequestMetrics } from '../../server/http/metrics.ts'
@@ -90,6 +91,11 @@ export const metricGroups: readonly MetricGroup[] = [
       addAccountMetrics(registry, createAccountCounts())
       addActiveUserMetrics(registry, createActiveUsers())
     }),
+  },
+  {
+    title: 'Teams',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addTeamMetrics(registry, createTeamCounts())),
   },
   {
     title: 'Dependencies',

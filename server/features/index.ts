@@ -8,11 +8,14 @@ import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
 import { listTodos, type ListParts } from './public-lists/list-todos.ts'
+import { teamEndpoints } from './teams/endpoints.ts'
+import type { TeamParts } from './teams/parts.ts'
 import { todoEndpoints } from './todos/endpoints.ts'
 import type { TodoParts } from './todos/parts.ts'
 
 export type Parts = TodoParts &
   ListParts &
+  TeamParts &
   ReadinessParts & {
     readonly accounts: AccountParts
     /** Where clients reach the API; empty when that is not known. */
@@ -25,6 +28,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     ...todoEndpoints(parts),
     ...accountEndpoints(parts.accounts),
     exportProfile({ ...parts, accounts: parts.accounts.accounts }),
+    ...teamEndpoints(parts),
     ...healthEndpoints(parts),
   ]
   return [...endpoints, ...docsEndpoints(endpoints, parts.publicUrl)]

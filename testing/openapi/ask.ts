@@ -28,6 +28,7 @@ export const environmentOf = (engine: string, databaseUrl: string) => ({
   LIMIT_USER_REQUESTS: '100000',
   LIMIT_WRITE_BURST: '100000',
   AUTH_BCRYPT_COST: '4',
+  TEAMS_PER_USER_MAX: '2',
 })
 
 /** A header. */

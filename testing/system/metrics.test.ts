@@ -65,7 +65,7 @@ const askEverything = async (port: number) => {
   const methods = new Set([...offered, 'HEAD', 'OPTIONS', 'TRACE', 'PURGE', 'MKCOL'])
   const withBody = [authorized, 'Prefer: respond-async', 'Content-Length: 13']
   for (const path of paths) {
-    const target = path.replace(':id', 'missing')
+    const target = path.replaceAll(/:\w+/g, 'missing')
     for (const method of methods) {
       const ask = (lines: readonly string[], body = '') =>
         exchange(port, head(method, target, ...lines) + body, { isHead: method === 'HEAD' })

@@ -26,6 +26,7 @@ import {
   askPersonalOverLimit,
   askPersonalWithout,
 } from '../../../testing/openapi/ask-personal.ts'
+import { askTeams, askTeamsOverLimit, askTeamsWithout } from '../../../testing/openapi/ask-teams.ts'
 import { document } from '../../../testing/openapi/document.ts'
 import { createFaults } from '../../../testing/openapi/document-schemas.ts'
 import { operationsOf } from '../../http/contract/openapi.ts'
@@ -60,6 +61,7 @@ for (const engine of engineNames) {
     await t.test('reads', (t) => askReads(createAsk(t, server.port, check), t, server.port, check))
     await t.test('writes', (t) => askWrites(createAsk(t, server.port, check), databaseUrl))
     await t.test('accounts', (t) => askAccounts(createAsk(t, server.port, check), databaseUrl))
+    await t.test('teams', (t) => askTeams(createAsk(t, server.port, check)))
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))
     await t.test('what is not described is not there', (t) => askOthers(t, server.port))
     await t.test('over the limit', (t) => askTooMuch(t, engine, databaseUrl, check))
@@ -165,7 +167,7 @@ const askWrites = async (ask: Ask, databaseUrl: string) => {
   for (const { method, path, operation } of ofTodos) {
     const { operationId, security, requestBody } = operation
     if (security.length === 0) continue
-    const target = path.replace('{id}', 'none')
+    const target = path.replaceAll(/\{\w+\}/g, 'none')
     const examples = Object.values(requestBody?.content ?? {})
       .flatMap(({ examples }) => Object.values(examples ?? {}))
       .map(({ value }) => value)
@@ -229,7 +231,7 @@ const askAll = async (t: Test, engine: string, port: number, check: AnswerCheck)
   const ask = createAsk(t, port, check)
   for (const { path, operation } of operations) {
     // Ready lists mind no Host on uws; with another parameter a list is not ready.
-    const target = `${path.replace('{id}', 'none')}?x=1`
+    const target = `${path.replaceAll(/\{\w+\}/g, 'none')}?x=1`
     await ask(operation.operationId, 400, target, { host: 'a/b' })
     const preflight = [`Origin: ${page}`, 'Access-Control-Request-Method: PUT']
     for (const [lines, status] of [
@@ -273,7 +275,7 @@ const askOthers = async (t: Test, port: number) => {
     const allowed = [...described, ...(described.includes('GET') ? ['HEAD'] : []), 'OPTIONS']
     for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE']) {
       if (allowed.includes(method)) continue
-      const target = path.replace('{id}', 'none')
+      const target = path.replaceAll(/\{\w+\}/g, 'none')
       const isHead = method === 'HEAD'
       const request = `${method} ${target} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`
       const [answer] = await exchange(port, request, { isHead })
@@ -326,6 +328,7 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await ask('getPing', 429, '/ping')
   await askAccountsOverLimit(ask)
   await askPersonalOverLimit(ask)
+  await askTeamsOverLimit(ask)
   await ask('readTodo', 429, '/todos/a')
   await ask('listTodos', 429, lastTarget)
   await ask('listTodos', 200, '/todos?limit=1')
@@ -362,5 +365,6 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   await ask('deleteTodo', 503, '/todos/a', { lines })
   await askPersonalWithout(ask)
   await askAccountsWithout(ask)
+  await askTeamsWithout(ask)
   await ask('getReady', 503, '/ready')
 }

@@ -31,7 +31,7 @@ t.test('its version is that of the package', async (t) => {
 t.test('every endpoint is in it once, and nothing else', (t) => {
   t.same(
     operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(),
-    endpoints.map(({ method, path }) => `${method} ${path.replace('/:id', '/{id}')}`).sort(),
+    endpoints.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`).sort(),
   )
   t.end()
 })

@@ -1,0 +1,42 @@
+// Before an account is deleted, in the transaction that deletes it: it leaves every team. Where it is the
+// last admin, another admin is made of the member of longest standing; a team of nobody else is deleted.
+
+import type { AuditAction, AuditDetails } from '../domain/audit.ts'
+import type { TeamRole } from '../domain/team.ts'
+import type { Sql } from '../drivers/postgres/pool.ts'
+import { lockTeam, type AppendAudit } from './change.ts'
+import type { Actor } from './teams.ts'
+
+/** With the account's row locked: so it joins no other team meanwhile. */
+export type LeaveTeams = (sql: Sql, by: Actor, userId: string) => Promise<void>
+
+export const createLeaveTeams =
+  (appendAudit: AppendAudit): LeaveTeams =>
+  async (sql, { userId: actorId, requestId }, userId) => {
+    const record = (action: AuditAction, teamId: string, details: AuditDetails = {}) => {
+      const subject = { kind: 'team', id: teamId } as const
+      return appendAudit(sql, { actorId, action, subject, details, requestId })
+    }
+    await sql`
+      DELETE FROM team_invitations WHERE email = (SELECT email FROM users WHERE id = ${userId})`
+    const left = await sql<{ team_id: string }[]>`
+      SELECT team_id FROM team_members WHERE user_id = ${userId} ORDER BY team_id`
+    for (const { team_id: teamId } of left) {
+      await lockTeam(sql, teamId)
+      const [successor] = await sql<{ user_id: string; role: TeamRole }[]>`
+        SELECT user_id, role FROM team_members WHERE team_id = ${teamId} AND user_id <> ${userId}
+        ORDER BY role = 'admin' DESC, joined_at, user_id LIMIT 1`
+      if (successor?.role === 'member') {
+        await sql`
+          UPDATE team_members SET role = 'admin'
+          WHERE team_id = ${teamId} AND user_id = ${successor.user_id}`
+        await record('member.promoted', teamId, { userId: successor.user_id })
+      }
+      await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
+      await record('member.left', teamId, { userId })
+      if (!successor) {
+        await sql`DELETE FROM teams WHERE id = ${teamId}`
+        await record('team.deleted', teamId)
+      }
+    }
+  }

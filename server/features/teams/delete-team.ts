@@ -1,0 +1,26 @@
+// DELETE /api/teams/:id: the end of a team, of its memberships and of its invitations.
+
+import { withoutBody } from '../../http/contract/answer.ts'
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { actorOf, type TeamParts } from './parts.ts'
+import { teamProblems, valueOf } from './problems.ts'
+import { id, tag } from './vocabulary.ts'
+
+export const deleteTeam = ({ teams }: TeamParts) =>
+  endpoint({
+    method: 'DELETE',
+    path: '/api/teams/:id',
+    operationId: 'deleteTeam',
+    summary: 'Delete a team',
+    description: 'For its admins. Its memberships and invitations end with it.',
+    tag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { id },
+    responses: [{ status: 204, description: 'The team was deleted.' }],
+    problems: teamProblems,
+    async handler(input) {
+      await valueOf(teams.remove(actorOf(input), input.params.id))
+      return withoutBody(204)
+    },
+  })

@@ -1,0 +1,33 @@
+// POST /api/teams/:id/invitations: an address is asked to join a team, whether it has an account or not.
+
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { actorOf, type TeamParts } from './parts.ts'
+import { refusals, teamProblems, valueOf } from './problems.ts'
+import { id, invitationBody, sentInvitation, shownInvitation, tag } from './vocabulary.ts'
+
+export const invite = ({ teams }: TeamParts) =>
+  endpoint({
+    method: 'POST',
+    path: '/api/teams/:id/invitations',
+    operationId: 'invite',
+    summary: 'Invite an email address to a team',
+    description:
+      'For admins of the team. The address may have no account yet. Nobody sends mail: hand the token over to who is invited.',
+    tag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { id },
+    body: invitationBody,
+    responses: [sentInvitation],
+    problems: [refusals['already-a-member'], refusals['too-many-invitations'], ...teamProblems],
+    async handler(input) {
+      const { params, body } = input
+      const { invitation, token } = await valueOf(
+        teams.invite(actorOf(input), params.id, body.email),
+      )
+      return sentInvitation.reply({ ...shownInvitation(invitation), ...sendInvitation(token) })
+    },
+  })
+
+/** The one way for a token to who is invited. While there is no mail, an admin carries it. */
+const sendInvitation = (token: string) => ({ token })

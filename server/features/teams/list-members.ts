@@ -1,0 +1,31 @@
+// GET /api/teams/:id/members: who is in a team that you are in.
+
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { linkToRest, pageQuery, rangeOf } from './paging.ts'
+import type { TeamParts } from './parts.ts'
+import { teamProblems, valueOf } from './problems.ts'
+import { id, memberPage, shownMember, tag } from './vocabulary.ts'
+
+const path = '/api/teams/:id/members'
+
+export const listMembers = ({ teams }: TeamParts) =>
+  endpoint({
+    method: 'GET',
+    path,
+    operationId: 'listMembers',
+    summary: 'List the members of a team',
+    tag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { id },
+    query: pageQuery(path),
+    responses: [memberPage],
+    problems: teamProblems,
+    async handler({ principal, params, query }) {
+      const page = await valueOf(teams.listMembers(principal.userId, params.id, rangeOf(query)))
+      return memberPage.reply(
+        { members: page.items.map(shownMember) },
+        linkToRest(path, `/api/teams/${params.id}/members`, query.limit, page.next),
+      )
+    },
+  })

@@ -1,0 +1,31 @@
+// GET /api/invitations: which teams ask you to join.
+
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { linkToRest, pageQuery, rangeOf } from './paging.ts'
+import type { TeamParts } from './parts.ts'
+import { orUnavailable, teamsUnavailable } from './problems.ts'
+import { invitationPage, shownInvitation, tag } from './vocabulary.ts'
+
+const path = '/api/invitations'
+
+export const listOwnInvitations = ({ teams }: TeamParts) =>
+  endpoint({
+    method: 'GET',
+    path,
+    operationId: 'listOwnInvitations',
+    summary: 'List the open invitations to your address',
+    description: 'Without their tokens: those are sent to the address.',
+    tag,
+    auth: 'bearer',
+    limit: 'user',
+    query: pageQuery(path),
+    responses: [invitationPage],
+    problems: [teamsUnavailable],
+    async handler({ principal, query }) {
+      const page = await orUnavailable(teams.listInvitationsTo(principal.userId, rangeOf(query)))
+      return invitationPage.reply(
+        { invitations: page.items.map(shownInvitation) },
+        linkToRest(path, path, query.limit, page.next),
+      )
+    },
+  })

@@ -1,0 +1,30 @@
+// GET /api/teams: the teams that you are in.
+
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { linkToRest, pageQuery, rangeOf } from './paging.ts'
+import type { TeamParts } from './parts.ts'
+import { orUnavailable, teamsUnavailable } from './problems.ts'
+import { shownTeam, tag, teamPage } from './vocabulary.ts'
+
+const path = '/api/teams'
+
+export const listTeams = ({ teams }: TeamParts) =>
+  endpoint({
+    method: 'GET',
+    path,
+    operationId: 'listTeams',
+    summary: 'List the teams that you are in',
+    tag,
+    auth: 'bearer',
+    limit: 'user',
+    query: pageQuery(path),
+    responses: [teamPage],
+    problems: [teamsUnavailable],
+    async handler({ principal, query }) {
+      const page = await orUnavailable(teams.listOf(principal.userId, rangeOf(query)))
+      return teamPage.reply(
+        { teams: page.items.map(shownTeam) },
+        linkToRest(path, path, query.limit, page.next),
+      )
+    },
+  })

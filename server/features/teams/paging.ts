@@ -1,0 +1,37 @@
+// Lists of teams go on from any place in them, at the same cost: see server/http/cursor.ts.
+
+import type { Position, Range } from '../../../lib/domain/page.ts'
+import { orElse } from '../../../lib/domain/shape.ts'
+import { count } from '../../http/contract/parameters.ts'
+import { afterParameter, cursorOf, link } from '../../http/cursor.ts'
+
+const limitMax = 100
+const limitDefault = 20
+
+/** `route`: the endpoint's path, which names the list. */
+export const pageQuery = (route: string) => ({
+  limit: {
+    shape: orElse(count(limitMax), limitDefault),
+    description: `How many at most; ${limitDefault} without it.`,
+    example: 20,
+  },
+  after: {
+    ...afterParameter(route),
+    description:
+      'Begins after this place in the list: the cursor of a `Link` with `rel="next"`. It goes on working when what is at that place is gone.',
+  },
+})
+
+export const rangeOf = (query: {
+  readonly limit: number
+  readonly after: Position | undefined
+}): Range => ({ after: query.after, count: query.limit })
+
+/** `path`: where this list is, of those that `route` names. */
+export const linkToRest = (
+  route: string,
+  path: string,
+  limit: number,
+  next: Position | undefined,
+): string[] =>
+  next ? ['Link', link('next', `${path}?limit=${limit}&after=${cursorOf(route, next)}`)] : []

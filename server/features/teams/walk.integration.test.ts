@@ -1,0 +1,186 @@
+// The table of permissions, walked over HTTP on both engines: every action of teams by everybody that
+// one can be to a team. What is refused changes nothing, and who may not know of a team is answered in
+// the same words as about one that is not there.
+
+import { randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { clientOf, type Answer, type Json } from '../../../testing/json-client.ts'
+import { engineNames, serveAll, type EngineName } from '../../../testing/engines/harness.ts'
+import { testDatabase, testTopic } from '../../../testing/services.ts'
+import { openTeamsAt, type TeamsUnderTest, type TestAccount } from '../../../testing/teams.ts'
+import {
+  mayInTeam,
+  teamPermissions,
+  type TeamAction,
+  type TeamStanding,
+} from '../../../lib/domain/permission.ts'
+import type { Outcome } from '../../../lib/teams/teams.ts'
+
+const bounds = {
+  teamsOfUserMax: 1_000,
+  membersMax: 100,
+  invitationsMax: 100,
+  invitationTtlSec: 3_600,
+}
+
+/** Who asks, and what that is to the team. A token without an account is a stranger's. */
+const askers: readonly (readonly [name: string, standing: TeamStanding])[] = [
+  ['admin', 'admin'],
+  ['member', 'member'],
+  ['invited', 'invited'],
+  ['former', 'former-member'],
+  ['declined', 'stranger'],
+  ['stranger', 'stranger'],
+  ['no-account', 'stranger'],
+]
+
+/** Of the team, beside those who ask. */
+type Arranged = {
+  readonly id: string
+  readonly victim: TestAccount
+  /** That of `invited`. */
+  readonly invitation: { readonly id: string; readonly token: string }
+}
+
+type Request = readonly [method: string, path: string, body?: Json]
+type Ask = (team: Arranged, asker: { readonly userId: string }) => Request
+
+/** Those that have no endpoint yet. */
+const notYet: readonly TeamAction[] = ['list-team-todos', 'create-team-todo']
+const requests: Readonly<Partial<Record<TeamAction, Ask>>> = {
+  'read-team': ({ id }) => ['GET', `/api/teams/${id}`],
+  'list-members': ({ id }) => ['GET', `/api/teams/${id}/members`],
+  'leave-team': ({ id }, { userId }) => ['DELETE', `/api/teams/${id}/members/${userId}`],
+  'rename-team': ({ id }) => ['PATCH', `/api/teams/${id}`, { name: 'Renamed' }],
+  'delete-team': ({ id }) => ['DELETE', `/api/teams/${id}`],
+  'remove-member': ({ id, victim }) => ['DELETE', `/api/teams/${id}/members/${victim.userId}`],
+  'change-role': ({ id, victim }) => [
+    'PATCH',
+    `/api/teams/${id}/members/${victim.userId}`,
+    { role: 'admin' },
+  ],
+  invite: ({ id }) => ['POST', `/api/teams/${id}/invitations`, { email: 'new@example.com' }],
+  'list-invitations': ({ id }) => ['GET', `/api/teams/${id}/invitations`],
+  'withdraw-invitation': ({ id, invitation }) => [
+    'DELETE',
+    `/api/teams/${id}/invitations/${invitation.id}`,
+  ],
+  'read-team-audit': ({ id }) => ['GET', `/api/teams/${id}/audit`],
+  'accept-invitation': ({ invitation: { token } }) => [
+    'POST',
+    '/api/invitations/accept',
+    { token },
+  ],
+  'decline-invitation': ({ invitation: { token } }) => [
+    'POST',
+    '/api/invitations/decline',
+    { token },
+  ],
+}
+const changes = ['POST', 'PATCH', 'DELETE']
+
+const valueOf = <T>(outcome: Outcome<T>): T => {
+  if (outcome.kind === 'refused') throw new Error(`refused: ${outcome.refusal}`)
+  return outcome.value
+}
+
+const arrange = async ({ teams, account }: TeamsUnderTest): Promise<Arranged> => {
+  const owner = await account('owner')
+  const { id } = valueOf(await teams.create(owner, 'Walked'))
+  const join = async (name: string) => {
+    const who = await account(name)
+    const { token } = valueOf(await teams.invite(owner, id, who.email))
+    valueOf(await teams.accept(who, token))
+    return who
+  }
+  const admin = await join('admin')
+  valueOf(await teams.setRole(owner, id, admin.userId, 'admin'))
+  await join('member')
+  const victim = await join('victim')
+  const former = await join('former')
+  valueOf(await teams.removeMember(owner, id, former.userId))
+  const declined = await account('declined')
+  const declines = valueOf(await teams.invite(owner, id, declined.email))
+  valueOf(await teams.decline(declined, declines.token))
+  const invited = await account('invited')
+  const { invitation, token } = valueOf(await teams.invite(owner, id, invited.email))
+  return { id, victim, invitation: { id: invitation.id, token } }
+}
+
+/** All that there is of a team, and of what was written down. */
+const snapshotOf = ({ pool }: TeamsUnderTest) =>
+  pool.run(async (sql) => {
+    const [row] = await sql<{ all: string }[]>`
+      SELECT concat(
+        (SELECT string_agg(teams::text, ';' ORDER BY id) FROM teams), '|',
+        (SELECT string_agg(team_members::text, ';' ORDER BY team_id, user_id) FROM team_members), '|',
+        (SELECT string_agg(team_invitations::text, ';' ORDER BY id) FROM team_invitations), '|',
+        (SELECT count(*) FROM audit_log)) AS all`
+    return row?.all
+  })
+
+const walk = async (t: Test, engine: EngineName) => {
+  const databaseUrl = await testDatabase(t)
+  const under = openTeamsAt(t, databaseUrl, bounds)
+  const port = await serveAll(t, {
+    engine,
+    databaseUrl,
+    log: testTopic(),
+    more: { LIMIT_USER_REQUESTS: '0' },
+  })
+  const userIdOf = async (name: string) =>
+    name === 'no-account' ? randomUUID() : (await under.account(name)).userId
+  const ask = (userId: string | undefined, [method, path, body]: Request): Promise<Answer> =>
+    clientOf(port, userId)(method, path, body)
+
+  let cases = 0
+  let team = await arrange(under)
+  for (const [action, requestOf] of Object.entries(requests)) {
+    for (const [name, standing] of askers) {
+      const userId = await userIdOf(name)
+      const what = `${name}: ${action}`
+      const request = requestOf(team, { userId })
+      const before = await snapshotOf(under)
+      const answer = await ask(userId, request)
+      cases++
+      const verdict = mayInTeam(action as TeamAction, standing)
+      if (verdict === 'allowed') {
+        t.ok(answer.status >= 200 && answer.status < 300, `${what} is ${answer.status}`)
+        if (changes.includes(request[0])) team = await arrange(under)
+        continue
+      }
+      t.equal(answer.status, verdict === 'known' ? 403 : 404, what)
+      t.equal(await snapshotOf(under), before, `${what} changes nothing`)
+      if (verdict === 'known') continue
+      const elsewhere = requestOf({ ...team, id: randomUUID() }, { userId })
+      t.same(answer.body, (await ask(userId, elsewhere)).body, `${what} tells nothing`)
+      t.notMatch(JSON.stringify(answer.body), team.id)
+    }
+    const before = await snapshotOf(under)
+    const nobody = await ask(undefined, requestOf(team, { userId: randomUUID() }))
+    t.equal(nobody.status, 401, `without a token: ${action}`)
+    t.equal(await snapshotOf(under), before)
+    cases++
+  }
+
+  for (const [name, standing] of askers) {
+    const userId = await userIdOf(name)
+    const lists = JSON.stringify((await ask(userId, ['GET', '/api/teams?limit=100'])).body)
+    const isIn = standing === 'admin' || standing === 'member'
+    t.equal(lists.includes(team.id), isIn, `${name}: whether the list of teams has it`)
+    const invitations = await ask(userId, ['GET', '/api/invitations?limit=100'])
+    const text = JSON.stringify(invitations.body)
+    t.equal(text.includes(team.id), standing === 'invited', `${name}: invitations`)
+    t.notMatch(text, team.invitation.token, 'no list has a token')
+    cases += 2
+  }
+  t.comment(`${engine}: ${cases} cases`)
+}
+
+void t.test('every action is walked but those that have no endpoint yet', (t) => {
+  const walked = [...Object.keys(requests), ...notYet]
+  t.same(walked.sort(), Object.keys(teamPermissions).sort())
+  t.end()
+})
+
+for (const engine of engineNames) void t.test(engine, (t) => walk(t, engine))
