@@ -32,7 +32,7 @@ import {
 } from '../lib/runtime/parts.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
-import { createPostgresTeams } from '../lib/teams/postgres.ts'
+import { createLeaveTeams, createPostgresTeams } from '../lib/teams/postgres.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
 import { createMailRequests, mailPolicy } from './features/accounts/mail-requests.ts'
@@ -217,7 +217,11 @@ export const startFork = async (
     requiresIfMatch: config.WRITE_IF_MATCH === 'required',
     accounts: {
       accounts,
-      administration: createPostgresAdministration(accountPool, appendAudit),
+      administration: createPostgresAdministration(
+        accountPool,
+        appendAudit,
+        createLeaveTeams(appendAudit),
+      ),
       passwords,
       passwordRules: passwordRulesOf(config),
       failedLogins: createFailedLogins(limiter, loginPolicy),

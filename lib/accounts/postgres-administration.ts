@@ -22,6 +22,8 @@ const columns = (sql: Sql) => sql`
 export const createPostgresAdministration = (
   pool: Pool,
   appendAudit: AppendAudit,
+  /** What an account has elsewhere goes first, in the transaction that deletes it. */
+  beforeRemoval: (sql: Sql, by: By, userId: string) => Promise<void> = () => Promise.resolve(),
 ): Administration => {
   const one = (where: (sql: Sql) => ReturnType<Sql>) =>
     pool.run(async (sql) => {
@@ -98,6 +100,7 @@ export const createPostgresAdministration = (
       }),
     remove: (id, by) =>
       change(id, by, async (sql, { email }) => {
+        await beforeRemoval(sql, by, id)
         const ended = await removeAccount(sql, id, email)
         return { action: 'account.deleted', ended, details: { sessions: ended.length } }
       }),

@@ -1,6 +1,8 @@
 // What is written down of who did what. Ids only: no address, no name and no text of anybody, so that an
 // account can go while the entries about it stay until their time is over.
 
+import { described, dictionary, list, named, object, oneOf, shape, string, time } from './shape.ts'
+
 /** What can be written down. An action that is not here can't be. */
 export const auditActions = [
   'team.created',
@@ -52,3 +54,39 @@ export type AuditEntry = Required<NewAuditEntry> & {
 
 /** Whoever runs a command on a machine that knows the database's password: no account. */
 export const operatorId = '(operator)'
+
+// As it is shown.
+
+const detail = shape({ type: ['string', 'number', 'boolean'] }, (value) => value)
+const entryShape = named(
+  'AuditEntry',
+  object({
+    id: string({ pattern: '^[0-9]+$', description: 'Grows with time.' }),
+    at: time,
+    actor_id: string({ description: 'The account that did it.' }),
+    action: oneOf(...auditActions),
+    subject: object({ kind: oneOf(...auditSubjectKinds), id: string() }),
+    details: described(dictionary(detail), 'Ids and roles: no address, no name, no text.'),
+    request_id: string({ description: 'The `X-Request-Id` of the request.' }),
+  }),
+)
+export const auditListShape = named('AuditList', object({ entries: list(entryShape) }))
+
+export const shownEntry = (entry: AuditEntry) => ({
+  id: entry.id,
+  at: entry.at,
+  actor_id: entry.actorId,
+  action: entry.action,
+  subject: entry.subject,
+  details: entry.details,
+  request_id: entry.requestId,
+})
+export const exampleEntry = {
+  id: '1042',
+  at: new Date('2026-01-31T12:00:00.000Z'),
+  actor_id: '0b1ee3c8-6a37-4d38-8d0e-2b9f5f1a1c55',
+  action: 'member.promoted',
+  subject: { kind: 'team', id: '5f0d3c1e-8f43-4c51-9a55-0e8a0d6f3b7a' },
+  details: { userId: '9d1f1c5a-9b57-4d7c-8e2f-0a8d5f6b7c11' },
+  request_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+} as const

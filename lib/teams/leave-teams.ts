@@ -5,17 +5,20 @@ import type { AuditAction, AuditDetails } from '../domain/audit.ts'
 import type { TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { lockTeam, type AppendAudit } from './change.ts'
-import type { Actor } from './teams.ts'
 
 /** With the account's row locked: so it joins no other team meanwhile. */
-export type LeaveTeams = (sql: Sql, by: Actor, userId: string) => Promise<void>
+export type LeaveTeams = (
+  sql: Sql,
+  by: { readonly actorId: string; readonly requestId: string },
+  userId: string,
+) => Promise<void>
 
 export const createLeaveTeams =
   (appendAudit: AppendAudit): LeaveTeams =>
-  async (sql, { userId: actorId, requestId }, userId) => {
+  async (sql, by, userId) => {
     const record = (action: AuditAction, teamId: string, details: AuditDetails = {}) => {
       const subject = { kind: 'team', id: teamId } as const
-      return appendAudit(sql, { actorId, action, subject, details, requestId })
+      return appendAudit(sql, { ...by, action, subject, details })
     }
     await sql`
       DELETE FROM team_invitations WHERE email = (SELECT email FROM users WHERE id = ${userId})`

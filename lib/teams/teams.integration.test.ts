@@ -196,7 +196,7 @@ void t.test('postgres: who is deleted leaves every team', async (t) => {
 
   await under.pool.transaction(async (sql) => {
     await sql`SELECT FROM users WHERE id = ${ann.userId} FOR UPDATE`
-    await createLeaveTeams(appendAudit)(sql, ann, ann.userId)
+    await createLeaveTeams(appendAudit)(sql, { actorId: 'root', requestId: 'r' }, ann.userId)
     await sql`DELETE FROM users WHERE id = ${ann.userId}`
   })
   t.same((await teams.listOf(ann.userId, first)).items, [])

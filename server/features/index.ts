@@ -4,6 +4,7 @@ import type { Endpoint } from '../http/contract/endpoint.ts'
 import { accountEndpoints } from './accounts/endpoints.ts'
 import { exportProfile } from './accounts/export-profile.ts'
 import type { AccountParts } from './accounts/parts.ts'
+import { readAuditLog, type AuditParts } from './audit/read-audit-log.ts'
 import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
@@ -16,6 +17,7 @@ import type { TodoParts } from './todos/parts.ts'
 export type Parts = TodoParts &
   ListParts &
   TeamParts &
+  AuditParts &
   ReadinessParts & {
     readonly accounts: AccountParts
     /** Where clients reach the API; empty when that is not known. */
@@ -29,6 +31,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     ...accountEndpoints(parts.accounts),
     exportProfile({ ...parts, accounts: parts.accounts.accounts }),
     ...teamEndpoints(parts),
+    readAuditLog(parts),
     ...healthEndpoints(parts),
   ]
   return [...endpoints, ...docsEndpoints(endpoints, parts.publicUrl)]

@@ -20,6 +20,7 @@ export const askAdmin = async (ask: Ask, token: string) => {
   const other = `${accounts}/${listed.find(({ role }) => role === 'user')?.id}`
   const self = `${accounts}/${listed.find(({ role }) => role === 'system-admin')?.id}`
   await ask('readAccount', 200, other, own)
+  await ask('readAuditLog', 200, '/api/admin/audit', own)
   const { sessions } = bodyOf(await ask('listSessions', 200, `${other}/sessions`, own))
   const session = `/api/admin/sessions/${sessions[0]?.id}`
   await ask('endSession', 204, session, own)
@@ -44,7 +45,11 @@ export const askEachOfAdmins = async (
   id = 'none',
 ) => {
   if (status !== 404)
-    await ask('listAccounts', status, `${accounts}?${status === 400 ? 'x=1' : ''}`, { lines })
+    for (const [operationId, target] of [
+      ['listAccounts', accounts],
+      ['readAuditLog', '/api/admin/audit'],
+    ] as const)
+      await ask(operationId, status, `${target}?${status === 400 ? 'x=1' : ''}`, { lines })
   for (const [operationId, target] of [
     ['readAccount', `${accounts}/${id}`],
     ['disableAccount', `${accounts}/${id}/disable`],

@@ -1,7 +1,7 @@
 // GET /api/teams/:id/invitations: who is asked to join a team and has not answered.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from './paging.ts'
+import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { teamProblems, valueOf } from './problems.ts'
 import { id, invitationPage, shownInvitation, tag } from './vocabulary.ts'

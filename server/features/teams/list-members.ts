@@ -1,7 +1,7 @@
 // GET /api/teams/:id/members: who is in a team that you are in.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from './paging.ts'
+import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { teamProblems, valueOf } from './problems.ts'
 import { id, memberPage, shownMember, tag } from './vocabulary.ts'

@@ -1,7 +1,7 @@
 // GET /api/invitations: which teams ask you to join.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from './paging.ts'
+import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { orUnavailable, teamsUnavailable } from './problems.ts'
 import { invitationPage, shownInvitation, tag } from './vocabulary.ts'

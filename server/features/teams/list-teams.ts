@@ -1,7 +1,7 @@
 // GET /api/teams: the teams that you are in.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from './paging.ts'
+import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { orUnavailable, teamsUnavailable } from './problems.ts'
 import { shownTeam, tag, teamPage } from './vocabulary.ts'

@@ -10,6 +10,7 @@ import { testDatabase, testTopic } from '../../../testing/services.ts'
 import { openTeamsAt, type TeamsUnderTest, type TestAccount } from '../../../testing/teams.ts'
 import {
   mayInTeam,
+  mayWithAccount,
   teamPermissions,
   type TeamAction,
   type TeamStanding,
@@ -32,6 +33,7 @@ const askers: readonly (readonly [name: string, standing: TeamStanding])[] = [
   ['declined', 'stranger'],
   ['stranger', 'stranger'],
   ['no-account', 'stranger'],
+  ['system-admin', 'system-admin'],
 ]
 
 /** Of the team, beside those who ask. */
@@ -133,6 +135,11 @@ const walk = async (t: Test, engine: EngineName) => {
   const ask = (userId: string | undefined, [method, path, body]: Request): Promise<Answer> =>
     clientOf(port, userId)(method, path, body)
 
+  const root = await under.account('system-admin')
+  await under.pool.run(
+    (sql) => sql`UPDATE users SET role = 'system-admin' WHERE id = ${root.userId}`,
+  )
+
   let cases = 0
   let team = await arrange(under)
   for (const [action, requestOf] of Object.entries(requests)) {
@@ -174,7 +181,39 @@ const walk = async (t: Test, engine: EngineName) => {
     t.notMatch(text, team.invitation.token, 'no list has a token')
     cases += 2
   }
+  for (const [name, standing] of askers) {
+    const answer = await ask(await userIdOf(name), ['GET', '/api/admin/audit?limit=100'])
+    const verdict = mayWithAccount('read-audit-log', accountStandingOf(standing))
+    t.equal(answer.status, verdict === 'allowed' ? 200 : 403, `${name}: the audit log`)
+    t.equal(JSON.stringify(answer.body).includes(team.id), verdict === 'allowed')
+    cases++
+  }
+  await deleteAdmins(t, under, ask, team)
   t.comment(`${engine}: ${cases} cases`)
+}
+
+const accountStandingOf = (standing: TeamStanding) =>
+  standing === 'system-admin' ? 'system-admin' : 'other'
+
+/** By a system admin: the team goes on with one of its members as its admin. */
+const deleteAdmins = async (
+  t: Test,
+  { account, teams }: TeamsUnderTest,
+  ask: (userId: string, request: Request) => Promise<Answer>,
+  { id }: Arranged,
+) => {
+  const root = await account('system-admin')
+  for (const name of ['owner', 'admin']) {
+    const { userId } = await account(name)
+    const gone = await ask(root.userId, ['DELETE', `/api/admin/accounts/${userId}`])
+    t.equal(gone.status, 204)
+    t.equal((await ask(userId, ['GET', `/api/teams/${id}`])).status, 404)
+  }
+  const left = valueOf(
+    await teams.listMembers((await account('member')).userId, id, { after: undefined, count: 9 }),
+  )
+  const roles = left.items.map(({ email, role }) => `${email.split('@')[0]} ${role}`)
+  t.same(roles.sort(), ['member admin', 'victim member'])
 }
 
 void t.test('every action is walked but those that have no endpoint yet', (t) => {

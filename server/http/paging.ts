@@ -1,9 +1,10 @@
-// Lists of teams go on from any place in them, at the same cost: see server/http/cursor.ts.
+// Lists that go on from any place in them, at the same cost: what they take, and where they go on. What
+// the place is, is in cursor.ts.
 
-import type { Position, Range } from '../../../lib/domain/page.ts'
-import { orElse } from '../../../lib/domain/shape.ts'
-import { count } from '../../http/contract/parameters.ts'
-import { afterParameter, cursorOf, link } from '../../http/cursor.ts'
+import type { Position, Range } from '../../lib/domain/page.ts'
+import { orElse } from '../../lib/domain/shape.ts'
+import { count } from './contract/parameters.ts'
+import { afterParameter, cursorOf, link } from './cursor.ts'
 
 const limitMax = 100
 const limitDefault = 20
