@@ -59,6 +59,7 @@ const section = (one: DescribedOperation): string => {
     fence('http', requestOf(one)),
     ...(description ? [prose(description)] : []),
     bullets([
+      one.operation.deprecated ? '**Deprecated**: its answers say until when' : undefined,
       security.length > 0 ? `Needs a ${linkTo('Tokens', '', 'token')}` : 'No token',
       limitOf(endpointOf(one)),
     ]),

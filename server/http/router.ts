@@ -10,10 +10,12 @@ import {
   type Endpoint,
   type LimitName,
   type Principal,
+  versionPrefix,
 } from './contract/endpoint.ts'
 import { createRun, type Identified, type Run } from './contract/input.ts'
 import type { ClientOf } from './client-address.ts'
 import type { App, Reply, Request } from './engines/engine.ts'
+import { deprecationFields } from './deprecation.ts'
 import { bodyBytesMax } from './json-body.ts'
 import { Problem } from './problem.ts'
 import { failed, notAllowed, nothingAt } from './problems.ts'
@@ -106,15 +108,23 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       limitedWith,
       checkWithout: limitWithout && parts.limits[limitWithout],
       run: runOf(endpoint),
+      fields: deprecationFields(endpoint.deprecation),
     }
     methods.set(method, served)
     if (method === 'GET') methods.set('HEAD', served)
-    byPath.set(route, { route: path, methods, id: '', innerId: '' })
+    const isVersioned = endpoint.tag.isUnversioned !== true
+    byPath.set(route, { route: path, methods, isVersioned, id: '', innerId: '' })
   }
 
   const allMethods = [...methodsOf(parts.endpoints), 'OPTIONS'].join(', ')
 
   const find = (path: string): Found => {
+    if (!path.startsWith(versionStart)) return findRoute(path)
+    const found = findRoute(path.slice(versionPrefix.length))
+    return found.isVersioned ? found : nowhere
+  }
+
+  const findRoute = (path: string): Found => {
     const found = byPath.get(path)
     if (found) return found
     const last = path.lastIndexOf('/')
@@ -211,7 +221,8 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       status: reply.status,
       seconds,
     })
-    return named(reply, requestId, received.limitHeaders)
+    const fields = found.methods?.get(request.method)?.fields ?? noHeaders
+    return named(reply, requestId, fields, received.limitHeaders)
   }
 
   return (request) => {
@@ -236,14 +247,22 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
   }
 }
 
-const foundAt = ({ route, methods }: Route, id: string, innerId: string): Found => ({
+const foundAt = ({ route, methods, isVersioned }: Route, id: string, innerId: string): Found => ({
   route,
   methods,
+  isVersioned,
   id: decoded(id),
   innerId: decoded(innerId),
 })
 
-const nowhere: Found = { route: '', methods: undefined, id: '', innerId: '' }
+const nowhere: Found = {
+  route: '',
+  methods: undefined,
+  isVersioned: false,
+  id: '',
+  innerId: '',
+}
+const versionStart = `${versionPrefix}/`
 
 /** What stands for a parameter where routes are looked up: no path of a request has a space. */
 const anyId = ' '
@@ -277,11 +296,17 @@ const causeOf = ({ cause }: Problem) => (cause instanceof Error ? cause.message 
 
 const noHeaders: readonly string[] = []
 
-/** `reply`, which says how the request is called, and what its limit says. */
-const named = (reply: Reply, requestId: string, limitHeaders: readonly string[]): Reply => {
+/** `reply`, which says how the request is called, and what its endpoint and its limit say. */
+const named = (
+  reply: Reply,
+  requestId: string,
+  fields: readonly string[],
+  limitHeaders: readonly string[],
+): Reply => {
   const { status, headers, body, tail, stream, close } = reply
   // In front: uWebSockets.js writes Content-Length last. In loops: concat() costs ten times as much.
   const all = ['X-Request-Id', requestId]
+  for (const one of fields) all.push(one)
   for (const one of limitHeaders) all.push(one)
   for (const one of headers) all.push(one)
   if (stream) return { status, headers: all, body, stream, close }
@@ -304,6 +329,8 @@ type Failed = Pick<Received, 'request' | 'requestId'> & {
 }
 
 type Served = {
+  /** Headers of each of its answers. */
+  readonly fields: readonly string[]
   readonly needsToken: boolean
   readonly check: LimitCheck | undefined
   readonly limitedWith: string | undefined
@@ -314,6 +341,8 @@ type Served = {
 type Found = {
   readonly route: string
   readonly methods: ReadonlyMap<string, Served> | undefined
+  /** Whether its path may begin with a version. */
+  readonly isVersioned: boolean
   readonly id: string
   /** Of its second parameter. */
   readonly innerId: string

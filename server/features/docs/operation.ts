@@ -18,10 +18,13 @@ export const operationTitle = ({ method, path }: DescribedOperation): Html =>
 export const operationSection = (one: DescribedOperation, common: ReadonlySet<string>): Html => {
   const { operationId, summary, description, security, parameters, requestBody, responses } =
     one.operation
+  const status = one.operation.deprecated ? 'Deprecated: its answers say until when. ' : ''
   const own = [...problemTypesOf(one)].filter((type) => !common.has(type))
   return html`<section id="${operationId}">
     <h3><a class="self" href="#${operationId}">${operationTitle(one)}</a></h3>
-    <p>${summary}. ${security.length > 0 ? html`Needs <a href="#tokens">a token</a>.` : ''}</p>
+    <p>
+      ${status}${summary}. ${security.length > 0 ? html`Needs <a href="#tokens">a token</a>.` : ''}
+    </p>
     ${description ? html`<p>${prose(description)}</p>` : ''} ${block(curlOf(one))}
     ${
       parameters

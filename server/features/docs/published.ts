@@ -1,5 +1,6 @@
 // Texts that are the same for everybody until the next start, with their validator.
 
+import type { Tag } from '../../http/contract/endpoint.ts'
 import { string } from '../../../lib/domain/shape.ts'
 import { unlessHeld, type AnswerDescription } from '../../http/contract/answer.ts'
 import { contentTag } from '../../http/encodings.ts'
@@ -8,7 +9,8 @@ import { etag, noCache, type ResponseHeader } from '../../http/response-headers.
 import { pageHeaders } from '../../http/security-headers.ts'
 import { styleHash } from './layout.ts'
 
-export const tag = {
+export const tag: Tag = {
+  isUnversioned: true,
   name: 'Documentation',
   description:
     'What this API is: a page for people, a document for programs, and a page for each type of problem.',

@@ -1,8 +1,13 @@
 // What a server depends on, checked, each by name.
 
+import type { Tag } from '../../http/contract/endpoint.ts'
 import type { Dependency } from '../../../lib/runtime/parts.ts'
 
-export const tag = { name: 'Health', description: 'For load balancers and supervisors.' }
+export const tag: Tag = {
+  name: 'Health',
+  description: 'For load balancers and supervisors.',
+  isUnversioned: true,
+}
 
 /** Why a dependency fails, in words that an alert can tell apart. */
 export const failureKinds = ['timeout', 'connection', 'other'] as const

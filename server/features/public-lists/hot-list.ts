@@ -4,6 +4,7 @@ import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
 import { isTooLong, newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
+import { versionPrefix } from '../../http/contract/endpoint.ts'
 import type { ReadySource } from '../../http/engines/engine.ts'
 import { chooseEncoding, etagMatches, type EncodingChoice } from '../../http/encodings.ts'
 import { keepFresh, type FreshnessSettings, type Held, type Refreshes } from './freshness.ts'
@@ -17,7 +18,7 @@ export type Limit = number | 'all'
 export type HotLists = {
   /** Replies to this list in the form that the request's headers ask for, as it is at the time. */
   source(limit: Limit, acceptEncoding?: string, ifNoneMatch?: string): ReadySource
-  /** For a target spelled `/todos` or `/todos?limit=N`; undefined for any other. */
+  /** For a target spelled `/todos` or `/todos?limit=N`, with a version or not; undefined for any other. */
   sourceOfTarget(
     target: string,
     acceptEncoding?: string,
@@ -61,11 +62,16 @@ const identity = chooseEncoding(undefined)
 /** What benchmarks and pages ask for: made at once when the list changes. */
 const usualLimits = [10, newestCount]
 
-const limitOfTarget = new Map<string, Limit>([
-  ['/todos', 'all'],
-  ['/todos?', 'all'], // uWebSockets.js does not distinguish them
-  ...Array.from({ length: newestCount }, (_, i) => [`/todos?limit=${i + 1}`, i + 1] as const),
-])
+const limitOfTarget = new Map<string, Limit>(
+  [versionPrefix, ''].flatMap((version) => [
+    [`${version}/todos`, 'all'] as const,
+    [`${version}/todos?`, 'all'] as const, // uWebSockets.js does not distinguish them
+    ...Array.from(
+      { length: newestCount },
+      (_, i) => [`${version}/todos?limit=${i + 1}`, i + 1] as const,
+    ),
+  ]),
+)
 
 export const createHotLists = ({ cache, store, settings, headers, log }: Parts): HotLists => {
   const replies = createReadyReplies(settings.memoryBytesMax, headers)

@@ -47,6 +47,13 @@ export const createComponents = () => {
       one: ResponseWithReferences,
     ): ResponseWithReferences | Reference =>
       name === undefined ? one : refer('responses', responses, name, one),
+    /** Itself, or what it refers to. */
+    resolved(one: ResponseWithReferences | Reference): ResponseWithReferences {
+      if (!('$ref' in one)) return one
+      const found = responses.get(one.$ref.slice('#/components/responses/'.length))
+      if (!found) throw new Error(`nothing is called ${one.$ref}`)
+      return found
+    },
     headers: (all: readonly ResponseHeader[]): Record<string, Reference> =>
       Object.fromEntries(
         all.map(({ name, component, description, isRequired, schema }) => [

@@ -3,6 +3,7 @@
 
 import type { Shape } from '../../../lib/domain/shape.ts'
 import { bodyBytesMax } from '../json-body.ts'
+import { deprecationHeaders } from '../deprecation.ts'
 import { rateLimit, type ResponseHeader } from '../response-headers.ts'
 import type { AnswerDescription } from './answer.ts'
 import { createComponents, type ComponentsInTheMaking } from './components.ts'
@@ -37,7 +38,7 @@ export const documentOf = (endpoints: readonly Endpoint[], info: Info): OpenApi 
     openapi: '3.1.0',
     info,
     servers: [{ url: '/' }],
-    tags: [...tags.values()],
+    tags: [...tags.values()].map(({ name, description }) => ({ name, description })),
     paths,
     components: {
       ...components.made(),
@@ -77,13 +78,30 @@ const operationOf = (
         ) as Content,
       },
     }),
-    responses: {
+    ...(endpoint.deprecation && { deprecated: true as const }),
+    responses: deprecatedIf(endpoint, components, {
       ...Object.fromEntries(
         endpoint.responses.map((one) => [one.status, answerOf(one, endpoint, components)]),
       ),
       ...problemResponses(endpoint, components),
-    },
+    }),
   }
+}
+
+/** What an endpoint that is deprecated says in each of its answers. */
+const deprecatedIf = (
+  { deprecation }: Endpoint,
+  components: ComponentsInTheMaking,
+  responses: Readonly<Record<string, ResponseWithReferences | Reference>>,
+): Readonly<Record<string, ResponseWithReferences | Reference>> => {
+  if (!deprecation) return responses
+  const added = components.headers(deprecationHeaders)
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, one]) => {
+      const response = components.resolved(one)
+      return [status, { ...response, headers: { ...response.headers, ...added } }]
+    }),
+  )
 }
 
 /** What several operations answer alike is called after the first of them. */

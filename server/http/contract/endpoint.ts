@@ -27,7 +27,15 @@ export type LimitName = 'user' | 'write' | 'address' | 'read' | 'list' | 'probe'
 type LimitOf<A> = A extends 'none' ? 'address' | 'read' | 'list' | 'probe' : 'user' | 'write'
 
 /** A chapter of the document. */
-export type Tag = { readonly name: string; readonly description: string }
+export type Tag = {
+  readonly name: string
+  readonly description: string
+  /** For whoever runs or reads about the API: no part of what its versions promise. */
+  readonly isUnversioned?: true
+}
+
+/** RFC 9745 and RFC 8594. It goes on working until `sunset`, which is known once it is decided. */
+export type Deprecation = { readonly since: Date; readonly sunset?: Date }
 
 /** What a handler is given: found and checked before it is called. */
 export type EndpointRequest<A, P, Q, H, B> = {
@@ -65,6 +73,8 @@ type About = {
   readonly isProbe?: boolean
   /** Its body may be made while it is sent; there may be only so many of those. */
   readonly isStreamed?: boolean
+  /** Every answer of it says so. */
+  readonly deprecation?: Deprecation | undefined
   readonly responses: readonly AnswerDescription[]
   /** How it refuses, besides what follows from the rest of its definition. */
   readonly problems?: readonly ProblemKind[]
@@ -120,6 +130,7 @@ export const endpoint = <
     description,
     isProbe: definition.isProbe ?? false,
     isStreamed: definition.isStreamed ?? false,
+    deprecation: definition.deprecation,
     problems,
     params,
     query,
@@ -133,6 +144,9 @@ export const endpoint = <
 
 export const probePathsOf = (endpoints: readonly Endpoint[]): string[] =>
   endpoints.filter(({ isProbe }) => isProbe).map(({ path }) => path)
+
+/** What every versioned path may begin with. Without it, it is the same path of the same version. */
+export const versionPrefix = '/v1'
 
 /** The methods that a list of endpoints takes, in the order that they are always named in. */
 export const methodsOf = (endpoints: readonly Endpoint[]): string[] =>

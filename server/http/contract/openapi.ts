@@ -39,6 +39,7 @@ export type Operation<P = Parameter, R = Response> = {
   readonly operationId: string
   readonly summary: string
   readonly description?: string
+  readonly deprecated?: true
   readonly tags: readonly string[]
   readonly security: readonly Readonly<Record<string, readonly string[]>>[]
   readonly parameters?: readonly P[]
