@@ -13,7 +13,7 @@ export const settingsOfOurs = (): Readonly<Record<string, string>> => {
     HTTP_ENGINE: 'uws',
     // A core of two for those that the server waits for; fewer processes make larger batches.
     HTTP_PROCESSES: String(Math.max(1, Math.floor(coresHere / 2))),
-    // Each partition is a record batch of its own in every produce request and every transaction.
+    // Each partition that a send fills is a record batch, and a transaction of the worker, of its own.
     KAFKA_PARTITIONS: String(Math.min(6, coresHere)),
   }
   return Object.fromEntries(
