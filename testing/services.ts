@@ -71,7 +71,10 @@ export const testStacks: Record<string, (t: Test) => Promise<Record<string, stri
     embedded: () => Promise.resolve({ COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }),
     async real(t) {
       const [redis, brokers] = [await ownRedis(t), await testKafka(t)]
-      return redis && brokers ? { REDIS_URL: redis.url, KAFKA_BROKERS: brokers } : undefined
+      if (!redis || !brokers) return undefined
+      // Nobody is there, and no test that takes this stack asks for a mail: without it the server warns.
+      const mail = { SMTP_URL: 'smtp://127.0.0.1:9', MAIL_FROM: 'todos@example.com' }
+      return { REDIS_URL: redis.url, KAFKA_BROKERS: brokers, ...mail }
     },
   }
 
