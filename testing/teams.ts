@@ -65,7 +65,7 @@ export const openTeamsAt = (
       return [...entries].reverse()
     },
     async expireInvitations() {
-      await pool.run((sql) => sql`UPDATE team_invitations SET expires_at = now()`)
+      await pool.run((sql) => sql`UPDATE team_invitations SET expires_at = now() - interval '1 s'`)
     },
     prune: () => pruneInvitations(pool),
   }

@@ -60,7 +60,7 @@ const setUp = async (t: Test) => {
 t.test('an older worker applies nothing any more, and says why', async (t) => {
   const { url, sql, old, store } = await setUp(t)
   await old.apply(0, ['a', 'b'])
-  t.same(await migrate(url, migrationsDirectory), [ofThisRelease])
+  t.equal((await migrate(url, migrationsDirectory))[0], ofThisRelease)
   const error = await old.apply(2, ['c']).then(
     () => undefined,
     (refused: unknown) => refused,

@@ -61,8 +61,9 @@ t.test('commands are counted by what became of them', async (t) => {
   const publish = async (command: Command) => {
     t.match(await publisher.publish(command), { kind: 'acknowledged' })
   }
-  for (const n of [1, 2, 3]) await publish(create(n))
-  await publish(create(1))
+  const keyed = { ...create(1), keepsOutcome: true } as const
+  for (const one of [keyed, create(2), create(3)]) await publish(one)
+  await publish(keyed)
   const change = (n: number, completed: boolean): Command => ({
     kind: 'update',
     commandId: `u${n}-${completed}`,
