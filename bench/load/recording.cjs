@@ -68,9 +68,13 @@ const at = /** @type {Readonly<Record<Counter, number>>} */ (
 /** @param {number} threads */
 exports.allocate = (threads) => new SharedArrayBuffer(ticketBytes + threads * slotBytes)
 
-/** @type {(memory: SharedArrayBuffer, index: number) => { counts: Float64Array, statuses: Float64Array, buckets: Uint32Array }} */
-const slotOf = (memory, index) => {
-  const start = ticketBytes + index * slotBytes
+/** @param {number} index */
+const startOf = (index) => ticketBytes + index * slotBytes
+
+/** @typedef {{ counts: Float64Array, statuses: Float64Array, buckets: Uint32Array }} Slot */
+
+/** @type {(memory: SharedArrayBuffer, start: number) => Slot} */
+const slotAt = (memory, start) => {
   return {
     counts: new Float64Array(memory, start, counters.length),
     statuses: new Float64Array(memory, start + counters.length * 8, statusMax),
@@ -105,10 +109,8 @@ exports.upperBoundUs = (bucket) => {
  * @type {(memory: SharedArrayBuffer) => Recorder}
  */
 exports.claim = (memory) => {
-  const { counts, statuses, buckets } = slotOf(
-    memory,
-    Atomics.add(new Int32Array(memory, 0, 1), 0, 1),
-  )
+  const index = Atomics.add(new Int32Array(memory, 0, 1), 0, 1)
+  const { counts, statuses, buckets } = slotAt(memory, startOf(index))
   const lag = monitorEventLoopDelay({ resolution: 5 })
   lag.enable()
   setInterval(() => {
@@ -134,6 +136,26 @@ exports.claim = (memory) => {
   }
 }
 
+/** A copy takes two microseconds, and a thread that sends at its limit rests for some ten. */
+const copiesMax = 1_000
+
+/**
+ * A slot as it was at one moment. Read in place, it was torn: whoever reads may lose the processor between
+ * two numbers, and what went on meanwhile looked like requests without an answer.
+ * @type {(memory: SharedArrayBuffer, index: number) => Slot}
+ */
+const copyOf = (memory, index) => {
+  const start = startOf(index)
+  const { counts } = slotAt(memory, start)
+  for (let copies = 1; ; copies++) {
+    const sent = counts[at.sent]
+    const bytes = counts[at.bytes]
+    const copy = memory.slice(start, start + slotBytes)
+    const isWhole = counts[at.sent] === sent && counts[at.bytes] === bytes
+    if (isWhole || copies === copiesMax) return slotAt(copy, 0)
+  }
+}
+
 /**
  * All slots together; of the loops the busiest.
  * @type {(memory: SharedArrayBuffer) => Reading}
@@ -150,7 +172,7 @@ exports.read = (memory) => {
   /** @type {Loop[]} */
   const loops = []
   for (let index = 0; index < taken; index++) {
-    const slot = slotOf(memory, index)
+    const slot = copyOf(memory, index)
     /** @param {Counter} name */
     const of = (name) => slot.counts[at[name]] ?? 0
     for (const name of counters) {
