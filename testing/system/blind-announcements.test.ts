@@ -154,15 +154,16 @@ for (const engine of engineNames) {
         await heal()
         await isReady()
         await writeIsSeen()
-        t.equal(
-          linesOf(server, /list invalidations unavailable/).length,
-          before + 1,
-          'one line says so',
-        )
-        t.equal(linesOf(worker, /are not announced/).length, beforeWorker + 1, 'in the worker, too')
+        // More than one on a busy machine: the server finds the new Redis before the worker does, and misses
+        // what is not announced there yet; or a try there takes too long. A line a try would be six.
+        const said = linesOf(server, /list invalidations unavailable/).length - before
+        t.ok(said >= 1 && said <= 3, `a line says so: ${said}`)
+        const failures = () => linesOf(worker, /are not announced/).length
+        const saidByWorker = failures() - beforeWorker
+        t.ok(saidByWorker >= 1 && saidByWorker <= 3, `in the worker, too: ${saidByWorker}`)
         await eventually(
           () => linesOf(worker, /announced again/).length,
-          (count) => count === beforeWorker + 1,
+          (count) => count === failures(),
         )
         const page = await scrape(worker.metricsPort)
         t.ok(page.total('todos_worker_announcements_total', { result: 'failed' }) > 0)
