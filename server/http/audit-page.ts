@@ -9,9 +9,9 @@ import {
 import type { Position } from '../../lib/domain/page.ts'
 import { InvalidField } from '../../lib/domain/shape.ts'
 import { answer } from './contract/answer.ts'
-import { cursorOf } from './cursor.ts'
+import { cursorOf, nextLink } from './cursor.ts'
 import type { Reply } from './engines/engine.ts'
-import { linkToRest, pageQuery } from './paging.ts'
+import { pageQuery } from './paging.ts'
 import { linkToNext, noStore } from './response-headers.ts'
 
 export const auditPage = answer({
@@ -43,6 +43,6 @@ export const auditReply = (
   const next = hasMore && last ? { createdAt: last.at, id: last.id } : undefined
   return auditPage.reply(
     { entries: entries.map(shownEntry) },
-    linkToRest(place.route, place.path, place.limit, next),
+    nextLink(place.path, place.limit, next, place.route),
   )
 }

@@ -13,16 +13,23 @@ export const cursorOf = (path: string, { createdAt, id }: Position): string => {
   return Buffer.concat([checkOf(path, place), place]).toString('base64url')
 }
 
-/** The header that says where the list goes on, if it does: the next `limit`. */
-export const nextLink = (path: string, limit: number, next: Position | undefined): string[] =>
-  next ? ['Link', link('next', targetAfter(path, limit, next))] : []
+/**
+ * The header that says where the list goes on, if it does: the next `limit`. `route`: the endpoint's path,
+ * where that names the list and has a parameter.
+ */
+export const nextLink = (
+  path: string,
+  limit: number,
+  next: Position | undefined,
+  route = path,
+): string[] => (next ? ['Link', link('next', targetAfter(path, limit, next, route))] : [])
 
 /** RFC 8288. */
 export const link = (rel: 'first' | 'prev' | 'next' | 'last', target: string): string =>
   `<${target}>; rel="${rel}"`
 
-export const targetAfter = (path: string, limit: number, place: Position): string =>
-  `${path}?limit=${limit}&after=${cursorOf(path, place)}`
+export const targetAfter = (path: string, limit: number, place: Position, route = path): string =>
+  `${path}?limit=${limit}&after=${cursorOf(route, place)}`
 
 export const afterParameter = (path: string): Parameter<Position | undefined> => ({
   shape: optional(cursorShape(path)),

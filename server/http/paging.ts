@@ -1,20 +1,20 @@
-// Lists that go on from any place in them, at the same cost: what they take, and where they go on. What
-// the place is, is in cursor.ts.
+// Lists that go on from any place in them, at the same cost: what they take. What the place is, and the
+// Link to the rest, is in cursor.ts.
 
 import type { Position, Range } from '../../lib/domain/page.ts'
 import { orElse } from '../../lib/domain/shape.ts'
 import { count } from './contract/parameters.ts'
-import { afterParameter, cursorOf, link } from './cursor.ts'
+import { afterParameter } from './cursor.ts'
 
-const limitMax = 100
-const limitDefault = 20
+export const limitMax = 100
+export const limitDefault = 20
 
 /** `route`: the endpoint's path, which names the list. */
 export const pageQuery = (route: string) => ({
   limit: {
     shape: orElse(count(limitMax), limitDefault),
     description: `How many at most; ${limitDefault} without it.`,
-    example: 20,
+    example: limitDefault,
   },
   after: {
     ...afterParameter(route),
@@ -27,12 +27,3 @@ export const rangeOf = (query: {
   readonly limit: number
   readonly after: Position | undefined
 }): Range => ({ after: query.after, count: query.limit })
-
-/** `path`: where this list is, of those that `route` names. */
-export const linkToRest = (
-  route: string,
-  path: string,
-  limit: number,
-  next: Position | undefined,
-): string[] =>
-  next ? ['Link', link('next', `${path}?limit=${limit}&after=${cursorOf(route, next)}`)] : []

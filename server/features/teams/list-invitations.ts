@@ -1,7 +1,8 @@
 // GET /api/teams/:id/invitations: who is asked to join a team and has not answered.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
+import { nextLink } from '../../http/cursor.ts'
+import { pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { teamProblems, valueOf } from './problems.ts'
 import { id, invitationPage, shownInvitation, tag } from './vocabulary.ts'
@@ -26,7 +27,7 @@ export const listInvitations = ({ teams }: TeamParts) =>
       const page = await valueOf(teams.listInvitations(principal.userId, params.id, rangeOf(query)))
       return invitationPage.reply(
         { invitations: page.items.map(shownInvitation) },
-        linkToRest(path, `/api/teams/${params.id}/invitations`, query.limit, page.next),
+        nextLink(`/api/teams/${params.id}/invitations`, query.limit, page.next, path),
       )
     },
   })

@@ -1,7 +1,8 @@
 // GET /api/teams/:id/members: who is in a team that you are in.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
+import { nextLink } from '../../http/cursor.ts'
+import { pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { teamProblems, valueOf } from './problems.ts'
 import { id, memberPage, shownMember, tag } from './vocabulary.ts'
@@ -25,7 +26,7 @@ export const listMembers = ({ teams }: TeamParts) =>
       const page = await valueOf(teams.listMembers(principal.userId, params.id, rangeOf(query)))
       return memberPage.reply(
         { members: page.items.map(shownMember) },
-        linkToRest(path, `/api/teams/${params.id}/members`, query.limit, page.next),
+        nextLink(`/api/teams/${params.id}/members`, query.limit, page.next, path),
       )
     },
   })

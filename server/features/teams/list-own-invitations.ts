@@ -1,7 +1,8 @@
 // GET /api/invitations: which teams ask you to join.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
+import { nextLink } from '../../http/cursor.ts'
+import { pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { orUnavailable, teamsUnavailable } from './problems.ts'
 import { invitationPage, shownInvitation, tag } from './vocabulary.ts'
@@ -25,7 +26,7 @@ export const listOwnInvitations = ({ teams }: TeamParts) =>
       const page = await orUnavailable(teams.listInvitationsTo(principal.userId, rangeOf(query)))
       return invitationPage.reply(
         { invitations: page.items.map(shownInvitation) },
-        linkToRest(path, path, query.limit, page.next),
+        nextLink(path, query.limit, page.next),
       )
     },
   })

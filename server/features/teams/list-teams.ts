@@ -1,7 +1,8 @@
 // GET /api/teams: the teams that you are in.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { linkToRest, pageQuery, rangeOf } from '../../http/paging.ts'
+import { nextLink } from '../../http/cursor.ts'
+import { pageQuery, rangeOf } from '../../http/paging.ts'
 import type { TeamParts } from './parts.ts'
 import { orUnavailable, teamsUnavailable } from './problems.ts'
 import { shownTeam, tag, teamPage } from './vocabulary.ts'
@@ -24,7 +25,7 @@ export const listTeams = ({ teams }: TeamParts) =>
       const page = await orUnavailable(teams.listOf(principal.userId, rangeOf(query)))
       return teamPage.reply(
         { teams: page.items.map(shownTeam) },
-        linkToRest(path, path, query.limit, page.next),
+        nextLink(path, query.limit, page.next),
       )
     },
   })

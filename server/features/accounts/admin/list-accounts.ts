@@ -1,18 +1,16 @@
 // GET /api/admin/accounts: all accounts, the newest first, or the one with an address.
 
 import { newEmail } from '../../../../lib/domain/credentials.ts'
-import { list, named, object, optional, orElse, wholeNumber } from '../../../../lib/domain/shape.ts'
+import { list, named, object, optional, wholeNumber } from '../../../../lib/domain/shape.ts'
 import { answer } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
-import { count } from '../../../http/contract/parameters.ts'
-import { afterParameter, nextLink } from '../../../http/cursor.ts'
+import { nextLink } from '../../../http/cursor.ts'
+import { limitDefault, limitMax, pageQuery, rangeOf } from '../../../http/paging.ts'
 import { linkToNext, noStore } from '../../../http/response-headers.ts'
 import { accountsUnavailable, orUnavailable } from '../parts.ts'
 import { exampleManaged, managedAccountShape, tag, type AdminParts } from './vocabulary.ts'
 
 const path = '/api/admin/accounts'
-const limitMax = 100
-const limitDefault = 20
 
 const page = answer({
   status: 200,
@@ -35,12 +33,7 @@ export const listAccounts = ({ administration }: AdminParts) =>
     auth: 'system-admin',
     limit: 'user',
     query: {
-      limit: {
-        shape: orElse(count(limitMax), limitDefault),
-        description: `Accounts on a page; ${limitDefault} without it.`,
-        example: limitDefault,
-      },
-      after: afterParameter(path),
+      ...pageQuery(path),
       email: {
         shape: optional(newEmail),
         description: 'Only the account with this address, however its letters are cased.',
@@ -49,12 +42,13 @@ export const listAccounts = ({ administration }: AdminParts) =>
     },
     responses: [page],
     problems: [accountsUnavailable],
-    async handler({ query: { limit, after, email } }) {
+    async handler({ query }) {
+      const { limit, email } = query
       if (email !== undefined) {
         const account = await orUnavailable(administration.findByEmail(email))
         return page.reply({ limit, accounts: account ? [account] : [] })
       }
-      const { accounts, next } = await orUnavailable(administration.list({ after, count: limit }))
+      const { accounts, next } = await orUnavailable(administration.list(rangeOf(query)))
       return page.reply({ limit, accounts }, nextLink(path, limit, next))
     },
   })
