@@ -3,7 +3,7 @@
 // addresses have accounts.
 
 import { createHash } from 'node:crypto'
-import type { Limiter } from '../../../lib/rate-limit/failover.ts'
+import { isAllowed, type Limiter } from '../../../lib/rate-limit/failover.ts'
 import type { Policy } from '../../../lib/rate-limit/policy.ts'
 import type { Config } from '../../../lib/runtime/config/config.ts'
 
@@ -27,8 +27,7 @@ export const createFailedLogins = (
     // No store of limits is to hold addresses.
     const key = createHash('sha256').update(email).digest('base64url')
     const verdict = await limiter.take(policy, key)
-    if (verdict.store === 'busy') return undefined
-    if ('decision' in verdict && !verdict.decision.allowed) return undefined
+    if (!isAllowed(verdict)) return undefined
     return { forgive: () => limiter.refund(policy, key, verdict) }
   },
 })

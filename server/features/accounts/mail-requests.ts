@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { MailKind } from '../../../lib/domain/mail.ts'
 import type { MailOutbox } from '../../../lib/mail/outbox.ts'
-import type { Limiter } from '../../../lib/rate-limit/failover.ts'
+import { isAllowed, type Limiter } from '../../../lib/rate-limit/failover.ts'
 import type { Policy } from '../../../lib/rate-limit/policy.ts'
 import type { Config } from '../../../lib/runtime/config/config.ts'
 import { mailWayOf } from '../../../lib/runtime/config/mail.ts'
@@ -33,9 +33,7 @@ export const createMailRequests = (
     if (policy) {
       // No store of limits is to hold addresses.
       const key = createHash('sha256').update(`${kind} ${email}`).digest('base64url')
-      const verdict = await limiter.take(policy, key)
-      const isAllowed = 'decision' in verdict ? verdict.decision.allowed : verdict.store === 'none'
-      if (!isAllowed) return 'queued'
+      if (!isAllowed(await limiter.take(policy, key))) return 'queued'
     }
     return outbox.add(kind, email)
   },
