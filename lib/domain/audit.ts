@@ -3,8 +3,8 @@
 
 import { described, dictionary, list, named, object, oneOf, shape, string, time } from './shape.ts'
 
-/** What can be written down. An action that is not here can't be. */
-export const auditActions = [
+/** Of teams, who is in them, and who is asked to be. */
+export const teamActions = [
   'team.created',
   'team.renamed',
   'team.deleted',
@@ -16,6 +16,11 @@ export const auditActions = [
   'invitation.sent',
   'invitation.withdrawn',
   'invitation.declined',
+] as const
+
+/** What can be written down. An action that is not here can't be. */
+export const auditActions = [
+  ...teamActions,
   'share.granted',
   'share.revoked',
   'role.granted',

@@ -44,11 +44,10 @@ export const createRunChange =
         work({
           sql,
           by,
-          async record(action, teamId, details = {}) {
+          async record(action, teamId, details) {
             recorded.push(action)
             const { userId: actorId, requestId } = by
-            const subject = { kind: 'team', id: teamId } as const
-            await appendAudit(sql, { actorId, action, subject, details, requestId })
+            await appendAudit(sql, entryOf({ actorId, requestId }, action, teamId, details))
           },
         }),
       ),
@@ -56,6 +55,14 @@ export const createRunChange =
     if (outcome.kind === 'done') for (const action of recorded) onChanged(action)
     return outcome
   }
+
+/** What is written down of a change of a team. */
+export const entryOf = (
+  by: Pick<NewAuditEntry, 'actorId' | 'requestId'>,
+  action: AuditAction,
+  teamId: string,
+  details: AuditDetails = {},
+): NewAuditEntry => ({ ...by, action, subject: { kind: 'team', id: teamId }, details })
 
 /**
  * Every change of a team, its members or its invitations waits here for the one before. What is read

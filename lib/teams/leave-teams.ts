@@ -4,7 +4,7 @@
 import type { AuditAction, AuditDetails } from '../domain/audit.ts'
 import type { TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
-import { lockTeam, type AppendAudit } from './change.ts'
+import { entryOf, lockTeam, type AppendAudit } from './change.ts'
 
 /** With the account's row locked: so it joins no other team meanwhile. */
 export type LeaveTeams = (
@@ -16,10 +16,8 @@ export type LeaveTeams = (
 export const createLeaveTeams =
   (appendAudit: AppendAudit): LeaveTeams =>
   async (sql, by, userId) => {
-    const record = (action: AuditAction, teamId: string, details: AuditDetails = {}) => {
-      const subject = { kind: 'team', id: teamId } as const
-      return appendAudit(sql, { ...by, action, subject, details })
-    }
+    const record = (action: AuditAction, teamId: string, details?: AuditDetails) =>
+      appendAudit(sql, entryOf(by, action, teamId, details))
     await sql`
       DELETE FROM team_invitations WHERE email = (SELECT email FROM users WHERE id = ${userId})`
     const left = await sql<{ team_id: string }[]>`

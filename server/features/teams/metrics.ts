@@ -1,7 +1,7 @@
 // What is counted of teams: each change that is written down, once it is committed.
 
 import type { Registry } from '@prometheus-io/client'
-import type { AuditAction } from '../../../lib/domain/audit.ts'
+import { teamActions, type AuditAction } from '../../../lib/domain/audit.ts'
 import { addCounter } from '../../../lib/runtime/metrics.ts'
 
 /** So far, in this process. */
@@ -10,22 +10,8 @@ export type TeamCounts = {
   readonly byAction: ReadonlyMap<AuditAction, number>
 }
 
-const counted: readonly AuditAction[] = [
-  'team.created',
-  'team.renamed',
-  'team.deleted',
-  'member.joined',
-  'member.left',
-  'member.removed',
-  'member.promoted',
-  'member.demoted',
-  'invitation.sent',
-  'invitation.withdrawn',
-  'invitation.declined',
-]
-
 export const createTeamCounts = (): TeamCounts => {
-  const byAction = new Map(counted.map((action) => [action, 0]))
+  const byAction = new Map<AuditAction, number>(teamActions.map((action) => [action, 0]))
   return {
     byAction,
     add: (action) => byAction.set(action, (byAction.get(action) ?? 0) + 1),
