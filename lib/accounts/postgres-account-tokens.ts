@@ -1,15 +1,11 @@
-// The tokens of mails in Postgres, hashed. They have 256 random bits, so that a plain hash is enough.
+// The tokens of mails in Postgres, hashed.
 
-import { createHash, randomBytes } from 'node:crypto'
 import type { MailKind } from '../domain/mail.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import { hashOfToken, newToken } from '../runtime/single-use-token.ts'
 import type { AccountTokens } from './account-tokens.ts'
 import type { AppendAudit } from './postgres-administration.ts'
 import { revokeSessionsOf } from './revocation.ts'
-
-const tokenBytes = 32
-
-const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 
 export const createPostgresAccountTokens = (
   pool: Pool,
@@ -17,10 +13,10 @@ export const createPostgresAccountTokens = (
 ): AccountTokens => ({
   issue: (kind, email, ttlSec) =>
     pool.run(async (sql) => {
-      const token = randomBytes(tokenBytes).toString('base64url')
+      const token = newToken()
       const { count } = await sql`
         INSERT INTO account_tokens (user_id, purpose, hash, expires_at)
-        SELECT id, ${kind}, ${hashOf(token)}, now() + make_interval(secs => ${ttlSec}) FROM users
+        SELECT id, ${kind}, ${hashOfToken(token)}, now() + make_interval(secs => ${ttlSec}) FROM users
         WHERE email = ${email} AND disabled_at IS NULL
           AND (${kind} <> 'verify-email' OR email_verified_at IS NULL)
         ON CONFLICT (user_id, purpose) DO UPDATE
@@ -31,7 +27,7 @@ export const createPostgresAccountTokens = (
     pool.run(async (sql) => {
       const found = await sql`
         SELECT FROM account_tokens
-        WHERE hash = ${hashOf(token)} AND purpose = ${kind} AND expires_at > now()`
+        WHERE hash = ${hashOfToken(token)} AND purpose = ${kind} AND expires_at > now()`
       return found.count === 1
     }),
   verifyEmail: (token) =>
@@ -68,7 +64,7 @@ export const createPostgresAccountTokens = (
  * order would wait for each other. The DELETE decides who of several was first.
  */
 const useUp = async (sql: Sql, kind: MailKind, token: string): Promise<string | undefined> => {
-  const hash = hashOf(token)
+  const hash = hashOfToken(token)
   await sql`
     SELECT FROM users WHERE id = (SELECT user_id FROM account_tokens WHERE hash = ${hash})
     FOR UPDATE`

@@ -6,10 +6,10 @@ import { mayInTeam } from '../domain/permission.ts'
 import type { Range } from '../domain/page.ts'
 import type { Invitation, Team, TeamBounds } from '../domain/team.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import { hashOfToken, newToken } from '../runtime/single-use-token.ts'
 import { lockAccount, lockTeam, permit, Refused, type Change } from './change.ts'
 import { addMember, pageOf, teamAsSeenBy } from './members.ts'
 import type { Page } from './teams.ts'
-import { hashOfToken, newInvitationToken } from './token.ts'
 
 export const invite = async (
   { sql, by, record }: Change,
@@ -34,7 +34,7 @@ export const invite = async (
     DELETE FROM team_invitations
     WHERE team_id = ${teamId} AND (email = ${email} OR expires_at <= now())`
   const id = randomUUID()
-  const token = newInvitationToken()
+  const token = newToken()
   const [times] = await sql<Pick<Invitation, 'createdAt' | 'expiresAt'>[]>`
     INSERT INTO team_invitations (id, team_id, email, token_hash, expires_at)
     VALUES (${id}, ${teamId}, ${email}, ${hashOfToken(token)},
