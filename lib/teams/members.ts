@@ -18,10 +18,13 @@ export const pageOf = <T>(
   return { items, next: rows.length > count && last ? placeOf(last) : undefined }
 }
 
+const teamsWithMembers = (sql: Sql) => sql`
+  SELECT id, name, created_at AS "createdAt", role, joined_at AS "joinedAt"
+  FROM teams JOIN team_members ON team_id = id`
+
 export const teamAsSeenBy = async (sql: Sql, userId: string, teamId: string): Promise<Team> => {
   const [team] = await sql<Team[]>`
-    SELECT id, name, created_at AS "createdAt", role, joined_at AS "joinedAt"
-    FROM teams JOIN team_members ON team_id = id
+    ${teamsWithMembers(sql)}
     WHERE id = ${teamId} AND user_id = ${userId}`
   if (!team) throw new Refused('unknown-team')
   return team
@@ -33,8 +36,7 @@ export const teamsOf = async (
   { after, count }: Range,
 ): Promise<Page<Team>> => {
   const rows = await sql<Team[]>`
-    SELECT id, name, created_at AS "createdAt", role, joined_at AS "joinedAt"
-    FROM team_members JOIN teams ON id = team_id
+    ${teamsWithMembers(sql)}
     WHERE user_id = ${userId}
       ${after ? sql`AND (joined_at, team_id) < (${after.createdAt}::timestamptz, ${after.id}::text)` : sql``}
     ORDER BY joined_at DESC, team_id DESC
@@ -42,14 +44,17 @@ export const teamsOf = async (
   return pageOf(rows, count, (team) => ({ createdAt: team.joinedAt, id: team.id }))
 }
 
+const members = (sql: Sql) => sql`
+  SELECT user_id AS "userId", email, member.role, joined_at AS "joinedAt"
+  FROM team_members member JOIN users ON id = user_id`
+
 export const membersOf = async (
   sql: Sql,
   teamId: string,
   { after, count }: Range,
 ): Promise<Page<Member>> => {
   const rows = await sql<Member[]>`
-    SELECT user_id AS "userId", email, member.role, joined_at AS "joinedAt"
-    FROM team_members member JOIN users ON id = user_id
+    ${members(sql)}
     WHERE team_id = ${teamId}
       ${after ? sql`AND (joined_at, user_id) < (${after.createdAt}::timestamptz, ${after.id}::text)` : sql``}
     ORDER BY joined_at DESC, user_id DESC
@@ -109,9 +114,7 @@ export const removeMember = async (
 
 const memberOf = async (sql: Sql, teamId: string, userId: string): Promise<Member> => {
   const [member] = await sql<Member[]>`
-    SELECT user_id AS "userId", email, member.role, joined_at AS "joinedAt"
-    FROM team_members member JOIN users ON id = user_id
-    WHERE team_id = ${teamId} AND user_id = ${userId}`
+    ${members(sql)} WHERE team_id = ${teamId} AND user_id = ${userId}`
   if (!member) throw new Refused('no-such-member')
   return member
 }
