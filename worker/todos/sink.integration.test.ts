@@ -70,7 +70,15 @@ const sinkOn = async (t: Test, url: string) => {
   return { sink, applied: () => applied }
 }
 
-t.test('an answer to COMMIT that never comes leaves exactly one effect', async (t) => {
+/**
+ * Twenty batches, during each of which the connection is cut once, when `isLast` is sent: before Postgres
+ * gets it, or before its answer arrives.
+ */
+const applyWithCuts = async (
+  t: Test,
+  isLast: (chunk: Buffer, batch: number) => boolean,
+  batchAt: (offset: number) => Delivery,
+) => {
   const url = await testDatabase(t)
   const gate = await testGate(t, Number(new URL(url).port))
   const { sink } = await sinkOn(t, gate.urlOf(url))
@@ -81,41 +89,7 @@ t.test('an answer to COMMIT that never comes leaves exactly one effect', async (
   for (let batch = 0; batch < 20; batch++) {
     const reachesPostgres = random.below(2) === 0
     gate.inspect('to-service', (chunk) => {
-      if (!chunk.toString('latin1').toLowerCase().includes('commit')) return 'pass'
-      cuts++
-      if (!reachesPostgres) {
-        gate.passAll()
-        return 'cut'
-      }
-      // Postgres gets it, and what it says to it is lost.
-      gate.passAll()
-      gate.inspect('to-client', () => {
-        gate.passAll()
-        return 'cut'
-      })
-      return 'pass'
-    })
-    t.same(await sink(delivery(batch * 5, 5)), { kind: 'applied' })
-    gate.passAll()
-  }
-  t.ok(cuts >= 20, `${cuts} commits were cut`)
-  const [row] = await sql`SELECT count(*), max(revision), min(revision) FROM todos`
-  t.match(row, { count: '100', max: 1, min: 1 })
-  t.equal((await sql`SELECT FROM dead_letters`).count, 0)
-})
-
-t.test('so does an answer to the one statement of a batch of creations', async (t) => {
-  const url = await testDatabase(t)
-  const gate = await testGate(t, Number(new URL(url).port))
-  const { sink } = await sinkOn(t, gate.urlOf(url))
-  const sql = postgres(url, { max: 1 })
-  t.teardown(() => sql.end())
-  const random = seeded(t)
-  let cuts = 0
-  for (let batch = 0; batch < 20; batch++) {
-    const reachesPostgres = random.below(2) === 0
-    gate.inspect('to-service', (chunk) => {
-      if (!chunk.includes(`todo ${batch * 5 + 4}`)) return 'pass'
+      if (!isLast(chunk, batch)) return 'pass'
       cuts++
       gate.passAll()
       if (!reachesPostgres) return 'cut'
@@ -126,10 +100,30 @@ t.test('so does an answer to the one statement of a batch of creations', async (
       })
       return 'pass'
     })
-    t.same(await sink(delivery(batch * 5, 5, {}, stamped)), { kind: 'applied' })
+    t.same(await sink(batchAt(batch * 5)), { kind: 'applied' })
     gate.passAll()
   }
-  t.ok(cuts >= 20, `${cuts} statements were cut`)
+  t.ok(cuts >= 20, `${cuts} were cut`)
+  return sql
+}
+
+t.test('an answer to COMMIT that never comes leaves exactly one effect', async (t) => {
+  const sql = await applyWithCuts(
+    t,
+    (chunk) => chunk.toString('latin1').toLowerCase().includes('commit'),
+    (offset) => delivery(offset, 5),
+  )
+  const [row] = await sql`SELECT count(*), max(revision), min(revision) FROM todos`
+  t.match(row, { count: '100', max: 1, min: 1 })
+  t.equal((await sql`SELECT FROM dead_letters`).count, 0)
+})
+
+t.test('so does an answer to the one statement of a batch of creations', async (t) => {
+  const sql = await applyWithCuts(
+    t,
+    (chunk, batch) => chunk.includes(`todo ${batch * 5 + 4}`),
+    (offset) => delivery(offset, 5, {}, stamped),
+  )
   const [row] = await sql`
     SELECT count(*)::int, min(revision), (SELECT sum(changes) FROM list_versions WHERE log = 'log'),
       (SELECT number FROM publisher_numbers)

@@ -1,9 +1,9 @@
 // Where deliveries end: decides what of a delivery is new, applies it until the store has it, and
 // settles what an error left open by reading the stored offset again.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Delivery, DeliveryResult, Sink } from '../../lib/command-log/command-log.ts'
 import type { FoundLog, RegisteredLog } from '../../lib/domain/log-identity.ts'
-import { setTimeout as delay } from 'node:timers/promises'
 import { anotherLog, mismatch } from '../../lib/domain/log-identity.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import type { Numbers, PublisherAdvance, TodoStore } from '../../lib/todo-store/todo-store.ts'
@@ -113,7 +113,7 @@ export const createSink = ({
         // The database is down, or the outcome of a COMMIT is unknown: never skip, ask again.
         const reason = (error as Error).message
         logger.warn({ partition, reason, retryMs }, 'batch not applied, trying again')
-        await new Promise((resolve) => setTimeout(resolve, retryMs))
+        await delay(retryMs)
         retryMs = Math.min(retryMs * 2, lastRetryMs)
       }
     }
