@@ -7,12 +7,11 @@ import { createPostgresAdministration } from '../lib/accounts/postgres-administr
 import { appendAudit } from '../lib/audit/postgres.ts'
 import { operatorId } from '../lib/domain/audit.ts'
 import { normaliseEmail } from '../lib/domain/credentials.ts'
-import { openDatabases } from '../lib/drivers/postgres/databases.ts'
-import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { databaseTarget } from '../lib/runtime/config/targets.ts'
-import { answerTo, parseOptions, usageExitCode, UsageError } from './command-line.ts'
-import { confirmTargets, refusalOf, yesOption } from './confirm.ts'
+import { parseOptions, UsageError } from './command-line.ts'
+import { confirmTargets, yesOption } from './confirm.ts'
+import { runOnDatabase, type Output } from './database-command.ts'
 
 const usage = `usage: npm run admin -- list | grant EMAIL | revoke EMAIL
   list          the system admins, the eldest account first
@@ -36,13 +35,6 @@ type Request =
       readonly isConfirmed: boolean
     }
 
-type Output = {
-  readonly out: (line: string) => void
-  readonly err: (line: string) => void
-  /** Throws NotConfirmed. A caller that chose the settings itself has none. */
-  readonly confirm?: (config: Config, isConfirmed: boolean) => Promise<void>
-}
-
 /** Throws UsageError. */
 const parseRequest = (args: readonly string[]): Request => {
   const { values, positionals } = parseOptions(args, yesOption, { allowPositionals: true })
@@ -64,39 +56,26 @@ const parseRequest = (args: readonly string[]): Request => {
 }
 
 /** Returns the exit code. */
-export const admin = async (
+export const admin = (
   args: readonly string[],
   readSettings: () => Config,
-  { out, err, confirm }: Output,
-): Promise<number> => {
-  try {
-    const answer = answerTo(args, usage)
-    if (answer !== undefined) {
-      out(answer)
-      return 0
-    }
-    const request = parseRequest(args)
-    const config = readSettings()
-    if (request.kind !== 'list') await confirm?.(config, request.isConfirmed)
-    const databases = openDatabases(postgresUrls(config))
-    try {
-      const pool = databases.pool('todos', { timeoutMs })
-      return await run(createPostgresAdministration(pool, appendAudit), request, { out, err })
-    } finally {
-      await databases.close()
-    }
-  } catch (error) {
-    const refusal = refusalOf(error, usage)
-    if (refusal !== undefined) {
-      err(refusal)
-      return usageExitCode
-    }
-    err(
-      `the database does not answer (${(error as Error).message}): check DATABASE_URL, and npm run migrate`,
-    )
-    return 1
-  }
-}
+  output: Output,
+): Promise<number> =>
+  runOnDatabase(
+    {
+      usage,
+      parse: parseRequest,
+      run(request, _config, databases) {
+        const pool = databases.pool('todos', { timeoutMs })
+        return run(createPostgresAdministration(pool, appendAudit), request, output)
+      },
+      explain: ({ message }) =>
+        `the database does not answer (${message}): check DATABASE_URL, and npm run migrate`,
+    },
+    args,
+    readSettings,
+    output,
+  )
 
 const run = async (
   administration: Administration,

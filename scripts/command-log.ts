@@ -9,70 +9,49 @@ import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/domain/log-identity.ts'
 import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
 import { createLog } from '../lib/runtime/log.ts'
-import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
-import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
-import { answerTo, usageExitCode } from './command-line.ts'
 import { parseRequest, usage, type AdoptFrom } from './command-log-arguments.ts'
-import { confirmTargets, refusalOf } from './confirm.ts'
+import { confirmTargets } from './confirm.ts'
+import { runOnDatabase, type Output, type Write } from './database-command.ts'
 import { widen, WidenFailure } from './command-log-partitions.ts'
 
 const timeoutMs = 15_000
 
-type Write = (line: string) => void
-type Output = {
-  readonly out: Write
-  readonly err: Write
-  /** Throws NotConfirmed. A caller that chose the settings itself has none. */
-  readonly confirm?: (config: Config, isConfirmed: boolean) => Promise<void>
-}
-
 /** Returns the exit code. */
-export const commandLog = async (
+export const commandLog = (
   args: readonly string[],
   readSettings: () => Config,
-  { out, err, confirm }: Output,
-): Promise<number> => {
-  let databases: Databases | undefined
-  try {
-    const answer = answerTo(args, usage)
-    if (answer !== undefined) {
-      out(answer)
-      return 0
-    }
-    const request = parseRequest(args)
-    const config = readSettings()
-    if ('isConfirmed' in request) await confirm?.(config, request.isConfirmed)
-    databases = openDatabases(postgresUrls(config))
-    const logs = openCommandLogs(databases.pool('todos', { timeoutMs }))
-    switch (request.kind) {
-      case 'show':
-        for (const line of describe(await readState(config, databases, logs))) out(line)
+  output: Output,
+): Promise<number> =>
+  runOnDatabase(
+    {
+      usage,
+      parse: parseRequest,
+      async run(request, config, databases) {
+        const { out } = output
+        const logs = openCommandLogs(databases.pool('todos', { timeoutMs }))
+        switch (request.kind) {
+          case 'show':
+            for (const line of describe(await readState(config, databases, logs))) out(line)
+            break
+          case 'adopt':
+            await adopt(config, databases, logs, request.from, out)
+            break
+          case 'partitions':
+            await widen(config, databases, logs, request, out)
+        }
         return 0
-      case 'adopt':
-        await adopt(config, databases, logs, request.from, out)
-        return 0
-      case 'partitions':
-        await widen(config, databases, logs, request, out)
-        return 0
-    }
-  } catch (error) {
-    const { message } = error as Error
-    const refusal = refusalOf(error, usage)
-    if (refusal !== undefined) {
-      err(refusal)
-      return usageExitCode
-    }
-    err(
-      error instanceof WidenFailure
-        ? message
-        : `not done (${message}): check DATABASE_URL, COMMAND_LOG, KAFKA_BROKERS and KAFKA_TODO_TOPIC, and npm run migrate`,
-    )
-    return 1
-  } finally {
-    await databases?.close()
-  }
-}
+      },
+      explain: (error) =>
+        error instanceof WidenFailure
+          ? error.message
+          : `not done (${error.message}): check DATABASE_URL, COMMAND_LOG, KAFKA_BROKERS and KAFKA_TODO_TOPIC, and npm run migrate`,
+    },
+    args,
+    readSettings,
+    output,
+  )
 
 type State = {
   readonly log: string

@@ -13,88 +13,74 @@ import { openDatabases, type Databases } from '../lib/drivers/postgres/databases
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
-import { answerTo, usageExitCode } from './command-line.ts'
 import { parseRequest, usage } from './dead-letters-arguments.ts'
-import { confirmTargets, refusalOf } from './confirm.ts'
+import { confirmTargets } from './confirm.ts'
+import { runOnDatabase, type Output } from './database-command.ts'
 import { letterLine, letterText } from './letter-text.ts'
 
 const timeoutMs = 10_000
 const previewBytes = 160
 
-type Write = (line: string) => void
-type Output = {
-  readonly out: Write
-  readonly err: Write
-  /** Throws NotConfirmed. A caller that chose the settings itself has none. */
-  readonly confirm?: (config: Config, isConfirmed: boolean) => Promise<void>
-}
-
 /** Something that an operator can understand from its message alone. */
 class Failure extends Error {}
 
 /** Returns the exit code. */
-export const deadLetters = async (
+export const deadLetters = (
   args: readonly string[],
   readSettings: () => Config,
-  { out, err, confirm }: Output,
+  output: Output,
+): Promise<number> =>
+  runOnDatabase(
+    {
+      usage,
+      parse: parseRequest,
+      run: (request, config, databases) => run(request, config, databases, output),
+      explain: (error) =>
+        error instanceof Failure
+          ? error.message
+          : `the database does not answer (${error.message}): check DATABASE_URL, and npm run migrate`,
+    },
+    args,
+    readSettings,
+    output,
+  )
+
+const run = async (
+  request: ReturnType<typeof parseRequest>,
+  config: Config,
+  databases: Databases,
+  { out, err }: Output,
 ): Promise<number> => {
-  let databases: Databases | undefined
-  try {
-    const answer = answerTo(args, usage)
-    if (answer !== undefined) {
-      out(answer)
+  const log = config.KAFKA_TODO_TOPIC
+  const letters = openDeadLetters(databases.pool('todos', { timeoutMs }), log)
+  switch (request.kind) {
+    case 'list': {
+      const newest = await letters.newest(request.limit, previewBytes)
+      for (const letter of newest) out(letterLine(letter))
+      out(`${log}: ${newest.length} of ${await letters.count()} dead letters`)
       return 0
     }
-    const request = parseRequest(args)
-    const config = readSettings()
-    if ('isConfirmed' in request) await confirm?.(config, request.isConfirmed)
-    const log = config.KAFKA_TODO_TOPIC
-    databases = openDatabases(postgresUrls(config))
-    const letters = openDeadLetters(databases.pool('todos', { timeoutMs }), log)
-    switch (request.kind) {
-      case 'list': {
-        const newest = await letters.newest(request.limit, previewBytes)
-        for (const letter of newest) out(letterLine(letter))
-        out(`${log}: ${newest.length} of ${await letters.count()} dead letters`)
-        return 0
-      }
-      case 'show': {
-        const letter = await letters.get(request.id)
-        if (!letter) throw new Failure(`no dead letter ${request.id} in ${log}`)
-        out(letterText(log, letter))
-        return 0
-      }
-      case 'discard': {
-        const ids = await chosen(letters, request.ids, log)
-        out(`${await letters.remove(ids)} discarded`)
-        return 0
-      }
-      case 'replay': {
-        const ids = await chosen(letters, request.ids, log)
-        if (ids.length === 0) {
-          out('0 replayed')
-          return 0
-        }
-        return await withPublisher(config, (publisher, gate) =>
-          replay(letters, publisher, gate, ids, request.record, { out, err }),
-        )
-      }
+    case 'show': {
+      const letter = await letters.get(request.id)
+      if (!letter) throw new Failure(`no dead letter ${request.id} in ${log}`)
+      out(letterText(log, letter))
+      return 0
     }
-  } catch (error) {
-    const { message } = error as Error
-    const refusal = refusalOf(error, usage)
-    if (refusal !== undefined) {
-      err(refusal)
-      return usageExitCode
+    case 'discard': {
+      const ids = await chosen(letters, request.ids, log)
+      out(`${await letters.remove(ids)} discarded`)
+      return 0
     }
-    err(
-      error instanceof Failure
-        ? message
-        : `the database does not answer (${message}): check DATABASE_URL, and npm run migrate`,
-    )
-    return 1
-  } finally {
-    await databases?.close()
+    case 'replay': {
+      const ids = await chosen(letters, request.ids, log)
+      if (ids.length === 0) {
+        out('0 replayed')
+        return 0
+      }
+      return await withPublisher(config, (publisher, gate) =>
+        replay(letters, publisher, gate, ids, request.record, { out, err }),
+      )
+    }
   }
 }
 
