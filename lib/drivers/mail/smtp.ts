@@ -16,6 +16,9 @@ export type SmtpClient = {
   send(to: string, mail: Mail): Promise<void>
 }
 
+/** Started together, nodemailer's timers and ours raced: the reason was the one's or the other's. */
+const behindOursMs = 1_000
+
 export const createSmtpClient = (settings: {
   readonly server: SmtpUrl
   readonly from: string
@@ -29,11 +32,11 @@ export const createSmtpClient = (settings: {
     secure: isTls,
     requireTLS: needsTls,
     ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
-    // Each of them ends a connection that says nothing; the bound below holds for all together.
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-    dnsTimeout: timeoutMs,
+    // The bound below holds for all together, and says so. These end what it leaves behind.
+    connectionTimeout: timeoutMs + behindOursMs,
+    greetingTimeout: timeoutMs + behindOursMs,
+    socketTimeout: timeoutMs + behindOursMs,
+    dnsTimeout: timeoutMs + behindOursMs,
     disableFileAccess: true,
     disableUrlAccess: true,
   })
