@@ -29,7 +29,6 @@ export type ClosedLoop = {
   readonly coresUsed: PerTier
 }
 
-const warmUpMs = 3_000
 /** What is applied costs these; what is acknowledged costs the others. */
 const payPerApplied: readonly Tier[] = ['worker', 'database', 'redis']
 
@@ -38,20 +37,21 @@ export const runClosedLoop = async (
   generator: Generator,
   options: {
     readonly connections: number
+    readonly warmUpSeconds: number
     readonly seconds: number
     /** For what is acknowledged and not yet applied. */
     readonly catchUpTimeoutMs: number
     readonly signal: AbortSignal
   },
 ): Promise<ClosedLoop> => {
-  const { connections, seconds, catchUpTimeoutMs, signal } = options
+  const { connections, warmUpSeconds, seconds, catchUpTimeoutMs, signal } = options
   const load: Load = {
     port: system.port,
     target: '/todos',
     depth: 1,
     connections,
     signal,
-    windowMs: warmUpMs,
+    windowMs: warmUpSeconds * 1000,
     write: {
       method: 'POST',
       headers: { authorization: `Bearer ${system.token}`, 'content-type': 'application/json' },

@@ -6,6 +6,7 @@ import { peers, type Peer } from './system.ts'
 
 export type Options = {
   readonly connections: number
+  readonly warmUpSeconds: number
   readonly seconds: number
   readonly perSecond: number
   readonly openSeconds: number
@@ -15,9 +16,9 @@ export type Options = {
 }
 
 export const usage = `usage: npm run bench:writes -- [--quick] [--peer reference] [--rounds N] [--json FILE] [options]
-  --quick            short windows, under a minute in all
+  --quick            short windows and warm-up, under a minute in all
   --connections N    clients that write one after the other (200)
-  --seconds N        measured (15)
+  --seconds N        measured (15), after a warm-up of 20
   --rate N           writes a second of the open loop, which is timed and watched (1000)
   --open-seconds N   of the open loop (half of --seconds, 3 at least)
   --rounds N         so many times, in turns with the peer; medians are shown (1)
@@ -29,6 +30,12 @@ Memory over ten minutes: --seconds 5 --rate 20000 --open-seconds 600
 Exit codes: 0 measured, 1 INVALID or failed, 2 wrong usage, 130 interrupted.`
 
 const numberMax = 999_999
+/**
+ * The broker's compiler took 60% of its CPU 8 to 18 s after its start (perf): with 3 s of warm-up the
+ * broker cost 10 us a command, and that was said of it as if it went on.
+ */
+const warmUpSeconds = 20
+const quickWarmUpSeconds = 3
 
 export const parseOptions = (args: readonly string[]): Options => {
   const text = { type: 'string' } as const
@@ -50,6 +57,7 @@ export const parseOptions = (args: readonly string[]): Options => {
   const seconds = number('seconds', values.quick ? 6 : 15)
   return {
     connections: number('connections', 200),
+    warmUpSeconds: values.quick ? quickWarmUpSeconds : warmUpSeconds,
     seconds,
     perSecond: number('rate', 1_000),
     openSeconds: number('open-seconds', Math.max(3, Math.round(seconds / 2))),

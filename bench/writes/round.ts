@@ -44,6 +44,7 @@ const measure = async (system: System, plan: RoundPlan): Promise<Result> => {
   say(`${system.name}: ${connections} connections write for ${options.seconds} s`)
   const closed = await runClosedLoop(system, generator, {
     connections,
+    warmUpSeconds: options.warmUpSeconds,
     seconds: options.seconds,
     catchUpTimeoutMs: timeoutMs,
     signal,
