@@ -1,0 +1,25 @@
+// What happened to a list, as those who watch it are told. A list that can be watched is a channel; its
+// events are numbered in the order in which they happened. Pure.
+
+/** `todos` is the public list, `user:` a user's own, `team:` a team's, `todo:` one that is shared. */
+export type ChannelName = 'todos' | `user:${string}` | `team:${string}` | `todo:${string}`
+
+/** Events that are kept for whoever was away: older ones can't be had, and the list is read anew. */
+export const keptEvents = 1_000
+
+/**
+ * A place in a channel: what has a higher number is still to be heard. The numbers of another epoch
+ * count something else: whoever kept the events has lost them, and begun anew.
+ */
+export type ChannelPosition = { readonly epoch: string; readonly number: number }
+
+/** As clients are given it, and give it back. */
+export const positionText = ({ epoch, number }: ChannelPosition): string => `${epoch}.${number}`
+
+const positionPattern = /^([\w-]{1,32})\.(\d{1,15})$/
+
+/** Undefined for what is no position. */
+export const positionOf = (text: string): ChannelPosition | undefined => {
+  const [, epoch, number] = positionPattern.exec(text) ?? []
+  return epoch === undefined ? undefined : { epoch, number: Number(number) }
+}
