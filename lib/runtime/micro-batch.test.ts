@@ -70,6 +70,22 @@ t.test('callers of the turn in which an answer is read share the next send', asy
   await Promise.all([waited, answered])
 })
 
+t.test('behind a large send, what comes within a few turns shares the next', async (t) => {
+  const { send, nth } = heldSends()
+  const batch = createMicroBatch({ ...bounds, send, nowMs: () => 0 })
+  const large = Array.from({ length: 8 }, () => batch.add('a'))
+  const one = await nth(0)
+  one.settle()
+  await Promise.all(large)
+  const early = batch.add('b')
+  await new Promise((resolve) => setImmediate(resolve))
+  const late = batch.add('c')
+  const two = await nth(1)
+  t.same(two.items, ['b', 'c'])
+  two.settle()
+  await Promise.all([early, late])
+})
+
 t.test('a send that fails leaves its own callers in doubt, nobody else', async (t) => {
   const { send, nth } = heldSends()
   const batch = createMicroBatch({ ...bounds, send })

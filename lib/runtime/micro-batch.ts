@@ -1,7 +1,9 @@
 // Lets concurrent callers share one send. One send is in flight at a time; whatever arrives
-// meanwhile forms the next one, so batches grow with the load and no caller ever waits for a timer.
+// meanwhile forms the next one, so batches grow with the load. Only behind a large send is there a pause.
 // What waits is bounded in number and in bytes, and the caller says where a batch ends.
 // Knows nothing of Kafka or commands.
+
+import { setTimeout as delay } from 'node:timers/promises'
 
 export type BatchOutcome =
   | { readonly kind: 'acknowledged' }
@@ -62,6 +64,13 @@ type Waiting<Item> = {
   inDoubt: boolean
 }
 
+/**
+ * From the start of one large send to that of the next: what a send costs the log, whatever is in it, is
+ * shared by what comes meanwhile.
+ */
+const largeSendIntervalMs = 3
+/** Items that make a send a large one: while there are fewer, nobody is kept waiting. */
+const largeFrom = 8
 /** How often those that wait are checked, while a send is in flight. */
 const pollIntervalMs = 25
 
@@ -105,6 +114,7 @@ export const createMicroBatch = <Item>(options: {
       flying = batch.length
       flyingSinceMs = nowMs()
       const outcome = await outcomeOf(() => send(batch.map((one) => one.item)))
+      const restMs = flyingSinceMs + largeSendIntervalMs - nowMs()
       flying = 0
       if (outcome instanceof SendSmaller) {
         for (const one of batch) one.inDoubt ||= !outcome.isNothingTaken
@@ -112,6 +122,7 @@ export const createMicroBatch = <Item>(options: {
       } else {
         for (const one of batch) settle(one, outcome)
       }
+      if (restMs > 0 && batch.length >= largeFrom) await delay(restMs)
     }
     clearInterval(looking)
     running = false
