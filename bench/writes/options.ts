@@ -18,7 +18,7 @@ export type Options = {
 export const usage = `usage: npm run bench:writes -- [--quick] [--peer reference] [--rounds N] [--json FILE] [options]
   --quick            short windows and warm-up, under a minute in all
   --connections N    clients that write one after the other (200)
-  --seconds N        measured (15), after a warm-up of 20
+  --seconds N        measured (15), after a warm-up of 40
   --rate N           writes a second of the open loop, which is timed and watched (1000)
   --open-seconds N   of the open loop (half of --seconds, 3 at least)
   --rounds N         so many times, in turns with the peer; medians are shown (1)
@@ -31,10 +31,10 @@ Exit codes: 0 measured, 1 INVALID or failed, 2 wrong usage, 130 interrupted.`
 
 const numberMax = 999_999
 /**
- * The broker's compiler took 60% of its CPU 8 to 18 s after its start (perf): with 3 s of warm-up the
+ * The broker's compiler takes up to 80% of its CPU, until 45 s after its start: with 3 s of warm-up the
  * broker cost 10 us a command, and that was said of it as if it went on.
  */
-const warmUpSeconds = 20
+const warmUpSeconds = 40
 const quickWarmUpSeconds = 3
 
 export const parseOptions = (args: readonly string[]): Options => {
