@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { repository } from '../scripts/paths.ts'
-import { neverRetried, laneOf, listTests } from './lanes.ts'
+import { longest, neverRetried, laneOf, listTests } from './lanes.ts'
 import { readReferences, type Reference } from './references.ts'
 
 const root = fileURLToPath(repository)
@@ -100,4 +100,9 @@ t.test('each hunt is there', async (t) => {
       listTests(root).some((one) => one.startsWith(file)),
       file,
     )
+})
+
+t.test('the longest are there, and come first in their lane', async (t) => {
+  const files = listTests(root).filter((file) => laneOf(file) === 'integration')
+  t.strictSame(files.slice(0, longest.length), longest)
 })

@@ -25,10 +25,29 @@ export const laneOf = (file: string): Lane => {
  */
 export const isBackground = (file: string): boolean => ['unit', 'bench'].includes(laneOf(file))
 
+/** Those of the integration lane that take more than half a minute of a whole run on two cores. */
+export const longest: readonly string[] = [
+  'server/http/engines/node/differential.integration.test.ts',
+  'server/features/docs/answers.integration.test.ts',
+  'server/limits/limits.integration.test.ts',
+  'lib/command-log/kafka/broken-broker.integration.test.ts',
+  'server/identity/revoked-sessions.integration.test.ts',
+  'server/features/accounts/mail.integration.test.ts',
+  'lib/rate-limit/failover.integration.test.ts',
+  'lib/command-log/kafka/lost-acks.integration.test.ts',
+  'server/features/accounts/admin/admin.integration.test.ts',
+  'server/features/accounts/login.integration.test.ts',
+  'lib/drivers/postgres/pool.integration.test.ts',
+]
+
 /** Every test, a lane after the other. The longest come first, for the last to end may run alone. */
 export const listTests = (root: string): readonly string[] => {
   const files = readPaths(root).filter(isTest)
-  return lanes.flatMap((lane) => files.filter((file) => laneOf(file) === lane))
+  return lanes.flatMap((lane) => {
+    const all = files.filter((file) => laneOf(file) === lane)
+    const first = longest.filter((file) => all.includes(file))
+    return [...first, ...all.filter((file) => !first.includes(file))]
+  })
 }
 
 /**

@@ -2,11 +2,13 @@
 // not on this machine is skipped and named; with CI=true nothing is. Ends with the ten slowest files.
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
+import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseOptions, readArgumentsOrExit, UsageError } from '../scripts/command-line.ts'
 import { repository } from '../scripts/paths.ts'
+import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
 import { isNeverRetried, isTest, laneOf, listTests, isBackground } from './lanes.ts'
 import { skipsOf, slowest, whyItFailed } from './report.ts'
 import { killTree, runTest, runTool, type Result } from './run-node.ts'
@@ -42,13 +44,23 @@ const main = async (args: readonly string[]): Promise<boolean> => {
   // They start while the checks run. Whoever waits for them gets the reason when they did not.
   const services = needsServices ? startSharedServices() : undefined
   services?.catch(() => {})
+  const directory = await makeTemporaryDirectory()
+  const env = { ...process.env, ...withStrippedTypes(directory) }
   try {
     const run = async (file: string, inBackground = false) =>
-      runTest(file, { ...process.env, ...(await services)?.env }, { inBackground })
+      runTest(file, { ...env, ...(await services)?.env }, { inBackground })
     return await runAndReport(args.length === 0 ? checks : [], files, run)
   } finally {
     await (await services)?.stop()
+    await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** For whatever Node a test starts: what one has stripped of its types, the others read from `directory`. */
+const withStrippedTypes = (directory: string): NodeJS.ProcessEnv => {
+  const hooks = fileURLToPath(new URL('stripped-types.cjs', import.meta.url))
+  const options = [process.env['NODE_OPTIONS'] ?? '', `--require=${JSON.stringify(hooks)}`]
+  return { NODE_OPTIONS: options.join(' ').trim(), STRIPPED_TYPES_DIRECTORY: directory }
 }
 
 const runAndReport = async (
