@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { freePort, loopback } from '../../../../scripts/stack/ports.ts'
 import { seeded } from '../../../../testing/seeded.ts'
@@ -356,11 +357,13 @@ const compare = async (t: Test, name: string, one: Case, isHeldUp: boolean) => {
     answersOf(fast(side), side, one),
   ])
   clearTimeout(stuck)
-  if (!isSame(normal(expected), normal(actual), one)) {
+  // Most are the same to the last byte: then nothing has to be made text of, and whole answers are megabytes.
+  if (!expected.equals(actual) && !isSame(normal(expected), normal(actual), one)) {
     t.fail(about(), firstDifference(expected, actual))
     return undefined
   }
   const [wanted, found] = [wantedEffects(), foundEffects()]
+  if (isDeepStrictEqual(wanted, found)) return expected
   // Behind an answer that closes, it depends on the turn of the loop which are still made, and dropped.
   const isDropped = one.waitsFor === 'nothing' || saysClose(normal(expected))
   const [fewer, more] = [wanted.handled, found.handled].sort((a, b) => a.length - b.length)
