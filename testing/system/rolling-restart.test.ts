@@ -20,7 +20,10 @@ const stallMsMax = 200
 
 const token = signToken(testSecret, 'ann', 3_600)
 
-/** Readers of every kind, and writers; the titles that were acknowledged, by id. */
+/**
+ * Readers of every kind, and writers; the titles that were acknowledged, by id. They pause, so that they
+ * leave most of two cores to the processes that start.
+ */
 const clientsFor = (engine: string) => {
   const acknowledged = new Map<string, string>()
   let titles = 0
@@ -37,12 +40,12 @@ const clientsFor = (engine: string) => {
     },
   })
   const clients = [
-    ...many(8, { name: 'keep-alive', depth: 1, pauseMs: 5, next: list }),
-    ...many(2, { name: 'pipelined', depth: 80, pauseMs: 10, next: list }),
+    ...many(8, { name: 'keep-alive', depth: 1, pauseMs: 20, next: list }),
+    ...many(2, { name: 'pipelined', depth: 80, pauseMs: 50, next: list }),
     ...many(2, {
       name: 'pipelined, of several lists',
       depth: 8,
-      pauseMs: 10,
+      pauseMs: 20,
       next: () => get(`/todos?limit=${1 + (turn++ % 3)}`),
     }),
     // On each process's sockets there is always one that is about to be accepted.
@@ -50,7 +53,7 @@ const clientsFor = (engine: string) => {
       name: 'new connection',
       depth: 1,
       requestsPerConnection: 1,
-      pauseMs: 5,
+      pauseMs: 15,
       next: list,
     }),
     // Idle longer than a busy one, shorter than HTTP_DRAIN_DELAY_MS: each must hear of the close.
