@@ -22,7 +22,7 @@ const number = (value: unknown) => typeof value === 'number' && Number.isFinite(
 
 const checkRun = async (t: Test, limits: readonly number[], generators: readonly string[]) => {
   const file = join(await testDirectory(t), 'result.json')
-  const short = ['--rounds', '1', '--window', '700', '--depths', '1,16', '--limits', limits.join()]
+  const short = ['--rounds', '1', '--window', '400', '--depths', '1,16', '--limits', limits.join()]
   const wanted = generators.length === 1 ? ['--generator', generators.join()] : []
   const run = start(t, [...short, '--only', only.join(), '--json', file, ...wanted])
   const [code] = await run.exited
