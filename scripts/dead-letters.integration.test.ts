@@ -117,7 +117,7 @@ const text = (record: object) => Buffer.from(JSON.stringify(record))
 const poison: readonly (readonly [Buffer, RegExp])[] = [
   [Buffer.from('{"schema":1,'), /^not JSON in UTF-8$/],
   [Buffer.from([0xff, 0xfe, 0x00]), /^not JSON in UTF-8$/],
-  [text({ schema: 4, ...create('x') }), /^schema must be 1, 2 or 3$/],
+  [text({ schema: 5, ...create('x') }), /^schema must be 1, 2, 3 or 4$/],
   [text({ schema: 1, ...create('x', { title: 7 }) }), /^title must be a string$/],
   [text({ schema: 1, ...create('x', { atMs: 'now' }) }), /^atMs must be a time/],
   [

@@ -97,7 +97,7 @@ const sink = createSink({
   store,
   onApplied(batch) {
     announcer.changed()
-    if (batch.personalLists.size > 0) void pages.changed(batch.personalLists)
+    if (batch.pages.size > 0) void pages.changed(batch.pages)
     metrics.applied(batch)
     logBatch(batch, log)
   },

@@ -36,6 +36,43 @@ t.test('a personal command is one of schema 2, which older workers refuse', asyn
   }
 })
 
+const teamId = '5f0d3c1e-8f43-4c51-9a55-0e8a0d6f3b7a'
+const bob = '0b1ee3c8-6a37-4d38-8d0e-2b9f5f1a1c55'
+
+t.test(
+  'what is for a team, or of a share, is of schema 4, which older workers refuse',
+  async (t) => {
+    const accessed: Command[] = [
+      ...commands.map((command): Command => ({ ...command, teamId })),
+      { ...envelope, kind: 'create', title: 'x', description: '', teamId, assigneeId: bob },
+      { ...envelope, kind: 'update', change: { assignee_id: bob }, teamId, ifRevision: [2] },
+      { ...envelope, kind: 'update', change: { assignee_id: null, title: 'x' }, teamId },
+      { ...envelope, kind: 'toggle', teamId },
+      { ...envelope, kind: 'toggle', isPersonal: true, isShared: true },
+    ]
+    for (const command of accessed) {
+      t.match(JSON.parse(encodeCommand(command)), { schema: 4 })
+      t.same(decodeText(encodeCommand(command)), { kind: 'command', command })
+    }
+    const create = { schema: 4, ...commands[0], teamId }
+    const update = { schema: 4, ...envelope, kind: 'update' }
+    for (const [wrong, reason] of [
+      [{ ...create, teamId: 'red' }, /^teamId must be/],
+      [{ ...create, isPersonal: true }, 'a personal todo is of no team'],
+      [{ ...create, assigneeId: null }, /^assigneeId must be/],
+      [{ ...update, teamId, change: { assignee_id: 'bob' } }, /^assignee_id must be/],
+      [{ ...update, teamId, change: {} }, /assignee_id$/],
+      [{ ...update, change: { assignee_id: bob } }, /completed$/],
+      [{ ...create, schema: 5 }, 'schema must be 1, 2, 3 or 4'],
+    ] as const) {
+      t.match(decodeJson(wrong), { kind: 'poison', reason })
+    }
+    for (const schema of [1, 2, 3]) {
+      t.notMatch(decodeJson({ ...create, schema }), { command: { teamId: /./ } })
+    }
+  },
+)
+
 t.test('a condition and a toggle are of schema 3, which older workers refuse', async (t) => {
   const conditional: Command[] = [
     { ...envelope, kind: 'update', change: { title: 'x' }, ifRevision: [3] },
@@ -152,7 +189,7 @@ t.test('a request id that is none is left out, and no reason to refuse the comma
   for (const requestId of [5, null, '', 'a b', 'a\nb', 'ü', 'x'.repeat(129), {}, ['x']]) {
     t.same(decodeJson({ schema: 1, ...command, requestId }), { kind: 'command', command })
   }
-  const poison = decodeJson({ schema: 4, ...command, requestId: 'mine' })
+  const poison = decodeJson({ schema: 5, ...command, requestId: 'mine' })
   t.match(poison, { kind: 'poison', requestId: 'mine' }, 'what can not apply says whose it is')
 })
 
@@ -229,7 +266,7 @@ t.test('limits are held to the last', async (t) => {
     ['atMs', [0, 253_402_300_799_999], [-1, 253_402_300_800_000, 2 ** 53, '0', '1970-01-01']],
     ['title', [smile.repeat(200)], [`${smile.repeat(200)}x`]],
     ['description', [smile.repeat(2_000)], [`${smile.repeat(2_000)}x`]],
-    ['schema', [1, 2, 3], [0, 4, '1', true]],
+    ['schema', [1, 2, 3, 4], [0, 5, '1', true]],
     ['kind', ['delete'], ['Create', 'DELETE', 'upsert', 'toString']],
   ]
   const json = JSON.parse(encodeCommand(commands[0] as Command)) as object

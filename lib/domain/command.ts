@@ -10,7 +10,9 @@ import {
   type Shape,
   type TypeOf,
 } from './shape.ts'
+import { uuid } from './team.ts'
 import {
+  assigneeId,
   completed,
   description,
   parseDescription,
@@ -31,6 +33,10 @@ type Envelope = {
   readonly requestId?: string
   /** The todo is one that only its owner can see. Left out for the others, which are most. */
   readonly isPersonal?: true
+  /** The todo is one of this team. Whether its author is in the team is found out as it is applied. */
+  readonly teamId?: string
+  /** The todo is another's personal one, and its author relies on a share of it. */
+  readonly isShared?: true
   /**
    * The database keeps what came of it: somebody will ask, or it can come again under another stamp.
    * Of the others only their stamp is known, so asking for their outcome finds nothing.
@@ -45,11 +51,14 @@ export type Stamp = {
 }
 export const publisherIdLength = 16
 
-export type TodoChange = TypeOf<typeof todoChange>
+/** `assignee_id`: of todos of a team. */
+export type TodoChange = TypeOf<typeof teamTodoChange>
 export type CreateTodo = Envelope & {
   readonly kind: 'create'
   readonly title: string
   readonly description: string
+  /** Of a team's todo: who is to do it. */
+  readonly assigneeId?: string
 }
 /** Of a todo that is there already. */
 type Condition = {
@@ -65,7 +74,17 @@ export type Command = CreateTodo | UpdateTodo | ToggleTodo | DeleteTodo
 
 /** What came of a command. */
 export type CommandOutcome =
-  'applied' | 'not-found' | 'forbidden' | 'exists' | 'precondition-failed'
+  | 'applied'
+  | 'not-found'
+  | 'forbidden'
+  | 'exists'
+  | 'precondition-failed'
+  /** Who is to do it is not in the team. */
+  | 'assignee-not-a-member'
+
+/** The todo is one that anybody can see. */
+export const isPublic = ({ isPersonal, teamId }: Command): boolean =>
+  isPersonal !== true && teamId === undefined
 
 // A worker must know all that a command means. One that only knows lower versions makes a dead letter
 // of it, which can be replayed: better than a personal todo made public, or a condition ignored.
@@ -74,6 +93,8 @@ const publicSchema = 1
 const personalSchema = 2
 /** May have a condition, may toggle. Only such commands are, so that others need no newer worker. */
 const conditionalSchema = 3
+/** May be of a team, or by somebody with whom the todo is shared: to be refused if he may not (any more). */
+const accessSchema = 4
 
 // A stamp, and that an outcome is kept, need no schema of their own: workers that know neither are
 // refused by the database (sql/009). Nothing else in a command is for them alone.
@@ -85,6 +106,7 @@ export const encodeCommand = (command: Command, stamp?: Stamp): string => {
 }
 
 const schemaOf = (command: Command): number => {
+  if (command.teamId !== undefined || command.isShared) return accessSchema
   if (command.kind === 'toggle') return conditionalSchema
   if (command.kind !== 'create' && command.ifRevision) return conditionalSchema
   return command.isPersonal ? personalSchema : publicSchema
@@ -134,11 +156,8 @@ const parseCommand = (json: unknown): Command => {
   }
   const record = json as Record<string, unknown>
   const { schema } = record
-  if (schema !== publicSchema && schema !== personalSchema && schema !== conditionalSchema) {
-    throw new InvalidField(
-      'schema',
-      `schema must be ${publicSchema}, ${personalSchema} or ${conditionalSchema}`,
-    )
+  if (typeof schema !== 'number' || !schemas.includes(schema)) {
+    throw new InvalidField('schema', 'schema must be 1, 2, 3 or 4')
   }
   // Written out: spreads were a quarter of what a record costs here.
   const commandId = parseShortText('commandId', record['commandId'], 64)
@@ -149,8 +168,21 @@ const parseCommand = (json: unknown): Command => {
   const requestId = requestIdIn(record)
   if (requestId !== undefined) command.requestId = requestId
   if (schema !== publicSchema && isIn(record, 'isPersonal')) command.isPersonal = true
+  if (schema === accessSchema) readAccess(record, command)
   if (isIn(record, 'keepsOutcome')) command.keepsOutcome = true
   return command
+}
+
+const schemas: readonly number[] = [publicSchema, personalSchema, conditionalSchema, accessSchema]
+
+const readAccess = (record: Record<string, unknown>, command: Draft<Command>): void => {
+  if (isIn(record, 'isShared')) command.isShared = true
+  if (record['teamId'] !== undefined) command.teamId = uuid.parse(record['teamId'], 'teamId')
+  if (command.teamId === undefined) return
+  if (command.isPersonal) throw new InvalidField('teamId', 'a personal todo is of no team')
+  if (command.kind === 'create' && record['assigneeId'] !== undefined) {
+    command.assigneeId = uuid.parse(record['assigneeId'], 'assigneeId')
+  }
 }
 
 type Draft<C> = C extends unknown ? { -readonly [K in keyof C]: C[K] } : never
@@ -167,10 +199,10 @@ const parseWanted = (
     return { commandId, todoId, userId, atMs, kind, title, description }
   }
   const envelope = { commandId, todoId, userId, atMs }
-  const condition = schema === conditionalSchema ? conditionIn(record) : {}
+  const condition = schema >= conditionalSchema ? conditionIn(record) : {}
   switch (kind) {
     case 'update':
-      return { ...envelope, kind, change: parseChange(record['change']), ...condition }
+      return { ...envelope, kind, change: changeIn(record, schema), ...condition }
     case 'toggle':
     case 'delete':
       return { ...envelope, kind, ...condition }
@@ -179,25 +211,41 @@ const parseWanted = (
   }
 }
 
+const changedMembers = (title: Shape<string>) => ({
+  title: optional(title),
+  description: optional(nullAs(described(description, 'Empty when it is null.'), '')),
+  completed: optional(completed),
+})
+const changeDescription =
+  'At least one of these; what is left out stays as it is. Members that are not named here are ignored.'
+
 /** Any subset of the fields that can be changed, but at least one. */
 export const changeOf = (title: Shape<string>) =>
+  object(changedMembers(title), {
+    description: changeDescription,
+    ifEmpty: { message: 'give at least one of title, description and completed' },
+  })
+
+/** The same of a team's todo. */
+export const teamChangeOf = (title: Shape<string>) =>
   object(
+    { ...changedMembers(title), assignee_id: optional(assigneeId) },
     {
-      title: optional(title),
-      description: optional(nullAs(described(description, 'Empty when it is null.'), '')),
-      completed: optional(completed),
-    },
-    {
-      description:
-        'At least one of these; what is left out stays as it is. Members that are not named here are ignored.',
-      ifEmpty: { message: 'give at least one of title, description and completed' },
+      description: changeDescription,
+      ifEmpty: { message: 'give at least one of title, description, completed and assignee_id' },
     },
   )
 
 /** As the log has it. What comes in is held to more. */
 export const todoChange = changeOf(title)
+const teamTodoChange = teamChangeOf(title)
 
 export const parseChange = (value: unknown): TodoChange => todoChange.parse(value, 'change')
+
+const changeIn = ({ teamId, change }: Record<string, unknown>, schema: number): TodoChange =>
+  schema === accessSchema && teamId !== undefined
+    ? teamTodoChange.parse(change, 'change')
+    : parseChange(change)
 
 const parseShortText = (field: string, value: unknown, max: number): string => {
   if (typeof value !== 'string' || value.length < 1 || value.length > max || value.includes('\0')) {
@@ -230,7 +278,8 @@ const conditionIn = ({ ifRevision }: Record<string, unknown>): Condition => {
 const isRevision = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= revisionMax
 
-const isIn = (record: Record<string, unknown>, field: 'isPersonal' | 'keepsOutcome'): boolean => {
+type Mark = 'isPersonal' | 'isShared' | 'keepsOutcome'
+const isIn = (record: Record<string, unknown>, field: Mark): boolean => {
   const value = record[field]
   if (value === undefined || typeof value === 'boolean') return value === true
   throw new InvalidField(field, `${field} must be true or false`)

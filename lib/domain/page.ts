@@ -1,10 +1,13 @@
-// A page of a user's personal todos.
+// A page of todos that are not public: a user's personal ones, or a team's.
 
 import type { ListSnapshot } from './list.ts'
 
-/** One page of a user's personal todos, of those that there are in all. */
+/** Whose todos: they are named as the channels of their events are (event.ts). */
+export type PageOwner = `user:${string}` | `team:${string}`
+
+/** One page of an owner's todos, of those that there are in all. */
 export type PageName = {
-  readonly userId: string
+  readonly owner: PageOwner
   readonly limit: number
   /** From 1. */
   readonly page: number

@@ -7,6 +7,8 @@ import { withSomethingToSee } from './visible-text.ts'
 export const teamRoles = ['admin', 'member'] as const
 export type TeamRole = (typeof teamRoles)[number]
 
+export type Membership = { readonly teamId: string; readonly userId: string }
+
 /** As one of its members sees it. */
 export type Team = {
   readonly id: string

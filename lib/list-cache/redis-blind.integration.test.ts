@@ -211,7 +211,7 @@ void t.test('the rights that the docs name are enough', async (t) => {
   await cache.ping()
   const pages = createRedisPageCache(openRedis(url, silentLog), { ttlSec: 300 }, silentLog)
   t.teardown(() => pages.close())
-  const page = { userId: 'ann', limit: 10, page: 1 }
+  const page = { owner: 'user:ann' as const, limit: 10, page: 1 }
   await pages.get(page)
   await pages.fill(page, { ...snapshot(7), total: 1 })
   t.match(await pages.get(page), { total: 1 })

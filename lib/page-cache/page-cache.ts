@@ -1,20 +1,20 @@
-// The seam between those who show a user's personal todos, a page at a time, and those who change
-// them. It holds pages that were read from the store once, and invalidations of all pages of a
-// user.
+// The seam between those who show a user's personal todos, or a team's, a page at a time, and those who
+// change them. It holds pages that were read from the store once, and invalidations of all pages of an
+// owner.
 
-import type { PageName, PageSnapshot } from '../domain/page.ts'
+import type { PageName, PageOwner, PageSnapshot } from '../domain/page.ts'
 
 /** Nothing here rejects, or takes long: without the cache there is the store. */
 export interface PageCache {
   /** Undefined when it is not there: read it from the store, and fill it in. */
   get(page: PageName): Promise<PageSnapshot | undefined>
-  /** Believed only if none of the user's todos has changed since the snapshot was read. */
+  /** Believed only if none of the owner's todos has changed since the snapshot was read. */
   fill(page: PageName, snapshot: PageSnapshot): Promise<void>
   /**
-   * These users' pages, in these versions, are what is true: older ones are gone once this resolves.
+   * These owners' pages, in these versions, are what is true: older ones are gone once this resolves.
    * With the cache unavailable it resolves too, and repeats the invalidation until it is acknowledged.
    */
-  changed(versions: ReadonlyMap<string, number>): Promise<void>
+  changed(versions: ReadonlyMap<PageOwner, number>): Promise<void>
   close(): Promise<void>
 }
 

@@ -12,7 +12,7 @@ import { silentLog } from '../../testing/settings.ts'
 import type { PageSnapshot } from '../domain/page.ts'
 import { createRedisPageCache } from './redis.ts'
 
-const page = { userId: 'ann', limit: 10, page: 1 }
+const page = { owner: 'user:ann' as const, limit: 10, page: 1 }
 const versionKey = '{user:ann}:version'
 const pageKey = '{user:ann}:limit:10:page:1'
 const snapshot = (version: number): PageSnapshot => ({
@@ -74,7 +74,7 @@ for (const [what, [refuse, heal]] of Object.entries(refusals)) {
     t.same(await late.get(page), snapshot(1))
 
     await refuse(admin)
-    await writer.changed(new Map([['ann', 2]]))
+    await writer.changed(new Map([['user:ann' as const, 2]]))
     t.equal(await reader.get(page), undefined)
     t.equal(await late.get(page), undefined)
     await heal(admin)
@@ -101,10 +101,10 @@ void t.test('a silent connection is replaced, and the change is told on the new 
   if (!redis) return
   const gate = await testGate(t, redis.service.port)
   const [writer, reader] = [redis.open(gate.port), redis.open()]
-  await writer.changed(new Map([['ann', 1]]))
+  await writer.changed(new Map([['user:ann' as const, 1]]))
   await reader.fill(page, snapshot(1))
   gate.silence()
-  await writer.changed(new Map([['ann', 2]]))
+  await writer.changed(new Map([['user:ann' as const, 2]]))
   await eventually(
     () => redis.admin.get(versionKey),
     (version) => version === '2',
@@ -134,7 +134,7 @@ void t.test('what is no version and no page is replaced', async (t) => {
       t.same(await cache.get(page), snapshot(version))
       await admin.del(key)
       await put(key)
-      await cache.changed(new Map([['ann', ++version]]))
+      await cache.changed(new Map([['user:ann' as const, ++version]]))
       t.equal(await cache.get(page), undefined)
       t.equal(await admin.get(versionKey), String(version))
     }

@@ -1,5 +1,5 @@
 // The steps of the page cache that must be one step, as scripts that Redis runs. The keys of each have
-// one hash tag, the user's: Redis Cluster refuses a script whose keys are in different slots.
+// one hash tag, the owner's: Redis Cluster refuses a script whose keys are in different slots.
 
 // Whatever somebody else has put under a version's key is no version, and is replaced.
 const knownFunction = `
@@ -33,7 +33,7 @@ redis.call('HSET', KEYS[2], 'version', ARGV[1], 'total', ARGV[2], 'body', ARGV[3
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return 1`
 
-// KEYS: version; ARGV: its ttl, the new one. One user at a time: keys of two are in different slots.
+// KEYS: version; ARGV: its ttl, the new one. One owner at a time: keys of two are in different slots.
 export const changedScript = `${knownFunction}
 local version = known(KEYS[1]) or -1
 if tonumber(ARGV[2]) > version then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[1]) end

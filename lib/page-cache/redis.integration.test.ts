@@ -11,13 +11,17 @@ import { seeded } from '../../testing/seeded.ts'
 import type { PageSnapshot } from '../domain/page.ts'
 import { createRedisPageCache } from './redis.ts'
 
-const page = (userId: string, limit = 10, page = 1) => ({ userId, limit, page })
+const page = (userId: string, limit = 10, page = 1) => ({
+  owner: `user:${userId}` as const,
+  limit,
+  page,
+})
 const snapshot = (version: number, total = 1): PageSnapshot => ({
   version,
   total,
   body: Buffer.from(`["v${version}"]`),
 })
-const versionOf = (user: string, version: number) => new Map([[user, version]])
+const versionOf = (user: string, version: number) => new Map([[`user:${user}` as const, version]])
 
 const setUp = async (t: Test, ttlSec = 300) => {
   const service = await ownRedis(t)
@@ -215,7 +219,7 @@ void t.test('our change ends the pages of the release before, and makes it no ke
   const cache = redis.open()
   await redis.admin.set(olderKey, 1)
   const users = ['bob', 'ann', 'carl']
-  await cache.changed(new Map(users.map((user) => [user, 2])))
+  await cache.changed(new Map(users.map((user) => [`user:${user}` as const, 2])))
   t.equal(await redis.admin.get(olderKey), '2')
   await cache.changed(versionOf('ann', 1))
   t.equal(await redis.admin.get(olderKey), '2', 'never back')

@@ -1,12 +1,12 @@
-// Pages in Redis, each with the version it was read under, and one version for each user. A page is
-// handed out only while its version is the user's, so one write ends all of them, and none is
+// Pages in Redis, each with the version it was read under, and one version for each owner. A page is
+// handed out only while its version is the owner's, so one write ends all of them, and none is
 // searched for. What is out of date leaves by its age.
 
 import { createHash, randomUUID } from 'node:crypto'
 import type { Log } from '../runtime/log.ts'
 import type { Redis } from '../drivers/redis/connection.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
-import type { PageName } from '../domain/page.ts'
+import type { PageName, PageOwner } from '../domain/page.ts'
 import type { PageCache } from './page-cache.ts'
 import { changedScript, fillScript, getScript, raiseOlderScript } from './redis-scripts.ts'
 
@@ -20,26 +20,28 @@ const retryMs = 1_000
  * every 2 s at most.
  */
 const unavailableMs = 5_000
-/** A user's version outlives every page, and whoever fills one in. */
+/** An owner's version outlives every page, and whoever fills one in. */
 const versionOutlivesSec = 60
-/** Users with unacknowledged invalidations. Past it, pages of a user stay until they expire. */
+/** Owners with unacknowledged invalidations. Past it, pages of an owner stay until they expire. */
 const pendingInvalidationsMax = 100_000
 const versionsPerPipeline = 500
 /** A page of ten with long texts. Larger ones would crowd out limits and lists, which share this Redis. */
 const bodyBytesMax = 64 * 1024
 
-// A user id may hold a colon, or a brace.
-const keysOf = (userId: string) => `{user:${encodeURIComponent(userId)}}`
-const versionKey = (userId: string) => `${keysOf(userId)}:version`
-const pageKey = ({ userId, limit, page }: PageName) =>
-  `${keysOf(userId)}:limit:${limit}:page:${page}`
+// `user:ID` or `team:ID`; a user id may hold a colon, or a brace.
+const keysOf = (owner: PageOwner) => {
+  const end = owner.indexOf(':')
+  return `{${owner.slice(0, end)}:${encodeURIComponent(owner.slice(end + 1))}}`
+}
+const versionKey = (owner: PageOwner) => `${keysOf(owner)}:version`
+const pageKey = ({ owner, limit, page }: PageName) => `${keysOf(owner)}:limit:${limit}:page:${page}`
 
 /**
- * Version key of the release before: it has no hash tag. Its processes run beside ours during a
- * rollout. What either of them invalidates is invalid for both: we raise its version, and
+ * Version key of the release before: it has no hash tag, and is none of a team. Its processes run beside
+ * ours during a rollout. What either of them invalidates is invalid for both: we raise its version, and
  * believe no page that is older than it. The next release can drop it.
  */
-const olderVersionKey = (userId: string) => `todos:user:${encodeURIComponent(userId)}:version`
+const olderVersionKey = (owner: PageOwner) => `todos:${keysOf(owner).replace(/[{}]/g, '')}:version`
 
 const sha1 = (script: string) => createHash('sha1').update(script).digest('hex')
 const shaOf = { changed: sha1(changedScript), raiseOlder: sha1(raiseOlderScript) }
@@ -51,7 +53,7 @@ export const createRedisPageCache = (
 ): PageCache => {
   const connection = redis.connect({ timeoutMs: commandTimeoutMs })
   const versionTtlSec = ttlSec + versionOutlivesSec
-  const pendingInvalidations = new Map<string, number>()
+  const pendingInvalidations = new Map<PageOwner, number>()
   const canaryKey = `{todos}:canary:pages:${randomUUID()}`
   let unavailableUntilMs = 0
   const isUnavailable = () => performance.now() < unavailableUntilMs
@@ -67,23 +69,23 @@ export const createRedisPageCache = (
     }
   }
 
-  const invalidate = async (versions: readonly (readonly [string, number])[]) => {
+  const invalidate = async (versions: readonly (readonly [PageOwner, number])[]) => {
     for (let i = 0; i < versions.length; i += versionsPerPipeline) {
       const some = versions.slice(i, i + versionsPerPipeline)
       const answer = await ask((redis) => raise(redis, some))
-      for (const [userId, version] of some) {
-        const latest = Math.max(version, pendingInvalidations.get(userId) ?? version)
-        if (answer === undefined) remember(userId, latest)
-        else if (latest === version) pendingInvalidations.delete(userId)
+      for (const [owner, version] of some) {
+        const latest = Math.max(version, pendingInvalidations.get(owner) ?? version)
+        if (answer === undefined) remember(owner, latest)
+        else if (latest === version) pendingInvalidations.delete(owner)
       }
     }
   }
 
-  const raise = async (redis: Redis, versions: readonly (readonly [string, number])[]) => {
+  const raise = async (redis: Redis, versions: readonly (readonly [PageOwner, number])[]) => {
     const pipeline = redis.pipeline()
-    for (const [i, [userId, version]] of versions.entries()) {
+    for (const [i, [owner, version]] of versions.entries()) {
       const values = [versionTtlSec, version]
-      const keys = [versionKey(userId), olderVersionKey(userId)] as const
+      const keys = [versionKey(owner), olderVersionKey(owner)] as const
       // The first brings the scripts along for the others.
       if (i === 0) {
         pipeline.eval(changedScript, 1, keys[0], ...values)
@@ -98,8 +100,8 @@ export const createRedisPageCache = (
     return results
   }
 
-  const remember = (userId: string, version: number) => {
-    pendingInvalidations.set(userId, Math.max(version, pendingInvalidations.get(userId) ?? version))
+  const remember = (owner: PageOwner, version: number) => {
+    pendingInvalidations.set(owner, Math.max(version, pendingInvalidations.get(owner) ?? version))
     const [oldest] = pendingInvalidations.keys()
     if (pendingInvalidations.size > pendingInvalidationsMax && oldest !== undefined)
       pendingInvalidations.delete(oldest)
@@ -119,30 +121,30 @@ export const createRedisPageCache = (
 
   return {
     async get(page) {
-      if (isUnavailable() || pendingInvalidations.has(page.userId)) return undefined
-      const keys = [versionKey(page.userId), pageKey(page)] as const
+      if (isUnavailable() || pendingInvalidations.has(page.owner)) return undefined
+      const keys = [versionKey(page.owner), pageKey(page)] as const
       const found = await ask<[Buffer[], string | null]>((redis) =>
         Promise.all([
           redis.callBuffer('EVAL', getScript, keys.length, ...keys, versionTtlSec),
-          redis.get(olderVersionKey(page.userId)).catch(() => null),
+          redis.get(olderVersionKey(page.owner)).catch(() => null),
         ]),
       )
       const [[version, total, body] = [], older] = found ?? []
       if (Number(older) > Number(version)) return undefined
-      // While it was asked for, the user's todos may have changed, and the invalidation may be lost.
-      if (!version || !total || !body || isUnavailable() || pendingInvalidations.has(page.userId))
+      // While it was asked for, the owner's todos may have changed, and the invalidation may be lost.
+      if (!version || !total || !body || isUnavailable() || pendingInvalidations.has(page.owner))
         return undefined
       return { version: Number(version), total: Number(total), body }
     },
     async fill(page, { version, total, body }) {
       if (isUnavailable() || body.length > bodyBytesMax) return
-      const keys = [versionKey(page.userId), pageKey(page)] as const
+      const keys = [versionKey(page.owner), pageKey(page)] as const
       const values = [version, total, body, ttlSec, versionTtlSec]
       await ask((redis) => redis.eval(fillScript, keys.length, ...keys, ...values))
     },
     async changed(versions) {
       if (!isUnavailable()) await invalidate([...versions])
-      else for (const [userId, version] of versions) remember(userId, version)
+      else for (const [owner, version] of versions) remember(owner, version)
     },
     async close() {
       clearInterval(again)

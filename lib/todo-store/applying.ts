@@ -3,9 +3,17 @@
 // 480 concurrent batches, ordered in none.
 
 import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
+import type { PageOwner } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
-import { storeErrorKind, type Advance, type LogName, type StoreTransaction } from './todo-store.ts'
+import { partsOf } from './owners.ts'
+import {
+  storeErrorKind,
+  type Advance,
+  type LogName,
+  type Member,
+  type StoreTransaction,
+} from './todo-store.ts'
 
 /** WITH these: `advanced` has a row when the position was the expected one, and is the next now. */
 const advanced = (
@@ -61,8 +69,8 @@ export const applyCreations = async (
   const [row] = await sql<{ count: number }[]>`
     WITH ${advanced(sql, log, partition, advance, true)},
     made AS (
-      INSERT INTO todos (${rowColumns(sql)})
-      SELECT id, title, description, false, user_id, at, at, 1, false
+      INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at, revision)
+      SELECT id, title, description, false, user_id, at, at, 1
       FROM unnest(${creations.map((one) => one.todoId)}::text[],
           ${creations.map((one) => one.title)}::text[],
           ${creations.map((one) => one.description)}::text[],
@@ -88,6 +96,15 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
       SELECT command_id FROM command_outcomes WHERE command_id = ANY(${commandIds as string[]})`
     return new Set(rows.map((row) => row.command_id))
   },
+  async lockMemberships(memberships) {
+    if (memberships.length === 0) return []
+    return tx<Member[]>`
+      SELECT team_id AS "teamId", user_id AS "userId", role FROM team_members
+      WHERE (team_id, user_id) IN (SELECT * FROM unnest(
+        ${memberships.map((one) => one.teamId)}::text[],
+        ${memberships.map((one) => one.userId)}::text[]))
+      ORDER BY team_id, user_id FOR SHARE`
+  },
   async lockTodos(ids) {
     if (ids.length === 0) return new Map()
     const rows = await tx<TodoRow[]>`
@@ -105,11 +122,13 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
       const update = tx`
         UPDATE todos SET title = new.title, description = new.description,
           completed = new.completed, user_id = new.user_id, created_at = new.created_at,
-          updated_at = new.updated_at, revision = new.revision, is_personal = new.is_personal
+          updated_at = new.updated_at, revision = new.revision, is_personal = new.is_personal,
+          team_id = new.team_id, assignee_id = new.assignee_id
         FROM unnest(${c.id}::text[], ${c.title}::text[], ${c.description}::text[],
           ${tx.array(c.completed)}::boolean[], ${c.userId}::text[], ${tx.array(c.createdAt)}::timestamptz[],
           ${tx.array(c.updatedAt)}::timestamptz[], ${c.revision}::int[],
-          ${tx.array(c.isPersonal)}::boolean[]) AS new (${rowColumns(tx)})
+          ${tx.array(c.isPersonal)}::boolean[], ${c.teamId}::text[], ${c.assigneeId}::text[])
+          AS new (${rowColumns(tx)})
         WHERE todos.id = new.id`
       written.push(update.execute())
     }
@@ -120,7 +139,8 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
         SELECT * FROM unnest(${c.id}::text[], ${c.title}::text[], ${c.description}::text[],
           ${tx.array(c.completed)}::boolean[], ${c.userId}::text[], ${tx.array(c.createdAt)}::timestamptz[],
           ${tx.array(c.updatedAt)}::timestamptz[], ${c.revision}::int[],
-          ${tx.array(c.isPersonal)}::boolean[]) AS new (${rowColumns(tx)}) ORDER BY id COLLATE "C"`
+          ${tx.array(c.isPersonal)}::boolean[], ${c.teamId}::text[], ${c.assigneeId}::text[])
+          AS new (${rowColumns(tx)}) ORDER BY id COLLATE "C"`
       written.push(insert.execute())
     }
     await Promise.all(written)
@@ -132,15 +152,15 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
       SELECT * FROM unnest(${[...outcomes.keys()]}::text[],
         ${[...outcomes.values()] as CommandOutcome[]}::text[])`
   },
-  async changePersonalLists(userIds) {
-    if (userIds.length === 0) return new Map()
-    const rows = await tx<{ user_id: string; version: string }[]>`
-      INSERT INTO personal_lists AS stored (user_id, version)
-      SELECT changed, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-      FROM unnest(${userIds as string[]}::text[]) AS changed ORDER BY changed COLLATE "C"
-      ON CONFLICT (user_id) DO UPDATE SET version = stored.version + 1
-      RETURNING user_id, version`
-    return new Map(rows.map((row) => [row.user_id, Number(row.version)]))
+  // One behind the other, as in write().
+  async changePages(owners) {
+    const idsOf = (wanted: 'user' | 'team') =>
+      owners.map(partsOf).flatMap(({ kind, id }) => (kind === wanted ? [id] : []))
+    const raised = [
+      raisePages(tx, 'user', 'personal_lists', 'user_id', idsOf('user')),
+      raisePages(tx, 'team', 'team_lists', 'team_id', idsOf('team')),
+    ]
+    return new Map((await Promise.all(raised)).flat())
   },
   async deadLetter(log, partition, letters) {
     const written = letters.map(({ offset, reason, record }) =>
@@ -162,8 +182,27 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
   },
 })
 
-export const rowColumns = (sql: Sql) =>
-  sql`id, title, description, completed, user_id, created_at, updated_at, revision, is_personal`
+/** Those of `ids` begin at the time in microseconds, so that a database that was made anew is ahead. */
+const raisePages = async <Kind extends 'user' | 'team'>(
+  tx: Sql,
+  kind: Kind,
+  table: string,
+  key: string,
+  ids: string[],
+): Promise<[PageOwner, number][]> => {
+  if (ids.length === 0) return []
+  const rows = await tx<{ id: string; version: string }[]>`
+    INSERT INTO ${tx(table)} AS stored (${tx(key)}, version)
+    SELECT changed, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+    FROM unnest(${ids}::text[]) AS changed ORDER BY changed COLLATE "C"
+    ON CONFLICT (${tx(key)}) DO UPDATE SET version = stored.version + 1
+    RETURNING ${tx(key)} AS id, version`
+  return rows.map(({ id, version }) => [`${kind}:${id}`, Number(version)])
+}
+
+export const rowColumns = (sql: Sql) => sql`
+  id, title, description, completed, user_id, created_at, updated_at, revision, is_personal,
+  team_id, assignee_id`
 
 // postgres.js takes an array of booleans or dates for one boolean or date: those go through array().
 const columns = (rows: readonly TodoRow[]) => ({
@@ -176,4 +215,6 @@ const columns = (rows: readonly TodoRow[]) => ({
   updatedAt: rows.map((row) => row.updated_at),
   revision: rows.map((row) => row.revision),
   isPersonal: rows.map((row) => row.is_personal),
+  teamId: rows.map((row) => row.team_id),
+  assigneeId: rows.map((row) => row.assignee_id),
 })

@@ -63,6 +63,8 @@ void t.test('a list is its todos as JSON, whatever is in them', async (t) => {
     updated_at: i === 1 ? new Date(0) : time(),
     revision: 1,
     is_personal: false,
+    team_id: null,
+    assignee_id: null,
   }))
   await store.transaction((tx) => tx.write({ inserts: rows, updates: [], deletes: [] }))
   const newestFirst = rows.toSorted(

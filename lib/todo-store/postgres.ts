@@ -5,6 +5,7 @@ import type { RegisteredLog } from '../domain/log-identity.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { newestCount } from '../domain/list.ts'
+import { ofOwner, versionOf } from './owners.ts'
 import { readPage } from './pages.ts'
 import { readSlice } from './slices.ts'
 import { applyCreations, inTransaction, rowColumns } from './applying.ts'
@@ -49,17 +50,27 @@ export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoSt
       pool.run(async (sql) => {
         const [row] = await sql<TodoRow[]>`
           SELECT ${rowColumns(sql)} FROM todos
-          WHERE id = ${id} AND is_personal AND user_id = ${userId}`
+          WHERE id = ${id} AND ${ofOwner(sql, `user:${userId}`)}`
         return row
       }),
-    readPersonalPage: (page) => pool.run((sql) => readPage(sql, page)),
-    readPublicSlice: (range) => pool.run((sql) => readSlice(sql, undefined, range)),
-    readPersonalSlice: (userId, range) => pool.run((sql) => readSlice(sql, userId, range)),
-    personalVersion: (userId) =>
+    readTeamTodo: (teamId, userId, id) =>
       pool.run(async (sql) => {
-        const [row] = await sql<{ version: string }[]>`
-          SELECT version FROM personal_lists WHERE user_id = ${userId}`
-        return Number(row?.version ?? 0)
+        const [row] = await sql<TodoRow[]>`
+          SELECT ${rowColumns(sql)} FROM todos
+          WHERE id = ${id} AND team_id = ${teamId} AND EXISTS (
+            SELECT FROM team_members AS member
+            WHERE member.team_id = ${teamId} AND member.user_id = ${userId})`
+        return row
+      }),
+    readPage: (page) => pool.run((sql) => readPage(sql, page)),
+    readPublicSlice: (range) => pool.run((sql) => readSlice(sql, 'public', range)),
+    readPersonalSlice: (userId, range) =>
+      pool.run((sql) => readSlice(sql, `user:${userId}`, range)),
+    readTeamSlice: (teamId, range) => pool.run((sql) => readSlice(sql, `team:${teamId}`, range)),
+    pagesVersion: (owner) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ version: string }[]>`SELECT ${versionOf(sql, owner)} AS version`
+        return Number(row?.version)
       }),
     outcomesOf: (commandIds) =>
       pool.run(async (sql) => {

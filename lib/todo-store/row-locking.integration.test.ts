@@ -48,6 +48,8 @@ const row = (id: string): TodoRow => ({
   updated_at: new Date(1_000),
   revision: 0,
   is_personal: false,
+  team_id: null,
+  assignee_id: null,
 })
 
 const update = (tx: StoreTransaction, ...updates: TodoRow[]) =>

@@ -4,13 +4,15 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../drivers/postgres/pool.ts'
-import { pagedMax, type Position, type Slice } from '../domain/page.ts'
+import { pagedMax, type Position, type Range, type Slice } from '../domain/page.ts'
 import { todoJson, type TodoRow } from '../domain/todo.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { testDatabase } from '../../testing/services.ts'
+import { partsOf } from './owners.ts'
 import { pageQuery } from './pages.ts'
 import { createPostgresStore } from './postgres.ts'
 import { sliceQuery, type Owner } from './slices.ts'
+import type { TodoStore } from './todo-store.ts'
 
 const setUp = async (t: Test) => {
   const url = await testDatabase(t)
@@ -23,6 +25,12 @@ const todosOf = ({ body }: Slice) => JSON.parse(body.toString()) as { id: string
 
 const noChanges = { inserts: [], updates: [], deletes: [] }
 
+const sliceOf = (store: TodoStore, owner: Owner, range: Range) => {
+  if (owner === 'public') return store.readPublicSlice(range)
+  const { kind, id } = partsOf(owner)
+  return kind === 'team' ? store.readTeamSlice(id, range) : store.readPersonalSlice(id, range)
+}
+
 void t.test('a walk meets what exists throughout exactly once, in order', async (t) => {
   const random = seeded(t)
   const { store } = await setUp(t)
@@ -33,22 +41,24 @@ void t.test('a walk meets what exists throughout exactly once, in order', async 
     title: 'a title',
     description: '',
     completed: false,
-    user_id: owner ?? 'ann',
+    user_id: owner.startsWith('user:') ? owner.slice(5) : 'ann',
     created_at: new Date(1_795_000_000_000 + random.below(12)),
     updated_at: new Date(1_795_000_000_000),
     revision: 1,
-    is_personal: owner !== undefined,
+    is_personal: owner !== 'public',
+    team_id: owner.startsWith('team:') ? owner.slice(5) : null,
+    assignee_id: null,
   })
   const insert = (inserts: TodoRow[]) =>
     store.transaction((tx) => tx.write({ ...noChanges, inserts }))
   const remove = (deletes: string[]) =>
     store.transaction((tx) => tx.write({ ...noChanges, deletes }))
 
-  for (const owner of [undefined, 'ann', 'bob']) {
+  for (const owner of ['public', 'user:ann', 'user:bob', 'team:red', 'team:blue'] as const) {
     const held = Array.from({ length: 120 }, () => row(owner))
     const passing = Array.from({ length: 40 }, () => row(owner))
     await insert([...held, ...passing])
-    await insert(Array.from({ length: 20 }, () => row('eve')))
+    await insert(Array.from({ length: 20 }, () => row('user:eve')))
 
     const seen: string[] = []
     let after: Position | undefined
@@ -56,9 +66,7 @@ void t.test('a walk meets what exists throughout exactly once, in order', async 
     while (!isAtEnd) {
       const count = 1 + random.below(9)
       const range = { after, count }
-      const slice = await (owner === undefined
-        ? store.readPublicSlice(range)
-        : store.readPersonalSlice(owner, range))
+      const slice = await sliceOf(store, owner, range)
       const ids = todosOf(slice).map(({ id }) => id)
       seen.push(...ids)
       if (slice.next) t.same([ids.length, ids.at(-1)], [count, slice.next.id])
@@ -95,6 +103,8 @@ void t.test('a place is compared to the millisecond, and by the bytes of ids', a
     updated_at: new Date(ms),
     revision: 1,
     is_personal: false,
+    team_id: null,
+    assignee_id: null,
   })
   // The ends of what is stored, neighbours, and letters that languages sort otherwise.
   const rows = [
@@ -129,7 +139,7 @@ type Plan = {
 }
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
 
-/** Todos of the public, and of one user. */
+/** Todos of the public, of one user, and of one team, all made by that user. */
 const depth = 20_000
 const count = 100
 
@@ -137,23 +147,28 @@ void t.test('a slice reads its own rows by the index, wherever it is', async (t)
   const { url } = await setUp(t)
   const sql = postgres(url, { max: 1 })
   t.teardown(() => sql.end())
-  for (const isPersonal of [false, true]) {
+  for (const [letter, isPersonal, teamId] of [
+    ['t', false, null],
+    ['p', true, null],
+    ['m', true, 'red'],
+  ] as const) {
     await sql`
       INSERT INTO todos
-      SELECT ${isPersonal ? 'p' : 't'}::text || n, 'a title', '', false, 'ann',
-        '2026-01-01'::timestamptz + n * interval '1 ms', now(), 1, ${isPersonal}
+      SELECT ${letter}::text || n, 'a title', '', false, 'ann',
+        '2026-01-01'::timestamptz + n * interval '1 ms', now(), 1, ${isPersonal}, ${teamId}
       FROM generate_series(1, ${depth}) AS n`
   }
   await sql`ANALYZE todos`
   for (const [owner, index, letter] of [
-    [undefined, 'todos_newest_first', 't'],
-    ['ann', 'personal_todos_newest_first', 'p'],
+    ['public', 'todos_newest_first', 't'],
+    ['user:ann', 'own_todos_newest_first', 'p'],
+    ['team:red', 'team_todos_newest_first', 'm'],
   ] as const) {
     for (const skipped of [0, 1_000, depth - 2 * count]) {
       const id = depth - skipped
       const createdAt = new Date(Date.UTC(2026, 0, 1) + id)
       const after = skipped === 0 ? undefined : { createdAt, id: `${letter}${id}` }
-      const name = `${owner ?? 'public'} after ${skipped}`
+      const name = `${owner} after ${skipped}`
       for (const [kind, nodes] of Object.entries(await plansOf(sql, owner, after))) {
         t.same(
           nodes.map((node) => node['Node Type']),
@@ -184,7 +199,7 @@ void t.test('a page by its number reads and counts within a bound', async (t) =>
       FROM generate_series(1, ${depth}) AS n`
   }
   await sql`ANALYZE todos`
-  const last = { userId: 'ann', limit: count, page: pagedMax / count }
+  const last = { owner: 'user:ann' as const, limit: count, page: pagedMax / count }
   for (const [text, isRun] of [
     ['ANALYZE', true],
     ['GENERIC_PLAN', false],
@@ -196,7 +211,7 @@ void t.test('a page by its number reads and counts within a bound', async (t) =>
           `EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${(await query).statement.string}`,
         )
     const scans = nodesOf(planOf(row)).filter(
-      (node) => node['Index Name'] === 'personal_todos_newest_first',
+      (node) => node['Index Name'] === 'own_todos_newest_first',
     )
     t.equal(scans.length, 2, `${text}: its rows, and what is counted`)
     t.notOk(
@@ -209,7 +224,7 @@ void t.test('a page by its number reads and counts within a bound', async (t) =>
       if (isRun) t.ok((scan['Actual Rows'] ?? Infinity) <= pagedMax + 1, 'and no further')
     }
   }
-  t.equal((await store.readPersonalPage(last)).total, pagedMax + 1)
+  t.equal((await store.readPage(last)).total, pagedMax + 1)
 })
 
 type Explained = { readonly 'QUERY PLAN': readonly { readonly Plan: Plan }[] }

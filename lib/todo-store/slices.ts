@@ -1,12 +1,13 @@
 // A slice of a list from any place in it, at the same cost: an index is entered at the place and read
 // on from there (keyset pagination), where an OFFSET would read all that lies before it.
 
-import type { Range, Slice } from '../domain/page.ts'
+import type { PageOwner, Range, Slice } from '../domain/page.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
+import { isOfTeam, ofOwner } from './owners.ts'
 import { todoJsonInSql } from './todo-json.ts'
 
-/** Whose todos: `undefined` stands for the public ones. */
-export type Owner = string | undefined
+/** Whose todos. */
+export type Owner = PageOwner | 'public'
 
 type Row = {
   readonly body: string
@@ -34,9 +35,9 @@ export const readSlice = async (
 export const sliceQuery = (sql: Sql, owner: Owner, { after, count }: Range) => sql<Row[]>`
   WITH listed AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY created_at DESC, id DESC) AS n, created_at, id,
-      ${todoJsonInSql(sql)} AS todo_json
+      ${todoJsonInSql(sql, isOfTeam(owner))} AS todo_json
     FROM todos
-    WHERE ${owner === undefined ? sql`NOT is_personal` : sql`is_personal AND user_id = ${owner}`}
+    WHERE ${ofOwner(sql, owner)}
       ${after ? sql`AND (created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::text)` : sql``}
     ORDER BY created_at DESC, id DESC
     LIMIT ${count + 1})

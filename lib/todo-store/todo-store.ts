@@ -4,7 +4,8 @@
 import type { LogRegistry } from '../domain/log-identity.ts'
 import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
 import type { ListName, ListSnapshot } from '../domain/list.ts'
-import type { PageName, PageSnapshot, Range, Slice } from '../domain/page.ts'
+import type { PageName, PageOwner, PageSnapshot, Range, Slice } from '../domain/page.ts'
+import type { Membership, TeamRole } from '../domain/team.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
 export type DeadLetter = {
@@ -25,12 +26,15 @@ export interface TodoStore extends LogRegistry {
   /** One that is public. */
   readTodo(id: string): Promise<TodoRow | undefined>
   readPersonalTodo(userId: string, id: string): Promise<TodoRow | undefined>
-  readPersonalPage(page: PageName): Promise<PageSnapshot>
+  /** Undefined also when `userId` is not in the team. */
+  readTeamTodo(teamId: string, userId: string, id: string): Promise<TodoRow | undefined>
+  readPage(page: PageName): Promise<PageSnapshot>
   /** Newest first. It costs the same wherever in the list it is. */
   readPublicSlice(range: Range): Promise<Slice>
   readPersonalSlice(userId: string, range: Range): Promise<Slice>
-  /** Grows with every change to the user's personal todos; 0 before the first. */
-  personalVersion(userId: string): Promise<number>
+  readTeamSlice(teamId: string, range: Range): Promise<Slice>
+  /** Grows with every change to the owner's todos; 0 before the first. */
+  pagesVersion(owner: PageOwner): Promise<number>
   /** Outcomes of those that were applied or refused. */
   outcomesOf(commandIds: readonly string[]): Promise<Map<string, CommandOutcome>>
   /** `other` when this user's key came with another fingerprint before. */
@@ -85,6 +89,8 @@ export type PublisherAdvance = {
   readonly next: number
 }
 
+export type Member = Membership & { readonly role: TeamRole }
+
 export interface StoreTransaction {
   /**
    * False, with nothing changed, when the stored position is not the expected one (any more), or belongs
@@ -98,12 +104,17 @@ export interface StoreTransaction {
   ): Promise<boolean>
   /** Those of `commandIds` whose outcome is kept. */
   alreadyApplied(commandIds: readonly string[]): Promise<Set<string>>
+  /**
+   * Those of `memberships` that there are, locked until the end of the transaction: until then none of
+   * them ends. To be called before lockTodos(): who ends one has its row first, then those of todos.
+   */
+  lockMemberships(memberships: readonly Membership[]): Promise<readonly Member[]>
   /** The rows of `ids` that exist, locked in id order until the end of the transaction. */
   lockTodos(ids: readonly string[]): Promise<Map<string, TodoRow>>
   write(changes: TodoChanges): Promise<void>
   recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
-  /** The new version of each of these users' pages. To be called last: it locks in user order. */
-  changePersonalLists(userIds: readonly string[]): Promise<Map<string, number>>
+  /** The new version of each owner's pages. To be called last: it locks in order, users before teams. */
+  changePages(owners: readonly PageOwner[]): Promise<Map<PageOwner, number>>
   deadLetter(log: LogName, partition: number, letters: readonly DeadLetter[]): Promise<void>
   /** Runs `work`; when the data itself is refused, undoes just that. Not to be nested. */
   savepoint<T>(work: (inner: StoreTransaction) => Promise<T>): Promise<T>

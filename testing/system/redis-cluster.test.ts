@@ -73,17 +73,17 @@ void t.test('in cluster mode no script of ours is refused', async (t) => {
     t.teardown(() => cache.close())
     const users = ['ann', 'bob', '}', '{', '{}', 'a}b{c', '']
     for (const userId of users) {
-      const page = { userId, limit: 10, page: 1 }
+      const page = { owner: `user:${userId}` as const, limit: 10, page: 1 }
       await cache.get(page)
       const snapshot = { version: 1, total: 1, body: Buffer.from(userId) }
       await cache.fill(page, snapshot)
       t.same(await cache.get(page), snapshot, `"${userId}"`)
     }
-    await cache.changed(new Map(users.map((userId) => [userId, 2])))
+    await cache.changed(new Map(users.map((userId) => [`user:${userId}` as const, 2])))
     for (const userId of users) {
       const version = await admin.get(`{user:${encodeURIComponent(userId)}}:version`)
       t.equal(version, '2', `the change of "${userId}" was told`)
-      t.equal(await cache.get({ userId, limit: 10, page: 1 }), undefined)
+      t.equal(await cache.get({ owner: `user:${userId}`, limit: 10, page: 1 }), undefined)
     }
   })
 

@@ -145,23 +145,23 @@ t.test(
   async (t) => {
     const { store, apply } = await setUp(t)
     const mine = { isPersonal: true } as const
-    t.match(await apply(0, 0, [create('public')]), { personalLists: new Map() })
+    t.match(await apply(0, 0, [create('public')]), { pages: new Map() })
     const version = await store.listVersion()
-    const first = await store.personalVersion('ann')
+    const first = await store.pagesVersion('user:ann')
     t.equal(first, 0)
     const both = [create('a', mine), create('b', { ...mine, userId: 'bob' })]
     const made = await apply(0, 1, both)
-    const second = await store.personalVersion('ann')
+    const second = await store.pagesVersion('user:ann')
     t.ok(second > first)
     t.match(made, {
-      personalLists: new Map([
-        ['ann', second],
-        ['bob', await store.personalVersion('bob')],
+      pages: new Map([
+        ['user:ann', second],
+        ['user:bob', await store.pagesVersion('user:bob')],
       ]),
     })
     const refused = { ...mine, commandId: 'again' }
-    t.match(await apply(0, 3, [create('a', refused)]), { personalLists: new Map() })
-    t.equal(await store.personalVersion('ann'), second, 'nothing of hers has changed')
+    t.match(await apply(0, 3, [create('a', refused)]), { pages: new Map() })
+    t.equal(await store.pagesVersion('user:ann'), second, 'nothing of hers has changed')
     t.equal(await store.listVersion(), version)
     t.notMatch((await store.readList('all')).body.toString(), '"a"')
     t.match(await store.readPersonalTodo('ann', 'a'), { id: 'a' })
@@ -240,7 +240,7 @@ t.test('poison is set aside with its reason and its bytes, the rest is applied',
     [1, 2, 3, 4, 5, 6, 7],
   )
   t.same(letters[0]?.['record'], odd[0], 'as it came')
-  t.match(letters[3], { log: 'log', partition: 0, reason: /schema must be 1, 2 or 3/ })
+  t.match(letters[3], { log: 'log', partition: 0, reason: /schema must be 1, 2, 3 or 4/ })
 })
 
 t.test('what only the database refuses is set aside alone', async (t) => {

@@ -12,7 +12,9 @@ import {
   type StoreTransaction,
   type TodoStore,
 } from '../../lib/todo-store/todo-store.ts'
-import type { Command } from '../../lib/domain/command.ts'
+import { isPublic, type Command } from '../../lib/domain/command.ts'
+import type { PageOwner } from '../../lib/domain/page.ts'
+import { lockAccess, type Access } from './access.ts'
 import { fold, type Effect } from './fold.ts'
 import { freshOf, type Fresh, type FreshCommand, type ReadRecord } from './fresh.ts'
 
@@ -35,8 +37,8 @@ export type Effects = {
   readonly effects: readonly Effect[]
   /** Commands that took effect, or were refused, before: another record of the same command. */
   readonly duplicates: number
-  /** The new version of each user's pages that changed. */
-  readonly personalLists: ReadonlyMap<string, number>
+  /** The new version of each owner's pages that changed. */
+  readonly pages: ReadonlyMap<PageOwner, number>
   readonly letters: readonly Letter[]
 }
 
@@ -68,7 +70,7 @@ export const applyBatch = async (store: TodoStore, batch: Batch): Promise<ApplyR
 
 type Apply = (store: TodoStore, batch: Batch, fresh: Fresh) => Promise<ApplyResult | undefined>
 
-const none: ReadonlyMap<string, number> = new Map()
+const none: ReadonlyMap<PageOwner, number> = new Map()
 
 /** Most batches: one statement, if none of the todos is there. Undefined for one of other commands. */
 const applyCreations: Apply = async (store, batch, fresh) => {
@@ -83,7 +85,7 @@ const applyCreations: Apply = async (store, batch, fresh) => {
     completes: false,
   }))
   const { duplicates, numbers } = fresh
-  return { kind: 'applied', effects, duplicates, numbers, personalLists: none, letters: [] }
+  return { kind: 'applied', effects, duplicates, numbers, pages: none, letters: [] }
 }
 
 /** Undefined when there is anything else to do than to make public todos. */
@@ -91,7 +93,7 @@ const onlyCreations = ({ commands, poison }: Fresh): CreateTodo[] | undefined =>
   if (poison.length > 0 || commands.length === 0) return undefined
   const creations: CreateTodo[] = []
   for (const { command, hasRow } of commands) {
-    if (command.kind !== 'create' || command.isPersonal || hasRow) return undefined
+    if (command.kind !== 'create' || !isPublic(command) || hasRow) return undefined
     creations.push(command)
   }
   return creations
@@ -104,14 +106,14 @@ const applyTogether: Apply = (store, batch, fresh) =>
     const begun = await begin(transaction, batch, fresh)
     if (!begun) return { kind: 'fenced' }
     const commands = begun.commands.map(({ command }) => command)
-    const { changes, effects } = fold(begun.rows, commands)
-    const [, , , personalLists] = await Promise.all([
+    const { changes, effects } = fold(begun.rows, commands, begun.access)
+    const [, , , pages] = await Promise.all([
       transaction.write(changes),
       transaction.recordOutcomes(outcomesToKeep(begun.commands, effects)),
       transaction.deadLetter(log, partition, fresh.poison),
-      transaction.changePersonalLists(ownersOfPersonal(effects)),
+      transaction.changePages(changedPages(effects)),
     ])
-    return resultOf(fresh, effects, personalLists, fresh.poison)
+    return resultOf(fresh, effects, pages, fresh.poison)
   })
 
 /** When the database refuses the data: those that it refuses are found, and set aside. */
@@ -124,7 +126,7 @@ const applyOneByOne = (store: TodoStore, batch: Batch, fresh: Fresh): Promise<Ap
     const letters = [...fresh.poison]
     for (const one of begun.commands) {
       try {
-        effects.push(await applyAlone(transaction, one))
+        effects.push(await applyAlone(transaction, one, begun.access))
       } catch (error) {
         if (storeErrorKind(error) !== 'command') throw error
         const { offset, value } = one.record
@@ -133,35 +135,43 @@ const applyOneByOne = (store: TodoStore, batch: Batch, fresh: Fresh): Promise<Ap
       }
     }
     await transaction.deadLetter(log, partition, letters)
-    const personalLists = await transaction.changePersonalLists(ownersOfPersonal(effects))
-    return resultOf(fresh, effects, personalLists, letters)
+    const pages = await transaction.changePages(changedPages(effects))
+    return resultOf(fresh, effects, pages, letters)
   })
 
 /** Undefined when the batch is not ours to apply. */
 const begin = async (transaction: StoreTransaction, batch: Batch, fresh: Fresh) => {
   const { log, partition } = batch
-  const listsMayChange = fresh.commands.some(({ command }) => !command.isPersonal)
+  const listsMayChange = fresh.commands.some(({ command }) => isPublic(command))
   const todoIds = new Set(fresh.commands.map(({ command }) => command.todoId))
   const commandIds = fresh.commands.flatMap(({ command, hasRow }) =>
     hasRow ? [command.commandId] : [],
   )
-  const [ours, applied, rows] = await Promise.all([
+  const [ours, applied, access, rows] = await Promise.all([
     // First, because it takes the partition's row lock: from here on nobody else applies it.
     transaction.advanceOffset(log, partition, advanceOf(batch, fresh), listsMayChange),
     transaction.alreadyApplied(commandIds),
+    lockAccess(
+      transaction,
+      fresh.commands.map(({ command }) => command),
+    ),
     transaction.lockTodos([...todoIds]),
   ])
   if (!ours) return undefined
   const commands = fresh.commands.filter(
     ({ command, hasRow }) => !hasRow || !applied.has(command.commandId),
   )
-  return { commands, rows }
+  return { commands, access, rows }
 }
 
-const applyAlone = (transaction: StoreTransaction, one: FreshCommand): Promise<Effect> =>
+const applyAlone = (
+  transaction: StoreTransaction,
+  one: FreshCommand,
+  access: Access,
+): Promise<Effect> =>
   transaction.savepoint(async (inner) => {
     const { command } = one
-    const { changes, effects } = fold(await inner.lockTodos([command.todoId]), [command])
+    const { changes, effects } = fold(await inner.lockTodos([command.todoId]), [command], access)
     await inner.write(changes)
     await inner.recordOutcomes(outcomesToKeep([one], effects))
     return effects[0] as Effect
@@ -178,7 +188,7 @@ const outcomesToKeep = (commands: readonly FreshCommand[], effects: readonly Eff
 const resultOf = (
   { commands, duplicates, poison, numbers }: Fresh,
   effects: readonly Effect[],
-  personalLists: ReadonlyMap<string, number>,
+  pages: ReadonlyMap<PageOwner, number>,
   letters: readonly Letter[],
 ): ApplyResult => {
   const refused = letters.length - poison.length
@@ -188,17 +198,14 @@ const resultOf = (
     effects,
     duplicates: duplicates + known,
     numbers,
-    personalLists,
+    pages,
     letters,
   }
 }
 
-const ownersOfPersonal = (effects: readonly Effect[]): string[] => {
-  const owners = effects.flatMap(({ command, outcome }) =>
-    command.isPersonal && outcome === 'applied' ? [command.userId] : [],
-  )
-  return [...new Set(owners)]
-}
+const changedPages = (effects: readonly Effect[]): PageOwner[] => [
+  ...new Set(effects.flatMap(({ pages }) => pages ?? [])),
+]
 
 const advanceOf = ({ records }: Batch, { numbers }: Fresh): Advance => {
   const [first, last] = [records[0], records.at(-1)]

@@ -20,7 +20,7 @@ const linesOf = (batch: Partial<AppliedBatch>, level: string) => {
     seconds: 0.1,
     effects: [],
     duplicates: 0,
-    personalLists: new Map<string, number>(),
+    pages: new Map(),
     letters: [],
   }
   logBatch({ ...nothing, ...batch }, log)

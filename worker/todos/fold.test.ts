@@ -18,6 +18,8 @@ const row = (over: Partial<TodoRow> = {}): TodoRow => ({
   updated_at: new Date(1_000),
   revision: 3,
   is_personal: false,
+  team_id: null,
+  assignee_id: null,
   ...over,
 })
 const rows = (...all: TodoRow[]) => new Map(all.map((one) => [one.id, one]))

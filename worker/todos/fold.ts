@@ -1,15 +1,19 @@
 // Pure: what a run of commands makes of the rows it finds. Every todo ends as one change at most,
 // because a set-based statement with one id twice fails or picks an arbitrary winner.
 
-import type { Command, CommandOutcome } from '../../lib/domain/command.ts'
+import { isPublic, type Command, type CommandOutcome } from '../../lib/domain/command.ts'
+import type { PageOwner } from '../../lib/domain/page.ts'
 import type { TodoChanges } from '../../lib/todo-store/todo-store.ts'
 import type { TodoRow } from '../../lib/domain/todo.ts'
+import { noAccess, refusalOf, type Access } from './access.ts'
 
 export type Effect = {
   readonly command: Command
   readonly outcome: CommandOutcome
   /** It made an open todo a completed one. */
   readonly completes: boolean
+  /** Whose pages it changed: none of a public todo. */
+  readonly pages?: PageOwner | undefined
 }
 
 export type Folded = {
@@ -19,17 +23,22 @@ export type Folded = {
 }
 
 /** `rows`: the todos as they are before, for every id that the commands name and that exists. */
-export const fold = (rows: ReadonlyMap<string, TodoRow>, commands: readonly Command[]): Folded => {
+export const fold = (
+  rows: ReadonlyMap<string, TodoRow>,
+  commands: readonly Command[],
+  access: Access = noAccess,
+): Folded => {
   const effects: Effect[] = []
   const after = new Map<string, TodoRow | undefined>()
   for (const command of commands) {
     const { todoId } = command
     const current = after.has(todoId) ? after.get(todoId) : rows.get(todoId)
-    const step = applyOne(current, command)
+    const step = applyOne(current, command, access)
     const isApplied = step.outcome === 'applied'
     if (isApplied) after.set(todoId, step.row)
     const completes = isApplied && step.row?.completed === true && current?.completed === false
-    effects.push({ command, outcome: step.outcome, completes })
+    const changed = isApplied ? (step.row ?? current) : undefined
+    effects.push({ command, outcome: step.outcome, completes, pages: changed && pagesOf(changed) })
   }
   return { changes: difference(rows, after), effects }
 }
@@ -38,8 +47,14 @@ type Step =
   | { readonly outcome: 'applied'; readonly row: TodoRow | undefined }
   | { readonly outcome: Exclude<CommandOutcome, 'applied'> }
 
-const applyOne = (row: TodoRow | undefined, command: Command): Step => {
-  const { isPersonal = false } = command
+const pagesOf = ({ team_id, is_personal, user_id }: TodoRow): PageOwner | undefined => {
+  if (team_id !== null) return `team:${team_id}`
+  return is_personal ? `user:${user_id}` : undefined
+}
+
+const applyOne = (row: TodoRow | undefined, command: Command, access: Access): Step => {
+  const refusal = refusalOf(command, row, access)
+  if (refusal !== undefined) return { outcome: refusal }
   if (command.kind === 'create') {
     if (row) return { outcome: 'exists' }
     const at = new Date(command.atMs)
@@ -54,13 +69,13 @@ const applyOne = (row: TodoRow | undefined, command: Command): Step => {
         created_at: at,
         updated_at: at,
         revision: 1,
-        is_personal: isPersonal,
+        is_personal: !isPublic(command),
+        team_id: command.teamId ?? null,
+        assignee_id: command.assigneeId ?? null,
       },
     }
   }
-  if (row?.is_personal !== isPersonal) return { outcome: 'not-found' }
-  // That another's personal todo is there is nobody's business.
-  if (row.user_id !== command.userId) return { outcome: isPersonal ? 'not-found' : 'forbidden' }
+  if (!row) return { outcome: 'not-found' }
   // Last: to whom it is none of his business, its version is none either (RFC 9110, 13.2.1).
   if (command.ifRevision?.includes(row.revision) === false) {
     return { outcome: 'precondition-failed' }

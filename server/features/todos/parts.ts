@@ -16,9 +16,9 @@ export type TodoParts = {
     | 'claimIdempotencyKey'
     | 'readTodo'
     | 'readPersonalTodo'
-    | 'readPersonalPage'
+    | 'readPage'
     | 'readPersonalSlice'
-    | 'personalVersion'
+    | 'pagesVersion'
   >
   readonly applied: AppliedCommands
   readonly pages: PageCache
@@ -63,7 +63,8 @@ export const personalCollection = ({
   read: (userId, id) => store.readPersonalTodo(userId, id),
   // The worker says so too, but perhaps after the user's next request.
   async onChanged(userId) {
-    const version = await store.personalVersion(userId).catch(() => undefined)
-    if (version !== undefined) await pages.changed(new Map([[userId, version]]))
+    const owner = `user:${userId}` as const
+    const version = await store.pagesVersion(owner).catch(() => undefined)
+    if (version !== undefined) await pages.changed(new Map([[owner, version]]))
   },
 })

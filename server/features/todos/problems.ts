@@ -27,6 +27,18 @@ export const anothers: ProblemKind = {
   detail: "the todo is another user's",
   headers: [waited],
 }
+/** As it was accepted, or as it was applied. */
+export const notAMember: ProblemKind = {
+  type: {
+    slug: 'assignee-not-a-member',
+    status: 422,
+    when: 'The todo is to be assigned to somebody who is not in the team, so nothing was written.',
+    remedy: 'Read `GET /api/teams/{id}/members`: it has the ids of those who are.',
+  },
+  detail: 'assignee_id must be the user_id of a member of the team',
+  field: 'assignee_id',
+  headers: [waitedIfAsked],
+}
 export const idInUse: ProblemKind = {
   type: {
     slug: 'todo-id-in-use',

@@ -18,6 +18,7 @@ import {
   idInUse,
   keyUnchecked,
   keyUsed,
+  notAMember,
   nothingWritten,
   refused,
   unacknowledged,
@@ -192,6 +193,8 @@ const answerTo = async (
       throw new Problem(nothingWritten, { headers })
     case 'forbidden':
       throw new Problem(anothers, { headers })
+    case 'assignee-not-a-member':
+      throw new Problem(notAMember, { headers })
     case 'exists':
       throw new Problem(idInUse, { headers })
     case 'precondition-failed': {

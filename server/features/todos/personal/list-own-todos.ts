@@ -78,10 +78,10 @@ export const listOwnTodos = ({ store, pages, reads }: TodoParts) => {
   const queued = <T>(userId: string, read: () => Promise<T>): Promise<T> =>
     reads.run(userId, read).catch(orProblem(unreadable))
 
-  const readPage = async (name: PageName): Promise<PageSnapshot> => {
+  const readPage = async (userId: string, name: PageName): Promise<PageSnapshot> => {
     const known = await pages.get(name)
     if (known) return known
-    const snapshot = await queued(name.userId, () => store.readPersonalPage(name))
+    const snapshot = await queued(userId, () => store.readPage(name))
     void pages.fill(name, snapshot)
     return snapshot
   }
@@ -119,8 +119,8 @@ export const listOwnTodos = ({ store, pages, reads }: TodoParts) => {
         return sliceReply(await queued(userId, read), limit, ifNoneMatch)
       }
       if (page * limit > pagedMax) throw new Problem(tooFar(limit))
-      const name = { userId, limit, page }
-      return pageReply(name, await readPage(name), ifNoneMatch)
+      const name = { owner: `user:${userId}` as const, limit, page }
+      return pageReply(name, await readPage(userId, name), ifNoneMatch)
     },
   })
 }

@@ -1,0 +1,30 @@
+// Whose todos are asked for, as conditions of SQL.
+
+import type { PageOwner } from '../domain/page.ts'
+import type { Sql } from '../drivers/postgres/pool.ts'
+
+/** `PageOwner` as its kind and its id. An id of a user may have a colon. */
+export const partsOf = (owner: PageOwner) => {
+  const end = owner.indexOf(':')
+  return { kind: owner.slice(0, end) as 'user' | 'team', id: owner.slice(end + 1) }
+}
+
+/** Each is what an index is for: see sql/013. */
+export const ofOwner = (sql: Sql, owner: PageOwner | 'public') => {
+  if (owner === 'public') return sql`NOT is_personal`
+  const { kind, id } = partsOf(owner)
+  return kind === 'team'
+    ? sql`team_id = ${id}`
+    : sql`is_personal AND team_id IS NULL AND user_id = ${id}`
+}
+
+/** 0 before the first change. */
+export const versionOf = (sql: Sql, owner: PageOwner) => {
+  const { kind, id } = partsOf(owner)
+  return kind === 'team'
+    ? sql`coalesce((SELECT version FROM team_lists WHERE team_id = ${id}), 0)`
+    : sql`coalesce((SELECT version FROM personal_lists WHERE user_id = ${id}), 0)`
+}
+
+/** A team's todos are shown with what is theirs alone. */
+export const isOfTeam = (owner: PageOwner | 'public') => owner.startsWith('team:')
