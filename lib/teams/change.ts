@@ -92,7 +92,12 @@ export const permit = async (
   if (verdict === 'known') throw new Refused('not-allowed')
 }
 
-const standingOf = async (sql: Sql, userId: string, teamId: string): Promise<TeamStanding> => {
+/** What somebody is to a team, as things stand now. */
+export const standingOf = async (
+  sql: Sql,
+  userId: string,
+  teamId: string,
+): Promise<TeamStanding> => {
   const [row] = await sql<{ standing: TeamStanding }[]>`
     SELECT coalesce(
       (SELECT role FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}),

@@ -5,6 +5,7 @@ import type { AuditAction, AuditDetails } from '../domain/audit.ts'
 import type { TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { entryOf, lockTeam, type AppendAudit } from './change.ts'
+import { deleteTeam, lockMembers, unassign } from './todos.ts'
 
 /** With the account's row locked: so it joins no other team meanwhile. */
 export type LeaveTeams = (
@@ -22,8 +23,10 @@ export const createLeaveTeams =
       DELETE FROM team_invitations WHERE email = (SELECT email FROM users WHERE id = ${userId})`
     const left = await sql<{ team_id: string }[]>`
       SELECT team_id FROM team_members WHERE user_id = ${userId} ORDER BY team_id`
+    const deserted: string[] = []
     for (const { team_id: teamId } of left) {
       await lockTeam(sql, teamId)
+      await lockMembers(sql, teamId)
       const [successor] = await sql<{ user_id: string; role: TeamRole }[]>`
         SELECT user_id, role FROM team_members WHERE team_id = ${teamId} AND user_id <> ${userId}
         ORDER BY role = 'admin' DESC, joined_at, user_id LIMIT 1`
@@ -35,9 +38,16 @@ export const createLeaveTeams =
       }
       await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
       await record('member.left', teamId, { userId })
-      if (!successor) {
-        await sql`DELETE FROM teams WHERE id = ${teamId}`
-        await record('team.deleted', teamId)
-      }
+      if (!successor) deserted.push(teamId)
+    }
+    // Last: todos are locked after all memberships (todos.ts).
+    await unassign(
+      sql,
+      left.map((one) => one.team_id),
+      userId,
+    )
+    for (const teamId of deserted) {
+      await deleteTeam(sql, teamId)
+      await record('team.deleted', teamId)
     }
   }

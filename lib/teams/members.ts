@@ -6,6 +6,7 @@ import type { Member, Team, TeamBounds, TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { lockTeam, permit, Refused, type Change } from './change.ts'
 import type { Page } from './teams.ts'
+import { unassign } from './todos.ts'
 
 /** Of `rows`, which are one more than asked for where there are more. */
 export const pageOf = <T>(
@@ -109,6 +110,7 @@ export const removeMember = async (
   await memberOf(sql, teamId, userId)
   await refuseLastAdmin(sql, teamId, userId)
   await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
+  await unassign(sql, [teamId], userId)
   await record(leaves ? 'member.left' : 'member.removed', teamId, { userId })
 }
 

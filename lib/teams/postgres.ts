@@ -10,11 +10,13 @@ import {
   lockTeam,
   outcomeOf,
   permit,
+  standingOf,
   type AppendAudit,
 } from './change.ts'
 import { accept, decline, invitationsOf, invitationsTo, invite, withdraw } from './invitations.ts'
 import { addMember, membersOf, removeMember, setRole, teamAsSeenBy, teamsOf } from './members.ts'
 import type { OnTeamChanged, Teams } from './teams.ts'
+import { deleteTeam } from './todos.ts'
 
 export { pruneInvitations } from './invitations.ts'
 export { createLeaveTeams } from './leave-teams.ts'
@@ -53,6 +55,7 @@ export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams =
         await record('team.created', teamId)
         return teamAsSeenBy(sql, by.userId, teamId)
       }),
+    standing: (userId, teamId) => pool.run((sql) => standingOf(sql, userId, teamId)),
     listOf: (userId, range) => pool.run((sql) => teamsOf(sql, userId, range)),
     read: (userId, teamId) =>
       permitted(userId, teamId, 'read-team', (sql) => teamAsSeenBy(sql, userId, teamId)),
@@ -68,7 +71,7 @@ export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams =
       change(by, async ({ sql, record }) => {
         await lockTeam(sql, teamId)
         await permit(sql, by.userId, teamId, 'delete-team')
-        await sql`DELETE FROM teams WHERE id = ${teamId}`
+        await deleteTeam(sql, teamId)
         await record('team.deleted', teamId)
         return undefined
       }),

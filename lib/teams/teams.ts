@@ -4,6 +4,7 @@
 
 import type { AuditAction } from '../domain/audit.ts'
 import type { Position, Range } from '../domain/page.ts'
+import type { TeamStanding } from '../domain/permission.ts'
 import type { Invitation, Member, Team, TeamRole } from '../domain/team.ts'
 
 /** Who asks, and in which request. */
@@ -37,6 +38,8 @@ export type Page<T> = { readonly items: readonly T[]; readonly next: Position | 
 export type Teams = {
   /** Who creates it is its first admin. */
   create(by: Actor, name: string): Promise<Outcome<Team>>
+  /** What somebody is to a team now, whether it is there or not. */
+  standing(userId: string, teamId: string): Promise<TeamStanding>
   /** Those that somebody is in, by when he joined. */
   listOf(userId: string, range: Range): Promise<Page<Team>>
   read(userId: string, teamId: string): Promise<Outcome<Team>>

@@ -183,9 +183,9 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
 })
 
 /** Those of `ids` begin at the time in microseconds, so that a database that was made anew is ahead. */
-const raisePages = async <Kind extends 'user' | 'team'>(
+const raisePages = async (
   tx: Sql,
-  kind: Kind,
+  kind: 'user' | 'team',
   table: string,
   key: string,
   ids: string[],

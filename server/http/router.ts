@@ -129,10 +129,12 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     if (found) return found
     const last = path.lastIndexOf('/')
     const before = path.lastIndexOf('/', last - 1)
+    const third = path.lastIndexOf('/', before - 1)
     return (
       findWithId(path, last, path.length) ??
       findWithId(path, before, last) ??
-      findWithIds(path, path.lastIndexOf('/', before - 1), before, last) ??
+      findWithIds(path, third, before, last, path.length) ??
+      findWithIds(path, path.lastIndexOf('/', third - 1), third, before, last) ??
       nowhere
     )
   }
@@ -145,18 +147,20 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     return found && foundAt(found, id, '')
   }
 
-  /** One stands between `slash` and `end`, one behind `last`. */
+  /** One stands between `slash` and `end`, one between `innerSlash` and `innerEnd`. */
   const findWithIds = (
     path: string,
     slash: number,
     end: number,
-    last: number,
+    innerSlash: number,
+    innerEnd: number,
   ): Found | undefined => {
     if (slash < 0) return undefined
     const id = path.slice(slash + 1, end)
-    const innerId = path.slice(last + 1)
+    const innerId = path.slice(innerSlash + 1, innerEnd)
     if (id === '' || innerId === '') return undefined
-    const found = byPath.get(`${path.slice(0, slash)}/${anyId}${path.slice(end, last)}/${anyId}`)
+    const between = `${anyId}${path.slice(end, innerSlash)}/${anyId}`
+    const found = byPath.get(`${path.slice(0, slash)}/${between}${path.slice(innerEnd)}`)
     return found && foundAt(found, id, innerId)
   }
 

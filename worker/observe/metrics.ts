@@ -9,6 +9,7 @@ import {
   addProcessMetrics,
 } from '../../lib/runtime/metrics.ts'
 import { batchSizeBuckets, durationBuckets } from '../../lib/runtime/metrics.ts'
+import type { Command } from '../../lib/domain/command.ts'
 import type { PoolStats } from '../../lib/runtime/pool-stats.ts'
 import type { AnnouncementCounts } from '../announce/announcer.ts'
 import type { AppliedBatch } from '../todos/apply.ts'
@@ -51,7 +52,7 @@ export const createWorkerMetrics = (
   for (const result of commandResults) commands.inc({ result }, 0)
   const todos = new Counter({
     name: 'todos_worker_todos_total',
-    help: 'Todos created, completed and deleted, counted once their command is applied, by list: public or personal.',
+    help: 'Todos created, completed and deleted, counted once their command is applied, by list: public, personal or team.',
     labelNames: ['change', 'list'],
     registers,
   })
@@ -101,10 +102,11 @@ const tallyOf = (effects: readonly Effect[]) => {
   const counts = {
     public: { created: 0, completed: 0, deleted: 0 },
     personal: { created: 0, completed: 0, deleted: 0 },
+    team: { created: 0, completed: 0, deleted: 0 },
   }
   for (const effect of effects) {
     const change = changeOf(effect)
-    if (change) counts[effect.command.isPersonal ? 'personal' : 'public'][change]++
+    if (change) counts[listOf(effect.command)][change]++
   }
   return Object.entries(counts).flatMap(([list, changes]) =>
     Object.entries(changes).map(([change, count]) => ({
@@ -113,6 +115,11 @@ const tallyOf = (effects: readonly Effect[]) => {
       count,
     })),
   )
+}
+
+const listOf = ({ teamId, isPersonal }: Command) => {
+  if (teamId !== undefined) return 'team'
+  return isPersonal ? 'personal' : 'public'
 }
 
 const changeOf = ({ command, outcome, completes }: Effect) => {

@@ -94,7 +94,7 @@ void t.test('only members create todos of a team, and only to members are they a
   })
   t.equal(refusalOf(create, undefined, members), undefined)
   t.equal(refusalOf(by('eve', create), undefined, members), 'not-found')
-  t.equal(refusalOf({ ...create, assigneeId: 'bob' } as Command, undefined, members), undefined)
+  t.equal(refusalOf({ ...create, assigneeId: 'bob' }, undefined, members), undefined)
   const toEve = { ...create, assigneeId: 'eve' } as Command
   t.equal(refusalOf(toEve, undefined, members), 'assignee-not-a-member')
   t.equal(refusalOf(assign('bob'), ofTeam(), members), undefined)

@@ -1,8 +1,9 @@
 // POST /api/teams: a team, of which you are the admin.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamsUnavailable } from '../../identity/team-access.ts'
 import { actorOf, type TeamParts } from './parts.ts'
-import { refusals, teamsUnavailable, valueOf } from './problems.ts'
+import { refusals, valueOf } from './problems.ts'
 import { createdTeam, shownTeam, tag, teamBody } from './vocabulary.ts'
 
 export const createTeam = ({ teams }: TeamParts) =>

@@ -2,8 +2,9 @@
 
 import { withoutBody } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamsUnavailable } from '../../identity/team-access.ts'
 import { actorOf, type TeamParts } from './parts.ts'
-import { refusals, teamsUnavailable, valueOf } from './problems.ts'
+import { refusals, valueOf } from './problems.ts'
 import { tag, tokenBody } from './vocabulary.ts'
 
 export const declineInvitation = ({ teams }: TeamParts) =>

@@ -2,8 +2,9 @@
 
 import { withoutBody } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import { actorOf, type TeamParts } from './parts.ts'
-import { teamProblems, valueOf } from './problems.ts'
+import { valueOf } from './problems.ts'
 import { id, tag } from './vocabulary.ts'
 
 export const deleteTeam = ({ teams }: TeamParts) =>

@@ -1,8 +1,9 @@
 // POST /api/teams/:id/invitations: an address is asked to join a team, whether it has an account or not.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import { actorOf, type TeamParts } from './parts.ts'
-import { refusals, teamProblems, valueOf } from './problems.ts'
+import { refusals, valueOf } from './problems.ts'
 import { id, invitationBody, sentInvitation, shownInvitation, tag } from './vocabulary.ts'
 
 export const invite = ({ teams }: TeamParts) =>

@@ -3,8 +3,9 @@
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { nextLink } from '../../http/cursor.ts'
 import { pageQuery, rangeOf } from '../../http/paging.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import type { TeamParts } from './parts.ts'
-import { teamProblems, valueOf } from './problems.ts'
+import { valueOf } from './problems.ts'
 import { id, memberPage, shownMember, tag } from './vocabulary.ts'
 
 const path = '/api/teams/:id/members'

@@ -3,8 +3,8 @@
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { nextLink } from '../../http/cursor.ts'
 import { pageQuery, rangeOf } from '../../http/paging.ts'
+import { orUnavailable, teamsUnavailable } from '../../identity/team-access.ts'
 import type { TeamParts } from './parts.ts'
-import { orUnavailable, teamsUnavailable } from './problems.ts'
 import { invitationPage, shownInvitation, tag } from './vocabulary.ts'
 
 const path = '/api/invitations'

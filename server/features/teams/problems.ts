@@ -2,27 +2,12 @@
 // leads to.
 
 import type { Outcome, Refusal } from '../../../lib/teams/teams.ts'
-import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
+import { Problem, type ProblemKind } from '../../http/problem.ts'
+import { notAllowedInTeam, orUnavailable, unknownTeam } from '../../identity/team-access.ts'
 
 export const refusals = {
-  'unknown-team': {
-    type: {
-      slug: 'no-such-team',
-      status: 404,
-      when: 'There is no such team, or you are not in it.',
-      remedy: 'Check the id against `GET /api/teams`. Ask an admin of the team to invite you.',
-    },
-    detail: 'no such team',
-  },
-  'not-allowed': {
-    type: {
-      slug: 'not-allowed-in-team',
-      status: 403,
-      when: 'You are in this team, or invited to it, but may not do this.',
-      remedy: 'Ask an admin of the team, or accept the invitation first.',
-    },
-    detail: 'what you are in this team does not allow this',
-  },
+  'unknown-team': unknownTeam,
+  'not-allowed': notAllowedInTeam,
   'no-account': {
     type: {
       slug: 'account-required',
@@ -107,32 +92,9 @@ export const refusals = {
   },
 } as const satisfies Record<Refusal, ProblemKind>
 
-export const teamsUnavailable = unavailable(
-  {
-    slug: 'teams-unavailable',
-    when: 'Teams are unavailable.',
-    remedy:
-      'Wait for `Retry-After`, then read before you repeat a change: it may have happened. `/ready` says which dependency is down.',
-  },
-  'teams are unavailable',
-)
-
-/** What Postgres answers; a 503 when it does not. */
-export const orUnavailable = <T>(asked: Promise<T>): Promise<T> =>
-  asked.catch((error: unknown) => {
-    throw new Problem(teamsUnavailable, { cause: error })
-  })
-
 /** What was asked for, or the problem that stands in the way. */
 export const valueOf = async <T>(asked: Promise<Outcome<T>>): Promise<T> => {
   const outcome = await orUnavailable(asked)
   if (outcome.kind === 'refused') throw new Problem(refusals[outcome.refusal])
   return outcome.value
 }
-
-/** Of everything about one team: whether it is there, and what one is in it. */
-export const teamProblems = [
-  refusals['unknown-team'],
-  refusals['not-allowed'],
-  teamsUnavailable,
-] as const

@@ -2,8 +2,9 @@
 
 import { auditPage, auditQuery, auditReply } from '../../http/audit-page.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { orUnavailable, teamProblems } from '../../identity/team-access.ts'
 import type { TeamParts } from './parts.ts'
-import { orUnavailable, teamProblems, valueOf } from './problems.ts'
+import { valueOf } from './problems.ts'
 import { id, tag } from './vocabulary.ts'
 
 const route = '/api/teams/:id/audit'

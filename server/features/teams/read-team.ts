@@ -1,8 +1,9 @@
 // GET /api/teams/:id: a team that you are in.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import type { TeamParts } from './parts.ts'
-import { teamProblems, valueOf } from './problems.ts'
+import { valueOf } from './problems.ts'
 import { id, oneTeam, shownTeam, tag } from './vocabulary.ts'
 
 export const readTeam = ({ teams }: TeamParts) =>

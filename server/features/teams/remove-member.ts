@@ -2,8 +2,9 @@
 
 import { withoutBody } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import { actorOf, type TeamParts } from './parts.ts'
-import { refusals, teamProblems, valueOf } from './problems.ts'
+import { refusals, valueOf } from './problems.ts'
 import { id, tag, userId } from './vocabulary.ts'
 
 export const removeMember = ({ teams }: TeamParts) =>

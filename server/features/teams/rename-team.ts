@@ -1,8 +1,9 @@
 // PATCH /api/teams/:id: another name for a team.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import { actorOf, type TeamParts } from './parts.ts'
-import { teamProblems, valueOf } from './problems.ts'
+import { valueOf } from './problems.ts'
 import { id, oneTeam, shownTeam, tag, teamBody } from './vocabulary.ts'
 
 export const renameTeam = ({ teams }: TeamParts) =>

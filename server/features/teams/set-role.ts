@@ -1,8 +1,9 @@
 // PATCH /api/teams/:id/members/:userId: a member becomes an admin, or an admin a member.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import { actorOf, type TeamParts } from './parts.ts'
-import { refusals, teamProblems, valueOf } from './problems.ts'
+import { refusals, valueOf } from './problems.ts'
 import { id, oneMember, roleBody, shownMember, tag, userId } from './vocabulary.ts'
 
 export const setRole = ({ teams }: TeamParts) =>

@@ -30,12 +30,7 @@ const exampleTime = new Date('2026-01-31T12:00:00.000Z')
 
 // What requests carry.
 
-export const id: Parameter<string> = {
-  shape: uuid,
-  description: 'The id of a team.',
-  example: exampleTeamId,
-  component: 'TeamId',
-}
+export { teamId as id } from '../../identity/team-access.ts'
 export const userId: Parameter<string> = {
   shape: uuid,
   description: "The id of a member's account.",

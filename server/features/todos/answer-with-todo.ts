@@ -1,6 +1,6 @@
 // One todo as an answer, with the validators that let a client ask for it again cheaply.
 
-import { todoJson, type TodoRow } from '../../../lib/domain/todo.ts'
+import { rowJson, type TodoRow } from '../../../lib/domain/todo.ts'
 import { unlessHeld } from '../../http/contract/answer.ts'
 import { createReply, type Reply } from '../../http/engines/engine.ts'
 import { orProblem, Problem } from '../../http/problem.ts'
@@ -25,7 +25,7 @@ export const todoReply = (
   status: 200 | 201,
   row: TodoRow,
   headers: readonly string[] = [],
-): Reply => createReply(status, [...jsonHeaders, ...validators(row), ...headers], todoJson(row))
+): Reply => createReply(status, [...jsonHeaders, ...validators(row), ...headers], rowJson(row))
 
 const validators = (row: TodoRow): string[] => [
   'ETag',

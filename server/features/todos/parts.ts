@@ -1,9 +1,10 @@
-// What the endpoints of todos stand on, and the two kinds of todos: public ones, and those that only
-// their owner sees, or learns of.
+// What the endpoints of todos stand on, and the three kinds of todos: public ones, those that only their
+// owner sees, or learns of, and those of a team.
 
 import type { CommandPublisher } from '../../../lib/command-log/command-log.ts'
 import type { TodoRow } from '../../../lib/domain/todo.ts'
 import type { PageCache } from '../../../lib/page-cache/page-cache.ts'
+import type { Teams } from '../../../lib/teams/teams.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import type { ReadQueue } from '../../http/pending.ts'
 import type { Preferences } from '../../http/write-headers.ts'
@@ -18,9 +19,12 @@ export type TodoParts = {
     | 'readPersonalTodo'
     | 'readPage'
     | 'readPersonalSlice'
+    | 'readTeamTodo'
+    | 'readTeamSlice'
     | 'pagesVersion'
   >
   readonly applied: AppliedCommands
+  readonly teams: Pick<Teams, 'standing'>
   readonly pages: PageCache
   readonly reads: ReadQueue
   /** Then no todo is changed or deleted without If-Match. */
@@ -29,8 +33,10 @@ export type TodoParts = {
 
 /** Todos of one kind: where they are, and what is special about them. */
 export type Collection = {
-  readonly path: '/todos' | '/api/todos'
+  readonly path: string
   readonly isPersonal: boolean
+  /** Of those of a team. */
+  readonly teamId?: string
   /** For so long a write waits for its effect, unless `Prefer` says otherwise. */
   readonly waitSec: number
   readonly read: (userId: string, id: string) => Promise<TodoRow | undefined>
@@ -67,4 +73,17 @@ export const personalCollection = ({
     const version = await store.pagesVersion(owner).catch(() => undefined)
     if (version !== undefined) await pages.changed(new Map([[owner, version]]))
   },
+})
+
+export const teamCollection = (
+  { store }: Pick<TodoParts, 'store'>,
+  teamId: string,
+): Collection => ({
+  path: `/api/teams/${teamId}/todos`,
+  isPersonal: false,
+  teamId,
+  waitSec: personalWaitSec,
+  read: (userId, id) => store.readTeamTodo(teamId, userId, id),
+  // Pages are compared with the team's version as they are read.
+  onChanged: () => Promise.resolve(),
 })

@@ -3,6 +3,7 @@
 
 import type { RefusalCause } from '../../../lib/runtime/micro-batch.ts'
 import { unavailable, type ProblemKind } from '../../http/problem.ts'
+import { unknownTeam } from '../../identity/team-access.ts'
 import { etagIfKnown, waited, waitedIfAsked } from '../../http/response-headers.ts'
 
 export const noSuchTodo: ProblemKind = {
@@ -17,6 +18,8 @@ export const noSuchTodo: ProblemKind = {
 }
 /** The same of what came of a write, which may have been waited for. */
 export const nothingWritten: ProblemKind = { ...noSuchTodo, headers: [waitedIfAsked] }
+/** What came of a creation by somebody whose membership has ended meanwhile. */
+export const notInTeam: ProblemKind = { ...unknownTeam, headers: [waitedIfAsked] }
 export const anothers: ProblemKind = {
   type: {
     slug: 'not-your-todo',

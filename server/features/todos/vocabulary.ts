@@ -64,16 +64,12 @@ export const preferPersonal = prefer({
   example: 'respond-async',
 })
 
-export const newTodo = named(
-  'NewTodo',
-  object(
-    {
-      title: newTitle,
-      description: orElse(described(description, 'Empty when it is left out or null.'), ''),
-    },
-    { description: 'Members that are not named here are ignored.' },
-  ),
-)
+export const newTodoMembers = {
+  title: newTitle,
+  description: orElse(described(description, 'Empty when it is left out or null.'), ''),
+}
+export const ignored = 'Members that are not named here are ignored.'
+export const newTodo = named('NewTodo', object(newTodoMembers, { description: ignored }))
 export const change = named('TodoChange', changeOf(newTitle))
 /** RFC 7396: null removes a member. A todo can be without a description, which is then empty. */
 export const patchTypes = ['application/merge-patch+json', 'application/json']
@@ -117,15 +113,14 @@ const examples = [{ id: exampleTodo.id, message: 'the todo will be created' }]
 const json = ({ id, message }: TypeOf<typeof acceptedShape>): string =>
   `{"id":"${id}","message":"${message}"}`
 
+export const acceptedBody = { body: acceptedShape, examples, json }
 export const accepted = answer({
   status: 202,
   component: 'Accepted',
   description:
     'The command is durably in the log, and will be applied in its order. Also answered when `Prefer: wait` timed out.',
   headers: [locationUnder('/todos')],
-  body: acceptedShape,
-  examples,
-  json,
+  ...acceptedBody,
 })
 export const acceptedPersonal = answer({
   status: 202,
@@ -133,9 +128,7 @@ export const acceptedPersonal = answer({
   description:
     'With `Prefer: respond-async`, or when the wait timed out: the command is durably in the log, and will be applied in its order.',
   headers: [locationUnder('/api/todos'), notWaited],
-  body: acceptedShape,
-  examples,
-  json,
+  ...acceptedBody,
 })
 
 export const readPublic: readonly AnswerDescription[] = [

@@ -19,6 +19,7 @@ import {
   keyUnchecked,
   keyUsed,
   notAMember,
+  notInTeam,
   nothingWritten,
   refused,
   unacknowledged,
@@ -34,7 +35,11 @@ type WriteRequest = {
 }
 type CreateRequest = WriteRequest & {
   readonly headers: { readonly idempotencyKey: string | undefined }
-  readonly body: { readonly title: string; readonly description: string }
+  readonly body: {
+    readonly title: string
+    readonly description: string
+    readonly assignee_id?: string | null
+  }
 }
 type ChangeRequest = WriteRequest & {
   readonly params: { readonly id: string }
@@ -50,7 +55,8 @@ export const createWriter = (parts: TodoParts, collection: Collection) => ({
   create(input: CreateRequest): Promise<Reply> {
     const { idempotencyKey, prefer } = input.headers
     if (idempotencyKey === undefined) {
-      const ownerId = collection.isPersonal ? input.principal.userId : undefined
+      const personalOf = collection.isPersonal ? input.principal.userId : undefined
+      const ownerId = collection.teamId ?? personalOf
       const todoId = parts.publisher.newTodoId(ownerId)
       const command = createCommand(input, newId(), todoId)
       return publish(parts, collection, command, prefer)
@@ -67,16 +73,20 @@ const createCommand = (
   { principal, requestId, body }: CreateRequest,
   commandId: string,
   todoId: string,
-): Command => ({
-  userId: principal.userId,
-  requestId,
-  atMs: Date.now(),
-  commandId,
-  todoId,
-  title: body.title,
-  description: body.description,
-  kind: 'create',
-})
+): Command => {
+  const command: Command = {
+    userId: principal.userId,
+    requestId,
+    atMs: Date.now(),
+    commandId,
+    todoId,
+    title: body.title,
+    description: body.description,
+    kind: 'create',
+  }
+  const { assignee_id } = body
+  return typeof assignee_id === 'string' ? { ...command, assigneeId: assignee_id } : command
+}
 
 type Wanted =
   | { readonly kind: 'update'; readonly change: TodoChange }
@@ -110,10 +120,11 @@ const createOnce = async (
   key: string,
 ): Promise<Reply> => {
   const { userId } = input.principal
-  const { title, description } = input.body
-  const fingerprint = collection.isPersonal
-    ? fingerprintOf(collection.path, title, description)
-    : fingerprintOf(title, description)
+  const { title, description, assignee_id } = input.body
+  const { isPersonal, teamId, path } = collection
+  const place = isPersonal || teamId !== undefined ? [path] : []
+  const assigned = typeof assignee_id === 'string' ? [assignee_id] : []
+  const fingerprint = fingerprintOf(...place, title, description, ...assigned)
   const claim = await parts.store
     .claimIdempotencyKey(userId, key, fingerprint)
     .catch((cause: unknown) => {
@@ -132,7 +143,7 @@ const publish = async (
   isKeyed = false,
 ): Promise<Reply> => {
   const sec = waitSecOf(prefer, collection)
-  const command = marked(made, collection.isPersonal, isKeyed || sec > 0)
+  const command = marked(made, collection, isKeyed || sec > 0)
   const outcome = await publisher.publish(command)
   switch (outcome.kind) {
     case 'acknowledged': {
@@ -156,11 +167,16 @@ const publish = async (
 }
 
 /** Most are neither. An outcome is kept where one will ask for it, or may send the command again. */
-const marked = (made: Command, isPersonal: boolean, keepsOutcome: boolean): Command =>
-  isPersonal || keepsOutcome
+const marked = (
+  made: Command,
+  { isPersonal, teamId }: Collection,
+  keepsOutcome: boolean,
+): Command =>
+  isPersonal || teamId !== undefined || keepsOutcome
     ? {
         ...made,
         ...(isPersonal && { isPersonal: true }),
+        ...(teamId !== undefined && { teamId }),
         ...(keepsOutcome && { keepsOutcome: true }),
       }
     : made
@@ -190,7 +206,7 @@ const answerTo = async (
 ): Promise<Reply> => {
   switch (effect) {
     case 'not-found':
-      throw new Problem(nothingWritten, { headers })
+      throw new Problem(command.kind === 'create' ? notInTeam : nothingWritten, { headers })
     case 'forbidden':
       throw new Problem(anothers, { headers })
     case 'assignee-not-a-member':

@@ -1,0 +1,49 @@
+// What becomes of a team's todos when a membership or the team ends, in the transaction that ends it. The
+// order of locks is the worker's (todo-store: lockMemberships): memberships, todos, versions of pages.
+
+import type { Sql } from '../drivers/postgres/pool.ts'
+
+/** In the worker's order, too: whoever ends or changes more than one of a team locks all of them first. */
+export const lockMembers = async (sql: Sql, teamId: string): Promise<void> => {
+  await sql`
+    SELECT FROM team_members WHERE team_id = ${teamId} ORDER BY team_id, user_id FOR UPDATE`
+}
+
+/**
+ * Nobody is to do what `userId` was to do in these teams. After his memberships are gone: what was
+ * assigned to him while they still were is seen here.
+ */
+export const unassign = async (
+  sql: Sql,
+  teamIds: readonly string[],
+  userId: string,
+): Promise<void> => {
+  if (teamIds.length === 0) return
+  const changed = await sql<{ team_id: string }[]>`
+    WITH assigned AS (
+      SELECT id FROM todos WHERE team_id = ANY(${teamIds as string[]}) AND assignee_id = ${userId}
+      ORDER BY id FOR NO KEY UPDATE),
+    unassigned AS (
+      UPDATE todos SET assignee_id = NULL, revision = revision + 1,
+        updated_at = greatest(updated_at, now())
+      FROM assigned WHERE todos.id = assigned.id RETURNING team_id)
+    SELECT DISTINCT team_id FROM unassigned ORDER BY team_id`
+  const ids = changed.map((one) => one.team_id)
+  // None that is changed here is without a row: that was made with its first todo.
+  await sql`
+    UPDATE team_lists SET version = version + 1 FROM (
+      SELECT team_id FROM team_lists WHERE team_id = ANY(${ids}) ORDER BY team_id FOR NO KEY UPDATE
+    ) AS locked WHERE team_lists.team_id = locked.team_id`
+}
+
+/** The team, and all that is its own. */
+export const deleteTeam = async (sql: Sql, teamId: string): Promise<void> => {
+  await lockMembers(sql, teamId)
+  await sql`DELETE FROM team_members WHERE team_id = ${teamId}`
+  // Statements of their own: they see what the worker has committed while this one waited for it.
+  await sql`
+    DELETE FROM todos WHERE id IN (
+      SELECT id FROM todos WHERE team_id = ${teamId} ORDER BY id FOR UPDATE)`
+  await sql`DELETE FROM team_lists WHERE team_id = ${teamId}`
+  await sql`DELETE FROM teams WHERE id = ${teamId}`
+}

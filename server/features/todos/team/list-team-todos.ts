@@ -1,0 +1,65 @@
+// GET /api/teams/:teamId/todos: a team's todos, a page at a time.
+
+import { named } from '../../../../lib/domain/shape.ts'
+import { exampleTeamTodo, teamTodoShape } from '../../../../lib/domain/todo.ts'
+import { notModified, type AnswerDescription } from '../../../http/contract/answer.ts'
+import { endpoint } from '../../../http/contract/endpoint.ts'
+import { ifNoneMatch } from '../../../http/contract/parameters.ts'
+import { teamId, teamProblems } from '../../../identity/team-access.ts'
+import {
+  createPages,
+  orUnreadable,
+  pageHeaders,
+  pageOf,
+  pageProblems,
+  pageQuery,
+} from '../pages.ts'
+import { teamCollection, type TodoParts } from '../parts.ts'
+import { createTeamTodos } from './team-todos.ts'
+import { teamTodoTag } from './vocabulary.ts'
+
+const route = '/api/teams/:teamId/todos'
+
+const found: AnswerDescription = {
+  status: 200,
+  description:
+    "The team's todos, newest first, all of one version. `Link` says where the list goes on.",
+  headers: pageHeaders,
+  content: {
+    mediaType: 'application/json',
+    shape: named('TeamTodoPage', pageOf(teamTodoShape)),
+    examples: [{ total: 11, limit: 10, page: 2, todos: [exampleTeamTodo] }],
+  },
+}
+
+export const listTeamTodos = (parts: TodoParts) => {
+  const { store } = parts
+  const { permit } = createTeamTodos(parts)
+  const reply = createPages(parts)
+  return endpoint({
+    method: 'GET',
+    path: route,
+    operationId: 'listTeamTodos',
+    summary: "List a team's todos, a page at a time",
+    tag: teamTodoTag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { teamId },
+    query: pageQuery(route),
+    headers: { ifNoneMatch },
+    responses: [found, notModified(pageHeaders)],
+    problems: [...pageProblems, ...teamProblems],
+    async handler({ principal: { userId }, params: { teamId }, query, headers }) {
+      const owner = `team:${teamId}` as const
+      // It is asked who is in the team anyway: so is the version, and no page is ever out of date.
+      const [versionMin] = await Promise.all([
+        store.pagesVersion(owner).catch(orUnreadable),
+        permit(userId, teamId, ['list-team-todos']),
+      ])
+      const { path } = teamCollection(parts, teamId)
+      const readSlice = store.readTeamSlice.bind(store, teamId)
+      const listed = { owner, readSlice, versionMin, path, route }
+      return reply(userId, listed, query, headers.ifNoneMatch)
+    },
+  })
+}

@@ -1,0 +1,36 @@
+// GET /api/teams/:teamId/todos/:id: one of a team's todos.
+
+import { endpoint } from '../../../http/contract/endpoint.ts'
+import { ifNoneMatch } from '../../../http/contract/parameters.ts'
+import { readQueueProblems } from '../../../http/problems.ts'
+import { teamId, teamProblems } from '../../../identity/team-access.ts'
+import { answerWithTodo } from '../answer-with-todo.ts'
+import { teamCollection, type TodoParts } from '../parts.ts'
+import { noSuchTodo, todoUnreadable } from '../problems.ts'
+import { id } from '../vocabulary.ts'
+import { createTeamTodos } from './team-todos.ts'
+import { readInTeam, teamTodoTag } from './vocabulary.ts'
+
+export const readTeamTodo = (parts: TodoParts) => {
+  const { permit } = createTeamTodos(parts)
+  return endpoint({
+    method: 'GET',
+    path: '/api/teams/:teamId/todos/:id',
+    operationId: 'readTeamTodo',
+    summary: "Read one of a team's todos",
+    tag: teamTodoTag,
+    auth: 'bearer',
+    limit: 'user',
+    params: { teamId, id },
+    headers: { ifNoneMatch },
+    responses: readInTeam,
+    problems: [noSuchTodo, todoUnreadable, ...readQueueProblems, ...teamProblems],
+    async handler({ principal: { userId }, params: { teamId, id }, headers }) {
+      await permit(userId, teamId, ['read-todo'])
+      const { read } = teamCollection(parts, teamId)
+      return answerWithTodo(headers.ifNoneMatch, () =>
+        parts.reads.run(userId, () => read(userId, id)),
+      )
+    },
+  })
+}

@@ -1,0 +1,53 @@
+// What the endpoints of a team's todos share: whether somebody may, as things stand when he asks, and the
+// writer. What he asks for is judged again where it is applied, under the lock of his membership.
+
+import {
+  mayInTeam,
+  mayWithTodo,
+  type TeamAction,
+  type TodoAction,
+} from '../../../../lib/domain/permission.ts'
+import { Problem } from '../../../http/problem.ts'
+import { notAllowedInTeam, orUnavailable, requireInTeam } from '../../../identity/team-access.ts'
+import { teamCollection, type TodoParts } from '../parts.ts'
+import { notAMember } from '../problems.ts'
+import { createWriter } from '../write.ts'
+
+type Action = TodoAction | Extract<TeamAction, 'list-team-todos' | 'create-team-todo'>
+
+export const createTeamTodos = (parts: TodoParts) => {
+  const standing = (userId: string, teamId: string) =>
+    orUnavailable(parts.teams.standing(userId, teamId))
+
+  /** A todo of a team is nothing to those who may not know of the team. */
+  const permit = async (userId: string, teamId: string, actions: readonly Action[]) => {
+    const found = await standing(userId, teamId)
+    requireInTeam(found, 'list-team-todos')
+    for (const action of actions) {
+      if (action === 'list-team-todos' || action === 'create-team-todo') {
+        requireInTeam(found, action)
+      } else if (
+        mayWithTodo(action, found === 'admin' ? 'team-admin' : 'team-member') !== 'allowed'
+      ) {
+        throw new Problem(notAllowedInTeam)
+      }
+    }
+  }
+
+  return {
+    permit,
+    /** Of what is to be written, with whom it is to be assigned to: null is nobody. */
+    async permitAssigned(
+      userId: string,
+      teamId: string,
+      action: 'update-todo' | 'create-team-todo',
+      assignee: string | null | undefined,
+    ) {
+      await permit(userId, teamId, assignee === undefined ? [action] : [action, 'assign-todo'])
+      if (typeof assignee !== 'string') return
+      const isMember = mayInTeam('list-team-todos', await standing(assignee, teamId)) === 'allowed'
+      if (!isMember) throw new Problem(notAMember)
+    },
+    writerOf: (teamId: string) => createWriter(parts, teamCollection(parts, teamId)),
+  }
+}
