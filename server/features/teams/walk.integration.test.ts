@@ -1,5 +1,5 @@
-// The table of permissions, walked over HTTP on both engines: every action of teams by everybody that
-// one can be to a team. What is refused changes nothing, and who may not know of a team is answered in
+// The tables of permissions, walked over HTTP on both engines: every action of teams, and of a team's
+// todo, by everybody that one can be to a team. What is refused changes nothing, and who may not know of a team is answered in
 // the same words as about one that is not there.
 
 import { randomUUID } from 'node:crypto'
@@ -11,9 +11,14 @@ import { openTeamsAt, type TeamsUnderTest, type TestAccount } from '../../../tes
 import {
   mayInTeam,
   mayWithAccount,
+  mayWithTodo,
   teamPermissions,
+  todoPermissions,
   type TeamAction,
   type TeamStanding,
+  type TodoAction,
+  type TodoStanding,
+  type Verdict,
 } from '../../../lib/domain/permission.ts'
 import type { Outcome } from '../../../lib/teams/teams.ts'
 
@@ -42,14 +47,13 @@ type Arranged = {
   readonly victim: TestAccount
   /** That of `invited`. */
   readonly invitation: { readonly id: string; readonly token: string }
+  readonly todoId: string
 }
 
 type Request = readonly [method: string, path: string, body?: Json]
 type Ask = (team: Arranged, asker: { readonly userId: string }) => Request
 
-/** Those that have no endpoint yet. */
-const notYet: readonly TeamAction[] = ['list-team-todos', 'create-team-todo']
-const requests: Readonly<Partial<Record<TeamAction, Ask>>> = {
+const requests: Readonly<Record<TeamAction, Ask>> = {
   'read-team': ({ id }) => ['GET', `/api/teams/${id}`],
   'list-members': ({ id }) => ['GET', `/api/teams/${id}/members`],
   'leave-team': ({ id }, { userId }) => ['DELETE', `/api/teams/${id}/members/${userId}`],
@@ -67,6 +71,8 @@ const requests: Readonly<Partial<Record<TeamAction, Ask>>> = {
     'DELETE',
     `/api/teams/${id}/invitations/${invitation.id}`,
   ],
+  'list-team-todos': ({ id }) => ['GET', `/api/teams/${id}/todos`],
+  'create-team-todo': ({ id }) => ['POST', `/api/teams/${id}/todos`, { title: 'New' }],
   'read-team-audit': ({ id }) => ['GET', `/api/teams/${id}/audit`],
   'accept-invitation': ({ invitation: { token } }) => [
     'POST',
@@ -79,14 +85,57 @@ const requests: Readonly<Partial<Record<TeamAction, Ask>>> = {
     { token },
   ],
 }
-const changes = ['POST', 'PATCH', 'DELETE']
+const todoAt = ({ id, todoId }: Arranged) => `/api/teams/${id}/todos/${todoId}`
+/** None of a team's todo: it is in its team, and is shared with nobody else. */
+const notInTeams: readonly TodoAction[] = ['share-todo']
+const todoRequests: Readonly<Partial<Record<TodoAction, readonly Ask[]>>> = {
+  'read-todo': [(team) => ['GET', todoAt(team)]],
+  'update-todo': [
+    (team) => ['PATCH', todoAt(team), { title: 'Changed' }],
+    (team) => ['PUT', todoAt(team), { title: 'Changed' }],
+    (team) => ['PATCH', `${todoAt(team)}/status`, { completed: true }],
+  ],
+  'delete-todo': [(team) => ['DELETE', todoAt(team)]],
+  'assign-todo': [(team) => ['PATCH', todoAt(team), { assignee_id: team.victim.userId }]],
+}
+/** What somebody is to a todo of the team; undefined: he is told what he is to the team. */
+const todoStandings: Readonly<Record<TeamStanding, TodoStanding | undefined>> = {
+  admin: 'team-admin',
+  member: 'team-member',
+  invited: undefined,
+  'former-member': 'former',
+  stranger: 'stranger',
+  'system-admin': 'system-admin',
+}
+const todoVerdict = (action: TodoAction, standing: TeamStanding): Verdict => {
+  const toTodo = todoStandings[standing]
+  return toTodo === undefined ? mayInTeam('list-team-todos', standing) : mayWithTodo(action, toTodo)
+}
+
+type Walked = readonly [
+  action: string,
+  requestOf: Ask,
+  verdictOf: (standing: TeamStanding) => Verdict,
+]
+const walked: readonly Walked[] = [
+  ...Object.entries(requests).map(([action, ask]): Walked => [
+    action,
+    ask,
+    (one) => mayInTeam(action as TeamAction, one),
+  ]),
+  ...Object.entries(todoRequests).flatMap(([action, asks]) =>
+    asks.map((ask): Walked => [action, ask, (one) => todoVerdict(action as TodoAction, one)]),
+  ),
+]
+
+const changes = ['POST', 'PUT', 'PATCH', 'DELETE']
 
 const valueOf = <T>(outcome: Outcome<T>): T => {
   if (outcome.kind === 'refused') throw new Error(`refused: ${outcome.refusal}`)
   return outcome.value
 }
 
-const arrange = async ({ teams, account }: TeamsUnderTest): Promise<Arranged> => {
+const arrange = async ({ teams, account, pool }: TeamsUnderTest): Promise<Arranged> => {
   const owner = await account('owner')
   const { id } = valueOf(await teams.create(owner, 'Walked'))
   const join = async (name: string) => {
@@ -106,10 +155,17 @@ const arrange = async ({ teams, account }: TeamsUnderTest): Promise<Arranged> =>
   valueOf(await teams.decline(declined, declines.token))
   const invited = await account('invited')
   const { invitation, token } = valueOf(await teams.invite(owner, id, invited.email))
-  return { id, victim, invitation: { id: invitation.id, token } }
+  const todoId = randomUUID()
+  await pool.run(
+    (sql) => sql`
+      INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at,
+        revision, is_personal, team_id)
+      VALUES (${todoId}, 'Walked', '', false, ${former.userId}, now(), now(), 1, true, ${id})`,
+  )
+  return { id, victim, invitation: { id: invitation.id, token }, todoId }
 }
 
-/** All that there is of a team, and of what was written down. */
+/** All that there is of a team, of what was written down, and of what is to be applied. */
 const snapshotOf = ({ pool }: TeamsUnderTest) =>
   pool.run(async (sql) => {
     const [row] = await sql<{ all: string }[]>`
@@ -117,6 +173,8 @@ const snapshotOf = ({ pool }: TeamsUnderTest) =>
         (SELECT string_agg(teams::text, ';' ORDER BY id) FROM teams), '|',
         (SELECT string_agg(team_members::text, ';' ORDER BY team_id, user_id) FROM team_members), '|',
         (SELECT string_agg(team_invitations::text, ';' ORDER BY id) FROM team_invitations), '|',
+        (SELECT string_agg(todos::text, ';' ORDER BY id) FROM todos), '|',
+        (SELECT sum(next_offset) FROM command_log_partitions), '|',
         (SELECT count(*) FROM audit_log)) AS all`
     return row?.all
   })
@@ -133,7 +191,8 @@ const walk = async (t: Test, engine: EngineName) => {
   const userIdOf = async (name: string) =>
     name === 'no-account' ? randomUUID() : (await under.account(name)).userId
   const ask = (userId: string | undefined, [method, path, body]: Request): Promise<Answer> =>
-    clientOf(port, userId)(method, path, body)
+    // No worker is there to be waited for.
+    clientOf(port, userId)(method, path, body, { prefer: 'respond-async' })
 
   const root = await under.account('system-admin')
   await under.pool.run(
@@ -142,7 +201,7 @@ const walk = async (t: Test, engine: EngineName) => {
 
   let cases = 0
   let team = await arrange(under)
-  for (const [action, requestOf] of Object.entries(requests)) {
+  for (const [action, requestOf, verdictOf] of walked) {
     for (const [name, standing] of askers) {
       const userId = await userIdOf(name)
       const what = `${name}: ${action}`
@@ -150,7 +209,7 @@ const walk = async (t: Test, engine: EngineName) => {
       const before = await snapshotOf(under)
       const answer = await ask(userId, request)
       cases++
-      const verdict = mayInTeam(action as TeamAction, standing)
+      const verdict = verdictOf(standing)
       if (verdict === 'allowed') {
         t.ok(answer.status >= 200 && answer.status < 300, `${what} is ${answer.status}`)
         if (changes.includes(request[0])) team = await arrange(under)
@@ -216,9 +275,10 @@ const deleteAdmins = async (
   t.same(roles.sort(), ['member admin', 'victim member'])
 }
 
-void t.test('every action is walked but those that have no endpoint yet', (t) => {
-  const walked = [...Object.keys(requests), ...notYet]
-  t.same(walked.sort(), Object.keys(teamPermissions).sort())
+void t.test('every action is walked', (t) => {
+  t.same(Object.keys(requests).sort(), Object.keys(teamPermissions).sort())
+  const withTodos = [...Object.keys(todoRequests), ...notInTeams]
+  t.same(withTodos.sort(), Object.keys(todoPermissions).sort())
   t.end()
 })
 

@@ -78,6 +78,7 @@ const unreadable = unavailable(
   "the todos can't be read now",
 )
 export const orUnreadable = orProblem(unreadable)
+const pageMaxOf = (limit: number) => Math.floor(pagedMax / limit)
 const tooFar = (limit: number) =>
   invalid(`page must be at most ${pageMaxOf(limit)} with a limit of ${limit}: ${further}`, 'page')
 const pageAndAfter = invalid('page and after exclude each other', 'page')
@@ -187,7 +188,6 @@ const linksOf = (
   ]
 }
 
-const pageMaxOf = (limit: number) => Math.floor(pagedMax / limit)
 const pageTarget = ({ path }: Listed, limit: number, page: number) =>
   `${path}?limit=${limit}&page=${page}`
 const nextOf = ({ path, route }: Listed, limit: number, next: Position | undefined): string[] =>
