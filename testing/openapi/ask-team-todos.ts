@@ -1,8 +1,11 @@
 // Asks for each answer about a team's todos that the document describes. For answers.integration.test.ts.
 
+import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { cursorOf } from '../../server/http/cursor.ts'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
+import { idFromKey } from '../../server/http/write-headers.ts'
 import { headerOf, type Answer } from '../engines/harness.ts'
+import { logIn } from './ask-teams.ts'
 import { bearerOf, type Ask } from './ask.ts'
 
 const anyId = '00000000-0000-4000-8000-000000000000'
@@ -21,13 +24,10 @@ const each: readonly (readonly [operationId: string, path: string, body?: object
   ['deleteTeamTodo', '/a'],
 ]
 
-type Who = { readonly id: string; readonly email: string; readonly lines: readonly string[] }
-
-/** `admin` creates the team, `invited` is invited to it, `stranger` is not. */
-export const askTeamTodos = async (
-  ask: Ask,
-  { admin, invited, stranger }: Readonly<Record<'admin' | 'invited' | 'stranger', Who>>,
-) => {
+export const askTeamTodos = async (ask: Ask, databaseUrl: string) => {
+  const admin = await logIn(ask, 'herbs-admin')
+  const invited = await logIn(ask, 'herbs-invited')
+  const stranger = await logIn(ask, 'herbs-stranger')
   const made = await ask('createTeam', 201, '/api/teams', { ...admin, body: { name: 'Herbs' } })
   const team = `/api/teams/${membersOf(made)['id']}`
   await ask('invite', 201, `${team}/invitations`, { ...admin, body: { email: invited.email } })
@@ -43,6 +43,13 @@ export const askTeamTodos = async (
   const keyed = [...admin.lines, 'Idempotency-Key: herbs']
   await ask('createTeamTodo', 201, todos, { lines: keyed, body: assigned })
   await ask('createTeamTodo', 422, todos, { lines: keyed, body: { title: 'y' } })
+  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+  await sql`
+    INSERT INTO todos
+    VALUES (${idFromKey(admin.id, 'taken')}, 'x', '', false, 'bob', now(), now(), 1)`
+  await sql.end()
+  const taken = [...admin.lines, 'Idempotency-Key: taken']
+  await ask('createTeamTodo', 409, todos, { lines: taken, body: { title: 'x' } })
   const path = `${todos}/${membersOf(first)['id']}`
   const tag = headerOf(first, 'ETag')
   await ask('readTeamTodo', 200, path, admin)
@@ -96,4 +103,23 @@ export const askTeamTodos = async (
     await ask(operationId, 415, todos + suffix, { lines: text, body })
   }
   await ask('deleteTeam', 204, team, admin)
+}
+
+/** Of a server that wants If-Match. */
+export const askTeamTodosWithout = async (ask: Ask): Promise<void> => {
+  for (const [operationId, suffix, body] of each) {
+    if (suffix === '' || operationId === 'readTeamTodo') continue
+    const lines = [bearerOf('ann')]
+    await ask(operationId, 428, `/api/teams/${anyId}/todos${suffix}`, { lines, body })
+  }
+  for (const [operationId, suffix, body] of each) {
+    const lines = suffix === '' ? [bearerOf('ann')] : [bearerOf('ann'), 'If-Match: "1"']
+    await ask(operationId, 503, `/api/teams/${anyId}/todos${suffix}`, { lines, body })
+  }
+}
+export const askTeamTodosOverLimit = async (ask: Ask): Promise<void> => {
+  for (const [operationId, suffix, body] of each) {
+    const lines = [bearerOf('ann')]
+    await ask(operationId, 429, `/api/teams/${anyId}/todos${suffix}`, { lines, body })
+  }
 }

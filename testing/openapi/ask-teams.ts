@@ -28,7 +28,7 @@ const each: readonly (readonly [operationId: string, target: string, body?: obje
   ['readTeamAudit', `/api/teams/${anyId}/audit`],
 ]
 
-const logIn = async (ask: Ask, name: string) => {
+export const logIn = async (ask: Ask, name: string) => {
   const email = `${name}@teams.example`
   const { id } = membersOf(
     await ask('register', 201, '/auth/register', { body: { email, password } }),

@@ -26,6 +26,11 @@ import {
   askPersonalOverLimit,
   askPersonalWithout,
 } from '../../../testing/openapi/ask-personal.ts'
+import {
+  askTeamTodos,
+  askTeamTodosOverLimit,
+  askTeamTodosWithout,
+} from '../../../testing/openapi/ask-team-todos.ts'
 import { askTeams, askTeamsOverLimit, askTeamsWithout } from '../../../testing/openapi/ask-teams.ts'
 import { document } from '../../../testing/openapi/document.ts'
 import { createFaults } from '../../../testing/openapi/document-schemas.ts'
@@ -62,6 +67,7 @@ for (const engine of engineNames) {
     await t.test('writes', (t) => askWrites(createAsk(t, server.port, check), databaseUrl))
     await t.test('accounts', (t) => askAccounts(createAsk(t, server.port, check), databaseUrl))
     await t.test('teams', (t) => askTeams(createAsk(t, server.port, check)))
+    await t.test('team todos', (t) => askTeamTodos(createAsk(t, server.port, check), databaseUrl))
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))
     await t.test('what is not described is not there', (t) => askOthers(t, server.port))
     await t.test('over the limit', (t) => askTooMuch(t, engine, databaseUrl, check))
@@ -163,7 +169,9 @@ const askCompressed = async (port: number, coding: string): Promise<Answer> => {
 }
 
 const askWrites = async (ask: Ask, databaseUrl: string) => {
-  const ofTodos = operations.filter(({ operation }) => /todos/i.test(operation.tags.join()))
+  const ofTodos = operations.filter(({ operation }) =>
+    /^(Todos|Personal todos)$/.test(operation.tags.join()),
+  )
   for (const { method, path, operation } of ofTodos) {
     const { operationId, security, requestBody } = operation
     if (security.length === 0) continue
@@ -329,6 +337,7 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await askAccountsOverLimit(ask)
   await askPersonalOverLimit(ask)
   await askTeamsOverLimit(ask)
+  await askTeamTodosOverLimit(ask)
   await ask('readTodo', 429, '/todos/a')
   await ask('listTodos', 429, lastTarget)
   await ask('listTodos', 200, '/todos?limit=1')
@@ -357,6 +366,7 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
     askPersonalWithout(ask),
     askAccountsWithout(ask),
     askTeamsWithout(ask),
+    askTeamTodosWithout(ask),
   ])
   await ask('getReady', 503, '/ready')
 }

@@ -1,4 +1,4 @@
-// DELETE /api/teams/:id: the end of a team, of its memberships and of its invitations.
+// DELETE /api/teams/:id: the end of a team, of its todos, its memberships and its invitations.
 
 import { withoutBody } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
@@ -13,7 +13,7 @@ export const deleteTeam = ({ teams }: TeamParts) =>
     path: '/api/teams/:id',
     operationId: 'deleteTeam',
     summary: 'Delete a team',
-    description: 'For its admins. Its memberships and invitations end with it.',
+    description: 'For its admins. Its todos, memberships and invitations go with it.',
     tag,
     auth: 'bearer',
     limit: 'user',

@@ -2,7 +2,7 @@
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { idempotencyKey } from '../../../http/write-headers.ts'
-import { teamId, teamProblems } from '../../../identity/team-access.ts'
+import { teamProblems } from '../../../identity/team-access.ts'
 import type { TodoParts } from '../parts.ts'
 import {
   idInUse,
@@ -15,10 +15,10 @@ import {
 } from '../problems.ts'
 import { preferPersonal } from '../vocabulary.ts'
 import { createTeamTodos } from './team-todos.ts'
-import { acceptedInTeam, createdInTeam, newTeamTodo, teamTodoTag } from './vocabulary.ts'
+import { acceptedInTeam, createdInTeam, newTeamTodo, teamId, teamTodoTag } from './vocabulary.ts'
 
 export const createTeamTodo = (parts: TodoParts) => {
-  const { permitAssigned, writerOf } = createTeamTodos(parts)
+  const { permit, permitAssignee, writerOf } = createTeamTodos(parts)
   return endpoint({
     method: 'POST',
     path: '/api/teams/:teamId/todos',
@@ -43,12 +43,8 @@ export const createTeamTodo = (parts: TodoParts) => {
     ],
     async handler(input) {
       const { principal, params, body } = input
-      await permitAssigned(
-        principal.userId,
-        params.teamId,
-        'create-team-todo',
-        body.assignee_id ?? undefined,
-      )
+      await permit(principal.userId, params.teamId, ['create-team-todo'])
+      await permitAssignee(params.teamId, body.assignee_id)
       return writerOf(params.teamId).create(input)
     },
   })

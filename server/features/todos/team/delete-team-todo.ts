@@ -1,16 +1,16 @@
 // DELETE /api/teams/:teamId/todos/:id: a todo of a team.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
-import { teamId, teamProblems } from '../../../identity/team-access.ts'
+import { teamProblems } from '../../../identity/team-access.ts'
 import { ifMatch } from '../if-match.ts'
 import type { TodoParts } from '../parts.ts'
 import { conditionProblems, nothingWritten, writeProblems } from '../problems.ts'
 import { deletedPersonal, id, preferPersonal } from '../vocabulary.ts'
 import { createTeamTodos } from './team-todos.ts'
-import { acceptedInTeam, teamTodoTag } from './vocabulary.ts'
+import { acceptedInTeam, teamId, teamTodoTag } from './vocabulary.ts'
 
 export const deleteTeamTodo = (parts: TodoParts) => {
-  const { permit, writerOf } = createTeamTodos(parts)
+  const { permitChange, writerOf } = createTeamTodos(parts)
   return endpoint({
     method: 'DELETE',
     path: '/api/teams/:teamId/todos/:id',
@@ -24,9 +24,8 @@ export const deleteTeamTodo = (parts: TodoParts) => {
     responses: [acceptedInTeam, deletedPersonal],
     problems: [nothingWritten, ...conditionProblems, ...writeProblems, ...teamProblems],
     async handler(input) {
-      const { principal, params } = input
-      await permit(principal.userId, params.teamId, ['delete-todo'])
-      return writerOf(params.teamId).remove(input)
+      await permitChange(input, 'delete-todo')
+      return writerOf(input.params.teamId).remove(input)
     },
   })
 }

@@ -5,7 +5,7 @@ import { exampleTeamTodo, teamTodoShape } from '../../../../lib/domain/todo.ts'
 import { notModified, type AnswerDescription } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../../http/contract/parameters.ts'
-import { teamId, teamProblems } from '../../../identity/team-access.ts'
+import { teamProblems } from '../../../identity/team-access.ts'
 import {
   createPages,
   orUnreadable,
@@ -16,7 +16,7 @@ import {
 } from '../pages.ts'
 import { teamCollection, type TodoParts } from '../parts.ts'
 import { createTeamTodos } from './team-todos.ts'
-import { teamTodoTag } from './vocabulary.ts'
+import { teamId, teamTodoTag } from './vocabulary.ts'
 
 const route = '/api/teams/:teamId/todos'
 

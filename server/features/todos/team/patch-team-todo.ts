@@ -1,7 +1,6 @@
 // PATCH /api/teams/:teamId/todos/:id: a part of a todo of a team, merged by the worker.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
-import { teamId } from '../../../identity/team-access.ts'
 import { ifMatch } from '../if-match.ts'
 import type { TodoParts } from '../parts.ts'
 import { id, patchTypes, preferPersonal } from '../vocabulary.ts'
@@ -11,12 +10,13 @@ import {
   changeInTeamProblems,
   exampleChange,
   teamTodoChange,
+  teamId,
   teamTodoTag,
   updatedInTeam,
 } from './vocabulary.ts'
 
 export const patchTeamTodo = (parts: TodoParts) => {
-  const { permitAssigned, writerOf } = createTeamTodos(parts)
+  const { permitChange, writerOf } = createTeamTodos(parts)
   return endpoint({
     method: 'PATCH',
     path: '/api/teams/:teamId/todos/:id',
@@ -35,8 +35,8 @@ export const patchTeamTodo = (parts: TodoParts) => {
     responses: [acceptedInTeam, updatedInTeam],
     problems: changeInTeamProblems,
     async handler(input) {
-      const { principal, params, body } = input
-      await permitAssigned(principal.userId, params.teamId, 'update-todo', body.assignee_id)
+      const { params, body } = input
+      await permitChange(input, 'update-todo', body.assignee_id)
       return writerOf(params.teamId).update(input, body)
     },
   })

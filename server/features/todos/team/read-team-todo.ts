@@ -3,13 +3,13 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../../http/contract/parameters.ts'
 import { readQueueProblems } from '../../../http/problems.ts'
-import { teamId, teamProblems } from '../../../identity/team-access.ts'
+import { teamProblems } from '../../../identity/team-access.ts'
 import { answerWithTodo } from '../answer-with-todo.ts'
 import { teamCollection, type TodoParts } from '../parts.ts'
 import { noSuchTodo, todoUnreadable } from '../problems.ts'
 import { id } from '../vocabulary.ts'
 import { createTeamTodos } from './team-todos.ts'
-import { readInTeam, teamTodoTag } from './vocabulary.ts'
+import { readInTeam, teamId, teamTodoTag } from './vocabulary.ts'
 
 export const readTeamTodo = (parts: TodoParts) => {
   const { permit } = createTeamTodos(parts)

@@ -7,12 +7,19 @@ import {
   type TeamAction,
   type TodoAction,
 } from '../../../../lib/domain/permission.ts'
+import type { Principal } from '../../../http/contract/endpoint.ts'
 import { Problem } from '../../../http/problem.ts'
 import { notAllowedInTeam, orUnavailable, requireInTeam } from '../../../identity/team-access.ts'
+import { conditionOf } from '../if-match.ts'
 import { teamCollection, type TodoParts } from '../parts.ts'
 import { notAMember } from '../problems.ts'
 import { createWriter } from '../write.ts'
 
+type ChangeRequest = {
+  readonly principal: Principal
+  readonly params: { readonly teamId: string }
+  readonly headers: Parameters<typeof conditionOf>[0]
+}
 type Action = TodoAction | Extract<TeamAction, 'list-team-todos' | 'create-team-todo'>
 
 export const createTeamTodos = (parts: TodoParts) => {
@@ -34,19 +41,30 @@ export const createTeamTodos = (parts: TodoParts) => {
     }
   }
 
+  /** Null and undefined are nobody. */
+  const permitAssignee = async (teamId: string, assignee: string | null | undefined) => {
+    if (typeof assignee !== 'string') return
+    const isMember = mayInTeam('list-team-todos', await standing(assignee, teamId)) === 'allowed'
+    if (!isMember) throw new Problem(notAMember)
+  }
+
   return {
     permit,
-    /** Of what is to be written, with whom it is to be assigned to: null is nobody. */
-    async permitAssigned(
-      userId: string,
-      teamId: string,
-      action: 'update-todo' | 'create-team-todo',
-      assignee: string | null | undefined,
+    permitAssignee,
+    /** Of a todo that is there: also whether the request has the condition that it needs. */
+    async permitChange(
+      { principal, params, headers }: ChangeRequest,
+      action: 'update-todo' | 'delete-todo',
+      assignee?: string | null,
     ) {
-      await permit(userId, teamId, assignee === undefined ? [action] : [action, 'assign-todo'])
-      if (typeof assignee !== 'string') return
-      const isMember = mayInTeam('list-team-todos', await standing(assignee, teamId)) === 'allowed'
-      if (!isMember) throw new Problem(notAMember)
+      const { userId } = principal
+      conditionOf(headers, teamCollection(parts, params.teamId), parts.requiresIfMatch)
+      await permit(
+        userId,
+        params.teamId,
+        assignee === undefined ? [action] : [action, 'assign-todo'],
+      )
+      await permitAssignee(params.teamId, assignee)
     },
     writerOf: (teamId: string) => createWriter(parts, teamCollection(parts, teamId)),
   }

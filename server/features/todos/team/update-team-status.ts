@@ -2,16 +2,16 @@
 // body it becomes what it was not, which the worker finds out.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
-import { teamId, teamProblems } from '../../../identity/team-access.ts'
+import { teamProblems } from '../../../identity/team-access.ts'
 import { ifMatch } from '../if-match.ts'
 import type { TodoParts } from '../parts.ts'
 import { changeProblems } from '../problems.ts'
 import { id, preferPersonal, status } from '../vocabulary.ts'
 import { createTeamTodos } from './team-todos.ts'
-import { acceptedInTeam, teamTodoTag, updatedInTeam } from './vocabulary.ts'
+import { acceptedInTeam, teamId, teamTodoTag, updatedInTeam } from './vocabulary.ts'
 
 export const updateTeamStatus = (parts: TodoParts) => {
-  const { permit, writerOf } = createTeamTodos(parts)
+  const { permitChange, writerOf } = createTeamTodos(parts)
   return endpoint({
     method: 'PATCH',
     path: '/api/teams/:teamId/todos/:id/status',
@@ -31,8 +31,8 @@ export const updateTeamStatus = (parts: TodoParts) => {
     responses: [acceptedInTeam, updatedInTeam],
     problems: [...changeProblems, ...teamProblems],
     async handler(input) {
-      const { principal, params, body } = input
-      await permit(principal.userId, params.teamId, ['update-todo'])
+      const { params, body } = input
+      await permitChange(input, 'update-todo')
       const writer = writerOf(params.teamId)
       return body === 'toggle' ? writer.toggle(input) : writer.update(input, body)
     },

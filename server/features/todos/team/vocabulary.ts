@@ -17,7 +17,7 @@ import {
   privateNoCache,
   waitedIfAsked,
 } from '../../../http/response-headers.ts'
-import { teamProblems } from '../../../identity/team-access.ts'
+import { teamId as id, teamProblems } from '../../../identity/team-access.ts'
 import { changeProblems, notAMember } from '../problems.ts'
 import { acceptedBody, ignored, newTodoMembers } from '../vocabulary.ts'
 
@@ -25,6 +25,9 @@ export const teamTodoTag = {
   name: 'Team todos',
   description: 'Todos of a team: its members see them, and change them.',
 }
+
+/** In a path with two ids. */
+export const teamId = { ...id, component: 'TeamOfTodos' }
 
 export const newTeamTodo = named(
   'NewTeamTodo',
