@@ -18,11 +18,13 @@ export const teamActions = [
   'invitation.declined',
 ] as const
 
+/** Of whom a todo is shared with. */
+export const shareActions = ['share.granted', 'share.revoked'] as const
+
 /** What can be written down. An action that is not here can't be. */
 export const auditActions = [
   ...teamActions,
-  'share.granted',
-  'share.revoked',
+  ...shareActions,
   'role.granted',
   'role.revoked',
   'account.disabled',

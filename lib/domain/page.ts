@@ -47,3 +47,17 @@ export type Slice = {
   /** The place of its last todo, if others follow that. */
   readonly next: Position | undefined
 }
+
+/** A part of any list that is not kept ready, newest first. */
+export type Page<T> = { readonly items: readonly T[]; readonly next: Position | undefined }
+
+/** Of `rows`, which are one more than asked for where there are more. */
+export const pageOf = <T>(
+  rows: readonly T[],
+  count: number,
+  placeOf: (row: T) => Position,
+): Page<T> => {
+  const items = rows.slice(0, count)
+  const last = items.at(-1)
+  return { items, next: rows.length > count && last ? placeOf(last) : undefined }
+}

@@ -32,6 +32,7 @@ const todoSentences: readonly Sentence[] = [
   ['delete-todo', 'owner team-admin team-member'],
   ['assign-todo', 'team-admin team-member'],
   ['share-todo', 'owner'],
+  ['leave-todo', 'editor viewer'],
 ]
 const accountSentences: readonly Sentence[] = [
   ['read-account delete-account list-sessions end-session', 'self system-admin'],

@@ -71,6 +71,8 @@ export const todoPermissions = {
   'delete-todo':    [yes,  known, known, yes,       yes,        known, hide,  hide,    hide],
   'assign-todo':    [known, known, known, yes,      yes,        known, hide,  hide,    hide],
   'share-todo':     [yes,  known, known, known,     known,      known, hide,  hide,    hide],
+  // Of a personal todo that is shared with oneself.
+  'leave-todo':     [known, yes,  yes,   known,     known,      known, hide,  hide,    hide],
 } as const satisfies Record<string, Row<typeof todoStandings>>
 export type TodoAction = keyof typeof todoPermissions
 

@@ -61,7 +61,7 @@ const membersOf = (user_id: ReturnType<typeof userId>) => ({
 export const todoShape = named(
   'Todo',
   object(
-    membersOf(userId('Its owner: the `sub` of the token that made it. Only the owner changes it.')),
+    membersOf(userId('Its owner: the `sub` of the token that made it.')),
   ),
 )
 /** One that belongs to a team. */

@@ -3,13 +3,12 @@
 
 import { randomUUID } from 'node:crypto'
 import { mayInTeam } from '../domain/permission.ts'
-import type { Range } from '../domain/page.ts'
+import { pageOf, type Page, type Range } from '../domain/page.ts'
 import type { Invitation, Team, TeamBounds } from '../domain/team.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { hashOfToken, newToken } from '../runtime/single-use-token.ts'
 import { lockAccount, lockTeam, permit, Refused, type Change } from './change.ts'
-import { addMember, pageOf, teamAsSeenBy } from './members.ts'
-import type { Page } from './teams.ts'
+import { addMember, teamAsSeenBy } from './members.ts'
 
 export const invite = async (
   { sql, by, record }: Change,

@@ -15,7 +15,11 @@ export type LeaveTeams = (
 ) => Promise<void>
 
 export const createLeaveTeams =
-  (appendAudit: AppendAudit): LeaveTeams =>
+  (
+    appendAudit: AppendAudit,
+    /** Whose rows are locked after those of memberships, and before those of todos. */
+    endShares: (sql: Sql, userId: string) => Promise<void> = () => Promise.resolve(),
+  ): LeaveTeams =>
   async (sql, by, userId) => {
     const record = (action: AuditAction, teamId: string, details?: AuditDetails) =>
       appendAudit(sql, entryOf(by, action, teamId, details))
@@ -40,6 +44,7 @@ export const createLeaveTeams =
       await record('member.left', teamId, { userId })
       if (!successor) deserted.push(teamId)
     }
+    await endShares(sql, userId)
     // Last: todos are locked after all memberships (todos.ts).
     await unassign(
       sql,

@@ -1,23 +1,11 @@
 // Who is in a team, in Postgres. Each function runs in a change that has been permitted, under the
 // locks that change.ts describes.
 
-import type { Position, Range } from '../domain/page.ts'
+import { pageOf, type Page, type Range } from '../domain/page.ts'
 import type { Member, Team, TeamBounds, TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { lockTeam, permit, Refused, type Change } from './change.ts'
-import type { Page } from './teams.ts'
 import { unassign } from './todos.ts'
-
-/** Of `rows`, which are one more than asked for where there are more. */
-export const pageOf = <T>(
-  rows: readonly T[],
-  count: number,
-  placeOf: (row: T) => Position,
-): Page<T> => {
-  const items = rows.slice(0, count)
-  const last = items.at(-1)
-  return { items, next: rows.length > count && last ? placeOf(last) : undefined }
-}
 
 const teamsWithMembers = (sql: Sql) => sql`
   SELECT id, name, created_at AS "createdAt", role, joined_at AS "joinedAt"

@@ -3,7 +3,7 @@
 // ended is of no use to a request that was sent before, in whichever process.
 
 import type { AuditAction } from '../domain/audit.ts'
-import type { Position, Range } from '../domain/page.ts'
+import type { Page, Range } from '../domain/page.ts'
 import type { TeamStanding } from '../domain/permission.ts'
 import type { Invitation, Member, Team, TeamRole } from '../domain/team.ts'
 
@@ -31,9 +31,6 @@ export type Refusal =
 export type Outcome<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-
-/** Newest first. */
-export type Page<T> = { readonly items: readonly T[]; readonly next: Position | undefined }
 
 export type Teams = {
   /** Who creates it is its first admin. */

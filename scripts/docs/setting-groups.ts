@@ -11,6 +11,7 @@ import { mailSettings } from '../../lib/runtime/config/mail.ts'
 import { postgresSettings } from '../../lib/runtime/config/postgres.ts'
 import { processSettings } from '../../lib/runtime/config/process.ts'
 import { redisSettings } from '../../lib/runtime/config/redis.ts'
+import { shareSettings } from '../../lib/runtime/config/shares.ts'
 import type { Setting } from '../../lib/runtime/config/table.ts'
 import { teamSettings } from '../../lib/runtime/config/teams.ts'
 import { traceSettings } from '../../lib/runtime/config/traces.ts'
@@ -90,6 +91,11 @@ export const settingGroups: readonly SettingGroup[] = [
     title: 'Teams',
     about: 'How large teams may be, and how long the audit log is kept.',
     settings: teamSettings,
+  },
+  {
+    title: 'Shares',
+    about: 'With how many one personal todo may be shared.',
+    settings: shareSettings,
   },
   {
     title: 'Processes',

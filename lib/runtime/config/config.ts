@@ -14,6 +14,7 @@ import { processSettings } from './process.ts'
 import { redisSettings, redisUrlOfParts } from './redis.ts'
 import { relationFaults } from './relations.ts'
 import { secretText } from './secret-file.ts'
+import { shareSettings } from './shares.ts'
 import type { Role, Setting } from './table.ts'
 import { teamSettings } from './teams.ts'
 import { traceSettings } from './traces.ts'
@@ -34,6 +35,7 @@ export const settings = {
   ...accountSettings,
   ...mailSettings,
   ...teamSettings,
+  ...shareSettings,
   ...processSettings,
   ...traceSettings,
 } as const satisfies Record<string, Setting<string | number>>

@@ -1,0 +1,108 @@
+// A change of who a todo is shared with: one transaction, which decides, changes and writes down what it
+// did. A refusal anywhere in it undoes all of it.
+
+import type { AuditAction, NewAuditEntry } from '../domain/audit.ts'
+import { mayWithTodo, type TodoAction } from '../domain/permission.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Grantee, PersonalStanding, ShareRole } from '../domain/share.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import type { Actor, OnShareChanged, Outcome, ShareRefusal } from './shares.ts'
+
+/** Writes an entry of the audit log in the transaction of `sql`. */
+export type AppendAudit = (sql: Sql, entry: NewAuditEntry) => Promise<void>
+
+export type Change = {
+  readonly sql: Sql
+  readonly by: Actor
+  readonly record: (action: AuditAction, share: ShareRow) => Promise<void>
+}
+export type RunChange = <T>(by: Actor, work: (change: Change) => Promise<T>) => Promise<Outcome<T>>
+
+export type ShareRow = {
+  readonly id: string
+  readonly todo_id: string
+  readonly role: ShareRole
+  readonly team_id: string | null
+  readonly user_id: string | null
+  readonly email: string | null
+  readonly created_at: Date
+}
+export const shareColumns = (sql: Sql) => sql`
+  id, todo_id, role, team_id, user_id, email, created_at`
+
+/** An address hides the account that it may have. */
+export const granteeOf = ({ team_id, user_id, email }: ShareRow): Grantee => {
+  if (team_id !== null) return { kind: 'team', teamId: team_id }
+  if (email !== null) return { kind: 'address', email }
+  if (user_id !== null) return { kind: 'user', userId: user_id }
+  throw new Error('a share is with somebody')
+}
+
+export class Refused extends Refusal {
+  override readonly name = 'Refused'
+  readonly refusal: ShareRefusal
+  constructor(refusal: ShareRefusal) {
+    super(refusal)
+    this.refusal = refusal
+  }
+}
+
+/** What `work` gives, or why it was refused. */
+export const outcomeOf = async <T>(work: Promise<T>): Promise<Outcome<T>> => {
+  try {
+    return { kind: 'done', value: await work }
+  } catch (error) {
+    if (error instanceof Refused) return { kind: 'refused', refusal: error.refusal }
+    throw error
+  }
+}
+
+export const createRunChange =
+  (pool: Pool, appendAudit: AppendAudit, onChanged: OnShareChanged): RunChange =>
+  async (by, work) => {
+    const recorded: AuditAction[] = []
+    const record = async (sql: Sql, action: AuditAction, share: ShareRow) => {
+      recorded.push(action)
+      await appendAudit(sql, entryOf(by, action, share))
+    }
+    const outcome = await outcomeOf(
+      pool.transaction((sql) =>
+        work({ sql, by, record: (action, share) => record(sql, action, share) }),
+      ),
+    )
+    if (outcome.kind === 'done') for (const action of recorded) onChanged(action)
+    return outcome
+  }
+
+/** Ids only: an address is in no entry. */
+const entryOf = (
+  { userId: actorId, requestId }: Actor,
+  action: AuditAction,
+  { id: shareId, todo_id, role, team_id, user_id }: ShareRow,
+): NewAuditEntry => {
+  const details: Record<string, string> = { shareId, role }
+  if (team_id !== null) details['teamId'] = team_id
+  if (user_id !== null) details['userId'] = user_id
+  const subject = { kind: 'todo', id: todo_id } as const satisfies NewAuditEntry['subject']
+  return { actorId, requestId, action, subject, details }
+}
+
+/** What `userId` is to a personal todo. */
+export const standingOf = async (
+  sql: Sql,
+  userId: string,
+  todoId: string,
+): Promise<PersonalStanding | undefined> => {
+  const [row] = await sql<{ standing: PersonalStanding | null }[]>`
+    SELECT CASE WHEN todos.user_id = ${userId} THEN 'owner' ELSE (
+      SELECT role FROM todo_roles WHERE todo_id = todos.id AND user_id = ${userId}) END AS standing
+    FROM todos WHERE id = ${todoId} AND is_personal AND team_id IS NULL`
+  return row?.standing ?? undefined
+}
+
+/** Throws unless `standing` may do it. */
+export const permit = (standing: PersonalStanding | undefined, action: TodoAction): void => {
+  const verdict = mayWithTodo(action, standing ?? 'stranger')
+  if (verdict === 'unknown') throw new Refused('unknown-todo')
+  if (verdict === 'known') throw new Refused('not-allowed')
+}
