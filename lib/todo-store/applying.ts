@@ -10,6 +10,8 @@ import { partsOf } from './owners.ts'
 import {
   storeErrorKind,
   type Advance,
+  type Asked,
+  type LockedShare,
   type LogName,
   type Member,
   type StoreTransaction,
@@ -96,14 +98,30 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
       SELECT command_id FROM command_outcomes WHERE command_id = ANY(${commandIds as string[]})`
     return new Set(rows.map((row) => row.command_id))
   },
-  async lockMemberships(memberships) {
-    if (memberships.length === 0) return []
+  async lockMemberships(memberships, asked) {
+    if (memberships.length === 0 && asked.length === 0) return []
     return tx<Member[]>`
       SELECT team_id AS "teamId", user_id AS "userId", role FROM team_members
       WHERE (team_id, user_id) IN (SELECT * FROM unnest(
-        ${memberships.map((one) => one.teamId)}::text[],
-        ${memberships.map((one) => one.userId)}::text[]))
+          ${memberships.map((one) => one.teamId)}::text[],
+          ${memberships.map((one) => one.userId)}::text[])
+        ${asked.length > 0 ? byShares(tx, asked) : tx``})
       ORDER BY team_id, user_id FOR SHARE`
+  },
+  async lockShares(asked) {
+    if (asked.length === 0) return []
+    const userIds = asked.map((one) => one.userId)
+    // One that waits for an account is that of a confirmed address: see todo_sharers in sql/014.
+    return tx<LockedShare[]>`
+      SELECT share.todo_id AS "todoId", share.role, share.team_id AS "teamId",
+        coalesce(share.user_id, (SELECT id FROM users
+          WHERE users.email = share.email AND email_verified_at IS NOT NULL)) AS "userId"
+      FROM todo_shares AS share
+      WHERE todo_id = ANY(${asked.map((one) => one.todoId)}::text[]) AND (
+        user_id = ANY(${userIds}::text[])
+        OR team_id IN (SELECT team_id FROM team_members WHERE user_id = ANY(${userIds}::text[]))
+        OR user_id IS NULL AND email IN (SELECT email FROM users WHERE id = ANY(${userIds}::text[])))
+      ORDER BY share.id FOR SHARE OF share`
   },
   async lockTodos(ids) {
     if (ids.length === 0) return new Map()
@@ -181,6 +199,12 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
     }
   },
 })
+
+const byShares = (tx: Sql, asked: readonly Asked[]) => tx`
+  UNION ALL SELECT share.team_id, asked.user_id
+  FROM unnest(${asked.map((one) => one.todoId)}::text[],
+    ${asked.map((one) => one.userId)}::text[]) AS asked (todo_id, user_id)
+  JOIN todo_shares AS share USING (todo_id) WHERE share.team_id IS NOT NULL`
 
 /** Those of `ids` begin at the time in microseconds, so that a database that was made anew is ahead. */
 const raisePages = async (

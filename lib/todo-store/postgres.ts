@@ -5,13 +5,14 @@ import type { RegisteredLog } from '../domain/log-identity.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { newestCount } from '../domain/list.ts'
-import { ofOwner, versionOf } from './owners.ts'
+import { versionOf } from './owners.ts'
 import { readPage } from './pages.ts'
 import { readSlice } from './slices.ts'
 import { applyCreations, inTransaction, rowColumns } from './applying.ts'
 import type { TodoStore } from './todo-store.ts'
 import { todoJsonInSql } from './todo-json.ts'
 import type { CommandOutcome } from '../domain/command.ts'
+import type { PersonalStanding } from '../domain/share.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
 /** `wholeListMax`: how many todos the list of all may have to be read as a whole. */
@@ -48,10 +49,14 @@ export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoSt
       }),
     readPersonalTodo: (userId, id) =>
       pool.run(async (sql) => {
-        const [row] = await sql<TodoRow[]>`
-          SELECT ${rowColumns(sql)} FROM todos
-          WHERE id = ${id} AND ${ofOwner(sql, `user:${userId}`)}`
-        return row
+        const [found] = await sql<(TodoRow & { standing: PersonalStanding | null })[]>`
+          SELECT ${rowColumns(sql)}, CASE WHEN user_id = ${userId} THEN 'owner' ELSE (
+            SELECT role FROM todo_roles WHERE todo_id = todos.id AND user_id = ${userId}
+          ) END AS standing
+          FROM todos WHERE id = ${id} AND is_personal AND team_id IS NULL`
+        if (!found?.standing) return undefined
+        const { standing, ...row } = found
+        return { row, standing }
       }),
     readTeamTodo: (teamId, userId, id) =>
       pool.run(async (sql) => {

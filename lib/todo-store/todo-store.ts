@@ -5,6 +5,7 @@ import type { LogRegistry } from '../domain/log-identity.ts'
 import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
 import type { ListName, ListSnapshot } from '../domain/list.ts'
 import type { PageName, PageOwner, PageSnapshot, Range, Slice } from '../domain/page.ts'
+import type { PersonalStanding, ShareRole } from '../domain/share.ts'
 import type { Membership, TeamRole } from '../domain/team.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
@@ -20,12 +21,16 @@ export type TodoChanges = {
   readonly deletes: readonly string[]
 }
 
+/** A personal todo, as who reads it may. */
+export type PersonalTodo = { readonly row: TodoRow; readonly standing: PersonalStanding }
+
 export interface TodoStore extends LogRegistry {
   readList(list: ListName): Promise<ListSnapshot>
   listVersion(): Promise<number>
   /** One that is public. */
   readTodo(id: string): Promise<TodoRow | undefined>
-  readPersonalTodo(userId: string, id: string): Promise<TodoRow | undefined>
+  /** One that somebody owns, or that is shared with him. */
+  readPersonalTodo(userId: string, id: string): Promise<PersonalTodo | undefined>
   /** Undefined also when `userId` is not in the team. */
   readTeamTodo(teamId: string, userId: string, id: string): Promise<TodoRow | undefined>
   readPage(page: PageName): Promise<PageSnapshot>
@@ -91,6 +96,16 @@ export type PublisherAdvance = {
 
 export type Member = Membership & { readonly role: TeamRole }
 
+/** Who wants to change a personal todo of somebody else. */
+export type Asked = { readonly todoId: string; readonly userId: string }
+/** With a user, or with a team. */
+export type LockedShare = {
+  readonly todoId: string
+  readonly role: ShareRole
+  readonly userId: string | null
+  readonly teamId: string | null
+}
+
 export interface StoreTransaction {
   /**
    * False, with nothing changed, when the stored position is not the expected one (any more), or belongs
@@ -105,10 +120,16 @@ export interface StoreTransaction {
   /** Those of `commandIds` whose outcome is kept. */
   alreadyApplied(commandIds: readonly string[]): Promise<Set<string>>
   /**
-   * Those of `memberships` that there are, locked until the end of the transaction: until then none of
-   * them ends. To be called before lockTodos(): who ends one has its row first, then those of todos.
+   * Those of `memberships` that there are, and those by which a todo that is asked for may be shared.
+   * Locked until the end of the transaction: until then none of them ends. To be called before
+   * lockTodos(): who ends one has its row first, then those of shares, then those of todos.
    */
-  lockMemberships(memberships: readonly Membership[]): Promise<readonly Member[]>
+  lockMemberships(
+    memberships: readonly Membership[],
+    asked: readonly Asked[],
+  ): Promise<readonly Member[]>
+  /** By which those who ask may have a role, locked in the same way. To be called in between. */
+  lockShares(asked: readonly Asked[]): Promise<readonly LockedShare[]>
   /** The rows of `ids` that exist, locked in id order until the end of the transaction. */
   lockTodos(ids: readonly string[]): Promise<Map<string, TodoRow>>
   write(changes: TodoChanges): Promise<void>

@@ -6,7 +6,8 @@ import type { Command } from '../../lib/domain/command.ts'
 import { mayWithTodo } from '../../lib/domain/permission.ts'
 import type { Membership } from '../../lib/domain/team.ts'
 import type { TodoRow } from '../../lib/domain/todo.ts'
-import { accessOf, lockAccess, noAccess, refusalOf } from './access.ts'
+import type { Asked } from '../../lib/todo-store/todo-store.ts'
+import { accessOf, lockAccess, lockUnexpected, noAccess, refusalOf } from './access.ts'
 
 const red = '5f0d3c1e-8f43-4c51-9a55-0e8a0d6f3b7a'
 const blue = '6f0d3c1e-8f43-4c51-9a55-0e8a0d6f3b7a'
@@ -50,6 +51,66 @@ void t.test("a public or a personal todo is its owner's to change", (t) => {
     t.equal(refusalOf(by('bob', change, personal), mine, noAccess), 'not-found')
   }
   t.end()
+})
+
+void t.test('a personal todo is changed by its editors, and seen by its viewers', (t) => {
+  const share = { todoId: 't', teamId: null, userId: null }
+  const shared = accessOf(
+    [
+      { teamId: red, userId: 'vic', role: 'admin' },
+      { teamId: blue, userId: 'eve', role: 'member' },
+    ],
+    [
+      { ...share, userId: 'eve', role: 'viewer' },
+      { ...share, teamId: blue, role: 'editor' },
+      { ...share, teamId: red, role: 'viewer' },
+      { ...share, todoId: 'other', userId: 'vic', role: 'editor' },
+    ],
+  )
+  const mine = row({ is_personal: true })
+  for (const change of changes) {
+    const of = (userId: string, isShared?: true) =>
+      by(userId, change, { isPersonal: true, ...(isShared && { isShared }) })
+    const isDelete = change.kind === 'delete'
+    for (const marked of [true, undefined] as const) {
+      t.equal(refusalOf(of('eve', marked), mine, shared), isDelete ? 'forbidden' : undefined)
+      t.equal(refusalOf(of('vic', marked), mine, shared), 'forbidden')
+      t.equal(refusalOf(of('bob', marked), mine, shared), 'not-found')
+      t.equal(refusalOf(of('eve', marked), mine, noAccess), 'not-found', 'no longer')
+      t.equal(refusalOf(of('eve', marked), { ...mine, id: 'none' }, shared), 'not-found')
+    }
+    t.equal(refusalOf(by('eve', change), mine, shared), 'not-found', 'among the public ones')
+    t.equal(refusalOf(by('eve', change, { teamId: red }), mine, shared), 'not-found')
+    t.equal(refusalOf(of('eve'), ofTeam({ user_id: 'ann' }), shared), 'not-found', "a team's")
+  }
+  t.end()
+})
+
+void t.test('shares are locked of those who ask by one, and of whom nobody expected', async (t) => {
+  const asked: Asked[] = []
+  const transaction = {
+    lockMemberships: () => Promise.resolve([]),
+    lockShares(some: readonly Asked[]) {
+      asked.push(...some.map(({ todoId, userId }) => ({ todoId, userId })))
+      return Promise.resolve([
+        { todoId: 't', userId: 'eve', teamId: null, role: 'editor' } as const,
+      ])
+    },
+  }
+  const personal = { isPersonal: true } as const
+  const [change] = changes as [Command]
+  const commands = [by('ann', change, personal), by('eve', change, personal), change]
+  const rows = new Map([['t', row({ is_personal: true })]])
+  t.equal(await lockAccess(transaction, commands), noAccess)
+  t.same(asked, [], 'most are by owners')
+  const late = await lockUnexpected(transaction, commands, rows, noAccess)
+  t.same(asked.splice(0), [{ todoId: 't', userId: 'eve' }])
+  t.equal(late.shareRoleOf('t', 'eve'), 'editor')
+  const marked = [by('eve', change, { ...personal, isShared: true })]
+  const early = await lockAccess(transaction, marked)
+  t.same(asked.splice(0), [{ todoId: 't', userId: 'eve' }])
+  t.equal(await lockUnexpected(transaction, marked, rows, early), early)
+  t.same(asked, [])
 })
 
 void t.test("a todo of a team is its members' to change, whoever made it", (t) => {
@@ -110,6 +171,7 @@ void t.test(
     const locked: Membership[] = []
     const transaction = {
       lockMemberships: (some: readonly Membership[]) => Promise.resolve((locked.push(...some), [])),
+      lockShares: () => Promise.resolve([]),
     }
     await lockAccess(transaction, changes)
     t.same(locked, [])

@@ -1,6 +1,6 @@
-// Who may do what a command asks for, decided where it is applied: from rows of memberships that are
-// locked until then. So once a membership has ended, no command of that member has an effect any more,
-// whenever it was accepted.
+// Who may do what a command asks for, decided where it is applied: from rows of memberships and shares
+// that are locked until then. So once one of them has ended, no command that relied on it has an effect
+// any more, whenever it was accepted.
 
 import type { Command, CommandOutcome } from '../../lib/domain/command.ts'
 import {
@@ -11,31 +11,91 @@ import {
   type Verdict,
 } from '../../lib/domain/permission.ts'
 import type { Membership, TeamRole } from '../../lib/domain/team.ts'
+import type { ShareRole } from '../../lib/domain/share.ts'
 import type { TodoRow } from '../../lib/domain/todo.ts'
-import type { Member, StoreTransaction } from '../../lib/todo-store/todo-store.ts'
+import type {
+  Asked,
+  Member,
+  LockedShare,
+  StoreTransaction,
+} from '../../lib/todo-store/todo-store.ts'
 
 /** What commands are judged by. */
 export type Access = {
   roleOf(teamId: string, userId: string): TeamRole | undefined
+  /** The strongest that shares of the todo give. */
+  shareRoleOf(todoId: string, userId: string): ShareRole | undefined
 }
 
 /** Of commands that need nothing but the row of their todo. */
-export const noAccess: Access = { roleOf: () => undefined }
+export const noAccess: Access = { roleOf: () => undefined, shareRoleOf: () => undefined }
+
+type Locks = Pick<StoreTransaction, 'lockMemberships' | 'lockShares'>
 
 /** Locks what `commands` are judged by; before the rows of their todos (see lockMemberships). */
 export const lockAccess = async (
-  transaction: Pick<StoreTransaction, 'lockMemberships'>,
+  transaction: Locks,
   commands: readonly Command[],
 ): Promise<Access> => {
+  const asked = commands.filter(({ isShared }) => isShared)
   const memberships = membershipsOf(commands)
-  return memberships.length === 0
+  return asked.length === 0 && memberships.length === 0
     ? noAccess
-    : accessOf(await transaction.lockMemberships(memberships))
+    : lock(transaction, memberships, asked)
 }
 
-export const accessOf = (members: readonly Member[]): Access => {
+/**
+ * The same with what else `rows` show to be needed. Whoever has accepted a command takes a todo for its
+ * author's own if both are in one bucket, as two users in 4,096 are. Locked so late it may end in a
+ * deadlock, which is tried again.
+ */
+export const lockUnexpected = async (
+  transaction: Locks,
+  commands: readonly Command[],
+  rows: ReadonlyMap<string, TodoRow>,
+  access: Access,
+): Promise<Access> => {
+  const asked = commands.filter(({ isPersonal, isShared, todoId, userId }) => {
+    if (!isPersonal || isShared) return false
+    const row = rows.get(todoId)
+    return row?.is_personal === true && row.team_id === null && row.user_id !== userId
+  })
+  if (asked.length === 0) return access
+  const late = await lock(transaction, [], asked)
+  return {
+    roleOf: access.roleOf,
+    shareRoleOf: (...one) => access.shareRoleOf(...one) ?? late.shareRoleOf(...one),
+  }
+}
+
+/** Both are sent at once. */
+const lock = async (
+  transaction: Locks,
+  memberships: readonly Membership[],
+  asked: readonly Asked[],
+): Promise<Access> =>
+  accessOf(
+    ...(await Promise.all([
+      transaction.lockMemberships(memberships, asked),
+      transaction.lockShares(asked),
+    ])),
+  )
+
+export const accessOf = (
+  members: readonly Member[],
+  shares: readonly LockedShare[] = [],
+): Access => {
   const roles = new Map(members.map((one) => [keyOf(one.teamId, one.userId), one.role]))
-  return { roleOf: (teamId, userId) => roles.get(keyOf(teamId, userId)) }
+  const roleOf: Access['roleOf'] = (teamId, userId) => roles.get(keyOf(teamId, userId))
+  const isFor = (share: LockedShare, userId: string) =>
+    share.teamId === null ? share.userId === userId : roleOf(share.teamId, userId) !== undefined
+  return {
+    roleOf,
+    shareRoleOf(todoId, userId) {
+      const found = shares.filter((one) => one.todoId === todoId && isFor(one, userId))
+      return found.find(({ role }) => role === 'editor')?.role ?? found[0]?.role
+    },
+  }
 }
 
 /** Of the authors, and of those to whom a todo is assigned. */
@@ -99,8 +159,9 @@ const standingOf = ({ userId }: Command, row: TodoRow, access: Access): TodoStan
     return role === undefined ? 'former' : `team-${role}`
   }
   if (row.user_id === userId) return 'owner'
-  // That another's personal todo is there is nobody's business.
-  return row.is_personal ? 'stranger' : 'public-reader'
+  if (!row.is_personal) return 'public-reader'
+  // That another's personal todo is there is nobody's business, but of those whom it is shared with.
+  return access.shareRoleOf(row.id, userId) ?? 'stranger'
 }
 
 const actionsOf = (command: Command): readonly TodoAction[] => {

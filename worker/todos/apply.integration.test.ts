@@ -164,7 +164,7 @@ t.test(
     t.equal(await store.pagesVersion('user:ann'), second, 'nothing of hers has changed')
     t.equal(await store.listVersion(), version)
     t.notMatch((await store.readList('all')).body.toString(), '"a"')
-    t.match(await store.readPersonalTodo('ann', 'a'), { id: 'a' })
+    t.match(await store.readPersonalTodo('ann', 'a'), { row: { id: 'a' }, standing: 'owner' })
     t.equal(await store.readPersonalTodo('bob', 'a'), undefined)
     t.equal(await store.readPersonalTodo('ann', 'public'), undefined)
     t.equal(await store.readTodo('a'), undefined)

@@ -14,7 +14,7 @@ import {
 } from '../../lib/todo-store/todo-store.ts'
 import { isPublic, type Command } from '../../lib/domain/command.ts'
 import type { PageOwner } from '../../lib/domain/page.ts'
-import { lockAccess, type Access } from './access.ts'
+import { lockAccess, lockUnexpected, type Access } from './access.ts'
 import { fold, type Effect } from './fold.ts'
 import { freshOf, type Fresh, type FreshCommand, type ReadRecord } from './fresh.ts'
 
@@ -161,7 +161,8 @@ const begin = async (transaction: StoreTransaction, batch: Batch, fresh: Fresh) 
   const commands = fresh.commands.filter(
     ({ command, hasRow }) => !hasRow || !applied.has(command.commandId),
   )
-  return { commands, access, rows }
+  const written = commands.map(({ command }) => command)
+  return { commands, access: await lockUnexpected(transaction, written, rows, access), rows }
 }
 
 const applyAlone = (

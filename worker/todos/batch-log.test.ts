@@ -37,7 +37,9 @@ const command = (n: number): Command => ({
 })
 
 t.test('what took effect is told at debug level only', async (t) => {
-  const effects = [{ command: command(1), outcome: 'applied' as const, completes: false }]
+  const effects = [
+    { command: command(1), outcome: 'applied' as const, ownerId: 'ann', completes: false },
+  ]
   t.same(linesOf({ effects }, 'info'), [])
   t.match(linesOf({ effects }, 'debug'), [
     { partition: 3, request_id: 'r1', commandId: 'c1', todoId: 't1', outcome: 'applied' },
@@ -48,6 +50,7 @@ t.test('what had no effect is one warning, however many', async (t) => {
   const effects = Array.from({ length: 500 }, (_, n) => ({
     command: command(n),
     outcome: 'not-found' as const,
+    ownerId: undefined,
     completes: false,
   }))
   const [line, ...others] = linesOf({ effects }, 'warn')
