@@ -32,6 +32,7 @@ import {
 } from '../lib/runtime/parts.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
+import { createPostgresShares, endSharesOf } from '../lib/shares/postgres.ts'
 import { createLeaveTeams, createPostgresTeams } from '../lib/teams/postgres.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
@@ -44,6 +45,7 @@ import { createEndpoints } from './features/index.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
 import { listsAreFresh } from './features/public-lists/ready.ts'
+import { addShareMetrics, createShareCounts } from './features/shares/metrics.ts'
 import { addTeamMetrics, createTeamCounts } from './features/teams/metrics.ts'
 import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { openLogGate } from './features/todos/log-gate.ts'
@@ -146,6 +148,12 @@ export const startFork = async (
       invitationTtlSec: config.TEAM_INVITATION_TTL_SEC,
     },
   })
+  const shareCounts = createShareCounts()
+  const shares = createPostgresShares(accountPool, {
+    appendAudit,
+    onChanged: shareCounts.add,
+    bounds: { sharesOfTodoMax: config.SHARES_PER_TODO_MAX },
+  })
   const passwords = openPasswords(config)
   const policies = limitPolicies(config)
   const processLimits = createProcessLimits(config)
@@ -220,7 +228,7 @@ export const startFork = async (
       administration: createPostgresAdministration(
         accountPool,
         appendAudit,
-        createLeaveTeams(appendAudit),
+        createLeaveTeams(appendAudit, endSharesOf),
       ),
       passwords,
       passwordRules: passwordRulesOf(config),
@@ -239,6 +247,7 @@ export const startFork = async (
       counts: accountCounts,
     },
     teams,
+    shares,
     audit: createPostgresAuditLog(accountPool),
     dependencies,
     isDraining: () => draining,
@@ -263,6 +272,7 @@ export const startFork = async (
   addConnectionMetrics(registry, engine)
   addAccountMetrics(registry, accountCounts)
   addTeamMetrics(registry, teamCounts)
+  addShareMetrics(registry, shareCounts)
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addPoolMetrics(registry, pools)

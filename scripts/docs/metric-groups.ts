@@ -10,6 +10,7 @@ import { addAccountMetrics, createAccountCounts } from '../../server/features/ac
 import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
 import type { HotLists } from '../../server/features/public-lists/hot-list.ts'
 import { addListMetrics } from '../../server/features/public-lists/metrics.ts'
+import { addShareMetrics, createShareCounts } from '../../server/features/shares/metrics.ts'
 import { addTeamMetrics, createTeamCounts } from '../../server/features/teams/metrics.ts'
 import { addPublishMetrics } from '../../server/features/todos/metrics.ts'
 import type { Engine } from '../../server/http/engines/engine.ts'
@@ -96,6 +97,11 @@ export const metricGroups: readonly MetricGroup[] = [
     title: 'Teams',
     about: 'On the page of the server.',
     metrics: metricsOf((registry) => addTeamMetrics(registry, createTeamCounts())),
+  },
+  {
+    title: 'Shares',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addShareMetrics(registry, createShareCounts())),
   },
   {
     title: 'Dependencies',

@@ -9,6 +9,8 @@ import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
 import { listTodos, type ListParts } from './public-lists/list-todos.ts'
+import { shareEndpoints } from './shares/endpoints.ts'
+import type { ShareParts } from './shares/parts.ts'
 import { teamEndpoints } from './teams/endpoints.ts'
 import type { TeamParts } from './teams/parts.ts'
 import { todoEndpoints } from './todos/endpoints.ts'
@@ -17,6 +19,7 @@ import type { TodoParts } from './todos/parts.ts'
 export type Parts = TodoParts &
   ListParts &
   TeamParts &
+  ShareParts &
   AuditParts &
   ReadinessParts & {
     readonly accounts: AccountParts
@@ -31,6 +34,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     ...accountEndpoints(parts.accounts),
     exportProfile({ ...parts, accounts: parts.accounts.accounts }),
     ...teamEndpoints(parts),
+    ...shareEndpoints(parts),
     readAuditLog(parts),
     ...healthEndpoints(parts),
   ]

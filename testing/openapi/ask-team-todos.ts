@@ -4,12 +4,11 @@ import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { cursorOf } from '../../server/http/cursor.ts'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
 import { idFromKey } from '../../server/http/write-headers.ts'
-import { headerOf, type Answer } from '../engines/harness.ts'
-import { logIn } from './ask-teams.ts'
+import { headerOf } from '../engines/harness.ts'
+import { logIn, membersOf } from './log-in.ts'
 import { bearerOf, type Ask } from './ask.ts'
 
 const anyId = '00000000-0000-4000-8000-000000000000'
-const membersOf = ({ body }: Answer) => JSON.parse(body) as Readonly<Record<string, string>>
 const route = '/api/teams/:teamId/todos'
 const wait = 'Prefer: wait=20'
 
@@ -25,9 +24,9 @@ const each: readonly (readonly [operationId: string, path: string, body?: object
 ]
 
 export const askTeamTodos = async (ask: Ask, databaseUrl: string) => {
-  const admin = await logIn(ask, 'herbs-admin')
-  const invited = await logIn(ask, 'herbs-invited')
-  const stranger = await logIn(ask, 'herbs-stranger')
+  const admin = await logIn(ask, 'herbs-admin@teams.example')
+  const invited = await logIn(ask, 'herbs-invited@teams.example')
+  const stranger = await logIn(ask, 'herbs-stranger@teams.example')
   const made = await ask('createTeam', 201, '/api/teams', { ...admin, body: { name: 'Herbs' } })
   const team = `/api/teams/${membersOf(made)['id']}`
   await ask('invite', 201, `${team}/invitations`, { ...admin, body: { email: invited.email } })

@@ -2,12 +2,10 @@
 
 import { cursorOf } from '../../server/http/cursor.ts'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
-import type { Answer } from '../engines/harness.ts'
 import { bearerOf, type Ask } from './ask.ts'
+import { logIn, membersOf } from './log-in.ts'
 
 const anyId = '00000000-0000-4000-8000-000000000000'
-const password = 'correct horse'
-const membersOf = ({ body }: Answer) => JSON.parse(body) as Readonly<Record<string, string>>
 
 /** Each operation, with a body for it. */
 const each: readonly (readonly [operationId: string, target: string, body?: object])[] = [
@@ -28,21 +26,11 @@ const each: readonly (readonly [operationId: string, target: string, body?: obje
   ['readTeamAudit', `/api/teams/${anyId}/audit`],
 ]
 
-export const logIn = async (ask: Ask, name: string) => {
-  const email = `${name}@teams.example`
-  const { id } = membersOf(
-    await ask('register', 201, '/auth/register', { body: { email, password } }),
-  )
-  const login = await ask('login', 200, '/auth/login', { body: { email, password } })
-  const lines = [`Authorization: Bearer ${membersOf(login)['access_token']}`]
-  return { id: id ?? '', email, lines }
-}
-
 /** Of a server where an account may be in two teams. */
 export const askTeams = async (ask: Ask) => {
-  const ann = await logIn(ask, 'ann')
-  const bob = await logIn(ask, 'bob')
-  const cid = await logIn(ask, 'cid')
+  const ann = await logIn(ask, 'ann@teams.example')
+  const bob = await logIn(ask, 'bob@teams.example')
+  const cid = await logIn(ask, 'cid@teams.example')
 
   const made = await ask('createTeam', 201, '/api/teams', { ...ann, body: { name: 'Flowers' } })
   const target = `/api/teams/${membersOf(made)['id']}`

@@ -29,6 +29,7 @@ export const environmentOf = (engine: string, databaseUrl: string) => ({
   LIMIT_WRITE_BURST: '100000',
   AUTH_BCRYPT_COST: '4',
   TEAMS_PER_USER_MAX: '2',
+  SHARES_PER_TODO_MAX: '2',
 })
 
 /** A header. */

@@ -27,6 +27,11 @@ import {
   askPersonalWithout,
 } from '../../../testing/openapi/ask-personal.ts'
 import {
+  askShares,
+  askSharesOverLimit,
+  askSharesWithout,
+} from '../../../testing/openapi/ask-shares.ts'
+import {
   askTeamTodos,
   askTeamTodosOverLimit,
   askTeamTodosWithout,
@@ -68,6 +73,7 @@ for (const engine of engineNames) {
     await t.test('accounts', (t) => askAccounts(createAsk(t, server.port, check), databaseUrl))
     await t.test('teams', (t) => askTeams(createAsk(t, server.port, check)))
     await t.test('team todos', (t) => askTeamTodos(createAsk(t, server.port, check), databaseUrl))
+    await t.test('shares', (t) => askShares(createAsk(t, server.port, check)))
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))
     await t.test('what is not described is not there', (t) => askOthers(t, server.port))
     await t.test('over the limit', (t) => askTooMuch(t, engine, databaseUrl, check))
@@ -338,6 +344,7 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await askPersonalOverLimit(ask)
   await askTeamsOverLimit(ask)
   await askTeamTodosOverLimit(ask)
+  await askSharesOverLimit(ask)
   await ask('readTodo', 429, '/todos/a')
   await ask('listTodos', 429, lastTarget)
   await ask('listTodos', 200, '/todos?limit=1')
@@ -367,6 +374,7 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
     askAccountsWithout(ask),
     askTeamsWithout(ask),
     askTeamTodosWithout(ask),
+    askSharesWithout(ask),
   ])
   await ask('getReady', 503, '/ready')
 }

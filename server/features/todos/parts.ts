@@ -1,14 +1,18 @@
 // What the endpoints of todos stand on, and the three kinds of todos: public ones, those that only their
-// owner sees, or learns of, and those of a team.
+// owner sees, or learns of, and whom he shares them with, and those of a team.
 
+import { mayWithTodo, type TodoAction } from '../../../lib/domain/permission.ts'
+import { bucketOf, bucketOfOwner } from '../../../lib/domain/todo-id.ts'
 import type { CommandPublisher } from '../../../lib/command-log/command-log.ts'
 import type { TodoRow } from '../../../lib/domain/todo.ts'
 import type { PageCache } from '../../../lib/page-cache/page-cache.ts'
 import type { Teams } from '../../../lib/teams/teams.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import type { ReadQueue } from '../../http/pending.ts'
+import { Problem, type ProblemKind } from '../../http/problem.ts'
 import type { Preferences } from '../../http/write-headers.ts'
 import type { AppliedCommands } from './applied-commands.ts'
+import { anothers, nothingWritten, notAnEditor } from './problems.ts'
 
 export type TodoParts = {
   readonly publisher: CommandPublisher
@@ -40,8 +44,15 @@ export type Collection = {
   /** For so long a write waits for its effect, unless `Prefer` says otherwise. */
   readonly waitSec: number
   readonly read: (userId: string, id: string) => Promise<TodoRow | undefined>
+  /** What answers who knows of a todo, and may not do what he asks for. */
+  readonly forbidden: ProblemKind
+  /**
+   * Rejects where it is known by now that it may not be done; the worker has the last word. Whether it is
+   * by a share, which the worker then locks.
+   */
+  readonly permit: (userId: string, id: string, action: TodoAction) => Promise<boolean>
   /** Done before a write that took effect is answered. Never rejects. */
-  readonly onChanged: (userId: string) => Promise<void>
+  readonly onChanged: (ownerId: string) => Promise<void>
 }
 
 /** For so long the answer to a write waits; 0: it does not. */
@@ -53,6 +64,8 @@ export const publicCollection = ({ store }: Pick<TodoParts, 'store'>): Collectio
   isPersonal: false,
   waitSec: 0,
   read: (_userId, id) => store.readTodo(id),
+  forbidden: anothers,
+  permit: () => Promise.resolve(false),
   onChanged: () => Promise.resolve(),
 })
 
@@ -62,14 +75,32 @@ export const personalWaitSec = 10
 export const personalCollection = ({
   store,
   pages,
-}: Pick<TodoParts, 'store' | 'pages'>): Collection => ({
+  reads,
+}: Pick<TodoParts, 'store' | 'pages' | 'reads'>): Collection => ({
   path: '/api/todos',
   isPersonal: true,
   waitSec: personalWaitSec,
-  read: (userId, id) => store.readPersonalTodo(userId, id),
+  read: async (userId, id) => (await store.readPersonalTodo(userId, id))?.row,
+  forbidden: notAnEditor,
+  async permit(userId, id, action) {
+    const bucket = bucketOf(id)
+    // Most are one's own, which costs no read; it may be on its way, and not be there yet.
+    if (bucket !== undefined && bucket === bucketOfOwner(userId)) return false
+    const found = await reads
+      .run(userId, () => store.readPersonalTodo(userId, id))
+      .catch(() => 'unreadable' as const)
+    if (found === 'unreadable') return false
+    // One without a bucket may be on its way, too. Whether it is another's, or none, is answered alike.
+    if (!found && bucket === undefined) return false
+    const standing = found?.standing ?? 'stranger'
+    const verdict = mayWithTodo(action, standing)
+    if (verdict === 'known') throw new Problem(notAnEditor)
+    if (verdict === 'unknown') throw new Problem(nothingWritten)
+    return standing !== 'owner'
+  },
   // The worker says so too, but perhaps after the user's next request.
-  async onChanged(userId) {
-    const owner = `user:${userId}` as const
+  async onChanged(ownerId) {
+    const owner = `user:${ownerId}` as const
     const version = await store.pagesVersion(owner).catch(() => undefined)
     if (version !== undefined) await pages.changed(new Map([[owner, version]]))
   },
@@ -84,6 +115,8 @@ export const teamCollection = (
   teamId,
   waitSec: personalWaitSec,
   read: (userId, id) => store.readTeamTodo(teamId, userId, id),
+  forbidden: anothers,
+  permit: () => Promise.resolve(false), // asked for by each endpoint: see team/team-todos.ts
   // Pages are compared with the team's version as they are read.
   onChanged: () => Promise.resolve(),
 })

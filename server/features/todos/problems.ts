@@ -42,6 +42,16 @@ export const notAMember: ProblemKind = {
   field: 'assignee_id',
   headers: [waitedIfAsked],
 }
+export const notAnEditor: ProblemKind = {
+  type: {
+    slug: 'not-allowed-with-todo',
+    status: 403,
+    when: 'The todo is shared with you, but not for this: a viewer changes nothing, and only the owner deletes it.',
+    remedy: 'Ask its owner for the role of an editor, or to delete it.',
+  },
+  detail: 'the todo is shared with you, but not for this',
+  headers: [waitedIfAsked],
+}
 export const idInUse: ProblemKind = {
   type: {
     slug: 'todo-id-in-use',

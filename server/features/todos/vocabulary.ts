@@ -42,7 +42,7 @@ export const publicTag = {
 }
 export const personalTag = {
   name: 'Personal todos',
-  description: 'Todos that only their owner can see.',
+  description: 'Todos that only their owner can see, and those whom they are shared with.',
 }
 
 // What requests carry.

@@ -5,6 +5,7 @@ import type { Command } from '../../../lib/domain/command.ts'
 import type { Principal } from '../../http/contract/endpoint.ts'
 import { idFromKey, parsePrefer } from '../../http/write-headers.ts'
 import type { Collection, TodoParts } from './parts.ts'
+import { anothers } from './problems.ts'
 import { createWriter } from './write.ts'
 
 const collection = (isPersonal: boolean): Collection => ({
@@ -12,6 +13,8 @@ const collection = (isPersonal: boolean): Collection => ({
   isPersonal,
   waitSec: isPersonal ? 10 : 0,
   read: () => Promise.resolve(undefined),
+  forbidden: anothers,
+  permit: () => Promise.resolve(false),
   onChanged: () => Promise.resolve(),
 })
 

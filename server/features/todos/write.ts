@@ -13,7 +13,6 @@ import { todoReply } from './answer-with-todo.ts'
 import { conditionOf, etagOf, type IfMatch } from './if-match.ts'
 import { waitSecOf, type Collection, type TodoParts } from './parts.ts'
 import {
-  anothers,
   changedMeanwhile,
   idInUse,
   keyUnchecked,
@@ -100,6 +99,8 @@ const changeTodo = async (
   wanted: Wanted,
 ): Promise<Reply> => {
   const condition = conditionOf(headers, collection, parts.requiresIfMatch)
+  const action = wanted.kind === 'delete' ? 'delete-todo' : 'update-todo'
+  const isShared = await collection.permit(principal.userId, params.id, action)
   const command: Command = {
     userId: principal.userId,
     requestId,
@@ -108,6 +109,7 @@ const changeTodo = async (
     todoId: params.id,
     ...wanted,
     ...condition,
+    ...(isShared && { isShared }),
   }
   return publish(parts, collection, command, headers.prefer)
 }
@@ -208,7 +210,7 @@ const answerTo = async (
     case 'not-found':
       throw new Problem(command.kind === 'create' ? notInTeam : nothingWritten, { headers })
     case 'forbidden':
-      throw new Problem(anothers, { headers })
+      throw new Problem(collection.forbidden, { headers })
     case 'assignee-not-a-member':
       throw new Problem(notAMember, { headers })
     case 'exists':
@@ -219,10 +221,13 @@ const answerTo = async (
       throw new Problem(changedMeanwhile, { headers: [...current, ...headers] })
     }
     case 'applied': {
-      await collection.onChanged(command.userId)
-      if (command.kind === 'delete') return withoutBody(204, headers)
       // Deleted again, or Postgres just went down: that it was applied is known all the same.
-      const row = await collection.read(command.userId, command.todoId).catch(() => undefined)
+      const row =
+        command.kind === 'delete'
+          ? undefined
+          : await collection.read(command.userId, command.todoId).catch(() => undefined)
+      await collection.onChanged(row?.user_id ?? command.userId)
+      if (command.kind === 'delete') return withoutBody(204, headers)
       if (!row) return acceptedReply(command, collection)
       return command.kind === 'create'
         ? todoReply(201, row, [...locationOf(collection, row.id), ...headers])

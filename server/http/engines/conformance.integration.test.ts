@@ -18,6 +18,7 @@ import { silentLog, testSecret } from '../../../testing/settings.ts'
 import { testDatabase, testTopic } from '../../../testing/services.ts'
 import type { Dependency } from '../../../lib/runtime/parts.ts'
 import type { AccountParts } from '../../features/accounts/parts.ts'
+import type { ShareParts } from '../../features/shares/parts.ts'
 import type { TeamParts } from '../../features/teams/parts.ts'
 import { createAppliedCommands } from '../../features/todos/applied-commands.ts'
 import { createClientOf } from '../client-address.ts'
@@ -462,6 +463,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     requiresIfMatch: false,
     accounts: {} as AccountParts, // nobody logs in here
     ...({} as TeamParts), // nor has a team
+    ...({} as ShareParts), // nor shares anything
     dependencies,
     isDraining: () => false,
   })

@@ -1,9 +1,9 @@
-// DELETE /api/todos/:id: a todo that only you see.
+// DELETE /api/todos/:id: a todo of your own.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
-import { conditionProblems, nothingWritten, writeProblems } from '../problems.ts'
+import { conditionProblems, notAnEditor, nothingWritten, writeProblems } from '../problems.ts'
 import {
   acceptedPersonal,
   deletedPersonal,
@@ -26,7 +26,7 @@ export const deleteOwnTodo = (parts: TodoParts) => {
     params: { id },
     headers: { prefer: preferPersonal, ifMatch },
     responses: [acceptedPersonal, deletedPersonal],
-    problems: [nothingWritten, ...conditionProblems, ...writeProblems],
+    problems: [notAnEditor, nothingWritten, ...conditionProblems, ...writeProblems],
     handler: writer.remove,
   })
 }

@@ -1,9 +1,10 @@
-// PATCH /api/todos/:id: a part of a todo that only you see, merged by the worker.
+// PATCH /api/todos/:id: a part of a todo of your own, or of one that you may edit, merged by the
+// worker.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
-import { changeProblems } from '../problems.ts'
+import { changeProblems, notAnEditor } from '../problems.ts'
 import {
   acceptedPersonal,
   change,
@@ -29,7 +30,7 @@ export const patchOwnTodo = (parts: TodoParts) => {
     headers: { prefer: preferPersonal, ifMatch },
     body: { shape: change, examples: [{ completed: true }], mediaTypes: patchTypes },
     responses: [acceptedPersonal, updatedPersonal],
-    problems: changeProblems,
+    problems: [notAnEditor, ...changeProblems],
     handler: (input) => writer.update(input, input.body),
   })
 }

@@ -1,4 +1,4 @@
-// GET /api/todos/:id: one of your own todos, which nobody else sees.
+// GET /api/todos/:id: one of your own todos, or one that is shared with you.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../../http/contract/parameters.ts'
@@ -13,7 +13,7 @@ export const readOwnTodo = ({ store, reads }: TodoParts) =>
     method: 'GET',
     path: '/api/todos/:id',
     operationId: 'readOwnTodo',
-    summary: 'Read one of your todos',
+    summary: 'Read one of your todos, or one that is shared with you',
     tag: personalTag,
     auth: 'bearer',
     limit: 'user',
@@ -23,6 +23,6 @@ export const readOwnTodo = ({ store, reads }: TodoParts) =>
     problems: [noSuchTodo, todoUnreadable, ...readQueueProblems],
     handler: ({ principal: { userId }, params, headers }) =>
       answerWithTodo(headers.ifNoneMatch, () =>
-        reads.run(userId, () => store.readPersonalTodo(userId, params.id)),
+        reads.run(userId, async () => (await store.readPersonalTodo(userId, params.id))?.row),
       ),
   })

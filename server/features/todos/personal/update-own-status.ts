@@ -1,10 +1,10 @@
-// PATCH /api/todos/:id/status: whether a todo that only you see is done, and nothing else. Without a
-// body it becomes what it was not, which the worker finds out.
+// PATCH /api/todos/:id/status: whether a todo of your own, or one that you may edit, is done, and
+// nothing else. Without a body it becomes what it was not, which the worker finds out.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
-import { changeProblems } from '../problems.ts'
+import { changeProblems, notAnEditor } from '../problems.ts'
 import {
   acceptedPersonal,
   id,
@@ -34,7 +34,7 @@ export const updateOwnStatus = (parts: TodoParts) => {
       whenEmpty: 'toggle',
     },
     responses: [acceptedPersonal, updatedPersonal],
-    problems: changeProblems,
+    problems: [notAnEditor, ...changeProblems],
     handler: (input) =>
       input.body === 'toggle' ? writer.toggle(input) : writer.update(input, input.body),
   })

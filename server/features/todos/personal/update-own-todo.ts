@@ -1,9 +1,10 @@
-// PUT /api/todos/:id: another title, description or state of a todo that only you see.
+// PUT /api/todos/:id: another title, description or state of a todo of your own, or of one that you
+// may edit.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
-import { changeProblems } from '../problems.ts'
+import { changeProblems, notAnEditor } from '../problems.ts'
 import {
   acceptedPersonal,
   change,
@@ -28,7 +29,7 @@ export const updateOwnTodo = (parts: TodoParts) => {
     headers: { prefer: preferPersonal, ifMatch },
     body: { shape: change, examples: [{ title: 'Buy roses', completed: true }] },
     responses: [acceptedPersonal, updatedPersonal],
-    problems: changeProblems,
+    problems: [notAnEditor, ...changeProblems],
     handler: (input) => writer.update(input, input.body),
   })
 }
