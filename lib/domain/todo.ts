@@ -60,9 +60,7 @@ const membersOf = (user_id: ReturnType<typeof userId>) => ({
 })
 export const todoShape = named(
   'Todo',
-  object(
-    membersOf(userId('Its owner: the `sub` of the token that made it.')),
-  ),
+  object(membersOf(userId('Its owner: the `sub` of the token that made it.'))),
 )
 /** One that belongs to a team. */
 export const teamTodoShape = named(
