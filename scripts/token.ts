@@ -3,6 +3,7 @@
 
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { signToken } from '../lib/accounts/access-token.ts'
+import { deletedUserId } from '../lib/domain/todo.ts'
 import { parseOptions, readArgumentsOrExit, UsageError } from './command-line.ts'
 import { readEmbeddedSecret } from './embedded-secret.ts'
 
@@ -23,6 +24,8 @@ const parse = (args: readonly string[]) => {
   const { sub = 'demo', ttl = '1h' } = values
   const ttlSec = parseTtlSec(ttl)
   if (sub === '') throw new UsageError('--sub is empty')
+  if (sub === deletedUserId)
+    throw new UsageError(`--sub is "${sub}": it stands for deleted accounts`)
   if (ttlSec === undefined) throw new UsageError(`--ttl is "${ttl}"`)
   return { sub, ttlSec }
 }

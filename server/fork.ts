@@ -5,6 +5,7 @@ import { createAccessTokenSigner, createTokenVerifier } from '../lib/accounts/ac
 import { createPostgresAccounts } from '../lib/accounts/postgres.ts'
 import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
 import { createPostgresAdministration } from '../lib/accounts/postgres-administration.ts'
+import { requestErasure } from '../lib/accounts/postgres-erasures.ts'
 import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
 import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
@@ -18,6 +19,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
+import { limitPolicies } from '../lib/rate-limit/request-policies.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
 import { withTimeout } from '../lib/runtime/deadline.ts'
 import { createLog, redirectConsole } from '../lib/runtime/log.ts'
@@ -35,6 +37,7 @@ import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/ru
 import { createPostgresShares, endSharesOf } from '../lib/shares/postgres.ts'
 import { createLeaveTeams, createPostgresTeams } from '../lib/teams/postgres.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { erasureWaits } from './features/accounts/erasure-waits.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
 import { createMailRequests, mailPolicy } from './features/accounts/mail-requests.ts'
 import { addAccountMetrics, createAccountCounts } from './features/accounts/metrics.ts'
@@ -67,7 +70,7 @@ import { createAuthenticate } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
 import { createRequireSystemAdmin } from './identity/system-admins.ts'
 import { createProcessLimits, readyLimitOf } from './limits/in-process.ts'
-import { createLimitChecks, limitPolicies } from './limits/limits.ts'
+import { createLimitChecks } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
 import type { BoundSocket } from './process/listening-sockets.ts'
 import { forkIndex, reportMetrics } from './process/metrics-fork.ts'
@@ -154,6 +157,7 @@ export const startFork = async (
     onChanged: shareCounts.add,
     bounds: { sharesOfTodoMax: config.SHARES_PER_TODO_MAX },
   })
+  const leaveTeams = createLeaveTeams(appendAudit, endSharesOf)
   const passwords = openPasswords(config)
   const policies = limitPolicies(config)
   const processLimits = createProcessLimits(config)
@@ -228,7 +232,10 @@ export const startFork = async (
       administration: createPostgresAdministration(
         accountPool,
         appendAudit,
-        createLeaveTeams(appendAudit, endSharesOf),
+        async (sql, by, userId) => {
+          await leaveTeams(sql, by, userId)
+          await requestErasure(sql, userId, erasureWaits(config))
+        },
       ),
       passwords,
       passwordRules: passwordRulesOf(config),

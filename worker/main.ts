@@ -4,6 +4,7 @@
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
+import { createPostgresErasures } from '../lib/accounts/postgres-erasures.ts'
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
 import { workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
@@ -14,6 +15,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { openMailer } from '../lib/mail/mailer.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
+import { openForgetLimits } from '../lib/rate-limit/forget.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
 import { pruneInvitations } from '../lib/teams/postgres.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
@@ -29,8 +31,11 @@ import {
 } from '../lib/runtime/parts.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
+import { eraseUser } from '../lib/todo-store/erasing.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announce/announcer.ts'
+import { createErasing, createErasureCounts } from './erase/erase-accounts.ts'
+import { addErasureMetrics } from './erase/metrics.ts'
 import { createCompose } from './mail/compose.ts'
 import { addMailMetrics } from './mail/metrics.ts'
 import { createMailCounts, createMailSending } from './mail/send-mails.ts'
@@ -92,6 +97,31 @@ const mails =
     counts: mailCounts,
     log,
   })
+const ends = openEndsReader(config, databases, log)
+const readApplied = () => store.nextOffsets(config.KAFKA_TODO_TOPIC)
+const erasureCounts = createErasureCounts()
+addErasureMetrics(metrics.registry, erasureCounts)
+const forgetLimits = openForgetLimits(config, pool, redis)
+const erasing = createErasing({
+  erasures: createPostgresErasures(pool),
+  eraseUser: (userId) => eraseUser(pool, userId),
+  async readEnds() {
+    const registered = await store.registeredLog(config.KAFKA_TODO_TOPIC)
+    if (!registered) throw new Error('the database knows no command log')
+    return { identity: registered.identity, ends: await ends.read() }
+  },
+  readApplied,
+  async onErased({ lists, pages: changed }) {
+    if (lists) announcer.changed()
+    if (changed) await pages.changed(changed)
+  },
+  async forget(userId) {
+    await pages.forget([`user:${userId}`])
+    await forgetLimits(userId)
+  },
+  counts: erasureCounts,
+  log,
+})
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
   store,
@@ -157,8 +187,8 @@ const parts: Part[] = [
     name: 'progress',
     open() {
       progress = watchProgress({
-        ends: openEndsReader(config, databases, log),
-        readApplied: () => store.nextOffsets(config.KAFKA_TODO_TOPIC),
+        ends,
+        readApplied,
         consumer,
         lag,
         log,
@@ -167,6 +197,8 @@ const parts: Part[] = [
     },
     close: () => progress?.stop(),
   },
+  // Closed before what it reads from and announces to.
+  { name: 'erasures', open: () => Promise.resolve(erasing.start()), close: erasing.stop },
   // After the progress, which is to notice that nobody lets the consumer in.
   { name: 'deliveries', open: () => consumer.start(lag.watch(sink), leaveAtOnce) },
 ]

@@ -177,6 +177,7 @@ void t.test('each refusal says why, in words that may stand in a header', async 
     [sign({}), 'the token has no sub'],
     [sign({ sub: 7 }), 'sub must be a string of 1 to 128 characters'],
     [sign({ sub: 'a\0' }), 'sub must not contain U+0000 or lone surrogates'],
+    [sign({ sub: 'deleted' }), 'sub must not be the name of deleted accounts'],
     ['not a token', 'the token is malformed'],
     [sign({ sub: 'ann', exp: '"\r\nX: y' }), 'the token is malformed'],
   ] as const) {

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { createSigner, createVerifier, TokenError } from 'fast-jwt'
 import { withoutStacks } from '../domain/refusal.ts'
-import { userIdLengthMax } from '../domain/todo.ts'
+import { deletedUserId, userIdLengthMax } from '../domain/todo.ts'
 
 export type Verified =
   | { readonly kind: 'valid'; readonly userId: string; readonly sessionId?: string }
@@ -104,6 +104,10 @@ const verifiedOf = ({ sub, sid }: Claims): Verified => {
   // The user id goes into Postgres text and into UTF-8, which can hold neither of these.
   if (sub.includes('\0') || !sub.isWellFormed()) {
     return { kind: 'invalid', reason: 'sub must not contain U+0000 or lone surrogates' }
+  }
+  // Whoever had it would own what others have left.
+  if (sub === deletedUserId) {
+    return { kind: 'invalid', reason: 'sub must not be the name of deleted accounts' }
   }
   // Treated as none, it could not be revoked.
   if (sid !== undefined && typeof sid !== 'string') {

@@ -40,6 +40,8 @@ export type Accounts = {
   /** Undefined also for one that is disabled. */
   findByEmail(email: string): Promise<Account | undefined>
   findUser(id: string): Promise<User | undefined>
+  /** As findByEmail. */
+  findAccount(id: string): Promise<Account | undefined>
   /** Undefined for who has no account, or one that is disabled. */
   roleOf(userId: string): Promise<Role | undefined>
   /** Unless the password has been changed meanwhile. */

@@ -1,4 +1,4 @@
-// What system admins do with the accounts of others: the seam. Each change is written into the audit log
+// What system admins do with the accounts of others, and how one's own is deleted: the seam. Each change is written into the audit log
 // in its own transaction. Nothing here gives anybody's password hash away.
 
 import type { Position, Range } from '../domain/page.ts'
@@ -50,6 +50,8 @@ export type Administration = {
   disable(id: string, by: By): Promise<Change | undefined>
   enable(id: string, by: By): Promise<Change | undefined>
   remove(id: string, by: By): Promise<Change | undefined>
+  /** Unchanged when it has another password by now than the one of `passwordHash`, which was checked. */
+  removeOwn(id: string, passwordHash: string, by: By): Promise<Change | undefined>
   /** Those that go on, the newest first. */
   sessions(userId: string): Promise<readonly AccountSession[]>
   endSessions(userId: string, by: By): Promise<Change | undefined>

@@ -16,14 +16,16 @@ import { revokeSession, revokeSessionsOf } from './revocation.ts'
 /** Writes an entry in the transaction of `sql`. */
 export type AppendAudit = (sql: Sql, entry: NewAuditEntry) => Promise<void>
 
+/** What an account has elsewhere goes first, in the transaction that deletes it. What throws, stops it. */
+export type BeforeRemoval = (sql: Sql, by: By, userId: string) => Promise<void>
+
 const columns = (sql: Sql) => sql`
   id, email, created_at, role, email_verified_at, disabled_at`
 
 export const createPostgresAdministration = (
   pool: Pool,
   appendAudit: AppendAudit,
-  /** What an account has elsewhere goes first, in the transaction that deletes it. */
-  beforeRemoval: (sql: Sql, by: By, userId: string) => Promise<void> = () => Promise.resolve(),
+  beforeRemoval: BeforeRemoval = () => Promise.resolve(),
 ): Administration => {
   const one = (where: (sql: Sql) => ReturnType<Sql>) =>
     pool.run(async (sql) => {
@@ -101,8 +103,15 @@ export const createPostgresAdministration = (
     remove: (id, by) =>
       change(id, by, async (sql, { email }) => {
         await beforeRemoval(sql, by, id)
-        const ended = await removeAccount(sql, id, email)
-        return { action: 'account.deleted', ended, details: { sessions: ended.length } }
+        return removeAccount(sql, id, email)
+      }),
+    removeOwn: (id, passwordHash, by) =>
+      change(id, by, async (sql, { email }) => {
+        const same = await sql`
+          SELECT FROM users WHERE id = ${id} AND password_hash = ${passwordHash}`
+        if (same.count === 0) return undefined
+        await beforeRemoval(sql, by, id)
+        return removeAccount(sql, id, email)
       }),
     sessions: (userId) =>
       pool.run(
@@ -135,10 +144,10 @@ type Changed = {
   readonly account?: Partial<ManagedAccount> | undefined
 }
 
-/** The sessions that it ended. They stay without a name, until none of their tokens can be good. */
-const removeAccount = async (sql: Sql, id: string, email: string): Promise<string[]> => {
+/** Its sessions stay without a name, until none of their tokens can be good. */
+const removeAccount = async (sql: Sql, id: string, email: string): Promise<Changed> => {
   const ended = await revokeSessionsOf(sql, id)
   await sql`DELETE FROM mail_outbox WHERE address = ${email}`
   await sql`DELETE FROM users WHERE id = ${id}`
-  return ended
+  return { action: 'account.deleted', ended, details: { sessions: ended.length } }
 }

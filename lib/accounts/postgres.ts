@@ -3,10 +3,10 @@
 
 import type { Role } from '../domain/role.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
-import type { Pool } from '../drivers/postgres/pool.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import type { Log } from '../runtime/log.ts'
 import { revokeSession, revocationChannel } from './revocation.ts'
-import { firstGeneration, type Accounts, type User } from './accounts.ts'
+import { firstGeneration, type Account, type Accounts, type User } from './accounts.ts'
 
 /** Longer than an access token may live: a revoked session is checked until its last one has ended. */
 const keptAfterEndSec = 2 * 86_400
@@ -27,16 +27,8 @@ export const createPostgresAccounts = (
           ON CONFLICT (email) DO NOTHING RETURNING id, email, created_at`
         return user ?? 'email-in-use'
       }),
-    findByEmail: (email) =>
-      pool.run(async (sql) => {
-        const [row] = await sql<(User & { password_hash: string; is_verified: boolean })[]>`
-          SELECT id, email, created_at, password_hash, email_verified_at IS NOT NULL AS is_verified
-          FROM users
-          WHERE email = ${email} AND disabled_at IS NULL`
-        if (!row) return undefined
-        const { password_hash: passwordHash, is_verified: isVerified, ...user } = row
-        return { user, passwordHash, isVerified }
-      }),
+    findByEmail: (email) => pool.run((sql) => accountWhere(sql, sql`email = ${email}`)),
+    findAccount: (id) => pool.run((sql) => accountWhere(sql, sql`id = ${id}`)),
     findUser: (id) =>
       pool.run(async (sql) => {
         const [user] = await sql<User[]>`SELECT id, email, created_at FROM users WHERE id = ${id}`
@@ -112,4 +104,13 @@ export const createPostgresAccounts = (
       await pool.close()
     },
   }
+}
+
+const accountWhere = async (sql: Sql, which: ReturnType<Sql>): Promise<Account | undefined> => {
+  const [row] = await sql<(User & { password_hash: string; is_verified: boolean })[]>`
+    SELECT id, email, created_at, password_hash, email_verified_at IS NOT NULL AS is_verified
+    FROM users WHERE ${which} AND disabled_at IS NULL`
+  if (!row) return undefined
+  const { password_hash: passwordHash, is_verified: isVerified, ...user } = row
+  return { user, passwordHash, isVerified }
 }

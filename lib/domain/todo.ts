@@ -31,6 +31,8 @@ export type TeamTodo = TypeOf<typeof teamTodoShape>
 export const titleLengthMax = 200
 export const descriptionLengthMax = 2_000
 export const userIdLengthMax = 128
+/** Shown as the owner of public todos whose account was deleted. No token may name it. */
+export const deletedUserId = 'deleted'
 export const idPattern = /^[A-Za-z0-9_-]{1,64}$/
 
 export const todoId = matching(idPattern, '1 to 64 letters, digits, - or _')
@@ -47,6 +49,7 @@ export const description = text({ min: 0, max: descriptionLengthMax })
 export const completed = boolean
 export const assigneeId = described(nullAs<string | null>(uuid, null), 'The account of a member.')
 
+const ofDeletedAccount = `\`${deletedUserId}\`: that account was deleted.`
 const userId = (description: string) =>
   string({ minLength: 1, maxLength: userIdLengthMax, description })
 const membersOf = (user_id: ReturnType<typeof userId>) => ({
@@ -60,13 +63,19 @@ const membersOf = (user_id: ReturnType<typeof userId>) => ({
 })
 export const todoShape = named(
   'Todo',
-  object(membersOf(userId('Its owner: the `sub` of the token that made it.'))),
+  object(
+    membersOf(
+      userId(`Its owner: the \`sub\` of the token that made it. ${ofDeletedAccount}`),
+    ),
+  ),
 )
 /** One that belongs to a team. */
 export const teamTodoShape = named(
   'TeamTodo',
   object({
-    ...membersOf(userId('Who created it. Every member of the team changes it.')),
+    ...membersOf(
+      userId(`Who created it. Every member of the team changes it. ${ofDeletedAccount}`),
+    ),
     team_id: uuid,
     assignee_id: described(assigneeId, 'The member who is to do it.'),
   }),

@@ -15,6 +15,8 @@ export interface PageCache {
    * With the cache unavailable it resolves too, and repeats the invalidation until it is acknowledged.
    */
   changed(versions: ReadonlyMap<PageOwner, number>): Promise<void>
+  /** Nothing names these owners any more but pages, until they expire. For those whose pages were changed. */
+  forget(owners: readonly PageOwner[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -23,5 +25,6 @@ export const noPageCache: PageCache = {
   get: () => Promise.resolve(undefined),
   fill: () => Promise.resolve(),
   changed: () => Promise.resolve(),
+  forget: () => Promise.resolve(),
   close: () => Promise.resolve(),
 }

@@ -146,6 +146,14 @@ export const createRedisPageCache = (
       if (!isUnavailable()) await invalidate([...versions])
       else for (const [owner, version] of versions) remember(owner, version)
     },
+    async forget(owners) {
+      for (const owner of owners) {
+        pendingInvalidations.delete(owner)
+        // Without a version no page is believed. Two commands: in a cluster they are in different slots.
+        for (const key of [versionKey(owner), olderVersionKey(owner)])
+          await ask((redis) => redis.unlink(key))
+      }
+    },
     async close() {
       clearInterval(again)
       if (pendingInvalidations.size > 0) await invalidate([...pendingInvalidations])

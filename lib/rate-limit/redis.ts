@@ -86,7 +86,7 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
     })
 
   const decide = async (policy: Policy, key: string): Promise<Decision> => {
-    const name = nameOf(policy, key)
+    const name = redisKeyOf(policy, key)
     if (policy.algorithm === 'token-bucket') {
       const seen = await run(scripts.bucket, name, policy.limit, tokenUsOf(policy))
       const [allowed = 0, atUs = 0, fullAtUs = 0] = seen
@@ -100,7 +100,7 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
   return {
     take: decide,
     async refund(policy, key) {
-      await run(scripts.refund, nameOf(policy, key), tokenUsOf(policy))
+      await run(scripts.refund, redisKeyOf(policy, key), tokenUsOf(policy))
     },
     async open() {
       const { redis } = connection
@@ -119,6 +119,7 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
 }
 
 /** One key for a script: Redis Cluster asks for no hash tag. */
-const nameOf = (policy: Policy, key: string): string => `todos:rate:${keyOf(policy, key)}`
+export const redisKeyOf = (policy: Policy, key: string): string =>
+  `todos:rate:${keyOf(policy, key)}`
 
 const openTimeoutMs = 1_000

@@ -1,11 +1,22 @@
-// Before an account is deleted, in the transaction that deletes it: it leaves every team. Where it is the
-// last admin, another admin is made of the member of longest standing; a team of nobody else is deleted.
+// Before an account is deleted, in the transaction that deletes it: it leaves every team. A team of nobody
+// else is deleted. Where it is the last admin of others, whoever deletes his own account is refused, and
+// may choose who follows; when somebody else deletes it, the member of longest standing does.
 
 import type { AuditAction, AuditDetails } from '../domain/audit.ts'
 import type { TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { entryOf, lockTeam, type AppendAudit } from './change.ts'
 import { deleteTeam, lockMembers, unassign } from './todos.ts'
+
+/** Each of these has other members, and no other admin. */
+export class TeamsNeedAdmin extends Error {
+  override readonly name = 'TeamsNeedAdmin'
+  readonly teams: readonly { readonly id: string; readonly name: string }[]
+  constructor(teams: TeamsNeedAdmin['teams']) {
+    super('teams would be left without an admin')
+    this.teams = teams
+  }
+}
 
 /** With the account's row locked: so it joins no other team meanwhile. */
 export type LeaveTeams = (
@@ -27,10 +38,13 @@ export const createLeaveTeams =
       DELETE FROM team_invitations WHERE email = (SELECT email FROM users WHERE id = ${userId})`
     const left = await sql<{ team_id: string }[]>`
       SELECT team_id FROM team_members WHERE user_id = ${userId} ORDER BY team_id`
-    const deserted: string[] = []
     for (const { team_id: teamId } of left) {
       await lockTeam(sql, teamId)
       await lockMembers(sql, teamId)
+    }
+    if (by.actorId === userId) await refuseLastAdmin(sql, userId)
+    const deserted: string[] = []
+    for (const { team_id: teamId } of left) {
       const [successor] = await sql<{ user_id: string; role: TeamRole }[]>`
         SELECT user_id, role FROM team_members WHERE team_id = ${teamId} AND user_id <> ${userId}
         ORDER BY role = 'admin' DESC, joined_at, user_id LIMIT 1`
@@ -56,3 +70,14 @@ export const createLeaveTeams =
       await record('team.deleted', teamId)
     }
   }
+
+const refuseLastAdmin = async (sql: Sql, userId: string): Promise<void> => {
+  const teams = await sql<{ id: string; name: string }[]>`
+    SELECT id, name FROM teams JOIN team_members own ON own.team_id = id AND own.user_id = ${userId}
+    WHERE own.role = 'admin'
+      AND EXISTS (SELECT FROM team_members WHERE team_id = id AND user_id <> ${userId})
+      AND NOT EXISTS (
+        SELECT FROM team_members WHERE team_id = id AND user_id <> ${userId} AND role = 'admin')
+    ORDER BY name, id`
+  if (teams.length > 0) throw new TeamsNeedAdmin(teams)
+}

@@ -19,6 +19,8 @@ import { addActiveUserMetrics, createActiveUsers } from '../../server/identity/a
 import { addLimitMetrics } from '../../server/limits/metrics.ts'
 import { countForks } from '../../server/process/metrics-page.ts'
 import type { AnnouncementCounts } from '../../worker/announce/announcer.ts'
+import { createErasureCounts } from '../../worker/erase/erase-accounts.ts'
+import { addErasureMetrics } from '../../worker/erase/metrics.ts'
 import { addMailMetrics } from '../../worker/mail/metrics.ts'
 import { createMailCounts } from '../../worker/mail/send-mails.ts'
 import { createWorkerMetrics } from '../../worker/observe/metrics.ts'
@@ -124,6 +126,11 @@ export const metricGroups: readonly MetricGroup[] = [
     title: 'Mail',
     about: 'On the page of each worker.',
     metrics: metricsOf((registry) => addMailMetrics(registry, createMailCounts())),
+  },
+  {
+    title: 'Deleted accounts',
+    about: 'On the page of each worker.',
+    metrics: metricsOf((registry) => addErasureMetrics(registry, createErasureCounts())),
   },
   {
     title: 'Every process',

@@ -1,10 +1,9 @@
-// Which limits there are, and what clients read about them. An endpoint names its limit, the router
+// How limits are applied, and what clients read about them. An endpoint names its limit, the router
 // applies it; ready lists never come to the router, and the engine asks for theirs.
 //
 // Who asks is known by then: without a good token it is a 401 and nothing is counted. To refuse a
 // token costs no I/O, and a flood of bad ones must not become a flood of decisions.
 
-import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Limiter } from '../../lib/rate-limit/failover.ts'
 import type { Decision, Policy } from '../../lib/rate-limit/policy.ts'
 import type { LimitName } from '../http/contract/endpoint.ts'
@@ -12,37 +11,6 @@ import { Problem } from '../http/problem.ts'
 import { tooManyAtOnce, tooManyRequests } from '../http/access-problems.ts'
 import type { Checked, LimitCheck, LimitChecks } from '../http/router.ts'
 import type { Buckets } from './in-process.ts'
-
-export const limitPolicies = (config: Config): (Policy & { readonly name: LimitName })[] => {
-  const bucket = { algorithm: 'token-bucket' } as const
-  const all = [
-    {
-      ...bucket,
-      name: 'address' as const,
-      limit: config.LIMIT_ADDRESS_BURST,
-      windowSec: config.LIMIT_ADDRESS_REFILL_SEC,
-    },
-    {
-      algorithm: 'sliding-window' as const,
-      name: 'user' as const,
-      limit: config.LIMIT_USER_REQUESTS,
-      windowSec: config.LIMIT_USER_WINDOW_SEC,
-    },
-    {
-      ...bucket,
-      name: 'write' as const,
-      limit: config.LIMIT_WRITE_BURST,
-      windowSec: config.LIMIT_WRITE_REFILL_SEC,
-    },
-    {
-      ...bucket,
-      name: 'read' as const,
-      limit: config.LIMIT_READ_BURST,
-      windowSec: config.LIMIT_READ_REFILL_SEC,
-    },
-  ]
-  return all.filter(({ limit }) => limit > 0)
-}
 
 export const createLimitChecks = (
   limiter: Pick<Limiter, 'take'>,

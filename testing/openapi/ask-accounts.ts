@@ -30,6 +30,7 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('exportProfile', 200, '/api/profile/export', own)
   await ask('exportProfile', 404, '/api/profile/export', { lines: [bearerOf('bob')] })
   await ask('exportProfile', 401, '/api/profile/export')
+  await askDeletions(ask, own)
   await ask('logout', 204, '/auth/logout', { body })
   await ask('readProfile', 401, '/api/profile', own)
   await ask('refresh', 401, '/auth/refresh', { body })
@@ -61,6 +62,37 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
     await ask(operationId, 413, target, { body: 'x'.repeat(bodyBytesMax + 1) })
     await ask(operationId, 415, target, { lines: ['Content-Type: text/plain'], body: ann })
   }
+}
+
+/** One's own account, of which nothing is left but one that is needed on. */
+const askDeletions = async (ask: Ask, own: { readonly lines: readonly string[] }) => {
+  const asked = (status: number, who: { readonly lines: readonly string[] }, body: unknown) =>
+    ask('deleteProfile', status, '/api/profile', { ...who, body })
+  const { password } = ann
+  for (const wrong of ['{', {}, { password: 1 }]) await asked(400, own, wrong)
+  await asked(413, own, 'x'.repeat(bodyBytesMax + 1))
+  const text = { lines: [...own.lines, 'Content-Type: text/plain'] }
+  await asked(415, text, { password })
+  await asked(401, { lines: [] }, { password })
+  await asked(403, own, { password: 'wrong' })
+  await asked(404, { lines: [bearerOf('bob')] }, { password })
+  const logIn = async (name: string) => {
+    const body = { email: `${name}@gone.example`, password }
+    await ask('register', 201, '/auth/register', { body })
+    const { access_token } = tokensOf(await ask('login', 200, '/auth/login', { body }))
+    return { ...body, lines: [`Authorization: Bearer ${access_token}`] }
+  }
+  const dan = await logIn('dan')
+  const eve = await logIn('eve')
+  const made = await ask('createTeam', 201, '/api/teams', { ...dan, body: { name: 'x' } })
+  const { id } = JSON.parse(made.body) as { id: string }
+  const body = { email: eve.email }
+  const sent = await ask('invite', 201, `/api/teams/${id}/invitations`, { ...dan, body })
+  const { token } = JSON.parse(sent.body) as { token: string }
+  await ask('acceptInvitation', 200, '/api/invitations/accept', { ...eve, body: { token } })
+  await asked(409, dan, { password })
+  await asked(204, eve, { password })
+  await asked(204, dan, { password })
 }
 
 const mailTargets = [
@@ -108,6 +140,7 @@ const askEach = async (ask: Ask, status: 429 | 503) => {
     await ask(operationId, status, target, { body: mailBodyOf('none') })
   await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })
   await ask('exportProfile', status, '/api/profile/export', { lines: [bearerOf('ann')] })
+  await ask('deleteProfile', status, '/api/profile', { lines: [bearerOf('ann')], body: ann })
   await askEachOfAdmins(ask, status, [bearerOf('ann')])
 }
 

@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '../../http/contract/endpoint.ts'
 import { adminEndpoints } from './admin/endpoints.ts'
+import { deleteProfile } from './delete-profile.ts'
 import { forgotPassword } from './forgot-password.ts'
 import { login } from './log-in.ts'
 import { logout } from './log-out.ts'
@@ -23,5 +24,6 @@ export const accountEndpoints = (parts: AccountParts): Endpoint[] => [
   forgotPassword(parts),
   resetPassword(parts),
   readProfile(parts),
+  deleteProfile(parts),
   ...adminEndpoints(parts),
 ]

@@ -6,12 +6,14 @@ import { addCounter } from '../../../lib/runtime/metrics.ts'
 /** So far, in this process. */
 export type AccountCounts = {
   registrations: number
+  deletions: number
   verifications: number
   passwordResets: number
 }
 
 export const createAccountCounts = (): AccountCounts => ({
   registrations: 0,
+  deletions: 0,
   verifications: 0,
   passwordResets: 0,
 })
@@ -21,6 +23,11 @@ export const addAccountMetrics = (registry: Registry, counts: AccountCounts): vo
     registry,
     { name: 'todos_registrations_total', help: 'Accounts that were registered.' },
     () => [[{}, counts.registrations]],
+  )
+  addCounter(
+    registry,
+    { name: 'todos_account_deletions_total', help: 'Accounts that their owners deleted.' },
+    () => [[{}, counts.deletions]],
   )
   addCounter(
     registry,

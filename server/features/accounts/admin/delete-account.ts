@@ -13,7 +13,7 @@ export const deleteAccount = ({ administration, onRevoked }: AdminParts) =>
     operationId: 'deleteAccount',
     summary: 'Delete an account',
     description:
-      'It can not be undone. Its sessions end: their tokens are refused in every process within a second. Its todos stay.',
+      'It can not be undone. Its sessions end: their tokens are refused in every process within a second. It leaves its teams. Its personal todos are gone within a minute; its public todos stay, without a name.',
     tag,
     auth: 'system-admin',
     limit: 'user',
