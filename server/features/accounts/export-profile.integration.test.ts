@@ -30,9 +30,25 @@ for (const engine of engineNames) {
     await t.test('without todos', async (t) => {
       const { status, text, headers } = await client.get('/api/profile/export', bearer)
       t.equal(status, 200)
-      t.equal(text, `{"account":${profile.text},"todos":[]}`, 'the account as the profile is')
+      t.equal(
+        text,
+        `{"account":${profile.text},"memberships":[],"todos":[]}`,
+        'the account as the profile is',
+      )
       t.equal(headers.get('content-disposition'), 'attachment; filename="todos-export.json"')
       t.equal(headers.get('cache-control'), 'no-store')
+    })
+
+    await t.test('with teams', async (t) => {
+      for (const name of ['Trees', 'Roses'])
+        await client.send('POST', '/api/teams', accessToken, { name })
+      const { text } = await client.get('/api/profile/export', bearer)
+      t.match(JSON.parse(text), {
+        memberships: [
+          { team_name: 'Roses', role: 'admin', joined_at: /^2/ },
+          { team_name: 'Trees', role: 'admin', team_id: /^[\da-f-]{36}$/ },
+        ],
+      })
     })
 
     await t.test('in several parts', async (t) => {

@@ -1,8 +1,11 @@
-// GET /api/profile/export: your account and all your todos, as one file.
+// GET /api/profile/export: your account, your teams and all your todos, as one file.
 
 import { listInParts, partCount } from '../../../lib/domain/list-parts.ts'
-import { list, named, object } from '../../../lib/domain/shape.ts'
+import { list, named, object, oneOf, time } from '../../../lib/domain/shape.ts'
+import { teamName, teamRoles, uuid } from '../../../lib/domain/team.ts'
+import type { Position } from '../../../lib/domain/page.ts'
 import { exampleTodo, todoShape } from '../../../lib/domain/todo.ts'
+import type { Teams } from '../../../lib/teams/teams.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import type { AnswerDescription } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
@@ -30,15 +33,37 @@ const asFile: ResponseHeader = {
   value: 'attachment; filename="todos-export.json"',
 }
 const headers = [noStore, asFile]
+const membershipShape = named(
+  'Membership',
+  object({
+    team_id: uuid,
+    team_name: teamName,
+    role: oneOf(...teamRoles),
+    joined_at: time,
+  }),
+)
+const exampleMembership = {
+  team_id: '5f0d3c1e-8f43-4c51-9a55-0e8a0d6f3b7a',
+  team_name: 'Flower shop',
+  role: 'admin',
+  joined_at: new Date('2026-01-31T12:00:00.000Z'),
+} as const
 const all: AnswerDescription = {
   status: 200,
   description:
-    'The account, and all its todos, newest first, as they are read. What changes meanwhile may be in it or not.',
+    'The account, the teams that it is in, and all its todos, newest first, as they are read. What changes meanwhile may be in it or not.',
   headers,
   content: {
     mediaType: 'application/json',
-    shape: named('Export', object({ account: accountShape, todos: list(todoShape) })),
-    examples: [{ account: exampleAccount, todos: [exampleTodo] }],
+    shape: named(
+      'Export',
+      object({
+        account: accountShape,
+        memberships: list(membershipShape),
+        todos: list(todoShape),
+      }),
+    ),
+    examples: [{ account: exampleAccount, memberships: [exampleMembership], todos: [exampleTodo] }],
   },
 }
 const unreadable = unavailable(
@@ -52,6 +77,7 @@ const unreadable = unavailable(
 
 export type ExportParts = Pick<AccountParts, 'accounts'> & {
   readonly store: Pick<TodoStore, 'readPersonalSlice'>
+  readonly teams: Pick<Teams, 'listOf'>
   readonly reads: ReadQueue
 }
 
@@ -60,7 +86,7 @@ export const exportProfile = (parts: ExportParts) =>
     method: 'GET',
     path: '/api/profile/export',
     operationId: 'exportProfile',
-    summary: 'Export your account and your todos',
+    summary: 'Export your account, your teams and your todos',
     tag,
     auth: 'bearer',
     limit: 'user',
@@ -73,13 +99,30 @@ export const exportProfile = (parts: ExportParts) =>
       // Nothing of it is secret, as the password's hash is.
       const { id, email, created_at } = user
       const account = JSON.stringify({ id, email, created_at })
+      const memberships = JSON.stringify(await orUnavailable(membershipsOf(userId, parts.teams)))
+      const before = `{"account":${account},"memberships":${memberships},"todos":`
       const fixed = [...jsonHeaders, ...constantsOf(headers)]
-      return createStreamed(200, fixed, exportOf(account, userId, parts))
+      return createStreamed(200, fixed, exportOf(before, userId, parts))
     },
   })
 
-async function* exportOf(account: string, userId: string, { store, reads }: ExportParts) {
-  let before = `{"account":${account},"todos":`
+const teamsAtOnce = 100
+
+/** There are TEAMS_PER_USER_MAX at most. */
+const membershipsOf = async (userId: string, teams: ExportParts['teams']) => {
+  const memberships = []
+  let after: Position | undefined
+  do {
+    const { items, next } = await teams.listOf(userId, { after, count: teamsAtOnce })
+    for (const { id, name, role, joinedAt } of items)
+      memberships.push({ team_id: id, team_name: name, role, joined_at: joinedAt })
+    after = next
+  } while (after)
+  return memberships
+}
+
+async function* exportOf(beginning: string, userId: string, { store, reads }: ExportParts) {
+  let before = beginning
   const todos = listInParts((after) =>
     reads
       .run(userId, () => store.readPersonalSlice(userId, { after, count: partCount }))
