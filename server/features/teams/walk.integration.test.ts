@@ -1,12 +1,12 @@
-// The tables of permissions, walked over HTTP on both engines: every action of teams, and of a team's
-// todo, by everybody that one can be to a team. What is refused changes nothing, and who may not know of a team is answered in
+// The tables of permissions, walked over HTTP on both engines and both stacks: every action of teams, and
+// of a team's todo, by everybody that one can be to a team. What is refused changes nothing, and who may not know of a team is answered in
 // the same words as about one that is not there.
 
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { clientOf, type Answer, type Json } from '../../../testing/json-client.ts'
+import { clientOf, type Answer, type Client, type Json } from '../../../testing/json-client.ts'
 import { engineNames, serveAll, type EngineName } from '../../../testing/engines/harness.ts'
-import { testDatabase, testTopic } from '../../../testing/services.ts'
+import { testDatabase, testStacks, testTopic } from '../../../testing/services.ts'
 import { openTeamsAt, type TeamsUnderTest, type TestAccount } from '../../../testing/teams.ts'
 import {
   mayInTeam,
@@ -179,14 +179,14 @@ const snapshotOf = ({ pool }: TeamsUnderTest) =>
     return row?.all
   })
 
-const walk = async (t: Test, engine: EngineName) => {
+const walk = async (t: Test, engine: EngineName, stores: Readonly<Record<string, string>>) => {
   const databaseUrl = await testDatabase(t)
   const under = openTeamsAt(t, databaseUrl, bounds)
   const port = await serveAll(t, {
     engine,
     databaseUrl,
     log: testTopic(),
-    more: { LIMIT_USER_REQUESTS: '0' },
+    more: { ...stores, LIMIT_USER_REQUESTS: '0', LIMIT_ADDRESS_BURST: '0', AUTH_BCRYPT_COST: '4' },
   })
   const userIdOf = async (name: string) =>
     name === 'no-account' ? randomUUID() : (await under.account(name)).userId
@@ -248,6 +248,7 @@ const walk = async (t: Test, engine: EngineName) => {
     cases++
   }
   await deleteAdmins(t, under, ask, team)
+  cases += await deleteAccounts(t, under, clientOf(port, undefined), ask)
   t.comment(`${engine}: ${cases} cases`)
 }
 
@@ -275,6 +276,42 @@ const deleteAdmins = async (
   t.same(roles.sort(), ['member admin', 'victim member'])
 }
 
+/** One's own with the password; another's by a system admin alone. */
+const deleteAccounts = async (
+  t: Test,
+  { account, pool }: TeamsUnderTest,
+  nobody: Client,
+  ask: (userId: string, request: Request) => Promise<Answer>,
+): Promise<number> => {
+  const password = 'correct horse'
+  let registered = 0
+  const register = async () => {
+    const email = `${registered++}@walked.example`
+    const { body } = await nobody('POST', '/auth/register', { email, password })
+    return String(body['id'])
+  }
+  const own: Request = ['DELETE', '/api/profile', { password }]
+  const user = await register()
+  const root = await register()
+  await pool.run((sql) => sql`UPDATE users SET role = 'system-admin' WHERE id = ${root}`)
+  const other = await account('stranger')
+  const anothers: Request = ['DELETE', `/api/admin/accounts/${await register()}`]
+  const cases = [
+    ['self', user, own],
+    ['other', other.userId, anothers],
+    ['system-admin', root, anothers],
+    ['self', root, own],
+  ] as const
+  for (const [standing, userId, request] of cases) {
+    const { status } = await ask(userId, request)
+    const isAllowed = mayWithAccount('delete-account', standing) === 'allowed'
+    t.equal(status, isAllowed ? 204 : 403, `${standing}: ${request[1]}`)
+  }
+  t.equal((await ask(other.userId, own)).status, 403, 'nobody by a token alone')
+  t.equal((await nobody(...own)).status, 401)
+  return cases.length + 2
+}
+
 void t.test('every action is walked', (t) => {
   t.same(Object.keys(requests).sort(), Object.keys(teamPermissions).sort())
   const withTodos = [...Object.keys(todoRequests), ...notInTeams]
@@ -282,4 +319,11 @@ void t.test('every action is walked', (t) => {
   t.end()
 })
 
-for (const engine of engineNames) void t.test(engine, (t) => walk(t, engine))
+for (const [name, stack] of Object.entries(testStacks)) {
+  void t.test(`${name} stack`, async (t) => {
+    const services = await stack(t)
+    if (!services) return
+    const stores = { COMMAND_LOG: 'kafka', LIST_CACHE: 'redis', ...services }
+    for (const engine of engineNames) await t.test(engine, (t) => walk(t, engine, stores))
+  })
+}
