@@ -16,7 +16,7 @@ import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
-import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
+import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import { limitPolicies } from '../lib/rate-limit/request-policies.ts'
@@ -140,17 +140,6 @@ export const startFork = async (
     createTokenVerifier(secret, { leewaySec: config.AUTH_CLOCK_LEEWAY_SEC }),
     revoked.has,
   )
-  const teamCounts = createTeamCounts()
-  const teams = createPostgresTeams(accountPool, {
-    appendAudit,
-    onChanged: teamCounts.add,
-    bounds: {
-      teamsOfUserMax: config.TEAMS_PER_USER_MAX,
-      membersMax: config.TEAM_MEMBERS_MAX,
-      invitationsMax: config.TEAM_INVITATIONS_MAX,
-      invitationTtlSec: config.TEAM_INVITATION_TTL_SEC,
-    },
-  })
   const shareCounts = createShareCounts()
   const shares = createPostgresShares(accountPool, {
     appendAudit,
@@ -171,6 +160,25 @@ export const startFork = async (
     [...policies, loginPolicy, mailsPolicy].filter((one) => one !== undefined),
     log,
   )
+  const mails = createMailRequests(config, outbox, limiter, mailsPolicy)
+  const teamCounts = createTeamCounts()
+  const teams = createPostgresTeams(accountPool, {
+    appendAudit,
+    onChanged: teamCounts.add,
+    sendInvitation: mails.isOn
+      ? async (sql, { id, email }) => {
+          if (!(await mails.takesOne('invitation', email))) return 'too-many-mails'
+          return (await addMail(sql, 'invitation', id)) === 'full' ? 'mail-busy' : 'queued'
+        }
+      : undefined,
+    requiresVerifiedEmail: config.AUTH_EMAIL_VERIFICATION === 'required',
+    bounds: {
+      teamsOfUserMax: config.TEAMS_PER_USER_MAX,
+      membersMax: config.TEAM_MEMBERS_MAX,
+      invitationsMax: config.TEAM_INVITATIONS_MAX,
+      invitationTtlSec: config.TEAM_INVITATION_TTL_SEC,
+    },
+  })
   const stores: Part[] = [
     { name: 'metrics', close: reportMetrics(registry) }, // what was counted to the end is not lost
     ...(tracing ? [{ name: 'traces', close: tracing.close }] : []),
@@ -240,7 +248,7 @@ export const startFork = async (
       passwords,
       passwordRules: passwordRulesOf(config),
       failedLogins: createFailedLogins(limiter, loginPolicy),
-      mails: createMailRequests(config, outbox, limiter, mailsPolicy),
+      mails,
       accountTokens: createPostgresAccountTokens(accountPool, appendAudit),
       requiresVerifiedEmail: config.AUTH_EMAIL_VERIFICATION === 'required',
       log,

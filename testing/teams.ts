@@ -4,18 +4,25 @@ import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import type { AuditEntry } from '../lib/domain/audit.ts'
-import type { TeamBounds } from '../lib/domain/team.ts'
+import type { Invitation, TeamBounds } from '../lib/domain/team.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
 import { createPostgresTeams, pruneInvitations } from '../lib/teams/postgres.ts'
-import type { Actor, Teams } from '../lib/teams/teams.ts'
+import type { Actor, Outcome, Teams } from '../lib/teams/teams.ts'
 import { readConfig } from '../lib/runtime/config/config.ts'
 import { databasesOf } from './databases.ts'
 import { testDatabase } from './services.ts'
 
 export type TestAccount = Actor & { readonly email: string }
 
+/** Without mail: whoever invites is given the token. */
+type TeamsWithTokens = Omit<Teams, 'invite'> & {
+  invite(
+    ...invitation: Parameters<Teams['invite']>
+  ): Promise<Outcome<{ readonly invitation: Invitation; readonly token: string }>>
+}
+
 export type TeamsUnderTest = {
-  readonly teams: Teams
+  readonly teams: TeamsWithTokens
   readonly pool: Pool
   /** The account of this name, made when it is asked for first. */
   account(name: string): Promise<TestAccount>
@@ -44,8 +51,17 @@ export const openTeamsAt = (
   const pool = databases.pool('todos', { timeoutMs: 30_000 })
   const audit = createPostgresAuditLog(pool)
   const accounts = new Map<string, TestAccount>()
+  const teams = createPostgresTeams(pool, { bounds, appendAudit })
   return {
-    teams: createPostgresTeams(pool, { bounds, appendAudit }),
+    teams: {
+      ...teams,
+      async invite(...invitation) {
+        const outcome = await teams.invite(...invitation)
+        if (outcome.kind === 'refused') return outcome
+        const { token = '' } = outcome.value
+        return { kind: 'done', value: { ...outcome.value, token } }
+      },
+    },
     pool,
     async account(name) {
       const known = accounts.get(name)

@@ -17,7 +17,7 @@ import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
 import { openForgetLimits } from '../lib/rate-limit/forget.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
-import { pruneInvitations } from '../lib/teams/postgres.ts'
+import { createIssueInvitation, pruneInvitations } from '../lib/teams/postgres.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
@@ -93,7 +93,11 @@ const mails =
   createMailSending({
     outbox: createPostgresMailOutbox(pool),
     mailer,
-    compose: createCompose(createPostgresAccountTokens(pool, appendAudit), config),
+    compose: createCompose(
+      createPostgresAccountTokens(pool, appendAudit),
+      createIssueInvitation(pool),
+      config,
+    ),
     counts: mailCounts,
     log,
   })

@@ -1,15 +1,12 @@
 // What the mails of accounts say. Plain text, and nothing of what a user typed: an address that somebody
 // else registered must not bring a stranger's words into a mail of ours.
 
-import type { Mail, MailKind } from '../domain/mail.ts'
+import type { AccountMailKind, Mail, MailLinks } from '../domain/mail.ts'
 
-export type Links = {
-  /** A page of the application; empty: a command is given. */
-  readonly linkUrl: string
-  readonly apiUrl: string
-}
-
-const texts: Record<MailKind, { subject: string; why: string; otherwise: string; body: string }> = {
+const texts: Record<
+  AccountMailKind,
+  { subject: string; why: string; otherwise: string; body: string }
+> = {
   'verify-email': {
     subject: 'Confirm your address',
     why: 'An account was registered with this address. If that was you, confirm it:',
@@ -25,10 +22,10 @@ const texts: Record<MailKind, { subject: string; why: string; otherwise: string;
 }
 
 export const accountMail = (
-  kind: MailKind,
+  kind: AccountMailKind,
   token: string,
   ttlSec: number,
-  { linkUrl, apiUrl }: Links,
+  { linkUrl, apiUrl }: MailLinks,
 ): Mail => {
   const { subject, why, otherwise, body } = texts[kind]
   // Behind the #, so that no server on the way writes it into its log.

@@ -1,16 +1,16 @@
 // The tokens that mail carries: single-use, expiring, the newest of each kind alone. They show that who has
 // one reads mail of an account's address.
 
-import type { MailKind } from '../domain/mail.ts'
+import type { AccountMailKind } from '../domain/mail.ts'
 
 export type AccountTokens = {
   /**
    * Takes the place of an older one. Undefined: there is nobody to send it to, for the address has no
    * account, it is disabled, or it is confirmed already.
    */
-  issue(kind: MailKind, email: string, ttlSec: number): Promise<string | undefined>
+  issue(kind: AccountMailKind, email: string, ttlSec: number): Promise<string | undefined>
   /** Whether it could be used now: asked before a password is hashed. */
-  isUsable(kind: MailKind, token: string): Promise<boolean>
+  isUsable(kind: AccountMailKind, token: string): Promise<boolean>
   /** Uses it up; false when it is none. Of two at once one is true. */
   verifyEmail(token: string): Promise<boolean>
   /**

@@ -1,6 +1,6 @@
 // The tokens of mails in Postgres, hashed.
 
-import type { MailKind } from '../domain/mail.ts'
+import type { AccountMailKind } from '../domain/mail.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { hashOfToken, newToken } from '../runtime/single-use-token.ts'
 import type { AccountTokens } from './account-tokens.ts'
@@ -63,7 +63,11 @@ export const createPostgresAccountTokens = (
  * Whose it was. The account's row is locked first, as by every other change: two that lock in another
  * order would wait for each other. The DELETE decides who of several was first.
  */
-const useUp = async (sql: Sql, kind: MailKind, token: string): Promise<string | undefined> => {
+const useUp = async (
+  sql: Sql,
+  kind: AccountMailKind,
+  token: string,
+): Promise<string | undefined> => {
   const hash = hashOfToken(token)
   await sql`
     SELECT FROM users WHERE id = (SELECT user_id FROM account_tokens WHERE hash = ${hash})

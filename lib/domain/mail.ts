@@ -1,10 +1,20 @@
 // What is sent by mail.
 
-export const mailKinds = ['verify-email', 'reset-password'] as const
-export type MailKind = (typeof mailKinds)[number]
+/** To the owner of an account, with a token for it. */
+export const accountMailKinds = ['verify-email', 'reset-password'] as const
+export type AccountMailKind = (typeof accountMailKinds)[number]
+
+export type MailKind = AccountMailKind | 'invitation'
 
 export type Mail = {
   readonly subject: string
   /** Plain text. */
   readonly text: string
+}
+
+/** Where mails lead to. */
+export type MailLinks = {
+  /** A page of the application; empty: a command is given. */
+  readonly linkUrl: string
+  readonly apiUrl: string
 }

@@ -7,7 +7,8 @@ import type { MailKind } from '../domain/mail.ts'
 export type QueuedMail = {
   readonly id: string
   readonly kind: MailKind
-  readonly address: string
+  /** An address; of an invitation its id, for its address is found when it is sent. */
+  readonly subject: string
   /** From 1. */
   readonly attempt: number
   /** Past its time: it is dropped. */
@@ -16,10 +17,10 @@ export type QueuedMail = {
 
 export type MailOutbox = {
   /**
-   * Asked for again before anybody has claimed it, it is one mail. `full`: so many wait that nothing more is taken,
-   * whatever the address.
+   * Asked for again before anybody has claimed it, it is one mail. `full`: so many wait that nothing more
+   * is taken, whatever it is about.
    */
-  add(kind: MailKind, address: string): Promise<'queued' | 'full'>
+  add(kind: MailKind, subject: string): Promise<'queued' | 'full'>
   /** The next that is due. Nobody else is given it for `retrySecFirst` at the least. */
   claim(): Promise<QueuedMail | undefined>
   /** Sent, or never to be. */

@@ -9,13 +9,21 @@ import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { hashOfToken, newToken } from '../runtime/single-use-token.ts'
 import { lockAccount, lockTeam, permit, Refused, type Change } from './change.ts'
 import { addMember, teamAsSeenBy } from './members.ts'
+import type { IssueInvitation, IssuedInvitation } from './teams.ts'
+
+/** Sees to it that the mail is sent if the transaction of `sql` commits. */
+export type SendInvitation = (
+  sql: Sql,
+  invitation: { readonly id: string; readonly email: string },
+) => Promise<'queued' | 'mail-busy' | 'too-many-mails'>
 
 export const invite = async (
   { sql, by, record }: Change,
   bounds: TeamBounds,
   teamId: string,
   email: string,
-): Promise<{ readonly invitation: Invitation; readonly token: string }> => {
+  send: SendInvitation | undefined,
+): Promise<{ readonly invitation: Invitation; readonly token: string | undefined }> => {
   await lockTeam(sql, teamId)
   await permit(sql, by.userId, teamId, 'invite')
   const [found] = await sql<{ name: string; is_member: boolean; others: number }[]>`
@@ -33,13 +41,16 @@ export const invite = async (
     DELETE FROM team_invitations
     WHERE team_id = ${teamId} AND (email = ${email} OR expires_at <= now())`
   const id = randomUUID()
-  const token = newToken()
+  // The one of a mail is made when that is sent.
+  const token = send ? undefined : newToken()
   const [times] = await sql<Pick<Invitation, 'createdAt' | 'expiresAt'>[]>`
     INSERT INTO team_invitations (id, team_id, email, token_hash, expires_at)
-    VALUES (${id}, ${teamId}, ${email}, ${hashOfToken(token)},
+    VALUES (${id}, ${teamId}, ${email}, ${token === undefined ? null : hashOfToken(token)},
       now() + make_interval(secs => ${bounds.invitationTtlSec}))
     RETURNING created_at AS "createdAt", expires_at AS "expiresAt"`
   if (!times) throw new Error('an INSERT returns its row')
+  const sent = await send?.(sql, { id, email })
+  if (sent !== undefined && sent !== 'queued') throw new Refused(sent)
   await record('invitation.sent', teamId, { invitationId: id })
   return { invitation: { id, teamId, teamName: found.name, email, ...times }, token }
 }
@@ -117,6 +128,27 @@ const use = async (
   const { count } = await sql`DELETE FROM team_invitations WHERE token_hash = ${hash}`
   if (count === 0) throw new Refused('no-such-invitation')
   return { id, teamId }
+}
+
+/** See teams.ts. */
+export const createIssueInvitation =
+  (pool: Pool): IssueInvitation =>
+  (invitationId) =>
+    pool.run(async (sql) => {
+      const token = newToken()
+      const [issued] = await sql<Omit<IssuedInvitation, 'token'>[]>`
+        UPDATE team_invitations SET token_hash = ${hashOfToken(token)}
+        WHERE id = ${invitationId} AND expires_at > now()
+        RETURNING email, expires_at AS "expiresAt",
+          EXISTS (SELECT FROM users WHERE users.email = team_invitations.email) AS "hasAccount"`
+      return issued && { ...issued, token }
+    })
+
+/** Who registered an address of somebody else is not shown what was meant for that one. */
+export const requireVerifiedEmail = async (sql: Sql, userId: string): Promise<void> => {
+  const unverified = await sql`
+    SELECT FROM users WHERE id = ${userId} AND email_verified_at IS NULL`
+  if (unverified.count > 0) throw new Refused('email-not-verified')
 }
 
 /** Those that have expired hold addresses that nobody needs any more. */

@@ -13,22 +13,36 @@ import {
   standingOf,
   type AppendAudit,
 } from './change.ts'
-import { accept, decline, invitationsOf, invitationsTo, invite, withdraw } from './invitations.ts'
+import {
+  accept,
+  decline,
+  invitationsOf,
+  invitationsTo,
+  invite,
+  requireVerifiedEmail,
+  withdraw,
+  type SendInvitation,
+} from './invitations.ts'
 import { addMember, membersOf, removeMember, setRole, teamAsSeenBy, teamsOf } from './members.ts'
 import type { OnTeamChanged, Teams } from './teams.ts'
 import { deleteTeam } from './todos.ts'
 
-export { pruneInvitations } from './invitations.ts'
+export { createIssueInvitation, pruneInvitations } from './invitations.ts'
 export { createLeaveTeams } from './leave-teams.ts'
 
 export type TeamSettings = {
   readonly bounds: TeamBounds
   readonly appendAudit: AppendAudit
   readonly onChanged?: OnTeamChanged
+  /** Without it whoever invites is given the token. */
+  readonly sendInvitation?: SendInvitation | undefined
+  /** Whether one's own invitations are shown only to whom the address is known to belong. */
+  readonly requiresVerifiedEmail?: boolean
 }
 
 export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams => {
-  const { bounds, appendAudit, onChanged = () => {} } = settings
+  const { bounds, appendAudit, onChanged = () => {}, sendInvitation } = settings
+  const { requiresVerifiedEmail = false } = settings
   const change = createRunChange(pool, appendAudit, onChanged)
 
   /** `read`, if `userId` may. */
@@ -83,12 +97,19 @@ export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams =
     setRole: (by, teamId, userId, role) => change(by, (one) => setRole(one, teamId, userId, role)),
     removeMember: (by, teamId, userId) => change(by, (one) => removeMember(one, teamId, userId)),
 
-    invite: (by, teamId, email) => change(by, (one) => invite(one, bounds, teamId, email)),
+    invite: (by, teamId, email) =>
+      change(by, (one) => invite(one, bounds, teamId, email, sendInvitation)),
     listInvitations: (userId, teamId, range) =>
       permitted(userId, teamId, 'list-invitations', (sql) => invitationsOf(sql, teamId, range)),
     withdraw: (by, teamId, invitationId) =>
       change(by, (one) => withdraw(one, teamId, invitationId)),
-    listInvitationsTo: (userId, range) => pool.run((sql) => invitationsTo(sql, userId, range)),
+    listInvitationsTo: (userId, range) =>
+      outcomeOf(
+        pool.run(async (sql) => {
+          if (requiresVerifiedEmail) await requireVerifiedEmail(sql, userId)
+          return invitationsTo(sql, userId, range)
+        }),
+      ),
     accept: (by, token) => change(by, (one) => accept(one, bounds, token)),
     decline: (by, token) => change(by, (one) => decline(one, token)),
   }

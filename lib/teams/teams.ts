@@ -27,6 +27,11 @@ export type Refusal =
   | 'too-many-teams'
   | 'too-many-members'
   | 'too-many-invitations'
+  /** So many mails wait, whoever they are for. */
+  | 'mail-busy'
+  /** To one address. */
+  | 'too-many-mails'
+  | 'email-not-verified'
 
 export type Outcome<T> =
   | { readonly kind: 'done'; readonly value: T }
@@ -50,19 +55,32 @@ export type Teams = {
   /** Who removes himself leaves. */
   removeMember(by: Actor, teamId: string, userId: string): Promise<Outcome<undefined>>
 
-  /** One for each address: another one for the same replaces the first, and its token. */
+  /**
+   * One for each address: another one for the same replaces the first, and its token. No token is given
+   * where it goes by mail.
+   */
   invite(
     by: Actor,
     teamId: string,
     email: string,
-  ): Promise<Outcome<{ readonly invitation: Invitation; readonly token: string }>>
+  ): Promise<Outcome<{ readonly invitation: Invitation; readonly token: string | undefined }>>
   listInvitations(userId: string, teamId: string, range: Range): Promise<Outcome<Page<Invitation>>>
   withdraw(by: Actor, teamId: string, invitationId: string): Promise<Outcome<undefined>>
   /** Those to the address of somebody's account. */
-  listInvitationsTo(userId: string, range: Range): Promise<Page<Invitation>>
+  listInvitationsTo(userId: string, range: Range): Promise<Outcome<Page<Invitation>>>
   accept(by: Actor, token: string): Promise<Outcome<Team>>
   decline(by: Actor, token: string): Promise<Outcome<undefined>>
 }
 
 /** Notified of each change, once it is committed. */
 export type OnTeamChanged = (action: AuditAction) => void
+
+export type IssuedInvitation = {
+  readonly email: string
+  readonly token: string
+  readonly expiresAt: Date
+  /** Whether the address has one by now. */
+  readonly hasAccount: boolean
+}
+/** A new token, which takes the place of an older one. Undefined: there is no such invitation any more. */
+export type IssueInvitation = (invitationId: string) => Promise<IssuedInvitation | undefined>

@@ -60,6 +60,19 @@ export const rolesUnavailable = unavailable(
   "the account's role can't be read now",
 )
 
+// What an account refuses.
+
+export const emailNotVerified: ProblemKind = {
+  type: {
+    slug: 'email-not-verified',
+    status: 403,
+    when: 'Who asks is known, but the address of the account is not confirmed, and `AUTH_EMAIL_VERIFICATION` asks for that.',
+    remedy:
+      'Use the token of the newest mail, or ask for another: `POST /auth/verify-email/request`.',
+  },
+  detail: 'the address of this account is not confirmed yet',
+}
+
 // What limits refuse.
 
 const tooMany = (type: ProblemType, detail: string, seconds: number): ProblemKind => ({

@@ -10,6 +10,7 @@ import type { Answer } from '../engines/harness.ts'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
 import { askAdmin, askEachOfAdmins } from './ask-admin.ts'
 import { bearerOf, type Ask } from './ask.ts'
+import { invitationToken } from './invitation-token.ts'
 
 const ann = { email: ' Ann@Example.com ', password: 'correct horse' }
 const tokensOf = ({ body }: Answer) =>
@@ -30,7 +31,8 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('exportProfile', 200, '/api/profile/export', own)
   await ask('exportProfile', 404, '/api/profile/export', { lines: [bearerOf('bob')] })
   await ask('exportProfile', 401, '/api/profile/export')
-  await askDeletions(ask, own)
+  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
+  await askDeletions(ask, sql, own)
   await ask('logout', 204, '/auth/logout', { body })
   await ask('readProfile', 401, '/api/profile', own)
   await ask('refresh', 401, '/auth/refresh', { body })
@@ -39,7 +41,6 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
 
   const admin = { email: 'admin@example.com', password: ann.password }
   await ask('register', 201, '/auth/register', { body: admin })
-  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
   await sql`UPDATE users SET role = 'system-admin' WHERE email = ${admin.email}`
   await askMails(ask, sql, ann.email.trim().toLowerCase())
   await sql.end()
@@ -65,7 +66,7 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
 }
 
 /** One's own account, of which nothing is left but one that is needed on. */
-const askDeletions = async (ask: Ask, own: { readonly lines: readonly string[] }) => {
+const askDeletions = async (ask: Ask, sql: Sql, own: { readonly lines: readonly string[] }) => {
   const asked = (status: number, who: { readonly lines: readonly string[] }, body: unknown) =>
     ask('deleteProfile', status, '/api/profile', { ...who, body })
   const { password } = ann
@@ -88,7 +89,8 @@ const askDeletions = async (ask: Ask, own: { readonly lines: readonly string[] }
   const { id } = JSON.parse(made.body) as { id: string }
   const body = { email: eve.email }
   const sent = await ask('invite', 201, `/api/teams/${id}/invitations`, { ...dan, body })
-  const { token } = JSON.parse(sent.body) as { token: string }
+  const invitation = JSON.parse(sent.body) as { id: string }
+  const token = await invitationToken(sql, invitation.id)
   await ask('acceptInvitation', 200, '/api/invitations/accept', { ...eve, body: { token } })
   await asked(409, dan, { password })
   await asked(204, eve, { password })

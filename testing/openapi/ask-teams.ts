@@ -1,8 +1,11 @@
 // Asks for each answer about teams that the document describes. For answers.integration.test.ts.
 
+import type { Sql } from 'postgres'
+import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { cursorOf } from '../../server/http/cursor.ts'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
 import { bearerOf, type Ask } from './ask.ts'
+import { invitationToken } from './invitation-token.ts'
 import { logIn, membersOf } from './log-in.ts'
 
 const anyId = '00000000-0000-4000-8000-000000000000'
@@ -27,7 +30,8 @@ const each: readonly (readonly [operationId: string, target: string, body?: obje
 ]
 
 /** Of a server where an account may be in two teams. */
-export const askTeams = async (ask: Ask) => {
+export const askTeams = async (ask: Ask, databaseUrl: string) => {
+  const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
   const ann = await logIn(ask, 'ann@teams.example')
   const bob = await logIn(ask, 'bob@teams.example')
   const cid = await logIn(ask, 'cid@teams.example')
@@ -45,7 +49,8 @@ export const askTeams = async (ask: Ask) => {
   const invite = async (email: string) => {
     const body = { email }
     const sent = await ask('invite', 201, `${target}/invitations`, { ...ann, body })
-    const { id, token = '' } = membersOf(sent)
+    const { id = '' } = membersOf(sent)
+    const token = await invitationToken(sql, id)
     return { target: `${target}/invitations/${id}`, body: { token } }
   }
   const accept = (status: number, who: typeof ann, { body }: { body: object }) =>
@@ -58,7 +63,7 @@ export const askTeams = async (ask: Ask) => {
   await accept(200, bob, forBob)
   await accept(404, bob, forBob)
   await ask('invite', 409, `${target}/invitations`, { ...ann, body: { email: bob.email } })
-  await accept(409, ann, await inviteAnnElsewhere(ask, bob, ann))
+  await accept(409, ann, await inviteAnnElsewhere(ask, sql, bob, ann))
   const forCid = await invite(cid.email)
   await ask('declineInvitation', 204, '/api/invitations/decline', { ...cid, ...bodyOf(forCid) })
   await ask('declineInvitation', 404, '/api/invitations/decline', { ...cid, ...bodyOf(forCid) })
@@ -96,6 +101,7 @@ export const askTeams = async (ask: Ask) => {
   await ask('deleteTeam', 204, target, ann)
   await ask('deleteTeam', 204, `/api/teams/${membersOf(second)['id']}`, ann)
 
+  await sql.end()
   for (const [operationId, path, body] of each) {
     for (const lines of [[], ['Authorization: Basic YTpi'], [`${bearerOf('ann')}x`]])
       await ask(operationId, 401, path, { lines, body })
@@ -116,13 +122,14 @@ const bodyOf = ({ body }: { readonly body: object }) => ({ body })
 /** Who is in as many teams as one may be. */
 const inviteAnnElsewhere = async (
   ask: Ask,
+  sql: Sql,
   bob: { readonly lines: readonly string[] },
   ann: { readonly email: string },
 ) => {
   const made = await ask('createTeam', 201, '/api/teams', { ...bob, body: { name: 'x' } })
   const target = `/api/teams/${membersOf(made)['id']}/invitations`
   const sent = await ask('invite', 201, target, { ...bob, body: { email: ann.email } })
-  return { body: { token: membersOf(sent)['token'] } }
+  return { body: { token: await invitationToken(sql, membersOf(sent)['id'] ?? '') } }
 }
 
 /** Each of them once, of a server that answers `status` whatever it is. */

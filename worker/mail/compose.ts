@@ -2,19 +2,29 @@
 
 import { accountMail } from '../../lib/accounts/account-mails.ts'
 import type { AccountTokens } from '../../lib/accounts/account-tokens.ts'
-import type { Mail } from '../../lib/domain/mail.ts'
-import type { QueuedMail } from '../../lib/mail/outbox.ts'
+import { invitationMail } from '../../lib/teams/invitation-mail.ts'
+import type { IssueInvitation } from '../../lib/teams/teams.ts'
 import type { Config } from '../../lib/runtime/config/config.ts'
+import type { Compose } from './send-mails.ts'
 
-export const createCompose = (tokens: Pick<AccountTokens, 'issue'>, config: Config) => {
+export const createCompose = (
+  tokens: Pick<AccountTokens, 'issue'>,
+  issueInvitation: IssueInvitation,
+  config: Config,
+): Compose => {
   const ttlSec = {
     'verify-email': config.AUTH_VERIFY_TTL_SEC,
     'reset-password': config.AUTH_RESET_TTL_SEC,
   }
   const links = { linkUrl: config.MAIL_LINK_URL, apiUrl: apiUrlOf(config) }
-  return async ({ kind, address }: QueuedMail): Promise<Mail | undefined> => {
-    const token = await tokens.issue(kind, address, ttlSec[kind])
-    return token === undefined ? undefined : accountMail(kind, token, ttlSec[kind], links)
+  return async ({ kind, subject }) => {
+    if (kind === 'invitation') {
+      const issued = await issueInvitation(subject)
+      return issued && { to: issued.email, mail: invitationMail(issued, links) }
+    }
+    const token = await tokens.issue(kind, subject, ttlSec[kind])
+    if (token === undefined) return undefined
+    return { to: subject, mail: accountMail(kind, token, ttlSec[kind], links) }
   }
 }
 

@@ -32,8 +32,9 @@ const setUp = async (t: Test) => {
     },
   }
   const counts = createMailCounts()
-  const compose = ({ address }: QueuedMail): Promise<Mail | undefined> =>
-    Promise.resolve(address.startsWith('nobody') ? undefined : { subject: 's', text: 't' })
+  const mail: Mail = { subject: 's', text: 't' }
+  const compose = ({ subject: to }: QueuedMail) =>
+    Promise.resolve(to.startsWith('nobody') ? undefined : { to, mail })
   const begin = () => {
     const sending = createMailSending({ outbox, mailer, compose, counts, log: silentLog })
     sending.start()

@@ -6,6 +6,11 @@ import type { MailOutbox, QueuedMail } from '../../lib/mail/outbox.ts'
 import { MailRefused, type Mailer } from '../../lib/mail/mailer.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
 
+/** Undefined: nothing is to be sent. */
+export type Compose = (
+  queued: QueuedMail,
+) => Promise<{ readonly to: string; readonly mail: Mail } | undefined>
+
 /** `nobody`: the address has no account, or needs no such mail. */
 export const mailResults = ['sent', 'nobody', 'failed', 'refused', 'dropped'] as const
 export type MailCounts = Record<(typeof mailResults)[number], number>
@@ -30,8 +35,7 @@ const pollIntervalMs = 1_000
 export const createMailSending = (parts: {
   readonly outbox: Pick<MailOutbox, 'claim' | 'remove'>
   readonly mailer: Mailer
-  /** Undefined: nothing is to be sent to that address. */
-  readonly compose: (mail: QueuedMail) => Promise<Mail | undefined>
+  readonly compose: Compose
   readonly counts: MailCounts
   readonly log: Log
 }): MailSending => {
@@ -40,9 +44,14 @@ export const createMailSending = (parts: {
 
   const sendOne = async (queued: QueuedMail): Promise<keyof MailCounts> => {
     if (queued.isLate) return 'dropped'
-    const mail = await compose(queued)
-    if (!mail) return 'nobody'
-    await mailer.send(queued.address, mail)
+    const composed = await compose(queued)
+    if (!composed) return 'nobody'
+    const { to, mail } = composed
+    await mailer.send(to, mail).catch((error: unknown) => {
+      // A mail server repeats the address.
+      if (error instanceof Error) error.message = error.message.replaceAll(to, '…')
+      throw error
+    })
     return 'sent'
   }
 
@@ -55,8 +64,7 @@ export const createMailSending = (parts: {
       await outbox.remove(queued.id)
       counts[result]++
     } catch (error) {
-      // A mail server repeats the address.
-      const reason = (error as Error).message.replaceAll(queued.address, '…')
+      const reason = (error as Error).message
       if (!(error instanceof MailRefused)) {
         counts.failed++
         warn({ ...fields, reason }, 'mail not sent: trying again later')

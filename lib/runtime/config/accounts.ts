@@ -136,7 +136,7 @@ export const accountSettings = {
     max: 1_000,
     unit: 'mails',
     meaning:
-      'Mails of one kind that an address may be sent at once, and again in each hour, whoever asks for them; 0 is off.',
+      'Mails of one kind, invitations among them, that an address may be sent at once, and again in each hour, whoever asks for them; 0 is off.',
   }),
   AUTH_PASSWORD_QUEUE_MAX: wholeNumber({
     default: 16,

@@ -4,8 +4,9 @@ import { firstGeneration, type Account } from '../../../lib/accounts/accounts.ts
 import { newFamily, sessionIdOf } from '../../../lib/accounts/refresh-token.ts'
 import { normaliseEmail, normalisePassword } from '../../../lib/domain/credentials.ts'
 import { named, object, string } from '../../../lib/domain/shape.ts'
+import { emailNotVerified } from '../../http/access-problems.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { Problem, type ProblemKind } from '../../http/problem.ts'
+import { Problem } from '../../http/problem.ts'
 import {
   accountsUnavailable,
   exampleLogin,
@@ -29,17 +30,6 @@ const wrongLogin = refusal(
   'wrong email or password',
 )
 
-const notVerified: ProblemKind = {
-  type: {
-    slug: 'email-not-verified',
-    status: 403,
-    when: 'The password is right, but the address is not confirmed, and `AUTH_EMAIL_VERIFICATION` asks for that.',
-    remedy:
-      'Use the token of the newest mail, or ask for another: `POST /auth/verify-email/request`.',
-  },
-  detail: 'the address of this account is not confirmed yet',
-}
-
 export const login = (parts: AccountParts) =>
   endpoint({
     method: 'POST',
@@ -57,13 +47,13 @@ export const login = (parts: AccountParts) =>
       examples: [exampleLogin],
     },
     responses: [tokens],
-    problems: [wrongLogin, notVerified, passwordsBusy(queueIsFull), accountsUnavailable],
+    problems: [wrongLogin, emailNotVerified, passwordsBusy(queueIsFull), accountsUnavailable],
     async handler({ client, body: { email: given, password } }) {
       const email = normaliseEmail(given)
       for (let attempt = 1; attempt <= attemptsMax; attempt++) {
         const account = await checkedAccount(parts, email, password, client.key)
         // Told to nobody but who knows the password.
-        if (parts.requiresVerifiedEmail && !account.isVerified) throw new Problem(notVerified)
+        if (parts.requiresVerifiedEmail && !account.isVerified) throw new Problem(emailNotVerified)
         const family = newFamily()
         const isOpen = await orUnavailable(
           parts.accounts.openSession({

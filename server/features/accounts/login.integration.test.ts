@@ -64,7 +64,11 @@ void t.test('every login is one query for the account and one comparison', async
     refreshTtlSec: 60,
     refreshGraceSec: 1,
     profileTtlMs: 0,
-    mails: { isOn: false, add: () => Promise.resolve('queued' as const) },
+    mails: {
+      isOn: false,
+      takesOne: () => Promise.resolve(true),
+      add: () => Promise.resolve('queued' as const),
+    },
     accountTokens: createPostgresAccountTokens(pool, appendAudit),
     requiresVerifiedEmail: false,
     counts: createAccountCounts(),

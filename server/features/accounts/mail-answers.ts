@@ -1,6 +1,6 @@
 // How the endpoints that are about mail answer.
 
-import type { MailKind } from '../../../lib/domain/mail.ts'
+import type { AccountMailKind } from '../../../lib/domain/mail.ts'
 import { newEmail } from '../../../lib/domain/credentials.ts'
 import { matching, named, object, oneOf } from '../../../lib/domain/shape.ts'
 import { answer } from '../../http/contract/answer.ts'
@@ -45,7 +45,7 @@ export const mailBusy = unavailable(
 
 export const requestMail = async (
   { mails }: AccountParts,
-  kind: MailKind,
+  kind: AccountMailKind,
   email: string,
 ): Promise<Reply> => {
   if (!mails.isOn) throw new Problem(noMail)

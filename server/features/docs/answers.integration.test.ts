@@ -71,7 +71,7 @@ for (const engine of engineNames) {
     await t.test('reads', (t) => askReads(createAsk(t, server.port, check), t, server.port, check))
     await t.test('writes', (t) => askWrites(createAsk(t, server.port, check), databaseUrl))
     await t.test('accounts', (t) => askAccounts(createAsk(t, server.port, check), databaseUrl))
-    await t.test('teams', (t) => askTeams(createAsk(t, server.port, check)))
+    await t.test('teams', (t) => askTeams(createAsk(t, server.port, check), databaseUrl))
     await t.test('team todos', (t) => askTeamTodos(createAsk(t, server.port, check), databaseUrl))
     await t.test('shares', (t) => askShares(createAsk(t, server.port, check)))
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))

@@ -13,22 +13,26 @@ export const invite = ({ teams }: TeamParts) =>
     operationId: 'invite',
     summary: 'Invite an email address to a team',
     description:
-      'For admins of the team. The address may have no account yet. Nobody sends mail: hand the token over to who is invited.',
+      'For admins of the team. The address may have no account yet. It gets the token by mail. A server that sends no mail answers with the token, for you to hand over.',
     tag,
     auth: 'bearer',
     limit: 'user',
     params: { id },
     body: invitationBody,
     responses: [sentInvitation],
-    problems: [refusals['already-a-member'], refusals['too-many-invitations'], ...teamProblems],
+    problems: [
+      refusals['already-a-member'],
+      refusals['too-many-invitations'],
+      refusals['mail-busy'],
+      refusals['too-many-mails'],
+      ...teamProblems,
+    ],
     async handler(input) {
       const { params, body } = input
       const { invitation, token } = await valueOf(
         teams.invite(actorOf(input), params.id, body.email),
       )
-      return sentInvitation.reply({ ...shownInvitation(invitation), ...sendInvitation(token) })
+      const shown = shownInvitation(invitation)
+      return sentInvitation.reply(token === undefined ? shown : { ...shown, token })
     },
   })
-
-/** The one way for a token to who is invited. While there is no mail, an admin carries it. */
-const sendInvitation = (token: string) => ({ token })

@@ -3,8 +3,9 @@
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { nextLink } from '../../http/cursor.ts'
 import { pageQuery, rangeOf } from '../../http/paging.ts'
-import { orUnavailable, teamsUnavailable } from '../../identity/team-access.ts'
+import { teamsUnavailable } from '../../identity/team-access.ts'
 import type { TeamParts } from './parts.ts'
+import { refusals, valueOf } from './problems.ts'
 import { invitationPage, shownInvitation, tag } from './vocabulary.ts'
 
 const path = '/api/invitations'
@@ -21,9 +22,9 @@ export const listOwnInvitations = ({ teams }: TeamParts) =>
     limit: 'user',
     query: pageQuery(path),
     responses: [invitationPage],
-    problems: [teamsUnavailable],
+    problems: [refusals['email-not-verified'], teamsUnavailable],
     async handler({ principal, query }) {
-      const page = await orUnavailable(teams.listInvitationsTo(principal.userId, rangeOf(query)))
+      const page = await valueOf(teams.listInvitationsTo(principal.userId, rangeOf(query)))
       return invitationPage.reply(
         { invitations: page.items.map(shownInvitation) },
         nextLink(path, query.limit, page.next),

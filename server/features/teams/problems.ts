@@ -2,7 +2,9 @@
 // leads to.
 
 import type { Outcome, Refusal } from '../../../lib/teams/teams.ts'
-import { Problem, type ProblemKind } from '../../http/problem.ts'
+import { emailNotVerified } from '../../http/access-problems.ts'
+import { Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
+import { retryAfter } from '../../http/response-headers.ts'
 import { notAllowedInTeam, orUnavailable, unknownTeam } from '../../identity/team-access.ts'
 
 export const refusals = {
@@ -90,6 +92,27 @@ export const refusals = {
     },
     detail: 'the team has as many open invitations as it may',
   },
+  'mail-busy': unavailable(
+    {
+      slug: 'invitation-mail-busy',
+      when: 'Too many mails wait to be sent, to whatever address. Nobody was invited.',
+      remedy:
+        'Wait for `Retry-After`, then invite again. The mail server may be down: the worker logs it.',
+    },
+    'too many mails are waiting to be sent',
+  ),
+  'too-many-mails': {
+    type: {
+      slug: 'too-many-invitation-mails',
+      status: 429,
+      when: 'The address was sent as many invitations as it may be. Nobody was invited.',
+      remedy:
+        'Wait for `Retry-After`: the last invitation is still good. The setting `AUTH_MAILS_MAX` is the bound.',
+    },
+    detail: 'this address was sent as many invitations as it may be for now',
+    headers: [{ ...retryAfter, value: '600' }],
+  },
+  'email-not-verified': emailNotVerified,
 } as const satisfies Record<Refusal, ProblemKind>
 
 /** What was asked for, or the problem that stands in the way. */

@@ -8,6 +8,7 @@ import {
   named,
   object,
   oneOf,
+  optional,
   string,
   time,
 } from '../../../lib/domain/shape.ts'
@@ -179,10 +180,11 @@ export const shownInvitation = (invitation: Invitation) => ({
 })
 export const sentInvitation = answer({
   status: 201,
-  description: 'The invitation, with its token. It replaces an earlier one for the same address.',
+  description:
+    'The invitation. It replaces an earlier one for the same address. The token is there only where no mail is sent.',
   headers: [noStore],
-  body: named('SentInvitation', object({ ...invitationMembers, token })),
-  examples: [{ ...exampleInvitation, token: exampleToken }],
+  body: named('SentInvitation', object({ ...invitationMembers, token: optional(token) })),
+  examples: [exampleInvitation, { ...exampleInvitation, token: exampleToken }],
 })
 export const invitationPage = answer({
   status: 200,
