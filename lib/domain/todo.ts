@@ -64,9 +64,7 @@ const membersOf = (user_id: ReturnType<typeof userId>) => ({
 export const todoShape = named(
   'Todo',
   object(
-    membersOf(
-      userId(`Its owner: the \`sub\` of the token that made it. ${ofDeletedAccount}`),
-    ),
+    membersOf(userId(`Its owner: the \`sub\` of the token that made it. ${ofDeletedAccount}`)),
   ),
 )
 /** One that belongs to a team. */

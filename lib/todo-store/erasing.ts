@@ -43,7 +43,8 @@ export async function* eraseUser(pool: Pool, userId: string): AsyncGenerator<Era
   await pool.run((sql) => sql`DELETE FROM personal_lists WHERE user_id = ${userId}`)
 }
 
-const changePages = (sql: Sql, owners: readonly PageOwner[]) => inTransaction(sql).changePages(owners)
+const changePages = (sql: Sql, owners: readonly PageOwner[]) =>
+  inTransaction(sql).changePages(owners)
 
 const erasePersonal = async (sql: Sql, userId: string): Promise<Erased | undefined> => {
   const rows = await sql<{ id: string }[]>`

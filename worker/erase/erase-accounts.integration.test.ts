@@ -1,9 +1,11 @@
 // Erasures on a real Postgres: not before the log is applied, whoever dies on the way, and by one worker
 // at a time. The whole, with servers and Redis, is in testing/system/deleted-account.test.ts.
 
+import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { LogEnds } from '../../lib/accounts/erasures.ts'
 import { createPostgresErasures, requestErasure } from '../../lib/accounts/postgres-erasures.ts'
+import type { PageOwner } from '../../lib/domain/page.ts'
 import { eraseUser, type Erased } from '../../lib/todo-store/erasing.ts'
 import { createPostgresStore } from '../../lib/todo-store/postgres.ts'
 import { databasesAt } from '../../testing/databases.ts'
@@ -99,6 +101,26 @@ void t.test('lists have another version in the transaction that changes them', a
   t.equal(await store.listVersion(), before + 1)
   const list = await store.readList('all')
   t.notMatch(list.body.toString(), '"user_id":"ann"')
+})
+
+void t.test("a team's todos stay, without a name, and its pages are others", async (t) => {
+  const { pool } = await setUp(t)
+  const teamId = randomUUID()
+  await pool.run(
+    (sql) => sql`
+      INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at, revision, is_personal, team_id)
+      VALUES ('a', 'title', '', false, 'ann', now(), now(), 1, true, ${teamId})`,
+  )
+  const raised: PageOwner[] = []
+  for await (const { lists, pages } of eraseUser(pool, 'ann')) {
+    t.notOk(lists, 'no public list has changed')
+    raised.push(...(pages?.keys() ?? []))
+  }
+  t.same(new Set(raised), new Set([`team:${teamId}`, 'user:ann']))
+  const [row] = await pool.run(
+    (sql) => sql<{ user_id: string; revision: number }[]>`SELECT user_id, revision FROM todos`,
+  )
+  t.same({ ...row }, { user_id: 'deleted', revision: 2 })
 })
 
 void t.test('whoever stops after any step leaves the rest to the next', async (t) => {
