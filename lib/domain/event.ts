@@ -1,8 +1,19 @@
 // What happened to a list, as those who watch it are told. A list that can be watched is a channel; its
 // events are numbered in the order in which they happened. Pure.
 
+import type { TeamRole } from './team.ts'
+
 /** `todos` is the public list, `user:` a user's own, `team:` a team's, `todo:` one that is shared. */
 export type ChannelName = 'todos' | `user:${string}` | `team:${string}` | `todo:${string}`
+
+export const publicChannel: ChannelName = 'todos'
+export const userChannel = (userId: string): ChannelName => `user:${encodeURIComponent(userId)}`
+export const teamChannel = (teamId: string): ChannelName => `team:${teamId}`
+export const todoChannel = (todoId: string): ChannelName => `todo:${todoId}`
+
+/** Somebody's role in a team from now on; null: none. */
+export const membershipBody = (by: string, userId: string, role: TeamRole | null): string =>
+  JSON.stringify({ kind: 'membership', by, user_id: userId, role })
 
 /** Events that are kept for whoever was away: older ones can't be had, and the list is read anew. */
 export const keptEvents = 1_000

@@ -5,21 +5,28 @@ import type { ChannelName, ChannelPosition } from '../domain/event.ts'
 
 /** What came of one batch of changes. */
 export type EventBatch = {
-  /** Who appends: a partition of a log. */
-  readonly source: string
+  /** Who appends: a partition of a log. Undefined: somebody who never appends the same again. */
+  readonly source: string | undefined
   /** Grows with each batch of a source. One that is not above the last was appended before: nothing happens. */
   readonly number: number
   readonly events: readonly NewEvent[]
 }
 export type NewEvent = {
   readonly channel: ChannelName
-  /** JSON, as clients are sent it. */
-  readonly body: string
+  /** JSON on one line, as clients are sent it. Undefined: what happened can't be had, and readers get a gap. */
+  readonly body: string | undefined
 }
 
 export interface EventAppender {
-  /** Rejects when it is not known whether they were kept: to append them again is safe. */
-  append(batch: EventBatch): Promise<void>
+  /**
+   * In their order. Rejects when it is not known whether all of them were kept: to append them again is
+   * safe, alone or with others.
+   */
+  append(batches: readonly EventBatch[]): Promise<void>
+  /** Every channel begins a new epoch: nobody knows what was lost, so every reader reads anew. */
+  reset(): Promise<void>
+  /** Forgets channels in which nothing has happened for `channelIdleSec`. */
+  prune(): Promise<void>
   close(): Promise<void>
 }
 
@@ -48,5 +55,25 @@ export interface EventReader {
   ): Promise<Joined>
   /** What stands in the way of hearing all that happens; undefined: nothing. */
   fault(): string | undefined
+  /** So far. */
+  readonly counts: EventReaderCounts
   close(): Promise<void>
 }
+
+export type EventReaderCounts = {
+  /** Channels that somebody here listens to. */
+  channels: number
+  /** Events that came here, each once for all that listen. */
+  heard: number
+  /** Times that a channel's listeners were told to read anew. */
+  gaps: number
+}
+
+/**
+ * An idle channel is forgotten after this. Its next event begins a new epoch, so whoever comes back with
+ * an older position reads anew: once an hour at most, and only where nothing has happened.
+ */
+export const channelIdleSec = 3_600
+
+/** Who has missed more than this reads the list anew, which is less. */
+export const missedBytesMax = 1_048_576

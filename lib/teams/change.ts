@@ -38,21 +38,21 @@ export const outcomeOf = async <T>(work: Promise<T>): Promise<Outcome<T>> => {
 export const createRunChange =
   (pool: Pool, appendAudit: AppendAudit, onChanged: OnTeamChanged): RunChange =>
   async (by, work) => {
-    const recorded: AuditAction[] = []
+    const recorded: Parameters<OnTeamChanged>[] = []
     const outcome = await outcomeOf(
       pool.transaction((sql) =>
         work({
           sql,
           by,
           async record(action, teamId, details) {
-            recorded.push(action)
+            recorded.push([action, teamId, by.userId, details])
             const { userId: actorId, requestId } = by
             await appendAudit(sql, entryOf({ actorId, requestId }, action, teamId, details))
           },
         }),
       ),
     )
-    if (outcome.kind === 'done') for (const action of recorded) onChanged(action)
+    if (outcome.kind === 'done') for (const one of recorded) onChanged(...one)
     return outcome
   }
 

@@ -2,7 +2,7 @@
 // decided in the transaction that does it, under the lock of the team's row. So a membership that has
 // ended is of no use to a request that was sent before, in whichever process.
 
-import type { AuditAction } from '../domain/audit.ts'
+import type { AuditAction, AuditDetails } from '../domain/audit.ts'
 import type { Page, Range } from '../domain/page.ts'
 import type { TeamStanding } from '../domain/permission.ts'
 import type { Invitation, Member, Team, TeamRole } from '../domain/team.ts'
@@ -73,7 +73,12 @@ export type Teams = {
 }
 
 /** Notified of each change, once it is committed. */
-export type OnTeamChanged = (action: AuditAction) => void
+export type OnTeamChanged = (
+  action: AuditAction,
+  teamId: string,
+  by: string,
+  details?: AuditDetails,
+) => void
 
 export type IssuedInvitation = {
   readonly email: string

@@ -6,6 +6,7 @@ import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
 import type { PageOwner } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
+import { leaveCreated, leaveEvents } from './outbox.ts'
 import { partsOf } from './owners.ts'
 import {
   storeErrorKind,
@@ -14,6 +15,7 @@ import {
   type LockedShare,
   type LogName,
   type Member,
+  type OutboxSlot,
   type StoreTransaction,
 } from './todo-store.ts'
 
@@ -67,14 +69,16 @@ export const applyCreations = async (
   partition: number,
   advance: Advance,
   creations: readonly CreateTodo[],
+  outbox?: OutboxSlot,
 ): Promise<boolean> => {
   const [row] = await sql<{ count: number }[]>`
     WITH ${advanced(sql, log, partition, advance, true)},
+    ids AS (SELECT ${creations.map((one) => one.todoId)}::text[] AS made),
+    ${outbox ? sql`${leaveCreated(sql, outbox)},` : sql``}
     made AS (
       INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at, revision)
       SELECT id, title, description, false, user_id, at, at, 1
-      FROM unnest(${creations.map((one) => one.todoId)}::text[],
-          ${creations.map((one) => one.title)}::text[],
+      FROM ids, unnest(made, ${creations.map((one) => one.title)}::text[],
           ${creations.map((one) => one.description)}::text[],
           ${creations.map((one) => one.userId)}::text[],
           ${creations.map((one) => one.atMs)}::bigint[]) AS new (id, title, description, user_id, ms),
@@ -179,6 +183,9 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
       raisePages(tx, 'team', 'team_lists', 'team_id', idsOf('team')),
     ]
     return new Map((await Promise.all(raised)).flat())
+  },
+  async leaveEvents(outbox, events) {
+    await leaveEvents(tx, outbox, events)
   },
   async deadLetter(log, partition, letters) {
     const written = letters.map(({ offset, reason, record }) =>

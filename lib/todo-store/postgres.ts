@@ -5,6 +5,7 @@ import type { RegisteredLog } from '../domain/log-identity.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { newestCount } from '../domain/list.ts'
+import { clearOutbox, outboxSources, readOutbox } from './outbox.ts'
 import { versionOf } from './owners.ts'
 import { readPage } from './pages.ts'
 import { readSlice } from './slices.ts'
@@ -135,6 +136,9 @@ export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoSt
       }),
     transaction: (work) => pool.transaction((tx) => work(inTransaction(tx))),
     applyCreations: (...batch) => pool.run((sql) => applyCreations(sql, ...batch)),
+    readOutbox: (...what) => pool.run((sql) => readOutbox(sql, ...what)),
+    outboxSources: (olderThanSec) => pool.run((sql) => outboxSources(sql, olderThanSec)),
+    clearOutbox: (source, appended) => pool.run((sql) => clearOutbox(sql, source, appended)),
     async prune(olderThanSec) {
       const pruned = await prune(pool, 'command_outcomes', 'applied_at', olderThanSec)
       await prune(pool, 'idempotency_keys', 'created_at', olderThanSec)

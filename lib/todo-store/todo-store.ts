@@ -1,6 +1,7 @@
 // The seam to where todos live for good. The server reads lists from it; the worker changes it, one
 // batch of commands in one transaction.
 
+import type { ChannelName } from '../domain/event.ts'
 import type { LogRegistry } from '../domain/log-identity.ts'
 import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
 import type { ListName, ListSnapshot } from '../domain/list.ts'
@@ -64,7 +65,14 @@ export interface TodoStore extends LogRegistry {
     partition: number,
     advance: Advance,
     creations: readonly CreateTodo[],
+    outbox?: OutboxSlot,
   ): Promise<boolean>
+  /** What is left of this source, in order, from the first on: so many at most. */
+  readOutbox(source: string, rowsMax: number, eventOf: CreatedEvent): Promise<OutboxRow[]>
+  /** Sources that have had something left for so long. */
+  outboxSources(olderThanSec: number): Promise<string[]>
+  /** Forgets what was appended. */
+  clearOutbox(source: string, appended: number): Promise<void>
   /**
    * Forgets outcomes and idempotency keys older than this, and publishers that were not heard of for as
    * long; returns how many outcomes.
@@ -106,6 +114,25 @@ export type LockedShare = {
   readonly teamId: string | null
 }
 
+/** Where a batch leaves its events until they are appended. */
+export type OutboxSlot = {
+  readonly source: string
+  /** The batch's own: grows with each of a source. */
+  readonly number: number
+  /** What is left up to here was appended: it is forgotten. */
+  readonly appended: number
+  /** There are too many: only that there were some is left, and what was left before is forgotten. */
+  readonly isFull: boolean
+}
+/** `too-many`: nobody knows which they were. */
+export type OutboxRow = {
+  readonly number: number
+  readonly events: readonly LeftEvent[] | 'too-many'
+}
+export type LeftEvent = { readonly channel: ChannelName; readonly body: string | undefined }
+/** Makes the event that a batch of creations would have told of a todo; undefined: it is deleted. */
+export type CreatedEvent = (todo: TodoRow | undefined) => LeftEvent
+
 export interface StoreTransaction {
   /**
    * False, with nothing changed, when the stored position is not the expected one (any more), or belongs
@@ -136,6 +163,8 @@ export interface StoreTransaction {
   recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
   /** The new version of each owner's pages. To be called last: it locks in order, users before teams. */
   changePages(owners: readonly PageOwner[]): Promise<Map<PageOwner, number>>
+  /** To be appended after the transaction. */
+  leaveEvents(outbox: OutboxSlot, events: readonly LeftEvent[]): Promise<void>
   deadLetter(log: LogName, partition: number, letters: readonly DeadLetter[]): Promise<void>
   /** Runs `work`; when the data itself is refused, undoes just that. Not to be nested. */
   savepoint<T>(work: (inner: StoreTransaction) => Promise<T>): Promise<T>

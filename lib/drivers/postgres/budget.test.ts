@@ -14,9 +14,9 @@ t.test('every pool, LISTEN and watch connection of all processes is counted', as
   // A fork: 5 for todos, 2 for accounts, 1 for limits, 1 that listens, 1 that watches the others. A
   // worker: 4 partitions, 1 for announcements, 1 that watches.
   t.equal(connectionsNeeded(configOf(real)), 4 * (5 + 2 + 1 + 1 + 1) + (4 + 1 + 1))
-  // A fork besides: the lists (2), the publisher (2), the log's probe, a log that is not known yet. A
-  // worker: the lists, the consumer (5), its LISTEN, the log's ends, a log that is not known yet.
-  t.equal(connectionsNeeded(configOf(embedded)), 4 * (10 + 6) + (6 + 1 + 5 + 1 + 1 + 1))
+  // A fork besides: the lists (2), events (3), the publisher (2), the log's probe, a log that is not known
+  // yet. A worker: the lists, events, the consumer (5), its LISTEN, the log's ends, a log not known yet.
+  t.equal(connectionsNeeded(configOf(embedded)), 4 * (10 + 9) + (6 + 2 + 5 + 1 + 1 + 1))
 })
 
 t.test('behind a pooler, only what needs a session of its own is counted', async (t) => {

@@ -8,6 +8,8 @@ const pools = [
   'accounts',
   'limits',
   'list cache',
+  'event reads',
+  'event appends',
   'publisher',
   'log probe',
   'log ends',
@@ -15,7 +17,7 @@ const pools = [
   // For those who come once, at a start or from a command.
   'one-off',
 ] as const
-const listeners = ['revoked sessions', 'list versions', 'commands'] as const
+const listeners = ['revoked sessions', 'list versions', 'channels', 'commands'] as const
 
 export type PoolName = (typeof pools)[number]
 export type ListenerName = (typeof listeners)[number]
@@ -43,6 +45,8 @@ const none: Budget = {
   accounts: 0,
   limits: 0,
   'list cache': 0,
+  'event reads': 0,
+  'event appends': 0,
   publisher: 0,
   'log probe': 0,
   'log ends': 0,
@@ -50,6 +54,7 @@ const none: Budget = {
   'one-off': 0,
   'revoked sessions': 0,
   'list versions': 0,
+  channels: 0,
   commands: 0,
 }
 
@@ -62,7 +67,10 @@ export const forkBudget = (config: Settings): Budget => {
     'revoked sessions': 1,
     // A decision is a fraction of a millisecond on a connection, and many share one.
     limits: 1,
-    ...(config.LIST_CACHE === 'postgres' ? { 'list cache': 1, 'list versions': 1 } : {}),
+    // Those of memberships are appended.
+    ...(config.LIST_CACHE === 'postgres'
+      ? { 'list cache': 1, 'list versions': 1, 'event reads': 1, 'event appends': 1, channels: 1 }
+      : {}),
     // One to publish, one to answer pings meanwhile; one-off: a log that is not registered yet.
     ...(config.COMMAND_LOG === 'postgres' ? { publisher: 2, 'log probe': 1, 'one-off': 1 } : {}),
   }
@@ -71,7 +79,7 @@ export const forkBudget = (config: Settings): Budget => {
 export const workerBudget = (config: Settings): Budget => ({
   ...none,
   todos: config.WORKER_POOL_SIZE + 1, // one for the announcements
-  ...(config.LIST_CACHE === 'postgres' ? { 'list cache': 1 } : {}),
+  ...(config.LIST_CACHE === 'postgres' ? { 'list cache': 1, 'event appends': 1 } : {}),
   // Each partition that is applied holds one for as long as its claim; one is for deleting.
   ...(config.COMMAND_LOG === 'postgres'
     ? { consumer: config.WORKER_POOL_SIZE + 1, commands: 1, 'log ends': 1, 'one-off': 1 }

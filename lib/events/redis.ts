@@ -1,0 +1,137 @@
+// Events in Redis: a script appends to a channel's stream and publishes in the same step, and each server
+// process has one connection on which what it listens to arrives.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { keptEvents, type ChannelName } from '../domain/event.ts'
+import type { Redis } from '../drivers/redis/connection.ts'
+import type { RedisConnections } from '../drivers/redis/connections.ts'
+import { linesOf, partsByChannel, type Chunk } from './chunk.ts'
+import { channelIdleSec, missedBytesMax, type EventAppender, type EventReader } from './events.ts'
+import { appendScript, readScript } from './redis-scripts.ts'
+import { createSubscriber } from './redis-subscriber.ts'
+import { createWatchedChannels, type KeptEvents } from './watched-channels.ts'
+
+const appendTimeoutMs = 2_000
+const readTimeoutMs = 1_000
+const epochBytes = 12
+/** Keys that one step of a reset looks at. */
+const scannedAtOnce = 1_000
+
+const start = '{events:'
+const nameOf = (channel: ChannelName) => `${start}${channel}}`
+const keysOf = (channel: ChannelName) => [`${nameOf(channel)}:state`, `${nameOf(channel)}:stream`]
+/** For what concerns every channel. */
+const everyChannel = '{events}:every'
+
+const newEpoch = () => randomBytes(epochBytes).toString('base64url')
+
+type Values = readonly (string | number)[]
+type Run = { readonly channel: ChannelName; readonly values: Values }
+
+/** One script for several channels, in one write. The first brings it along for the others. */
+const runForEach = async (redis: Redis, script: string, runs: readonly Run[]) => {
+  const sha = createHash('sha1').update(script).digest('hex')
+  const epoch = newEpoch()
+  const pipeline = redis.pipeline()
+  for (const [i, { channel, values }] of runs.entries()) {
+    const keys = keysOf(channel)
+    const all = [...keys, epoch, channelIdleSec, ...values]
+    if (i === 0) pipeline.eval(script, keys.length, ...all)
+    else pipeline.evalsha(sha, keys.length, ...all)
+  }
+  const answers = (await pipeline.exec()) ?? []
+  return answers.map(([error, answer]) => {
+    if (error) throw error
+    return answer
+  })
+}
+
+export const createRedisEventAppender = (redis: RedisConnections): EventAppender => {
+  const connection = redis.connect({ timeoutMs: appendTimeoutMs })
+  return {
+    async append(batches) {
+      const runs = [...partsByChannel(batches)].map(([channel, parts]) => {
+        const values: (string | number)[] = [keptEvents, nameOf(channel)]
+        for (const { source = '', number, count, bodies } of parts) {
+          const isWhole = bodies.length === count ? 1 : 0
+          values.push(source, number, count, isWhole, linesOf(bodies))
+        }
+        return { channel, values }
+      })
+      if (runs.length > 0) await connection.run((client) => runForEach(client, appendScript, runs))
+    },
+    // Of a cluster, every master would have to be asked.
+    async reset() {
+      let cursor = '0'
+      do {
+        const [next, keys] = await connection.run((client) =>
+          client.scan(cursor, 'MATCH', `${start}*`, 'COUNT', scannedAtOnce),
+        )
+        cursor = next
+        if (keys.length > 0) await connection.run((client) => client.unlink(...keys))
+      } while (cursor !== '0')
+      await connection.run((client) => client.publish(everyChannel, ''))
+    },
+    prune: () => Promise.resolve(), // they expire
+    close() {
+      connection.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+export const createRedisEventReader = (redis: RedisConnections): EventReader => {
+  const reading = redis.connect({ timeoutMs: readTimeoutMs })
+  const channels = createWatchedChannels({
+    subscribe: (channel) => subscriber.subscribe(nameOf(channel)),
+    unsubscribe: (channel) => subscriber.unsubscribe(nameOf(channel)),
+    read: (wanted) =>
+      reading.run(async (client) => {
+        const runs = wanted.map(({ channel, after = '' }) => ({
+          channel,
+          values: [after, missedBytesMax],
+        }))
+        const answers = await runForEach(client, readScript, runs)
+        return answers.map((answer) => keptOf(answer as string[]))
+      }),
+  })
+  const subscriber = createSubscriber({
+    redis,
+    reading,
+    names: () => [everyChannel, ...channels.names().map(nameOf)],
+    onMessage(name, message) {
+      if (name === everyChannel) channels.catchUp()
+      else push(name.slice(start.length, -1) as ChannelName, message)
+    },
+    onProven: channels.catchUp,
+  })
+
+  const push = (channel: ChannelName, message: string) => {
+    const head = message.slice(0, message.indexOf('\n'))
+    const [epoch = '', last] = head.split(' ')
+    const chunk = { last: Number(last), lines: message.slice(head.length + 1) }
+    if (Number.isSafeInteger(chunk.last)) channels.push(channel, epoch, chunk)
+  }
+
+  return {
+    join(...how) {
+      const fault = subscriber.fault()
+      return fault === undefined ? channels.join(...how) : Promise.reject(new Error(fault))
+    },
+    fault: subscriber.fault,
+    counts: channels.counts,
+    close() {
+      subscriber.close()
+      reading.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+const keptOf = ([epoch = '', last, ...entries]: readonly string[]): KeptEvents => {
+  const chunks: Chunk[] = []
+  for (let i = 0; i < entries.length; i += 2) {
+    chunks.push({ last: Number(entries[i]), lines: entries[i + 1] ?? '' })
+  }
+  return { epoch, last: Number(last), chunks }
+}
