@@ -14,6 +14,7 @@ import { forkBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
+import { openEventAppender, openEventReader } from '../lib/events/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
@@ -42,6 +43,7 @@ import { createFailedLogins, failedLoginPolicy } from './features/accounts/faile
 import { createMailRequests, mailPolicy } from './features/accounts/mail-requests.ts'
 import { addAccountMetrics, createAccountCounts } from './features/accounts/metrics.ts'
 import { openPasswords, passwordRulesOf } from './features/accounts/passwords/open.ts'
+import { addEventReaderMetrics } from './features/health/event-reader-metrics.ts'
 import { addDependencyMetrics } from './features/health/metrics.ts'
 import { becomesReady } from './features/health/readiness.ts'
 import { createEndpoints } from './features/index.ts'
@@ -49,6 +51,7 @@ import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
 import { listsAreFresh } from './features/public-lists/ready.ts'
 import { addShareMetrics, createShareCounts } from './features/shares/metrics.ts'
+import { createMembershipEvents } from './features/teams/membership-events.ts'
 import { addTeamMetrics, createTeamCounts } from './features/teams/metrics.ts'
 import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { openLogGate } from './features/todos/log-gate.ts'
@@ -162,9 +165,15 @@ export const startFork = async (
   )
   const mails = createMailRequests(config, outbox, limiter, mailsPolicy)
   const teamCounts = createTeamCounts()
+  const eventReader = openEventReader(config, databases, redis, log)
+  const eventAppender = openEventAppender(config, databases, redis, log)
+  const memberships = createMembershipEvents(eventAppender)
   const teams = createPostgresTeams(accountPool, {
     appendAudit,
-    onChanged: teamCounts.add,
+    onChanged(...change) {
+      teamCounts.add(change[0])
+      memberships.tell(...change)
+    },
     sendInvitation: mails.isOn
       ? async (sql, { id, email }) => {
           if (!(await mails.takesOne('invitation', email))) return 'too-many-mails'
@@ -210,6 +219,9 @@ export const startFork = async (
       close: cache.close,
     },
     { name: 'pages', close: pages.close },
+    { name: 'event reader', close: eventReader.close },
+    { name: 'event appender', close: eventAppender.close },
+    { name: 'memberships', close: memberships.close },
     { name: 'revoked sessions', close: revoked.close },
     { name: 'lists', open: () => lists.load(10), ready: listsAreFresh(lists), close: lists.close },
   ]
@@ -288,6 +300,7 @@ export const startFork = async (
   addAccountMetrics(registry, accountCounts)
   addTeamMetrics(registry, teamCounts)
   addShareMetrics(registry, shareCounts)
+  addEventReaderMetrics(registry, eventReader)
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addPoolMetrics(registry, pools)

@@ -6,6 +6,7 @@ import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
 import { createPostgresErasures } from '../lib/accounts/postgres-erasures.ts'
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
+import { openEventAppender } from '../lib/events/open.ts'
 import { workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
@@ -36,6 +37,8 @@ import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createAnnouncer } from './announce/announcer.ts'
 import { createErasing, createErasureCounts } from './erase/erase-accounts.ts'
 import { addErasureMetrics } from './erase/metrics.ts'
+import { createEventFeed } from './events/feed.ts'
+import { addEventMetrics } from './events/metrics.ts'
 import { createCompose } from './mail/compose.ts'
 import { addMailMetrics } from './mail/metrics.ts'
 import { createMailCounts, createMailSending } from './mail/send-mails.ts'
@@ -75,16 +78,20 @@ const traceCounts = createTraceCounts()
 const tracing = await openTracing(config, 'todos-worker', traceCounts, log)
 const traces = tracing && createWorkerTraces(tracing, messagingSystemOf(config.COMMAND_LOG))
 const announcer = createAnnouncer(store, traces ? traces.announcing(cache) : cache, log)
+const appender = openEventAppender(config, databases, redis, log)
+const events = createEventFeed(store, appender, log)
 const consumer = openConsumer(config, databases, log)
 const pruning = createPruning([
   () => store.prune(writesKnownSec),
   () => pruneRateLimits(pool),
   () => createPostgresAuditLog(pool).prune(config.AUDIT_KEPT_DAYS),
   () => pruneInvitations(pool),
+  appender.prune,
 ])
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 addTraceMetrics(metrics.registry, traceCounts)
+addEventMetrics(metrics.registry, events)
 const mailCounts = createMailCounts()
 addMailMetrics(metrics.registry, mailCounts)
 const mailer = openMailer(config, log)
@@ -122,6 +129,8 @@ const erasing = createErasing({
   async forget(userId) {
     await pages.forget([`user:${userId}`])
     await forgetLimits(userId)
+    // Any channel's events may name the user. It is rare, and whoever watches reads his lists anew.
+    await appender.reset()
   },
   counts: erasureCounts,
   log,
@@ -136,6 +145,7 @@ const sink = createSink({
     logBatch(batch, log)
   },
   logger: log,
+  events,
   ...(traces && { apply: traces.apply(applyBatch) }),
 })
 
@@ -155,7 +165,10 @@ const parts: Part[] = [
       metricsPort = await openPages(
         config,
         metrics.registry,
-        (isLiveness) => (isLiveness ? livePage : healthPage)(consuming(), progress?.stall()),
+        (isLiveness) =>
+          isLiveness
+            ? livePage(consuming(), progress?.stall())
+            : healthPage(consuming(), progress?.stall(), events.fault()),
         log,
       ).catch((error: unknown) => {
         process.stderr.write(`${(error as Error).message}\n`)
@@ -169,6 +182,7 @@ const parts: Part[] = [
   { name: 'redis', close: redis.close },
   { name: 'pages', close: pages.close },
   { name: 'list cache', close: cache.close },
+  { name: 'event appender', close: appender.close },
   { name: 'log', open: () => waitForLog(config, databases, store, log, leaveAtOnce) },
   { name: 'pruning', open: () => Promise.resolve(pruning.start()), close: pruning.stop },
   ...(mails
@@ -186,6 +200,7 @@ const parts: Part[] = [
     open: () => Promise.resolve(announcer.start()),
     close: announcer.close,
   },
+  { name: 'events', open: () => Promise.resolve(events.start()), close: events.close },
   { name: 'consumer', close: consumer.stop, closeTimeoutMs: consumerCloseTimeoutMs },
   {
     name: 'progress',

@@ -3,10 +3,12 @@
 
 import { Registry } from '@prometheus-io/client'
 import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
+import type { EventReader } from '../../lib/events/events.ts'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
 import { addBuildInfo, addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
 import { addTraceMetrics, createTraceCounts } from '../../lib/runtime/tracing.ts'
 import { addAccountMetrics, createAccountCounts } from '../../server/features/accounts/metrics.ts'
+import { addEventReaderMetrics } from '../../server/features/health/event-reader-metrics.ts'
 import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
 import type { HotLists } from '../../server/features/public-lists/hot-list.ts'
 import { addListMetrics } from '../../server/features/public-lists/metrics.ts'
@@ -21,6 +23,8 @@ import { countForks } from '../../server/process/metrics-page.ts'
 import type { AnnouncementCounts } from '../../worker/announce/announcer.ts'
 import { createErasureCounts } from '../../worker/erase/erase-accounts.ts'
 import { addErasureMetrics } from '../../worker/erase/metrics.ts'
+import type { EventFeed } from '../../worker/events/feed.ts'
+import { addEventMetrics } from '../../worker/events/metrics.ts'
 import { addMailMetrics } from '../../worker/mail/metrics.ts'
 import { createMailCounts } from '../../worker/mail/send-mails.ts'
 import { createWorkerMetrics } from '../../worker/observe/metrics.ts'
@@ -106,6 +110,11 @@ export const metricGroups: readonly MetricGroup[] = [
     metrics: metricsOf((registry) => addShareMetrics(registry, createShareCounts())),
   },
   {
+    title: 'Events',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addEventReaderMetrics(registry, unread as EventReader)),
+  },
+  {
     title: 'Dependencies',
     about: 'On the page of the server.',
     metrics: metricsOf((registry) => addDependencyMetrics(registry, [])),
@@ -131,6 +140,11 @@ export const metricGroups: readonly MetricGroup[] = [
     title: 'Deleted accounts',
     about: 'On the page of each worker.',
     metrics: metricsOf((registry) => addErasureMetrics(registry, createErasureCounts())),
+  },
+  {
+    title: 'Appended events',
+    about: 'On the page of each worker.',
+    metrics: metricsOf((registry) => addEventMetrics(registry, unread as EventFeed)),
   },
   {
     title: 'Every process',

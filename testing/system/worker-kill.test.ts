@@ -3,11 +3,16 @@
 
 import { Agent, request } from 'node:http'
 import postgres from 'postgres'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { signToken } from '../../lib/accounts/access-token.ts'
+import { publicChannel } from '../../lib/domain/event.ts'
+import { openRedis } from '../../lib/drivers/redis/connections.ts'
+import { openEventReader } from '../../lib/events/open.ts'
 import { startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
 import { eventually } from '../eventually.ts'
-import { generousTimeouts, testSecret } from '../settings.ts'
+import { databasesOf } from '../databases.ts'
+import { hear } from '../heard-events.ts'
+import { generousTimeouts, silentLog, testConfig, testSecret } from '../settings.ts'
 import { seeded } from '../seeded.ts'
 import { testDatabase, testTopic, testStacks } from '../services.ts'
 
@@ -50,6 +55,44 @@ const client = (port: number) => {
 /** What a todo must be, from what was acknowledged. */
 type Expected = { title: string; completed: boolean; revision: number; deleted: boolean }
 
+/**
+ * A client that listens to the public list all the time. What a worker catches up on may be more than is
+ * kept: then there is a gap. Numbers are dense, so they count what was told, heard or not.
+ */
+const listen = async (t: Test, environment: Readonly<Record<string, string>>) => {
+  const config = testConfig(environment)
+  const connections = openRedis(config.REDIS_URL, silentLog)
+  const reader = openEventReader(config, databasesOf(config), connections, silentLog)
+  t.teardown(async () => {
+    await reader.close()
+    connections.close()
+  })
+  await eventually(reader.fault, (fault) => fault === undefined)
+  const { bodies, position, at } = await hear(reader, publicChannel)
+  return {
+    told: (count: number) =>
+      eventually(
+        () => at().number - position.number,
+        (told) => told >= count,
+      ),
+    isSameEpoch: () => at().epoch === position.epoch,
+    /** Todos of which something was heard twice, or in another order than it happened in. */
+    faults(): string[] {
+      const revisions = new Map<string, number>()
+      return bodies.flatMap((body) => {
+        if (body === 'gap') return []
+        const { revision, id, todo } = JSON.parse(body) as Told
+        const of = todo?.id ?? id ?? ''
+        const before = revisions.get(of) ?? 0
+        revisions.set(of, revision)
+        return revision > before ? [] : [`${of}: ${revision} after ${before}`]
+      })
+    },
+    heard: () => bodies.filter((body) => body !== 'gap').length,
+  }
+}
+type Told = { revision: number; id?: string; todo?: { id: string } }
+
 for (const [name, stack] of Object.entries(testStacks)) {
   void t.test(`kill -9 of the worker, ${name} stack`, async (t) => {
     const services = await stack(t)
@@ -70,6 +113,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
     }
     const server = await startServer(environment)
     t.teardown(() => server.stop())
+    const told = await listen(t, { ...environment, LOG_LEVEL: 'silent' })
     let worker: Running = await startWorker(environment)
     t.teardown(() => worker.stop())
     const { send, close } = client(server.port)
@@ -145,6 +189,14 @@ for (const [name, stack] of Object.entries(testStacks)) {
     t.equal(wrong, 0, `${expected.size} todos are as acknowledged`)
     t.equal(rows.length, alive, 'and there is none besides')
     t.equal((await sql`SELECT FROM dead_letters`).count, 0)
+
+    const changes = [...expected.values()].reduce(
+      (sum, { revision, deleted }) => sum + revision + Number(deleted),
+      0,
+    )
+    t.equal(await told.told(changes), changes, 'each change is told once')
+    t.ok(told.isSameEpoch())
+    t.same(told.faults(), [], `${told.heard()} were heard, in order`)
 
     const newest = await sql`SELECT id FROM todos ORDER BY created_at DESC, id DESC LIMIT 10`
     const ids = newest.map((row) => row['id'] as string)

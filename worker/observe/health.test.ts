@@ -41,3 +41,12 @@ t.test('commands that wait and are not applied: /health fails, whatever the caus
   t.equal(livePage(silentFor(silentMsMax + 1_000)).status, 503)
   t.equal(livePage(undefined).status, 200)
 })
+
+t.test('events that are not appended are said, and no reason to fail', async (t) => {
+  t.match(healthPage(silentFor(0), undefined, 'READONLY'), {
+    status: 200,
+    body: '{"status":"ok","events":"not appended: READONLY"}',
+  })
+  const stall = { cause: 'not-applied' as const, lag: 3, partitions: [1] }
+  t.match(healthPage(silentFor(0), stall, 'READONLY'), { status: 503, body: /3 commands wait/ })
+})

@@ -23,9 +23,16 @@ export const livePage = (consumer: Consumer | undefined, stall?: Stall): Page =>
   return page(stall?.cause === 'not-delivered' ? stallText(stall) : undefined)
 }
 
-export const healthPage = (consumer: Consumer | undefined, stall?: Stall): Page => {
+/** `events`: why they are not appended. Commands are applied all the same, so that is no reason to fail. */
+export const healthPage = (
+  consumer: Consumer | undefined,
+  stall?: Stall,
+  events?: string,
+): Page => {
   if (!consumer) return page('the worker has not begun yet: its log says what it waits for')
-  return stall ? page(stallText(stall)) : livePage(consumer)
+  const health = stall ? page(stallText(stall)) : livePage(consumer)
+  if (health.status !== 200 || events === undefined) return health
+  return { ...health, body: JSON.stringify({ status: 'ok', events: `not appended: ${events}` }) }
 }
 
 const page = (fault: string | undefined): Page => ({

@@ -6,8 +6,10 @@ import {
   storeErrorKind,
   type Advance,
   type DeadLetter,
+  type LeftEvent,
   type LogName,
   type Numbers,
+  type OutboxSlot,
   type PublisherAdvance,
   type StoreTransaction,
   type TodoStore,
@@ -15,7 +17,8 @@ import {
 import { isPublic, type Command } from '../../lib/domain/command.ts'
 import type { PageOwner } from '../../lib/domain/page.ts'
 import { lockAccess, lockUnexpected, type Access } from './access.ts'
-import { fold, type Effect } from './fold.ts'
+import { eventsOf, eventsOfCreations } from '../events/bodies.ts'
+import { fold, pagesOf, type Effect } from './fold.ts'
 import { freshOf, type Fresh, type FreshCommand, type ReadRecord } from './fresh.ts'
 
 export type Batch = {
@@ -25,6 +28,8 @@ export type Batch = {
   readonly records: readonly ReadRecord[]
   /** What the store is thought to know of their publishers; 0 of those that are not in it. */
   readonly numbers: Numbers
+  /** Undefined: nobody is told. */
+  readonly outbox?: OutboxSlot | undefined
 }
 
 export type ApplyResult =
@@ -40,6 +45,8 @@ export type Effects = {
   /** The new version of each owner's pages that changed. */
   readonly pages: ReadonlyMap<PageOwner, number>
   readonly letters: readonly Letter[]
+  /** What was left in the outbox. */
+  readonly events: readonly LeftEvent[]
 }
 
 /** Without a command: it did not decode, but may have said which request it comes from. */
@@ -76,8 +83,9 @@ const none: ReadonlyMap<PageOwner, number> = new Map()
 const applyCreations: Apply = async (store, batch, fresh) => {
   const creations = onlyCreations(fresh)
   if (!creations) return undefined
-  const { log, partition } = batch
-  const ours = await store.applyCreations(log, partition, advanceOf(batch, fresh), creations)
+  const { log, partition, outbox } = batch
+  const advance = advanceOf(batch, fresh)
+  const ours = await store.applyCreations(log, partition, advance, creations, outbox)
   if (!ours) return { kind: 'fenced' }
   const effects = creations.map((command) => ({
     command,
@@ -85,7 +93,8 @@ const applyCreations: Apply = async (store, batch, fresh) => {
     completes: false,
   }))
   const { duplicates, numbers } = fresh
-  return { kind: 'applied', effects, duplicates, numbers, pages: none, letters: [] }
+  const events = outbox ? eventsOfCreations(creations) : []
+  return { kind: 'applied', effects, duplicates, numbers, pages: none, letters: [], events }
 }
 
 /** Undefined when there is anything else to do than to make public todos. */
@@ -107,13 +116,15 @@ const applyTogether: Apply = (store, batch, fresh) =>
     if (!begun) return { kind: 'fenced' }
     const commands = begun.commands.map(({ command }) => command)
     const { changes, effects } = fold(begun.rows, commands, begun.access)
+    const events = eventsFor(batch, effects)
     const [, , , pages] = await Promise.all([
       transaction.write(changes),
       transaction.recordOutcomes(outcomesToKeep(begun.commands, effects)),
       transaction.deadLetter(log, partition, fresh.poison),
       transaction.changePages(changedPages(effects)),
+      leaveEvents(transaction, batch, events),
     ])
-    return resultOf(fresh, effects, pages, fresh.poison)
+    return resultOf(fresh, effects, pages, fresh.poison, events)
   })
 
 /** When the database refuses the data: those that it refuses are found, and set aside. */
@@ -135,9 +146,22 @@ const applyOneByOne = (store: TodoStore, batch: Batch, fresh: Fresh): Promise<Ap
       }
     }
     await transaction.deadLetter(log, partition, letters)
+    const events = eventsFor(batch, effects)
+    await leaveEvents(transaction, batch, events)
     const pages = await transaction.changePages(changedPages(effects))
-    return resultOf(fresh, effects, pages, letters)
+    return resultOf(fresh, effects, pages, letters, events)
   })
+
+const eventsFor = ({ outbox }: Batch, effects: readonly Effect[]): readonly LeftEvent[] =>
+  outbox ? eventsOf(effects) : []
+
+const leaveEvents = async (
+  transaction: StoreTransaction,
+  { outbox }: Batch,
+  events: readonly LeftEvent[],
+): Promise<void> => {
+  if (outbox && events.length > 0) await transaction.leaveEvents(outbox, events)
+}
 
 /** Undefined when the batch is not ours to apply. */
 const begin = async (transaction: StoreTransaction, batch: Batch, fresh: Fresh) => {
@@ -191,6 +215,7 @@ const resultOf = (
   effects: readonly Effect[],
   pages: ReadonlyMap<PageOwner, number>,
   letters: readonly Letter[],
+  events: readonly LeftEvent[],
 ): ApplyResult => {
   const refused = letters.length - poison.length
   const known = commands.length - effects.length - refused
@@ -201,11 +226,12 @@ const resultOf = (
     numbers,
     pages,
     letters,
+    events,
   }
 }
 
 const changedPages = (effects: readonly Effect[]): PageOwner[] => [
-  ...new Set(effects.flatMap(({ pages }) => pages ?? [])),
+  ...new Set(effects.flatMap(({ todo }) => (todo && pagesOf(todo)) ?? [])),
 ]
 
 const advanceOf = ({ records }: Batch, { numbers }: Fresh): Advance => {

@@ -22,6 +22,7 @@ const linesOf = (batch: Partial<AppliedBatch>, level: string) => {
     duplicates: 0,
     pages: new Map(),
     letters: [],
+    events: [],
   }
   logBatch({ ...nothing, ...batch }, log)
   return lines

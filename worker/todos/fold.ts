@@ -12,8 +12,8 @@ export type Effect = {
   readonly outcome: CommandOutcome
   /** It made an open todo a completed one. */
   readonly completes: boolean
-  /** Whose pages it changed: none of a public todo. */
-  readonly pages?: PageOwner | undefined
+  /** As it is after the command, or was before it was deleted; undefined without an effect. */
+  readonly todo?: TodoRow | undefined
 }
 
 export type Folded = {
@@ -37,8 +37,8 @@ export const fold = (
     const isApplied = step.outcome === 'applied'
     if (isApplied) after.set(todoId, step.row)
     const completes = isApplied && step.row?.completed === true && current?.completed === false
-    const changed = isApplied ? (step.row ?? current) : undefined
-    effects.push({ command, outcome: step.outcome, completes, pages: changed && pagesOf(changed) })
+    const todo = isApplied ? (step.row ?? current) : undefined
+    effects.push({ command, outcome: step.outcome, completes, todo })
   }
   return { changes: difference(rows, after), effects }
 }
@@ -47,7 +47,8 @@ type Step =
   | { readonly outcome: 'applied'; readonly row: TodoRow | undefined }
   | { readonly outcome: Exclude<CommandOutcome, 'applied'> }
 
-const pagesOf = ({ team_id, is_personal, user_id }: TodoRow): PageOwner | undefined => {
+/** Whose pages show it: none of a public todo. */
+export const pagesOf = ({ team_id, is_personal, user_id }: TodoRow): PageOwner | undefined => {
   if (team_id !== null) return `team:${team_id}`
   return is_personal ? `user:${user_id}` : undefined
 }

@@ -7,6 +7,7 @@ import type { FoundLog, RegisteredLog } from '../../lib/domain/log-identity.ts'
 import { anotherLog, mismatch } from '../../lib/domain/log-identity.ts'
 import type { Log } from '../../lib/runtime/log.ts'
 import type { Numbers, PublisherAdvance, TodoStore } from '../../lib/todo-store/todo-store.ts'
+import type { EventFeed } from '../events/feed.ts'
 import { applyBatch, type AppliedBatch } from './apply.ts'
 import { publishersOf, readRecord, type ReadRecord } from './fresh.ts'
 
@@ -16,6 +17,8 @@ export type SinkSettings = {
   /** Called after each transaction that changed the store. Must not throw. */
   readonly onApplied: (batch: AppliedBatch) => void
   readonly logger: Log
+  /** Without one, nobody is told what is applied. */
+  readonly events?: Pick<EventFeed, 'take' | 'slotOf' | 'left'>
   /** Another is one that watches it. */
   readonly apply?: typeof applyBatch
 }
@@ -37,6 +40,7 @@ export const createSink = ({
   store,
   onApplied,
   logger,
+  events,
   apply = applyBatch,
 }: SinkSettings): Sink => {
   /** Where the last batch of each partition ended. A guess: the transaction compares. */
@@ -80,6 +84,9 @@ export const createSink = ({
         const guess = guesses.get(partition)
         guesses.delete(partition)
         const expected = guess?.nextOffset ?? (await store.nextOffset(log, partition))
+        // After the position: then all that is left of the batches before it is seen.
+        const source = `${found.identity}/${partition}`
+        if (guess === undefined) await events?.take(source)
         const read = readFrom(expected - 1, delivery)
         const numbers = await numbersOf(partition, publishersOf(read.records), guess?.numbers)
         if (delivery.inDoubt && !(await continues(store, log, expected, numbers, read))) {
@@ -89,13 +96,16 @@ export const createSink = ({
         if (next.kind === 'apply') {
           const startedMs = performance.now()
           const name = { name: log, identity: found.identity }
+          const outbox = events?.slotOf(source, expected + next.records.length)
           const result = await apply(store, {
             log: name,
             partition,
             records: next.records,
             numbers,
+            outbox,
           })
           if (result.kind === 'applied') {
+            if (outbox) events?.left(outbox, result.events)
             const seconds = (performance.now() - startedMs) / 1_000
             onApplied({ ...result, partition, records: next.records.length, seconds })
             guesses.set(partition, {
