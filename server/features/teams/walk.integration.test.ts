@@ -87,7 +87,7 @@ const requests: Readonly<Record<TeamAction, Ask>> = {
 }
 const todoAt = ({ id, todoId }: Arranged) => `/api/teams/${id}/todos/${todoId}`
 /** None of a team's todo: it is in its team, and is shared with nobody else. */
-const notInTeams: readonly TodoAction[] = ['share-todo']
+const notInTeams: readonly TodoAction[] = ['share-todo', 'leave-todo']
 const todoRequests: Readonly<Partial<Record<TodoAction, readonly Ask[]>>> = {
   'read-todo': [(team) => ['GET', todoAt(team)]],
   'update-todo': [
