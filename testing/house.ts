@@ -24,6 +24,7 @@ const folderOf: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace': ['lib/drivers/otel/'],
   '@opentelemetry/resources': ['lib/drivers/otel/'],
   '@opentelemetry/exporter-trace-otlp-http': ['lib/drivers/otel/'],
+  ws: ['server/http/engines/node/'],
   'uWebSockets.js': ['server/http/engines/uws/', 'bench/peers/'],
 }
 

@@ -91,6 +91,7 @@ export const withCors = (cors: Cors, methods: readonly string[], app: App): App 
   return {
     ready: app.ready,
     readyLimitOf: app.readyLimitOf,
+    webSockets: app.webSockets,
     // Ready lists name no origin: a request that has one is answered below.
     ...(cors.kind === 'some' && { notReadyWith: 'origin' }),
     handle(request) {
@@ -105,6 +106,18 @@ export const withCors = (cors: Cors, methods: readonly string[], app: App): App 
         : addTo(reply, headers)
     },
   }
+}
+
+/**
+ * Whether a WebSocket may be opened for a page of the request's origin. Browsers ask nobody before they open
+ * one, so that it is refused is up to us. Who sends no Origin is no page.
+ */
+export const allowsOrigin = (cors: Cors, request: Request): boolean => {
+  const origin = request.header('origin')
+  if (origin === undefined || cors.kind === 'any') return true
+  if (cors.kind === 'some' && cors.origins.has(origin)) return true
+  // A page of our own. What ends TLS in front of us is not known here, so the scheme is not compared.
+  return URL.canParse(origin) && new URL(origin).host === request.header('host')?.toLowerCase()
 }
 
 const isPreflight = (request: Request): boolean =>

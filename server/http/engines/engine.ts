@@ -1,6 +1,8 @@
 // The seam between HTTP on the wire and the application. An engine knows nothing of todos; the
 // application knows nothing of sockets. Both engines give the same bytes for the same reply.
 
+import type { WebSocketRoute } from './web-socket.ts'
+
 export type Reply = {
   readonly status: number
   /** Name, value, name, value, …; complete but for Date and Connection, which are the engine's. */
@@ -80,6 +82,8 @@ export type App = {
   readonly notReadyWith?: string
   /** Never throws, never rejects. */
   handle(request: Request): Reply | Promise<Reply>
+  /** Without it no request becomes a WebSocket. */
+  readonly webSockets?: WebSocketRoute | undefined
 }
 
 export type EngineSettings = {

@@ -32,6 +32,7 @@ import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
 import { plainHeadBytesMax } from './plain-request.ts'
 import { watchSockets } from './socket-watch.ts'
 import { createUnsent, type Unsent } from '../unsent.ts'
+import { createUpgrades } from './web-sockets.ts'
 import { createWires } from './wire.ts'
 
 export const createNodeEngine = (app: App, settings: EngineSettings): Engine => {
@@ -260,8 +261,17 @@ export const createParser = (
     if (socket.destroyed) gone()
     else whenClosed(response, gone)
   }
+  const upgrades =
+    app.webSockets &&
+    createUpgrades({
+      route: app.webSockets,
+      toRequest: (incoming) => toRequest(incoming, undefined),
+      awaitsAnswer: pipeline.awaitsAnswer,
+      release: pipeline.release,
+    })
   const server = createHttpServer(
     {
+      ...(upgrades && { IncomingMessage: upgrades.Incoming }),
       keepAliveTimeout: settings.keepAliveTimeoutMs,
       headersTimeout: settings.headersTimeoutMs,
       requestTimeout: settings.requestTimeoutMs,
@@ -327,9 +337,8 @@ export const createParser = (
     socket.resume() // node has left it: unread, its end would not be seen
     refuse(Object.assign(new Error(), { code: connectRefused }), socket)
   })
-  // An Upgrade is ignored, and all that comes with it is answered (RFC 9110 section 7.8), for nobody takes
-  // one. Who does needs an 'upgrade' listener, and shouldUpgradeCallback: without it node leaves every
-  // Upgrade to the listener, those of other protocols too.
+  // Any other Upgrade is ignored, and all that comes with it is answered (RFC 9110 section 7.8).
+  upgrades?.serve(server)
   // By default node drops the headers past 1,000 and says nothing, an Authorization among them: the
   // size of the head is the bound.
   server.maxHeadersCount = 0

@@ -32,6 +32,8 @@ export type Pipeline = {
   awaitsAnswer(socket: Socket): boolean
   /** What comes from now on is read and dropped. */
   drop(socket: Socket): void
+  /** Its bytes do not come through here any more; what has come and was given to nobody. */
+  release(socket: Socket): Buffer
   /** What has come is answered; requests that come later are read and dropped. */
   leave(socket: Socket): void
   /** Requests that are unanswered, on all connections. */
@@ -79,6 +81,8 @@ type Connection = {
   /** Nothing is read: its last answer was a refusal. */
   isResting: boolean
   feed: () => void
+  /** Gives its socket back. */
+  release: () => void
 }
 
 export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pipeline => {
@@ -105,6 +109,7 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
       depth: pipelineMax,
       isResting: false,
       feed() {},
+      release() {},
     }
     connections.set(socket, connection)
     // Node forgets responses that wait behind another when the connection closes.
@@ -209,8 +214,15 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
         connection.feed()
       })
       // Behind the parser's own listener, which begins to read.
-      socket.on('resume', connection.feed)
-      connection.feed()
+      const { feed } = connection
+      socket.on('resume', feed)
+      connection.release = () => {
+        socket.off('resume', feed)
+        connection.feed = () => {}
+        inPlace.readWith(undefined)
+        inPlace.startReading()
+      }
+      feed()
     },
     takeBegun(socket) {
       const connection = of(socket)
@@ -269,6 +281,13 @@ export const createPipeline = ({ pipelineMax, pendingMax }: PipelineBounds): Pip
     },
     drop(socket) {
       of(socket).isDropping = true
+    },
+    release(socket) {
+      const connection = of(socket)
+      const { held } = connection
+      connection.held = nothing
+      connection.release()
+      return held
     },
     leave(socket) {
       const connection = of(socket)

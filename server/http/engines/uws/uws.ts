@@ -23,6 +23,7 @@ import { createUnsent } from '../unsent.ts'
 import { peerOf, UwsRequest } from './request.ts'
 import { createSink } from './sink.ts'
 import { countedBytesMin, createUnsentBound, sendAsItDrains } from './unsent.ts'
+import { addWebSockets } from './web-sockets.ts'
 
 export const createUwsEngine = async (
   app: App,
@@ -50,6 +51,16 @@ export const createUwsEngine = async (
     events++
     if (connections > connectionsMax) response.close()
   })
+  if (app.webSockets)
+    addWebSockets(server, {
+      route: app.webSockets,
+      answer: (response, request) => answer(response, request),
+      targetOf,
+      // Once it is one, the filter is not told of its end.
+      onClosed() {
+        connections--
+      },
+    })
   server.any('/*', (response, request) => {
     events++
     const method = request.getCaseSensitiveMethod()

@@ -1,0 +1,138 @@
+// WebSockets on the node engine: `ws` behind node's own parser. Node leaves every request with an Upgrade
+// to its listener, or none: so which of them is one is decided when its head is read, and all others are
+// answered as if they had not asked.
+
+import { IncomingMessage, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { WebSocketServer, type WebSocket as Ws } from 'ws'
+import type { Request } from '../engine.ts'
+import {
+  closeCodes,
+  type Acceptance,
+  type WebSocket,
+  type WebSocketListener,
+  type WebSocketRoute,
+} from '../web-socket.ts'
+
+/** For a client that does not answer a close. */
+const closeWaitMs = 2_000
+
+export type Upgrades = {
+  /** The class that the server makes its requests of. */
+  readonly Incoming: typeof IncomingMessage
+  /** Begins to take upgrades. */
+  serve(server: Server): void
+}
+
+type Parts = {
+  readonly route: WebSocketRoute
+  readonly toRequest: (incoming: IncomingMessage) => Request
+  /** Whether the answer to an earlier request of the connection is still due. */
+  readonly awaitsAnswer: (socket: Socket) => boolean
+  /** Gives the socket back its own stream; what has come and was not read. */
+  readonly release: (socket: Socket) => Buffer
+}
+
+export const createUpgrades = ({ route, toRequest, awaitsAnswer, release }: Parts): Upgrades => {
+  const acceptances = new WeakMap<IncomingMessage, Acceptance>()
+  const accept = (incoming: IncomingMessage): boolean => {
+    if (acceptances.has(incoming)) return true
+    // Behind an answer that is due, the 101 would overtake it.
+    if (incoming.method !== 'GET' || awaitsAnswer(incoming.socket)) return false
+    const request = toRequest(incoming)
+    const acceptance = route.paths.includes(request.path) ? route.accept(request) : undefined
+    if (acceptance) acceptances.set(incoming, acceptance)
+    return acceptance !== undefined
+  }
+
+  // Node's parser sets `upgrade`, and asks for it when the head is read.
+  class Incoming extends IncomingMessage {
+    asksForUpgrade: boolean | null | undefined
+    get upgrade(): boolean {
+      return this.asksForUpgrade === true && (this.method === 'CONNECT' || accept(this))
+    }
+    set upgrade(asked: boolean | null) {
+      this.asksForUpgrade = asked
+    }
+  }
+
+  const handshakes = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false, // ws#1202: its memory fragments and is not given back
+    maxPayload: route.messageBytesMax,
+    autoPong: false,
+    handleProtocols: (_offered, incoming) => acceptances.get(incoming)?.protocol ?? false,
+  })
+
+  return {
+    Incoming,
+    serve(server) {
+      server.on('upgrade', (incoming, _stream, head) => {
+        const { socket } = incoming
+        const acceptance = acceptances.get(incoming)
+        const rest = Buffer.concat([head, release(socket)])
+        if (acceptance)
+          handshakes.handleUpgrade(incoming, socket, rest, (ws) =>
+            connect(ws, socket, acceptance, route.bufferedBytesMax),
+          )
+        else socket.destroy()
+      })
+    },
+  }
+}
+
+/** What was sent last and how it is framed: what one is sent is most often sent to all. */
+let framed: { readonly text: Buffer; readonly frame: Buffer } | undefined
+
+const frameOf = (text: Buffer): Buffer => {
+  if (framed?.text !== text) framed = { text, frame: Buffer.concat([headOf(text.length), text]) }
+  return framed.frame
+}
+
+/** RFC 6455, 5.2: a whole message of text, not masked. */
+const headOf = (length: number): Buffer => {
+  if (length < 126) return Buffer.from([0x81, length])
+  if (length < 65_536) return Buffer.from([0x81, 126, length >> 8, length & 0xff])
+  const head = Buffer.alloc(10)
+  head[0] = 0x81
+  head[1] = 127
+  head.writeBigUInt64BE(BigInt(length), 2)
+  return head
+}
+
+const connect = (ws: Ws, socket: Socket, acceptance: Acceptance, bufferedBytesMax: number) => {
+  const isOpen = () => ws.readyState === ws.OPEN
+  const ours: WebSocket = {
+    send(text) {
+      // Past ws, which would frame it for each: without compression it keeps nothing back.
+      if (isOpen()) socket.write(frameOf(text))
+    },
+    bufferedBytes: () => socket.writableLength,
+    ping() {
+      if (isOpen()) ws.ping()
+    },
+    close(code, reason) {
+      if (!isOpen()) return
+      ws.close(code, reason)
+      setTimeout(() => ws.terminate(), closeWaitMs).unref()
+    },
+    cut: () => ws.terminate(),
+  }
+  const listener: WebSocketListener = acceptance.open(ours)
+  ws.on('message', (data, isBinary) => {
+    if (!isOpen()) return
+    if (isBinary) ours.close(closeCodes.unsupportedData, 'send text')
+    else listener.onText((data as Buffer).toString())
+  })
+  ws.on('ping', (data) => {
+    // Who does not read gets no more of them: it is who asks that fills the buffer.
+    if (isOpen() && socket.writableLength < bufferedBytesMax) ws.pong(data)
+    listener.onControl()
+  })
+  ws.on('pong', () => listener.onControl())
+  socket.on('drain', () => listener.onDrain())
+  // Of what breaks the protocol: ws closes with the code that says so.
+  ws.on('error', () => {})
+  ws.on('close', () => listener.onClose())
+}
