@@ -16,6 +16,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { openMailer } from '../lib/mail/mailer.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
+import { pruneEndedAccess } from '../lib/ended-access/postgres.ts'
 import { openForgetLimits } from '../lib/rate-limit/forget.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
 import { createIssueInvitation, pruneInvitations } from '../lib/teams/postgres.ts'
@@ -87,6 +88,7 @@ const pruning = createPruning([
   () => createPostgresAuditLog(pool).prune(config.AUDIT_KEPT_DAYS),
   () => pruneInvitations(pool),
   appender.prune,
+  () => pruneEndedAccess(pool),
 ])
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)

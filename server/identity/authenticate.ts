@@ -21,14 +21,25 @@ const refusalOf = (reason: string): Problem => {
   return refusal
 }
 
-export const createAuthenticate =
+export const createAuthenticate = (verifyToken: VerifyToken) => {
+  const principalOf = createPrincipalOf(verifyToken)
+  return (request: Request): Principal => principalOf(tokenOf(request))
+}
+
+/** Whose a token is. */
+export const createPrincipalOf =
   (verifyToken: VerifyToken) =>
-  (request: Request): Principal => {
-    const authorization = request.header('authorization')
-    if (authorization === undefined) throw missing
-    const token = bearer.exec(authorization)?.[1]
-    if (token === undefined) throw refusalOf(notBearer)
+  (token: string): Principal => {
     const verified = verifyToken(token)
     if (verified.kind === 'invalid') throw refusalOf(verified.reason)
     return { userId: verified.userId, sessionId: verified.sessionId }
   }
+
+/** That a request comes with. */
+export const tokenOf = (request: Request): string => {
+  const authorization = request.header('authorization')
+  if (authorization === undefined) throw missing
+  const token = bearer.exec(authorization)?.[1]
+  if (token === undefined) throw refusalOf(notBearer)
+  return token
+}

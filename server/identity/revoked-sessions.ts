@@ -15,6 +15,8 @@ import type { VerifyToken } from './authenticate.ts'
 export type RevokedSessions = {
   has(sessionId: string): boolean
   add(sessionId: string): void
+  /** `listener` learns of each that ends from now on. */
+  whenAdded(listener: (sessionId: string) => void): void
   /** Resolves when all that was revoked before is known. */
   readonly loaded: Promise<void>
   close(): void
@@ -35,6 +37,7 @@ export const createRevokedSessions = (
   const keptSec = accessTtlSecMax + clockLeewaySecMax + marginSec
   /** When each may be forgotten; oldest first. There are no more than passwords were checked. */
   const revoked = new Map<string, number>()
+  const listeners: ((sessionId: string) => void)[] = []
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
   let setLoaded = () => {}
   const loaded = new Promise<void>((resolve) => (setLoaded = resolve))
@@ -48,7 +51,9 @@ export const createRevokedSessions = (
       if (forgetMs > nowMs) break
       revoked.delete(old)
     }
-    if (!revoked.has(sessionId)) revoked.set(sessionId, nowMs + keptSec * 1_000)
+    if (revoked.has(sessionId)) return
+    revoked.set(sessionId, nowMs + keptSec * 1_000)
+    for (const listener of listeners) listener(sessionId)
   }
 
   const load = async () => {
@@ -77,6 +82,7 @@ export const createRevokedSessions = (
   return {
     has: (sessionId) => revoked.has(sessionId),
     add,
+    whenAdded: (listener) => void listeners.push(listener),
     loaded,
     close() {
       closed = true

@@ -17,7 +17,13 @@ const pools = [
   // For those who come once, at a start or from a command.
   'one-off',
 ] as const
-const listeners = ['revoked sessions', 'list versions', 'channels', 'commands'] as const
+const listeners = [
+  'revoked sessions',
+  'ended access',
+  'list versions',
+  'channels',
+  'commands',
+] as const
 
 export type PoolName = (typeof pools)[number]
 export type ListenerName = (typeof listeners)[number]
@@ -53,6 +59,7 @@ const none: Budget = {
   consumer: 0,
   'one-off': 0,
   'revoked sessions': 0,
+  'ended access': 0,
   'list versions': 0,
   channels: 0,
   commands: 0,
@@ -65,6 +72,7 @@ export const forkBudget = (config: Settings): Budget => {
     todos: share,
     accounts: Math.min(accountConnectionsMax, share),
     'revoked sessions': 1,
+    'ended access': 1,
     // A decision is a fraction of a millisecond on a connection, and many share one.
     limits: 1,
     // Those of memberships are appended.
