@@ -16,6 +16,7 @@ import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openEventAppender, openEventReader } from '../lib/events/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
+import { createPostgresEndedAccess } from '../lib/ended-access/postgres.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
@@ -46,7 +47,7 @@ import { openPasswords, passwordRulesOf } from './features/accounts/passwords/op
 import { addEventReaderMetrics } from './features/health/event-reader-metrics.ts'
 import { addDependencyMetrics } from './features/health/metrics.ts'
 import { becomesReady } from './features/health/readiness.ts'
-import { createEndpoints } from './features/index.ts'
+import { createChannelKinds, createEndpoints } from './features/index.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
 import { listsAreFresh } from './features/public-lists/ready.ts'
@@ -59,7 +60,7 @@ import { addPublishMetrics } from './features/todos/metrics.ts'
 import { tracePublishing } from './features/todos/traced-publisher.ts'
 import { createClientOf } from './http/client-address.ts'
 import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
-import { listHeadersOf, readCors, withCors } from './http/cors.ts'
+import { allowsOrigin, listHeadersOf, readCors, withCors } from './http/cors.ts'
 import { openEngine } from './http/engines/open.ts'
 import { addConnectionMetrics, addRequestMetrics } from './http/metrics.ts'
 import { boundInFlight, createReadQueue, type InFlight } from './http/pending.ts'
@@ -69,7 +70,7 @@ import {
   createActiveUsers,
   withActiveUsers,
 } from './identity/active-users.ts'
-import { createAuthenticate } from './identity/authenticate.ts'
+import { createAuthenticate, createPrincipalOf, tokenOf } from './identity/authenticate.ts'
 import { createRevokedSessions, withoutRevoked } from './identity/revoked-sessions.ts'
 import { createRequireSystemAdmin } from './identity/system-admins.ts'
 import { createProcessLimits, readyLimitOf } from './limits/in-process.ts'
@@ -77,6 +78,9 @@ import { createLimitChecks } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
 import type { BoundSocket } from './process/listening-sockets.ts'
 import { forkIndex, reportMetrics } from './process/metrics-fork.ts'
+import { createChannels } from './realtime/channels.ts'
+import { addLiveMetrics } from './realtime/counts.ts'
+import { createLive, liveSettingsOf } from './realtime/live.ts'
 
 export type Fork = {
   /** What `/ready` had against it when it began to listen. */
@@ -167,6 +171,7 @@ export const startFork = async (
   const teamCounts = createTeamCounts()
   const eventReader = openEventReader(config, databases, redis, log)
   const eventAppender = openEventAppender(config, databases, redis, log)
+  const endedAccess = createPostgresEndedAccess(accountPool, databases.listen, log)
   const memberships = createMembershipEvents(eventAppender)
   const teams = createPostgresTeams(accountPool, {
     appendAudit,
@@ -219,10 +224,16 @@ export const startFork = async (
       close: cache.close,
     },
     { name: 'pages', close: pages.close },
-    { name: 'event reader', close: eventReader.close },
+    {
+      name: 'event reader',
+      // Nobody hears what happens then, and all else goes on.
+      ready: { name: 'events', without: 'degraded', check: () => refuseWith(eventReader.fault()) },
+      close: eventReader.close,
+    },
     { name: 'event appender', close: eventAppender.close },
     { name: 'memberships', close: memberships.close },
     { name: 'revoked sessions', close: revoked.close },
+    { name: 'ended access', close: endedAccess.close },
     { name: 'lists', open: () => lists.load(10), ready: listsAreFresh(lists), close: lists.close },
   ]
   const dependencies = dependenciesOf(stores)
@@ -231,6 +242,19 @@ export const startFork = async (
   const inFlight: InFlight = { count: 0 }
   const accountCounts = createAccountCounts()
   const activeUsers = createActiveUsers()
+  const authenticate = withActiveUsers(createAuthenticate(verifyToken), activeUsers)
+  const clientOf = createClientOf(config.TRUSTED_PROXIES)
+  const live = createLive({
+    settings: liveSettingsOf(config),
+    channels: createChannels(createChannelKinds({ teams })),
+    events: eventReader,
+    verify: createPrincipalOf(verifyToken),
+    clientOf,
+    isOriginAllowed: (request) => allowsOrigin(cors, request),
+    log,
+  })
+  revoked.whenAdded(live.sessionEnded)
+  endedAccess.watch(live.accessEnded)
   const endpoints = createEndpoints({
     publicUrl: config.PUBLIC_API_URL,
     lists,
@@ -275,15 +299,16 @@ export const startFork = async (
     },
     teams,
     shares,
+    watch: { live, authenticate, tokenOf },
     audit: createPostgresAuditLog(accountPool),
     dependencies,
     isDraining: () => draining,
   })
   const handle = createTracedRouter(tracing, probePathsOf(endpoints), {
     endpoints,
-    authenticate: withActiveUsers(createAuthenticate(verifyToken), activeUsers),
+    authenticate,
     requireSystemAdmin: createRequireSystemAdmin(accounts),
-    clientOf: createClientOf(config.TRUSTED_PROXIES),
+    clientOf,
     limits: createLimitChecks(limiter, policies, processLimits),
     log,
     onAnswered: addRequestMetrics(registry),
@@ -291,6 +316,7 @@ export const startFork = async (
   const app = withCors(cors, methodsOf(endpoints), {
     ready: lists.sourceOfTarget,
     readyLimitOf: readyLimitOf(processLimits, config.TRUSTED_PROXIES),
+    webSockets: live.webSockets,
     handle: boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints), inFlight),
   })
   const engine = await openEngine(config, app, log)
@@ -301,6 +327,7 @@ export const startFork = async (
   addTeamMetrics(registry, teamCounts)
   addShareMetrics(registry, shareCounts)
   addEventReaderMetrics(registry, eventReader)
+  addLiveMetrics(registry, live.counts, live.hub.channels)
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addPoolMetrics(registry, pools)
@@ -326,7 +353,9 @@ export const startFork = async (
       closeTimeoutMs:
         config.HTTP_DRAIN_TIMEOUT_MS + config.HTTP_DRAIN_DELAY_MS + closeTimeoutMsDefault,
     },
-    // Closed first: those who wait would else keep the engine from draining.
+    // Closed first: those who watch or wait would else keep the engine from draining. Who goes at once,
+    // without a drain, makes room for another.
+    { name: 'live clients', close: () => live.close(!draining) },
     { name: 'applied commands', close: applied.stop },
   ]
   await openParts(parts, log)
@@ -338,3 +367,6 @@ export const startFork = async (
     stop: () => closeParts(parts, log),
   }
 }
+
+const refuseWith = (fault: string | undefined): Promise<void> =>
+  fault === undefined ? Promise.resolve() : Promise.reject(new Error(fault))

@@ -20,6 +20,7 @@ import { addConnectionMetrics, addRequestMetrics } from '../../server/http/metri
 import { addActiveUserMetrics, createActiveUsers } from '../../server/identity/active-users.ts'
 import { addLimitMetrics } from '../../server/limits/metrics.ts'
 import { countForks } from '../../server/process/metrics-page.ts'
+import { addLiveMetrics, createLiveCounts } from '../../server/realtime/counts.ts'
 import type { AnnouncementCounts } from '../../worker/announce/announcer.ts'
 import { createErasureCounts } from '../../worker/erase/erase-accounts.ts'
 import { addErasureMetrics } from '../../worker/erase/metrics.ts'
@@ -113,6 +114,11 @@ export const metricGroups: readonly MetricGroup[] = [
     title: 'Events',
     about: 'On the page of the server.',
     metrics: metricsOf((registry) => addEventReaderMetrics(registry, unread as EventReader)),
+  },
+  {
+    title: 'Live updates',
+    about: 'On the page of the server.',
+    metrics: metricsOf((registry) => addLiveMetrics(registry, createLiveCounts(), () => 0)),
   },
   {
     title: 'Dependencies',

@@ -7,6 +7,7 @@ import { kafkaSecuritySettings } from '../../lib/runtime/config/kafka-security.t
 import { kafkaSettings } from '../../lib/runtime/config/kafka.ts'
 import { limitSettings } from '../../lib/runtime/config/limits.ts'
 import { listSettings } from '../../lib/runtime/config/lists.ts'
+import { liveSettings } from '../../lib/runtime/config/live.ts'
 import { mailSettings } from '../../lib/runtime/config/mail.ts'
 import { postgresSettings } from '../../lib/runtime/config/postgres.ts'
 import { processSettings } from '../../lib/runtime/config/process.ts'
@@ -96,6 +97,11 @@ export const settingGroups: readonly SettingGroup[] = [
     title: 'Shares',
     about: 'With how many one personal todo may be shared.',
     settings: shareSettings,
+  },
+  {
+    title: 'Live updates',
+    about: 'WebSockets and event streams, and what one client of them may cost.',
+    settings: liveSettings,
   },
   {
     title: 'Processes',

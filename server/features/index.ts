@@ -1,6 +1,7 @@
 // Every feature on one screen: its import and its line gone, a feature is gone.
 
 import type { Endpoint } from '../http/contract/endpoint.ts'
+import type { ChannelKind } from '../realtime/channels.ts'
 import { accountEndpoints } from './accounts/endpoints.ts'
 import { exportProfile } from './accounts/export-profile.ts'
 import type { AccountParts } from './accounts/parts.ts'
@@ -8,11 +9,15 @@ import { readAuditLog, type AuditParts } from './audit/read-audit-log.ts'
 import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
+import { liveEndpoints, type LiveEndpointParts } from './live/endpoints.ts'
+import { publicChannel } from './public-lists/channel.ts'
 import { listTodos, type ListParts } from './public-lists/list-todos.ts'
 import { shareEndpoints } from './shares/endpoints.ts'
 import type { ShareParts } from './shares/parts.ts'
+import { teamChannel } from './teams/channel.ts'
 import { teamEndpoints } from './teams/endpoints.ts'
 import type { TeamParts } from './teams/parts.ts'
+import { ownChannel } from './todos/channel.ts'
 import { todoEndpoints } from './todos/endpoints.ts'
 import type { TodoParts } from './todos/parts.ts'
 
@@ -21,11 +26,19 @@ export type Parts = TodoParts &
   TeamParts &
   ShareParts &
   AuditParts &
-  ReadinessParts & {
+  ReadinessParts &
+  LiveEndpointParts & {
     readonly accounts: AccountParts
     /** Where clients reach the API; empty when that is not known. */
     readonly publicUrl: string
   }
+
+/** What can be watched. */
+export const createChannelKinds = (parts: Pick<TeamParts, 'teams'>): ChannelKind[] => [
+  publicChannel,
+  ownChannel,
+  teamChannel(parts),
+]
 
 export const createEndpoints = (parts: Parts): Endpoint[] => {
   const endpoints = [
@@ -36,6 +49,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     ...teamEndpoints(parts),
     ...shareEndpoints(parts),
     readAuditLog(parts),
+    ...liveEndpoints(parts, createChannelKinds(parts)),
     ...healthEndpoints(parts),
   ]
   return [...endpoints, ...docsEndpoints(endpoints, parts.publicUrl)]

@@ -99,3 +99,24 @@ const pastLimit: ProblemType = {
 }
 export const tooManyRequests = (seconds: number): ProblemKind =>
   tooMany(pastLimit, `too many requests: try again in ${seconds} s`, seconds)
+
+// What a WebSocket refuses: no request is answered so.
+
+export const tooManySubscriptions: ProblemKind = {
+  type: {
+    slug: 'too-many-subscriptions',
+    status: 429,
+    when: 'The WebSocket watches as many channels as it may.',
+    remedy: 'Unsubscribe from one first. The setting `LIVE_SUBSCRIPTIONS_MAX` is the bound.',
+  },
+  detail: 'this socket watches as many channels as it may',
+}
+export const tooManyMessages: ProblemKind = {
+  type: {
+    slug: 'too-many-messages',
+    status: 429,
+    when: 'The WebSocket sent more messages than it may: it is closed with 1008.',
+    remedy: 'Send fewer. The setting `LIVE_MESSAGES_PER_SEC_MAX` is the bound.',
+  },
+  detail: 'too many messages: this socket is closed',
+}

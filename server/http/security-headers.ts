@@ -15,7 +15,7 @@ export const nosniff = ['X-Content-Type-Options', 'nosniff'] as const
 
 const allowNothing = "default-src 'none'; frame-ancestors 'none'"
 
-const inert = [...nosniff, 'Content-Security-Policy', allowNothing]
+export const inert = [...nosniff, 'Content-Security-Policy', allowNothing]
 
 /** Headers of JSON that is not a list. */
 export const jsonHeaders = ['Content-Type', 'application/json', ...inert] as const

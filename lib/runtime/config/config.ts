@@ -6,6 +6,7 @@ import { httpSettings } from './http.ts'
 import { kafkaSecurityFaults, kafkaSecuritySettings } from './kafka-security.ts'
 import { kafkaSettings } from './kafka.ts'
 import { limitSettings } from './limits.ts'
+import { liveSettings } from './live.ts'
 import { listSettings } from './lists.ts'
 import { mailSettings } from './mail.ts'
 import { isServiceLink, meantBy } from './names.ts'
@@ -36,6 +37,7 @@ export const settings = {
   ...mailSettings,
   ...teamSettings,
   ...shareSettings,
+  ...liveSettings,
   ...processSettings,
   ...traceSettings,
 } as const satisfies Record<string, Setting<string | number>>

@@ -21,6 +21,7 @@ import {
   askAccountsWithout,
 } from '../../../testing/openapi/ask-accounts.ts'
 import { bearerOf, createAsk, environmentOf, page, type Ask } from '../../../testing/openapi/ask.ts'
+import { askLive, askLiveOverLimit, askLiveWithout } from '../../../testing/openapi/ask-live.ts'
 import {
   askPersonal,
   askPersonalOverLimit,
@@ -74,19 +75,22 @@ for (const engine of engineNames) {
     await t.test('teams', (t) => askTeams(createAsk(t, server.port, check), databaseUrl))
     await t.test('team todos', (t) => askTeamTodos(createAsk(t, server.port, check), databaseUrl))
     await t.test('shares', (t) => askShares(createAsk(t, server.port, check)))
+    await t.test('live updates', (t) =>
+      askLive(t, createAsk(t, server.port, check), server.port, check),
+    )
     await t.test('before routes', (t) => askAll(t, engine, server.port, check))
     await t.test('what is not described is not there', (t) => askOthers(t, server.port))
     await t.test('over the limit', (t) => askTooMuch(t, engine, databaseUrl, check))
     await t.test('without Postgres', (t) => askWithout(t, engine, check))
 
     // A fault of ours has no way to be asked for, nor have too many requests in flight: the tests of
-    // the router and of pending.ts stage them. Those of mail have servers with other settings.
+    // the router, of pending.ts and of live.ts stage them. Those of mail have servers with other settings.
     const isStaged =
-      /^(\w+ 50[01]|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getDocs|getProblem) 503)$/
+      /^(\w+ 50[01]|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getAsyncApi|openWebSocket|getDocs|getProblem) 503)$/
     const isExpected =
       engine === 'node'
         ? isStaged
-        : /^(\w+ (500|501|408|431)|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getDocs|getProblem) 503)$/
+        : /^(\w+ (500|501|408|431)|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getAsyncApi|openWebSocket|getDocs|getProblem) 503)$/
     t.same(
       check.unseen().filter((one) => !isExpected.test(one)),
       [],
@@ -346,6 +350,7 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await askTeamsOverLimit(ask)
   await askTeamTodosOverLimit(ask)
   await askSharesOverLimit(ask)
+  await askLiveOverLimit(ask)
   await ask('readTodo', 429, '/todos/a')
   await ask('listTodos', 429, lastTarget)
   await ask('listTodos', 200, '/todos?limit=1')

@@ -1,7 +1,7 @@
 // Every type of problem that a list of endpoints can answer: what the pages of problems are made from.
 
 import { isDeepStrictEqual } from 'node:util'
-import { tooManyAtOnce } from '../access-problems.ts'
+import { tooManyAtOnce, tooManyMessages, tooManySubscriptions } from '../access-problems.ts'
 import { bodyCutShort } from '../json-body.ts'
 import type { ProblemKind, ProblemType } from '../problem.ts'
 import { malformed, notAllowed, nothingAt, noTunnel, unexpected } from '../problems.ts'
@@ -24,6 +24,8 @@ const whateverIsAsked: readonly ProblemKind[] = [
   notAllowed('GET, HEAD, OPTIONS'),
   unexpected,
   tooManyAtOnce,
+  tooManySubscriptions,
+  tooManyMessages,
   noTunnel,
 ]
 

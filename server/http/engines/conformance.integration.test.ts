@@ -19,6 +19,7 @@ import { testDatabase, testTopic } from '../../../testing/services.ts'
 import type { Dependency } from '../../../lib/runtime/parts.ts'
 import type { AccountParts } from '../../features/accounts/parts.ts'
 import type { ShareParts } from '../../features/shares/parts.ts'
+import type { WatchParts } from '../../features/live/parts.ts'
 import type { TeamParts } from '../../features/teams/parts.ts'
 import { createAppliedCommands } from '../../features/todos/applied-commands.ts'
 import { createClientOf } from '../client-address.ts'
@@ -464,6 +465,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     accounts: {} as AccountParts, // nobody logs in here
     ...({} as TeamParts), // nor has a team
     ...({} as ShareParts), // nor shares anything
+    watch: {} as WatchParts, // nor watches
     dependencies,
     isDraining: () => false,
   })

@@ -1,0 +1,179 @@
+// Live updates of whole servers: two processes, real accounts and teams, events as a worker appends them.
+// What ends is taken away in every process within a second, also when no notification comes.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import { databasesAt } from '../../../testing/databases.ts'
+import { engineNames } from '../../../testing/engines/harness.ts'
+import { connectLive, type LiveClient } from '../../../testing/live/live-client.ts'
+import { loggedIn, startAuthServer } from '../../../testing/auth-client.ts'
+import type { ChannelName } from '../../../lib/domain/event.ts'
+import { createPostgresEventAppender } from '../../../lib/events/postgres.ts'
+
+/** Shared out over two processes: enough that each has some. */
+const clientsOfEach = 8
+
+for (const engine of engineNames) {
+  void t.test(`${engine}: a team is watched until it may not be`, async (t) => {
+    const { server, client, sql, env } = await startAuthServer(t, {
+      HTTP_ENGINE: engine,
+      HTTP_PROCESSES: '2',
+    })
+    const appender = createPostgresEventAppender(databasesAt(env['DATABASE_URL'] ?? ''))
+    t.teardown(() => appender.close())
+    let number = 0
+    const append = (channel: ChannelName, body: object) =>
+      appender.append([
+        { source: 'test', number: ++number, events: [{ channel, body: JSON.stringify(body) }] },
+      ])
+
+    const [ann, bob] = [await loggedIn(client, 'ann@x.y'), await loggedIn(client, 'bob@x.y')]
+    const made = await client.send('POST', '/api/teams', ann.accessToken, { name: 'one' })
+    const team = made.member('id')
+    const join = async () => {
+      const invited = await client.send('POST', `/api/teams/${team}/invitations`, ann.accessToken, {
+        email: 'bob@x.y',
+      })
+      const token = invited.member('token')
+      const accepted = await client.send('POST', '/api/invitations/accept', bob.accessToken, {
+        token,
+      })
+      t.equal(accepted.status, 200, accepted.text)
+    }
+    const [bobRow] = await sql<{ id: string }[]>`SELECT id FROM users WHERE email = 'bob@x.y'`
+    const bobId = bobRow?.id ?? ''
+
+    const connectAll = (token: string) =>
+      Promise.all(
+        Array.from({ length: clientsOfEach }, () =>
+          connectLive(t, server.port, { protocols: ['todos.v1', `bearer.${token}`] }),
+        ),
+      )
+    const watch = async (clients: readonly LiveClient[], channel: string) => {
+      for (const one of clients) one.send({ type: 'subscribe', channel })
+      for (const one of clients) t.match(await one.next('subscribed'), { channel })
+    }
+    const lose = async (clients: readonly LiveClient[], channel: string, reason: string) => {
+      const startedMs = performance.now()
+      for (const one of clients)
+        t.match(await one.next('unsubscribed'), { channel, reason }, `${channel}: ${reason}`)
+      t.comment(`${reason} after ${Math.round(performance.now() - startedMs)} ms`)
+    }
+
+    await join()
+    const [anns, bobs] = [await connectAll(ann.accessToken), await connectAll(bob.accessToken)]
+    const name = `team:${team}` as const
+    await watch([...anns, ...bobs], name)
+    await watch(bobs, 'mine')
+    await append(name, { kind: 'created' })
+    for (const one of [...anns, ...bobs])
+      t.match(await one.next('event'), { channel: name, data: { kind: 'created' } })
+    await append(`user:${bobId}`, { kind: 'updated' })
+    for (const one of bobs) t.match(await one.next('event'), { channel: 'mine' })
+
+    const path = `/api/teams/${team}/members/${bobId}`
+    const removed = await client.send('DELETE', path, ann.accessToken)
+    t.equal(removed.status, 204)
+    await lose(bobs, name, 'access-ended')
+    await append(name, { kind: 'deleted' })
+    for (const one of anns) t.match(await one.next('event'), { data: { kind: 'deleted' } })
+    t.same(
+      bobs.flatMap((one) => one.rest()),
+      [],
+      'nothing of the team',
+    )
+
+    // Nobody is notified: what is left is the poll.
+    await sql`
+      CREATE OR REPLACE FUNCTION end_access(channel text, user_id text) RETURNS void LANGUAGE sql AS $$
+        INSERT INTO ended_access (channel, user_id) VALUES (channel, user_id)
+      $$`
+    await join()
+    await watch(bobs, name)
+    await client.send('DELETE', path, bob.accessToken)
+    await lose(bobs, name, 'access-ended')
+
+    await client.post('/auth/logout', { refresh_token: bob.refreshToken })
+    await lose(bobs, 'mine', 'token-ended')
+    await client.send('DELETE', `/api/teams/${team}`, ann.accessToken)
+    await lose(anns, name, 'access-ended')
+  })
+}
+
+void t.test('a rolling restart under watchers: no event is lost, none comes twice', async (t) => {
+  const { server, env } = await startAuthServer(t, {
+    HTTP_PROCESSES: '2',
+    HTTP_DRAIN_DELAY_MS: '0',
+    LIVE_RECONNECT_SPREAD_MS: '200',
+  })
+  const appender = createPostgresEventAppender(databasesAt(env['DATABASE_URL'] ?? ''))
+  t.teardown(() => appender.close())
+  let isOver = false
+  /** Watches as a client should, from where it was, for as long as the test runs. */
+  const watch = async () => {
+    const numbers: number[] = []
+    let since: string | undefined
+    let connections = 0
+    while (!isOver) {
+      const client = await connectLive(t, server.port).catch(() => undefined)
+      if (!client) continue
+      connections++
+      client.send({ type: 'subscribe', channel: 'todos', ...(since && { since }) })
+      try {
+        for (;;) {
+          const message = await client.next()
+          if (message.type === 'gap') t.fail('nobody was away for long')
+          if (message.type === 'subscribed') since ??= String(message['position'])
+          if (message.type === 'event') {
+            since = String(message['position'])
+            const { number } = message['data'] as { number: number }
+            if (number === -1) return { numbers, connections }
+            numbers.push(number)
+          }
+          if (message.type === 'reconnect') await delay(Number(message['after_ms']))
+        }
+      } catch {
+        // closed: it comes back
+      }
+    }
+    return { numbers, connections }
+  }
+  const first = Array.from({ length: 30 }, watch)
+  await delay(300)
+  let appended = 0
+  const append = (number: number) =>
+    appender.append([
+      {
+        source: 'test',
+        number: ++appended,
+        events: [{ channel: 'todos', body: JSON.stringify({ kind: 'created', number }) }],
+      },
+    ])
+  let isRolling = true
+  const appending = (async () => {
+    let number = 0
+    while (isRolling) {
+      await append(++number)
+      await delay(2)
+    }
+    await append(-1)
+    return number
+  })()
+  server.process.kill('SIGHUP')
+  while (!server.output().includes('rolling restart done')) await delay(20)
+  isRolling = false
+  const last = await appending
+  const watched = await Promise.all(first)
+  isOver = true
+  for (const { numbers, connections } of watched) {
+    // Once, or twice: who comes back may come to the other that is about to leave.
+    t.ok(connections === 2 || connections === 3, `${connections} connections`)
+    t.same(
+      numbers.filter((number, i) => i > 0 && number !== (numbers[i - 1] ?? 0) + 1),
+      [],
+      'in order',
+    )
+    t.equal(numbers.at(-1), last)
+  }
+  t.comment(`${last} events to each of ${watched.length}`)
+})

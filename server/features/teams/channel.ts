@@ -1,0 +1,22 @@
+// The list of a team, to be watched by who is in it.
+
+import { uuid } from '../../../lib/domain/team.ts'
+import type { ChannelKind } from '../../realtime/channels.ts'
+import { Problem } from '../../http/problem.ts'
+import type { TeamParts } from './parts.ts'
+import { refusals, teamProblems, valueOf } from './problems.ts'
+
+export const teamChannel = ({ teams }: Pick<TeamParts, 'teams'>): ChannelKind => ({
+  name: 'team:{id}',
+  description: 'The todos of a team that you are in, and who is in it.',
+  example: 'team:3f0e6f6c-6a1b-4c5e-9b59-5f5b6c1d2e3f',
+  needsToken: true,
+  problems: teamProblems,
+  async resolve(principal, id) {
+    const pattern = new RegExp(uuid.schema.pattern ?? '')
+    if (!principal || !pattern.test(id)) throw new Problem(refusals['unknown-team'])
+    // Who may read the team may read its list (lib/domain/permission.ts).
+    await valueOf(teams.read(principal.userId, id))
+    return `team:${id}`
+  },
+})

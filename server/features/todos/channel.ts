@@ -1,0 +1,12 @@
+// Your own todos, to be watched by you.
+
+import type { ChannelKind } from '../../realtime/channels.ts'
+
+export const ownChannel: ChannelKind = {
+  name: 'mine',
+  description: 'Your own todos.',
+  example: 'mine',
+  needsToken: true,
+  problems: [],
+  resolve: (principal) => `user:${principal?.userId ?? ''}`,
+}

@@ -1,0 +1,160 @@
+// One event stream (Server-Sent Events): a channel over plain HTTP, as a body that is made while it is
+// sent. The sender asks for one part after another, so what waits is here, and bounded.
+
+import { positionText, type ChannelName, type ChannelPosition } from '../../lib/domain/event.ts'
+import {
+  endingOf,
+  hasEnded,
+  tokenCheckMs,
+  type ClientParts,
+  type Identity,
+  type LiveClient,
+} from './client.ts'
+import type { Subscription } from './hub.ts'
+import type { LiveEvent } from './live-event.ts'
+import type { Ending } from './protocol.ts'
+
+export type EventStream = {
+  readonly client: LiveClient
+  readonly parts: AsyncIterable<Buffer>
+}
+
+type Watch = {
+  readonly name: string
+  readonly channel: ChannelName
+  readonly since: ChannelPosition | undefined
+  readonly identity: Identity | undefined
+}
+
+/** A client that loses the connection comes back after so long, and up to twice that. */
+const retryMs = 1_000
+
+/** Rejects while events can't be read. `onClosed`: called once, whatever the end is. */
+export const openEventStream = async (
+  { name, channel, since, identity }: Watch,
+  { settings, channels, hub, counts, verify, problemOf }: ClientParts,
+  onClosed: () => void,
+  startMs: number,
+): Promise<EventStream> => {
+  const { bufferedBytesMax, heartbeatMs } = settings
+  let queue: Buffer[] = []
+  let queuedBytes = 0
+  let skippedTo: ChannelPosition | undefined
+  let isOver = false
+  let subscription: Subscription | undefined
+  let sentMs = startMs
+  let checkedMs = startMs
+  let wake = () => {}
+
+  const push = (part: Buffer) => {
+    queue.push(part)
+    queuedBytes += part.length
+    wake()
+  }
+  const say = (event: string, data: object, more = '') =>
+    push(Buffer.from(`${more}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`))
+  const at = (position: ChannelPosition) => ({ channel: name, position: positionText(position) })
+  const gap = (position: ChannelPosition) => {
+    counts.gaps['event-stream']++
+    say('gap', at(position), `id: ${positionText(position)}\n`)
+  }
+
+  /** What is queued is still sent. */
+  const over = () => {
+    if (isOver) return
+    isOver = true
+    subscription?.leave()
+    counts.subscriptions--
+    onClosed()
+    wake()
+  }
+  const end = (reason: Exclude<Ending, 'asked'>) => {
+    if (isOver) return
+    counts.closed[reason]++
+    say('unsubscribed', { channel: name, reason })
+    over()
+  }
+
+  const onEvent = (event: LiveEvent) => {
+    if (isOver) return
+    if (skippedTo === undefined && queuedBytes <= bufferedBytesMax) {
+      counts.sent['event-stream']++
+      push(event.part)
+    } else skippedTo = event.position
+  }
+
+  counts.subscriptions++
+  try {
+    subscription = await hub.subscribe(channel, name, since, {
+      onJoined(position) {
+        const retry = Math.round(retryMs * (1 + Math.random()))
+        say('subscribed', at(position), `retry: ${retry}\nid: ${positionText(position)}\n`)
+      },
+      onEvent,
+      onGap(position) {
+        if (isOver) return
+        skippedTo = undefined
+        gap(position)
+      },
+    })
+  } catch (error) {
+    over()
+    throw error
+  }
+
+  const taken = (): Buffer => {
+    const all = queue.length === 1 ? (queue[0] as Buffer) : Buffer.concat(queue)
+    queue = []
+    queuedBytes = 0
+    sentMs = performance.now()
+    return all
+  }
+  const iterator: AsyncIterator<Buffer> = {
+    async next() {
+      if (queue.length === 0 && skippedTo !== undefined && !isOver) {
+        gap(skippedTo)
+        skippedTo = undefined
+      }
+      if (queue.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve))
+      wake = () => {}
+      return queue.length > 0 ? { done: false, value: taken() } : { done: true, value: undefined }
+    },
+    return() {
+      queue = []
+      over()
+      return Promise.resolve({ done: true, value: undefined })
+    },
+  }
+
+  return {
+    parts: { [Symbol.asyncIterator]: () => iterator },
+    client: {
+      identity: () => identity,
+      checkToken() {
+        if (identity && channels.needsToken(name) && hasEnded(identity, verify)) end('token-ended')
+      },
+      checkChannel(changed) {
+        if (changed !== channel) return
+        void endingOf(channels, identity?.principal, name, problemOf).then((ending) => {
+          if (ending && ending !== 'asked') end(ending)
+        })
+      },
+      tick(nowMs) {
+        if (nowMs - checkedMs >= tokenCheckMs) {
+          checkedMs = nowMs
+          this.checkToken()
+        }
+        if (queue.length === 0 && nowMs - sentMs >= heartbeatMs) push(heartbeat)
+      },
+      leave(afterMs) {
+        if (isOver) return
+        counts.closed.draining++
+        say('reconnect', { after_ms: afterMs }, `retry: ${afterMs}\n`)
+        over()
+      },
+    },
+  }
+}
+
+/** A comment: clients ignore it, proxies see that somebody is there. */
+const heartbeat = Buffer.from(':\n\n')

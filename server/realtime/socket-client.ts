@@ -1,0 +1,278 @@
+// One WebSocket: what its client asks for, in the order in which it asks, and what it is sent. What waits
+// for a client that does not read is bounded: events are skipped, and it is told to read anew.
+
+import type { ChannelName, ChannelPosition } from '../../lib/domain/event.ts'
+import { tooManyMessages, tooManySubscriptions } from '../http/access-problems.ts'
+import { closeCodes, type WebSocket, type WebSocketListener } from '../http/engines/web-socket.ts'
+import { Problem } from '../http/problem.ts'
+import {
+  endingOf,
+  hasEnded,
+  tokenCheckMs,
+  type ClientParts,
+  type Identity,
+  type LiveClient,
+} from './client.ts'
+import type { Closing } from './counts.ts'
+import type { Subscription } from './hub.ts'
+import type { LiveEvent } from './live-event.ts'
+import {
+  alreadySubscribed,
+  anotherUser,
+  authenticated,
+  gap,
+  idOf,
+  parseMessage,
+  pong,
+  problem,
+  reconnect,
+  subscribed,
+  unsubscribed,
+  welcome,
+  type ClientMessage,
+  type Ending,
+} from './protocol.ts'
+import { createAllowance } from './rate.ts'
+
+/** Messages that wait for one before them: more wait for a database that does not answer. */
+const waitingMax = 100
+/** Answers may wait beside events; whoever asks on and reads nothing is cut. */
+const answersFactor = 2
+
+type Watched = {
+  readonly name: string
+  subscription: Subscription | undefined
+  channel: ChannelName | undefined
+  /** Events were skipped, up to here. */
+  skippedTo: ChannelPosition | undefined
+  isOver: boolean
+}
+
+export type SocketClient = LiveClient & WebSocketListener
+
+export const createSocketClient = (
+  socket: WebSocket,
+  known: Identity | undefined,
+  { settings, channels, hub, counts, verify, problemOf }: ClientParts,
+  onClosed: () => void,
+  startMs: number,
+): SocketClient => {
+  const { bufferedBytesMax, subscriptionsMax, heartbeatMs, idleTimeoutMs } = settings
+  const watched = new Map<string, Watched>()
+  const allowance = createAllowance(settings.messagesPerSecMax, startMs)
+  let identity = known
+  let isClosed = false
+  let waiting = 0
+  let tail = Promise.resolve()
+  let nowMs = startMs
+  let heardMs = startMs
+  let watchedMs = startMs
+  let pingedMs = startMs
+  let checkedMs = startMs
+
+  const close = (why: Closing, code: number, reason: string) => {
+    if (isClosed) return
+    counts.closed[why]++
+    socket.close(code, reason)
+    over()
+  }
+
+  const cut = (why: Closing) => {
+    if (isClosed) return
+    counts.closed[why]++
+    socket.cut()
+    over()
+  }
+
+  /** Nothing is sent any more. */
+  const over = () => {
+    if (isClosed) return
+    isClosed = true
+    for (const one of watched.values()) forget(one)
+    onClosed()
+  }
+
+  const answer = (text: Buffer) => {
+    if (isClosed) return
+    if (socket.bufferedBytes() > bufferedBytesMax * answersFactor) cut('not-reading')
+    else socket.send(text)
+  }
+
+  const refuse = (id: string | undefined, refusal: Problem) => {
+    counts.refused++
+    answer(problem(id, refusal))
+  }
+
+  const forget = (one: Watched) => {
+    if (one.isOver) return
+    one.isOver = true
+    watched.delete(one.name)
+    counts.subscriptions--
+    one.subscription?.leave()
+  }
+
+  const end = (one: Watched, reason: Ending, id?: string) => {
+    if (one.isOver) return
+    forget(one)
+    if (reason !== 'asked') counts.closed[reason]++
+    answer(unsubscribed(id, one.name, reason))
+  }
+
+  const deliver = (one: Watched, event: LiveEvent) => {
+    if (one.isOver) return
+    if (one.skippedTo === undefined && socket.bufferedBytes() <= bufferedBytesMax) {
+      counts.sent.websocket++
+      socket.send(event.message)
+    } else one.skippedTo = event.position
+  }
+
+  /** It reads again: what was skipped it must read anew. */
+  const catchUp = () => {
+    for (const one of watched.values()) {
+      if (one.skippedTo === undefined) continue
+      counts.gaps.websocket++
+      answer(gap(one.name, one.skippedTo))
+      one.skippedTo = undefined
+    }
+  }
+
+  const subscribe = async ({
+    id,
+    channel: name,
+    since,
+  }: Extract<ClientMessage, { type: 'subscribe' }>) => {
+    if (watched.has(name)) throw new Problem(alreadySubscribed)
+    if (watched.size >= subscriptionsMax) throw new Problem(tooManySubscriptions)
+    const one: Watched = {
+      name,
+      subscription: undefined,
+      channel: undefined,
+      skippedTo: undefined,
+      isOver: false,
+    }
+    // From here on it can be ended, as one that is watched.
+    watched.set(name, one)
+    counts.subscriptions++
+    try {
+      one.channel = await channels.resolve(identity?.principal, name)
+      if (one.isOver) return
+      const subscription = await hub.subscribe(one.channel, name, since, {
+        onJoined(position) {
+          if (!one.isOver) answer(subscribed(id, name, position))
+        },
+        onEvent: (event) => deliver(one, event),
+        onGap(position) {
+          if (one.isOver) return
+          counts.gaps.websocket++
+          one.skippedTo = undefined
+          answer(gap(name, position))
+        },
+      })
+      if (one.isOver) subscription.leave()
+      else one.subscription = subscription
+    } catch (error) {
+      if (one.isOver) return
+      forget(one)
+      throw error
+    }
+  }
+
+  const authenticate = (id: string | undefined, token: string) => {
+    const principal = verify(token)
+    if (identity && identity.principal.userId !== principal.userId) throw new Problem(anotherUser)
+    identity = { token, principal }
+    checkedMs = nowMs
+    answer(authenticated(id, principal.userId))
+  }
+
+  const handle = async (message: ClientMessage): Promise<void> => {
+    const { id } = message
+    switch (message.type) {
+      case 'authenticate':
+        authenticate(id, message.token)
+        return
+      case 'subscribe':
+        await subscribe(message)
+        return
+      case 'unsubscribe': {
+        const one = watched.get(message.channel)
+        if (one) end(one, 'asked', id)
+        else answer(unsubscribed(id, message.channel, 'asked'))
+        return
+      }
+      case 'ping':
+        answer(pong(id))
+    }
+  }
+
+  const handleText = async (text: string): Promise<void> => {
+    if (isClosed) return
+    try {
+      await handle(parseMessage(text))
+    } catch (error) {
+      refuse(idOf(text), problemOf(error))
+    }
+  }
+
+  const heard = (): boolean => {
+    nowMs = heardMs = performance.now()
+    if (allowance.take(nowMs) && waiting < waitingMax) return true
+    refuse(undefined, new Problem(tooManyMessages))
+    close('too-many-messages', closeCodes.policyViolation, 'too many messages')
+    return false
+  }
+
+  const checkToken = () => {
+    checkedMs = nowMs
+    if (!identity || !hasEnded(identity, verify)) return
+    identity = undefined
+    for (const one of [...watched.values()])
+      if (channels.needsToken(one.name)) end(one, 'token-ended')
+  }
+
+  const { messageBytesMax } = settings
+  socket.send(welcome({ heartbeatMs, subscriptionsMax, messageBytesMax }))
+  if (identity) socket.send(authenticated(undefined, identity.principal.userId))
+
+  return {
+    onText(text) {
+      if (isClosed || !heard()) return
+      waiting++
+      tail = tail.then(() => handleText(text)).finally(() => waiting--)
+    },
+    onControl() {
+      if (!isClosed) heard()
+    },
+    onDrain: catchUp,
+    onClose: over,
+    identity: () => identity,
+    checkToken,
+    checkChannel(channel) {
+      for (const one of watched.values()) {
+        // Still unknown, it may be this one.
+        if (one.channel !== undefined && one.channel !== channel) continue
+        if (!channels.needsToken(one.name)) continue
+        void endingOf(channels, identity?.principal, one.name, problemOf).then((ending) => {
+          if (ending) end(one, ending)
+        })
+      }
+    },
+    tick(atMs) {
+      nowMs = atMs
+      if (watched.size > 0) watchedMs = nowMs
+      if (nowMs - heardMs > idleTimeoutMs) cut('idle')
+      else if (nowMs - watchedMs > idleTimeoutMs)
+        close('idle', closeCodes.policyViolation, 'watches nothing')
+      else if (nowMs - pingedMs >= heartbeatMs) {
+        pingedMs = nowMs
+        socket.ping()
+      }
+      if (nowMs - checkedMs >= tokenCheckMs) checkToken()
+      if (socket.bufferedBytes() <= bufferedBytesMax / 2) catchUp()
+    },
+    leave(afterMs, code) {
+      answer(reconnect(afterMs))
+      close('draining', code, 'this process leaves')
+    },
+  }
+}
