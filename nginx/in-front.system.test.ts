@@ -20,6 +20,7 @@ import {
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { orSkip, testDatabase, testDirectory, testTopic } from '../testing/services.ts'
 import { generousTimeouts, testSecret } from '../testing/settings.ts'
+import { connectLive } from '../testing/live/live-client.ts'
 import { conformanceCases } from '../testing/engines/conformance-cases.ts'
 import { comparable, exchange, headerOf, type Answer } from '../testing/engines/harness.ts'
 
@@ -123,6 +124,17 @@ for (const mode of ['http', 'stream'] as const) {
       t.match(held?.head[0], /^HTTP\/1\.1 304 /)
       t.equal(headerOf(held, 'ETag'), etag)
       t.equal(held?.body, '')
+
+      const client = await connectLive(t, port)
+      client.send({ type: 'subscribe', channel: 'todos' })
+      t.match(await client.next(), { type: 'subscribed' }, 'a WebSocket')
+      client.socket.close()
+      const stream = await fetch(`http://${loopback}:${port}/v1/events?channel=todos`)
+      const reader = stream.body?.getReader()
+      const part = Buffer.from((await reader?.read())?.value ?? '').toString()
+      t.match(part, /^event: subscribed$/m, 'an event stream, as it comes')
+      await reader?.cancel()
+
       // Compressed by each process in the background: not at once.
       const [small] = await eventually(
         () => exchange(port, get('/todos?limit=1000', 'Accept-Encoding: gzip').bytes),

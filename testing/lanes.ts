@@ -63,6 +63,7 @@ export const neverRetried = [
   'server/http/engines/',
   'server/features/public-lists/fill-races.',
   'server/features/public-lists/freshness.',
+  'server/realtime/',
   'testing/system/',
   'worker/',
 ]

@@ -21,6 +21,10 @@ export type LiveClient = {
   checkChannel(channel: ChannelName): void
   /** Once a second. */
   tick(nowMs: number): void
+  /** What waits for it. */
+  bufferedBytes(): number
+  /** There is no room for what waits for it. */
+  cut(): void
   /** This process leaves: the client is to come back after `afterMs`. `code`: of the close. */
   leave(afterMs: number, code: number): void
 }

@@ -146,6 +146,13 @@ export const openEventStream = async (
         }
         if (queue.length === 0 && nowMs - sentMs >= heartbeatMs) push(heartbeat)
       },
+      bufferedBytes: () => queuedBytes,
+      cut() {
+        if (isOver) return
+        counts.closed['not-reading']++
+        queue = []
+        over()
+      },
       leave(afterMs) {
         if (isOver) return
         counts.closed.draining++

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws'
 import { engineNames } from '../../testing/engines/harness.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { connectLive } from '../../testing/live/live-client.ts'
+import { makeRoom } from './live.ts'
 import { serveLive } from '../../testing/live/live-server.ts'
 
 const body = (number: number, padding = '') => JSON.stringify({ kind: 'created', number, padding })
@@ -318,3 +319,18 @@ const refusedWith = async (
   socket.terminate()
   return response.statusCode
 }
+
+void t.test('where too much waits for all, those with most are cut', async (t) => {
+  const cut: string[] = []
+  const client = (name: string, bytes: number) => ({
+    bufferedBytes: () => bytes,
+    cut: () => void cut.push(name),
+  })
+  const clients = [client('a', 10), client('b', 40), client('c', 0), client('d', 30)]
+  makeRoom(clients, 80)
+  t.same(cut, [])
+  makeRoom(clients, 79)
+  t.same(cut, ['b'])
+  makeRoom(clients, 10)
+  t.same(cut, ['b', 'b', 'd'])
+})

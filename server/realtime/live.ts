@@ -73,6 +73,8 @@ export const liveSettingsOf = (config: Config): LiveSettings => ({
 export const livePath = '/live'
 const paths = [livePath, `/v1${livePath}`]
 const tickMs = 1_000
+/** Limit per process: what waits for all clients, where many do not read. */
+const bufferedBytesOfAllMax = 256 * 1024 * 1024
 
 const foreignOrigin: ProblemKind = {
   type: {
@@ -181,6 +183,7 @@ export const createLive = (parts: LiveParts): Live => {
   const tick = () => {
     const nowMs = performance.now()
     for (const client of clients) client.tick(nowMs)
+    makeRoom([...clients])
   }
   const ticking = setInterval(tick, tickMs).unref()
 
@@ -244,6 +247,21 @@ export const createLive = (parts: LiveParts): Live => {
         client.leave(Math.round(Math.random() * settings.reconnectSpreadMs), code)
       log.info({ clients: count }, 'live clients told to connect again')
     },
+  }
+}
+
+/** Those for whom most waits are cut, until no more waits in all than may. */
+export const makeRoom = (
+  clients: readonly Pick<LiveClient, 'bufferedBytes' | 'cut'>[],
+  bytesMax = bufferedBytesOfAllMax,
+): void => {
+  const waiting = clients.map((client) => ({ client, bytes: client.bufferedBytes() }))
+  let sum = waiting.reduce((total, { bytes }) => total + bytes, 0)
+  if (sum <= bytesMax) return
+  for (const { client, bytes } of waiting.sort((a, b) => b.bytes - a.bytes)) {
+    if (sum <= bytesMax) return
+    sum -= bytes
+    client.cut()
   }
 }
 

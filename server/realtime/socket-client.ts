@@ -270,6 +270,8 @@ export const createSocketClient = (
       if (nowMs - checkedMs >= tokenCheckMs) checkToken()
       if (socket.bufferedBytes() <= bufferedBytesMax / 2) catchUp()
     },
+    bufferedBytes: () => socket.bufferedBytes(),
+    cut: () => cut('not-reading'),
     leave(afterMs, code) {
       answer(reconnect(afterMs))
       close('draining', code, 'this process leaves')

@@ -53,18 +53,18 @@ export const liveSettings = {
   LIVE_HEARTBEAT_MS: wholeNumber({
     default: 25_000,
     min: 1_000,
-    max: 600_000,
+    max: 50_000,
     unit: 'ms',
     meaning:
       'How often a client is sent a ping, or a comment on an event stream. Less than what proxies in front allow to be silent (Nginx: 60 s).',
   }),
   LIVE_IDLE_TIMEOUT_MS: wholeNumber({
     default: 60_000,
-    min: 2_000,
+    min: 60_000,
     max: 3_600_000,
     unit: 'ms',
     meaning:
-      'A WebSocket of which nothing is heard for this long, no pong either, or that watches nothing for this long, is closed. Longer than LIVE_HEARTBEAT_MS.',
+      'A WebSocket of which nothing is heard for this long, no pong either, or that watches nothing for this long, is closed. A heartbeat comes first.',
   }),
   LIVE_RECONNECT_SPREAD_MS: wholeNumber({
     default: 5_000,

@@ -29,11 +29,6 @@ export const relationFaults = (values: Values): string[] => {
       `METRICS_PORT is ${values['METRICS_PORT']}, which is HTTP_PORT: set one of them to another`,
     )
   }
-  if (Number(values['LIVE_IDLE_TIMEOUT_MS']) <= Number(values['LIVE_HEARTBEAT_MS'])) {
-    faults.push(
-      `LIVE_IDLE_TIMEOUT_MS is ${values['LIVE_IDLE_TIMEOUT_MS']}: set it to more than LIVE_HEARTBEAT_MS (${values['LIVE_HEARTBEAT_MS']})`,
-    )
-  }
   if (values['HTTP_PORT_PER_PROCESS'] === 'true') {
     const first = Number(values['HTTP_PORT'])
     if (first === 0 || first + Number(values['HTTP_PROCESSES']) - 1 > 65_535) {
