@@ -266,7 +266,7 @@ const readCases = (todos: readonly object[]): Case[] => {
       request: get('/ready'),
       status: 200,
       headers: ['content-type: application/json', 'cache-control: no-store'],
-      body: '{"status":"ready","dependencies":{"postgres":"ok","lists":"ok"}}',
+      body: '{"status":"ready","dependencies":{"postgres":"ok","events":"ok","lists":"ok"}}',
     },
 
     ...['/nothing', '/todos/', '//todos', '/todos/a/b', '/Todos', '/todos%00', '/todos%2f'].map(

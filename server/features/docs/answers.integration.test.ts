@@ -381,6 +381,7 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
     askTeamsWithout(ask),
     askTeamTodosWithout(ask),
     askSharesWithout(ask),
+    askLiveWithout(ask),
   ])
   await ask('getReady', 503, '/ready')
 }

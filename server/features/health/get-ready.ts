@@ -32,13 +32,17 @@ const ready = answer({
   headers: [noStore],
   body: readiness,
   examples: [
-    { status: 'ready', dependencies: { postgres: 'ok', kafka: 'ok', redis: 'ok', lists: 'ok' } },
+    {
+      status: 'ready',
+      dependencies: { postgres: 'ok', kafka: 'ok', redis: 'ok', events: 'ok', lists: 'ok' },
+    },
     {
       status: 'degraded',
       dependencies: {
         postgres: 'ok',
         kafka: 'ok',
         redis: 'fails: connect ECONNREFUSED',
+        events: 'ok',
         lists: 'ok',
       },
     },
@@ -56,6 +60,7 @@ const unready = answer({
         postgres: 'fails: no answer in 1000 ms',
         kafka: 'ok',
         redis: 'ok',
+        events: 'ok',
         lists: 'ok',
       },
     },
