@@ -3,8 +3,9 @@
 import { uuid } from '../../../lib/domain/team.ts'
 import type { ChannelKind } from '../../realtime/channels.ts'
 import { Problem } from '../../http/problem.ts'
+import { teamProblems } from '../../identity/team-access.ts'
 import type { TeamParts } from './parts.ts'
-import { refusals, teamProblems, valueOf } from './problems.ts'
+import { refusals, valueOf } from './problems.ts'
 
 export const teamChannel = ({ teams }: Pick<TeamParts, 'teams'>): ChannelKind => ({
   name: 'team:{id}',
