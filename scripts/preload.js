@@ -18,3 +18,6 @@ if (existsSync('.env') && typeof process.loadEnvFile === 'function') {
 // @ts-expect-error: it has no types, and nothing is taken from it.
 await import('tsx')
 await import('../lib/runtime/node-version.ts')
+
+// What the gRPC port serves is built from proto/, and no part of a clone.
+if ((process.env.GRPC_PORT ?? 'off') !== 'off') (await import('./contract.ts')).buildContract()

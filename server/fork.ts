@@ -58,6 +58,7 @@ import { createAppliedCommands } from './features/todos/applied-commands.ts'
 import { openLogGate } from './features/todos/log-gate.ts'
 import { addPublishMetrics } from './features/todos/metrics.ts'
 import { tracePublishing } from './features/todos/traced-publisher.ts'
+import type { Grpc, openGrpc as OpenGrpc } from './grpc/open.ts'
 import { createClientOf } from './http/client-address.ts'
 import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
 import { allowsOrigin, listHeadersOf, readCors, withCors } from './http/cors.ts'
@@ -76,7 +77,7 @@ import { createRequireSystemAdmin } from './identity/system-admins.ts'
 import { createProcessLimits, readyLimitOf } from './limits/in-process.ts'
 import { createLimitChecks } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
-import type { BoundSocket } from './process/listening-sockets.ts'
+import type { ForkSockets } from './process/hand-sockets.ts'
 import { forkIndex, reportMetrics } from './process/metrics-fork.ts'
 import { createChannels } from './realtime/channels.ts'
 import { addLiveMetrics } from './realtime/counts.ts'
@@ -100,7 +101,7 @@ export const startFork = async (
   registered: RegisteredLog | undefined,
   readyWaitMs: number,
   /** What it accepts from, instead of a socket of its own. */
-  sockets: Promise<readonly BoundSocket[]> = Promise.resolve([]),
+  sockets: Promise<ForkSockets> = Promise.resolve({ http: [], grpc: [] }),
 ): Promise<Fork> => {
   const log = createLog('server', config.LOG_LEVEL)
   redirectConsole(log)
@@ -313,12 +314,14 @@ export const startFork = async (
     log,
     onAnswered: addRequestMetrics(registry),
   })
+  const bounded = boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints), inFlight)
   const app = withCors(cors, methodsOf(endpoints), {
     ready: lists.sourceOfTarget,
     readyLimitOf: readyLimitOf(processLimits, config.TRUSTED_PROXIES),
     webSockets: live.webSockets,
-    handle: boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints), inFlight),
+    handle: bounded,
   })
+  const grpc = config.GRPC_PORT === 'off' ? undefined : await loadGrpc(config, bounded, cors)
   const engine = await openEngine(config, app, log)
   addListMetrics(registry, lists)
   addLimitMetrics(registry, limiter.counts, processLimits)
@@ -348,11 +351,12 @@ export const startFork = async (
     },
     {
       name: 'engine',
-      open: async () => engine.listen(config.HTTP_HOST, config.HTTP_PORT, await sockets),
+      open: async () => engine.listen(config.HTTP_HOST, config.HTTP_PORT, (await sockets).http),
       close: () => engine.drain(config.HTTP_DRAIN_TIMEOUT_MS, config.HTTP_DRAIN_DELAY_MS),
       closeTimeoutMs:
         config.HTTP_DRAIN_TIMEOUT_MS + config.HTTP_DRAIN_DELAY_MS + closeTimeoutMsDefault,
     },
+    ...(grpc ? [grpcPart(config, grpc, sockets)] : []),
     // Closed first: those who watch or wait would else keep the engine from draining. Who goes at once,
     // without a drain, makes room for another.
     { name: 'live clients', close: () => live.close(!draining) },
@@ -370,3 +374,15 @@ export const startFork = async (
 
 const refuseWith = (fault: string | undefined): Promise<void> =>
   fault === undefined ? Promise.resolve() : Promise.reject(new Error(fault))
+
+const loadGrpc = async (...args: Parameters<typeof OpenGrpc>): Promise<Grpc> => {
+  const { openGrpc } = await import('./grpc/open.ts')
+  return openGrpc(...args)
+}
+
+const grpcPart = (config: Config, grpc: Grpc, sockets: Promise<ForkSockets>): Part => ({
+  name: 'grpc',
+  open: async () => grpc.listen((await sockets).grpc),
+  close: grpc.drain,
+  closeTimeoutMs: config.HTTP_DRAIN_TIMEOUT_MS + closeTimeoutMsDefault,
+})

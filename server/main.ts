@@ -20,7 +20,12 @@ import { exitWith, messageOf } from './process/exit.ts'
 import { openMetricsPage } from './process/metrics-page.ts'
 import { receiveSockets } from './process/hand-sockets.ts'
 import type { Ping, Pong } from './process/hung-fork.ts'
-import { openListeningSockets } from './process/listening-sockets.ts'
+import {
+  grpcPortOf,
+  httpPortOf,
+  openListeningSockets,
+  type ListeningPort,
+} from './process/listening-sockets.ts'
 import { prepareStores, type Stores } from './process/prepare-stores.ts'
 import {
   readyWaitVariable,
@@ -37,9 +42,9 @@ const runPrimary = async (config: Config) => {
   redirectConsole(log)
   const warning = mailWarning(config)
   if (warning) log.warn(warning)
-  const sockets = await openListeningSockets(config).catch((error: unknown) =>
-    exitWith(messageOf(error)),
-  )
+  const http = await openPort(httpPortOf(config))
+  const grpcPort = grpcPortOf(config)
+  const grpc = grpcPort && (await openPort(grpcPort))
   if (config.HTTP_ENGINE === 'uws') {
     const { selfTest } = await import('./http/engines/uws/self-test.ts')
     const verdict = await selfTest().catch((error: unknown) => exitWith(messageOf(error)))
@@ -50,16 +55,24 @@ const runPrimary = async (config: Config) => {
   )
   const registered = await withStores(config, log, (stores) => prepareStores(config, stores, log))
   const environmentOf = (index: number) => ({
-    HTTP_PORT: String(sockets.portOf(index)),
+    HTTP_PORT: String(http.portOf(index)),
+    ...(grpc && { GRPC_PORT: String(grpc.portOf(index)) }),
     TODOS_FORK_INDEX: String(index),
     ...(registered && { [registeredLogVariable]: JSON.stringify(registered) }),
   })
-  await superviseForks(config, environmentOf, sockets, log)
-  const { ports } = sockets
+  await superviseForks(config, environmentOf, { http, grpc }, log)
+  const { ports } = http
   const [port] = ports
-  log.info({ engine: config.HTTP_ENGINE, ports, processes: config.HTTP_PROCESSES }, 'server ready')
-  process.send?.({ kind: 'ready', port, metricsPort })
+  const [grpcOn] = grpc?.ports ?? []
+  log.info(
+    { engine: config.HTTP_ENGINE, ports, grpcPort: grpcOn, processes: config.HTTP_PROCESSES },
+    'server ready',
+  )
+  process.send?.({ kind: 'ready', port, metricsPort, grpcPort: grpcOn })
 }
+
+const openPort = (port: ListeningPort) =>
+  openListeningSockets(port).catch((error: unknown) => exitWith(messageOf(error)))
 
 const storeTimeoutMs = 10_000
 

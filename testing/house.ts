@@ -25,6 +25,9 @@ const folderOf: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/resources': ['lib/drivers/otel/'],
   '@opentelemetry/exporter-trace-otlp-http': ['lib/drivers/otel/'],
   ws: ['server/http/engines/node/'],
+  '@connectrpc/connect': ['server/grpc/'],
+  '@connectrpc/connect-node': ['server/grpc/'],
+  '@bufbuild/protobuf': ['server/grpc/'],
   'uWebSockets.js': ['server/http/engines/uws/', 'bench/peers/'],
 }
 

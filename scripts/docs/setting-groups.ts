@@ -2,6 +2,7 @@
 
 import { accountSettings } from '../../lib/runtime/config/accounts.ts'
 import { settings } from '../../lib/runtime/config/config.ts'
+import { grpcSettings } from '../../lib/runtime/config/grpc.ts'
 import { httpSettings } from '../../lib/runtime/config/http.ts'
 import { kafkaSecuritySettings } from '../../lib/runtime/config/kafka-security.ts'
 import { kafkaSettings } from '../../lib/runtime/config/kafka.ts'
@@ -35,6 +36,11 @@ export const settingGroups: readonly SettingGroup[] = [
     title: 'HTTP',
     about: 'How the server listens, and what it allows to clients.',
     settings: httpSettings,
+  },
+  {
+    title: 'gRPC',
+    about: 'The port of gRPC, gRPC-Web and Connect, and what it allows to clients.',
+    settings: grpcSettings,
   },
   {
     title: 'Rate limits',

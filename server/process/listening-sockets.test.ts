@@ -6,11 +6,11 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { freePort } from '../../scripts/stack/ports.ts'
 import { testConfig } from '../../testing/settings.ts'
-import { openListeningSockets, type BoundSocket } from './listening-sockets.ts'
+import { httpPortOf, openListeningSockets, type BoundSocket } from './listening-sockets.ts'
 
 const openFor = async (t: Test, env: NodeJS.ProcessEnv) => {
   const sockets = await openListeningSockets(
-    testConfig({ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '2', ...env }),
+    httpPortOf(testConfig({ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', HTTP_PROCESSES: '2', ...env })),
   )
   t.teardown(sockets.close)
   return sockets

@@ -39,14 +39,54 @@ const dealsOut = process.platform === 'linux'
  */
 const socketsPerProcess = dealsOut ? 32 : 1
 
-/** Opens one port for all, or one for each. Rejects with one line for the operator. */
-export const openListeningSockets = async (config: Config): Promise<ListeningSockets> => {
-  const { HTTP_HOST: host, HTTP_PROCESSES: processes } = config
-  const isShared = config.HTTP_PORT_PER_PROCESS === 'false'
+export type ListeningPort = {
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  /** What an operator sets to have another. */
+  readonly setting: string
+  readonly processes: number
+  /** One port for all, or one for each from `port` on. */
+  readonly isShared: boolean
+  /** False: the engine opens its sockets itself, and these only keep the port. */
+  readonly isHanded: boolean
+}
+
+export const httpPortOf = (config: Config): ListeningPort => ({
+  host: config.HTTP_HOST,
+  port: config.HTTP_PORT,
+  setting: 'HTTP_PORT',
+  processes: config.HTTP_PROCESSES,
+  isShared: config.HTTP_PORT_PER_PROCESS === 'false',
+  isHanded: config.HTTP_ENGINE === 'node',
+})
+
+/** Undefined: it is off. */
+export const grpcPortOf = (config: Config): ListeningPort | undefined =>
+  config.GRPC_PORT === 'off'
+    ? undefined
+    : {
+        host: config.HTTP_HOST,
+        port: config.GRPC_PORT,
+        setting: 'GRPC_PORT',
+        processes: config.HTTP_PROCESSES,
+        isShared: true,
+        isHanded: true,
+      }
+
+/** Rejects with one line for the operator. */
+export const openListeningSockets = async ({
+  host,
+  port: firstPort,
+  setting,
+  processes,
+  isShared,
+  isHanded,
+}: ListeningPort): Promise<ListeningSockets> => {
   const ports: number[] = []
   const sockets: BoundSocket[][] = []
   const locks: Server[] = []
-  let port = config.HTTP_PORT
+  let port = firstPort
   try {
     const { address, family } = await lookup(await hostHere(host))
     const bindAll = (port: number) =>
@@ -63,7 +103,7 @@ export const openListeningSockets = async (config: Config): Promise<ListeningSoc
     return {
       ports,
       portOf,
-      of: (index) => (config.HTTP_ENGINE === 'node' ? (sockets[index] ?? []) : []),
+      of: (index) => (isHanded ? (sockets[index] ?? []) : []),
       replace(index) {
         if (!dealsOut) return // the others, or the next one, accept what is queued
         const old = sockets[index] ?? []
@@ -77,7 +117,7 @@ export const openListeningSockets = async (config: Config): Promise<ListeningSoc
     }
   } catch (error) {
     closeAll(locks)
-    throw cantListen(host, port, error as NodeJS.ErrnoException)
+    throw cantListen(host, port, setting, error as NodeJS.ErrnoException)
   }
 }
 
@@ -96,11 +136,16 @@ const closeAll = (sockets: readonly { close(): void }[]) => {
   for (const socket of sockets) socket.close()
 }
 
-const cantListen = (host: string, port: number, error: NodeJS.ErrnoException): Error =>
+const cantListen = (
+  host: string,
+  port: number,
+  setting: string,
+  error: NodeJS.ErrnoException,
+): Error =>
   new Error(
     error.code === 'EADDRINUSE'
-      ? `port ${port} is in use: stop what listens there, or set HTTP_PORT to another`
-      : `can't listen on ${host}:${port} (${error.message}): set HTTP_HOST and HTTP_PORT`,
+      ? `port ${port} is in use: stop what listens there, or set ${setting} to another`
+      : `can't listen on ${host}:${port} (${error.message}): set HTTP_HOST and ${setting}`,
     { cause: error },
   )
 

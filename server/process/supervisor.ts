@@ -4,9 +4,14 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { Log } from '../../lib/runtime/log.ts'
-import { handSockets, socketCountVariable } from './hand-sockets.ts'
+import {
+  handSockets,
+  socketCountOf,
+  socketCountVariable,
+  type ForkSockets,
+} from './hand-sockets.ts'
 import { watchForHang } from './hung-fork.ts'
-import type { BoundSocket, ListeningSockets } from './listening-sockets.ts'
+import type { ListeningSockets } from './listening-sockets.ts'
 
 /** To a process: leave now. `drain` also notifies load balancers, and gives them time to turn away. */
 export type Leave = { readonly kind: 'drain' | 'retire' }
@@ -29,6 +34,17 @@ export const startTimeoutMs = 30_000
 /** On top of the time that a fork may take to leave: after that it hangs. */
 const leaveMarginMs = 5_000
 
+/** What the server listens on. */
+export type Ports = {
+  readonly http: ListeningSockets
+  readonly grpc: ListeningSockets | undefined
+}
+
+const socketsOf = ({ http, grpc }: Ports, index: number): ForkSockets => ({
+  http: http.of(index),
+  grpc: grpc?.of(index) ?? [],
+})
+
 type Fork = {
   readonly worker: Worker
   readonly isListening: () => boolean
@@ -45,7 +61,7 @@ type Slot = { readonly index: number; fork: Fork | undefined }
 export const superviseForks = (
   config: Config,
   environmentOf: (index: number) => NodeJS.ProcessEnv,
-  sockets: ListeningSockets,
+  ports: Ports,
   log: Log,
 ): Promise<void> =>
   new Promise((resolve) => {
@@ -64,7 +80,7 @@ export const superviseForks = (
       leaveMarginMs
 
     const launchIn = (slot: Slot, readyWaitMs: number): Fork =>
-      launch(environmentOf(slot.index), sockets.of(slot.index), readyWaitMs)
+      launch(environmentOf(slot.index), socketsOf(ports, slot.index), readyWaitMs)
 
     /** From here on its death is noticed, and made good. */
     const settle = (slot: Slot, fork: Fork) => {
@@ -78,7 +94,8 @@ export const superviseForks = (
       void fork.exited.then((how) => {
         if (slot.fork !== fork || state === 'stopping') return
         slot.fork = undefined
-        sockets.replace(slot.index)
+        ports.http.replace(slot.index)
+        ports.grpc?.replace(slot.index)
         // What stands in the way of the first start is not going to change: the fork has said it.
         if (state === 'starting') {
           stop(1)
@@ -146,7 +163,9 @@ export const superviseForks = (
     const stop = (exitCode: number) => {
       if (state === 'stopping') process.exit(1) // a second signal: leave at once, forks follow
       state = 'stopping'
-      sockets.close() // those of the forks are the last: who comes when they close is refused
+      // Those of the forks are the last: who comes when they close is refused.
+      ports.http.close()
+      ports.grpc?.close()
       void Promise.all([...alive].map((fork) => dismiss(fork, 'drain'))).then(() =>
         process.exit(exitCode),
       )
@@ -187,13 +206,13 @@ const alive = new Set<Fork>()
 
 const launch = (
   environment: NodeJS.ProcessEnv,
-  sockets: readonly BoundSocket[],
+  sockets: ForkSockets,
   readyWaitMs: number,
 ): Fork => {
   const worker = cluster.fork({
     ...environment,
     [readyWaitVariable]: readyWaitMs,
-    [socketCountVariable]: sockets.length,
+    [socketCountVariable]: socketCountOf(sockets),
   })
   handSockets(worker, sockets)
   let listens = false

@@ -2,6 +2,7 @@
 // docs/reference/settings.md and .env.example are printed from it.
 
 import { accountSettings } from './accounts.ts'
+import { grpcSettings } from './grpc.ts'
 import { httpSettings } from './http.ts'
 import { kafkaSecurityFaults, kafkaSecuritySettings } from './kafka-security.ts'
 import { kafkaSettings } from './kafka.ts'
@@ -25,6 +26,7 @@ import { writeSettings } from './writes.ts'
 /** In the order of the docs. */
 export const settings = {
   ...httpSettings,
+  ...grpcSettings,
   ...limitSettings,
   ...postgresSettings,
   ...redisSettings,

@@ -2,21 +2,10 @@
 // know from other clients, which would else be ignored in silence.
 
 import { createPrivateKey } from 'node:crypto'
-import { belongTogether, certificatesIn, checkPem } from './pem.ts'
+import { certificatesIn, pairFaults, pemFile } from './pem.ts'
 
 const mechanisms = ['none', 'plain', 'scram-sha-256', 'scram-sha-512'] as const
 export type SaslMechanism = (typeof mechanisms)[number]
-
-/** Checks a file that the setting names; the setting's value stays its name. */
-const pemFile = (what: string, meaning: string, check: (pem: Buffer) => unknown) => ({
-  default: '',
-  unit: 'file',
-  meaning,
-  parse(text: string) {
-    if (text !== '') checkPem(what, text, check)
-    return text
-  },
-})
 
 /** Rows of the table of settings. */
 export const kafkaSecuritySettings = {
@@ -91,16 +80,7 @@ export const kafkaSecurityFaults = (values: Values): string[] => {
       faults.push(`${name} is set but KAFKA_TLS is false: set KAFKA_TLS to true`)
     }
   }
-  const pair = ['KAFKA_CERT_FILE', 'KAFKA_KEY_FILE'] as const
-  for (const [name, other] of [pair, pair.toReversed() as [string, string]]) {
-    if (isSet(name) && !isSet(other)) faults.push(`${other} is not set: ${name} is, and needs it`)
-  }
-  if (
-    pair.every(isSet) &&
-    !belongTogether(...(pair.map((name) => values[name]) as [string, string]))
-  ) {
-    faults.push('KAFKA_KEY_FILE is not the key of KAFKA_CERT_FILE: set both to one pair')
-  }
+  faults.push(...pairFaults(values, 'KAFKA_CERT_FILE', 'KAFKA_KEY_FILE'))
   return faults
 }
 

@@ -1,5 +1,7 @@
 // What one setting needs of another.
 
+import { pairFaults } from './pem.ts'
+
 type Values = Readonly<Record<string, string | number | undefined>>
 
 /** One line for each that contradict each other. */
@@ -24,10 +26,12 @@ export const relationFaults = (values: Values): string[] => {
       'AUTH_EMAIL_VERIFICATION is required, and no mail can be sent: set SMTP_URL, or AUTH_EMAIL_VERIFICATION to optional',
     )
   }
-  if (values['METRICS_PORT'] === values['HTTP_PORT'] && values['HTTP_PORT'] !== 0) {
-    faults.push(
-      `METRICS_PORT is ${values['METRICS_PORT']}, which is HTTP_PORT: set one of them to another`,
-    )
+  const ports = ['HTTP_PORT', 'METRICS_PORT', 'GRPC_PORT'] as const
+  for (const [i, name] of ports.entries()) {
+    const port = values[name]
+    const same = ports.slice(0, i).find((one) => values[one] === port)
+    if (same && port !== 0 && port !== 'off')
+      faults.push(`${name} is ${port}, which is ${same}: set one of them to another`)
   }
   if (values['HTTP_PORT_PER_PROCESS'] === 'true') {
     const first = Number(values['HTTP_PORT'])
@@ -37,5 +41,6 @@ export const relationFaults = (values: Values): string[] => {
       )
     }
   }
+  faults.push(...pairFaults(values, 'GRPC_TLS_CERT_FILE', 'GRPC_TLS_KEY_FILE'))
   return faults
 }

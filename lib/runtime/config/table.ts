@@ -30,7 +30,10 @@ export const wholeNumber = (spec: {
   },
 })
 
-export const portOrOff = (spec: { default: number; meaning: string }): Setting<number | 'off'> => ({
+export const portOrOff = (spec: {
+  default: number | 'off'
+  meaning: string
+}): Setting<number | 'off'> => ({
   ...spec,
   unit: 'port or off',
   parse(text) {

@@ -16,7 +16,7 @@ import {
   read,
   type EngineName,
 } from '../../../testing/engines/harness.ts'
-import { openListeningSockets } from '../../process/listening-sockets.ts'
+import { httpPortOf, openListeningSockets } from '../../process/listening-sockets.ts'
 import { createReady, createReply, type App, type BoundSocket } from './engine.ts'
 import { createNodeEngine } from './node/node-http.ts'
 import { createUwsEngine } from './uws/uws.ts'
@@ -250,7 +250,14 @@ for (const engine of engineNames) {
   void t.test(`${engine}: those who are about to be accepted are answered`, async (t) => {
     // Two on one port, as two processes are.
     const sockets = await openListeningSockets(
-      testConfig({ HTTP_ENGINE: engine, HTTP_HOST: loopback, HTTP_PORT: '0', HTTP_PROCESSES: '2' }),
+      httpPortOf(
+        testConfig({
+          HTTP_ENGINE: engine,
+          HTTP_HOST: loopback,
+          HTTP_PORT: '0',
+          HTTP_PROCESSES: '2',
+        }),
+      ),
     )
     t.teardown(sockets.close)
     const port = sockets.portOf(0)

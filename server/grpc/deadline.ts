@@ -1,0 +1,35 @@
+// A call's deadline: nobody waits past it, and a write that would be waited for longer than that is
+// answered before, with what is known then.
+
+/** What an answer needs to be back in time. */
+const marginMs = 200
+
+/** A `Prefer` whose `wait` ends before the deadline does; with less than a second left there is none. */
+export const preferWithin = (
+  prefer: string | undefined,
+  remainingMs: number | undefined,
+): string | undefined => {
+  if (remainingMs === undefined || prefer === undefined) return prefer
+  const secondsMax = Math.max(0, Math.floor((remainingMs - marginMs) / 1_000))
+  return prefer.replace(/\bwait\s*=\s*"?(\d{1,9})"?/i, (given, seconds: string) =>
+    Number(seconds) <= secondsMax ? given : `wait=${secondsMax}`,
+  )
+}
+
+/** What `pending` gives, unless the call ends before: then the reason why. */
+export const untilEnd = <T>(pending: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const onEnd = () => reject(signal.reason as Error)
+    if (signal.aborted) return onEnd()
+    signal.addEventListener('abort', onEnd, { once: true })
+    pending.then(
+      (value) => {
+        signal.removeEventListener('abort', onEnd)
+        resolve(value)
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', onEnd)
+        reject(error)
+      },
+    )
+  })

@@ -1,0 +1,88 @@
+// Problems (RFC 9457) as gRPC shows errors: a code, and the details that Google's error model has for
+// what is wrong with a field, for the type of the problem, and for when to try again.
+
+import { Code, ConnectError } from '@connectrpc/connect'
+import type { DescMessage, FileRegistry } from '@bufbuild/protobuf'
+import type { Reply } from '../http/engines/engine.ts'
+import { messageNamed, type Binding } from './contract.ts'
+
+type ProblemBody = {
+  readonly type: string
+  readonly title: string
+  readonly detail: string
+  readonly errors?: readonly { readonly field: string; readonly message: string }[]
+  readonly publish?: string
+}
+
+/** A status that is none of these is told by its hundred. */
+const codes: Readonly<Partial<Record<number, Code>>> = {
+  400: Code.InvalidArgument,
+  401: Code.Unauthenticated,
+  403: Code.PermissionDenied,
+  404: Code.NotFound,
+  // What is there stands in the way: sent again as it is, it fails again.
+  409: Code.FailedPrecondition,
+  // Somebody else changed it meanwhile: read it, and try again with what it is now.
+  412: Code.Aborted,
+  428: Code.FailedPrecondition,
+  429: Code.ResourceExhausted,
+  501: Code.Unimplemented,
+  503: Code.Unavailable,
+}
+
+export const codeOf = (status: number): Code =>
+  codes[status] ?? (status < 500 ? Code.InvalidArgument : Code.Internal)
+
+/** The domain of ErrorInfo: who defines its reasons. */
+const domain = 'todos.v1'
+
+export type ErrorOf = (reply: Reply, binding: Binding, metadata: Headers) => ConnectError
+
+export const createErrorOf = (registry: FileRegistry): ErrorOf => {
+  const errorInfo = messageNamed(registry, 'google.rpc.ErrorInfo')
+  const badRequest = messageNamed(registry, 'google.rpc.BadRequest')
+  const retryInfo = messageNamed(registry, 'google.rpc.RetryInfo')
+
+  return (reply, binding, metadata) => {
+    const problem = JSON.parse(reply.body.toString()) as ProblemBody
+    const { type, title, detail, errors = [], publish } = problem
+    const retryAfter = metadata.get('retry-after')
+    const details: Detail[] = [
+      {
+        desc: errorInfo,
+        value: {
+          reason: reasonOf(type),
+          domain,
+          metadata: { type, title, ...(publish !== undefined && { publish }) },
+        },
+      },
+    ]
+    if (errors.length > 0) details.push({ desc: badRequest, value: violationsOf(errors, binding) })
+    if (retryAfter !== null)
+      details.push({
+        desc: retryInfo,
+        value: { retryDelay: { seconds: BigInt(Number.parseInt(retryAfter, 10)) } },
+      })
+    return new ConnectError(detail, codeOf(reply.status), metadata, details)
+  }
+}
+
+type Detail = { readonly desc: DescMessage; readonly value: Record<string, unknown> }
+
+/** `/docs/problems/no-such-todo` is NO_SUCH_TODO: reasons are written so. */
+const reasonOf = (type: string): string =>
+  type
+    .slice(type.lastIndexOf('/') + 1)
+    .replaceAll('-', '_')
+    .toUpperCase()
+
+const violationsOf = (errors: NonNullable<ProblemBody['errors']>, { requestHeaders }: Binding) => ({
+  fieldViolations: errors.map(({ field, message }) => ({
+    // What HTTP takes from a header or a path has the name of a field here.
+    field: requestHeaders.get(field.toLowerCase()) ?? snakeCase(field),
+    description: message,
+  })),
+})
+
+const snakeCase = (name: string): string =>
+  name.replace(/[a-z][A-Z]/g, ([last = '', first = '']) => `${last}_${first.toLowerCase()}`)

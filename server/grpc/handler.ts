@@ -1,0 +1,84 @@
+// What the listener's requests are given to: gRPC, gRPC-Web and Connect, for every RPC that is served.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { DescMethod, DescService } from '@bufbuild/protobuf'
+import { createConnectRouter, createContextValues, type MethodImpl } from '@connectrpc/connect'
+import {
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node'
+import type { App } from '../http/engines/engine.ts'
+import type { Contract } from './contract.ts'
+import { createHealth } from './health.ts'
+import { createReflection } from './reflection.ts'
+import { createUnaryHandlers, nameOf, peerKey } from './unary.ts'
+
+export type GrpcRequest = IncomingMessage | Http2ServerRequest
+export type GrpcResponse = ServerResponse | Http2ServerResponse
+export type GrpcHandler = (request: GrpcRequest, response: GrpcResponse) => void
+
+/** By the name of an RPC in its service, with a small letter first. */
+type Implementation = Readonly<Record<string, unknown>>
+
+export const createGrpcHandler = (
+  contract: Contract,
+  handle: App['handle'],
+  bounds: { readonly messageBytesMax: number },
+  draining: AbortSignal,
+): GrpcHandler => {
+  const { registry, services } = contract
+  const unary = createUnaryHandlers(contract, handle)
+  const isOurs = ({ methods }: DescService) => methods.some((rpc) => unary.has(nameOf(rpc)))
+  const ours = services.filter(isOurs)
+  const reflection = createReflection(registry, [
+    ...ours.map(({ typeName }) => typeName),
+    healthName,
+    ...reflectionNames,
+  ])
+  const standard: Readonly<Record<string, Implementation>> = {
+    [healthName]: createHealth(ours, handle),
+    ...Object.fromEntries(reflectionNames.map((name) => [name, reflection])),
+  }
+  /** What is in flight is answered; what would go on for ever ends when the server drains. */
+  const ends = ({ methodKind }: DescMethod) =>
+    methodKind === 'unary' ? {} : { shutdownSignal: draining }
+
+  const router = createConnectRouter({
+    readMaxBytes: bounds.messageBytesMax,
+    // What is unpacked may be a thousand times as large, and our HTTP takes no compressed bodies either.
+    acceptCompression: [],
+    // The JSON of Connect is that of the HTTP API, and names the types of error details.
+    jsonOptions: { registry, useProtoFieldName: true, alwaysEmitImplicit: true },
+  })
+  for (const { typeName, methods } of services) {
+    for (const rpc of methods) {
+      const implementation = unary.get(nameOf(rpc)) ?? standard[typeName]?.[rpc.localName]
+      // Its messages are what its descriptor says: nothing is generated that TypeScript could read.
+      if (implementation) router.rpc(rpc, implementation as MethodImpl<DescMethod>, ends(rpc))
+    }
+  }
+  const byPath = new Map(router.handlers.map((one) => [one.requestPath, one]))
+
+  return (request, response) => {
+    const serve = byPath.get(request.url?.split('?', 1)[0] ?? '')
+    if (!serve) {
+      // gRPC's clients take it for UNIMPLEMENTED.
+      response.statusCode = 404
+      response.end()
+      return
+    }
+    const peer = request.socket.remoteAddress ?? ''
+    const values = createContextValues().set(peerKey, peer)
+    // What goes wrong from here on is the connection: there is nobody left to tell.
+    serve(universalRequestFromNodeRequest(request, response, undefined, values))
+      .then((answer) => universalResponseToNodeResponse(answer, response))
+      .catch(() => {})
+  }
+}
+
+const healthName = 'grpc.health.v1.Health'
+const reflectionNames = [
+  'grpc.reflection.v1.ServerReflection',
+  'grpc.reflection.v1alpha.ServerReflection',
+] as const

@@ -1,0 +1,209 @@
+// What no well-behaved client sends: each ends its connection at most, and others are served as before.
+// Deadlines, bounds and the end of the server, too.
+
+import { EventEmitter, once } from 'node:events'
+import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2'
+import { connect } from 'node:net'
+import { status as codes } from '@grpc/grpc-js'
+import t, { type Test } from 'tap'
+import { eventually } from '../../testing/eventually.ts'
+import { grpcClient, loopback, serveGrpc } from '../../testing/grpc.ts'
+import { seeded } from '../../testing/seeded.ts'
+import { createReply, type App } from '../http/engines/engine.ts'
+
+const empty: App['handle'] = () => createReply(200, ['Content-Type', 'application/json'], '[]')
+const never: App['handle'] = () => new Promise(() => {})
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+const emptySettings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
+const list = 'todos.v1.TodoService/ListTodos'
+
+const session = async (t: Test, port: number): Promise<ClientHttp2Session> => {
+  const client = connectHttp2(`http://${loopback}:${port}`)
+  client.on('error', () => {})
+  t.teardown(() => client.destroy())
+  await once(client, 'connect')
+  return client
+}
+
+const begin = (client: ClientHttp2Session, headers: Record<string, string> = {}) => {
+  const stream = client.request({
+    ':method': 'POST',
+    ':path': `/${list}`,
+    'content-type': 'application/grpc',
+    ...headers,
+  })
+  stream.on('error', () => {})
+  return stream
+}
+
+const isServed = async (t: Test, port: number) =>
+  t.match(await grpcClient(t, port)(list, { limit: 1 }), { kind: 'ok' }, 'others are served')
+
+t.test('bytes that are nothing', async (t) => {
+  const { port } = await serveGrpc(t, empty)
+  const { below } = seeded(t)
+  const noise = (length: number) => Buffer.from(Array.from({ length }, () => below(256)))
+  const openings = [
+    Buffer.alloc(0),
+    Buffer.from('P'),
+    Buffer.from('PRI'),
+    Buffer.from('POST / HTTP/1.1\r\nHost: a b\r\n\r\n'),
+    preface,
+    Buffer.concat([preface, emptySettings]),
+  ]
+  for (const opening of openings) {
+    for (let i = 0; i < 10; i++) {
+      const socket = connect(port, loopback)
+      socket.on('error', () => {})
+      socket.end(Buffer.concat([opening, noise(1 + below(400))]))
+      socket.resume()
+      await once(socket, 'close')
+    }
+  }
+  await isServed(t, port)
+})
+
+t.test('a head without a host, or with one that is none', async (t) => {
+  const { port } = await serveGrpc(t, empty)
+  const client = await session(t, port)
+  for (const authority of ['', 'a b', '[', '%']) {
+    const stream = begin(client, { ':authority': authority })
+    stream.end()
+    await new Promise((resolve) => stream.once('close', resolve))
+  }
+  const socket = connect(port, loopback)
+  socket.end(`POST /${list} HTTP/1.0\r\nContent-Type: application/json\r\n\r\n`)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  t.match(String(answer), /^HTTP\/1\.1 400 /)
+  await isServed(t, port)
+})
+
+t.test('streams that are reset as soon as they are begun', async (t) => {
+  let handled = 0
+  const { port } = await serveGrpc(t, () => {
+    handled++
+    return new Promise(() => {})
+  })
+  const client = await session(t, port)
+  const gone = once(client, 'goaway')
+  for (let i = 0; i < 2_000 && !client.destroyed; i++) {
+    const stream = begin(client)
+    stream.end(Buffer.from([0, 0, 0, 0, 0]))
+    stream.close(constants.NGHTTP2_CANCEL)
+    if (i % 50 === 0) await new Promise(setImmediate)
+  }
+  await gone
+  t.ok(handled < 1_000, `${handled} of 2,000 were handled until the connection ended`)
+})
+
+t.test('PINGs without end', async (t) => {
+  const { port } = await serveGrpc(t, empty)
+  const client = await session(t, port)
+  const gone = once(client, 'goaway') as Promise<[number]>
+  for (let i = 0; i < 300 && !client.destroyed; i++) {
+    await new Promise((resolve) => client.ping(resolve) || resolve(undefined))
+  }
+  t.equal((await gone)[0], constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  await isServed(t, port)
+})
+
+t.test('more metadata, more calls and larger messages than may be', async (t) => {
+  const { port } = await serveGrpc(t, never, { headerBytesMax: 8_192, streamsMax: 3 })
+  const call = grpcClient(t, port)
+  const large = await call(list, {}, { metadata: { authorization: 'x'.repeat(20_000) } })
+  t.equal(large.kind, 'error', 'metadata')
+  t.match(await call(list, { after: 'x'.repeat(70_000) }), {
+    error: { code: codes.RESOURCE_EXHAUSTED },
+  })
+  const client = await session(t, port)
+  await once(client, 'remoteSettings').catch(() => {})
+  t.equal(client.remoteSettings.maxConcurrentStreams, 3)
+  t.equal(client.remoteSettings.maxHeaderListSize, 8_192)
+})
+
+t.test('more connections than may be, and one that never says what it is', async (t) => {
+  const { port, listener } = await serveGrpc(t, empty, {
+    connectionsMax: 2,
+    headersTimeoutMs: 50,
+  })
+  await session(t, port)
+  await session(t, port)
+  const third = connect(port, loopback)
+  third.on('error', () => {})
+  await once(third, 'close')
+  t.equal(listener.connections(), 2)
+  const silent = await serveGrpc(t, empty, { headersTimeoutMs: 50 })
+  const socket = connect(silent.port, loopback)
+  socket.on('error', () => {})
+  socket.write('PR')
+  await once(socket, 'close')
+})
+
+t.test('a client that is idle, or gone without a word', async (t) => {
+  const idle = await serveGrpc(t, empty, { idleTimeoutMs: 1 })
+  await once(await session(t, idle.port), 'close')
+  const dead = await serveGrpc(t, empty, { keepAliveIntervalMs: 1, keepAliveTimeoutMs: 1 })
+  const socket = connect(dead.port, loopback)
+  socket.write(Buffer.concat([preface, emptySettings]))
+  socket.resume()
+  await once(socket, 'close')
+})
+
+t.test('a client that does not read its answers', async (t) => {
+  const body = JSON.stringify(
+    Array.from({ length: 500 }, (_, i) => ({ id: String(i), description: 'x'.repeat(2_000) })),
+  )
+  const { port, listener } = await serveGrpc(t, () => createReply(200, [], body), {
+    unsentBytesMax: 2_000_000,
+  })
+  const client = await session(t, port)
+  for (let i = 0; i < 10; i++) begin(client).end(Buffer.from([0, 0, 0, 0, 2, 8, 1]))
+  await eventually(
+    () => Promise.resolve(listener.connections()),
+    (open) => open === 0,
+  )
+  await isServed(t, port)
+})
+
+t.test('a deadline ends the wait', async (t) => {
+  const { port } = await serveGrpc(t, never)
+  t.match(await grpcClient(t, port)(list, { limit: 1 }, { deadlineMs: 50 }), {
+    error: { code: codes.DEADLINE_EXCEEDED },
+  })
+})
+
+t.test('at its end the server answers what is in flight, and takes nothing new', async (t) => {
+  let answer = () => {}
+  const asked = new EventEmitter()
+  const { port, listener } = await serveGrpc(t, () => {
+    asked.emit('call')
+    return new Promise((resolve) => {
+      answer = () => resolve(createReply(200, [], '[]'))
+    })
+  })
+  const begun = once(asked, 'call')
+  const pending = grpcClient(t, port)(list, { limit: 1 })
+  await begun
+  const client = await session(t, port)
+  const notified = once(client, 'goaway') as Promise<[number]>
+  const drained = listener.drain(30_000)
+  t.equal((await notified)[0], constants.NGHTTP2_NO_ERROR)
+  answer()
+  t.match(await pending, { kind: 'ok' })
+  await drained
+  const late = connect(port, loopback)
+  await once(late, 'error')
+})
+
+t.test('what is not done at the end of the time is cut', async (t) => {
+  const asked = new EventEmitter()
+  const { port, listener } = await serveGrpc(t, () => {
+    asked.emit('call')
+    return new Promise(() => {})
+  })
+  const begun = once(asked, 'call')
+  const pending = grpcClient(t, port)(list, { limit: 1 })
+  await begun
+  await listener.drain(50)
+  t.match(await pending, { error: { code: codes.UNAVAILABLE } })
+})

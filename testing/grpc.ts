@@ -1,0 +1,122 @@
+// What tests of gRPC share: the listener with an application of the test's own, and clients that are
+// not ours, @grpc/grpc-js, made from the same descriptors.
+
+import {
+  Client,
+  credentials,
+  loadPackageDefinition,
+  Metadata,
+  type GrpcObject,
+  type MethodDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js'
+import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader'
+import type { Test } from 'tap'
+import { describedContract } from '../scripts/contract.ts'
+import { freePort } from '../scripts/stack/ports.ts'
+import { readContract } from '../server/grpc/contract.ts'
+import { createGrpcHandler } from '../server/grpc/handler.ts'
+import {
+  createGrpcListener,
+  type GrpcListener,
+  type GrpcListenerSettings,
+} from '../server/grpc/listener.ts'
+import type { App } from '../server/http/engines/engine.ts'
+
+const bytes = describedContract()
+export const contract = readContract(bytes)
+
+export const loopback = '127.0.0.1'
+
+/** Nothing times out while a test runs. */
+export const patientListener: GrpcListenerSettings = {
+  tls: undefined,
+  connectionsMax: 1_000,
+  streamsMax: 100,
+  headerBytesMax: 16_384,
+  headersTimeoutMs: 30_000,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 30_000,
+  keepAliveIntervalMs: 30_000,
+  keepAliveTimeoutMs: 30_000,
+  writeStallTimeoutMs: 30_000,
+  unsentBytesMax: 16_000_000,
+  backlog: 128,
+}
+
+export type Served = { readonly port: number; readonly listener: GrpcListener }
+
+/** `handle` behind the port of gRPC. */
+export const serveGrpc = async (
+  t: Test,
+  handle: App['handle'],
+  settings: Partial<GrpcListenerSettings> = {},
+): Promise<Served> => {
+  const draining = new AbortController()
+  const handler = createGrpcHandler(contract, handle, { messageBytesMax: 65_536 }, draining.signal)
+  const listener = createGrpcListener({ ...patientListener, ...settings }, handler)
+  const port = await freePort()
+  await listener.listen(loopback, port)
+  t.teardown(() => {
+    draining.abort()
+    return listener.drain(100)
+  })
+  return { port, listener }
+}
+
+/** A message of grpc-js: as proto/ names its fields. */
+export type Fields = Readonly<Record<string, unknown>>
+export type Outcome =
+  | { readonly kind: 'ok'; readonly message: Fields; readonly metadata: Metadata }
+  | { readonly kind: 'error'; readonly error: ServiceError }
+
+export type Call = (
+  rpc: string,
+  message?: Fields,
+  options?: {
+    readonly metadata?: Readonly<Record<string, string>>
+    readonly deadlineMs?: number
+  },
+) => Promise<Outcome>
+
+const definitions = loadFileDescriptorSetFromBuffer(bytes, {
+  keepCase: true,
+  defaults: true,
+  longs: Number,
+  enums: String,
+  oneofs: true,
+})
+export const packages: GrpcObject = loadPackageDefinition(definitions)
+
+/** Calls by the name in full: `todos.v1.TodoService/ListTodos`. */
+export const grpcClient = (t: Test, port: number): Call => {
+  const client = new Client(`${loopback}:${port}`, credentials.createInsecure())
+  t.teardown(() => client.close())
+  return (rpc, message = {}, { metadata = {}, deadlineMs } = {}) => {
+    const [service = '', name = ''] = rpc.split('/')
+    const definition = (definitions[service] as Readonly<Record<string, unknown>>)[
+      name
+    ] as MethodDefinition<Fields, Fields>
+    const sent = new Metadata()
+    for (const [key, value] of Object.entries(metadata)) sent.set(key, value)
+    return new Promise((resolve) => {
+      let received = new Metadata()
+      client
+        .makeUnaryRequest(
+          definition.path,
+          definition.requestSerialize,
+          definition.responseDeserialize,
+          message,
+          sent,
+          deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
+          (error, value) =>
+            resolve(
+              error
+                ? { kind: 'error', error }
+                : { kind: 'ok', message: value as Fields, metadata: received },
+            ),
+        )
+        .on('metadata', (given: Metadata) => (received = given))
+    })
+  }
+}
