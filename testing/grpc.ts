@@ -4,9 +4,7 @@
 import {
   Client,
   credentials,
-  loadPackageDefinition,
   Metadata,
-  type GrpcObject,
   type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js'
@@ -86,17 +84,21 @@ const definitions = loadFileDescriptorSetFromBuffer(bytes, {
   enums: String,
   oneofs: true,
 })
-export const packages: GrpcObject = loadPackageDefinition(definitions)
+
+export const method = (rpc: string): MethodDefinition<Fields, Fields> => {
+  const [service = '', name = ''] = rpc.split('/')
+  const methods = definitions[service] as Readonly<Record<string, MethodDefinition<Fields, Fields>>>
+  const found = methods[name]
+  if (!found) throw new Error(`proto/ has no ${rpc}`)
+  return found
+}
 
 /** Calls by the name in full: `todos.v1.TodoService/ListTodos`. */
 export const grpcClient = (t: Test, port: number): Call => {
   const client = new Client(`${loopback}:${port}`, credentials.createInsecure())
   t.teardown(() => client.close())
   return (rpc, message = {}, { metadata = {}, deadlineMs } = {}) => {
-    const [service = '', name = ''] = rpc.split('/')
-    const definition = (definitions[service] as Readonly<Record<string, unknown>>)[
-      name
-    ] as MethodDefinition<Fields, Fields>
+    const definition = method(rpc)
     const sent = new Metadata()
     for (const [key, value] of Object.entries(metadata)) sent.set(key, value)
     return new Promise((resolve) => {

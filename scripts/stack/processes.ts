@@ -11,6 +11,8 @@ export type Running = {
   readonly port: number
   /** Port of its metrics; 0 when it opens none. */
   readonly metricsPort: number
+  /** The server's port of gRPC; 0 where that is off. */
+  readonly grpcPort: number
   /** What it has printed so far, both streams. */
   readonly output: () => string
   /** The exit code, or the signal that ended it. */
@@ -23,6 +25,12 @@ export const startServer = (env: NodeJS.ProcessEnv, root: URL = repository): Pro
   start(new URL('server/main.ts', root), env)
 export const startWorker = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
   start(new URL('worker/main.ts', root), env)
+
+type Ready = {
+  readonly port?: number
+  readonly metricsPort?: number
+  readonly grpcPort?: number
+}
 
 const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
   const child = fork(fileURLToPath(script), {
@@ -45,7 +53,7 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? code ?? 0))
   })
-  const ready = new Promise<{ port?: number; metricsPort?: number }>((resolve) => {
+  const ready = new Promise<Ready>((resolve) => {
     child.once('message', (message) => resolve(message as object))
   })
   const first = await Promise.race([ready, exited.then((how) => ({ how }))])
@@ -54,6 +62,7 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
     process: child,
     port: first.port ?? 0,
     metricsPort: first.metricsPort ?? 0,
+    grpcPort: first.grpcPort ?? 0,
     output: () => output,
     exited,
     async stop() {

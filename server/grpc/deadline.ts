@@ -27,7 +27,7 @@ export const untilEnd = <T>(pending: Promise<T>, signal: AbortSignal): Promise<T
         signal.removeEventListener('abort', onEnd)
         resolve(value)
       },
-      (error: unknown) => {
+      (error: Error) => {
         signal.removeEventListener('abort', onEnd)
         reject(error)
       },
