@@ -4,7 +4,7 @@
 #   docker run … todos:0.1.0 node dist/worker/main.js
 #   docker run … todos:0.1.0 node dist/scripts/migrate.js
 # Node 22, for which both HTTP engines have binaries: the version that package.json pins for npm's scripts.
-# That one is an optional dependency, and is left out here. testing/containers/image.test.ts runs these
+# That one is an optional dependency, and is left out of the image. testing/containers/image.test.ts runs these
 # steps, but for those of the stages `init` and `bench`, and starts what comes of them.
 
 FROM node:22.23.2-bookworm-slim AS base
@@ -12,8 +12,10 @@ WORKDIR /app
 
 FROM base AS build
 COPY package.json package-lock.json ./
-RUN npm ci --omit=optional --ignore-scripts --no-audit --no-fund
+# With optional packages: buf's binary, which builds the descriptors of proto/, is one.
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
+COPY proto ./proto
 COPY lib ./lib
 COPY server ./server
 COPY worker ./worker
@@ -56,8 +58,9 @@ COPY --from=init /usr/bin/tini-static /usr/local/bin/tini
 COPY package.json ./
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/proto/todos.binpb ./dist/proto/todos.binpb
 COPY sql ./dist/sql
 USER 1000:1000
-EXPOSE 8080 9464 9465
+EXPOSE 8080 9090 9464 9465
 ENTRYPOINT ["tini", "--"]
 CMD ["node", "dist/server/main.js"]

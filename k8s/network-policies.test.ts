@@ -55,7 +55,7 @@ for (const overlay of overlays) {
         .filter(({ from }) => from?.some(({ namespaceSelector }) => namespaceSelector))
         .flatMap(({ ports }) => ports?.map(({ port }) => `${metadata?.name}:${port}`)),
     )
-    t.strictSame(fromOutside, ['api:8080', 'api:9464', 'worker:9465'])
+    t.strictSame(fromOutside, ['api:8080', 'api:9090', 'api:9464', 'worker:9465'])
   })
 }
 

@@ -16,9 +16,9 @@ export const buildContract = (): void => {
   const newestMs = Math.max(...sources.map((source) => modifiedMs(join(root, source))))
   if (modifiedMs(file) > newestMs) return
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    readonly scripts: Readonly<Record<'proto', string>>
+    readonly scripts: Readonly<Record<'build:proto', string>>
   }
-  execSync(scripts.proto, {
+  execSync(scripts['build:proto'], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, PATH: `${programs}:${process.env['PATH'] ?? ''}` },

@@ -25,7 +25,11 @@ const maxConnectionsMin = 100
 const othersMax = 10
 const tokenTtlSec = 30 * 86_400
 
-type Ready = { readonly port?: number; readonly metricsPort?: number }
+type Ready = {
+  readonly port?: number
+  readonly metricsPort?: number
+  readonly grpcPort?: number
+}
 type Child = {
   readonly name: string
   readonly process: ChildProcess
@@ -43,7 +47,7 @@ const main = async () => {
   const secret = JWT_SECRET ?? secretIn(DATA_DIR)
   const environmentFor = (databaseUrl: string) => embeddedEnvironment(databaseUrl, secret)
   const config = readConfig(environmentFor('postgres://unknown.yet'), 'server')
-  for (const name of ['HTTP_PORT', 'METRICS_PORT', 'WORKER_METRICS_PORT'] as const) {
+  for (const name of ['HTTP_PORT', 'GRPC_PORT', 'METRICS_PORT', 'WORKER_METRICS_PORT'] as const) {
     const port = config[name]
     if (port === 'off' || (await isFree(port))) continue
     throw new StartFailure(
@@ -99,7 +103,7 @@ const main = async () => {
     }
     const metricsPorts = [server, worker].map((ready) => ready?.metricsPort)
     const tookMs = Math.round(performance.now() - startedMs)
-    greet(config, server?.port as number, postgres.port, metricsPorts, tookMs)
+    greet(config, server ?? {}, postgres.port, metricsPorts, tookMs)
   } catch (error) {
     if (stop.isInFlight()) return
     console.error((error as Error).message)
@@ -185,7 +189,7 @@ const stopper = (running: { postgres?: Service; children: Child[] }) => {
 
 const greet = (
   config: Config,
-  port: number,
+  { port, grpcPort }: Ready,
   postgresPort: number,
   metricsPorts: readonly (number | undefined)[],
   tookMs: number,
@@ -209,6 +213,8 @@ Write:
   curl -X POST ${url}/todos -H 'Content-Type: application/json' -H 'Authorization: Bearer ${token}' -d '{"title":"My first todo"}'
 Benchmark, with a report that says whether to believe it:
   npm run bench -- --url '${url}/todos?limit=10'
+gRPC, gRPC-Web and Connect:
+  ${grpcPort === undefined ? 'off: set GRPC_PORT' : `${host}:${grpcPort}`}
 Metrics, of the server and of the worker:
   ${metrics.join('\n  ') || 'off'}
 Postgres, which accepts only the password in that file:

@@ -59,6 +59,7 @@ import { openLogGate } from './features/todos/log-gate.ts'
 import { addPublishMetrics } from './features/todos/metrics.ts'
 import { tracePublishing } from './features/todos/traced-publisher.ts'
 import type { Grpc, openGrpc as OpenGrpc } from './grpc/open.ts'
+import { addGrpcMetrics } from './grpc/metrics.ts'
 import { createClientOf } from './http/client-address.ts'
 import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
 import { allowsOrigin, listHeadersOf, readCors, withCors } from './http/cors.ts'
@@ -326,6 +327,7 @@ export const startFork = async (
   addListMetrics(registry, lists)
   addLimitMetrics(registry, limiter.counts, processLimits)
   addConnectionMetrics(registry, engine)
+  if (grpc) addGrpcMetrics(registry, grpc)
   addAccountMetrics(registry, accountCounts)
   addTeamMetrics(registry, teamCounts)
   addShareMetrics(registry, shareCounts)

@@ -77,7 +77,7 @@ export type Call = (
   },
 ) => Promise<Outcome>
 
-const definitions = loadFileDescriptorSetFromBuffer(bytes, {
+export const definitions = loadFileDescriptorSetFromBuffer(bytes, {
   keepCase: true,
   defaults: true,
   longs: Number,

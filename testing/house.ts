@@ -27,7 +27,7 @@ const folderOf: Readonly<Record<string, readonly string[]>> = {
   ws: ['server/http/engines/node/'],
   '@connectrpc/connect': ['server/grpc/'],
   '@connectrpc/connect-node': ['server/grpc/'],
-  '@bufbuild/protobuf': ['server/grpc/'],
+  '@bufbuild/protobuf': ['server/grpc/', 'scripts/docs/'],
   'uWebSockets.js': ['server/http/engines/uws/', 'bench/peers/'],
 }
 

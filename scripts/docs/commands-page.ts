@@ -41,6 +41,7 @@ const abouts: Readonly<Record<string, string>> = {
   'docs:spell': 'Checks the spelling of the pages. `docs/words.txt` has the words of ours.',
   lint: 'Checks the code with ESLint, and its format with Prettier.',
   build: 'Compiles what is deployed to `dist/`.',
+  'build:proto': 'Builds the descriptors of `proto/`, which the gRPC port serves.',
 }
 
 export const commandsPage = (helps: ReadonlyMap<string, string>): string =>

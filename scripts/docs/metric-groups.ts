@@ -16,6 +16,7 @@ import { addShareMetrics, createShareCounts } from '../../server/features/shares
 import { addTeamMetrics, createTeamCounts } from '../../server/features/teams/metrics.ts'
 import { addPublishMetrics } from '../../server/features/todos/metrics.ts'
 import type { Engine } from '../../server/http/engines/engine.ts'
+import { addGrpcMetrics } from '../../server/grpc/metrics.ts'
 import { addConnectionMetrics, addRequestMetrics } from '../../server/http/metrics.ts'
 import { addActiveUserMetrics, createActiveUsers } from '../../server/identity/active-users.ts'
 import { addLimitMetrics } from '../../server/limits/metrics.ts'
@@ -76,6 +77,11 @@ export const metricGroups: readonly MetricGroup[] = [
       addRequestMetrics(registry)
       addConnectionMetrics(registry, unread as Engine)
     }),
+  },
+  {
+    title: 'gRPC',
+    about: 'On the page of the server, where GRPC_PORT is set.',
+    metrics: metricsOf((registry) => addGrpcMetrics(registry, { connections: () => 0 })),
   },
   {
     title: 'Public lists',

@@ -3,6 +3,7 @@
 import { apiPage } from './api-page.ts'
 import { commandsPage } from './commands-page.ts'
 import { envExample } from './env-example.ts'
+import { grpcPage } from './grpc-page.ts'
 import { limitsPage } from './limits-page.ts'
 import { metricsPage } from './metrics-page.ts'
 import { problemsPage } from './problems-page.ts'
@@ -17,6 +18,7 @@ export const commandsPath = 'docs/reference/commands.md'
 export const printPages = (helps: ReadonlyMap<string, string>): readonly PrintedPage[] => [
   { path: '.env.example', text: envExample() },
   { path: 'docs/reference/api.md', text: apiPage() },
+  { path: 'docs/reference/grpc.md', text: grpcPage() },
   { path: 'docs/reference/settings.md', text: settingsPage() },
   { path: 'docs/reference/metrics.md', text: metricsPage() },
   { path: 'docs/reference/problems.md', text: problemsPage() },

@@ -43,7 +43,7 @@ export type Binding = {
   readonly responseHeaders: ReadonlyMap<string, string>
 }
 
-/** `bytes`: a FileDescriptorSet, as `npm run proto` writes it. */
+/** `bytes`: a FileDescriptorSet, as `npm run build:proto` writes it. */
 export const readContract = (bytes: Uint8Array): Contract => {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes))
   const services = [...registry].filter((one) => one.kind === 'service')

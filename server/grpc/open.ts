@@ -38,7 +38,7 @@ export const openGrpc = (config: Config, handle: App['handle'], cors: Cors): Grp
   }
 }
 
-/** What `npm run proto` has written. */
+/** What `npm run build:proto` has written. */
 const descriptors = new URL('../../proto/todos.binpb', import.meta.url)
 
 const settingsOf = (config: Config) => ({

@@ -112,7 +112,13 @@ void t.test('the image', async (t) => {
     await t.test(`serves and applies writes with HTTP_ENGINE=${engine}`, async (t) => {
       const port = await freePort()
       const url = `http://${loopback}:${port}`
-      const server = start(t, image, { ...env, HTTP_PORT: String(port), HTTP_ENGINE: engine })
+      const grpcPort = await freePort()
+      const server = start(t, image, {
+        ...env,
+        HTTP_PORT: String(port),
+        GRPC_PORT: String(grpcPort),
+        HTTP_ENGINE: engine,
+      })
       const worker = start(t, image, env, ['node', 'dist/worker/main.js'])
       await eventually(
         () => fetch(`${url}/ready`).catch(() => ({ status: server.output() })),
@@ -122,6 +128,12 @@ void t.test('the image', async (t) => {
       for (const path of probedPaths()) {
         t.equal((await fetch(url + path)).status, 200, `${path}, which Kubernetes asks`)
       }
+      const health = await fetch(`http://${loopback}:${grpcPort}/grpc.health.v1.Health/Check`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: '{}',
+      })
+      t.match(await health.json(), { status: 'SERVING' }, 'gRPC has its descriptors')
       const registered = await fetch(`${url}/auth/register`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
