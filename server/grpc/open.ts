@@ -19,7 +19,7 @@ export type Grpc = {
 
 /** `handle`: where each call goes, as the request that it is the same as. It does not listen yet. */
 export const openGrpc = (config: Config, handle: App['handle'], cors: Cors): Grpc => {
-  const contract = readContract(readFileSync(descriptors))
+  const contract = readContract(descriptors())
   const draining = new AbortController()
   const handler = createGrpcHandler(
     contract,
@@ -38,8 +38,15 @@ export const openGrpc = (config: Config, handle: App['handle'], cors: Cors): Grp
   }
 }
 
-/** What `npm run build:proto` has written. */
-const descriptors = new URL('../../proto/todos.binpb', import.meta.url)
+const descriptors = (): Buffer => {
+  try {
+    return readFileSync(new URL('../../proto/todos.binpb', import.meta.url))
+  } catch (error) {
+    throw new Error('GRPC_PORT is set, and proto/todos.binpb is not built: npm run build:proto', {
+      cause: error,
+    })
+  }
+}
 
 const settingsOf = (config: Config) => ({
   tls:

@@ -18,6 +18,7 @@ export const reasons = {
   services: /^npm run (command-log|dead-letters|lag)\b/,
   docker: /^docker /,
   kubernetes: /^kubectl /,
+  grpcurl: /^grpcurl /,
   'postgres-tools': /^(pg_dump|pg_basebackup|pg_restore|psql) /,
   install: /^(npm ci|apt-get install|ulimit)\b/,
   'your-processes': /^kill /,
@@ -31,6 +32,7 @@ type Reason = keyof typeof reasons
 /** What a reader knows and no setting says. */
 const readersOwn = [
   'URL',
+  'GRPC',
   'TOKEN',
   'SERVER_PID',
   'DATABASE_PID',

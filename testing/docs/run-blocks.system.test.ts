@@ -9,6 +9,7 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { signToken } from '../../lib/accounts/access-token.ts'
 import { repository } from '../../scripts/paths.ts'
+import { buildContract } from '../../scripts/contract.ts'
 import { freePort } from '../../scripts/stack/ports.ts'
 import { passwordFileIn } from '../../scripts/stack/postgres-access.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
@@ -25,9 +26,12 @@ const tokenTtlSec = 3_600
 /** `npm start` in `directory`, with what a block may use of it. */
 const startProduct = async (t: Test, directory: string): Promise<NodeJS.ProcessEnv> => {
   const port = await freePort()
+  const grpcPort = await freePort()
+  buildContract()
   const env = {
     ...process.env,
     HTTP_PORT: String(port),
+    GRPC_PORT: String(grpcPort),
     HTTP_PROCESSES: '2',
     JWT_SECRET: testSecret,
     METRICS_PORT: '0',
@@ -56,6 +60,7 @@ const startProduct = async (t: Test, directory: string): Promise<NodeJS.ProcessE
   return {
     ...env,
     URL: url,
+    GRPC: `127.0.0.1:${grpcPort}`,
     TOKEN: signToken(testSecret, 'reader', tokenTtlSec),
     COMMAND_LOG: 'postgres',
     LIST_CACHE: 'postgres',

@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process'
 import type { Fence } from './markdown.ts'
 
 /**
- * `sh run` needs nothing that is running. `sh run=start` needs `npm start` beside it: `$URL` and `$TOKEN`
- * are set, and the settings of its Postgres. `sh run=exit-3` is one command that ends with this code.
+ * `sh run` needs nothing that is running. `sh run=start` needs `npm start` beside it: `$URL`, `$GRPC` and
+ * `$TOKEN` are set, and the settings of its Postgres. `sh run=exit-3` is one command that ends with this code.
  */
 const runInfo = /^sh run(?:=start|=exit-(\d))?$/
 
