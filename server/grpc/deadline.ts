@@ -1,6 +1,8 @@
 // A call's deadline: nobody waits past it, and a write that would be waited for longer than that is
 // answered before, with what is known then.
 
+import { Code, ConnectError } from '@connectrpc/connect'
+
 /** What an answer needs to be back in time. */
 const marginMs = 200
 
@@ -33,3 +35,16 @@ export const untilEnd = <T>(pending: Promise<T>, signal: AbortSignal): Promise<T
       },
     )
   })
+
+/** What `pending` gives, in time. */
+export const withinDeadline = <T>(pending: Promise<T>, timeoutMs: number): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new ConnectError('the deadline has passed', Code.DeadlineExceeded)),
+      Math.min(timeoutMs, timeoutMsMax),
+    )
+    pending.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
+/** What a timer can count; nobody waits for so long. */
+const timeoutMsMax = 2 ** 31 - 1

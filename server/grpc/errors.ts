@@ -5,6 +5,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import type { DescMessage, FileRegistry } from '@bufbuild/protobuf'
 import type { Reply } from '../http/engines/engine.ts'
 import { messageNamed, type Binding } from './contract.ts'
+import type { Metadata } from './transcode.ts'
 
 type ProblemBody = {
   readonly type: string
@@ -36,7 +37,7 @@ export const codeOf = (status: number): Code =>
 /** The domain of ErrorInfo: who defines its reasons. */
 const domain = 'todos.v1'
 
-export type ErrorOf = (reply: Reply, binding: Binding, metadata: Headers) => ConnectError
+export type ErrorOf = (reply: Reply, binding: Binding, metadata: Metadata) => ConnectError
 
 export const createErrorOf = (registry: FileRegistry): ErrorOf => {
   const errorInfo = messageNamed(registry, 'google.rpc.ErrorInfo')
@@ -58,12 +59,12 @@ export const createErrorOf = (registry: FileRegistry): ErrorOf => {
       },
     ]
     if (errors.length > 0) details.push({ desc: badRequest, value: violationsOf(errors, binding) })
-    if (retryAfter !== null)
+    if (retryAfter !== undefined)
       details.push({
         desc: retryInfo,
         value: { retryDelay: { seconds: BigInt(Number.parseInt(retryAfter, 10)) } },
       })
-    return new ConnectError(detail, codeOf(reply.status), metadata, details)
+    return new ConnectError(detail, codeOf(reply.status), Object.fromEntries(metadata), details)
   }
 }
 

@@ -2,17 +2,25 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import type { DescMethod, DescService } from '@bufbuild/protobuf'
-import { createConnectRouter, createContextValues, type MethodImpl } from '@connectrpc/connect'
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf'
+import {
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+  type MethodImpl,
+} from '@connectrpc/connect'
 import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
 import type { App } from '../http/engines/engine.ts'
 import type { Contract } from './contract.ts'
+import { untilEnd } from './deadline.ts'
+import { createDirect } from './direct.ts'
 import { createHealth } from './health.ts'
 import { createReflection } from './reflection.ts'
-import { createUnaryHandlers, nameOf, peerKey } from './unary.ts'
+import { createUnaryHandlers, pathOf, type UnaryHandler } from './unary.ts'
 
 export type GrpcRequest = IncomingMessage | Http2ServerRequest
 export type GrpcResponse = ServerResponse | Http2ServerResponse
@@ -29,7 +37,7 @@ export const createGrpcHandler = (
 ): GrpcHandler => {
   const { registry, services } = contract
   const unary = createUnaryHandlers(contract, handle)
-  const isOurs = ({ methods }: DescService) => methods.some((rpc) => unary.has(nameOf(rpc)))
+  const isOurs = ({ methods }: DescService) => methods.some((rpc) => unary.has(pathOf(rpc)))
   const ours = services.filter(isOurs)
   const reflection = createReflection(registry, [
     ...ours.map(({ typeName }) => typeName),
@@ -53,14 +61,18 @@ export const createGrpcHandler = (
   })
   for (const { typeName, methods } of services) {
     for (const rpc of methods) {
-      const implementation = unary.get(nameOf(rpc)) ?? standard[typeName]?.[rpc.localName]
+      const handler = unary.get(pathOf(rpc))
+      const implementation = handler ? byConnect(handler) : standard[typeName]?.[rpc.localName]
       // Its messages are what its descriptor says: nothing is generated that TypeScript could read.
       if (implementation) router.rpc(rpc, implementation as MethodImpl<DescMethod>, ends(rpc))
     }
   }
   const byPath = new Map(router.handlers.map((one) => [one.requestPath, one]))
 
+  const direct = createDirect(contract, unary, bounds.messageBytesMax)
+
   return (request, response) => {
+    if (direct(request, response)) return
     const serve = byPath.get(request.url?.split('?', 1)[0] ?? '')
     if (!serve) {
       // gRPC's clients take it for UNIMPLEMENTED.
@@ -76,6 +88,23 @@ export const createGrpcHandler = (
       .catch(() => {})
   }
 }
+
+/** Address of the other end, as the listener has it. */
+const peerKey = createContextKey('')
+
+const byConnect =
+  (handler: UnaryHandler) =>
+  async (message: Message, context: HandlerContext): Promise<Message> => {
+    const { requestHeader, responseHeader, signal } = context
+    const call = {
+      metadata: (name: string) => requestHeader.get(name) ?? undefined,
+      peer: context.values.get(peerKey),
+      remainingMs: context.timeoutMs(),
+    }
+    const answered = await untilEnd(handler(message, call), signal)
+    for (const [name, value] of answered.metadata) responseHeader.set(name, value)
+    return answered.message
+  }
 
 const healthName = 'grpc.health.v1.Health'
 const reflectionNames = [

@@ -78,6 +78,30 @@ t.test('a head without a host, or with one that is none', async (t) => {
   await isServed(t, port)
 })
 
+t.test('a message that is none', async (t) => {
+  const { port } = await serveGrpc(t, empty)
+  const client = await session(t, port)
+  for (const [what, bytes, code] of [
+    ['nothing', [], codes.INVALID_ARGUMENT],
+    ['half a prefix', [0, 0], codes.INVALID_ARGUMENT],
+    ['less than it says', [0, 0, 0, 0, 9, 8, 1], codes.INVALID_ARGUMENT],
+    ['two messages', [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], codes.INVALID_ARGUMENT],
+    ['a compressed one', [1, 0, 0, 0, 0], codes.UNIMPLEMENTED],
+    ['one of another kind', [0, 0, 0, 0, 2, 255, 255], codes.INVALID_ARGUMENT],
+  ] as const) {
+    const stream = begin(client)
+    stream.end(Buffer.from(bytes))
+    stream.resume()
+    const [trailers] = (await once(stream, 'trailers')) as [Record<string, string>]
+    t.equal(trailers['grpc-status'], String(code), what)
+  }
+  const late = begin(client, { 'grpc-timeout': 'soon' })
+  late.end(Buffer.from([0, 0, 0, 0, 0]))
+  late.resume()
+  const [trailers] = (await once(late, 'trailers')) as [Record<string, string>]
+  t.equal(trailers['grpc-status'], String(codes.INVALID_ARGUMENT), 'a deadline that is none')
+})
+
 t.test('streams that are reset as soon as they are begun', async (t) => {
   let handled = 0
   const { port } = await serveGrpc(t, () => {

@@ -12,12 +12,15 @@ import { jsonOf, messageOf } from './json.ts'
 
 /** Who calls, with what. */
 export type Call = {
-  readonly metadata: Headers
+  readonly metadata: (name: string) => string | undefined
   /** Address of the other end. */
   readonly peer: string
   /** What is left until the deadline; undefined where there is none. */
   readonly remainingMs: number | undefined
 }
+
+/** What an answer says besides its message, by names in lower case. */
+export type Metadata = ReadonlyMap<string, string>
 
 /** What a call may send as metadata. All else that comes there belongs to the transport. */
 const passedOn: ReadonlySet<string> = new Set([
@@ -60,8 +63,7 @@ export const requestOf = (
     path: target,
     query: hasBody ? '' : queryOf(rest),
     header(name) {
-      const value =
-        headers.get(name) ?? (passedOn.has(name) ? (metadata.get(name) ?? undefined) : undefined)
+      const value = headers.get(name) ?? (passedOn.has(name) ? metadata(name) : undefined)
       return name === 'prefer' ? preferWithin(value, remainingMs) : value
     },
     body: (bytesMax) =>
@@ -84,7 +86,7 @@ const textOf = (value: JsonValue): string =>
 export const answerOf = (
   { rpc, responseBody, responseHeaders }: Binding,
   reply: Reply,
-  metadata: Headers,
+  metadata: Metadata,
 ): Message => {
   if (reply.stream) {
     abandon(reply)
@@ -95,7 +97,7 @@ export const answerOf = (
   const json: JsonObject = field === undefined ? { ...(body as JsonObject) } : { [field]: body }
   for (const [header, name] of responseHeaders) {
     const value = metadata.get(header)
-    if (value !== null) json[name] = header === 'link' ? nextIn(value) : value
+    if (value !== undefined) json[name] = header === 'link' ? nextIn(value) : value
   }
   return messageOf(rpc.output, json)
 }
@@ -109,11 +111,11 @@ const bodyOf = ({ body, tail }: Reply): JsonValue => {
 const nextIn = (link: string): string => /[?&]after=([\w-]+)>; rel="next"/.exec(link)?.[1] ?? ''
 
 /** The headers of a reply that say something to who calls an RPC. */
-export const metadataOf = ({ headers }: Reply): Headers => {
-  const metadata = new Headers()
+export const metadataOf = ({ headers }: Reply): Metadata => {
+  const metadata = new Map<string, string>()
   for (let i = 0; i < headers.length; i += 2) {
-    const [name = '', value = ''] = headers.slice(i, i + 2)
-    if (given.has(name.toLowerCase())) metadata.append(name, value)
+    const name = (headers[i] ?? '').toLowerCase()
+    if (given.has(name)) metadata.set(name, headers[i + 1] ?? '')
   }
   return metadata
 }
