@@ -3,6 +3,7 @@
 
 import {
   Client,
+  type ChannelCredentials,
   credentials,
   Metadata,
   type MethodDefinition,
@@ -94,8 +95,12 @@ export const method = (rpc: string): MethodDefinition<Fields, Fields> => {
 }
 
 /** Calls by the name in full: `todos.v1.TodoService/ListTodos`. */
-export const grpcClient = (t: Test, port: number): Call => {
-  const client = new Client(`${loopback}:${port}`, credentials.createInsecure())
+export const grpcClient = (
+  t: Test,
+  port: number,
+  security: ChannelCredentials = credentials.createInsecure(),
+): Call => {
+  const client = new Client(`${loopback}:${port}`, security)
   t.teardown(() => client.close())
   return (rpc, message = {}, { metadata = {}, deadlineMs } = {}) => {
     const definition = method(rpc)
