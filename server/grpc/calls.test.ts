@@ -65,6 +65,19 @@ const start = async (t: Test, reply: () => ReturnType<App['handle']>) => {
   return { seen, port, call: grpcClient(t, port) }
 }
 
+t.test('an empty text is null where that means something in HTTP, and nowhere else', async (t) => {
+  const { seen, call } = await start(t, () => json(200, todo))
+  const one = { team_id: 'a', id: 'b' }
+  const rpc = 'todos.v1.TeamTodoService/UpdateTeamTodo'
+  await call(rpc, { ...one, description: '', assignee_id: '' })
+  await call(rpc, { ...one, assignee_id: 'ann' })
+  await call(rpc, one)
+  t.same(
+    seen.map(({ body }) => body),
+    [{ description: '', assignee_id: null }, { assignee_id: 'ann' }, {}],
+  )
+})
+
 t.test('fields become path, query, headers and body, and nothing else does', async (t) => {
   const { seen, call } = await start(t, () => json(200, todo, ['ETag', '"3"', 'X-Internal', 'x']))
   const updated = await call(

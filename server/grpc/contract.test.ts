@@ -16,6 +16,7 @@ const documents = 'a document for browsers and tools'
 const httpOnly: Readonly<Record<string, string>> = {
   patchTodo: 'UpdateTodo does the same: a field that is not set stays as it is',
   patchOwnTodo: 'UpdateOwnTodo does the same',
+  patchTeamTodo: 'UpdateTeamTodo does the same',
   exportProfile: 'a download that is made while it is sent, and no message',
   readTeamAudit: 'events have members of any name, and are read by people',
   readAuditLog: operators,
@@ -44,6 +45,10 @@ const differences: Differences = {
   'UpdateOwnStatusRequest.completed':
     'it is required: to toggle is not safe to repeat, and clients repeat calls by themselves',
   'UpdateOwnStatusRequest.status': 'another way to say `completed`',
+  'InviteResponse.token':
+    'it is empty where HTTP leaves it out: it was always there, and presence would change it for clients',
+  'UpdateTeamStatusRequest.completed': 'as that of UpdateOwnStatusRequest',
+  'UpdateTeamStatusRequest.status': 'as that of UpdateOwnStatusRequest',
 }
 
 const nameOf = (operationId: string) => operationId.charAt(0).toUpperCase() + operationId.slice(1)

@@ -39,6 +39,8 @@ export type Binding = {
   readonly requestHeaders: ReadonlyMap<string, string>
   /** Fields of the request that are headers or parts of the path; the others are body or query. */
   readonly placed: ReadonlySet<string>
+  /** Fields of the request whose empty text is null in HTTP. */
+  readonly nullIfEmpty: ReadonlySet<string>
   /** By the name of a header, in lower case: the field of the answer that it is. */
   readonly responseHeaders: ReadonlyMap<string, string>
 }
@@ -102,6 +104,11 @@ const bindingOf = (registry: FileRegistry, rpc: DescMethod): Binding[] => {
       responseBody: rule['response_body'],
       requestHeaders,
       placed: new Set([...inPath, ...requestHeaders.values()]),
+      nullIfEmpty: new Set(
+        rpc.input.fields
+          .filter((field) => optionOf(registry, field, 'todos.v1.null_if_empty') === true)
+          .map(({ name }) => name),
+      ),
       responseHeaders: headersOf(registry, rpc.output),
     },
   ]

@@ -37,7 +37,7 @@ const passedOn: ReadonlySet<string> = new Set([
 ])
 
 export const requestOf = (
-  { rpc, method, path, hasBody, requestHeaders, placed }: Binding,
+  { rpc, method, path, hasBody, requestHeaders, placed, nullIfEmpty }: Binding,
   message: Message,
   { metadata, peer, remainingMs }: Call,
 ): Request => {
@@ -56,6 +56,7 @@ export const requestOf = (
     if (value !== undefined) headers.set(header, value)
   }
   const rest = Object.fromEntries(Object.entries(fields).filter(([name]) => !placed.has(name)))
+  for (const name of nullIfEmpty) if (rest[name] === '') rest[name] = null
   if (hasBody) headers.set('content-type', jsonType)
   const bytes = hasBody ? Buffer.from(JSON.stringify(rest)) : noBytes
   return {

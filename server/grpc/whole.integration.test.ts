@@ -8,6 +8,7 @@ import { buildContract } from '../../scripts/contract.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { eventually, startTimeoutMs } from '../../testing/eventually.ts'
 import { grpcClient, loopback, method, type Call, type Fields } from '../../testing/grpc.ts'
+import { startMailServer, type MailServer } from '../../testing/mail-server.ts'
 import { generousTimeouts, testSecret } from '../../testing/settings.ts'
 import { testDatabase, testStacks, testTopic } from '../../testing/services.ts'
 
@@ -15,14 +16,20 @@ const todos = 'todos.v1.TodoService'
 const own = 'todos.v1.PersonalTodoService'
 const accounts = 'todos.v1.AccountService'
 const teams = 'todos.v1.TeamService'
+const teamTodos = 'todos.v1.TeamTodoService'
+const shares = 'todos.v1.ShareService'
 const password = 'correct horse'
 
 void t.test('the embedded stack', async (t) => {
   buildContract()
   const services = await testStacks['embedded']?.(t)
   if (!services) return
+  const mail = await startMailServer(t)
   const environment = {
     ...services,
+    SMTP_URL: mail.url,
+    MAIL_FROM: 'todos@example.com',
+    MAIL_LINK_URL: 'https://todos.example/account',
     DATABASE_URL: await testDatabase(t),
     KAFKA_TODO_TOPIC: testTopic(),
     HTTP_PROCESSES: '2',
@@ -46,7 +53,10 @@ void t.test('the embedded stack', async (t) => {
   await t.test('accounts', (t) => keepAccount(t, call))
   await t.test('public todos', (t) => live(t, call, ann))
   await t.test('personal todos', (t) => keepOwn(t, call, ann))
-  await t.test('teams', (t) => workTogether(t, call, ann, bob))
+  await t.test('teams', (t) => workTogether(t, call, mail, ann, bob))
+  await t.test("a team's todos", (t) => keepInTeam(t, call, mail, ann, bob))
+  await t.test('shares', (t) => share(t, call, ann, bob))
+  await t.test('the end of an account', (t) => endAccount(t, call))
   await t.test('what is refused', (t) => refuse(t, call, ann))
   await t.test('health', (t) => feel(t, call))
   await t.test('reflection', (t) => reflect(t, server.grpcPort))
@@ -173,19 +183,20 @@ const keepOwn = async (t: Test, call: Call, ann: As) => {
   t.match(await call(`${own}/ReadOwnTodo`, { id }, ann), { error: { code: codes.NOT_FOUND } })
 }
 
-const workTogether = async (t: Test, call: Call, ann: As, bob: As) => {
+const workTogether = async (t: Test, call: Call, mail: MailServer, ann: As, bob: As) => {
   const created = messageOf(await call(`${teams}/CreateTeam`, { name: 'Shop' }, ann))
   t.match(created, { team: { name: 'Shop', role: 'TEAM_ROLE_ADMIN' } })
   const { id } = created['team'] as { readonly id: string }
   const invitation = { id, email: 'bob@example.com' }
   const invited = messageOf(await call(`${teams}/Invite`, invitation, ann))
+  t.match(invited, { email: 'bob@example.com', token: '' })
   t.match(await call(`${teams}/ListInvitations`, { id }, ann), {
     message: { invitations: [{ email: 'bob@example.com', team_name: 'Shop' }] },
   })
   t.match(await call(`${teams}/ReadTeam`, { id }, bob), {
     error: { code: codes.PERMISSION_DENIED },
   })
-  const token = invited['token']
+  const token = await mail.token('invitation', 'bob@example.com')
   t.match(await call(`${teams}/AcceptInvitation`, { token }, bob), {
     message: { team: { id, role: 'TEAM_ROLE_MEMBER' } },
   })
@@ -201,6 +212,84 @@ const workTogether = async (t: Test, call: Call, ann: As, bob: As) => {
   t.match(await call(`${teams}/RemoveMember`, { id, user_id: bobs.user_id }, ann), { kind: 'ok' })
   t.match(await call(`${teams}/ListTeams`, {}, bob), { message: { teams: [] } })
   t.match(await call(`${teams}/DeleteTeam`, { id }, ann), { kind: 'ok' })
+}
+
+const keepInTeam = async (t: Test, call: Call, mail: MailServer, ann: As, bob: As) => {
+  const { team } = messageOf(await call(`${teams}/CreateTeam`, { name: 'Wreaths' }, ann))
+  const { id: team_id } = team as { readonly id: string }
+  const write = { team_id, title: 'Order ribbons' }
+  t.match(await call(`${teamTodos}/CreateTeamTodo`, write, bob), {
+    error: { code: codes.NOT_FOUND, details: 'no such team' },
+  })
+  const invitation = { id: team_id, email: 'bob@example.com' }
+  const known = mail.received.length
+  await call(`${teams}/Invite`, invitation, ann)
+  const token = await mail.token('invitation', 'bob@example.com', known)
+  await call(`${teams}/AcceptInvitation`, { token }, bob)
+  const { account } = messageOf(await call(`${accounts}/ReadProfile`, {}, bob))
+  const { id: assignee_id } = account as { readonly id: string }
+  const created = messageOf(
+    await call(`${teamTodos}/CreateTeamTodo`, { ...write, assignee_id }, ann),
+  )
+  t.match(created, { todo: { title: 'Order ribbons', team_id, assignee_id }, etag: '"1"' })
+  const { id } = created['todo'] as { readonly id: string }
+  t.equal(created['location'], `/api/teams/${team_id}/todos/${id}`)
+  const one = { team_id, id }
+  t.match(await call(`${teamTodos}/ReadTeamTodo`, one, bob), { message: { todo: one } })
+  t.match(await call(`${teamTodos}/UpdateTeamTodo`, { ...one, description: 'red' }, bob), {
+    message: { todo: { description: 'red', assignee_id } },
+  })
+  t.match(await call(`${teamTodos}/UpdateTeamTodo`, { ...one, assignee_id: '' }, bob), {
+    message: { todo: { description: 'red', assignee_id: '' } },
+  })
+  t.match(await call(`${teamTodos}/UpdateTeamStatus`, { ...one, completed: true }, bob), {
+    message: { todo: { completed: true } },
+  })
+  t.match(await call(`${teamTodos}/ListTeamTodos`, { team_id }, bob), {
+    message: { total: 1, todos: [{ id, completed: true }] },
+  })
+  await call(`${teams}/RemoveMember`, { id: team_id, user_id: assignee_id }, ann)
+  t.match(await call(`${teamTodos}/ReadTeamTodo`, one, bob), {
+    error: { code: codes.NOT_FOUND },
+  })
+  t.match(await call(`${teamTodos}/DeleteTeamTodo`, one, ann), { kind: 'ok' })
+}
+
+const share = async (t: Test, call: Call, ann: As, bob: As) => {
+  const created = messageOf(await call(`${own}/CreateOwnTodo`, { title: 'Water' }, ann))
+  const { id } = created['todo'] as { readonly id: string }
+  const view = { id, email: 'bob@example.com', role: 'SHARE_ROLE_VIEWER' }
+  const shared = messageOf(await call(`${shares}/ShareTodo`, view, ann))
+  t.match(shared, { share: { email: 'bob@example.com', role: 'SHARE_ROLE_VIEWER' } })
+  t.match(await call(`${shares}/ShareTodo`, { id, role: 'SHARE_ROLE_VIEWER' }, ann), {
+    error: { code: codes.INVALID_ARGUMENT },
+  })
+  t.match(await call(`${shares}/ListShares`, { id }, ann), {
+    message: { shares: [{ email: 'bob@example.com' }], next_after: '' },
+  })
+  const seen = await call(`${shares}/ListSharedTodos`, {}, bob)
+  t.match(seen, {
+    message: {
+      todos: [{ todo: { id }, role: 'SHARE_ROLE_VIEWER', shared_by: { email: 'ann@example.com' } }],
+    },
+  })
+  t.match(await call(`${own}/UpdateOwnStatus`, { id, completed: true }, bob), {
+    error: { code: codes.PERMISSION_DENIED },
+  })
+  const { id: share_id } = shared['share'] as { readonly id: string }
+  t.match(await call(`${shares}/UnshareTodo`, { id, share_id }, ann), { kind: 'ok' })
+  t.match(await call(`${shares}/LeaveTodo`, { id }, bob), { error: { code: codes.NOT_FOUND } })
+}
+
+const endAccount = async (t: Test, call: Call) => {
+  const eve = await logIn(call, 'eve@example.com')
+  t.match(await call(`${accounts}/DeleteProfile`, { password: 'wrong' }, eve), {
+    error: { code: codes.PERMISSION_DENIED },
+  })
+  t.match(await call(`${accounts}/DeleteProfile`, { password }, eve), { kind: 'ok' })
+  t.match(await call(`${accounts}/Login`, { email: 'eve@example.com', password }), {
+    error: { code: codes.UNAUTHENTICATED },
+  })
 }
 
 const refuse = async (t: Test, call: Call, ann: As) => {
@@ -255,13 +344,13 @@ const reflect = async (t: Test, port: number) => {
     await new Promise((resolve) => stream.once('end', resolve))
     client.close()
     const names = JSON.stringify(answers[0])
-    for (const name of [todos, own, accounts, teams, 'grpc.health.v1.Health'])
+    for (const name of [todos, own, accounts, teams, teamTodos, shares, 'grpc.health.v1.Health'])
       t.ok(names.includes(`"${name}"`), `${version} lists ${name}`)
     t.match(answers.slice(1), [
       { message_response: 'file_descriptor_response' },
       { message_response: 'error_response', error_response: { error_code: codes.NOT_FOUND } },
       { message_response: 'file_descriptor_response' },
-      { all_extension_numbers_response: { extension_number: [50_001, 50_002] } },
+      { all_extension_numbers_response: { extension_number: [50_001, 50_002, 50_004] } },
     ])
   }
 }
