@@ -16,7 +16,7 @@ import { openListCache } from '../lib/list-cache/open.ts'
 import { openMailer } from '../lib/mail/mailer.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
-import { pruneEndedAccess } from '../lib/ended-access/postgres.ts'
+import { forgetEndedAccess, pruneEndedAccess } from '../lib/ended-access/postgres.ts'
 import { openForgetLimits } from '../lib/rate-limit/forget.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
 import { createIssueInvitation, pruneInvitations } from '../lib/teams/postgres.ts'
@@ -39,6 +39,7 @@ import { createAnnouncer } from './announce/announcer.ts'
 import { createErasing, createErasureCounts } from './erase/erase-accounts.ts'
 import { addErasureMetrics } from './erase/metrics.ts'
 import { createEventFeed } from './events/feed.ts'
+import { untilAppended } from './events/until-appended.ts'
 import { addEventMetrics } from './events/metrics.ts'
 import { createCompose } from './mail/compose.ts'
 import { addMailMetrics } from './mail/metrics.ts'
@@ -131,7 +132,9 @@ const erasing = createErasing({
   async forget(userId) {
     await pages.forget([`user:${userId}`])
     await forgetLimits(userId)
+    await forgetEndedAccess(pool, userId)
     // Any channel's events may name the user. It is rare, and whoever watches reads his lists anew.
+    await untilAppended(store)
     await appender.reset()
   },
   counts: erasureCounts,

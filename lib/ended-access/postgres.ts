@@ -84,3 +84,11 @@ export const pruneEndedAccess = async (pool: Pool): Promise<void> => {
       sql`DELETE FROM ended_access WHERE ended_at < now() - make_interval(secs => ${keptSec})`,
   )
 }
+
+/**
+ * For the worker: forgets a user whose account was deleted some seconds ago. A process that has not looked
+ * since takes his channels away all the same, for his sessions have ended.
+ */
+export const forgetEndedAccess = async (pool: Pool, userId: string): Promise<void> => {
+  await pool.run((sql) => sql`DELETE FROM ended_access WHERE user_id = ${userId}`)
+}

@@ -20,6 +20,7 @@ import { testDatabase } from '../../testing/services.ts'
 import { silentLog } from '../../testing/settings.ts'
 import { createSink } from '../todos/sink.ts'
 import { createEventFeed, type EventFeed } from './feed.ts'
+import { untilAppended } from './until-appended.ts'
 
 const found = { identity: 'kafka:cluster:topic', partitions: 1 }
 
@@ -151,6 +152,25 @@ void t.test('what is told of a public todo is what the API shows, whoever tells'
     bodies[0]?.replaceAll(/1970-[^"]+/g, '').replace(/\\n\d+/, ''),
   )
 })
+
+void t.test(
+  'whoever waits until all is appended waits for what a dead worker has left',
+  async (t) => {
+    const { store, reader, startWorker } = await setUp(t)
+    const { bodies } = await hear(reader, publicChannel)
+    const dead = startWorker()
+    dead.kill()
+    await dead.apply([create()])
+    await t.rejects(untilAppended(store, 300), /not appended yet/)
+    startWorker().feed.start()
+    await untilAppended(store)
+    t.same(await store.outboxSources(0), [])
+    await eventually(
+      () => bodies.length,
+      (length) => length === 1,
+    )
+  },
+)
 
 void t.test('a personal change is told to its owner only', async (t) => {
   const { reader, startWorker } = await setUp(t)
