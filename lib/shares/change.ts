@@ -3,10 +3,10 @@
 
 import type { AuditAction, NewAuditEntry } from '../domain/audit.ts'
 import { mayWithTodo, type TodoAction } from '../domain/permission.ts'
-import { Refusal } from '../domain/refusal.ts'
+import { outcomeOf as settle, RefusedChange, type Actor } from '../domain/outcome.ts'
 import type { Grantee, PersonalStanding, ShareRole } from '../domain/share.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
-import type { Actor, OnShareChanged, Outcome, ShareRefusal } from './shares.ts'
+import type { OnShareChanged, Outcome, ShareRefusal } from './shares.ts'
 
 /** Writes an entry of the audit log in the transaction of `sql`. */
 export type AppendAudit = (sql: Sql, entry: NewAuditEntry) => Promise<void>
@@ -38,24 +38,10 @@ export const granteeOf = ({ team_id, user_id, email }: ShareRow): Grantee => {
   throw new Error('a share is with somebody')
 }
 
-export class Refused extends Refusal {
-  override readonly name = 'Refused'
-  readonly refusal: ShareRefusal
-  constructor(refusal: ShareRefusal) {
-    super(refusal)
-    this.refusal = refusal
-  }
-}
+export class Refused extends RefusedChange<ShareRefusal> {}
 
 /** What `work` gives, or why it was refused. */
-export const outcomeOf = async <T>(work: Promise<T>): Promise<Outcome<T>> => {
-  try {
-    return { kind: 'done', value: await work }
-  } catch (error) {
-    if (error instanceof Refused) return { kind: 'refused', refusal: error.refusal }
-    throw error
-  }
-}
+export const outcomeOf = <T>(work: Promise<T>): Promise<Outcome<T>> => settle(Refused, work)
 
 export const createRunChange =
   (pool: Pool, appendAudit: AppendAudit, onChanged: OnShareChanged): RunChange =>

@@ -2,11 +2,9 @@
 // transaction that does it. What a share is worth to a write is decided where the write is applied.
 
 import type { AuditAction } from '../domain/audit.ts'
+import type { Actor, Outcome as OutcomeFor } from '../domain/outcome.ts'
 import type { Page, Range } from '../domain/page.ts'
 import type { Grantee, PersonalStanding, Share, SharedTodo, ShareRole } from '../domain/share.ts'
-
-/** Who asks, and in which request. */
-export type Actor = { readonly userId: string; readonly requestId: string }
 
 export type ShareRefusal =
   /** Who asks may not know whether the todo is there. */
@@ -23,9 +21,7 @@ export type ShareRefusal =
   | 'no-such-share'
   | 'too-many-shares'
 
-export type Outcome<T> =
-  | { readonly kind: 'done'; readonly value: T }
-  | { readonly kind: 'refused'; readonly refusal: ShareRefusal }
+export type Outcome<T> = OutcomeFor<T, ShareRefusal>
 
 export type Shares = {
   /** One for each whom it is shared with: again, with another role, it changes that role. */

@@ -2,9 +2,10 @@
 // anywhere in it undoes all of it.
 
 import type { AuditAction, AuditDetails, NewAuditEntry } from '../domain/audit.ts'
+import { outcomeOf as settle, RefusedChange, type Actor } from '../domain/outcome.ts'
 import { mayInTeam, type TeamAction, type TeamStanding } from '../domain/permission.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
-import type { Actor, OnTeamChanged, Outcome, Refusal } from './teams.ts'
+import type { OnTeamChanged, Outcome, Refusal } from './teams.ts'
 
 /** Writes an entry of the audit log in the transaction of `sql`. */
 export type AppendAudit = (sql: Sql, entry: NewAuditEntry) => Promise<void>
@@ -16,24 +17,10 @@ export type Change = {
 }
 export type RunChange = <T>(by: Actor, work: (change: Change) => Promise<T>) => Promise<Outcome<T>>
 
-export class Refused extends Error {
-  override readonly name = 'Refused'
-  readonly refusal: Refusal
-  constructor(refusal: Refusal) {
-    super(refusal)
-    this.refusal = refusal
-  }
-}
+export class Refused extends RefusedChange<Refusal> {}
 
 /** What `work` gives, or why it was refused. */
-export const outcomeOf = async <T>(work: Promise<T>): Promise<Outcome<T>> => {
-  try {
-    return { kind: 'done', value: await work }
-  } catch (error) {
-    if (error instanceof Refused) return { kind: 'refused', refusal: error.refusal }
-    throw error
-  }
-}
+export const outcomeOf = <T>(work: Promise<T>): Promise<Outcome<T>> => settle(Refused, work)
 
 export const createRunChange =
   (pool: Pool, appendAudit: AppendAudit, onChanged: OnTeamChanged): RunChange =>

@@ -3,12 +3,10 @@
 // ended is of no use to a request that was sent before, in whichever process.
 
 import type { AuditAction, AuditDetails } from '../domain/audit.ts'
+import type { Actor, Outcome as OutcomeFor } from '../domain/outcome.ts'
 import type { Page, Range } from '../domain/page.ts'
 import type { TeamStanding } from '../domain/permission.ts'
 import type { Invitation, Member, Team, TeamRole } from '../domain/team.ts'
-
-/** Who asks, and in which request. */
-export type Actor = { readonly userId: string; readonly requestId: string }
 
 export type Refusal =
   /** Who asks may not know whether the team is there. */
@@ -33,9 +31,7 @@ export type Refusal =
   | 'too-many-mails'
   | 'email-not-verified'
 
-export type Outcome<T> =
-  | { readonly kind: 'done'; readonly value: T }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
+export type Outcome<T> = OutcomeFor<T, Refusal>
 
 export type Teams = {
   /** Who creates it is its first admin. */

@@ -2,7 +2,8 @@
 
 import { withoutBody } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { actorOf, type ShareParts } from './parts.ts'
+import { actorOf } from '../../identity/actor.ts'
+import type { ShareParts } from './parts.ts'
 import { shareProblems, valueOf } from './problems.ts'
 import { id, tag } from './vocabulary.ts'
 

@@ -1,7 +1,8 @@
 // PUT /api/todos/:id/shares: a user, a team or an address may see a todo of yours, or change it.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
-import { actorOf, type ShareParts } from './parts.ts'
+import { actorOf } from '../../identity/actor.ts'
+import type { ShareParts } from './parts.ts'
 import { refusals, shareProblems, valueOf } from './problems.ts'
 import { id, oneShare, shareBody, shownShare, tag } from './vocabulary.ts'
 

@@ -2,7 +2,8 @@
 
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { teamProblems } from '../../identity/team-access.ts'
-import { actorOf, type TeamParts } from './parts.ts'
+import { actorOf } from '../../identity/actor.ts'
+import type { TeamParts } from './parts.ts'
 import { refusals, valueOf } from './problems.ts'
 import { id, invitationBody, sentInvitation, shownInvitation, tag } from './vocabulary.ts'
 

@@ -3,7 +3,8 @@
 import { withoutBody } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { teamProblems } from '../../identity/team-access.ts'
-import { actorOf, type TeamParts } from './parts.ts'
+import { actorOf } from '../../identity/actor.ts'
+import type { TeamParts } from './parts.ts'
 import { refusals, valueOf } from './problems.ts'
 import { id, tag, userId } from './vocabulary.ts'
 
