@@ -11,6 +11,10 @@ export const userChannel = (userId: string): ChannelName => `user:${encodeURICom
 export const teamChannel = (teamId: string): ChannelName => `team:${teamId}`
 export const todoChannel = (todoId: string): ChannelName => `todo:${todoId}`
 
+/** In place of a channel or a user, where access has ended: any of them. */
+export const anyOf = '*'
+export type AnyOf = typeof anyOf
+
 /** Somebody's role in a team from now on; null: none. */
 export const membershipBody = (by: string, userId: string, role: TeamRole | null): string =>
   JSON.stringify({ kind: 'membership', by, user_id: userId, role })

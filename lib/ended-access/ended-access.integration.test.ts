@@ -1,13 +1,15 @@
-// Access to a team's channel that ends, whichever way: who watches is told of each, by a notification or,
-// where none comes, by the poll.
+// Access to a channel that ends, whichever way: who watches is told of each, by a notification or, where
+// none comes, by the poll.
 
 import t from 'tap'
 import { eventually } from '../../testing/eventually.ts'
 import { databasesAt } from '../../testing/databases.ts'
 import { silentLog } from '../../testing/settings.ts'
 import { testDatabase } from '../../testing/services.ts'
+import { openSharesAt } from '../../testing/shares.ts'
 import { openTeamsAt } from '../../testing/teams.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
+import type { Grantee } from '../domain/share.ts'
 import type { AccessEnd } from './ended-access.ts'
 import { createPostgresEndedAccess, pruneEndedAccess } from './postgres.ts'
 
@@ -63,4 +65,60 @@ void t.test('every way of losing a membership is told', async (t) => {
   const [left] = await pool.run((sql) => sql`SELECT count(*)::int AS rows FROM ended_access`)
   t.same(left, { rows: 0 })
   t.equal(heard['polling']?.length, polled, 'each once')
+})
+
+void t.test('every way of losing a shared todo is told, once for all who watch it', async (t) => {
+  const url = await testDatabase(t)
+  const databases = databasesAt(url)
+  t.teardown(() => databases.close())
+  const under = openSharesAt(t, url, { sharesOfTodoMax: 9 })
+  const { shares, teams, account, todoOf, teamOf, pool } = under
+  const ended = createPostgresEndedAccess(pool, databases.listen, silentLog)
+  t.teardown(() => ended.close())
+  const heard: string[] = []
+  ended.watch(({ channel, userId }) => heard.push(`${channel} ${userId}`))
+  const [ann, bob, cid] = [await account('ann'), await account('bob'), await account('cid')]
+  const share = async (grantee: Grantee) => {
+    const id = await todoOf(ann)
+    const shared = await shares.share(ann, id, grantee, 'viewer')
+    if (shared.kind === 'refused') throw new Error(shared.refusal)
+    return { id, shareId: shared.value.id }
+  }
+  const toBob: Grantee = { kind: 'user', userId: bob.userId }
+  const deleteRow = (table: 'todos' | 'users', id: string) =>
+    pool.run((sql) => sql`DELETE FROM ${sql(table)} WHERE id = ${id}`)
+  const told = async (what: string, end: string) => {
+    await eventually(
+      () => heard.includes(end),
+      (isTold) => isTold,
+    )
+    t.pass(what)
+  }
+  const unshared = await share(toBob)
+  await shares.unshare(ann, unshared.id, unshared.shareId)
+  await told('unshared', `todo:${unshared.id} *`)
+  const left = await share({ kind: 'address', email: bob.email })
+  await shares.leave(bob, left.id)
+  await told('left', `todo:${left.id} *`)
+  const deleted = await share(toBob)
+  await shares.share(ann, deleted.id, { kind: 'user', userId: cid.userId }, 'editor')
+  await deleteRow('todos', deleted.id)
+  await told('the todo is deleted', `todo:${deleted.id} *`)
+  const [rows] = await pool.run(
+    (sql) =>
+      sql`SELECT count(*)::int AS count FROM ended_access WHERE channel = ${`todo:${deleted.id}`}`,
+  )
+  t.same(rows, { count: 1 }, 'however many it was shared with')
+  const team = await teamOf(ann, bob)
+  await teams.removeMember(ann, team, bob.userId)
+  t.notOk(heard.includes(`* ${bob.userId}`), 'nothing is shared with the team')
+  const ofTeam = await teamOf(ann, bob)
+  const { id } = await share({ kind: 'team', teamId: ofTeam })
+  await teams.removeMember(ann, ofTeam, bob.userId)
+  await told('the membership ends', `* ${bob.userId}`)
+  await teams.remove(ann, ofTeam)
+  await told('the team is deleted', `todo:${id} *`)
+  const ofAccount = await share(toBob)
+  await deleteRow('users', bob.userId)
+  await told('the account is deleted', `todo:${ofAccount.id} *`)
 })

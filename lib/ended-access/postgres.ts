@@ -2,7 +2,6 @@
 // A connection that died silently brings no notifications, so the rows are polled as well. While
 // Postgres is down for all, no access ends either.
 
-import type { ChannelName } from '../domain/event.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
 import type { Pool } from '../drivers/postgres/pool.ts'
 import { createBoundedLog, type Log } from '../runtime/log.ts'
@@ -34,7 +33,7 @@ export const createPostgresEndedAccess = (
     try {
       const sinceSec = (startedMs - polledAtMs) / 1_000 + overlapSec
       const rows = await pool.run(
-        (sql) => sql<{ number: string; channel: ChannelName; user_id: string }[]>`
+        (sql) => sql<{ number: string; channel: AccessEnd['channel']; user_id: string }[]>`
           SELECT number::text, channel, user_id FROM ended_access
           WHERE ended_at > now() - make_interval(secs => ${sinceSec}) ORDER BY number`,
       )
@@ -59,7 +58,7 @@ export const createPostgresEndedAccess = (
       const listening = {
         onNotify(payload: string) {
           const space = payload.indexOf(' ')
-          const channel = payload.slice(0, space) as ChannelName
+          const channel = payload.slice(0, space) as AccessEnd['channel']
           onEnded({ channel, userId: payload.slice(space + 1) })
         },
         onLost() {},

@@ -1,5 +1,5 @@
-// Shares in Postgres. A change locks an account, then shares, and no todo: whoever applies writes locks
-// shares before todos.
+// Shares in Postgres. A change locks an account, then shares, and last the todo of a new share: whoever
+// applies writes locks shares before todos.
 
 import { randomUUID } from 'node:crypto'
 import { pageOf, type Page, type Range } from '../domain/page.ts'
@@ -155,6 +155,9 @@ const insert = async (
     VALUES (${randomUUID()}, ${todoId}, ${role}, ${teamId}, ${userId}, ${email})
     RETURNING ${shareColumns(sql)}`
   if (!row) throw new Error('an INSERT gives its row')
+  // What is being written to it has seen no share, so it is told of to nobody whom it is shared with: the
+  // share begins after that.
+  await sql`SELECT FROM todos WHERE id = ${todoId} FOR SHARE`
   return row
 }
 

@@ -133,6 +133,13 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
       SELECT ${rowColumns(tx)} FROM todos WHERE id = ANY(${ids as string[]}) ORDER BY id FOR NO KEY UPDATE`
     return new Map(rows.map((row) => [row.id, row]))
   },
+  // A statement of its own: it sees what was shared while the todos' locks were waited for.
+  async sharedTodos(ids) {
+    if (ids.length === 0) return new Set()
+    const rows = await tx<{ todo_id: string }[]>`
+      SELECT DISTINCT todo_id FROM todo_shares WHERE todo_id = ANY(${ids as string[]})`
+    return new Set(rows.map((row) => row.todo_id))
+  },
   // One behind the other, without waiting in between: no todo is in two of them.
   async write({ inserts, updates, deletes }) {
     const written: PromiseLike<unknown>[] = []

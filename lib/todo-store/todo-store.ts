@@ -159,6 +159,8 @@ export interface StoreTransaction {
   lockShares(asked: readonly Asked[]): Promise<readonly LockedShare[]>
   /** The rows of `ids` that exist, locked in id order until the end of the transaction. */
   lockTodos(ids: readonly string[]): Promise<Map<string, TodoRow>>
+  /** Those that are shared with somebody. After lockTodos(): who shares one then waits for us. */
+  sharedTodos(ids: readonly string[]): Promise<ReadonlySet<string>>
   write(changes: TodoChanges): Promise<void>
   recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
   /** The new version of each owner's pages. To be called last: it locks in order, users before teams. */

@@ -12,6 +12,7 @@ import type { ReadinessParts } from './health/get-ready.ts'
 import { liveEndpoints, type LiveEndpointParts } from './live/endpoints.ts'
 import { publicChannel } from './public-lists/channel.ts'
 import { listTodos, type ListParts } from './public-lists/list-todos.ts'
+import { sharedTodoChannel } from './shares/channel.ts'
 import { shareEndpoints } from './shares/endpoints.ts'
 import type { ShareParts } from './shares/parts.ts'
 import { teamChannel } from './teams/channel.ts'
@@ -34,10 +35,11 @@ export type Parts = TodoParts &
   }
 
 /** What can be watched. */
-export const createChannelKinds = (parts: Pick<TeamParts, 'teams'>): ChannelKind[] => [
+export const createChannelKinds = (parts: Pick<TeamParts, 'teams'> & ShareParts): ChannelKind[] => [
   publicChannel,
   ownChannel,
   teamChannel(parts),
+  sharedTodoChannel(parts),
 ]
 
 export const createEndpoints = (parts: Parts): Endpoint[] => {

@@ -21,7 +21,7 @@ import {
 } from './protocol.ts'
 import { LiveEvent } from './live-event.ts'
 
-const kinds = createChannelKinds({ teams: {} as never })
+const kinds = createChannelKinds({ teams: {} as never, shares: {} as never })
 const document = asyncApiOf(kinds, '1.0.0', 'https://api.example/base')
 
 const compile = (schema: unknown) => {

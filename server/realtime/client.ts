@@ -1,7 +1,7 @@
 // What a WebSocket and an event stream have in common: somebody who watches, who may lose what he watches,
 // and who is looked after once a second.
 
-import type { ChannelName } from '../../lib/domain/event.ts'
+import type { AnyOf, ChannelName } from '../../lib/domain/event.ts'
 import type { Principal } from '../http/contract/endpoint.ts'
 import type { Problem } from '../http/problem.ts'
 import type { Channels } from './channels.ts'
@@ -18,7 +18,7 @@ export type LiveClient = {
   /** The token may be good no more. */
   checkToken(): void
   /** Who watches may not see this channel any more. */
-  checkChannel(channel: ChannelName): void
+  checkChannel(channel: ChannelName | AnyOf): void
   /** Once a second. */
   tick(nowMs: number): void
   /** What waits for it. */

@@ -1,7 +1,12 @@
 // One event stream (Server-Sent Events): a channel over plain HTTP, as a body that is made while it is
 // sent. The sender asks for one part after another, so what waits is here, and bounded.
 
-import { positionText, type ChannelName, type ChannelPosition } from '../../lib/domain/event.ts'
+import {
+  anyOf,
+  positionText,
+  type ChannelName,
+  type ChannelPosition,
+} from '../../lib/domain/event.ts'
 import {
   endingOf,
   hasEnded,
@@ -134,7 +139,7 @@ export const openEventStream = async (
         if (identity && channels.needsToken(name) && hasEnded(identity, verify)) end('token-ended')
       },
       checkChannel(changed) {
-        if (changed !== channel) return
+        if (changed !== anyOf && changed !== channel) return
         void endingOf(channels, identity?.principal, name, problemOf).then((ending) => {
           if (ending && ending !== 'asked') end(ending)
         })

@@ -4,7 +4,12 @@
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { createBoundedLog, errorFields, type Log } from '../../lib/runtime/log.ts'
 import { createKeyedSemaphore } from '../../lib/runtime/keyed-semaphore.ts'
-import type { ChannelName, ChannelPosition } from '../../lib/domain/event.ts'
+import {
+  anyOf,
+  type AnyOf,
+  type ChannelName,
+  type ChannelPosition,
+} from '../../lib/domain/event.ts'
 import type { ClientOf } from '../http/client-address.ts'
 import type { Principal } from '../http/contract/endpoint.ts'
 import type { Request } from '../http/engines/engine.ts'
@@ -51,7 +56,8 @@ export type Live = {
   /** Throws unless `name` may be watched. */
   permit(name: string, identity: Identity | undefined): Promise<ChannelName>
   sessionEnded(sessionId: string): void
-  accessEnded(ended: { readonly channel: ChannelName; readonly userId: string }): void
+  /** `*`: of any channel, or of anybody. */
+  accessEnded(ended: { readonly channel: ChannelName | AnyOf; readonly userId: string }): void
   readonly counts: LiveCounts
   readonly hub: Hub
   /** All are told to come back, elsewhere. `isRestart`: another process is there already. */
@@ -232,8 +238,10 @@ export const createLive = (parts: LiveParts): Live => {
         if (client.identity()?.principal.sessionId === sessionId) client.checkToken()
     },
     accessEnded({ channel, userId }) {
-      for (const client of clients)
-        if (client.identity()?.principal.userId === userId) client.checkChannel(channel)
+      for (const client of clients) {
+        const isMeant = userId === anyOf || client.identity()?.principal.userId === userId
+        if (isMeant) client.checkChannel(channel)
+      }
     },
     counts,
     hub,

@@ -1,7 +1,7 @@
 // One WebSocket: what its client asks for, in the order in which it asks, and what it is sent. What waits
 // for a client that does not read is bounded: events are skipped, and it is told to read anew.
 
-import type { ChannelName, ChannelPosition } from '../../lib/domain/event.ts'
+import { anyOf, type ChannelName, type ChannelPosition } from '../../lib/domain/event.ts'
 import { tooManyMessages, tooManySubscriptions } from '../http/access-problems.ts'
 import { closeCodes, type WebSocket, type WebSocketListener } from '../http/engines/web-socket.ts'
 import { Problem } from '../http/problem.ts'
@@ -250,7 +250,7 @@ export const createSocketClient = (
     checkChannel(channel) {
       for (const one of watched.values()) {
         // Still unknown, it may be this one.
-        if (one.channel !== undefined && one.channel !== channel) continue
+        if (channel !== anyOf && one.channel !== undefined && one.channel !== channel) continue
         if (!channels.needsToken(one.name)) continue
         void endingOf(channels, identity?.principal, one.name, problemOf).then((ending) => {
           if (ending) end(one, ending)

@@ -3,6 +3,7 @@
 import {
   publicChannel,
   teamChannel,
+  todoChannel,
   userChannel,
   type ChannelName,
 } from '../../lib/domain/event.ts'
@@ -17,11 +18,15 @@ export const channelOf = ({ is_personal, team_id, user_id }: TodoRow): ChannelNa
   return is_personal ? userChannel(user_id) : publicChannel
 }
 
-/** One for each change that took effect. */
-export const eventsOf = (effects: readonly Effect[]): LeftEvent[] =>
-  effects.flatMap((effect) =>
-    effect.todo ? { channel: channelOf(effect.todo), body: bodyOf(effect, effect.todo) } : [],
-  )
+/** One for each change that took effect; of a todo in `shared` one for those as well whom it is shared with. */
+export const eventsOf = (effects: readonly Effect[], shared: ReadonlySet<string>): LeftEvent[] =>
+  effects.flatMap((effect) => {
+    const { todo } = effect
+    if (!todo) return []
+    const body = bodyOf(effect, todo)
+    const event = { channel: channelOf(todo), body }
+    return shared.has(todo.id) ? [event, { channel: todoChannel(todo.id), body }] : event
+  })
 
 const bodyOf = ({ command }: Effect, todo: TodoRow): string => {
   const by = JSON.stringify(command.userId)

@@ -4,7 +4,7 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { encodeCommand, type Command } from '../../lib/domain/command.ts'
-import { publicChannel, userChannel } from '../../lib/domain/event.ts'
+import { publicChannel, todoChannel, userChannel } from '../../lib/domain/event.ts'
 import { createPool } from '../../lib/drivers/postgres/pool.ts'
 import type { EventAppender } from '../../lib/events/events.ts'
 import {
@@ -171,6 +171,48 @@ void t.test(
     )
   },
 )
+
+void t.test('a change of a shared todo is told to its owner, and where it is shared', async (t) => {
+  const { reader, startWorker, sql } = await setUp(t)
+  const one: Command = { ...create(), isPersonal: true }
+  const own = await hear(reader, userChannel(one.userId))
+  const shared = await hear(reader, todoChannel(one.todoId))
+  const worker = startWorker()
+  const toggle = (): Command => {
+    const commandId = `c${++made}`
+    const { todoId, userId } = one
+    return { kind: 'toggle', commandId, todoId, userId, atMs: made, isPersonal: true }
+  }
+  await worker.apply([one])
+  await worker.apply([toggle()])
+  await sql`INSERT INTO users (id, email, password_hash) VALUES ('bob', 'bob@x.y', 'x')`
+  // Who shares it has the todo's row first: the write waits, and sees the share.
+  let applying = Promise.resolve()
+  await sql.begin(async (tx) => {
+    await tx`SELECT FROM todos WHERE id = ${one.todoId} FOR SHARE`
+    applying = worker.apply([toggle()])
+    for (;;) {
+      const [row] = await tx<{ waiting: boolean }[]>`
+        SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted
+          AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())) AS waiting`
+      if (row?.waiting) break
+    }
+    await tx`
+      INSERT INTO todo_shares (id, todo_id, role, user_id) VALUES ('s', ${one.todoId}, 'viewer', 'bob')`
+  })
+  await applying
+  await worker.apply([toggle()])
+  await worker.apply([{ ...toggle(), kind: 'delete' }])
+  await eventually(
+    () => own.bodies.length + shared.bodies.length,
+    (count) => count === 8,
+  )
+  t.same(
+    own.bodies.map(told).map((text) => text.split(' ')[2]),
+    ['1', '2', '3', '4', '5'],
+  )
+  t.same(shared.bodies, own.bodies.slice(2), 'from the share on')
+})
 
 void t.test('a personal change is told to its owner only', async (t) => {
   const { reader, startWorker } = await setUp(t)

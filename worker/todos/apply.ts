@@ -116,7 +116,7 @@ const applyTogether: Apply = (store, batch, fresh) =>
     if (!begun) return { kind: 'fenced' }
     const commands = begun.commands.map(({ command }) => command)
     const { changes, effects } = fold(begun.rows, commands, begun.access)
-    const events = eventsFor(batch, effects)
+    const events = eventsFor(batch, effects, begun.shared)
     const [, , , pages] = await Promise.all([
       transaction.write(changes),
       transaction.recordOutcomes(outcomesToKeep(begun.commands, effects)),
@@ -146,14 +146,17 @@ const applyOneByOne = (store: TodoStore, batch: Batch, fresh: Fresh): Promise<Ap
       }
     }
     await transaction.deadLetter(log, partition, letters)
-    const events = eventsFor(batch, effects)
+    const events = eventsFor(batch, effects, begun.shared)
     await leaveEvents(transaction, batch, events)
     const pages = await transaction.changePages(changedPages(effects))
     return resultOf(fresh, effects, pages, letters, events)
   })
 
-const eventsFor = ({ outbox }: Batch, effects: readonly Effect[]): readonly LeftEvent[] =>
-  outbox ? eventsOf(effects) : []
+const eventsFor = (
+  { outbox }: Batch,
+  effects: readonly Effect[],
+  shared: ReadonlySet<string>,
+): readonly LeftEvent[] => (outbox ? eventsOf(effects, shared) : [])
 
 const leaveEvents = async (
   transaction: StoreTransaction,
@@ -171,7 +174,7 @@ const begin = async (transaction: StoreTransaction, batch: Batch, fresh: Fresh) 
   const commandIds = fresh.commands.flatMap(({ command, hasRow }) =>
     hasRow ? [command.commandId] : [],
   )
-  const [ours, applied, access, rows] = await Promise.all([
+  const [ours, applied, access, rows, shared] = await Promise.all([
     // First, because it takes the partition's row lock: from here on nobody else applies it.
     transaction.advanceOffset(log, partition, advanceOf(batch, fresh), listsMayChange),
     transaction.alreadyApplied(commandIds),
@@ -180,14 +183,29 @@ const begin = async (transaction: StoreTransaction, batch: Batch, fresh: Fresh) 
       fresh.commands.map(({ command }) => command),
     ),
     transaction.lockTodos([...todoIds]),
+    transaction.sharedTodos(batch.outbox ? maybeShared(fresh) : []),
   ])
   if (!ours) return undefined
   const commands = fresh.commands.filter(
     ({ command, hasRow }) => !hasRow || !applied.has(command.commandId),
   )
   const written = commands.map(({ command }) => command)
-  return { commands, access: await lockUnexpected(transaction, written, rows, access), rows }
+  return {
+    commands,
+    access: await lockUnexpected(transaction, written, rows, access),
+    rows,
+    shared,
+  }
 }
+
+/** Public todos and those of teams never are: they cost nothing here. */
+const maybeShared = ({ commands }: Fresh): string[] => [
+  ...new Set(
+    commands.flatMap(({ command: { kind, isPersonal, teamId, todoId } }) =>
+      kind !== 'create' && isPersonal && teamId === undefined ? [todoId] : [],
+    ),
+  ),
+]
 
 const applyAlone = (
   transaction: StoreTransaction,

@@ -96,6 +96,63 @@ for (const engine of engineNames) {
       'nothing of the team but, perhaps, that he is gone',
     )
 
+    // One todo that is shared: with an editor, a viewer, and a team.
+    const cid = await loggedIn(client, 'cid@x.y')
+    const [annRow] = await sql<{ id: string }[]>`SELECT id FROM users WHERE email = 'ann@x.y'`
+    const annId = annRow?.id ?? ''
+    await sql`
+      INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at,
+        revision, is_personal)
+      VALUES ('shared-1', 'x', '', false, ${annId}, now(), now(), 1, true)`
+    const todo = 'todo:shared-1' as const
+    const share = (grantee: object, role = 'viewer') =>
+      client.send('PUT', '/api/todos/shared-1/shares', ann.accessToken, { ...grantee, role })
+    const refusedAll = async (clients: readonly LiveClient[], channel: string, status: number) => {
+      for (const one of clients) {
+        one.send({ type: 'subscribe', channel })
+        t.match(await one.next('problem'), { problem: { status } }, channel)
+      }
+    }
+    const cids = await connectAll(cid.accessToken)
+    await refusedAll([...bobs, ...cids], todo, 404)
+    for (const hostile of [
+      '',
+      ' shared-1',
+      'shared-1 ',
+      '../shared-1',
+      'SHARED-1',
+      'shared-1:x',
+      '*',
+    ])
+      await refusedAll(anns.slice(0, 1), `todo:${hostile}`, 404)
+    await watch(anns, todo)
+    const ofBob = await share({ user_id: bobId }, 'editor')
+    t.equal(ofBob.status, 200, ofBob.text)
+    t.equal((await share({ email: 'cid@x.y' })).status, 200)
+    await watch([...bobs, ...cids], todo)
+    await append(todo, { kind: 'updated' })
+    for (const one of [...anns, ...bobs, ...cids])
+      t.match(await nextOfTodos(one), { channel: todo, data: { kind: 'updated' } })
+    const stream = await fetch(`http://127.0.0.1:${server.port}/v1/events?channel=${todo}`, {
+      headers: { authorization: `Bearer ${cid.accessToken}` },
+    })
+    t.equal(stream.status, 200)
+    await client.send('DELETE', `/api/todos/shared-1/shares/${ofBob.member('id')}`, ann.accessToken)
+    await lose(bobs, todo, 'access-ended')
+    await refusedAll(bobs, todo, 404)
+    await client.send('DELETE', '/api/shared/shared-1', cid.accessToken)
+    await lose(cids, todo, 'access-ended')
+    t.match(await stream.text(), /event: unsubscribed\n.*access-ended/, 'a stream ends, too')
+    await join()
+    t.equal((await share({ team_id: team })).status, 200)
+    await watch(bobs, todo)
+    await client.send('DELETE', path, bob.accessToken)
+    await lose(bobs, todo, 'access-ended')
+    await append(todo, { kind: 'updated', last: true })
+    for (const one of anns) t.match(await nextOfTodos(one), { data: { last: true } })
+    await sql`DELETE FROM todos WHERE id = 'shared-1'`
+    await lose(anns, todo, 'access-ended')
+
     // Nobody is notified: what is left is the poll.
     await sql`
       CREATE OR REPLACE FUNCTION end_access(channel text, user_id text) RETURNS void LANGUAGE sql AS $$
