@@ -67,6 +67,7 @@ const plan = {
   subscribers: 5,
   perSecond: 200,
   seconds: 1,
+  arriveTimeoutMs: 2_000,
   signal: new AbortController().signal,
 }
 const isOfCounts = (fault: string) => /lost|twice/.test(fault)

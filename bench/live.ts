@@ -12,6 +12,9 @@ import type { Result } from './live/result.ts'
 import { measureRound } from './live/round.ts'
 import type { LiveSystem } from './live/system.ts'
 
+/** An event that a busy machine delivers later than this would be no live update. */
+const arriveTimeoutMs = 10_000
+
 const main = async (options: Options, signal: AbortSignal): Promise<number> => {
   const directory = await makeTemporaryDirectory()
   const leftOut: LeftOut[] = []
@@ -32,7 +35,7 @@ const main = async (options: Options, signal: AbortSignal): Promise<number> => {
         const system = await start()
         console.log(`round ${round} of ${options.rounds}: ${system.name}`)
         try {
-          results.push(await measureRound(system, { ...options, signal }))
+          results.push(await measureRound(system, { ...options, arriveTimeoutMs, signal }))
         } finally {
           await system.stop()
         }
