@@ -4,7 +4,7 @@
 import t from 'tap'
 import { seeded } from '../../seeded.ts'
 import { check } from './check.ts'
-import type { Logged, Operation, Row } from './evidence.ts'
+import type { Heard, Logged, Operation, Row } from './evidence.ts'
 import { partitions, soundHistory, type Draft, type Random } from './sound-history.ts'
 
 void t.test('sound histories pass', (t) => {
@@ -35,6 +35,24 @@ const answerOtherwise = (draft: Draft, one: Operation, answered: string) => {
 }
 
 const isRefused = ({ kind, outcome }: Operation) => kind !== 'delete' && outcome === 'fail'
+
+type HeardEvent = Extract<Heard, { kind: 'event' }>
+const isEvent = (one: Heard): one is HeardEvent => one.kind === 'event'
+/** Replaces the last event that a reader of the public list heard by others. */
+const replaceLastHeard = (draft: Draft, by: (one: HeardEvent) => readonly Heard[]) =>
+  rewriteHeard(draft, 'reader', (heard) => {
+    const last = heard.findLastIndex(isEvent)
+    return heard.toSpliced(last, 1, ...by(heard[last] as HeardEvent))
+  })
+const rewriteHeard = (
+  draft: Draft,
+  name: string,
+  rewrite: (heard: readonly Heard[]) => readonly Heard[],
+) => {
+  draft.live = draft.live.map((one) =>
+    one.name === name ? { ...one, heard: rewrite(one.heard) } : one,
+  )
+}
 
 type Anomaly = [invariant: string, inject: (draft: Draft, random: Random) => void]
 const anomalies: Record<string, Anomaly> = {
@@ -232,6 +250,15 @@ const anomalies: Record<string, Anomaly> = {
     (draft) =>
       draft.reads.push({ connection: 1, version: 4, todos: [{ id: 't0', title: 'nobody' }] }),
   ],
+  'a personal todo in a list': [
+    'I8',
+    (draft) => {
+      const { title = '', todoId = '' } = draft.operations.find(
+        ({ kind, isPersonal }) => isPersonal && kind === 'create',
+      ) as Operation
+      draft.reads.push({ connection: 1, version: 4, todos: [{ id: todoId, title }] })
+    },
+  ],
   'a list that stays stale': [
     'I8',
     (draft) => draft.finalLists.push(draft.finalLists[0]?.slice(1) ?? []),
@@ -239,6 +266,92 @@ const anomalies: Record<string, Anomaly> = {
   'a list in another order': [
     'I8',
     (draft) => draft.finalLists.push([...(draft.finalLists[0] ?? [])].reverse()),
+  ],
+  'an event that a client did not hear': [
+    'I10',
+    (draft) =>
+      replaceLastHeard(draft, (one) => [
+        { ...one, place: { ...one.place, number: one.place.number + 1 } },
+      ]),
+  ],
+  'the last event of a channel, not heard': ['I11', (draft) => replaceLastHeard(draft, () => [])],
+  'an event that came twice': ['I10', (draft) => replaceLastHeard(draft, (one) => [one, one])],
+  'an event that was numbered twice': [
+    'I10',
+    (draft) =>
+      replaceLastHeard(draft, (one) => [
+        one,
+        { ...one, place: { ...one.place, number: one.place.number + 1 } },
+      ]),
+  ],
+  'two events of a todo in the other order': [
+    'I10',
+    (draft) =>
+      replaceLastHeard(draft, (one) => [
+        { ...one, revision: one.revision + 1 },
+        { ...one, place: { ...one.place, number: one.place.number + 1 } },
+      ]),
+  ],
+  'an event of another epoch without a gap': [
+    'I10',
+    (draft) =>
+      replaceLastHeard(draft, (one) => [{ ...one, place: { ...one.place, epoch: 'another' } }]),
+  ],
+  'a gap that leads back': [
+    'I10',
+    (draft) =>
+      replaceLastHeard(draft, (one) => [
+        one,
+        { kind: 'gap', place: { ...one.place, number: one.place.number - 1 } },
+      ]),
+  ],
+  'an event that says what is not so': [
+    'I11',
+    (draft) =>
+      replaceLastHeard(draft, (one) => [
+        { ...one, todo: { ...([...draft.todos.values()][0] as Row), title: 'another' } },
+      ]),
+  ],
+  'a list that was never read after a gap': [
+    'I11',
+    (draft) => replaceLastHeard(draft, (one) => [one, { kind: 'gap', place: one.place }]),
+  ],
+  'a list, read after a gap, that was older than the gap': [
+    'I11',
+    (draft) =>
+      replaceLastHeard(draft, (one) => [
+        one,
+        { kind: 'gap', place: one.place },
+        { kind: 'list', todos: new Map() },
+      ]),
+  ],
+  'an event of a personal todo in the public list': [
+    'I12',
+    (draft) => {
+      const personal = draft.live.find(({ name }) => name === 'owner')?.heard.find(isEvent)
+      rewriteHeard(draft, 'reader', (heard) => [...heard, personal as Heard])
+    },
+  ],
+  "an event of one user's todo to another": [
+    'I12',
+    (draft) => {
+      const heard = draft.live.find(({ name }) => name === 'owner')?.heard.find(isEvent)
+      rewriteHeard(draft, 'other owner', (heardBefore) => [...heardBefore, heard as Heard])
+    },
+  ],
+  "a todo of another's in the list that a client read": [
+    'I12',
+    (draft) => {
+      const todos = draft.live
+        .find(({ name }) => name === 'owner')
+        ?.heard.find((one) => one.kind === 'list')?.todos
+      const id = draft.log.find(({ isPersonal }) => isPersonal)?.todoId ?? ''
+      const [row] = draft.todos.values()
+      rewriteHeard(draft, 'other owner', (heard) => [
+        ...heard,
+        { kind: 'list', todos: new Map([...(todos ?? []), [id, row as Row]]) },
+      ])
+    },
   ],
 }
 

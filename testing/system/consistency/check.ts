@@ -3,11 +3,12 @@
 // has a fold of its own.
 
 import { isDeepStrictEqual } from 'node:util'
+import { liveClientsAreTrue } from './check-live.ts'
 import type { Evidence, Fields, Listed, Logged, Operation } from './evidence.ts'
 import { foldLog, inOffsetOrder, passedBy } from './fold-log.ts'
 
 export type Violation = {
-  readonly invariant: `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}`
+  readonly invariant: `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12}`
   readonly detail: string
 }
 
@@ -29,6 +30,7 @@ export const check = (evidence: Evidence): Violation[] => {
     ...nothingWaiting(evidence),
     ...readsAreTrue(evidence),
     ...endsAsTheTable(evidence),
+    ...liveClientsAreTrue(evidence),
   ]
 }
 
@@ -77,10 +79,10 @@ const nothingFromNowhere = ({ operations, todos }: Evidence, logged: ByOperation
 }
 
 /** As one text; a create without a description has an empty one. */
-const fieldsOf = (one: Fields & Pick<Operation, 'kind' | 'userId'>): string => {
-  const { kind, userId, title, completed, ifRevision } = one
+const fieldsOf = (one: Fields & Pick<Operation, 'kind' | 'userId' | 'isPersonal'>): string => {
+  const { kind, userId, isPersonal, title, completed, ifRevision } = one
   const description = kind === 'create' ? (one.description ?? '') : one.description
-  return asText([userId, title, description, completed, ifRevision])
+  return asText([userId, isPersonal, title, description, completed, ifRevision])
 }
 
 /** I4: all commands of a todo are in one partition, or nothing orders them. */
@@ -162,6 +164,9 @@ const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] 
     operations.filter(({ outcome }) => outcome === 'fail').map(({ title }) => title),
   )
   const known = new Set(operations.map(({ title }) => title))
+  const personal = new Set(
+    operations.filter(({ isPersonal }) => isPersonal).map(({ title }) => title),
+  )
   const newest = new Map<number, number>()
   const byVersion = new Map<number, string>()
   const violations: Violation[] = []
@@ -176,6 +181,7 @@ const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] 
   }
   for (const { title } of [...reads.map(({ todos }) => todos), ...finalLists].flat()) {
     if (refused.has(title)) add(`a list held ${title}, which was refused`)
+    else if (personal.has(title)) add(`a list held ${title}, which is personal`)
     else if (!known.has(title)) add(`a list held ${title}, which was never asked for`)
   }
   return violations
@@ -184,11 +190,12 @@ const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] 
 /** I8: when nothing changes any more, every answer is what the table holds, in its order. */
 const endsAsTheTable = ({ todos, finalLists }: Evidence): Violation[] => {
   const textOf = (list: readonly Listed[]) => asText(list.map(({ id, title }) => [id, title]))
-  const expected = textOf([...todos].map(([id, { title }]) => ({ id, title })))
+  const shown = [...todos].filter(([, { isPersonal }]) => !isPersonal)
+  const expected = textOf(shown.map(([id, { title }]) => ({ id, title })))
   return finalLists
     .filter((list) => textOf(list) !== expected)
     .map((list) => ({
       invariant: 'I8',
-      detail: `a list stays stale: ${list.length} todos, the table has ${todos.size}`,
+      detail: `a list stays stale: ${list.length} todos, the table has ${shown.length}`,
     }))
 }

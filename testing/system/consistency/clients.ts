@@ -13,6 +13,7 @@ import type { Listed, ListRead, Operation, Outcome } from './evidence.ts'
 type Answer = {
   readonly status: number
   readonly etag: string
+  readonly link: string
   readonly text: string
   /** The agent opens another in silence when a process was killed between two requests. */
   readonly socket: Socket
@@ -46,6 +47,7 @@ export const exchange = (
           resolve({
             status: response.statusCode ?? 0,
             etag: response.headers.etag ?? '',
+            link: String(response.headers.link ?? ''),
             text,
             socket,
           })
@@ -57,7 +59,7 @@ export const exchange = (
   })
 
 const tokenTtlSec = 24 * 3_600 // longer than any run
-const tokens = {
+export const tokens = {
   ann: signToken(testSecret, 'ann', tokenTtlSec),
   bob: signToken(testSecret, 'bob', tokenTtlSec),
 }
@@ -67,6 +69,8 @@ const pauseMs = 60
 /** After a refusal it waits longer, as `Retry-After` says. */
 const refusedPauseMs = 200
 const rememberedMax = 100
+/** Enough to be hurt, few enough to be read at a gap. */
+const personalOneIn = 10
 
 /** Version of a list; NaN when it names none. */
 export const versionOf = ({ etag }: Answer): number => Number(/^"(\d+)-/.exec(etag)?.[1])
@@ -103,8 +107,9 @@ export const startClients = (
 ): Clients => {
   const operations: Operation[] = []
   const reads: ListRead[] = []
-  /** Todos that anybody may change; who deletes one takes it out first. */
-  const todos: string[] = []
+  /** Todos that may be changed; who deletes one takes it out first. */
+  const publicTodos: string[] = []
+  const personalTodos = { ann: [] as string[], bob: [] as string[] }
   let named = 0
   let acknowledgedCount = 0
   let connections = 0
@@ -112,13 +117,17 @@ export const startClients = (
 
   const operate = async (agent: Agent) => {
     const choice = random.below(10)
+    const isPersonal = random.below(personalOneIn) === 0
+    const owner = random.below(2) === 0 ? 'bob' : 'ann'
+    const todos = isPersonal ? personalTodos[owner] : publicTodos
     const index = random.below(Math.max(1, todos.length))
     const target = todos[index]
     const kind = target === undefined || choice < 3 ? 'create' : choice < 8 ? 'update' : 'delete'
     if (kind === 'delete') todos.splice(index, 1)
     const name = `op-${++named}`
     // Somebody else's attempts too: they are logged, and must have no effect.
-    const userId = kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann'
+    const stranger = kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann'
+    const userId = isPersonal ? owner : stranger
     const fields = {
       title: kind === 'delete' ? undefined : name,
       description: kind !== 'delete' && random.below(2) === 0 ? `of ${name}` : undefined,
@@ -128,13 +137,16 @@ export const startClients = (
     const ifRevision =
       kind !== 'create' && random.below(4) === 0 ? [1 + random.below(3)] : undefined
     const update = random.below(2) === 0 ? 'PUT' : 'PATCH'
+    const list = isPersonal ? '/api/todos' : '/todos'
     const [method, path] =
       kind === 'create'
-        ? ['POST', '/todos']
-        : [kind === 'update' ? update : 'DELETE', `/todos/${target}`]
+        ? ['POST', list]
+        : [kind === 'update' ? update : 'DELETE', `${list}/${target}`]
     const body = kind === 'delete' ? '' : JSON.stringify(fields)
     const startMs = performance.now()
-    const headers = ifRevision && { 'if-match': `"${ifRevision.join()}"`, prefer: 'wait=1' }
+    const headers = ifRevision
+      ? { 'if-match': `"${ifRevision.join()}"`, prefer: 'wait=1' }
+      : { prefer: 'respond-async' }
     const answer = await exchange(agent, port, method, path, body, userId, headers).catch(
       () => undefined,
     )
@@ -149,7 +161,17 @@ export const startClients = (
     const todoId = answeredId ?? (kind === 'create' ? undefined : target)
     if (outcome === 'ok') acknowledgedCount++
     const times = { startMs, endMs: performance.now() }
-    operations.push({ kind, userId, todoId, ...fields, ifRevision, ...times, outcome, answered })
+    operations.push({
+      kind,
+      userId,
+      isPersonal,
+      todoId,
+      ...fields,
+      ifRevision,
+      ...times,
+      outcome,
+      answered,
+    })
     await delay(outcome === 'ok' ? pauseMs : refusedPauseMs)
   }
 

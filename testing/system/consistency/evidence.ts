@@ -16,6 +16,8 @@ export type Fields = {
 export type Operation = Fields & {
   readonly kind: 'create' | 'update' | 'delete'
   readonly userId: string
+  /** Of a todo that only its owner can see. */
+  readonly isPersonal: boolean
   /** Undefined for a create whose answer never came. */
   readonly todoId: string | undefined
   /** No other operation sets it. A delete sets none: one operation at most deletes a todo. */
@@ -34,6 +36,7 @@ export type Logged = Fields & {
   readonly kind: Operation['kind']
   readonly todoId: string
   readonly userId: string
+  readonly isPersonal: boolean
   readonly atMs: number
   /** Who published it, and which of that publisher's records it is; older servers say neither. */
   readonly stamp?: { readonly by: string; readonly n: number } | undefined
@@ -41,14 +44,46 @@ export type Logged = Fields & {
   readonly keepsOutcome?: boolean | undefined
 }
 
-export type Row = {
+/** A todo as the API shows it. */
+export type Shown = {
   readonly title: string
   readonly description: string
   readonly completed: boolean
   readonly userId: string
   readonly createdMs: number
   readonly updatedMs: number
+}
+
+export type Row = Shown & {
   readonly revision: number
+  readonly isPersonal: boolean
+}
+
+/** Where a live client is in its channel. */
+export type Place = { readonly epoch: string; readonly number: number }
+
+/** One thing that a live client was told, or read because it was told to. */
+export type Heard =
+  /** `since`: where it was before; undefined: it comes for the first time, and reads the list. */
+  | { readonly kind: 'subscribed'; readonly place: Place; readonly since: Place | undefined }
+  | { readonly kind: 'gap'; readonly place: Place }
+  /** What it read after the last gap, or when it came first. What it hears meanwhile is before it here. */
+  | { readonly kind: 'list'; readonly todos: ReadonlyMap<string, Shown> }
+  | {
+      readonly kind: 'event'
+      readonly place: Place
+      readonly todoId: string
+      readonly revision: number
+      /** Undefined: it was deleted. */
+      readonly todo: Shown | undefined
+    }
+
+/** A client of the public list, or of `userId`'s own todos. */
+export type LiveHistory = {
+  readonly name: string
+  readonly channel: 'todos' | 'mine'
+  readonly userId: string
+  readonly heard: readonly Heard[]
 }
 
 /** A todo in a list. */
@@ -75,4 +110,5 @@ export type Evidence = {
   readonly reads: readonly ListRead[]
   /** The whole list, as each of several connections read it at the end. */
   readonly finalLists: readonly (readonly Listed[])[]
+  readonly live: readonly LiveHistory[]
 }

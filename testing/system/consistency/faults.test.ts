@@ -8,9 +8,11 @@ import { eventually, startTimeoutMs } from '../../eventually.ts'
 import { orSkip, testDirectory, testTopic } from '../../services.ts'
 import { seeded } from '../../seeded.ts'
 import { check } from './check.ts'
+import { liveClientsAreTrue } from './check-live.ts'
 import { exchange, startClients } from './clients.ts'
 import type { Evidence, Listed } from './evidence.ts'
 import { planFaults } from './faults.ts'
+import { startLiveClients } from './live-clients.ts'
 import { readEmbeddedLog, readKafkaLog, readNextOffsets, readTables } from './read-back.ts'
 import { startSystem, type System } from './system.ts'
 import { chosenRuns, isChosenFault, seconds } from './runs.ts'
@@ -36,6 +38,7 @@ for (const { stack, engine } of chosenRuns()) {
       t.teardown(() => system.stop())
       const plan = planFaults(system, random, isChosenFault, (what) => t.comment(what))
       const clients = startClients(system.port, { writers, readers }, random)
+      const live = startLiveClients(system.port)
       const { acknowledged } = clients
       await eventually(acknowledged, (count) => count > enough, startTimeoutMs)
       const { faultCount, violations } = await plan.carryOut(seconds, acknowledged)
@@ -44,8 +47,13 @@ for (const { stack, engine } of chosenRuns()) {
 
       const { operations, reads } = clients
       const left = await whatIsLeft(system)
-      const lists = await finalLists(system, left.todos.size)
-      const evidence: Evidence = { operations, reads, ...left, finalLists: lists }
+      const shown = [...left.todos.values()].filter(({ isPersonal }) => !isPersonal)
+      const lists = await finalLists(system, shown.length)
+      const { histories } = live
+      const evidence: Evidence = { operations, reads, ...left, finalLists: lists, live: histories }
+      const heardAll = () => liveClientsAreTrue(evidence).length
+      await eventually(heardAll, (count) => count === 0, freshTimeoutMs).catch(() => {})
+      live.stop()
       const count = (outcome: string) => operations.filter((one) => one.outcome === outcome).length
       const { log, todos } = evidence
       const logged = new Set(log.map(({ commandId }) => commandId)).size
@@ -54,9 +62,11 @@ for (const { stack, engine } of chosenRuns()) {
           `${faultCount} faults; ${log.length} logged, ${log.length - logged} of them again; ` +
           `${system.countPrinted('another worker applied')} batches delivered again, ` +
           `${system.countPrinted('batch not applied')} tried again; ` +
-          `${todos.size} todos; ${reads.length} lists read`,
+          `${todos.size} todos; ${reads.length} lists read; live: ${live.counts()}`,
       )
       t.ok(reads.length > enough, 'lists were read meanwhile')
+      const events = histories.map(({ heard }) => heard.filter(({ kind }) => kind === 'event'))
+      t.ok(events.flat().length > enough, 'events were heard meanwhile')
       t.same(check(evidence).slice(0, 20), [], 'and all of it is consistent')
       t.same(system.endedByThemselves(), [], 'and no process ended that was not killed')
     },

@@ -31,6 +31,7 @@ export const foldLog = (log: readonly Logged[]) => {
     if (one.stamp && !one.keepsOutcome) forgotten.add(one.commandId)
     const row = rows.get(one.todoId)
     const isOwn = row?.userId === one.userId
+    const isThere = row?.isPersonal === one.isPersonal && (isOwn || !row.isPersonal)
     const isCreate = one.kind === 'create'
     outcomes.set(
       one.commandId,
@@ -38,7 +39,7 @@ export const foldLog = (log: readonly Logged[]) => {
         ? row
           ? 'exists'
           : 'applied'
-        : !row
+        : !isThere
           ? 'not-found'
           : !isOwn
             ? 'forbidden'
@@ -57,6 +58,7 @@ export const foldLog = (log: readonly Logged[]) => {
         createdMs: row?.createdMs ?? one.atMs,
         updatedMs: Math.max(row?.updatedMs ?? 0, one.atMs),
         revision: (row?.revision ?? 0) + 1,
+        isPersonal: one.isPersonal,
       })
   }
   for (const commandId of forgotten) outcomes.delete(commandId)

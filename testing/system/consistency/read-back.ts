@@ -69,6 +69,7 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
     kind,
     todoId,
     userId,
+    isPersonal: command.isPersonal === true,
     atMs,
     stamp,
     keepsOutcome,
@@ -117,7 +118,7 @@ export const readTables = async ({ databaseUrl, topic }: LogPlace): Promise<Tabl
   const sql = connect(databaseUrl)
   const tables = await sql.begin('ISOLATION LEVEL REPEATABLE READ', async (tx) => {
     const todos = await tx<(Row & { id: string; created: Date; updated: Date })[]>`
-      SELECT id, title, description, completed, user_id AS "userId", revision,
+      SELECT id, title, description, completed, user_id AS "userId", revision, is_personal AS "isPersonal",
         created_at AS created, updated_at AS updated
       FROM todos ORDER BY created_at DESC, id DESC`
     const outcomes = await tx<{ command_id: string; outcome: string }[]>`

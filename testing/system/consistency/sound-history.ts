@@ -3,6 +3,7 @@
 
 import type { seeded } from '../../seeded.ts'
 import type { Evidence, Logged, Operation, Row } from './evidence.ts'
+import { soundLiveClients, type Change } from './sound-live-clients.ts'
 
 export type Random = ReturnType<typeof seeded>
 export type Draft = {
@@ -25,6 +26,8 @@ export const soundHistory = (random: Random): Draft => {
   const ends = new Map(Array.from({ length: partitions }, (_, one) => [one, 0]))
   const rows = new Map<string, Row>()
   const outcomes = new Map<string, string>()
+  const changes: Change[] = []
+  const personal = new Set<string>()
   const alive: string[] = []
   let made = 0
   const numbers = new Map<string, number>()
@@ -50,6 +53,8 @@ export const soundHistory = (random: Random): Draft => {
     const kind: Operation['kind'] =
       target === undefined || choice < 2 ? 'create' : choice === 2 ? 'update' : 'delete'
     const todoId = kind === 'create' ? `t${made++}` : (target as string)
+    if (kind === 'create' && random.below(4) === 0) personal.add(todoId)
+    const isPersonal = personal.has(todoId)
     const fate = random.below(10)
     const outcome = fate === 0 ? 'fail' : fate === 1 ? 'info' : 'ok'
     const isLogged = outcome === 'ok' || (outcome === 'info' && random.below(2) === 0)
@@ -57,6 +62,7 @@ export const soundHistory = (random: Random): Draft => {
       kind,
       todoId,
       userId: kind !== 'create' && random.below(10) === 0 ? 'bob' : 'ann',
+      isPersonal,
       title: kind === 'delete' ? undefined : `title ${n}`,
       description: kind === 'create' ? `description ${n}` : undefined,
       completed: kind === 'update' ? random.below(2) === 0 : undefined,
@@ -66,7 +72,9 @@ export const soundHistory = (random: Random): Draft => {
     const row = rows.get(todoId)
     const effect =
       kind !== 'create' && row?.userId !== asked.userId
-        ? 'forbidden'
+        ? isPersonal
+          ? 'not-found'
+          : 'forbidden'
         : row && asked.ifRevision?.includes(row.revision) === false
           ? 'precondition-failed'
           : 'applied'
@@ -84,13 +92,17 @@ export const soundHistory = (random: Random): Draft => {
     if (random.below(20) === 0) append(logged)
     if (keepsOutcome || !logged.stamp) outcomes.set(`c${n}`, effect)
     if (effect !== 'applied') continue
-    if (kind === 'delete') rows.delete(todoId)
-    else {
+    if (kind === 'delete') {
+      changes.push({ todoId, isPersonal, revision: (row?.revision ?? 0) + 1, row: undefined })
+      rows.delete(todoId)
+    } else {
       const { title = '', description = row?.description ?? '', completed = false } = asked
       const createdMs = row?.createdMs ?? n
       const revision = (row?.revision ?? 0) + 1
       const times = { createdMs, updatedMs: n }
-      rows.set(todoId, { title, description, completed, userId: 'ann', ...times, revision })
+      const made = { title, description, completed, userId: 'ann', ...times, revision, isPersonal }
+      rows.set(todoId, made)
+      changes.push({ todoId, isPersonal, revision, row: made })
     }
     if (kind === 'create') alive.push(todoId)
   }
@@ -104,7 +116,9 @@ export const soundHistory = (random: Random): Draft => {
     )
     if (isPassed) append(one)
   }
-  const list = [...rows].map(([id, { title }]) => ({ id, title }))
+  const list = [...rows]
+    .filter(([, { isPersonal }]) => !isPersonal)
+    .map(([id, { title }]) => ({ id, title }))
   return {
     operations,
     log,
@@ -115,5 +129,6 @@ export const soundHistory = (random: Random): Draft => {
     nextOffsets: new Map(ends),
     reads: [1, 2, 3].map((version) => ({ connection: 1, version, todos: list })),
     finalLists: [list, list],
+    live: soundLiveClients(changes, random),
   }
 }

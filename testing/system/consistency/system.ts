@@ -86,6 +86,7 @@ export const startSystem = async (options: {
     HTTP_PORT: String(port),
     HTTP_PROCESSES: String(processCount),
     JWT_SECRET: testSecret,
+    LIMIT_USER_REQUESTS: '0',
     LOG_LEVEL: 'warn',
   }
 
