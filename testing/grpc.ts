@@ -52,7 +52,8 @@ export const serveGrpc = async (
   settings: Partial<GrpcListenerSettings> = {},
 ): Promise<Served> => {
   const draining = new AbortController()
-  const handler = createGrpcHandler(contract, handle, { messageBytesMax: 65_536 }, draining.signal)
+  const bounds = { messageBytesMax: 65_536, subscriptionsMax: 100, reconnectSpreadMs: 100 }
+  const handler = createGrpcHandler(contract, handle, bounds, draining.signal)
   const listener = createGrpcListener({ ...patientListener, ...settings }, handler)
   const port = await freePort()
   await listener.listen(loopback, port)

@@ -9,7 +9,7 @@ import { bullets, code, linkTo, printedPage } from './markdown.ts'
 import { withLinks } from './references.ts'
 
 const contract = readContract(describedContract())
-const bindings = new Map(contract.bindings.map((one) => [one.rpc, one]))
+const bindings = new Map([...contract.bindings, ...contract.streams].map((one) => [one.rpc, one]))
 const services = contract.services.filter(({ methods }) => methods.some((one) => bindings.has(one)))
 
 const prose = (text: string): string => withLinks(text, { page: 'grpc.md' })
@@ -37,6 +37,7 @@ export const grpcPage = (): string =>
       bullets([
         'Metadata of a call: `authorization` with `Bearer TOKEN`, and `traceparent`, `tracestate`, `baggage`, `x-request-id`. `prefer`, `if-match` and `idempotency-key` may come there, too; a field of that name goes first.',
         'Metadata of an answer: `x-request-id`, what limits say, and the headers `etag`, `location`, `link`, `preference-applied`, `retry-after`.',
+        'A stream ends with the status that says why. With `google.rpc.RetryInfo`, call again after that.',
         'A deadline ends the wait. A `wait` in `prefer` that would go past it is made shorter, so that the answer says that the write is accepted.',
         'Messages are not compressed, in either direction.',
         'A field that is not `optional` is required, where HTTP requires it.',
@@ -128,7 +129,7 @@ const typeText = (field: DescField): string => {
 }
 
 const messageLink = ({ name, typeName }: DescMessage): string =>
-  typeName.startsWith('google.') ? code(typeName) : linkTo(name)
+  typeName.startsWith('google.') ? code(typeName) : linkTo(name.replace(/Request$/, ''), '', name)
 
 const boundsText = (field: DescField): string | undefined => {
   const bounds = optionOf(contract.registry, field, 'todos.v1.bounds') as

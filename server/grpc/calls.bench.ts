@@ -43,7 +43,8 @@ const servers = {
     const json = JSON.stringify({ ...todo, ...times })
     const handle = () => createReply(200, ['ETag', '"1"'], json)
     const never = new AbortController().signal
-    const handler = createGrpcHandler(contract, handle, { messageBytesMax: 65_536 }, never)
+    const bounds = { messageBytesMax: 65_536, subscriptionsMax: 100, reconnectSpreadMs: 0 }
+    const handler = createGrpcHandler(contract, handle, bounds, never)
     await createGrpcListener(patientListener, handler).listen(loopback, port)
   },
   async 'grpc-js'(port: number) {

@@ -24,6 +24,8 @@ export type Contract = {
   readonly services: readonly DescService[]
   /** RPCs that are one request and one answer. */
   readonly bindings: readonly Binding[]
+  /** RPCs that are one request and a stream of answers, as an event stream is in HTTP. */
+  readonly streams: readonly Binding[]
 }
 
 /** What an RPC is in HTTP. */
@@ -49,10 +51,12 @@ export type Binding = {
 export const readContract = (bytes: Uint8Array): Contract => {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes))
   const services = [...registry].filter((one) => one.kind === 'service')
+  const all = services.flatMap(({ methods }) => methods).flatMap((rpc) => bindingOf(registry, rpc))
   return {
     registry,
     services,
-    bindings: services.flatMap(({ methods }) => methods).flatMap((rpc) => bindingOf(registry, rpc)),
+    bindings: all.filter(({ rpc }) => rpc.methodKind === 'unary'),
+    streams: all.filter(({ rpc }) => rpc.methodKind === 'server_streaming'),
   }
 }
 
@@ -87,7 +91,6 @@ type HttpRule = Readonly<Partial<Record<string, string>>>
 const methods = ['get', 'post', 'put', 'patch', 'delete'] as const
 
 const bindingOf = (registry: FileRegistry, rpc: DescMethod): Binding[] => {
-  if (rpc.methodKind !== 'unary') return []
   const rule = optionOf(registry, rpc, 'google.api.http') as HttpRule | undefined
   if (!rule) return []
   const method = methods.find((one) => rule[one] !== undefined)

@@ -2,7 +2,8 @@
 // what is wrong with a field, for the type of the problem, and for when to try again.
 
 import { Code, ConnectError } from '@connectrpc/connect'
-import type { DescMessage, FileRegistry } from '@bufbuild/protobuf'
+import { create, type DescMessage, type FileRegistry, type Message } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
 import type { Reply } from '../http/engines/engine.ts'
 import { messageNamed, type Binding } from './contract.ts'
 import type { Metadata } from './transcode.ts'
@@ -37,14 +38,28 @@ export const codeOf = (status: number): Code =>
 /** The domain of ErrorInfo: who defines its reasons. */
 const domain = 'todos.v1'
 
-export type ErrorOf = (reply: Reply, binding: Binding, metadata: Metadata) => ConnectError
+export type Errors = {
+  /** Of a reply that refuses. */
+  of(reply: Reply, binding: Binding, metadata: Metadata): ConnectError
+  /** Of a stream that ends; `reason` as types of problems are written. */
+  ended(code: Code, reason: string, text: string): ConnectError
+  /** To call again helps, after `afterMs`; without it, after a time that differs for each. */
+  retry(reason: string, text: string, afterMs?: number): ConnectError
+  draining(afterMs?: number): ConnectError
+  /** There is no room for what waits for a client. */
+  unread(): ConnectError
+  invalid(field: string, text: string): ConnectError
+  /** As a google.rpc.Status. */
+  statusOf(error: ConnectError): Message
+}
 
-export const createErrorOf = (registry: FileRegistry): ErrorOf => {
+export const createErrors = (registry: FileRegistry, retrySpreadMs: number): Errors => {
+  const status = messageNamed(registry, 'google.rpc.Status')
   const errorInfo = messageNamed(registry, 'google.rpc.ErrorInfo')
   const badRequest = messageNamed(registry, 'google.rpc.BadRequest')
   const retryInfo = messageNamed(registry, 'google.rpc.RetryInfo')
 
-  return (reply, binding, metadata) => {
+  const of: Errors['of'] = (reply, binding, metadata) => {
     const problem = JSON.parse(reply.body.toString()) as ProblemBody
     const { type, title, detail, errors = [], publish } = problem
     const retryAfter = metadata.get('retry-after')
@@ -65,6 +80,38 @@ export const createErrorOf = (registry: FileRegistry): ErrorOf => {
         value: { retryDelay: { seconds: BigInt(Number.parseInt(retryAfter, 10)) } },
       })
     return new ConnectError(detail, codeOf(reply.status), Object.fromEntries(metadata), details)
+  }
+
+  const infoOf = (reason: string): Detail => ({
+    desc: errorInfo,
+    value: { reason: reasonOf(reason), domain },
+  })
+  const retry: Errors['retry'] = (reason, text, afterMs = Math.random() * retrySpreadMs) => {
+    const ms = Math.round(afterMs)
+    const retryDelay = { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 }
+    const details = [infoOf(reason), { desc: retryInfo, value: { retryDelay } }]
+    return new ConnectError(text, Code.Unavailable, undefined, details)
+  }
+
+  return {
+    of,
+    retry,
+    ended: (code, reason, text) => new ConnectError(text, code, undefined, [infoOf(reason)]),
+    draining: (afterMs) => retry('draining', 'the server is draining: connect again', afterMs),
+    unread: () => retry('not-reading', 'there is no room for what waits for this client'),
+    invalid(field, description) {
+      const value = { fieldViolations: [{ field, description }] }
+      const details = [infoOf('invalid-input'), { desc: badRequest, value }]
+      return new ConnectError(description, Code.InvalidArgument, undefined, details)
+    },
+    statusOf: ({ code, rawMessage, details }) =>
+      create(status, {
+        code,
+        message: rawMessage,
+        details: (details as readonly Detail[]).map(({ desc, value }) =>
+          anyPack(desc, create(desc, value)),
+        ),
+      }),
   }
 }
 

@@ -15,12 +15,17 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
 import type { App } from '../http/engines/engine.ts'
+import { createOpenChannel } from './channel.ts'
 import type { Contract } from './contract.ts'
 import { untilEnd } from './deadline.ts'
 import { createDirect } from './direct.ts'
+import { createErrors } from './errors.ts'
 import { createHealth } from './health.ts'
 import { createReflection } from './reflection.ts'
+import { createSync } from './sync.ts'
+import type { Call } from './transcode.ts'
 import { createUnaryHandlers, pathOf, type UnaryHandler } from './unary.ts'
+import { createWatch } from './watch.ts'
 
 export type GrpcRequest = IncomingMessage | Http2ServerRequest
 export type GrpcResponse = ServerResponse | Http2ServerResponse
@@ -29,15 +34,29 @@ export type GrpcHandler = (request: GrpcRequest, response: GrpcResponse) => void
 /** By the name of an RPC in its service, with a small letter first. */
 type Implementation = Readonly<Record<string, unknown>>
 
+export type GrpcBounds = {
+  readonly messageBytesMax: number
+  /** Channels that one Sync may watch. */
+  readonly subscriptionsMax: number
+  /** Streams that end with the server call again after a random time of up to this. */
+  readonly reconnectSpreadMs: number
+}
+
 export const createGrpcHandler = (
   contract: Contract,
   handle: App['handle'],
-  bounds: { readonly messageBytesMax: number },
+  bounds: GrpcBounds,
   draining: AbortSignal,
 ): GrpcHandler => {
-  const { registry, services } = contract
-  const unary = createUnaryHandlers(contract, handle)
-  const isOurs = ({ methods }: DescService) => methods.some((rpc) => unary.has(pathOf(rpc)))
+  const { registry, services, streams } = contract
+  const errors = createErrors(registry, bounds.reconnectSpreadMs)
+  const unary = createUnaryHandlers(contract, handle, errors)
+  const openChannel = createOpenChannel(contract, handle, errors)
+  const watches = new Map(
+    streams.map((one) => [one.rpc, createWatch(one, openChannel, errors, callOf)]),
+  )
+  const isOurs = ({ methods }: DescService) =>
+    methods.some((rpc) => unary.has(pathOf(rpc)) || watches.has(rpc))
   const ours = services.filter(isOurs)
   const reflection = createReflection(registry, [
     ...ours.map(({ typeName }) => typeName),
@@ -47,6 +66,9 @@ export const createGrpcHandler = (
   const standard: Readonly<Record<string, Implementation>> = {
     [healthName]: createHealth(ours, handle),
     ...Object.fromEntries(reflectionNames.map((name) => [name, reflection])),
+    [liveName]: {
+      sync: createSync(contract, handle, openChannel, errors, callOf, bounds, draining),
+    },
   }
   /** What is in flight is answered; what would go on for ever ends when the server drains. */
   const ends = ({ methodKind }: DescMethod) =>
@@ -62,7 +84,9 @@ export const createGrpcHandler = (
   for (const { typeName, methods } of services) {
     for (const rpc of methods) {
       const handler = unary.get(pathOf(rpc))
-      const implementation = handler ? byConnect(handler) : standard[typeName]?.[rpc.localName]
+      const implementation = handler
+        ? byConnect(handler)
+        : (watches.get(rpc) ?? standard[typeName]?.[rpc.localName])
       // Its messages are what its descriptor says: nothing is generated that TypeScript could read.
       if (implementation) router.rpc(rpc, implementation as MethodImpl<DescMethod>, ends(rpc))
     }
@@ -95,17 +119,19 @@ const peerKey = createContextKey('')
 const byConnect =
   (handler: UnaryHandler) =>
   async (message: Message, context: HandlerContext): Promise<Message> => {
-    const { requestHeader, responseHeader, signal } = context
-    const call = {
-      metadata: (name: string) => requestHeader.get(name) ?? undefined,
-      peer: context.values.get(peerKey),
-      remainingMs: context.timeoutMs(),
-    }
-    const answered = await untilEnd(handler(message, call), signal)
+    const { responseHeader, signal } = context
+    const answered = await untilEnd(handler(message, callOf(context)), signal)
     for (const [name, value] of answered.metadata) responseHeader.set(name, value)
     return answered.message
   }
 
+const callOf = (context: HandlerContext): Call => ({
+  metadata: (name) => context.requestHeader.get(name) ?? undefined,
+  peer: context.values.get(peerKey),
+  remainingMs: context.timeoutMs(),
+})
+
+const liveName = 'todos.v1.LiveService'
 const healthName = 'grpc.health.v1.Health'
 const reflectionNames = [
   'grpc.reflection.v1.ServerReflection',

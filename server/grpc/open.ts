@@ -24,7 +24,11 @@ export const openGrpc = (config: Config, handle: App['handle'], cors: Cors): Grp
   const handler = createGrpcHandler(
     contract,
     handle,
-    { messageBytesMax: config.GRPC_MESSAGE_BYTES_MAX },
+    {
+      messageBytesMax: config.GRPC_MESSAGE_BYTES_MAX,
+      subscriptionsMax: config.LIVE_SUBSCRIPTIONS_MAX,
+      reconnectSpreadMs: config.LIVE_RECONNECT_SPREAD_MS,
+    },
     draining.signal,
   )
   const listener = createGrpcListener(settingsOf(config), withBrowsers(cors, handler))

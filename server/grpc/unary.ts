@@ -3,7 +3,7 @@
 import type { Message } from '@bufbuild/protobuf'
 import type { App } from '../http/engines/engine.ts'
 import type { Binding, Contract } from './contract.ts'
-import { createErrorOf } from './errors.ts'
+import type { Errors } from './errors.ts'
 import { answerOf, metadataOf, requestOf, type Call, type Metadata } from './transcode.ts'
 
 export type Answered = { readonly message: Message; readonly metadata: Metadata }
@@ -13,17 +13,17 @@ export type UnaryHandler = (message: Message, call: Call) => Promise<Answered>
 
 /** By the RPC's path: `/todos.v1.TodoService/ListTodos`. */
 export const createUnaryHandlers = (
-  { registry, bindings }: Contract,
+  { bindings }: Contract,
   handle: App['handle'],
+  errors: Errors,
 ): ReadonlyMap<string, UnaryHandler> => {
-  const errorOf = createErrorOf(registry)
   return new Map(
     bindings.map((binding) => [
       pathOf(binding.rpc),
       async (message, call) => {
         const reply = await handle(requestOf(binding, message, call))
         const metadata = metadataOf(reply)
-        if (reply.status >= 400) throw errorOf(reply, binding, metadata)
+        if (reply.status >= 400) throw errors.of(reply, binding, metadata)
         return { message: answerOf(binding, reply, metadata), metadata }
       },
     ]),

@@ -36,7 +36,7 @@ export const parsePrefer = (prefer: string | undefined): Preferences => {
 
 export const idempotencyKey: HeaderParameter<string | undefined> = {
   name: 'Idempotency-Key',
-  description: 'One key of one user is one todo, however often it is sent. Remembered for a week.',
+  description: 'One key of one user is one write, however often it is sent. Remembered for a week.',
   example: '5c1f2b9e-8d0a-4f4e-9d53-5b6f1d1c7a11',
   component: 'IdempotencyKey',
   shape: optional(matching(/^[!-~]{1,255}$/, '1 to 255 printable ASCII characters')),

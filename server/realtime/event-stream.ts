@@ -34,6 +34,9 @@ type Watch = {
 /** A client that loses the connection comes back after so long, and up to twice that. */
 const retryMs = 1_000
 
+/** What is taken is not counted any more as waiting, wherever it waits then; one event may be larger. */
+const takenBytesMax = 65_536
+
 /** Rejects while events can't be read. `onClosed`: called once, whatever the end is. */
 export const openEventStream = async (
   { name, channel, since, identity }: Watch,
@@ -108,11 +111,17 @@ export const openEventStream = async (
   }
 
   const taken = (): Buffer => {
-    const all = queue.length === 1 ? (queue[0] as Buffer) : Buffer.concat(queue)
-    queue = []
-    queuedBytes = 0
+    let count = 0
+    let bytes = 0
+    for (const { length } of queue) {
+      if (count > 0 && bytes + length > takenBytesMax) break
+      count++
+      bytes += length
+    }
+    const [first, ...others] = queue.splice(0, count) as [Buffer, ...Buffer[]]
+    queuedBytes -= bytes
     sentMs = performance.now()
-    return all
+    return others.length === 0 ? first : Buffer.concat([first, ...others])
   }
   const iterator: AsyncIterator<Buffer> = {
     async next() {

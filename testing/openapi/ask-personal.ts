@@ -51,6 +51,11 @@ export const askPersonal = async (ask: Ask) => {
   await ask('patchOwnTodo', 412, target, { ...unmatched, body: { title: 'y' } })
   await ask('updateOwnStatus', 412, `${target}/status`, { ...unmatched, body: done })
   await ask('deleteOwnTodo', 412, target, unmatched)
+  const keyed = { lines: [ann, 'Idempotency-Key: k'] }
+  await ask('updateOwnTodo', 422, target, { ...keyed, body: { title: 'y' } })
+  await ask('patchOwnTodo', 422, target, { ...keyed, body: { title: 'y' } })
+  await ask('updateOwnStatus', 422, `${target}/status`, { ...keyed, body: done })
+  await ask('deleteOwnTodo', 422, target, keyed)
   await ask('deleteOwnTodo', 404, target, others)
   await ask('deleteOwnTodo', 204, target, own)
   await ask('deleteOwnTodo', 400, '/api/todos/a.b', own)

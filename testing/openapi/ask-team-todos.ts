@@ -72,6 +72,7 @@ export const askTeamTodos = async (ask: Ask, databaseUrl: string) => {
     await ask(operationId, 412, target, { lines: changed, body })
     await ask(operationId, 400, target, { lines: [...changed, 'Prefer: wait=0'], body })
     await ask(operationId, 404, `${todos}/none${suffix.slice('/a'.length)}`, { ...admin, body })
+    await ask(operationId, 422, target, { lines: keyed, body })
     if (operationId === 'updateTeamStatus') continue
     await ask(operationId, 422, target, { ...admin, body: { assignee_id: stranger.id } })
   }
@@ -81,6 +82,7 @@ export const askTeamTodos = async (ask: Ask, databaseUrl: string) => {
   })
   const conditional = [...admin.lines, `If-Match: ${tag}`]
   await ask('deleteTeamTodo', 412, path, { lines: conditional })
+  await ask('deleteTeamTodo', 422, path, { lines: keyed })
   await ask('deleteTeamTodo', 204, path, { lines })
   await ask('deleteTeamTodo', 404, path, admin)
   await ask('readTeamTodo', 404, path, admin)

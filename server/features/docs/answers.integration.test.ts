@@ -232,6 +232,9 @@ const askWrites = async (ask: Ask, databaseUrl: string) => {
 
   const key = (value: string) => ({ lines: [ann, wait, `Idempotency-Key: ${value}`] })
   await ask('createTodo', 201, '/todos', { ...key('k'), body: { title: 'x' } })
+  await ask('updateTodo', 422, '/todos/none', { ...key('k'), body: { title: 'y' } })
+  await ask('patchTodo', 422, '/todos/none', { ...key('k'), body: { title: 'y' } })
+  await ask('deleteTodo', 422, '/todos/none', key('k'))
   await ask('createTodo', 422, '/todos', { ...key('k'), body: { title: 'y' } })
   await ask('createTodo', 400, '/todos', { ...key('a b'), body: { title: 'x' } })
   const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })

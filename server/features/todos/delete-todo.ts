@@ -1,9 +1,16 @@
 // DELETE /todos/:id: a public todo of your own.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../http/write-headers.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
-import { anothers, conditionProblems, nothingWritten, writeProblems } from './problems.ts'
+import {
+  anothers,
+  conditionProblems,
+  keyProblems,
+  nothingWritten,
+  writeProblems,
+} from './problems.ts'
 import { accepted, deletedPublic, id, preferPublic, publicTag } from './vocabulary.ts'
 import { createWriter } from './write.ts'
 
@@ -18,9 +25,9 @@ export const deleteTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'write',
     params: { id },
-    headers: { prefer: preferPublic, ifMatch },
+    headers: { prefer: preferPublic, ifMatch, idempotencyKey },
     responses: [accepted, deletedPublic],
-    problems: [anothers, nothingWritten, ...conditionProblems, ...writeProblems],
+    problems: [anothers, nothingWritten, ...conditionProblems, ...keyProblems, ...writeProblems],
     handler: writer.remove,
   })
 }

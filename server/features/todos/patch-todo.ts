@@ -2,6 +2,7 @@
 // members both take effect.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../http/write-headers.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
 import { anothers, changeProblems } from './problems.ts'
@@ -27,7 +28,7 @@ export const patchTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'write',
     params: { id },
-    headers: { prefer: preferPublic, ifMatch },
+    headers: { prefer: preferPublic, ifMatch, idempotencyKey },
     body: {
       shape: change,
       examples: [{ completed: true }, { title: 'Buy oat milk', description: null }],

@@ -134,6 +134,9 @@ export const writeTooLarge: ProblemKind = {
   detail: 'the write was not accepted: it is larger than the command log accepts',
   publish: 'not-attempted',
 }
+/** Problems of every write that may have an `Idempotency-Key`. */
+export const keyProblems = [keyUnchecked, keyUsed] as const
+
 const notAccepted = (why: string) =>
   unavailable(
     {
@@ -156,7 +159,7 @@ export const unacknowledged = unavailable(
     slug: 'write-unacknowledged',
     when: 'The write was not acknowledged in time: it may happen all the same.',
     remedy:
-      'Read before you repeat it. A creation with an `Idempotency-Key` can be repeated at once: it happens once.',
+      'Read before you repeat it. One with an `Idempotency-Key` can be repeated at once: it happens once.',
   },
   'the write may or may not have been accepted: no acknowledgement arrived',
   'unknown',
@@ -168,5 +171,6 @@ export const changeProblems = [
   nothingWritten,
   writeTooLarge,
   ...conditionProblems,
+  ...keyProblems,
   ...writeProblems,
 ] as const

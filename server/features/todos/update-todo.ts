@@ -1,6 +1,7 @@
 // PUT /todos/:id: another title, description or state of a public todo of your own.
 
 import { endpoint } from '../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../http/write-headers.ts'
 import { ifMatch } from './if-match.ts'
 import { publicCollection, type TodoParts } from './parts.ts'
 import { anothers, changeProblems } from './problems.ts'
@@ -18,7 +19,7 @@ export const updateTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'write',
     params: { id },
-    headers: { prefer: preferPublic, ifMatch },
+    headers: { prefer: preferPublic, ifMatch, idempotencyKey },
     body: {
       shape: change,
       examples: [{ completed: true }, { title: 'Buy oat milk', description: '' }],

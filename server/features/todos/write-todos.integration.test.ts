@@ -233,6 +233,43 @@ for (const engine of ['node', 'uws']) {
         })
       }
     })
+
+    await t.test('one Idempotency-Key, one change', async (t) => {
+      const { body } = await ann('POST', '/todos', { title: 'one' }, wait)
+      const path = `/todos/${String(body['id'])}`
+      const keyed = (key: string, more = {}) => ({ ...wait, 'idempotency-key': key, ...more })
+      const two = await Promise.all(
+        Array.from({ length: 20 }, () => ann('PUT', path, { title: 'two' }, keyed('change'))),
+      )
+      t.same([...new Set(two.map(({ status }) => status))], [200])
+      t.equal(two[0]?.headers.get('etag'), '"2"', 'once')
+      await ann('PUT', path, { title: 'three' }, wait)
+      t.match(
+        await ann('PUT', path, { title: 'two' }, keyed('change')),
+        { status: 200, body: { title: 'three' } },
+        'a retry does not overwrite what came since',
+      )
+      const matched = keyed('matched', { 'if-match': '"3"' })
+      t.match(await ann('PUT', path, { title: 'four' }, matched), { status: 200 })
+      t.match(await ann('PUT', path, { title: 'four' }, matched), { status: 200 }, 'it did match')
+      const late = keyed('late', { 'if-match': '"3"' })
+      t.match(await ann('PUT', path, { title: 'five' }, late), { status: 412 })
+      t.match(await ann('PUT', path, { title: 'five' }, late), { status: 412 })
+      for (const [method, target, change, more] of [
+        ['PUT', path, { title: 'other' }, {}],
+        ['PUT', '/todos/other', { title: 'two' }, {}],
+        ['PUT', path, { title: 'two' }, { 'if-match': '"1"' }],
+        ['DELETE', path, undefined, {}],
+        ['POST', '/todos', { title: 'two' }, {}],
+      ] as const) {
+        t.match(await ann(method, target, change, keyed('change', more)), {
+          status: 422,
+          body: { field: 'Idempotency-Key' },
+        })
+      }
+      for (const _ of [1, 2])
+        t.match(await ann('DELETE', path, undefined, keyed('gone')), { status: 204 })
+    })
   })
 }
 

@@ -47,6 +47,7 @@ const publishedBy = async (
 const request = (prefer?: string, idempotencyKey?: string) => ({
   principal: { userId: 'ann' } as Principal,
   requestId: 'r',
+  request: {},
   headers: { prefer: parsePrefer(prefer), idempotencyKey, ifMatch: undefined },
   params: { id: 'old' },
   body: { title: 'x', description: '' },

@@ -6,7 +6,7 @@ import hyperid from 'hyperid'
 import type { Command, CommandOutcome, TodoChange } from '../../../lib/domain/command.ts'
 import { withoutBody } from '../../http/contract/answer.ts'
 import type { Principal } from '../../http/contract/endpoint.ts'
-import type { Reply } from '../../http/engines/engine.ts'
+import type { Reply, Request } from '../../http/engines/engine.ts'
 import { Problem } from '../../http/problem.ts'
 import { fingerprintOf, idFromKey, type Preferences } from '../../http/write-headers.ts'
 import { todoReply } from './answer-with-todo.ts'
@@ -30,6 +30,7 @@ import { accepted } from './vocabulary.ts'
 type WriteRequest = {
   readonly principal: Principal
   readonly requestId: string
+  readonly request: Pick<Request, 'progress'>
   readonly headers: { readonly prefer: Preferences }
 }
 type CreateRequest = WriteRequest & {
@@ -42,7 +43,10 @@ type CreateRequest = WriteRequest & {
 }
 type ChangeRequest = WriteRequest & {
   readonly params: { readonly id: string }
-  readonly headers: { readonly ifMatch: IfMatch | undefined }
+  readonly headers: {
+    readonly ifMatch: IfMatch | undefined
+    readonly idempotencyKey: string | undefined
+  }
 }
 
 // Fixed length keeps one process's ids in the order they were made, which breaks ties in a list.
@@ -52,13 +56,13 @@ const newId = hyperid({ urlSafe: true, fixedLength: true })
 
 export const createWriter = (parts: TodoParts, collection: Collection) => ({
   create(input: CreateRequest): Promise<Reply> {
-    const { idempotencyKey, prefer } = input.headers
+    const { idempotencyKey } = input.headers
     if (idempotencyKey === undefined) {
       const personalOf = collection.isPersonal ? input.principal.userId : undefined
       const ownerId = collection.teamId ?? personalOf
       const todoId = parts.publisher.newTodoId(ownerId)
       const command = createCommand(input, newId(), todoId)
-      return publish(parts, collection, command, prefer)
+      return publish(parts, collection, command, input)
     }
     return createOnce(parts, collection, input, idempotencyKey)
   },
@@ -95,23 +99,30 @@ type Wanted =
 const changeTodo = async (
   parts: TodoParts,
   collection: Collection,
-  { principal, requestId, headers, params }: ChangeRequest,
+  input: ChangeRequest,
   wanted: Wanted,
 ): Promise<Reply> => {
+  const { principal, requestId, headers, params } = input
   const condition = conditionOf(headers, collection, parts.requiresIfMatch)
   const action = wanted.kind === 'delete' ? 'delete-todo' : 'update-todo'
-  const isShared = await collection.permit(principal.userId, params.id, action)
+  const { userId } = principal
+  const { idempotencyKey: key } = headers
+  if (key !== undefined) {
+    const place = `${collection.path}/${params.id}`
+    await claimKey(parts, userId, key, [place, JSON.stringify(wanted), JSON.stringify(condition)])
+  }
+  const isShared = await collection.permit(userId, params.id, action)
   const command: Command = {
-    userId: principal.userId,
+    userId,
     requestId,
     atMs: Date.now(),
-    commandId: newId(),
+    commandId: key === undefined ? newId() : idFromKey(userId, key),
     todoId: params.id,
     ...wanted,
     ...condition,
     ...(isShared && { isShared }),
   }
-  return publish(parts, collection, command, headers.prefer)
+  return publish(parts, collection, command, input, key !== undefined)
 }
 
 /** One key, one command, one todo: the worker applies a command id once, however often it comes. */
@@ -126,22 +137,31 @@ const createOnce = async (
   const { isPersonal, teamId, path } = collection
   const place = isPersonal || teamId !== undefined ? [path] : []
   const assigned = typeof assignee_id === 'string' ? [assignee_id] : []
-  const fingerprint = fingerprintOf(...place, title, description, ...assigned)
-  const claim = await parts.store
-    .claimIdempotencyKey(userId, key, fingerprint)
+  await claimKey(parts, userId, key, [...place, title, description, ...assigned])
+  const id = idFromKey(userId, key)
+  return publish(parts, collection, createCommand(input, id, id), input, true)
+}
+
+/** A key stands for one request: that with these values. */
+const claimKey = async (
+  { store }: TodoParts,
+  userId: string,
+  key: string,
+  values: readonly string[],
+): Promise<void> => {
+  const claim = await store
+    .claimIdempotencyKey(userId, key, fingerprintOf(...values))
     .catch((cause: unknown) => {
       throw new Problem(keyUnchecked, { cause })
     })
   if (claim === 'other') throw new Problem(keyUsed)
-  const id = idFromKey(userId, key)
-  return publish(parts, collection, createCommand(input, id, id), input.headers.prefer, true)
 }
 
 const publish = async (
   { publisher, applied }: TodoParts,
   collection: Collection,
   made: Command,
-  prefer: Preferences,
+  { headers: { prefer }, request }: WriteRequest,
   isKeyed = false,
 ): Promise<Reply> => {
   const sec = waitSecOf(prefer, collection)
@@ -153,7 +173,9 @@ const publish = async (
         const wouldWait = prefer.respondAsync && collection.waitSec > 0
         return acceptedReply(command, collection, wouldWait ? notWaited : [])
       }
+      request.progress?.('acknowledged')
       const effect = await applied.wait(command.commandId, sec * 1000)
+      if (effect === 'applied') request.progress?.('applied')
       return effect === undefined
         ? acceptedReply(command, collection)
         : answerTo(effect, command, collection, prefer.waitSec === undefined ? [] : waited)

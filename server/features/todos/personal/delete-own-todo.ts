@@ -1,9 +1,16 @@
 // DELETE /api/todos/:id: a todo of your own.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../../http/write-headers.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
-import { conditionProblems, notAnEditor, nothingWritten, writeProblems } from '../problems.ts'
+import {
+  conditionProblems,
+  keyProblems,
+  notAnEditor,
+  nothingWritten,
+  writeProblems,
+} from '../problems.ts'
 import {
   acceptedPersonal,
   deletedPersonal,
@@ -24,9 +31,9 @@ export const deleteOwnTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { prefer: preferPersonal, ifMatch },
+    headers: { prefer: preferPersonal, ifMatch, idempotencyKey },
     responses: [acceptedPersonal, deletedPersonal],
-    problems: [notAnEditor, nothingWritten, ...conditionProblems, ...writeProblems],
+    problems: [notAnEditor, nothingWritten, ...conditionProblems, ...keyProblems, ...writeProblems],
     handler: writer.remove,
   })
 }

@@ -2,6 +2,7 @@
 // worker.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../../http/write-headers.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
 import { changeProblems, notAnEditor } from '../problems.ts'
@@ -27,7 +28,7 @@ export const patchOwnTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { prefer: preferPersonal, ifMatch },
+    headers: { prefer: preferPersonal, ifMatch, idempotencyKey },
     body: { shape: change, examples: [{ completed: true }], mediaTypes: patchTypes },
     responses: [acceptedPersonal, updatedPersonal],
     problems: [notAnEditor, ...changeProblems],

@@ -2,6 +2,7 @@
 // may edit.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../../http/write-headers.ts'
 import { ifMatch } from '../if-match.ts'
 import { personalCollection, type TodoParts } from '../parts.ts'
 import { changeProblems, notAnEditor } from '../problems.ts'
@@ -26,7 +27,7 @@ export const updateOwnTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { prefer: preferPersonal, ifMatch },
+    headers: { prefer: preferPersonal, ifMatch, idempotencyKey },
     body: { shape: change, examples: [{ title: 'Buy roses', completed: true }] },
     responses: [acceptedPersonal, updatedPersonal],
     problems: [notAnEditor, ...changeProblems],

@@ -1,10 +1,11 @@
 // DELETE /api/teams/:teamId/todos/:id: a todo of a team.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../../http/write-headers.ts'
 import { teamProblems } from '../../../identity/team-access.ts'
 import { ifMatch } from '../if-match.ts'
 import type { TodoParts } from '../parts.ts'
-import { conditionProblems, nothingWritten, writeProblems } from '../problems.ts'
+import { conditionProblems, keyProblems, nothingWritten, writeProblems } from '../problems.ts'
 import { deletedPersonal, id, preferPersonal } from '../vocabulary.ts'
 import { createTeamTodos } from './team-todos.ts'
 import { acceptedInTeam, teamId, teamTodoTag } from './vocabulary.ts'
@@ -20,9 +21,15 @@ export const deleteTeamTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { teamId, id },
-    headers: { prefer: preferPersonal, ifMatch },
+    headers: { prefer: preferPersonal, ifMatch, idempotencyKey },
     responses: [acceptedInTeam, deletedPersonal],
-    problems: [nothingWritten, ...conditionProblems, ...writeProblems, ...teamProblems],
+    problems: [
+      nothingWritten,
+      ...conditionProblems,
+      ...keyProblems,
+      ...writeProblems,
+      ...teamProblems,
+    ],
     async handler(input) {
       await permitChange(input, 'delete-todo')
       return writerOf(input.params.teamId).remove(input)

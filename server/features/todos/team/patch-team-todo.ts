@@ -1,6 +1,7 @@
 // PATCH /api/teams/:teamId/todos/:id: a part of a todo of a team, merged by the worker.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../../http/write-headers.ts'
 import { ifMatch } from '../if-match.ts'
 import type { TodoParts } from '../parts.ts'
 import { id, patchTypes, preferPersonal } from '../vocabulary.ts'
@@ -26,7 +27,7 @@ export const patchTeamTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { teamId, id },
-    headers: { prefer: preferPersonal, ifMatch },
+    headers: { prefer: preferPersonal, ifMatch, idempotencyKey },
     body: {
       shape: teamTodoChange,
       examples: [exampleChange, { title: 'Order wide ribbons', assignee_id: null }],

@@ -2,6 +2,7 @@
 // body it becomes what it was not, which the worker finds out.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../../http/write-headers.ts'
 import { teamProblems } from '../../../identity/team-access.ts'
 import { ifMatch } from '../if-match.ts'
 import type { TodoParts } from '../parts.ts'
@@ -22,7 +23,7 @@ export const updateTeamStatus = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { teamId, id },
-    headers: { prefer: preferPersonal, ifMatch },
+    headers: { prefer: preferPersonal, ifMatch, idempotencyKey },
     body: {
       shape: status,
       examples: [{ completed: true }, { status: 'pending' }],

@@ -1,6 +1,7 @@
 // PUT /api/teams/:teamId/todos/:id: another title, description, state or assignee of a todo of a team.
 
 import { endpoint } from '../../../http/contract/endpoint.ts'
+import { idempotencyKey } from '../../../http/write-headers.ts'
 import { ifMatch } from '../if-match.ts'
 import type { TodoParts } from '../parts.ts'
 import { id, preferPersonal } from '../vocabulary.ts'
@@ -26,7 +27,7 @@ export const updateTeamTodo = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     params: { teamId, id },
-    headers: { prefer: preferPersonal, ifMatch },
+    headers: { prefer: preferPersonal, ifMatch, idempotencyKey },
     body: {
       shape: teamTodoChange,
       examples: [exampleChange, { title: 'Order wide ribbons', assignee_id: null }],

@@ -1,0 +1,316 @@
+// Watch and Sync of a whole server, as @grpc/grpc-js and Python's grpcio see them: what is heard, what
+// comes of commands, who is cut off and comes back, who reads nothing, and whose access ends.
+
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { Client, credentials, Metadata, status as codes, type ServiceError } from '@grpc/grpc-js'
+import t, { type Test } from 'tap'
+import { buildContract } from '../../scripts/contract.ts'
+import { repository } from '../../scripts/paths.ts'
+import { startServer, startWorker } from '../../scripts/stack/processes.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { grpcClient, loopback, method, type Call, type Fields } from '../../testing/grpc.ts'
+import { seeded } from '../../testing/seeded.ts'
+import { testDatabase, testStacks, testTopic } from '../../testing/services.ts'
+import { generousTimeouts, testSecret } from '../../testing/settings.ts'
+
+const password = 'correct horse'
+const own = 'todos.v1.PersonalTodoService'
+
+void t.test('the embedded stack', async (t) => {
+  buildContract()
+  const services = await testStacks['embedded']?.(t)
+  if (!services) return
+  const environment = {
+    ...services,
+    DATABASE_URL: await testDatabase(t),
+    KAFKA_TODO_TOPIC: testTopic(),
+    HTTP_PROCESSES: '1',
+    HTTP_HOST: loopback,
+    HTTP_PORT: '0',
+    GRPC_PORT: '0',
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'info',
+    AUTH_BCRYPT_COST: '4',
+    LIMIT_USER_REQUESTS: '0',
+    LIMIT_ADDRESS_BURST: '0',
+    LIMIT_WRITE_REQUESTS: '0',
+    ...generousTimeouts,
+  }
+  const server = await startServer(environment)
+  t.teardown(() => server.stop())
+  const worker = await startWorker(environment)
+  t.teardown(() => worker.stop())
+  const port = server.grpcPort
+  const call = grpcClient(t, port)
+  const user = (email: string) => logIn(call, `${email}@example.com`)
+
+  await t.test("Python's grpcio", async (t) => {
+    const { token } = await user('python')
+    const { stdout } = await promisify(execFile)('/usr/bin/python3', [
+      fileURLToPath(new URL('testing/grpc-client.py', repository)),
+      String(port),
+      token,
+      fileURLToPath(new URL('proto/todos.binpb', repository)),
+    ])
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown)
+    t.same(lines, [
+      { step: 'unary', title: 'Tea' },
+      { step: 'refused', code: 'INVALID_ARGUMENT', details: ['ErrorInfo', 'BadRequest'] },
+      { step: 'deadline', code: 'DEADLINE_EXCEEDED' },
+      { step: 'watched', first: 'subscribed', title: 'Milk' },
+      { step: 'cancelled', code: 'CANCELLED' },
+      { step: 'welcome', message: 'welcome' },
+      { step: 'synced', heard: ['Milk', 'Bread'], outcomes: ['accepted', 'applied'] },
+      { step: 'ended', rest: 0, code: 'OK' },
+    ])
+  })
+
+  await t.test('what comes of commands', async (t) => {
+    const ann = await user('ann')
+    const stream = open(t, port, 'Sync', ann)
+    stream.write({ subscribe: { channel: 'mine' } })
+    const made = await stream.run({ create_own_todo: { title: 'one' } })
+    t.match(made, { outcome: 'applied', applied: { etag: '"1"' } })
+    const { todo_id: id } = made['applied'] as { readonly todo_id: string }
+    const change = { update_own_todo: { id, title: 'two', if_match: '"1"' } }
+    const key = randomUUID()
+    t.match(await stream.run(change, key), { applied: { todo_id: id, etag: '"2"' } })
+    t.match(await stream.run(change, key), { applied: { todo_id: id } }, 'again: it is the same')
+    t.match(await stream.run(change), {
+      outcome: 'conflict',
+      conflict: { status: { code: codes.ABORTED }, etag: '"2"' },
+    })
+    t.match(await stream.run({ create_own_todo: { title: '' } }), {
+      refused: { code: codes.INVALID_ARGUMENT },
+    })
+    t.match(await stream.run(change, 'x'), { refused: { message: 'command_id must be a UUID' } })
+    t.match(await stream.run({}), { refused: { message: 'there is no such command' } })
+    t.match(await stream.run({ delete_own_todo: { id } }), { applied: { todo_id: id, etag: '' } })
+    t.match(await stream.run({ delete_own_todo: { id } }), { refused: { code: codes.NOT_FOUND } })
+    await eventually(
+      () => stream.kinds(),
+      (kinds) => kinds.includes('deleted'),
+    )
+    t.same(stream.kinds(), ['subscribed', 'created', 'updated', 'deleted'])
+    stream.write({ subscribe: { channel: 'nothing' } })
+    t.match(await stream.next((one) => one['ended'] as Fields), {
+      channel: 'nothing',
+      status: { code: codes.NOT_FOUND },
+    })
+    stream.call.end()
+    t.equal(await stream.over, codes.OK)
+  })
+
+  await t.test('cut off and back: no event and no command is lost or doubled', async (t) => {
+    const { below } = seeded(t)
+    const cleo = await user('cleo')
+    const pending = new Map<string, string>(
+      Array.from({ length: 100 }, (_, i) => [randomUUID(), `todo ${i}`] as const),
+    )
+    const heard: string[] = []
+    let since: string | undefined
+    let cuts = 0
+    const titles = [...pending.values()].sort()
+    const baseline = open(t, port, 'Sync', cleo)
+    baseline.write({ subscribe: { channel: 'mine' } })
+    since = await baseline.next(
+      (one) => (one['event'] as Fields | undefined)?.['position'] as string,
+    )
+    baseline.call.cancel()
+    while (pending.size > 0 || heard.length < titles.length) {
+      const stream = open(t, port, 'Sync', cleo)
+      const left = 1 + below(60)
+      let received = 0
+      stream.onMessage((one) => {
+        if (received++ >= left) return
+        const event = one['event'] as Fields | undefined
+        if (event) {
+          if (event['event'] === 'gap') t.fail('nobody was away for long')
+          since = String(event['position'])
+          const created = event['created'] as { todo: { title: string } } | undefined
+          if (created) heard.push(created.todo.title)
+        }
+        const outcome = one['outcome'] as Fields | undefined
+        if (outcome?.['outcome'] === 'applied') pending.delete(String(outcome['command_id']))
+        const isDone = pending.size === 0 && heard.length >= titles.length
+        if (received === left || isDone) stream.call.cancel()
+      })
+      stream.write({ subscribe: { channel: 'mine', since } })
+      for (const [command_id, title] of pending)
+        stream.write({ command: { command_id, create_own_todo: { title } } })
+      await stream.over
+      cuts++
+    }
+    t.comment(`${cuts} streams`)
+    t.same(heard.sort(), titles, `each once, over ${cuts} streams`)
+    const list = await call(`${own}/ListOwnTodos`, { limit: 1 }, cleo.as)
+    t.match(list, { message: { total: titles.length } }, 'each command had one effect')
+  })
+
+  await t.test('10,000 commands of a client that reads nothing are held back', async (t) => {
+    const dora = await user('dora')
+    const stream = open(t, port, 'Sync', dora)
+    stream.call.pause()
+    for (let i = 0; i < 10_000; i++)
+      stream.write({ command: { command_id: randomUUID(), create_own_todo: { title: `${i}` } } })
+    // What was read of them has had its effect once the count stays as it is.
+    let last = -1
+    const total = await eventually(
+      async () => {
+        const list = await call(`${own}/ListOwnTodos`, { limit: 1 }, dora.as)
+        const before = last
+        last = list.kind === 'ok' ? Number(list.message['total']) : -1
+        return [before, last]
+      },
+      ([before, now]) => before === now && now !== undefined && now > 0,
+    )
+    t.ok(Number(total[1]) < 5_000, `${total[1]} had an effect`)
+    t.match(await call(`${own}/ListOwnTodos`, { limit: 1 }, dora.as), { kind: 'ok' })
+    stream.call.cancel()
+    await stream.over
+  })
+
+  await t.test('whose access ends loses the stream', async (t) => {
+    const eve = await user('eve')
+    const watch = open(t, port, 'Watch', eve, { channel: 'mine' })
+    const sync = open(t, port, 'Sync', eve)
+    sync.write({ subscribe: { channel: 'mine' } })
+    for (const one of [watch, sync])
+      await eventually(
+        () => one.kinds(),
+        (kinds) => kinds.length > 0,
+      )
+    await call('todos.v1.AccountService/Logout', { refresh_token: eve.refreshToken })
+    t.equal(await watch.over, codes.UNAUTHENTICATED)
+    t.equal(await sync.over, codes.UNAUTHENTICATED)
+    const again = open(t, port, 'Watch', eve, { channel: 'mine' })
+    t.equal(await again.over, codes.UNAUTHENTICATED)
+    const nobody = open(t, port, 'Watch', undefined, { channel: 'mine' })
+    t.equal(await nobody.over, codes.UNAUTHENTICATED)
+  })
+
+  await t.test('HTTP/1.1 has Watch, and no Sync', async (t) => {
+    const post = (rpc: string, type: string, message: object) => {
+      const json = Buffer.from(JSON.stringify(message))
+      const head = Buffer.alloc(5)
+      head.writeUInt32BE(json.length, 1)
+      return fetch(`http://${loopback}:${port}/todos.v1.LiveService/${rpc}`, {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: Buffer.concat([head, json]),
+      })
+    }
+    for (const type of ['application/connect+json', 'application/grpc-web+json']) {
+      const answer = await post('Watch', type, { channel: 'todos' })
+      const reader = answer.body?.getReader()
+      const first = await reader?.read()
+      t.match(Buffer.from(first?.value ?? []).toString(), /"subscribed":/, type)
+      await reader?.cancel()
+      t.equal((await post('Sync', type, {})).status, 505)
+    }
+  })
+
+  await t.test('a server that leaves sends clients elsewhere', async (t) => {
+    const finn = await user('finn')
+    const watch = open(t, port, 'Watch', undefined, { channel: 'todos' })
+    const sync = open(t, port, 'Sync', finn)
+    await eventually(
+      () => [watch.received.length, sync.received.length],
+      (counts) => counts.every((count) => count > 0),
+    )
+    await server.stop()
+    t.equal(await watch.over, codes.UNAVAILABLE)
+    t.equal(await sync.over, codes.UNAVAILABLE)
+    t.match(String(watch.error()?.metadata.get('grpc-status-details-bin')), 'RetryInfo')
+  })
+})
+
+type User = {
+  readonly token: string
+  readonly refreshToken: string
+  readonly as: { readonly metadata: { readonly authorization: string } }
+}
+
+const logIn = async (call: Call, email: string): Promise<User> => {
+  await call('todos.v1.AccountService/Register', { email, password })
+  const session = await call('todos.v1.AccountService/Login', { email, password })
+  if (session.kind === 'error') throw session.error
+  const token = String(session.message['access_token'])
+  const refreshToken = String(session.message['refresh_token'])
+  return { token, refreshToken, as: { metadata: { authorization: `Bearer ${token}` } } }
+}
+
+/** `request`: of Watch; Sync is written to. */
+const open = (t: Test, port: number, rpc: string, user?: User, request?: Fields) => {
+  const client = new Client(`${loopback}:${port}`, credentials.createInsecure())
+  const { path, requestSerialize, responseDeserialize } = method(`todos.v1.LiveService/${rpc}`)
+  const metadata = new Metadata()
+  if (user) metadata.set('authorization', user.as.metadata.authorization)
+  const sync = () =>
+    client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
+  const call = request
+    ? (client.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        metadata,
+      ) as unknown as ReturnType<typeof sync>)
+    : sync()
+  const received: Fields[] = []
+  const listeners: ((message: Fields) => void)[] = []
+  let error: ServiceError | undefined
+  call.on('error', (caught: ServiceError) => (error = caught))
+  call.on('data', (message: Fields) => {
+    received.push(message)
+    for (const listener of listeners) listener(message)
+  })
+  const over = new Promise<number>((resolve) =>
+    call.once('status', ({ code }: { readonly code: number }) => resolve(code)),
+  )
+  t.teardown(() => {
+    call.cancel()
+    client.close()
+  })
+  const next = async <T>(of: (message: Fields) => T | undefined | null): Promise<T> => {
+    const found = await eventually(
+      () => received.map(of).find((one) => one !== undefined && one !== null),
+      (one) => one !== undefined,
+    )
+    return found as T
+  }
+  return {
+    call,
+    received,
+    over,
+    next,
+    error: () => error,
+    onMessage: (listener: (message: Fields) => void) => listeners.push(listener),
+    kinds: () =>
+      received.flatMap((one) => {
+        const event = one['event'] as Fields | null | undefined
+        return event ? [String(event['event'])] : []
+      }),
+    write: (message: Fields) => call.write(message),
+    /** The last outcome of a command. */
+    async run(command: Fields, command_id = randomUUID() as string): Promise<Fields> {
+      const from = received.length
+      call.write({ command: { command_id, ...command } })
+      return eventually(
+        () =>
+          received.slice(from).flatMap((one) => {
+            const outcome = one['outcome'] as Fields | null | undefined
+            const isLast = outcome && outcome['outcome'] !== 'accepted'
+            return isLast && outcome['command_id'] === command_id ? [outcome] : []
+          })[0] as Fields,
+        (one) => (one as Fields | undefined) !== undefined,
+      )
+    },
+  }
+}
