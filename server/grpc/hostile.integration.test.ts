@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { eventually } from '../../testing/eventually.ts'
 import { grpcClient, loopback, serveGrpc } from '../../testing/grpc.ts'
 import { seeded } from '../../testing/seeded.ts'
-import { createReply, type App } from '../http/engines/engine.ts'
+import { createReply, createStreamed, type App } from '../http/engines/engine.ts'
 
 const empty: App['handle'] = () => createReply(200, ['Content-Type', 'application/json'], '[]')
 const never: App['handle'] = () => new Promise(() => {})
@@ -231,3 +231,48 @@ t.test('what is not done at the end of the time is cut', async (t) => {
   await listener.drain(50)
   t.match(await pending, { error: { code: codes.UNAVAILABLE } })
 })
+
+t.test(
+  'a watcher that reads nothing holds the events back, and is forgotten when it goes',
+  async (t) => {
+    let made = 0
+    let isLeft = false
+    const part = () => {
+      made++
+      const data = { kind: 'deleted', by: 'ann', revision: 1, id: 'x'.repeat(1_000) }
+      return Buffer.from(`id: e.${made}\ndata: ${JSON.stringify(data)}\n\n`)
+    }
+    const parts: AsyncIterable<Buffer> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () =>
+          Promise.resolve(
+            isLeft ? { done: true, value: undefined } : { done: false, value: part() },
+          ),
+        return() {
+          isLeft = true
+          return Promise.resolve({ done: true, value: undefined })
+        },
+      }),
+    }
+    const { port } = await serveGrpc(t, ({ path }) =>
+      path === '/v1/events' ? createStreamed(200, [], parts) : empty({} as never),
+    )
+    const client = await session(t, port)
+    const stream = begin(client, { ':path': '/todos.v1.LiveService/Watch' })
+    stream.end(Buffer.from([0, 0, 0, 0, 7, 10, 5, ...Buffer.from('todos')]))
+    stream.pause()
+    let before = 0
+    await eventually(
+      () => [before, (before = made)],
+      ([last, now]) => last === now && now !== undefined && now > 0,
+    )
+    t.ok(made < 1_000, `${made} events of 1 KB were asked for`)
+    t.notOk(isLeft)
+    await isServed(t, port)
+    client.destroy()
+    await eventually(
+      () => isLeft,
+      (left) => left,
+    )
+  },
+)
