@@ -89,22 +89,23 @@ const shownOf = (row: Row): Shown => {
 /** Undefined while a list that it was told to read is still to come. */
 export const heldBy = (heard: readonly Heard[]): ReadonlyMap<string, Shown> | undefined => {
   let held: Map<string, Shown> | undefined
-  let pending: Heard[] = []
+  /** A list may be older than they are, and is read more than once. */
+  let sinceGap: Heard[] = []
   for (const one of heard) {
     switch (one.kind) {
       case 'subscribed':
       case 'gap':
         if (one.kind === 'subscribed' && one.since) break
         held = undefined
-        pending = []
+        sinceGap = []
         break
       case 'list':
         held = new Map(one.todos)
-        for (const event of pending) take(held, event)
+        for (const event of sinceGap) take(held, event)
         break
       case 'event':
+        sinceGap.push(one)
         if (held) take(held, one)
-        else pending.push(one)
     }
   }
   return held

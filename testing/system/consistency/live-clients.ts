@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 import { loopback } from '../../../scripts/stack/ports.ts'
 import { tokens } from './clients.ts'
 import type { Heard, LiveHistory, Place } from './evidence.ts'
-import { placeOf, readList, shownOf, type ApiTodo } from './read-list.ts'
+import { isReady, placeOf, readList, shownOf, type ApiTodo } from './read-list.ts'
 
 export type LiveClients = {
   readonly histories: readonly LiveHistory[]
@@ -36,6 +36,12 @@ type Watch = {
 /** Resolves when it is over, whatever the reason. */
 type Transport = (watch: Watch) => Promise<void>
 
+/**
+ * A list may be older than the gap that asked for it: for about two seconds when Redis has just gone deaf,
+ * and longer while `/ready` is degraded (docs/explanation/freshness.md). So it is read until both are over.
+ */
+const settledReads = 2
+const betweenReadsMs = 3_000
 /** Before a client comes back. */
 const pauseMs = 100
 /** The server pings, or sends a comment, each 25 s. Nothing here is frozen for longer than 15. */
@@ -58,14 +64,16 @@ export const startLiveClients = (port: number): LiveClients => {
     const readAnew = async () => {
       const mine = ++wanted
       const isWanted = () => mine === wanted && !signal.aborted
-      while (isWanted()) {
+      for (let settled = 0; settled < settledReads && isWanted();) {
+        const isBefore = await isReady(port)
         const todos = await readList(port, channel, userId).catch(() => undefined)
-        if (todos && isWanted()) {
+        if (!isWanted()) return
+        if (todos) {
           counts.reads++
           heard.push({ kind: 'list', todos })
-          return
         }
-        await delay(pauseMs)
+        settled = todos && isBefore && (await isReady(port)) ? settled + 1 : 0
+        await delay(todos ? betweenReadsMs : pauseMs)
       }
     }
     const onTold = (told: Told) => {

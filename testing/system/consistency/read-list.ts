@@ -44,6 +44,14 @@ export const readList = async (
   }
 }
 
+/** Not degraded: the lists that it shows are proven to be current. */
+export const isReady = async (port: number): Promise<boolean> => {
+  const agent = new Agent()
+  const { text } = await exchange(agent, port, 'GET', '/ready').catch(() => ({ text: '{}' }))
+  agent.destroy()
+  return (JSON.parse(text) as { status?: string }).status === 'ready'
+}
+
 const byId = (todos: readonly ApiTodo[]): ReadonlyMap<string, Shown> =>
   new Map(todos.map((todo) => [todo.id, shownOf(todo)]))
 
