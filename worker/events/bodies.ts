@@ -59,12 +59,15 @@ export const eventsOfCreations = (creations: readonly CreateTodo[]): LeftEvent[]
   })
 }
 
-/** Of a public todo that was made, for a worker that died before it could tell. */
+/**
+ * Of a public todo that was made, for a worker that died before it could tell. What has changed it since is told
+ * behind this: the todo may be newer than revision 1, but not the revision.
+ */
 export const createdEvent = (todo: TodoRow | undefined): LeftEvent => {
   if (!todo) return { channel: publicChannel, body: undefined }
   const by = JSON.stringify(todo.user_id)
   return {
     channel: publicChannel,
-    body: `{"kind":"created","by":${by},"revision":${todo.revision},"todo":${todoJson(todo)}}`,
+    body: `{"kind":"created","by":${by},"revision":1,"todo":${todoJson(todo)}}`,
   }
 }
