@@ -158,10 +158,10 @@ type Frames = {
 
 /** What a server sends, chunk by chunk: an answer to the handshake, then whole frames. */
 const createReader = (on: Frames): ((chunk: Buffer) => void) => {
-  let rest = Buffer.alloc(0)
+  let rest: Buffer = Buffer.alloc(0)
   let isOpen = false
   return (chunk) => {
-    let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    let bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     if (!isOpen) {
       const end = bytes.indexOf('\r\n\r\n')
       isOpen = end !== -1
