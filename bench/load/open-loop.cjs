@@ -1,6 +1,8 @@
 // A thread of open load: requests leave at a fixed rate however slow the answers are. Each is timed
 // from the moment it was due (no coordinated omission). What is due while every connection is full
 // waits, and its wait counts. Connections are kept; each has at most `pipelining` requests in flight.
+// They take turns. When the one that was freed last was taken first, most were idle until a burst, and some
+// were used just as the server closed them for that: 37 of 2.4 million writes got no answer.
 //
 // Node's timers know whole milliseconds, so a second thread sleeps between the moments and wakes this one.
 
@@ -55,8 +57,8 @@ const runLoad = async (order) => {
   const recorder = claim(recording)
   const perUs = ratePerSecond / 1e6
   const bytes = Buffer.from(request, 'latin1')
-  /** @type {Connection[]} */
-  const free = []
+  /** In the order in which they became free. @type {Set<Connection>} */
+  const free = new Set()
   let startUs = Infinity
   let sent = 0
   let dueBefore = 0
@@ -76,14 +78,16 @@ const runLoad = async (order) => {
     // `dropped` is what is due and not sent at the time of a reading.
     recorder.add('dropped', due - dueBefore)
     dueBefore = due
-    for (let connection; sent < due && (connection = free.at(-1));) {
-      connection.dueUs.push(startUs + sent / perUs)
-      connection.numbers.push(sent)
-      connection.socket.write(bytesOf(sent))
-      sent++
-      recorder.add('sent')
-      recorder.add('dropped', -1)
-      if (connection.dueUs.length >= pipelining) free.pop()
+    for (const connection of free) {
+      if (sent >= due) break
+      for (; sent < due && connection.dueUs.length < pipelining; sent++) {
+        connection.dueUs.push(startUs + sent / perUs)
+        connection.numbers.push(sent)
+        connection.socket.write(bytesOf(sent))
+        recorder.add('sent')
+        recorder.add('dropped', -1)
+      }
+      if (connection.dueUs.length >= pipelining) free.delete(connection)
     }
   }
 
@@ -115,7 +119,7 @@ const runLoad = async (order) => {
       socket.once('connect', () => {
         clearTimeout(timer)
         recorder.add('open')
-        free.push(connection)
+        free.add(connection)
         resolve()
         dispatch()
       })
@@ -137,7 +141,7 @@ const runLoad = async (order) => {
             const dueAtMs = atMs - latencyUs / 1000
             worker.parentPort?.postMessage({ number, status: answer.status, atMs, dueAtMs })
           }
-          if (connection.dueUs.length === pipelining - 1) free.push(connection)
+          if (connection.dueUs.length === pipelining - 1) free.add(connection)
         }
         rest = from === rest.length ? empty : Buffer.from(rest.subarray(from))
         dispatch()
@@ -148,8 +152,7 @@ const runLoad = async (order) => {
       })
       socket.on('close', () => {
         clearTimeout(timer)
-        const index = free.indexOf(connection)
-        if (index >= 0) free.splice(index, 1)
+        free.delete(connection)
         if (startUs === Infinity) return
         recorder.add(wasReset ? 'resets' : 'closed')
         recorder.add('lost', connection.dueUs.length)
