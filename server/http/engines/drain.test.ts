@@ -127,6 +127,24 @@ for (const engine of engineNames) {
     t.pass('and the drain is over')
   })
 
+  void t.test(
+    `${engine}: an idle client that never closes its half does not hold it`,
+    async (t) => {
+      const { port, drain } = await serve(t, engine)
+      // As browsers do: they keep a connection that the server has closed until they need it again.
+      const lazy = connect({ port, host: loopback, allowHalfOpen: true })
+      t.teardown(() => lazy.destroy())
+      lazy.on('error', () => {})
+      await once(lazy, 'connect')
+      lazy.write(plain('/small'))
+      await once(lazy, 'data')
+      const ended = once(lazy, 'end')
+      await drain(600_000)
+      await ended
+      t.pass('long before the timeout')
+    },
+  )
+
   void t.test(`${engine}: nobody holds the drain beyond its timeout`, async (t) => {
     const { port, drain } = await serve(t, engine)
     const bytes = {

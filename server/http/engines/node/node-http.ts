@@ -99,6 +99,7 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
     async drain(timeoutMs, idleMs = 0) {
       draining = true
       const startedMs = performance.now()
+      const hasGoneQuiet = createLingering()
       let closed = Promise.resolve()
       await closeWhenCalm(
         () => {
@@ -108,8 +109,9 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
       )
       const closeMore = () => {
         const elapsedMs = performance.now() - startedMs
-        if (elapsedMs >= timeoutMs) for (const socket of watch.sockets()) socket.destroy()
-        else if (elapsedMs >= idleMs) closeIdle()
+        for (const socket of watch.sockets())
+          if (elapsedMs >= timeoutMs || hasGoneQuiet(socket, elapsedMs)) socket.destroy()
+        if (elapsedMs >= idleMs) closeIdle()
       }
       const closeIdle = () => {
         for (const connection of watch.owned()) connection.closeIfIdle()
@@ -133,6 +135,21 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
 }
 
 const drainPollIntervalMs = 20
+/** Browsers keep a connection that we have closed until they need it again: they do not hold a drain. */
+const lingerMs = 1_000
+
+/** Whether we have sent all that we will, and nothing has come from the client for so long. */
+const createLingering = () => {
+  const quiet = new WeakMap<Socket, { bytesRead: number; sinceMs: number }>()
+  return (socket: Socket, nowMs: number): boolean => {
+    if (!socket.writableFinished) return false
+    const { bytesRead } = socket
+    const known = quiet.get(socket)
+    if (known?.bytesRead === bytesRead) return nowMs - known.sinceMs >= lingerMs
+    quiet.set(socket, { bytesRead, sinceMs: nowMs })
+    return false
+  }
+}
 
 /** Resolves when their connections have ended, too. */
 const closeAll = async (fronts: readonly NetServer[]): Promise<void> => {
