@@ -218,6 +218,15 @@ const vectors: Record<
     [text(Buffer.from([0xce]), begin), more(Buffer.from([0xba])), bye],
     ['text κ', done],
   ],
+  'a pong between fragments': [
+    [text('a', begin), frame(opcodes.pong, 'p'), more('b'), bye],
+    ['text ab', done],
+  ],
+  'a close between fragments': [[text('a', begin), bye], [done]],
+  'the last code point': [
+    [text(Buffer.from([0xf4, 0x8f, 0xbf, 0xbf])), bye],
+    ['text \u{10ffff}', done],
+  ],
   'pings up to 125 bytes': [
     [frame(opcodes.ping), frame(opcodes.ping, 'x'.repeat(125)), bye],
     ['pong', 'pong 125 bytes', done],
@@ -225,11 +234,18 @@ const vectors: Record<
   'a pong that nobody asked for': [[frame(opcodes.pong, 'x'), bye], [done]],
   'close without a code': [[frame(opcodes.close)], ['close']],
   'close with a reason': [[closing(1001, 'going')], ['close 1001']],
+  'close with the longest reason': [[closing(3000, 'x'.repeat(123))], ['close 3000'], ['close']],
   'close with a code of its own': [[closing(4999)], ['close 4999']],
   'what follows a close': [[closing(1000), text('late')], [done]],
 
   'not masked': [[text('hi', { isMasked: false })], broken(1002), waits],
   'reserved bits': [[text('hi', { rsv: 4 })], broken(1002), dropped],
+  'reserved bits of a continuation': [
+    [text('a', begin), more('b', { rsv: 1 })],
+    broken(1002),
+    dropped,
+  ],
+  'reserved bits of a ping': [[frame(opcodes.ping, 'p', { rsv: 2 })], broken(1002), dropped],
   'a reserved opcode': [[frame(3, 'hi')], broken(1002), dropped],
   'a reserved control opcode': [[frame(11, 'hi')], broken(1002), dropped],
   'a fragmented ping': [[frame(opcodes.ping, 'p', begin)], broken(1002), dropped],
@@ -238,6 +254,18 @@ const vectors: Record<
   'a message within a message': [[text('a', begin), text('b')], broken(1002), dropped],
   'a close of one byte': [[frame(opcodes.close, 'x')], broken(1002), ['close']],
   'not UTF-8': [[text(Buffer.from([0xc3, 0x28]))], broken(1007), dropped],
+  'an overlong character': [[text(Buffer.from([0xc0, 0xaf]))], broken(1007), dropped],
+  'behind the last code point': [
+    [text(Buffer.from([0xf4, 0x90, 0x80, 0x80]))],
+    broken(1007),
+    dropped,
+  ],
+  'a character cut by the end': [[text(Buffer.from([0xce]))], broken(1007), dropped],
+  'a character cut by the end of the last fragment': [
+    [text('a', begin), more(Buffer.from([0xf0, 0x9f]))],
+    broken(1007),
+    dropped,
+  ],
   'a surrogate': [[text(Buffer.from([0xed, 0xa0, 0x80]))], broken(1007), dropped],
   'not UTF-8 in fragments': [
     [text(Buffer.from([0xc3]), begin), more(Buffer.from([0x28]))],
@@ -258,6 +286,7 @@ const vectors: Record<
   'a length of 2^40': [[text('x', { length: 1n << 40n })], broken(1009), dropped],
   'a length of 2^62': [[text('x', { length: 1n << 62n })], broken(1009), dropped],
   'a length of 2^63': [[text('x', { length: 1n << 63n })], broken(1009), dropped],
+  'binary in fragments': [[frame(opcodes.binary, 'h', begin), more('i'), bye], broken(1003)],
   binary: [[frame(opcodes.binary, 'hi'), bye], broken(1003)],
   ...Object.fromEntries(
     [0, 999, 1004, 1005, 1006, 1015, 2999, 5000].map((code) => [
