@@ -1,6 +1,6 @@
-// Frames of RFC 6455 as a client of a benchmark needs them: small, whole messages. Pure.
+// Frames of RFC 6455 as a client on a bare socket needs them: small, whole messages. Pure.
 
-export const opcodes = { text: 1, ping: 9, pong: 10 } as const
+export const opcodes = { text: 1, close: 8, ping: 9, pong: 10 } as const
 
 /** As a client sends it: masked, with zeros, which leave the payload as it is. Up to 65,535 bytes. */
 export const frameOf = (opcode: number, payload: Buffer): Buffer => {

@@ -4,6 +4,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { createFrameReader, frameOf, opcodes } from '../../bench/live/frames.ts'
 import { positionText } from '../../lib/domain/event.ts'
 import { loopback } from '../../scripts/stack/ports.ts'
 import { createTally, takeEvent, takeGap, takeJoined, type Heard, type Tally } from './tally.ts'
@@ -47,7 +48,8 @@ export const startSubscriber = ({ port, channel, token, heard }: Watch): Subscri
     let code = 1006
     const mine = connect({ port, host: loopback, noDelay: true })
     socket = mine
-    const say = (message: object) => mine.write(frame(opcodes.text, JSON.stringify(message)))
+    const say = (message: object) =>
+      mine.write(frameOf(opcodes.text, Buffer.from(JSON.stringify(message))))
     const subscribe = () =>
       say({ type: 'subscribe', channel, ...(tally.at && { since: positionText(tally.at) }) })
     const onMessage = (text: string) => {
@@ -89,10 +91,10 @@ export const startSubscriber = ({ port, channel, token, heard }: Watch): Subscri
     }
     const read = createReader({
       text: onMessage,
-      ping: (payload) => mine.write(frame(opcodes.pong, payload)),
+      ping: (payload) => mine.write(frameOf(opcodes.pong, payload)),
       close(closed) {
         code = closed
-        mine.end(frame(opcodes.close, Buffer.from([code >> 8, code & 255])))
+        mine.end(frameOf(opcodes.close, Buffer.from([code >> 8, code & 255])))
       },
     })
     mine.on('connect', () => mine.write(handshake(token)))
@@ -132,24 +134,6 @@ const handshake = (token: string): string =>
     '',
   ].join('\r\n')
 
-const opcodes = { text: 1, close: 8, ping: 9, pong: 10 } as const
-/** Any will do: it hides nothing from a server. */
-const mask = Buffer.from([7, 77, 177, 27])
-
-/** A whole one of a client: up to 64 KiB. */
-const frame = (opcode: number, payload: string | Buffer): Buffer => {
-  const bytes = Buffer.from(payload)
-  const head =
-    bytes.length < 126
-      ? [0x80 | opcode, 0x80 | bytes.length]
-      : [0x80 | opcode, 0x80 | 126, bytes.length >> 8, bytes.length & 255]
-  return Buffer.concat([
-    Buffer.from(head),
-    mask,
-    bytes.map((byte, i) => byte ^ (mask[i % 4] as number)),
-  ])
-}
-
 type Frames = {
   text(text: string): void
   ping(payload: Buffer): void
@@ -158,38 +142,22 @@ type Frames = {
 
 /** What a server sends, chunk by chunk: an answer to the handshake, then whole frames. */
 const createReader = (on: Frames): ((chunk: Buffer) => void) => {
-  let rest: Buffer = Buffer.alloc(0)
+  let head: Buffer = Buffer.alloc(0)
   let isOpen = false
+  const readFrames = createFrameReader((opcode, payload) => {
+    if (opcode === opcodes.text) on.text(payload.toString())
+    else if (opcode === opcodes.ping) on.ping(payload)
+    else if (opcode === opcodes.close)
+      on.close(payload.length >= 2 ? payload.readUInt16BE(0) : 1005)
+  })
   return (chunk) => {
-    let bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    if (!isOpen) {
-      const end = bytes.indexOf('\r\n\r\n')
-      isOpen = end !== -1
-      // A refusal is an answer without an upgrade: the connection ends, and it comes back.
-      if (isOpen && !bytes.toString('latin1', 0, 12).endsWith('101')) return on.close(1006)
-      bytes = isOpen ? bytes.subarray(end + 4) : bytes
-    }
-    while (isOpen) {
-      const found = firstFrame(bytes)
-      if (!found) break
-      bytes = bytes.subarray(found.size)
-      if (found.opcode === opcodes.text) on.text(found.payload.toString())
-      else if (found.opcode === opcodes.ping) on.ping(found.payload)
-      else if (found.opcode === opcodes.close)
-        on.close(found.payload.length >= 2 ? found.payload.readUInt16BE(0) : 1005)
-    }
-    rest = bytes
+    if (isOpen) return readFrames(chunk)
+    head = Buffer.concat([head, chunk])
+    const end = head.indexOf('\r\n\r\n')
+    if (end === -1) return
+    isOpen = true
+    // A refusal is an answer without an upgrade: the connection ends, and it comes back.
+    if (head.toString('latin1', 0, 12).endsWith('101')) readFrames(head.subarray(end + 4))
+    else on.close(1006)
   }
-}
-
-const firstFrame = (bytes: Buffer) => {
-  if (bytes.length < 2) return undefined
-  const short = (bytes[1] as number) & 127
-  const head = short === 126 ? 4 : short === 127 ? 10 : 2
-  if (bytes.length < head) return undefined
-  const length =
-    short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short
-  const size = head + length
-  if (bytes.length < size) return undefined
-  return { opcode: (bytes[0] as number) & 15, payload: bytes.subarray(head, size), size }
 }
