@@ -12,17 +12,31 @@ import { createTopicProbe } from '../../drivers/kafka/identity.ts'
 import { createKafkaPublisher, unacknowledged } from './publisher.ts'
 import { ensureTopic, growTopic } from '../../drivers/kafka/topic.ts'
 
-const publisherOf = async (t: Test, brokers: string, partitions: () => number) => {
+const publisherOf = async (
+  t: Test,
+  brokers: string,
+  partitions: () => number,
+  recordsMax?: number,
+) => {
   const settings = { brokers, topic: testTopic() }
   await ensureTopic(
     { ...settings, partitions: partitions(), replicationFactor: 1 },
     silentLog,
     startTimeoutMs,
   )
+  let producers = 0
   const publisher = createKafkaPublisher(
     { ...settings, queueMax: 1_000, waitMaxMs: 5_000, timeoutMs: 5_000 },
-    { ...openGate(0), partitions },
+    {
+      ...openGate(0),
+      partitions,
+      verify() {
+        producers++
+        return Promise.resolve()
+      },
+    },
     silentLog,
+    recordsMax,
   )
   t.teardown(() => publisher.close())
   let made = 0
@@ -35,7 +49,7 @@ const publisherOf = async (t: Test, brokers: string, partitions: () => number) =
       atMs: 1,
     })
   await eventually(publish, ({ kind }) => kind === 'acknowledged', startTimeoutMs)
-  return { settings, publish }
+  return { settings, publish, producers: () => producers }
 }
 
 void t.test('which partitions have no acknowledgement', async (t) => {
@@ -73,6 +87,17 @@ void t.test('with a broker that makes topics which are asked for', async (t) => 
       outcomes.filter(({ kind }) => kind !== 'acknowledged'),
       [],
     )
+  })
+
+  await t.test('a producer is replaced before its records run out of numbers', async (t) => {
+    const recordsMax = 10
+    const { publish, producers } = await publisherOf(t, broker.url, () => 1, recordsMax)
+    const sends = 5
+    for (let i = 0; i < sends; i++) {
+      const outcomes = await Promise.all(Array.from({ length: recordsMax }, publish))
+      t.ok(outcomes.every(({ kind }) => kind === 'acknowledged'))
+    }
+    t.ok(producers() >= sends, `${producers()} producers`)
   })
 
   await t.test('a topic that is deleted is not made anew by who publishes', async (t) => {

@@ -29,9 +29,15 @@ const pingTimeoutMs = 1_000
 /** Bytes per send, all partitions: far below the 100 MB that a broker reads (socket.request.max.bytes). */
 const sendBytesMax = 4 * 1024 * 1024
 
+/**
+ * Records that one producer sends. kafkajs numbers them, and begins anew at 2^31 in a way that the broker
+ * refuses: after 20 hours of 30,000 a second, a batch would get a 503.
+ */
+export const producerRecordsMax = 2 ** 30
+
 type ProducerState =
   | { readonly kind: 'down'; readonly reason: string }
-  | { readonly kind: 'up'; readonly own: OwnProducer }
+  | { readonly kind: 'up'; readonly own: OwnProducer; records: number }
 
 const reconnectEveryMs = 100
 /** A broker that is starting takes connections and leaves them unanswered: then a fresh one is due. */
@@ -40,6 +46,7 @@ export const createKafkaPublisher = (
   settings: KafkaSettings & { queueMax: number; waitMaxMs: number; timeoutMs: number },
   gate: PublishGate,
   log: Log,
+  recordsMax = producerRecordsMax,
 ): CommandPublisher => {
   // With an end: what asks and is given up would go on trying for as long as Kafka is down.
   const admin = createClient(settings, log, settings.timeoutMs, {
@@ -68,7 +75,7 @@ export const createKafkaPublisher = (
 
   const use = (own: OwnProducer) => {
     own.lost.catch((error: unknown) => fail(own, error as Error))
-    state = { kind: 'up', own }
+    state = { kind: 'up', own, records: 0 }
   }
 
   const connect = async () => {
@@ -90,7 +97,7 @@ export const createKafkaPublisher = (
     }
   }
 
-  /** For a producer with a failed send whose broker answers: nobody needs to be refused meanwhile. */
+  /** For a producer that must not send again, whose broker answers: nobody needs to be refused meanwhile. */
   const replace = async (own: OwnProducer) => {
     try {
       const next = await open()
@@ -113,11 +120,17 @@ export const createKafkaPublisher = (
     void again.then(() => log.warn('Kafka answers again'))
   }
 
-  const send = async (records: KafkaRecord[]) => {
+  const producerFor = async (records: number): Promise<OwnProducer> => {
+    if (state.kind === 'up' && state.records + records > recordsMax) await replace(state.own)
     if (state.kind === 'down') throw new NotSent(state.reason)
+    state.records += records
+    return state.own
+  }
+
+  const send = async (records: KafkaRecord[]) => {
+    const own = await producerFor(records.length)
     const refusal = gate.refusal()
     if (refusal !== undefined) throw new NotSent(refusal)
-    const { own } = state
     const [first] = records
     const reason = records.length === 1 && first && limit.whyTooLarge(first)
     if (reason) throw new NotSent(reason, 'too-large')
