@@ -55,16 +55,6 @@ export const ceilingOf = (tiers: readonly TierUse[], cores: number): Ceiling => 
     })
 }
 
-/**
- * Answers a second with `processes` server processes, from a run with another number of them: demands
- * stay, the cores that the server may use change.
- */
-export const predict = (tiers: readonly TierUse[], cores: number, processes: number): Ceiling =>
-  ceilingOf(
-    tiers.map((tier) => (tier.name === 'server' ? { ...tier, coresMax: processes } : tier)),
-    cores,
-  )
-
 const fullest = ({ tiers, cores, otherCores, isGeneratorFull }: LimitInput): string => {
   const full = tiers
     .filter(({ name }) => name !== 'generator')
