@@ -194,7 +194,8 @@ const greet = (
   metricsPorts: readonly (number | undefined)[],
   tookMs: number,
 ) => {
-  const url = `http://${host}:${port}`
+  const scheme = config.HTTP_TLS_CERT_FILE === '' ? 'http' : 'https'
+  const url = `${scheme}://${host}:${port}`
   const metrics = metricsPorts
     .filter((one) => one !== undefined)
     .map((one) => `http://${host}:${one}/metrics`)

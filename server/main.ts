@@ -16,6 +16,7 @@ import { createLog, redirectConsole, type Log } from '../lib/runtime/log.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { startFork } from './fork.ts'
+import { newTicketKeys } from './http/engines/ticket-keys.ts'
 import { exitWith, messageOf } from './process/exit.ts'
 import { openMetricsPage } from './process/metrics-page.ts'
 import { receiveSockets } from './process/hand-sockets.ts'
@@ -54,7 +55,9 @@ const runPrimary = async (config: Config) => {
     exitWith(messageOf(error)),
   )
   const registered = await withStores(config, log, (stores) => prepareStores(config, stores, log))
+  const ticketKeys = newTicketKeys()
   const environmentOf = (index: number) => ({
+    ...ticketKeys,
     HTTP_PORT: String(http.portOf(index)),
     ...(grpc && { GRPC_PORT: String(grpc.portOf(index)) }),
     TODOS_FORK_INDEX: String(index),

@@ -2,6 +2,8 @@
 
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { createPrivateKey } from 'node:crypto'
+import { certificatesIn, pemFile } from './pem.ts'
 import { oneOf, wholeNumber, type Setting } from './table.ts'
 
 /**
@@ -50,6 +52,16 @@ export const httpSettings = {
     choices: ['node', 'uws'],
     meaning: 'HTTP engine: raw `node:http`, or uWebSockets.js.',
   }),
+  HTTP_TLS_CERT_FILE: pemFile(
+    'certificates',
+    'Certificate of the API, and those between it and its authority: then it speaks HTTPS, and nothing else. Needs HTTP_TLS_KEY_FILE. Read again at SIGHUP.',
+    certificatesIn,
+  ),
+  HTTP_TLS_KEY_FILE: pemFile(
+    'a private key without a passphrase',
+    'Private key of HTTP_TLS_CERT_FILE.',
+    createPrivateKey,
+  ),
   HTTP_PROCESSES: wholeNumber({
     default: availableParallelism(),
     min: 1,

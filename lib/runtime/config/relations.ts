@@ -41,6 +41,7 @@ export const relationFaults = (values: Values): string[] => {
       )
     }
   }
-  faults.push(...pairFaults(values, 'GRPC_TLS_CERT_FILE', 'GRPC_TLS_KEY_FILE'))
+  for (const port of ['HTTP', 'GRPC'])
+    faults.push(...pairFaults(values, `${port}_TLS_CERT_FILE`, `${port}_TLS_KEY_FILE`))
   return faults
 }

@@ -106,6 +106,16 @@ export type EngineSettings = {
   readonly unsentBytesMax: number
   /** Bytes of ready replies as they are sent, in this process. */
   readonly wireBytesMax: number
+  /** Undefined: it speaks HTTP as it is. */
+  readonly tls?: TlsFiles | undefined
+}
+
+/** In PEM. The engines differ in how they take them. */
+export type TlsFiles = {
+  readonly certFile: string
+  readonly keyFile: string
+  /** 48 bytes, the same in every process, so that each resumes the others' sessions. */
+  readonly ticketKeys: Buffer | undefined
 }
 
 /** A body of at least this is sent as it is, from where it lies, and never copied. */

@@ -4,6 +4,7 @@ import type { Config } from '../../../lib/runtime/config/config.ts'
 import { listMemory } from '../../../lib/runtime/config/list-memory.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
 import type { App, Engine, EngineSettings } from './engine.ts'
+import { ticketKeysHanded } from './ticket-keys.ts'
 import { createNodeEngine } from './node/node-http.ts'
 
 /** It does not listen yet. */
@@ -21,6 +22,14 @@ export const openEngine = async (config: Config, app: App, log: Log): Promise<En
     pendingMax: config.HTTP_PENDING_MAX,
     unsentBytesMax: memory.unsentBytesMax,
     wireBytesMax: memory.wireBytesMax,
+    tls:
+      config.HTTP_TLS_CERT_FILE === ''
+        ? undefined
+        : {
+            certFile: config.HTTP_TLS_CERT_FILE,
+            keyFile: config.HTTP_TLS_KEY_FILE,
+            ticketKeys: ticketKeysHanded(),
+          },
   }
   if (config.HTTP_ENGINE === 'node') return createNodeEngine(app, settings)
   const { createUwsEngine } = await import('./uws/uws.ts')

@@ -3,6 +3,7 @@
 // was a sixth of the CPU per request (npm run bench:engines -- --only floor,node --limits 10).
 
 import { Socket, type SocketConstructorOpts } from 'node:net'
+import { TLSSocket, type SecureContext } from 'node:tls'
 
 /** Sees the first `length` bytes of `buffer`, which are overwritten once it returns. */
 export type InPlaceReader = (buffer: Buffer, length: number) => void
@@ -38,10 +39,6 @@ export const readInPlace = (accepted: Socket): InPlaceSocket => {
   const owner = accepted as unknown as { _handle: Handle | null }
   const handle = owner._handle as Handle
   owner._handle = null
-  // Else node's HTTP parser would read from it by itself, past whoever reads in place.
-  handle._consumed = true
-  const { readStart } = handle
-  let isStopped = false
   let read: InPlaceReader | undefined
   const options: SocketConstructorOpts & { handle: unknown; writableHighWaterMark: number } = {
     handle,
@@ -66,6 +63,42 @@ export const readInPlace = (accepted: Socket): InPlaceSocket => {
     readWith(reader) {
       read = reader
     },
+    ...createStops(socket, handle),
+  }
+}
+
+/**
+ * The same of a connection that is encrypted. Node decrypts each record into a buffer of its own, so there
+ * is nothing to save by reading in place; but all that stands behind reads as from a plain socket.
+ */
+export const decryptInPlace = (accepted: Socket, secureContext: SecureContext): InPlaceSocket => {
+  const socket = new TLSSocket(accepted, {
+    isServer: true,
+    secureContext,
+    ALPNProtocols: ['http/1.1'],
+  })
+  let read: InPlaceReader | undefined
+  const push = socket.push.bind(socket)
+  socket.push = (chunk: Buffer | null) => {
+    if (!read || chunk === null) return push(chunk)
+    read(chunk, chunk.length)
+    return true
+  }
+  return {
+    socket,
+    readWith(reader) {
+      read = reader
+    },
+    ...createStops(socket, (socket as unknown as { _handle: Handle })._handle),
+  }
+}
+
+const createStops = (socket: Socket, handle: Handle) => {
+  // Else node's HTTP parser would read from it by itself, past whoever reads in place.
+  handle._consumed = true
+  const { readStart } = handle
+  let isStopped = false
+  return {
     stopReading() {
       if (isStopped || socket.destroyed) return
       isStopped = true

@@ -8,7 +8,9 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
 import { listenHost } from '../../../../lib/runtime/listen-host.ts'
 import { Problem } from '../../problem.ts'
 import { badHost, headTooLarge, malformed, noTunnel, tooSlow, unexpected } from '../../problems.ts'
@@ -22,11 +24,12 @@ import {
   type EngineSettings,
   type Reply,
   type Request,
+  type TlsFiles,
 } from '../engine.ts'
 import { closeWhenCalm } from '../listener.ts'
 import type { Begun } from './exchange.ts'
 import { createFastConnection } from './fast-path.ts'
-import { readInPlace, type InPlaceSocket } from './in-place-socket.ts'
+import { decryptInPlace, readInPlace, type InPlaceSocket } from './in-place-socket.ts'
 import { abandon, sendStream, type Sink } from '../send-stream.ts'
 import { createPipeline, type Pending, type Pipeline } from './pipeline.ts'
 import { plainHeadBytesMax } from './plain-request.ts'
@@ -44,13 +47,16 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
   // Never listens: it is given the sockets that the fast path does not keep.
   const parser = createParser(app, settings, isDraining, pipeline, unsent)
   const watch = watchSockets(settings)
+  /** No answer reaches their clients yet. */
+  const shakingHands = new WeakSet<Socket>()
   const parts = {
     app,
     headBytesMax: Math.min(settings.headerBytesMax, plainHeadBytesMax),
     wires,
     unsent,
     isDraining,
-    reject: rejectMalformed,
+    reject: (error: NodeJS.ErrnoException, socket: Socket) =>
+      shakingHands.has(socket) ? socket.destroy() : rejectMalformed(error, socket),
     handOver(inPlace: InPlaceSocket, first: Buffer, begun?: Begun) {
       const { socket } = inPlace
       socket.destroySoon = () => closeInStages(socket)
@@ -58,6 +64,7 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
       pipeline.feed(inPlace, first, begun)
     },
   }
+  const secureContext = settings.tls && createContext(settings.tls)
   let accepted = 0
   /** One for each socket that it accepts from. */
   const fronts: NetServer[] = []
@@ -67,8 +74,14 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
       connection.destroy()
       return
     }
-    const inPlace = readInPlace(connection)
+    const inPlace = secureContext
+      ? decryptInPlace(connection, secureContext)
+      : readInPlace(connection)
     const { socket } = inPlace
+    if (secureContext) {
+      shakingHands.add(socket)
+      socket.once('secure', () => shakingHands.delete(socket))
+    }
     socket.on('error', () => socket.destroy())
     watch.add(socket)
     watch.own(
@@ -78,7 +91,10 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
   }
   const listen = (where: (front: NetServer, onListening: () => void) => void) =>
     new Promise<void>((resolve, reject) => {
-      const front = createServer({ pauseOnConnect: true, noDelay: true }, accept)
+      const front = createServer(
+        { pauseOnConnect: true, noDelay: true, allowHalfOpen: secureContext !== undefined },
+        accept,
+      )
       fronts.push(front)
       front.once('error', reject)
       where(front, resolve)
@@ -114,7 +130,9 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
         if (elapsedMs >= idleMs) closeIdle()
       }
       const closeIdle = () => {
-        for (const connection of watch.owned()) connection.closeIfIdle()
+        // Who shakes hands has its first request ready, and takes longer to send it than who just sends.
+        for (const connection of watch.owned())
+          if (!shakingHands.has(connection.socket)) connection.closeIfIdle()
         // Node takes a connection whose last answer is still on its way for idle, and would cut it; and
         // one whose next request it has not been given.
         const isBusy = [...watch.sockets()].some(
@@ -133,6 +151,19 @@ export const createNodeEngine = (app: App, settings: EngineSettings): Engine => 
     connections: () => ({ open: watch.count(), lost: 0 }),
   }
 }
+
+/** RFC 9325: nothing below TLS 1.2, and there only what has forward secrecy and is authenticated. */
+const createContext = ({ certFile, keyFile, ticketKeys }: TlsFiles) =>
+  createSecureContext({
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    minVersion: 'TLSv1.2',
+    ciphers:
+      'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:ECDHE+AESGCM:ECDHE+CHACHA20',
+    honorCipherOrder: true,
+    sessionIdContext: 'todos',
+    ...(ticketKeys && { ticketKeys }),
+  })
 
 const drainPollIntervalMs = 20
 /** Browsers keep a connection that we have closed until they need it again: they do not hold a drain. */
@@ -272,7 +303,11 @@ export const createParser = (
       },
       end: () => response.end(),
       // To HTTP/1.0 a close says that the body is complete; a reset does not.
-      cut: () => (httpVersion === '1.0' ? socket.resetAndDestroy() : socket.destroy()),
+      // Encrypted, it is the close without a last word (close_notify) that says so.
+      cut: () =>
+        httpVersion === '1.0' && !(socket instanceof TLSSocket)
+          ? socket.resetAndDestroy()
+          : socket.destroy(),
     }
     const { gone } = sendStream(parts, sink, unsent)
     if (socket.destroyed) gone()

@@ -28,7 +28,11 @@ import { addWebSockets } from './web-sockets.ts'
 export const createUwsEngine = async (
   app: App,
   /** The other settings it can't keep: its binary has timeouts and a header limit of its own. */
-  { connectionsMax, unsentBytesMax }: Pick<EngineSettings, 'connectionsMax' | 'unsentBytesMax'>,
+  {
+    connectionsMax,
+    unsentBytesMax,
+    tls,
+  }: Pick<EngineSettings, 'connectionsMax' | 'unsentBytesMax' | 'tls'>,
   log: Log,
 ): Promise<Engine> => {
   const uws = await loadUws()
@@ -43,7 +47,9 @@ export const createUwsEngine = async (
 
   const buffered = createUnsentBound()
   const unsent = createUnsent(unsentBytesMax)
-  const server = uws.App()
+  const server = tls
+    ? uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile })
+    : uws.App()
   let connections = 0
   // Told of every connection that opens (1) and closes (-1).
   server.filter((response, change: number) => {
