@@ -48,9 +48,19 @@ const read = (path) => {
 const isOurs = (url) =>
   url.startsWith('file:') && url.endsWith('.ts') && !url.includes('/node_modules/')
 
+/**
+ * It names a file as it is: Node would look for it, for its real path, and for the package around it.
+ * @param {string} specifier
+ */
+const isRelative = (specifier) => specifier.startsWith('.') && specifier.endsWith('.ts')
+
 // An old Node, which a test starts to see it refused, has no such hooks.
 if (directory && nodeModule.registerHooks) {
   nodeModule.registerHooks({
+    resolve: (specifier, context, next) =>
+      isOurs(context.parentURL ?? '') && isRelative(specifier)
+        ? { url: new URL(specifier, context.parentURL).href, shortCircuit: true }
+        : next(specifier, context),
     load: (url, context, next) =>
       isOurs(url)
         ? { format: 'module', source: read(fileURLToPath(url)), shortCircuit: true }
