@@ -3,13 +3,16 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import postgres from 'postgres'
+import { migrate } from '../lib/drivers/postgres/migrate.ts'
+import { migrationsDirectory } from '../scripts/paths.ts'
 import { startKafka } from '../scripts/stack/kafka.ts'
 import { startNginx } from '../scripts/stack/nginx.ts'
 import { startPostgres } from '../scripts/stack/postgres.ts'
 import { startRedis } from '../scripts/stack/redis.ts'
 import { ServiceMissing, type Service } from '../scripts/stack/service.ts'
 import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
-import { sharedVariables } from './services.ts'
+import { databaseUrl, sharedVariables } from './services.ts'
 
 export type SharedServices = {
   /** Where they are, for a test's environment. */
@@ -41,7 +44,7 @@ export const startSharedServices = async (): Promise<SharedServices> => {
     await rm(directory, { recursive: true, force: true })
   }
   try {
-    const [postgres, kafka] = await Promise.all([
+    const [database, kafka] = await Promise.all([
       start(() =>
         startPostgres({ ...at('postgres'), durable: false, maxConnections: connectionsMax }),
       ),
@@ -56,7 +59,10 @@ export const startSharedServices = async (): Promise<SharedServices> => {
       env: {
         // A broker of a test's own lives for seconds, and half of its work would be the compiler's.
         JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1',
-        ...(postgres && { [sharedVariables.postgres]: postgres.url }),
+        ...(database && {
+          [sharedVariables.postgres]: database.url,
+          [sharedVariables.template]: await makeTemplate(database.url),
+        }),
         ...(kafka && { [sharedVariables.kafka]: kafka.url }),
       },
       stop,
@@ -65,4 +71,13 @@ export const startSharedServices = async (): Promise<SharedServices> => {
     await stop()
     throw error
   }
+}
+
+const makeTemplate = async (server: string): Promise<string> => {
+  const name = 'migrated'
+  const sql = postgres(server, { max: 1 })
+  await sql.unsafe(`CREATE DATABASE ${name}`)
+  await sql.end()
+  await migrate(databaseUrl(server, name), migrationsDirectory)
+  return name
 }
