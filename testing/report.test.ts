@@ -38,8 +38,17 @@ t.test('of a failed file all that tells why: seed, assertion, difference, exit c
 t.test('a file that fails at length is cut from the front', async (t) => {
   const lines = Array.from({ length: 500 }, (_, at) => `    # line ${at}`)
   const kept = whyItFailed(lines.join('\n')).split('\n')
-  t.equal(kept.length, 300)
-  t.equal(kept.at(-1), lines.at(-1))
+  t.strictSame(kept, ['the end of its output:', ...lines.slice(-300)])
+})
+
+t.test('its first lines name what failed and its seed, however much follows', async (t) => {
+  const difference = Array.from({ length: 5_000 }, (_, at) => `        -${at}${'x'.repeat(1_000)}`)
+  const long = tap.replace('        -1', difference.join('\n'))
+  const [name, seed, title, assertion, ...more] = whyItFailed(long).split('\n')
+  t.strictSame([name, seed, title], ['failed: it subtracts', 'SEED=7', 'the first failure:'])
+  t.match(assertion, /^    not ok 2 - x+$/)
+  const head = more.slice(0, more.indexOf('the end of its output:')).join('\n')
+  t.ok(head.length > 1_000 && head.length < 2_000, `${head.length} characters`)
 })
 
 t.test('what was skipped, each reason once', async (t) => {
