@@ -27,6 +27,9 @@ const says = async (t: Test, env: NodeJS.ProcessEnv, line: string) => {
   t.equal(worker.exitCode, null, 'and it goes on waiting')
 }
 
+// Each waits most of the time.
+t.jobs = 4
+
 t.test('without tables', async (t) => {
   const empty = new URL(await testDatabase(t))
   empty.pathname = '/postgres'
