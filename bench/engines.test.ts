@@ -18,11 +18,30 @@ const start = (t: Test, args: readonly string[]) => startProgram(t, 'engines.ts'
 type Row = Record<string, unknown>
 type Result = { rows: Row[]; leftOut: unknown[] } & Record<string, unknown>
 
+const windowMs = 400
+/**
+ * CPU time is counted in steps of 10 ms. A machine that is busy with other tests serves so few requests in
+ * the window that the floor, at about 1 us each, gets none.
+ */
+const countedRequestsMin = 10_000
+
 const number = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0
+
+const hasCpu = (row: Row) => number(row['cpuUsPerRequest'])
+const requestsIn = (row: Row) => (Number(row['requestsPerSecond']) * windowMs) / 1_000
 
 const checkRun = async (t: Test, limits: readonly number[], generators: readonly string[]) => {
   const file = join(await testDirectory(t), 'result.json')
-  const short = ['--rounds', '1', '--window', '400', '--depths', '1,16', '--limits', limits.join()]
+  const short = [
+    '--rounds',
+    '1',
+    '--window',
+    String(windowMs),
+    '--depths',
+    '1,16',
+    '--limits',
+    limits.join(),
+  ]
   const wanted = generators.length === 1 ? ['--generator', generators.join()] : []
   const run = start(t, [...short, '--only', only.join(), '--json', file, ...wanted])
   const [code] = await run.exited
@@ -40,9 +59,13 @@ const checkRun = async (t: Test, limits: readonly number[], generators: readonly
   for (const row of result.rows) {
     const which = `${String(row['name'])} ${String(row['depth'])} ${String(row['limit'])}`
     t.equal(row['invalid'], undefined, `${which}: the counts agree with the bytes`)
-    for (const name of ['cpuUsPerRequest', 'requestsPerSecond']) t.ok(number(row[name]), name)
+    t.ok(number(row['requestsPerSecond']), 'requestsPerSecond')
+    t.ok(hasCpu(row) || requestsIn(row) < countedRequestsMin, 'cpuUsPerRequest')
     t.ok(number(row['p99Ms']) || /only \d+ requests/.test(String(row['p99From'])), 'p99Ms')
-    if (hasFloor) t.ok(number(row['ratioToFloor']), 'ratioToFloor')
+    const isOfCell = ({ name, depth, limit }: Row) =>
+      name === 'floor' && depth === row['depth'] && limit === row['limit']
+    if (!result.rows.some((one) => isOfCell(one) && hasCpu(one))) continue
+    t.ok(number(row['ratioToFloor']), 'ratioToFloor')
     if (row['name'] === 'floor') t.equal(row['ratioToFloor'], 1)
   }
   t.match(run.output(), /depth 16, limit=10 +CPU us\/req/)
