@@ -6,6 +6,7 @@ import Ajv, { type AnySchema } from 'ajv'
 import addFormats from 'ajv-formats'
 import t from 'tap'
 import { createChannelKinds } from '../features/index.ts'
+import { userChannel } from '../../lib/domain/event.ts'
 import { asyncApiOf } from './async-api.ts'
 import { createChannels } from './channels.ts'
 import {
@@ -101,6 +102,8 @@ t.test('channels are found by their names', async (t) => {
   t.equal(await channels.resolve(undefined, 'todos'), 'todos')
   const ann = { userId: 'ann', sessionId: undefined }
   t.equal(await channels.resolve(ann, 'mine'), 'user:ann')
+  const odd = { userId: 'auth0|ann "A"', sessionId: undefined }
+  t.equal(await channels.resolve(odd, 'mine'), userChannel(odd.userId), 'as its events are told')
   await t.rejects(channels.resolve(undefined, 'mine'), { message: /send a token/ })
   for (const name of ['', 'todo', 'todosx', 'Mine', 'team', 'user:ann', '__proto__'])
     await t.rejects(channels.resolve(ann, name), { message: /no such channel/ }, name)

@@ -1,5 +1,6 @@
 // Your own todos, to be watched by you.
 
+import { userChannel } from '../../../lib/domain/event.ts'
 import type { ChannelKind } from '../../realtime/channels.ts'
 
 export const ownChannel: ChannelKind = {
@@ -8,5 +9,5 @@ export const ownChannel: ChannelKind = {
   example: 'mine',
   needsToken: true,
   problems: [],
-  resolve: (principal) => `user:${principal?.userId ?? ''}`,
+  resolve: (principal) => userChannel(principal?.userId ?? ''),
 }
