@@ -248,7 +248,7 @@ export const startFork = async (
   const clientOf = createClientOf(config.TRUSTED_PROXIES)
   const live = createLive({
     settings: liveSettingsOf(config),
-    channels: createChannels(createChannelKinds({ teams, shares })),
+    channels: createChannels(createChannelKinds({ store, teams, shares })),
     events: eventReader,
     verify: createPrincipalOf(verifyToken),
     clientOf,

@@ -7,9 +7,19 @@ import type { TeamRole } from './team.ts'
 export type ChannelName = 'todos' | `user:${string}` | `team:${string}` | `todo:${string}`
 
 export const publicChannel: ChannelName = 'todos'
-export const userChannel = (userId: string): ChannelName => `user:${encodeURIComponent(userId)}`
-export const teamChannel = (teamId: string): ChannelName => `team:${teamId}`
-export const todoChannel = (todoId: string): ChannelName => `todo:${todoId}`
+const userPrefix = 'user:'
+export const userChannel = (userId: string): ChannelName =>
+  `${userPrefix}${encodeURIComponent(userId)}`
+const teamPrefix = 'team:'
+export const teamChannel = (teamId: string): ChannelName => `${teamPrefix}${teamId}`
+const todoPrefix = 'todo:'
+export const todoChannel = (todoId: string): ChannelName => `${todoPrefix}${todoId}`
+
+/** What a channel is of. */
+export const userOf = (channel: ChannelName): string =>
+  decodeURIComponent(channel.slice(userPrefix.length))
+export const teamOf = (channel: ChannelName): string => channel.slice(teamPrefix.length)
+export const todoOf = (channel: ChannelName): string => channel.slice(todoPrefix.length)
 
 /** In place of a channel or a user, where access has ended: any of them. */
 export const anyOf = '*'

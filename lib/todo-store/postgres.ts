@@ -68,6 +68,11 @@ export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoSt
             WHERE member.team_id = ${teamId} AND member.user_id = ${userId})`
         return row
       }),
+    revisionOf: (id) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ revision: number }[]>`SELECT revision FROM todos WHERE id = ${id}`
+        return row?.revision ?? 0
+      }),
     readPage: (page) => pool.run((sql) => readPage(sql, page)),
     readPublicSlice: (range) => pool.run((sql) => readSlice(sql, 'public', range)),
     readPersonalSlice: (userId, range) =>

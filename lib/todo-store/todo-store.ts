@@ -34,6 +34,8 @@ export interface TodoStore extends LogRegistry {
   readPersonalTodo(userId: string, id: string): Promise<PersonalTodo | undefined>
   /** Undefined also when `userId` is not in the team. */
   readTeamTodo(teamId: string, userId: string, id: string): Promise<TodoRow | undefined>
+  /** Of any todo; 0 of one that is not there. */
+  revisionOf(id: string): Promise<number>
   readPage(page: PageName): Promise<PageSnapshot>
   /** Newest first. It costs the same wherever in the list it is. */
   readPublicSlice(range: Range): Promise<Slice>

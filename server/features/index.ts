@@ -10,19 +10,21 @@ import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
 import { liveEndpoints, type LiveEndpointParts } from './live/endpoints.ts'
-import { publicChannel } from './public-lists/channel.ts'
+import { publicChannel, type PublicChannelParts } from './public-lists/channel.ts'
 import { listTodos, type ListParts } from './public-lists/list-todos.ts'
-import { sharedTodoChannel } from './shares/channel.ts'
+import { sharedTodoChannel, type SharedTodoChannelParts } from './shares/channel.ts'
 import { shareEndpoints } from './shares/endpoints.ts'
 import type { ShareParts } from './shares/parts.ts'
-import { teamChannel } from './teams/channel.ts'
+import { teamChannel, type TeamChannelParts } from './teams/channel.ts'
 import { teamEndpoints } from './teams/endpoints.ts'
 import type { TeamParts } from './teams/parts.ts'
-import { ownChannel } from './todos/channel.ts'
+import { ownChannel, type OwnChannelParts } from './todos/channel.ts'
 import { todoEndpoints } from './todos/endpoints.ts'
 import type { TodoParts } from './todos/parts.ts'
 
 export type Parts = TodoParts &
+  PublicChannelParts &
+  SharedTodoChannelParts &
   ListParts &
   TeamParts &
   ShareParts &
@@ -35,9 +37,11 @@ export type Parts = TodoParts &
   }
 
 /** What can be watched. */
-export const createChannelKinds = (parts: Pick<TeamParts, 'teams'> & ShareParts): ChannelKind[] => [
-  publicChannel,
-  ownChannel,
+export const createChannelKinds = (
+  parts: PublicChannelParts & OwnChannelParts & TeamChannelParts & SharedTodoChannelParts,
+): ChannelKind[] => [
+  publicChannel(parts),
+  ownChannel(parts),
   teamChannel(parts),
   sharedTodoChannel(parts),
 ]

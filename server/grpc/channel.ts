@@ -45,8 +45,10 @@ export const createOpenChannel = (
         return [eventOf({ channel, position: id, [kind]: rest })]
       }
       case 'subscribed':
-      case 'gap':
-        return [eventOf({ channel, position: id, [event]: {} })]
+      case 'gap': {
+        const { version = 0 } = said
+        return [eventOf({ channel, position: id, [event]: { version } })]
+      }
       case 'unsubscribed':
         return [{ kind: 'ended', why: endingOf(errors, said.reason) }]
       case 'reconnect':
@@ -90,7 +92,12 @@ export const createOpenChannel = (
   }
 }
 
-type Said = { readonly kind: string; readonly reason: string; readonly after_ms: number }
+type Said = {
+  readonly kind: string
+  readonly reason: string
+  readonly after_ms: number
+  readonly version?: number
+}
 
 /** Of one event (https://html.spec.whatwg.org/#event-stream-interpretation), as our HTTP writes it. */
 const fieldsIn = (block: string) => {

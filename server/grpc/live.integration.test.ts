@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Client, credentials, Metadata, status as codes, type ServiceError } from '@grpc/grpc-js'
+import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { buildContract } from '../../scripts/contract.ts'
 import { repository } from '../../scripts/paths.ts'
@@ -39,6 +40,8 @@ void t.test('the embedded stack', async (t) => {
     LIMIT_WRITE_REQUESTS: '0',
     ...generousTimeouts,
   }
+  const sql = postgres(environment.DATABASE_URL, { max: 1, onnotice: () => {} })
+  t.teardown(() => sql.end())
   const server = await startServer(environment)
   t.teardown(() => server.stop())
   const worker = await startWorker(environment)
@@ -46,6 +49,11 @@ void t.test('the embedded stack', async (t) => {
   const port = server.grpcPort
   const call = grpcClient(t, port)
   const user = (email: string) => logIn(call, `${email}@example.com`)
+  const done = async (rpc: string, message: Fields, by: User): Promise<Fields> => {
+    const answer = await call(`todos.v1.${rpc}`, message, by.as)
+    if (answer.kind === 'error') throw answer.error
+    return answer.message
+  }
 
   await t.test("Python's grpcio", async (t) => {
     const { token } = await user('python')
@@ -177,6 +185,77 @@ void t.test('the embedded stack', async (t) => {
     await stream.over
   })
 
+  const gil = await user('gil')
+  const hal = await user('hal')
+  const { id: team } = (await done('TeamService/CreateTeam', { name: 'one' }, gil))['team'] as Named
+  const ofTeam = { team_id: team, title: 'of the team' }
+
+  await t.test('how new a list must be is told as its etag says how new it is', async (t) => {
+    await done('TodoService/CreateTodo', { title: 'public', prefer: 'wait=30' }, gil)
+    await done('TeamTodoService/CreateTeamTodo', ofTeam, gil)
+    const made = await done('PersonalTodoService/CreateOwnTodo', { title: 'own' }, gil)
+    const { id } = made['todo'] as Named
+    const change = { id, title: 'changed' }
+    await done('PersonalTodoService/UpdateOwnTodo', change, gil)
+    for (const [channel, rpc, request] of [
+      ['todos', 'TodoService/ListTodos', { limit: 10 }],
+      ['mine', 'PersonalTodoService/ListOwnTodos', {}],
+      [`team:${team}`, 'TeamTodoService/ListTeamTodos', { team_id: team }],
+      [`todo:${id}`, 'PersonalTodoService/ReadOwnTodo', { id }],
+    ] as const) {
+      const watch = open(t, port, 'Watch', gil, { channel })
+      const version = await watch.next(versionIn('subscribed'))
+      t.ok(version > 0, `${channel}: ${version}`)
+      const read = async () => {
+        const { etag } = await done(rpc, request, gil)
+        return Number(/\d+/.exec(String(etag))?.[0])
+      }
+      // Nobody else writes: what is as new is no newer.
+      t.equal(await eventually(read, (held) => held >= version), version, channel)
+      const back = open(t, port, 'Watch', gil, { channel, since: 'another.1' })
+      t.equal(await back.next(versionIn('gap')), version, `${channel}: a gap`)
+    }
+  })
+
+  await t.test('who is put out of a team hears no more of it', async (t) => {
+    const member = sql`SELECT id FROM users WHERE email = 'hal@example.com'`
+    await sql`INSERT INTO team_members (team_id, user_id, role) SELECT ${team}, id, 'member' FROM (${member}) AS hal`
+    const channel = `team:${team}`
+    const watch = open(t, port, 'Watch', hal, { channel })
+    const sync = open(t, port, 'Sync', hal)
+    for (const one of [channel, 'mine']) sync.write({ subscribe: { channel: one } })
+    await watch.next(versionIn('subscribed'))
+    await eventually(
+      () => sync.kinds(),
+      ({ length }) => length === 2,
+    )
+    const [{ id: userId } = { id: '' }] = await sql<Named[]>`${member}`
+    await done('TeamService/RemoveMember', { id: team, user_id: userId }, gil)
+    t.equal(await watch.over, codes.PERMISSION_DENIED)
+    t.match(await sync.next((one) => one['ended'] as Fields), {
+      channel,
+      status: { code: codes.PERMISSION_DENIED },
+    })
+    await done('TeamTodoService/CreateTeamTodo', ofTeam, gil)
+    t.match(
+      await sync.run({ create_team_todo: ofTeam }),
+      { refused: { code: codes.NOT_FOUND } },
+      'the stream goes on',
+    )
+    t.match(await sync.run({ create_own_todo: { title: 'his own' } }), { outcome: 'applied' })
+    await eventually(
+      () => sync.kinds(),
+      (kinds) => kinds.includes('created'),
+    )
+    const created = sync.received.flatMap((one) => {
+      const event = one['event'] as Fields | null
+      return event?.['event'] === 'created' ? [event['channel']] : []
+    })
+    t.same(created, ['mine'])
+    const again = open(t, port, 'Watch', hal, { channel })
+    t.equal(await again.over, codes.NOT_FOUND)
+  })
+
   await t.test('whose access ends loses the stream', async (t) => {
     const eve = await user('eve')
     const watch = open(t, port, 'Watch', eve, { channel: 'mine' })
@@ -231,6 +310,15 @@ void t.test('the embedded stack', async (t) => {
     t.match(String(watch.error()?.metadata.get('grpc-status-details-bin')), 'RetryInfo')
   })
 })
+
+type Named = { readonly id: string }
+
+const versionIn =
+  (kind: 'subscribed' | 'gap') =>
+  (message: Fields): number | undefined => {
+    const event = message['event'] as Fields | null | undefined
+    return (event?.[kind] as { readonly version: number } | null | undefined)?.version
+  }
 
 type User = {
   readonly token: string

@@ -22,7 +22,11 @@ import {
 } from './protocol.ts'
 import { LiveEvent } from './live-event.ts'
 
-const kinds = createChannelKinds({ teams: {} as never, shares: {} as never })
+const kinds = createChannelKinds({
+  store: {} as never,
+  teams: {} as never,
+  shares: {} as never,
+})
 const document = asyncApiOf(kinds, '1.0.0', 'https://api.example/base')
 
 const compile = (schema: unknown) => {
@@ -60,9 +64,9 @@ t.test('what is sent is as described', async (t) => {
   const at = { epoch: 'e1', number: 7 }
   const sent: Record<string, Buffer> = {
     welcome: welcome({ heartbeatMs: 1, subscriptionsMax: 2, messageBytesMax: 3 }),
-    subscribed: subscribed('a', 'todos', at),
+    subscribed: subscribed('a', 'todos', at, 7),
     event: new LiveEvent('todos', at, '{"kind":"created"}').message,
-    gap: gap('todos', at),
+    gap: gap('todos', at, 7),
     unsubscribed: unsubscribed(undefined, 'todos', 'access-ended'),
     reconnect: reconnect(7),
     pong: pong('a'),

@@ -17,12 +17,16 @@ export type ChannelKind = {
   readonly problems: readonly ProblemKind[]
   /** The channel that it stands for, if whoever asks may watch it now; else throws the problem. */
   resolve(principal: Principal | undefined, parameter: string): Promise<ChannelName> | ChannelName
+  /** Of the list as it is in the store, or later: what its `ETag` begins with. */
+  version(channel: ChannelName): Promise<number>
 }
 
 export type Channels = {
   readonly kinds: readonly ChannelKind[]
   /** As `resolve` of its kind. */
   resolve(principal: Principal | undefined, name: string): Promise<ChannelName>
+  /** As `version` of its kind. */
+  version(channel: ChannelName, name: string): Promise<number>
   /** Whether `name` is only for somebody. */
   needsToken(name: string): boolean
 }
@@ -68,6 +72,7 @@ export const createChannels = (kinds: readonly ChannelKind[]): Channels => {
       if (kind.needsToken && !principal) throw missing
       return kind.resolve(principal, parameter)
     },
+    version: (channel, name) => find(name).kind.version(channel),
     needsToken: (name) => find(name).kind.needsToken,
   }
 }

@@ -60,7 +60,12 @@ for (const engine of engineNames) {
       'x-accel-buffering': 'no',
       'x-content-type-options': 'nosniff',
     })
-    t.match(await next(), { id: 'e1.0', event: 'subscribed', retry: /^\d{4}$/ })
+    t.match(await next(), {
+      id: 'e1.0',
+      event: 'subscribed',
+      retry: /^\d{4}$/,
+      data: '{"channel":"todos","position":"e1.0","version":1}',
+    })
     events.append('todos', body(1), body(2))
     t.same(await next(), { id: 'e1.1', data: body(1) })
     t.same(await next(), { id: 'e1.2', data: body(2) })
@@ -76,11 +81,19 @@ for (const engine of engineNames) {
     events.append('todos', body(3))
     const last = { 'last-event-id': 'e1.1' }
     const again = await openStream(t, port, '/events?channel=todos', last)
-    t.match(await again.next(), { id: 'e1.1', event: 'subscribed' })
+    t.match(await again.next(), {
+      id: 'e1.1',
+      event: 'subscribed',
+      data: '{"channel":"todos","position":"e1.1"}',
+    })
     t.same(await again.next(), { id: 'e1.2', data: body(2) })
     t.same(await again.next(), { id: 'e1.3', data: body(3) })
     events.forget('todos')
-    t.match(await again.next(), { id: 'e1x.3', event: 'gap' })
+    t.match(await again.next(), {
+      id: 'e1x.3',
+      event: 'gap',
+      data: '{"channel":"todos","position":"e1x.3","version":1}',
+    })
   })
 
   void t.test(`${engine}: what is refused, and what HEAD asks`, async (t) => {

@@ -47,7 +47,8 @@ export const openEventStream = async (
   const { bufferedBytesMax, heartbeatMs } = settings
   let queue: Buffer[] = []
   let queuedBytes = 0
-  let skippedTo: ChannelPosition | undefined
+  /** Events were skipped: none is queued before the gap is. */
+  let isSkipping = false
   let isOver = false
   let subscription: Subscription | undefined
   let sentMs = startMs
@@ -61,11 +62,11 @@ export const openEventStream = async (
   }
   const say = (event: string, data: object, more = '') =>
     push(Buffer.from(`${more}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`))
-  const at = (position: ChannelPosition) => ({ channel: name, position: positionText(position) })
-  const gap = (position: ChannelPosition) => {
-    counts.gaps['event-stream']++
-    say('gap', at(position), `id: ${positionText(position)}\n`)
-  }
+  const at = (position: ChannelPosition, version: number | undefined) => ({
+    channel: name,
+    position: positionText(position),
+    version,
+  })
 
   /** What is queued is still sent. */
   const over = () => {
@@ -85,24 +86,25 @@ export const openEventStream = async (
 
   const onEvent = (event: LiveEvent) => {
     if (isOver) return
-    if (skippedTo === undefined && queuedBytes <= bufferedBytesMax) {
+    if (!isSkipping && queuedBytes <= bufferedBytesMax) {
       counts.sent['event-stream']++
       push(event.part)
-    } else skippedTo = event.position
+    } else isSkipping = true
   }
 
   counts.subscriptions++
   try {
     subscription = await hub.subscribe(channel, name, since, {
-      onJoined(position) {
+      onJoined(position, version) {
         const retry = Math.round(retryMs * (1 + Math.random()))
-        say('subscribed', at(position), `retry: ${retry}\nid: ${positionText(position)}\n`)
+        say('subscribed', at(position, version), `retry: ${retry}\nid: ${positionText(position)}\n`)
       },
       onEvent,
-      onGap(position) {
+      onGap(position, version) {
         if (isOver) return
-        skippedTo = undefined
-        gap(position)
+        counts.gaps['event-stream']++
+        isSkipping = false
+        say('gap', at(position, version), `id: ${positionText(position)}\n`)
       },
     })
   } catch (error) {
@@ -125,10 +127,7 @@ export const openEventStream = async (
   }
   const iterator: AsyncIterator<Buffer> = {
     async next() {
-      if (queue.length === 0 && skippedTo !== undefined && !isOver) {
-        gap(skippedTo)
-        skippedTo = undefined
-      }
+      if (queue.length === 0 && isSkipping && !isOver) subscription?.skip()
       if (queue.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve))
       wake = () => {}
       return queue.length > 0 ? { done: false, value: taken() } : { done: true, value: undefined }

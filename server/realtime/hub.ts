@@ -1,8 +1,10 @@
 // Who watches what in this process. Events of a channel are read once, however many watch it; each event
 // is encoded once for all of them. Whoever comes back with a position gets what came since, in order and
-// once, before anything newer.
+// once, before anything newer. Whoever must read the list is told how new it must be.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ChannelName, ChannelPosition } from '../../lib/domain/event.ts'
+import { createListVersions, type ListVersion } from './list-versions.ts'
 import { LiveEvent } from './live-event.ts'
 
 /** Where events come from: lib/events has the drivers. */
@@ -25,16 +27,21 @@ type SourceListener = {
 
 /** Called in order, each event once. */
 export type Subscriber = {
-  /** The first call: what is heard comes after this position. */
-  onJoined(position: ChannelPosition): void
+  /**
+   * The first call: what is heard comes after this position. `version`: of the list that is to be read
+   * first; undefined for who goes on from where he was.
+   */
+  onJoined(position: ChannelPosition, version: number | undefined): void
   onEvent(event: LiveEvent): void
-  /** Some events can't be had: what is heard comes after this position. */
-  onGap(position: ChannelPosition): void
+  /** Some events can't be had: what is heard comes after this position, and this version of the list. */
+  onGap(position: ChannelPosition, version: number): void
 }
 
 export type Subscription = {
   /** Of the channel, as far as this process has heard. */
   position(): ChannelPosition
+  /** Events were not passed on: `onGap` is called, and none before it. */
+  skip(): void
   leave(): void
 }
 
@@ -51,8 +58,10 @@ export type Hub = {
   channels(): number
 }
 
-/** Events that come while one who was away is read what he missed; past it he reads anew. */
+/** Events that come while one is read what he missed, or how new his list must be; past it he reads anew. */
 const pendingMax = 1_000
+/** Between attempts to read how new a list must be, while the store can't be read: it stays as it is. */
+const retryMs = 1_000
 
 type Member = {
   readonly subscriber: Subscriber
@@ -60,18 +69,22 @@ type Member = {
   readonly from: ChannelPosition
   /** What is not above it he has. */
   after: number
-  /** Set: he is being read what he missed, and these come behind it. */
+  /** Set: something is being read for him, and these come behind it. */
   pending: LiveEvent[] | undefined
+  /** Some of those can't be had. */
   isGapped: boolean
 }
 
 type Channel = {
+  readonly channel: ChannelName
+  readonly name: string
   readonly members: Set<Member>
   position: ChannelPosition
   leave: () => void
 }
 
-export const createHub = (source: EventSource): Hub => {
+export const createHub = (source: EventSource, readVersion: ListVersion): Hub => {
+  const versionOf = createListVersions(readVersion)
   /** By name; a promise until it is joined. */
   const channels = new Map<ChannelName, Promise<Channel>>()
   /** What was missed since a position, while it is being read: after a restart many ask for the same. */
@@ -92,8 +105,9 @@ export const createHub = (source: EventSource): Hub => {
       for (const member of members) deliver(member, event)
     }
     const onGap = (position: ChannelPosition) => {
-      if (joined) joined.position = position
-      for (const member of members) gap(member, position)
+      if (!joined) return
+      joined.position = position
+      for (const member of members) gap(joined, member)
     }
     const opening = source
       .join(channel, undefined, {
@@ -101,7 +115,7 @@ export const createHub = (source: EventSource): Hub => {
         onGap: (position) => inOrder(() => onGap(position)),
       })
       .then(({ position, leave }) => {
-        joined = { members, position, leave }
+        joined = { channel, name, members, position, leave }
         const works = early ?? []
         early = undefined
         for (const work of works) work()
@@ -130,39 +144,73 @@ export const createHub = (source: EventSource): Hub => {
     return reading
   }
 
-  const leaveChannel = (channel: ChannelName, from: Channel, member: Member) => {
+  const leaveChannel = (from: Channel, member: Member) => {
     if (!from.members.delete(member) || from.members.size > 0) return
-    channels.delete(channel)
+    channels.delete(from.channel)
     from.leave()
+  }
+
+  /** Undefined when the member has left. */
+  const versionFor = async (joined: Channel, member: Member): Promise<number | undefined> => {
+    while (joined.members.has(member)) {
+      try {
+        return await versionOf(joined.channel, joined.name)
+      } catch {
+        await delay(retryMs, undefined, { ref: false })
+      }
+    }
+    return undefined
+  }
+
+  /** What comes meanwhile is held back: the position that is told is older than the version. */
+  const tellGap = async (joined: Channel, member: Member): Promise<void> => {
+    do {
+      member.isGapped = false
+      member.pending = []
+      const { position } = joined
+      const version = await versionFor(joined, member)
+      if (version === undefined || !joined.members.has(member)) return
+      member.after = position.number
+      member.subscriber.onGap(position, version)
+    } while (member.isGapped)
+    release(member)
+  }
+
+  const gap = (joined: Channel, member: Member): void => {
+    if (member.pending) member.isGapped = true
+    else void tellGap(joined, member)
+  }
+
+  /** For one who begins. */
+  const begin = async (joined: Channel, member: Member): Promise<void> => {
+    const version = await versionOf(joined.channel, joined.name)
+    member.subscriber.onJoined(member.from, version)
+    if (member.isGapped) void tellGap(joined, member)
+    else release(member)
   }
 
   /** What `member` missed since then, and what came meanwhile. */
   const catchUp = async (
-    channel: ChannelName,
-    name: string,
     joined: Channel,
     member: Member,
     since: ChannelPosition,
   ): Promise<void> => {
-    const { subscriber } = member
+    const { subscriber, from } = member
+    const isElsewhere = since.epoch !== from.epoch
     // Read once it is a member: what comes after that is pending, so nothing lies between.
-    const history = await readHistory(channel, since)
-    const pending = member.pending ?? []
-    member.pending = undefined
+    const history = isElsewhere ? undefined : await readHistory(joined.channel, since)
     // What is behind us would leave out what came before we listened.
-    const isBehind =
-      history.position.epoch !== member.from.epoch || history.position.number < member.from.number
-    if (history.missed === 'too-old' || isBehind || member.isGapped) {
-      member.after = joined.position.number
-      subscriber.onJoined(joined.position)
-      subscriber.onGap(joined.position)
+    const isBehind = history?.position.epoch !== from.epoch || history.position.number < from.number
+    // He is where he was, until he has heard more: who is cut off here comes back with the same.
+    subscriber.onJoined(since, undefined)
+    if (!history || history.missed === 'too-old' || isBehind || member.isGapped) {
+      void tellGap(joined, member)
       return
     }
     member.after = Math.max(since.number, history.position.number)
-    subscriber.onJoined(since)
     for (const { position, body } of history.missed)
-      subscriber.onEvent(new LiveEvent(name, position, body))
-    for (const event of pending) deliver(member, event)
+      subscriber.onEvent(new LiveEvent(joined.name, position, body))
+    release(member)
   }
 
   /** Not one that its last member left while we waited. */
@@ -177,30 +225,30 @@ export const createHub = (source: EventSource): Hub => {
   return {
     async subscribe(channel, name, since, subscriber) {
       const joined = await joinedChannel(channel, name)
-      const isElsewhere = since !== undefined && since.epoch !== joined.position.epoch
-      const isCurrent = since === undefined || since.number === joined.position.number
+      const { position } = joined
+      const isCurrent = since?.epoch === position.epoch && since.number === position.number
       const member: Member = {
         subscriber,
-        from: joined.position,
-        after: joined.position.number,
-        pending: isElsewhere || isCurrent ? undefined : [],
+        from: position,
+        after: position.number,
+        pending: isCurrent ? undefined : [],
         isGapped: false,
       }
       joined.members.add(member)
       try {
-        if (since !== undefined && member.pending)
-          await catchUp(channel, name, joined, member, since)
-        else {
-          subscriber.onJoined(joined.position)
-          if (isElsewhere) subscriber.onGap(joined.position)
-        }
+        if (isCurrent) subscriber.onJoined(position, undefined)
+        else if (since) await catchUp(joined, member, since)
+        else await begin(joined, member)
       } catch (error) {
-        leaveChannel(channel, joined, member)
+        leaveChannel(joined, member)
         throw error
       }
       return {
         position: () => joined.position,
-        leave: () => leaveChannel(channel, joined, member),
+        skip() {
+          if (!member.pending) void tellGap(joined, member)
+        },
+        leave: () => leaveChannel(joined, member),
       }
     },
     channels: () => channels.size,
@@ -211,18 +259,19 @@ const deliver = (member: Member, event: LiveEvent): void => {
   const { pending } = member
   if (pending) {
     if (pending.length < pendingMax) pending.push(event)
-    else member.isGapped = true
+    else {
+      member.isGapped = true
+      member.pending = []
+    }
   } else if (event.position.number > member.after) {
     member.after = event.position.number
     member.subscriber.onEvent(event)
   }
 }
 
-const gap = (member: Member, position: ChannelPosition): void => {
-  if (member.pending) {
-    member.isGapped = true
-    return
-  }
-  member.after = position.number
-  member.subscriber.onGap(position)
+/** What was held back. */
+const release = (member: Member): void => {
+  const { pending = [] } = member
+  member.pending = undefined
+  for (const event of pending) deliver(member, event)
 }

@@ -22,6 +22,7 @@ for (const engine of engineNames) {
       id: 'a',
       channel: 'todos',
       position: 'e1.0',
+      version: 1,
     })
     events.append('todos', body(1), body(2))
     t.same(await anybody.next(), {
@@ -89,7 +90,7 @@ for (const engine of engineNames) {
   })
 
   void t.test(`${engine}: who comes back gets what he missed, once and in order`, async (t) => {
-    const { port, events } = await serveLive(t, engine)
+    const { port, events, store } = await serveLive(t, engine)
     const bodies = Array.from({ length: 50 }, (_, i) => body(i + 1))
     events.append('todos', ...bodies)
     const watcher = await connectLive(t, port)
@@ -97,7 +98,7 @@ for (const engine of engineNames) {
     await watcher.next('subscribed')
     const client = await connectLive(t, port)
     client.send({ type: 'subscribe', channel: 'todos', since: 'e1.20' })
-    t.match(await client.next(), { type: 'subscribed', position: 'e1.20' })
+    t.same(await client.next(), { type: 'subscribed', channel: 'todos', position: 'e1.20' })
     events.append('todos', body(51))
     for (let i = 21; i <= 51; i++) t.match(await client.next(), { position: `e1.${i}` })
     t.same(client.rest(), [])
@@ -108,20 +109,25 @@ for (const engine of engineNames) {
       await client.next('unsubscribed')
       client.send({ type: 'subscribe', channel: 'todos', since })
       if (since === 'e2.3') {
-        t.match(await client.next(), { type: 'subscribed', position: 'e1.51' })
-        t.match(await client.next(), { type: 'gap', position: 'e1.51' }, 'of another epoch')
+        t.match(await client.next(), { type: 'subscribed', position: since }, 'where he was')
+        t.same(
+          await client.next(),
+          { type: 'gap', channel: 'todos', position: 'e1.51', version: 1 },
+          'of another epoch',
+        )
       } else t.match(await client.next(), { type: 'problem', problem: { field: 'since' } })
     }
     events.append('todos', ...Array.from({ length: 1_000 }, (_, i) => body(i)))
     client.send({ type: 'subscribe', channel: 'todos', since: 'e1.20' })
-    t.match(await client.next(), { type: 'subscribed', position: 'e1.1051' })
+    t.match(await client.next(), { type: 'subscribed', position: 'e1.20' })
     t.match(await client.next(), { type: 'gap', position: 'e1.1051' }, 'too long ago')
+    store.version = 2
     events.forget('todos')
-    t.match(await client.next(), { type: 'gap', position: 'e1x.1051' })
+    t.match(await client.next(), { type: 'gap', position: 'e1x.1051', version: 2 })
   })
 
   void t.test(`${engine}: what is no message is refused, and the socket goes on`, async (t) => {
-    const { port, events } = await serveLive(t, engine)
+    const { port, events, store } = await serveLive(t, engine)
     const client = await connectLive(t, port)
     for (const [text, field] of [
       ['', 'message'],
@@ -154,6 +160,10 @@ for (const engine of engineNames) {
       problem: { type: '/docs/problems/events-unavailable' },
     })
     events.failWith(undefined)
+    store.isDown = true
+    client.send({ type: 'subscribe', channel: 'mine' })
+    t.match(await client.next(), { problem: { type: '/docs/problems/events-unavailable' } })
+    store.isDown = false
     client.send({ type: 'subscribe', channel: 'mine' })
     t.match(await client.next(), { type: 'subscribed' })
   })

@@ -20,7 +20,7 @@ import {
   type Acceptance,
   type WebSocketRoute,
 } from '../http/engines/web-socket.ts'
-import { Problem, unavailable, type ProblemKind } from '../http/problem.ts'
+import { orProblem, Problem, unavailable, type ProblemKind } from '../http/problem.ts'
 import { failed, invalid } from '../http/problems.ts'
 import { eventsUnavailable, type Channels } from './channels.ts'
 import type { ClientParts, Identity, LiveClient, LiveSettings } from './client.ts'
@@ -115,15 +115,11 @@ export const handshakeProblems: readonly ProblemKind[] = [
 export const createLive = (parts: LiveParts): Live => {
   const { settings, channels, verify, clientOf, isOriginAllowed, log } = parts
   const counts = createLiveCounts()
-  const hub = createHub({
-    async join(channel, since, listener) {
-      try {
-        return await parts.events.join(channel, since, listener)
-      } catch (cause) {
-        throw new Problem(eventsUnavailable, { cause })
-      }
-    },
-  })
+  const orUnavailable = orProblem(eventsUnavailable)
+  const hub = createHub(
+    { join: (...how) => parts.events.join(...how).catch(orUnavailable) },
+    (...what) => channels.version(...what).catch(orUnavailable),
+  )
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
   const clients = new Set<LiveClient>()
   const byAddress = createKeyedSemaphore()

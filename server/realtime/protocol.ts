@@ -153,9 +153,10 @@ export const subscribed = (
   id: string | undefined,
   channel: string,
   position: ChannelPosition,
-): Buffer => message({ type: 'subscribed', id, channel, position: positionText(position) })
-export const gap = (channel: string, position: ChannelPosition): Buffer =>
-  message({ type: 'gap', channel, position: positionText(position) })
+  version: number | undefined,
+): Buffer => message({ type: 'subscribed', id, channel, position: positionText(position), version })
+export const gap = (channel: string, position: ChannelPosition, version: number): Buffer =>
+  message({ type: 'gap', channel, position: positionText(position), version })
 export const unsubscribed = (id: string | undefined, channel: string, reason: Ending): Buffer =>
   message({ type: 'unsubscribed', id, channel, reason })
 export const reconnect = (afterMs: number): Buffer =>
@@ -166,6 +167,10 @@ export const problem = (id: string | undefined, { reply }: Problem): Buffer =>
   message({ type: 'problem', id, problem: JSON.parse(reply.body.toString()) as unknown })
 
 const milliseconds = wholeNumber(0)
+const version = described(
+  wholeNumber(0),
+  'How new the list must be. The `ETag` of a list, and of a todo, begins with its version: read again while that is lower. What has no version in its `ETag`, or no `ETag`, is new enough.',
+)
 const anyId = optional(string({ description: 'Of the message that this answers.' }))
 const anyObject = (description: string): Shape<unknown> =>
   shape({ type: 'object', description }, (value) => value)
@@ -187,8 +192,11 @@ export const serverMessages = {
     { description: 'The token is good.' },
   ),
   subscribed: object(
-    { type: type('subscribed'), id: anyId, channel, position },
-    { description: 'The channel is watched; what comes is after this position.' },
+    { type: type('subscribed'), id: anyId, channel, position, version: optional(version) },
+    {
+      description:
+        'The channel is watched; what comes is after this position. With a `version` read the list; without, you go on from `since`, and what you missed follows, or a `gap`.',
+    },
   ),
   event: object(
     {
@@ -205,7 +213,7 @@ export const serverMessages = {
     },
   ),
   gap: object(
-    { type: type('gap'), channel, position },
+    { type: type('gap'), channel, position, version },
     {
       description:
         'Some events can not be had: the client was away too long, or read too slowly. Read the list anew; what comes is after this position.',

@@ -1,7 +1,7 @@
 // One WebSocket: what its client asks for, in the order in which it asks, and what it is sent. What waits
 // for a client that does not read is bounded: events are skipped, and it is told to read anew.
 
-import { anyOf, type ChannelName, type ChannelPosition } from '../../lib/domain/event.ts'
+import { anyOf, type ChannelName } from '../../lib/domain/event.ts'
 import { tooManyMessages, tooManySubscriptions } from '../http/access-problems.ts'
 import { closeCodes, type WebSocket, type WebSocketListener } from '../http/engines/web-socket.ts'
 import { Problem } from '../http/problem.ts'
@@ -43,8 +43,8 @@ type Watched = {
   readonly name: string
   subscription: Subscription | undefined
   channel: ChannelName | undefined
-  /** Events were skipped, up to here. */
-  skippedTo: ChannelPosition | undefined
+  /** Events were skipped: none is sent before the gap is. */
+  isSkipping: boolean
   isOver: boolean
 }
 
@@ -120,20 +120,15 @@ export const createSocketClient = (
 
   const deliver = (one: Watched, event: LiveEvent) => {
     if (one.isOver) return
-    if (one.skippedTo === undefined && socket.bufferedBytes() <= bufferedBytesMax) {
+    if (!one.isSkipping && socket.bufferedBytes() <= bufferedBytesMax) {
       counts.sent.websocket++
       socket.send(event.message)
-    } else one.skippedTo = event.position
+    } else one.isSkipping = true
   }
 
   /** It reads again: what was skipped it must read anew. */
   const catchUp = () => {
-    for (const one of watched.values()) {
-      if (one.skippedTo === undefined) continue
-      counts.gaps.websocket++
-      answer(gap(one.name, one.skippedTo))
-      one.skippedTo = undefined
-    }
+    for (const one of watched.values()) if (one.isSkipping) one.subscription?.skip()
   }
 
   const subscribe = async ({
@@ -147,7 +142,7 @@ export const createSocketClient = (
       name,
       subscription: undefined,
       channel: undefined,
-      skippedTo: undefined,
+      isSkipping: false,
       isOver: false,
     }
     // From here on it can be ended, as one that is watched.
@@ -157,15 +152,15 @@ export const createSocketClient = (
       one.channel = await channels.resolve(identity?.principal, name)
       if (one.isOver) return
       const subscription = await hub.subscribe(one.channel, name, since, {
-        onJoined(position) {
-          if (!one.isOver) answer(subscribed(id, name, position))
+        onJoined(position, version) {
+          if (!one.isOver) answer(subscribed(id, name, position, version))
         },
         onEvent: (event) => deliver(one, event),
-        onGap(position) {
+        onGap(position, version) {
           if (one.isOver) return
           counts.gaps.websocket++
-          one.skippedTo = undefined
-          answer(gap(name, position))
+          one.isSkipping = false
+          answer(gap(name, position, version))
         },
       })
       if (one.isOver) subscription.leave()

@@ -34,6 +34,8 @@ export type LiveServer = {
   readonly port: number
   readonly live: Live
   readonly events: MemoryEvents
+  /** Of every list: its version, and whether that can be read. */
+  readonly store: { version: number; isDown: boolean }
   /** Who is in each team. */
   readonly members: Set<string>
   /** Tokens that are good no more. */
@@ -56,14 +58,17 @@ export const serveLive = async (
   const events = createMemoryEvents()
   const members = new Set<string>()
   const ended = new Set<string>()
-  const kinds: ChannelKind[] = [
+  const store = { version: 1, isDown: false }
+  const version = () =>
+    store.isDown ? Promise.reject(new Error('down')) : Promise.resolve(store.version)
+  const kinds = [
     kind('todos', false, () => 'todos'),
     kind('mine', true, (principal) => `user:${principal?.userId ?? ''}`),
     kind('team:{id}', true, (principal, id) => {
       if (!members.has(`${id} ${principal?.userId ?? ''}`)) throw new Problem(noToken)
       return `team:${id}`
     }),
-  ]
+  ].map((one): ChannelKind => ({ ...one, version }))
   const verify = (token: string) => {
     if (ended.has(token)) throw new Problem(invalidToken('the session has ended'))
     return principalOf(token)
@@ -93,10 +98,10 @@ export const serveLive = async (
     webSockets: live.webSockets,
   })
   t.teardown(() => live.close(false))
-  return { port, live, events, members, ended }
+  return { port, live, events, store, members, ended }
 }
 
-const kind = (name: string, needsToken: boolean, resolve: ChannelKind['resolve']): ChannelKind => ({
+const kind = (name: string, needsToken: boolean, resolve: ChannelKind['resolve']) => ({
   name,
   description: name,
   example: name,

@@ -1,13 +1,17 @@
 // Your own todos, to be watched by you.
 
-import { userChannel } from '../../../lib/domain/event.ts'
+import { userChannel, userOf } from '../../../lib/domain/event.ts'
 import type { ChannelKind } from '../../realtime/channels.ts'
+import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 
-export const ownChannel: ChannelKind = {
+export type OwnChannelParts = { readonly store: Pick<TodoStore, 'pagesVersion'> }
+
+export const ownChannel = ({ store }: OwnChannelParts): ChannelKind => ({
   name: 'mine',
   description: 'Your own todos.',
   example: 'mine',
   needsToken: true,
   problems: [],
   resolve: (principal) => userChannel(principal?.userId ?? ''),
-}
+  version: (channel) => store.pagesVersion(`user:${userOf(channel)}`),
+})
