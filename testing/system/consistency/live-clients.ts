@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 import { loopback } from '../../../scripts/stack/ports.ts'
 import { tokens } from './clients.ts'
 import type { Heard, LiveHistory, Place } from './evidence.ts'
-import { isReady, placeOf, readList, shownOf, type ApiTodo } from './read-list.ts'
+import { placeOf, readList, shownOf, type ApiTodo } from './read-list.ts'
 
 export type LiveClients = {
   readonly histories: readonly LiveHistory[]
@@ -20,7 +20,12 @@ type User = keyof typeof tokens
 type Channel = LiveHistory['channel']
 /** What a client is told, over a socket or a stream. */
 type Told =
-  | { readonly type: 'subscribed' | 'gap'; readonly position: string }
+  | {
+      readonly type: 'subscribed' | 'gap'
+      readonly position: string
+      /** Of the list that is to be read; undefined: none is. */
+      readonly version?: number
+    }
   | { readonly type: 'event'; readonly position: string; readonly data: Change }
 type Change =
   | { readonly kind: 'created' | 'updated'; readonly revision: number; readonly todo: ApiTodo }
@@ -36,13 +41,7 @@ type Watch = {
 /** Resolves when it is over, whatever the reason. */
 type Transport = (watch: Watch) => Promise<void>
 
-/**
- * A list may be older than the gap that asked for it: for about two seconds when Redis has just gone deaf,
- * and longer while `/ready` is degraded (docs/explanation/freshness.md). So it is read until both are over.
- */
-const settledReads = 2
-const betweenReadsMs = 3_000
-/** Before a client comes back. */
+/** Before a client comes back, or reads a list again that was too old. */
 const pauseMs = 100
 /** The server pings, or sends a comment, each 25 s. Nothing here is frozen for longer than 15. */
 const silenceMs = 60_000
@@ -50,7 +49,7 @@ const silenceMs = 60_000
 export const startLiveClients = (port: number): LiveClients => {
   const stopping = new AbortController()
   const { signal } = stopping
-  const counts = { connections: 0, reads: 0 }
+  const counts = { connections: 0, reads: 0, olds: 0 }
   const start = (
     name: string,
     channel: Channel,
@@ -61,19 +60,17 @@ export const startLiveClients = (port: number): LiveClients => {
     let at: string | undefined
     /** Of the list that is to be read: what is read for an earlier gap is thrown away. */
     let wanted = 0
-    const readAnew = async () => {
+    const readAnew = async (version: number) => {
       const mine = ++wanted
-      const isWanted = () => mine === wanted && !signal.aborted
-      for (let settled = 0; settled < settledReads && isWanted();) {
-        const isBefore = await isReady(port)
-        const todos = await readList(port, channel, userId).catch(() => undefined)
-        if (!isWanted()) return
-        if (todos) {
-          counts.reads++
-          heard.push({ kind: 'list', todos })
+      while (mine === wanted && !signal.aborted) {
+        counts.reads++
+        const read = await readList(port, channel, userId, version).catch(() => 'failed' as const)
+        if (read === undefined) counts.olds++
+        else if (read !== 'failed') {
+          if (mine === wanted) heard.push({ kind: 'list', todos: read })
+          return
         }
-        settled = todos && isBefore && (await isReady(port)) ? settled + 1 : 0
-        await delay(todos ? betweenReadsMs : pauseMs)
+        await delay(pauseMs)
       }
     }
     const onTold = (told: Told) => {
@@ -81,13 +78,13 @@ export const startLiveClients = (port: number): LiveClients => {
       switch (told.type) {
         case 'subscribed':
           heard.push({ kind: 'subscribed', place, since: at === undefined ? at : placeOf(at) })
-          if (at === undefined) void readAnew()
+          if (at === undefined) void readAnew(versionIn(told))
           // Whoever comes back is where it was, until it hears more.
           at ??= told.position
           return
         case 'gap':
           heard.push({ kind: 'gap', place })
-          void readAnew()
+          void readAnew(versionIn(told))
           break
         case 'event':
           heard.push(eventOf(place, told.data))
@@ -117,10 +114,15 @@ export const startLiveClients = (port: number): LiveClients => {
     counts() {
       const of = (kind: Heard['kind']) =>
         histories.reduce((sum, one) => sum + one.heard.filter((h) => h.kind === kind).length, 0)
-      return `${of('event')} events, ${of('gap')} gaps, ${counts.reads} reads, ${counts.connections} connections`
+      return `${of('event')} events, ${of('gap')} gaps, ${counts.reads} reads (${counts.olds} too old), ${counts.connections} connections`
     },
     stop: () => stopping.abort(),
   }
+}
+
+const versionIn = ({ type, version }: Extract<Told, { type: 'subscribed' | 'gap' }>): number => {
+  if (version === undefined) throw new Error(`a ${type} says not how new the list must be`)
+  return version
 }
 
 const eventOf = (place: Place, change: Change): Heard => {
@@ -197,5 +199,6 @@ const toldIn = (part: string): Told | undefined => {
   const [position, data, type = 'event'] = ['id', 'data', 'event'].map((name) => fields.get(name))
   if (position === undefined || data === undefined) return undefined
   if (type === 'event') return { type, position, data: JSON.parse(data) as Change }
-  return type === 'subscribed' || type === 'gap' ? { type, position } : undefined
+  if (type !== 'subscribed' && type !== 'gap') return undefined
+  return { ...(JSON.parse(data) as { version?: number }), type, position }
 }

@@ -1,7 +1,7 @@
-// Reads a whole list as the API shows it, as a client does that was told to read it anew.
+// Reads a whole list as the API shows it, as a client does that was told how new it must be.
 
 import { Agent } from 'node:http'
-import { exchange, type tokens } from './clients.ts'
+import { exchange, versionOf, type tokens } from './clients.ts'
 import type { LiveHistory, Place, Shown } from './evidence.ts'
 
 export type ApiTodo = {
@@ -17,12 +17,13 @@ export type ApiTodo = {
 /** Of a personal list, which is read a page at a time. */
 const pageSize = 100
 
-/** Rejects when a request fails. */
+/** Undefined when it is older than `version`; rejects when a request fails. */
 export const readList = async (
   port: number,
   channel: LiveHistory['channel'],
   userId: keyof typeof tokens,
-): Promise<ReadonlyMap<string, Shown>> => {
+  version: number,
+): Promise<ReadonlyMap<string, Shown> | undefined> => {
   const agent = new Agent({ keepAlive: true })
   const read = async (path: string) => {
     const answer = await exchange(agent, port, 'GET', path, '', userId)
@@ -30,26 +31,20 @@ export const readList = async (
     return answer
   }
   try {
-    if (channel === 'todos') return byId(JSON.parse((await read('/todos')).text) as ApiTodo[])
+    const first = await read(channel === 'todos' ? '/todos' : `/api/todos?limit=${pageSize}`)
+    if (versionOf(first) < version) return undefined
+    if (channel === 'todos') return byId(JSON.parse(first.text) as ApiTodo[])
     const todos: ApiTodo[] = []
-    let path: string | undefined = `/api/todos?limit=${pageSize}`
-    while (path !== undefined) {
-      const { text, link }: Awaited<ReturnType<typeof read>> = await read(path)
-      todos.push(...(JSON.parse(text) as { todos: ApiTodo[] }).todos)
-      path = /<([^>]+)>; rel="?next/.exec(link)?.[1]
+    for (let page = first; ;) {
+      todos.push(...(JSON.parse(page.text) as { todos: ApiTodo[] }).todos)
+      const next = /<([^>]+)>; rel="?next/.exec(page.link)?.[1]
+      if (next === undefined) return byId(todos)
+      // What follows is read from the database.
+      page = await read(next)
     }
-    return byId(todos)
   } finally {
     agent.destroy()
   }
-}
-
-/** Not degraded: the lists that it shows are proven to be current. */
-export const isReady = async (port: number): Promise<boolean> => {
-  const agent = new Agent()
-  const { text } = await exchange(agent, port, 'GET', '/ready').catch(() => ({ text: '{}' }))
-  agent.destroy()
-  return (JSON.parse(text) as { status?: string }).status === 'ready'
 }
 
 const byId = (todos: readonly ApiTodo[]): ReadonlyMap<string, Shown> =>
