@@ -3,9 +3,10 @@
 import t from 'tap'
 import type { Command } from '../../../lib/domain/command.ts'
 import type { Principal } from '../../http/contract/endpoint.ts'
+import { Problem } from '../../http/problem.ts'
 import { idFromKey, parsePrefer } from '../../http/write-headers.ts'
 import type { Collection, TodoParts } from './parts.ts'
-import { anothers } from './problems.ts'
+import { anothers, nothingWritten } from './problems.ts'
 import { createWriter } from './write.ts'
 
 const collection = (isPersonal: boolean): Collection => ({
@@ -18,13 +19,11 @@ const collection = (isPersonal: boolean): Collection => ({
   onChanged: () => Promise.resolve(),
 })
 
-/** What is published for a write of ann's, and who the ids of new todos were asked for. */
-const publishedBy = async (
-  isPersonal: boolean,
-  write: (writer: ReturnType<typeof createWriter>) => Promise<unknown>,
-) => {
+/** A writer, what it publishes, who it asks ids of new todos for, and which keys it claims. */
+const setUp = (one: Collection) => {
   const published: Command[] = []
   const owners: (string | undefined)[] = []
+  const keys: string[] = []
   const parts = {
     publisher: {
       newTodoId: (ownerId?: string) => (owners.push(ownerId), 'new'),
@@ -33,11 +32,24 @@ const publishedBy = async (
         return Promise.resolve({ kind: 'acknowledged' })
       },
     },
-    store: { claimIdempotencyKey: () => Promise.resolve('ours') },
+    store: {
+      claimIdempotencyKey(_userId: string, key: string) {
+        keys.push(key)
+        return Promise.resolve('ours')
+      },
+    },
     applied: { wait: () => Promise.resolve('applied') },
     requiresIfMatch: false,
   }
-  await write(createWriter(parts as unknown as TodoParts, collection(isPersonal)))
+  return { writer: createWriter(parts as unknown as TodoParts, one), published, owners, keys }
+}
+
+const publishedBy = async (
+  isPersonal: boolean,
+  write: (writer: ReturnType<typeof createWriter>) => Promise<unknown>,
+) => {
+  const { writer, published, owners } = setUp(collection(isPersonal))
+  await write(writer)
   const [command] = published
   t.equal(published.length, 1)
   const { todoId, keepsOutcome, isPersonal: personal } = command as Command
@@ -90,4 +102,16 @@ t.test('under an Idempotency-Key a command can come again: its outcome is kept',
     )
     t.match(keyed, { todoId: idFromKey('ann', 'key'), owners: [], keepsOutcome: true })
   }
+})
+
+t.test('who may not change a todo claims no key for it', async (t) => {
+  const { writer, published, keys } = setUp({
+    ...collection(true),
+    permit: () => Promise.reject(new Problem(nothingWritten)),
+  })
+  for (const change of ['update', 'toggle', 'remove'] as const) {
+    const asked = writer[change](request(undefined, 'key'), { title: 'y' })
+    await t.rejects(asked, { message: nothingWritten.detail })
+  }
+  t.same([keys, published], [[], []])
 })

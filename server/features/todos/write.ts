@@ -106,12 +106,13 @@ const changeTodo = async (
   const condition = conditionOf(headers, collection, parts.requiresIfMatch)
   const action = wanted.kind === 'delete' ? 'delete-todo' : 'update-todo'
   const { userId } = principal
+  // Before the key: whoever may not do this has it for something else.
+  const isShared = await collection.permit(userId, params.id, action)
   const { idempotencyKey: key } = headers
   if (key !== undefined) {
     const place = `${collection.path}/${params.id}`
     await claimKey(parts, userId, key, [place, JSON.stringify(wanted), JSON.stringify(condition)])
   }
-  const isShared = await collection.permit(userId, params.id, action)
   const command: Command = {
     userId,
     requestId,
