@@ -43,7 +43,12 @@ export const patientListener: GrpcListenerSettings = {
   backlog: 128,
 }
 
-export type Served = { readonly port: number; readonly listener: GrpcListener }
+export type Served = {
+  readonly port: number
+  readonly listener: GrpcListener
+  /** As a server that leaves does. */
+  drain(timeoutMs: number): Promise<void>
+}
 
 /** `handle` behind the port of gRPC. */
 export const serveGrpc = async (
@@ -57,11 +62,12 @@ export const serveGrpc = async (
   const listener = createGrpcListener({ ...patientListener, ...settings }, handler)
   const port = await freePort()
   await listener.listen(loopback, port)
-  t.teardown(() => {
+  const drain = (timeoutMs: number) => {
     draining.abort()
-    return listener.drain(100)
-  })
-  return { port, listener }
+    return listener.drain(timeoutMs)
+  }
+  t.teardown(() => drain(100))
+  return { port, listener, drain }
 }
 
 /** A message of grpc-js: as proto/ names its fields. */

@@ -23,6 +23,7 @@ import { createErrors } from './errors.ts'
 import { createHealth } from './health.ts'
 import { createReflection } from './reflection.ts'
 import { createSync } from './sync.ts'
+import { resetWhenStalled } from './stalled.ts'
 import type { Call } from './transcode.ts'
 import { createUnaryHandlers, pathOf, type UnaryHandler } from './unary.ts'
 import { createWatch } from './watch.ts'
@@ -104,6 +105,7 @@ export const createGrpcHandler = (
       response.end()
       return
     }
+    if (serve.method.methodKind !== 'unary') resetWhenStalled(response, draining)
     const peer = request.socket.remoteAddress ?? ''
     const values = createContextValues().set(peerKey, peer)
     // What goes wrong from here on is the connection: there is nobody left to tell.

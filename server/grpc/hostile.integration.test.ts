@@ -219,6 +219,18 @@ t.test('at its end the server answers what is in flight, and takes nothing new',
   await once(late, 'error')
 })
 
+t.test('a connection on which nothing comes does not hold a drain', async (t) => {
+  const { port, listener } = await serveGrpc(t, () => empty({} as never))
+  const silent = connect(port, loopback)
+  t.teardown(() => silent.destroy())
+  silent.on('error', () => {})
+  await eventually(listener.connections, (count) => count === 1)
+  const closed = once(silent, 'close')
+  await listener.drain(600_000)
+  await closed
+  t.pass('long before the timeout')
+})
+
 t.test('what is not done at the end of the time is cut', async (t) => {
   const asked = new EventEmitter()
   const { port, listener } = await serveGrpc(t, () => {
@@ -232,9 +244,8 @@ t.test('what is not done at the end of the time is cut', async (t) => {
   t.match(await pending, { error: { code: codes.UNAVAILABLE } })
 })
 
-t.test(
-  'a watcher that reads nothing holds the events back, and is forgotten when it goes',
-  async (t) => {
+for (const whatEnds of ['the client goes', 'the server leaves'] as const) {
+  void t.test(`a watcher that reads nothing holds events back until ${whatEnds}`, async (t) => {
     let made = 0
     let isLeft = false
     const part = () => {
@@ -254,7 +265,7 @@ t.test(
         },
       }),
     }
-    const { port } = await serveGrpc(t, ({ path }) =>
+    const { port, drain } = await serveGrpc(t, ({ path }) =>
       path === '/v1/events' ? createStreamed(200, [], parts) : empty({} as never),
     )
     const client = await session(t, port)
@@ -269,10 +280,14 @@ t.test(
     t.ok(made < 1_000, `${made} events of 1 KB were asked for`)
     t.notOk(isLeft)
     await isServed(t, port)
-    client.destroy()
+    if (whatEnds === 'the client goes') client.destroy()
+    else {
+      stream.once('close', () => t.equal(stream.rstCode, constants.NGHTTP2_REFUSED_STREAM))
+      await drain(600_000)
+    }
     await eventually(
       () => isLeft,
       (left) => left,
     )
-  },
-)
+  })
+}

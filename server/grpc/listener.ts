@@ -52,6 +52,8 @@ const invalidFramesMax = 10
 const headerPairsMax = 100
 const checkIntervalMs = 1_000
 const drainPollIntervalMs = 20
+/** A drain waits so long for the first byte of a connection that is there already. */
+const silenceMsMax = 1_000
 
 export const createGrpcListener = (
   settings: GrpcListenerSettings,
@@ -156,8 +158,11 @@ export const createGrpcListener = (
       const closeMore = () => {
         for (const session of sessions) session.end()
         http1.closeIdleConnections()
-        if (performance.now() - startedMs >= timeoutMs)
-          for (const socket of sockets) socket.destroy()
+        const elapsedMs = performance.now() - startedMs
+        for (const socket of sockets) {
+          const isSilent = socket.bytesRead === 0 && elapsedMs >= silenceMsMax
+          if (isSilent || elapsedMs >= timeoutMs) socket.destroy()
+        }
       }
       const polling = setInterval(closeMore, drainPollIntervalMs)
       await closed
