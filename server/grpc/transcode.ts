@@ -70,6 +70,7 @@ export const requestOf = (
     body: (bytesMax) =>
       Promise.resolve(bytes.length > bytesMax ? { kind: 'too-large' } : { kind: 'read', bytes }),
     remoteAddress: () => peer,
+    isRpc: true,
   }
 }
 

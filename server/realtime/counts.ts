@@ -3,8 +3,10 @@
 import type { Registry } from '@prometheus-io/client'
 import { addCounter, addGauge } from '../../lib/runtime/metrics.ts'
 
-export const transports = ['websocket', 'event-stream'] as const
+export const transports = ['websocket', 'event-stream', 'grpc'] as const
 export type Transport = (typeof transports)[number]
+/** gRPC is sent an event stream, too, as messages. */
+export type StreamTransport = Exclude<Transport, 'websocket'>
 
 /** Why a server closes a socket, or ends a subscription. */
 export const closings = [
@@ -49,7 +51,7 @@ export const addLiveMetrics = (
     registry,
     {
       name: 'todos_live_clients',
-      help: 'WebSockets and event streams that are open.',
+      help: 'WebSockets, event streams and channels watched by gRPC that are open.',
       labelNames: ['transport'],
     },
     () => each('transport', counts.clients),

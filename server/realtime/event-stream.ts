@@ -15,6 +15,7 @@ import {
   type Identity,
   type LiveClient,
 } from './client.ts'
+import type { StreamTransport } from './counts.ts'
 import type { Subscription } from './hub.ts'
 import type { LiveEvent } from './live-event.ts'
 import type { Ending } from './protocol.ts'
@@ -29,6 +30,7 @@ type Watch = {
   readonly channel: ChannelName
   readonly since: ChannelPosition | undefined
   readonly identity: Identity | undefined
+  readonly transport: StreamTransport
 }
 
 /** A client that loses the connection comes back after so long, and up to twice that. */
@@ -39,7 +41,7 @@ const takenBytesMax = 65_536
 
 /** Rejects while events can't be read. `onClosed`: called once, whatever the end is. */
 export const openEventStream = async (
-  { name, channel, since, identity }: Watch,
+  { name, channel, since, identity, transport }: Watch,
   { settings, channels, hub, counts, verify, problemOf }: ClientParts,
   onClosed: () => void,
   startMs: number,
@@ -87,7 +89,7 @@ export const openEventStream = async (
   const onEvent = (event: LiveEvent) => {
     if (isOver) return
     if (!isSkipping && queuedBytes <= bufferedBytesMax) {
-      counts.sent['event-stream']++
+      counts.sent[transport]++
       push(event.part)
     } else isSkipping = true
   }
@@ -102,7 +104,7 @@ export const openEventStream = async (
       onEvent,
       onGap(position, version) {
         if (isOver) return
-        counts.gaps['event-stream']++
+        counts.gaps[transport]++
         isSkipping = false
         say('gap', at(position, version), `id: ${positionText(position)}\n`)
       },

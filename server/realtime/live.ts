@@ -24,7 +24,12 @@ import { orProblem, Problem, unavailable, type ProblemKind } from '../http/probl
 import { failed, invalid } from '../http/problems.ts'
 import { eventsUnavailable, type Channels } from './channels.ts'
 import type { ClientParts, Identity, LiveClient, LiveSettings } from './client.ts'
-import { createLiveCounts, type LiveCounts, type Transport } from './counts.ts'
+import {
+  createLiveCounts,
+  type LiveCounts,
+  type StreamTransport,
+  type Transport,
+} from './counts.ts'
 import { openEventStream } from './event-stream.ts'
 import { createHub, type EventSource, type Hub } from './hub.ts'
 import { subprotocol, tokenProtocol } from './protocol.ts'
@@ -52,6 +57,7 @@ export type Live = {
     since: ChannelPosition | undefined,
     identity: Identity | undefined,
     key: string,
+    transport: StreamTransport,
   ): Promise<AsyncIterable<Buffer>>
   /** Throws unless `name` may be watched. */
   permit(name: string, identity: Identity | undefined): Promise<ChannelName>
@@ -209,9 +215,9 @@ export const createLive = (parts: LiveParts): Live => {
     },
     refuse: (request) => void admit(request),
     permit,
-    async watch(name, since, identity, key) {
+    async watch(name, since, identity, key, transport) {
       const channel = await permit(name, identity)
-      const release = take('event-stream', key)
+      const release = take(transport, key)
       let isOver = false
       let forget = () => {}
       const onClosed = () => {
@@ -219,7 +225,7 @@ export const createLive = (parts: LiveParts): Live => {
         forget()
         release()
       }
-      const watch = { name, channel, since, identity }
+      const watch = { name, channel, since, identity, transport }
       const stream = await openEventStream(watch, clientParts, onClosed, performance.now())
       const { client } = stream
       if (!isOver) clients.add(client)

@@ -97,7 +97,8 @@ export const watchChannel = ({
         await watch.live.permit(channel, identity)
         return createStreamed(200, streamHeaders, empty)
       }
-      const parts = await watch.live.watch(channel, lastEventId, identity, client.key)
+      const transport = request.isRpc ? 'grpc' : 'event-stream'
+      const parts = await watch.live.watch(channel, lastEventId, identity, client.key, transport)
       return createStreamed(200, streamHeaders, parts)
     },
   })

@@ -45,6 +45,8 @@ export type Request = {
   remoteAddress(): string
   /** What it is answered with, whatever it asks for: known before its route is. */
   readonly decided?: Reply | undefined
+  /** It came as an RPC: what is counted by transport is gRPC's. */
+  readonly isRpc?: boolean
   /** Reports how far a write has come that is waited for, before the reply does. */
   readonly progress?: (step: 'acknowledged' | 'applied') => void
 }
