@@ -18,6 +18,7 @@ const accounts = 'todos.v1.AccountService'
 const teams = 'todos.v1.TeamService'
 const teamTodos = 'todos.v1.TeamTodoService'
 const shares = 'todos.v1.ShareService'
+const liveService = 'todos.v1.LiveService'
 const password = 'correct horse'
 
 void t.test('the embedded stack', async (t) => {
@@ -344,7 +345,16 @@ const reflect = async (t: Test, port: number) => {
     await new Promise((resolve) => stream.once('end', resolve))
     client.close()
     const names = JSON.stringify(answers[0])
-    for (const name of [todos, own, accounts, teams, teamTodos, shares, 'grpc.health.v1.Health'])
+    for (const name of [
+      todos,
+      own,
+      accounts,
+      teams,
+      teamTodos,
+      shares,
+      liveService,
+      'grpc.health.v1.Health',
+    ])
       t.ok(names.includes(`"${name}"`), `${version} lists ${name}`)
     t.match(answers.slice(1), [
       { message_response: 'file_descriptor_response' },
