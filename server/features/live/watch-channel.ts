@@ -24,7 +24,7 @@ const example = [
   'retry: 1500',
   'id: e1.41',
   'event: subscribed',
-  'data: {"channel":"todos","position":"e1.41"}',
+  'data: {"channel":"todos","position":"e1.41","version":1795765884012345}',
   '',
   'id: e1.42',
   'data: {"kind":"deleted","by":"ann","revision":3,"id":"kT5bJb9jQmWv3rVbQm1XqQ-0000000042"}',
