@@ -7,6 +7,7 @@ import {
   type ChannelName,
   type ChannelPosition,
 } from '../../lib/domain/event.ts'
+import type { Batch } from './batches.ts'
 import {
   endingOf,
   hasEnded,
@@ -17,7 +18,6 @@ import {
 } from './client.ts'
 import type { StreamTransport } from './counts.ts'
 import type { Subscription } from './hub.ts'
-import type { LiveEvent } from './live-event.ts'
 import type { Ending } from './protocol.ts'
 
 export type EventStream = {
@@ -86,11 +86,11 @@ export const openEventStream = async (
     over()
   }
 
-  const onEvent = (event: LiveEvent) => {
+  const onEvents = ({ events }: Batch) => {
     if (isOver) return
     if (!isSkipping && queuedBytes <= bufferedBytesMax) {
-      counts.sent[transport]++
-      push(event.part)
+      counts.sent[transport] += events.length
+      for (const { part } of events) push(part)
     } else isSkipping = true
   }
 
@@ -101,7 +101,7 @@ export const openEventStream = async (
         const retry = Math.round(retryMs * (1 + Math.random()))
         say('subscribed', at(position, version), `retry: ${retry}\nid: ${positionText(position)}\n`)
       },
-      onEvent,
+      onEvents,
       onGap(position, version) {
         if (isOver) return
         counts.gaps[transport]++

@@ -20,6 +20,9 @@ type Listener = Subscriber & {
   readonly last: () => number
 }
 
+/** No time passes: each batch goes out in the turn in which its events came. */
+const atRest = () => 0
+
 /** What it is called with. */
 const listen = (): Listener => {
   const heard: string[] = []
@@ -34,9 +37,9 @@ const listen = (): Listener => {
       versions.push(version)
       last = number
     },
-    onEvent({ position }) {
-      heard.push(String(position.number))
-      last = position.number
+    onEvents({ events }) {
+      for (const { position } of events) heard.push(String(position.number))
+      last = events.at(-1)?.position.number ?? last
     },
     onGap({ number }, version) {
       heard.push(`gap ${number}`)
@@ -49,13 +52,14 @@ const listen = (): Listener => {
 t.test('the first join, and all that come while it is under way', async (t) => {
   const events = createMemoryEvents()
   events.append('todos', '1', '2')
-  const hub = createHub(events, versionOf)
+  const hub = createHub(events, versionOf, atRest)
   const [one, other] = [listen(), listen()]
   const subscriptions = await Promise.all([
     hub.subscribe('todos', 'todos', undefined, one),
     hub.subscribe('todos', 'todos', at(1), other),
   ])
   events.append('todos', '3')
+  await turn()
   t.same(one.heard, ['joined 2', '3'])
   t.same(other.heard, ['joined 1', '2', '3'])
   t.same([one.versions, other.versions], [[7], [undefined]], 'who goes on needs no list')
@@ -66,10 +70,30 @@ t.test('the first join, and all that come while it is under way', async (t) => {
   t.equal(hub.channels(), 0)
 })
 
+t.test('events of one turn come together, and before a gap behind them', async (t) => {
+  const events = createMemoryEvents()
+  const hub = createHub(events, versionOf, atRest)
+  const batches: number[] = []
+  const one = listen()
+  await hub.subscribe('todos', 'todos', undefined, {
+    ...one,
+    onEvents(batch) {
+      batches.push(batch.events.length)
+      one.onEvents(batch)
+    },
+  })
+  events.append('todos', '1', '2')
+  events.append('todos', '3')
+  events.forget('todos')
+  await turn()
+  t.same(batches, [3])
+  t.same(one.heard, ['joined 0', '1', '2', '3', 'gap 3'])
+})
+
 t.test('what many missed is read once', async (t) => {
   const events = createMemoryEvents()
   events.append('todos', '1', '2')
-  const hub = createHub(events, versionOf)
+  const hub = createHub(events, versionOf, atRest)
   await hub.subscribe('todos', 'todos', undefined, listen())
   const many = Array.from({ length: 50 }, listen)
   await Promise.all(many.map((one) => hub.subscribe('todos', 'todos', at(1), one)))
@@ -91,7 +115,7 @@ t.test('who has heard more than this process waits for what is newer', async (t)
       return isLate && !since ? { ...joined, position: at(1) } : joined
     },
   }
-  const hub = createHub(late, versionOf)
+  const hub = createHub(late, versionOf, atRest)
   await hub.subscribe('todos', 'todos', undefined, listen())
   isLate = false
   const ahead = listen()
@@ -104,7 +128,7 @@ t.test('who has heard more than this process waits for what is newer', async (t)
 
 t.test('a source that fails is said to all who wait, and tried anew by the next', async (t) => {
   const events = createMemoryEvents()
-  const hub = createHub(events, versionOf)
+  const hub = createHub(events, versionOf, atRest)
   events.failWith(new Error('down'))
   const both = [listen(), listen()]
   for (const one of both.map((each) => hub.subscribe('todos', 'todos', undefined, each)))
@@ -123,7 +147,7 @@ t.test('a source that fails is said to all who wait, and tried anew by the next'
 t.test('a gap while what was missed is read', async (t) => {
   const events = createMemoryEvents()
   events.append('todos', '1', '2')
-  const hub = createHub(events, versionOf)
+  const hub = createHub(events, versionOf, atRest)
   await hub.subscribe('todos', 'todos', undefined, listen())
   const one = listen()
   const joining = hub.subscribe('todos', 'todos', at(1), one)
@@ -150,12 +174,13 @@ t.test('how new the list must be is read behind the position, and what comes wai
   const events = createMemoryEvents()
   events.append('todos', '1')
   const { reads, versionOf } = heldVersions()
-  const hub = createHub(events, versionOf)
+  const hub = createHub(events, versionOf, atRest)
   const one = listen()
   const joining = hub.subscribe('todos', 'todos', undefined, one)
   await turn()
   t.equal(reads.length, 1)
   events.append('todos', '2')
+  await turn()
   t.same(one.heard, [])
   reads[0]?.(5)
   const subscription = await joining
@@ -172,9 +197,11 @@ t.test('how new the list must be is read behind the position, and what comes wai
 
   // Its client does not read: what it was not passed must be in the list.
   events.append('todos', '4')
+  await turn()
   subscription.skip()
   subscription.skip()
   events.append('todos', '5')
+  await turn()
   reads[2]?.(7)
   await turn()
   t.same([one.heard.slice(4), one.versions.slice(2)], [['4', 'gap 4', '5'], [7]])
@@ -183,6 +210,7 @@ t.test('how new the list must be is read behind the position, and what comes wai
   // Too much comes: what was read before it says nothing about it.
   subscription.skip()
   events.append('todos', ...Array.from({ length: 1_001 }, (_, i) => String(6 + i)))
+  await turn()
   reads[3]?.(8)
   await turn()
   reads[4]?.(9)
@@ -199,7 +227,7 @@ t.test('how new the list must be is read behind the position, and what comes wai
 t.test('while no version can be read nobody begins, and a gap waits for it', async (t) => {
   const events = createMemoryEvents()
   let down: Error | undefined
-  const hub = createHub(events, () => (down ? Promise.reject(down) : Promise.resolve(7)))
+  const hub = createHub(events, () => (down ? Promise.reject(down) : Promise.resolve(7)), atRest)
   const one = listen()
   await hub.subscribe('todos', 'todos', undefined, one)
   down = new Error('down')
@@ -209,6 +237,7 @@ t.test('while no version can be read nobody begins, and a gap waits for it', asy
   const isBack = listen()
   await hub.subscribe('todos', 'todos', { epoch: 'e0', number: 9 }, isBack)
   events.append('todos', '1')
+  await turn()
   t.same(goesOn.heard, ['joined 0', '1'])
   t.same(isBack.heard, ['joined 9'], 'where he was: cut off now, he comes back with it')
   down = undefined

@@ -4,6 +4,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChannelName, ChannelPosition } from '../../lib/domain/event.ts'
+import { Batch, createBatches } from './batches.ts'
 import { createListVersions, type ListVersion } from './list-versions.ts'
 import { LiveEvent } from './live-event.ts'
 
@@ -32,7 +33,7 @@ export type Subscriber = {
    * first; undefined for who goes on from where he was.
    */
   onJoined(position: ChannelPosition, version: number | undefined): void
-  onEvent(event: LiveEvent): void
+  onEvents(batch: Batch): void
   /** Some events can't be had: what is heard comes after this position, and this version of the list. */
   onGap(position: ChannelPosition, version: number): void
 }
@@ -67,8 +68,9 @@ type Member = {
   readonly subscriber: Subscriber
   /** Where the channel was when it became one. */
   readonly from: ChannelPosition
-  /** What is not above it he has. */
+  /** What is not above it he has, of this epoch. */
   after: number
+  epoch: string
   /** Set: something is being read for him, and these come behind it. */
   pending: LiveEvent[] | undefined
   /** Some of those can't be had. */
@@ -83,7 +85,11 @@ type Channel = {
   leave: () => void
 }
 
-export const createHub = (source: EventSource, readVersion: ListVersion): Hub => {
+export const createHub = (
+  source: EventSource,
+  readVersion: ListVersion,
+  nowMs?: () => number,
+): Hub => {
   const versionOf = createListVersions(readVersion)
   /** By name; a promise until it is joined. */
   const channels = new Map<ChannelName, Promise<Channel>>()
@@ -99,12 +105,14 @@ export const createHub = (source: EventSource, readVersion: ListVersion): Hub =>
       if (early) early.push(work)
       else work()
     }
-    const onEvent = ({ position, body }: SourceEvent) => {
-      if (joined) joined.position = position
-      const event = new LiveEvent(name, position, body)
-      for (const member of members) deliver(member, event)
-    }
+    const batches = createBatches((batch) => {
+      if (joined) joined.position = batch.last
+      for (const member of members) deliver(member, batch)
+    }, nowMs)
+    const onEvent = ({ position, body }: SourceEvent) =>
+      batches.push(new LiveEvent(name, position, body))
     const onGap = (position: ChannelPosition) => {
+      batches.flush()
       if (!joined) return
       joined.position = position
       for (const member of members) gap(joined, member)
@@ -170,8 +178,11 @@ export const createHub = (source: EventSource, readVersion: ListVersion): Hub =>
       const { position } = joined
       const version = await versionFor(joined, member)
       if (version === undefined || !joined.members.has(member)) return
-      member.after = position.number
-      member.subscriber.onGap(position, version)
+      // From a history he may have more than this process has passed on: never back.
+      const hasMore = member.epoch === position.epoch && member.after > position.number
+      if (!hasMore) member.after = position.number
+      member.epoch = position.epoch
+      member.subscriber.onGap({ epoch: position.epoch, number: member.after }, version)
     } while (member.isGapped)
     release(member)
   }
@@ -209,7 +220,7 @@ export const createHub = (source: EventSource, readVersion: ListVersion): Hub =>
     }
     member.after = Math.max(since.number, history.position.number)
     for (const { position, body } of history.missed)
-      subscriber.onEvent(new LiveEvent(joined.name, position, body))
+      subscriber.onEvents(new Batch([new LiveEvent(joined.name, position, body)]))
     release(member)
   }
 
@@ -231,6 +242,7 @@ export const createHub = (source: EventSource, readVersion: ListVersion): Hub =>
         subscriber,
         from: position,
         after: position.number,
+        epoch: position.epoch,
         pending: isCurrent ? undefined : [],
         isGapped: false,
       }
@@ -255,7 +267,16 @@ export const createHub = (source: EventSource, readVersion: ListVersion): Hub =>
   }
 }
 
-const deliver = (member: Member, event: LiveEvent): void => {
+const deliver = (member: Member, batch: Batch): void => {
+  if (member.pending || batch.first.number <= member.after) {
+    for (const event of batch.events) deliverOne(member, event)
+  } else {
+    member.after = batch.last.number
+    member.subscriber.onEvents(batch)
+  }
+}
+
+const deliverOne = (member: Member, event: LiveEvent): void => {
   const { pending } = member
   if (pending) {
     if (pending.length < pendingMax) pending.push(event)
@@ -265,7 +286,7 @@ const deliver = (member: Member, event: LiveEvent): void => {
     }
   } else if (event.position.number > member.after) {
     member.after = event.position.number
-    member.subscriber.onEvent(event)
+    member.subscriber.onEvents(new Batch([event]))
   }
 }
 
@@ -273,5 +294,5 @@ const deliver = (member: Member, event: LiveEvent): void => {
 const release = (member: Member): void => {
   const { pending = [] } = member
   member.pending = undefined
-  for (const event of pending) deliver(member, event)
+  for (const event of pending) deliverOne(member, event)
 }

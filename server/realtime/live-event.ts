@@ -17,6 +17,11 @@ export class LiveEvent {
     this.#body = body
   }
 
+  /** About as many as are sent of it. */
+  get bytes(): number {
+    return this.#body.length
+  }
+
   /** For a WebSocket. */
   get message(): Buffer {
     return (this.#message ??= Buffer.from(

@@ -1,7 +1,7 @@
 // One WebSocket: what its client asks for, in the order in which it asks, and what it is sent. What waits
 // for a client that does not read is bounded: events are skipped, and it is told to read anew.
 
-import { anyOf, type ChannelName } from '../../lib/domain/event.ts'
+import { anyOf } from '../../lib/domain/event.ts'
 import { tooManyMessages, tooManySubscriptions } from '../http/access-problems.ts'
 import { closeCodes, type WebSocket, type WebSocketListener } from '../http/engines/web-socket.ts'
 import { Problem } from '../http/problem.ts'
@@ -14,39 +14,27 @@ import {
   type LiveClient,
 } from './client.ts'
 import type { Closing } from './counts.ts'
-import type { Subscription } from './hub.ts'
-import type { LiveEvent } from './live-event.ts'
 import {
   alreadySubscribed,
   anotherUser,
   authenticated,
-  gap,
   idOf,
   parseMessage,
   pong,
   problem,
   reconnect,
-  subscribed,
   unsubscribed,
   welcome,
   type ClientMessage,
   type Ending,
 } from './protocol.ts'
 import { createAllowance } from './rate.ts'
+import { Watched } from './watched.ts'
 
 /** Messages that wait for one before them: more wait for a database that does not answer. */
 const waitingMax = 100
 /** Answers may wait beside events; whoever asks on and reads nothing is cut. */
 const answersFactor = 2
-
-type Watched = {
-  readonly name: string
-  subscription: Subscription | undefined
-  channel: ChannelName | undefined
-  /** Events were skipped: none is sent before the gap is. */
-  isSkipping: boolean
-  isOver: boolean
-}
 
 export type SocketClient = LiveClient & WebSocketListener
 
@@ -118,17 +106,9 @@ export const createSocketClient = (
     answer(unsubscribed(id, one.name, reason))
   }
 
-  const deliver = (one: Watched, event: LiveEvent) => {
-    if (one.isOver) return
-    if (!one.isSkipping && socket.bufferedBytes() <= bufferedBytesMax) {
-      counts.sent.websocket++
-      socket.send(event.message)
-    } else one.isSkipping = true
-  }
-
   /** It reads again: what was skipped it must read anew. */
   const catchUp = () => {
-    for (const one of watched.values()) if (one.isSkipping) one.subscription?.skip()
+    for (const one of watched.values()) one.catchUp()
   }
 
   const subscribe = async ({
@@ -138,31 +118,14 @@ export const createSocketClient = (
   }: Extract<ClientMessage, { type: 'subscribe' }>) => {
     if (watched.has(name)) throw new Problem(alreadySubscribed)
     if (watched.size >= subscriptionsMax) throw new Problem(tooManySubscriptions)
-    const one: Watched = {
-      name,
-      subscription: undefined,
-      channel: undefined,
-      isSkipping: false,
-      isOver: false,
-    }
+    const one = new Watched({ id, name, socket, bufferedBytesMax, counts, answer })
     // From here on it can be ended, as one that is watched.
     watched.set(name, one)
     counts.subscriptions++
     try {
       one.channel = await channels.resolve(identity?.principal, name)
       if (one.isOver) return
-      const subscription = await hub.subscribe(one.channel, name, since, {
-        onJoined(position, version) {
-          if (!one.isOver) answer(subscribed(id, name, position, version))
-        },
-        onEvent: (event) => deliver(one, event),
-        onGap(position, version) {
-          if (one.isOver) return
-          counts.gaps.websocket++
-          one.isSkipping = false
-          answer(gap(name, position, version))
-        },
-      })
+      const subscription = await hub.subscribe(one.channel, name, since, one)
       if (one.isOver) subscription.leave()
       else one.subscription = subscription
     } catch (error) {

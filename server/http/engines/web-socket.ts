@@ -6,8 +6,10 @@ import { invalid } from '../problems.ts'
 import type { Request } from './engine.ts'
 
 export type WebSocket = {
-  /** One message of text, in UTF-8. The same bytes to many sockets are framed once. Nothing once it closes. */
+  /** One message of text, in UTF-8. Nothing once it closes. */
   send(text: Buffer): void
+  /** Several, in one write. The same array to many sockets is framed once. */
+  sendAll(texts: readonly Buffer[]): void
   /** Of what was sent, the bytes that the client has not taken. */
   bufferedBytes(): number
   ping(): void

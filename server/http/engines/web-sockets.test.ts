@@ -337,6 +337,52 @@ void t.test('node: a handshake cut at every byte', async (t) => {
   t.same(await heardOf(port, each), ['text hi', done], 'byte by byte')
 })
 
+for (const engine of engineNames) {
+  void t.test(
+    `${engine}: several messages in one write, however large, and nothing behind a close`,
+    async (t) => {
+      // uWS joins 16 KiB; past that, and past what the kernel takes, it must keep the order all the same.
+      const sizes = [0, 125, 126, 20_000, 60_000, 3, 60_000, 60_000, 60_000, 1]
+      const texts = sizes.map((size, i) => Buffer.from(String(i).repeat(size)))
+      const sender: App = {
+        ...echo,
+        webSockets: {
+          ...(echo.webSockets as NonNullable<App['webSockets']>),
+          accept: () => ({
+            protocol: undefined,
+            open: (socket) => ({
+              onText() {
+                // Not within uWS's own callback, which joins what is sent there.
+                setImmediate(() => {
+                  for (let times = 10; times > 0; times--) socket.sendAll(texts)
+                  socket.close(1000, '')
+                  socket.sendAll(texts)
+                })
+              },
+              onControl() {},
+              onDrain() {},
+              onClose() {},
+            }),
+          }),
+        },
+      }
+      const port = await serve(t, engine, sender)
+      const expected = texts.map((one) =>
+        `text ${one.length > 50 ? `${one.length} bytes` : one.toString()}`.trim(),
+      )
+      const socket = connect(port, '127.0.0.1')
+      await once(socket, 'connect')
+      const { heard } = read(socket)
+      socket.write(handshake)
+      await once(socket, 'data')
+      socket.write(text('go'))
+      await once(socket, 'data')
+      socket.write(bye)
+      t.same(await heard, [...Array.from({ length: 10 }, () => expected).flat(), done])
+    },
+  )
+}
+
 void t.test('node: a handshake behind other requests', async (t: Test) => {
   const port = await serve(t, 'node', echo)
   const get = Buffer.from('GET /other HTTP/1.1\r\nHost: a\r\n\r\n')
