@@ -10,11 +10,15 @@ import t, { type Test } from 'tap'
 import { repository } from '../scripts/paths.ts'
 import { testDirectory } from '../testing/services.ts'
 import { createFrameReader, frameOf, opcodes } from './live/frames.ts'
+import { heldOf } from './live/held-memory.ts'
 import { parseOptions } from './live/options.ts'
-import { report } from './live/report.ts'
+import { report, type LeftOut } from './live/report.ts'
 import type { Result } from './live/result.ts'
 import { measureRound } from './live/round.ts'
+import { runRounds } from './live/rounds.ts'
 import type { LiveSystem } from './live/system.ts'
+import { faultsOf } from './live/validity.ts'
+import { residentKib } from './engines/memory.ts'
 
 const magic = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
@@ -49,6 +53,8 @@ const startBroadcast = async (
     name: 'broadcast',
     port: (server.address() as AddressInfo).port,
     pid: process.pid,
+    pids: [process.pid],
+    memory: { how: 'RSS', kib: () => Promise.resolve(residentKib([process.pid])) },
     path: '/',
     hello: [],
     subscribedMark: 'subscribed',
@@ -72,8 +78,12 @@ const plan = {
 }
 const isOfCounts = (fault: string) => /lost|twice/.test(fault)
 
+let measured: Promise<Result> | undefined
+/** Of one that keeps its word. */
+const sound = () => (measured ??= startBroadcast(t, () => 1).then((one) => measureRound(one, plan)))
+
 void t.test('a server that keeps its word has lost and doubled nothing', async (t) => {
-  const result = await measureRound(await startBroadcast(t, () => 1), plan)
+  const result = await sound()
   t.same(result.faults.filter(isOfCounts), [])
   t.equal(result.deliveries, 1_000)
 })
@@ -88,7 +98,7 @@ void t.test('one that drops an event is INVALID', async (t) => {
   const system = await startBroadcast(t, (event, socket) => (event === 77 && socket === 1 ? 0 : 1))
   const result = await measureRound(system, plan)
   t.same(result.faults.filter(isOfCounts), ['1 deliveries were lost'])
-  t.match(report([result], []), /INVALID: broadcast: 1 deliveries were lost/)
+  t.match(report([[result]], []), /INVALID: broadcast: 1 deliveries were lost/)
 })
 
 void t.test('frames are read however they are cut', (t) => {
@@ -108,9 +118,80 @@ void t.test('frames are read however they are cut', (t) => {
 
 void t.test('what the command line does not take is refused', (t) => {
   t.match(parseOptions([]), { engine: 'uws', clients: 10_000, subscribers: 1_000, perSecond: 100 })
+  t.match(parseOptions([]), { rounds: 3 })
   t.match(parseOptions(['--quick', '--engine', 'node']), { engine: 'node', services: 'embedded' })
   t.throws(() => parseOptions(['--engine', 'other']), { message: /--engine takes uws, node/ })
   t.throws(() => parseOptions(['--clients', '5', '--subscribers', '6']), { message: /from 1 to 5/ })
+  t.end()
+})
+
+void t.test('several rounds are shown as their medians, with the faults of all', async (t) => {
+  const one = await sound()
+  const text = report(
+    [
+      [
+        { ...one, cpuUsPerDelivery: 30, faults: ['it was slow'] },
+        { ...one, cpuUsPerDelivery: 10 },
+        { ...one, cpuUsPerDelivery: 20 },
+      ],
+    ],
+    [],
+  )
+  t.match(text, /^medians of 3 rounds/)
+  t.match(text, / 20\.00 +100% /)
+  t.match(text, /INVALID: broadcast: it was slow/)
+})
+
+void t.test('a machine that does something else is INVALID', async (t) => {
+  const one = await sound()
+  const noise = { steal: 0.1, otherCores: 1.5, calibrationMs: [2, 3] } as const
+  t.same(
+    faultsOf({ ...one, noise }).filter((fault) => fault.startsWith('noise')),
+    [
+      'noise: CPU stolen: +10.00% (2% at most)',
+      'noise: CPU of others: 1.50 cores (0.25 at most)',
+      'noise: the floor stayed: 2.00 ms before, 3.00 ms after (+50.00%) (within 10%)',
+    ],
+  )
+})
+
+void t.test('a peer that fails is left out, with all of its rounds', async (t) => {
+  const result = await sound()
+  const system = { stop: () => Promise.resolve() } as LiveSystem
+  const started: string[] = []
+  const contestant = (name: string, isPeer: boolean, failsIn = 0) => ({
+    name,
+    isPeer,
+    start() {
+      started.push(name)
+      if (started.filter((one) => one === name).length === failsIn)
+        return Promise.reject(new Error('it did not start'))
+      return Promise.resolve({ ...system, name })
+    },
+  })
+  const run = {
+    rounds: 3,
+    measure: ({ name }: LiveSystem) => Promise.resolve({ ...result, system: name }),
+    signal: new AbortController().signal,
+    say() {},
+  }
+  const leftOut: LeftOut[] = []
+  const results = await runRounds(
+    [contestant('ours', false), contestant('peer', true, 2)],
+    leftOut,
+    run,
+  )
+  t.same(
+    results.map((one) => one.system),
+    ['ours', 'ours', 'ours'],
+  )
+  t.same(started, ['ours', 'peer', 'ours', 'peer', 'ours'])
+  t.same(leftOut, [{ name: 'peer', why: 'it did not start' }])
+  await t.rejects(runRounds([contestant('other', false, 1)], [], run), 'ours may not')
+})
+
+void t.test('free pages of the heap are not held', (t) => {
+  t.equal(heldOf({ rss: 100, heapTotal: 50, heapUsed: 20 }), 70)
   t.end()
 })
 
@@ -128,4 +209,5 @@ void t.test('a short run on the real server delivers each event once', async (t)
   const { rounds } = JSON.parse(await readFile(file, 'utf8')) as { rounds: Result[] }
   t.match(rounds, [{ lost: 0, doubled: 0, refused: 0, closed: 0, deliveries: 5_000 }])
   t.ok((rounds[0]?.cpuUsPerDelivery ?? 0) > 0)
+  t.match(rounds[0]?.memoryIs, /after a garbage collection/)
 })

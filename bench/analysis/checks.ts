@@ -1,6 +1,6 @@
 // Whether a measured load may be believed: every check that its numbers allow, with what to change.
 
-import type { Cell, Check } from '../result.ts'
+import type { Cell, Check, Noise } from '../result.ts'
 import { generatorFullShare } from './limits.ts'
 import {
   averageAgainstTotal,
@@ -55,7 +55,7 @@ export const checksOf = (cell: Omit<Cell, 'checks'>, context: CheckContext): Che
   samples(cell, context),
   ...series(cell),
   generator(cell),
-  ...noise(cell),
+  ...noiseChecks(cell.noise),
   cell.latency
     ? enoughSamples(cell.latency.count)
     : unknown('samples behind the percentiles', 'no latencies'),
@@ -268,8 +268,7 @@ const generator = ({ generator, load, autocannon }: Omit<Cell, 'checks'>): Check
 export const isGeneratorFull = ({ generator }: Pick<Cell, 'generator'>): boolean =>
   Math.max(generator.loopUtilization ?? 0, generator.cpuShare) >= generatorFullShare
 
-const noise = ({ noise }: Omit<Cell, 'checks'>): Check[] => {
-  const { steal, otherCores, uncounted, calibrationMs } = noise
+export const noiseChecks = ({ steal, otherCores, uncounted, calibrationMs }: Noise): Check[] => {
   const moved = calibrationMs[1] / calibrationMs[0] - 1
   return [
     steal === null

@@ -38,6 +38,22 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 === 1 ? at(half) : (at(half - 1) + at(half)) / 2
 }
 
+/** Of results of one shape: each number is the median of theirs, whatever else is the last's. */
+export const medianOfEach = <T>(values: readonly T[]): T => mediansIn(values) as T
+
+const mediansIn = (values: readonly unknown[]): unknown => {
+  if (values.every((value) => typeof value === 'number')) return median(values)
+  const last = values.at(-1)
+  const isRecord = values.every(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  )
+  if (!isRecord) return last
+  const records = values as readonly Record<string, unknown>[]
+  return Object.fromEntries(
+    Object.keys(last as object).map((name) => [name, mediansIn(records.map((one) => one[name]))]),
+  )
+}
+
 export const spread = (values: readonly number[]): number =>
   (Math.max(...values) - Math.min(...values)) / median(values)
 

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { accepts, freePort } from '../../scripts/stack/ports.ts'
+import { residentKib } from '../engines/memory.ts'
 import { runProgram } from '../engines/programs.ts'
 import { findGo } from '../writes/reference.ts'
 import { post } from './post.ts'
@@ -48,6 +49,7 @@ export const startCentrifugo = async (program: string, directory: string): Promi
   // One core's worth of threads, as ours is one process.
   const env = { ...process.env, GOMAXPROCS: '1' }
   const child = spawn(program, ['-c', file], { env, stdio: 'ignore' })
+  const pid = child.pid ?? 0
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const kill = () => void child.kill('SIGKILL')
   process.once('exit', kill)
@@ -73,7 +75,12 @@ export const startCentrifugo = async (program: string, directory: string): Promi
   return {
     name: 'centrifugo',
     port,
-    pid: child.pid ?? 0,
+    pid,
+    pids: [pid],
+    memory: {
+      how: 'RSS, with what Go keeps for later',
+      kib: () => Promise.resolve(residentKib([pid])),
+    },
     path: '/connection/websocket',
     hello: ['{"id":1,"connect":{}}', '{"id":2,"subscribe":{"channel":"todos"}}'],
     subscribedMark: '"subscribe"',

@@ -22,7 +22,7 @@ export const usage = `usage: npm run bench:live -- [--quick] [--engine uws|node]
   --subscribers N      of these, those that events are sent to (1000)
   --rate N             events a second (100)
   --seconds N          measured (10), after a warm-up of a quarter of that
-  --rounds N           so many times, in turns with the peer (1)
+  --rounds N           so many times, in turns with the peer; medians are shown (3; 1 with --quick)
   --services NAME      real: Kafka and Redis; embedded: Postgres alone (real)
   --peer centrifugo    built by Go; left out where there is no Go
   --json FILE          the result as JSON
@@ -68,7 +68,7 @@ export const parseOptions = (args: readonly string[]): Options => {
     subscribers: number('subscribers', Math.min(clients, quick ? 50 : 1_000), clients),
     perSecond: number('rate', 100, rateMax),
     seconds: number('seconds', quick ? 1 : 10, secondsMax),
-    rounds: wholeNumber('--rounds', values.rounds ?? '1', 1, 100),
+    rounds: wholeNumber('--rounds', values.rounds ?? (quick ? '1' : '3'), 1, 100),
     peer:
       values.peer === undefined ? undefined : oneOf('--peer', values.peer, ['centrifugo'] as const),
     jsonFile: values.json,

@@ -1,4 +1,7 @@
-// What a round of bench:live leaves behind: the shape of the JSON file.
+// What a round of bench:live leaves behind, and several rounds as one. Pure; the shape of the JSON file.
+
+import { medianOfEach } from '../engines/summary.ts'
+import type { Noise } from '../result.ts'
 
 export type Figures = {
   readonly system: string
@@ -7,6 +10,8 @@ export type Figures = {
   readonly perSecond: number
   readonly seconds: number
   readonly memoryKibPerSocket: number
+  /** How it is known. */
+  readonly memoryIs: string
   readonly deliveries: number
   readonly deliveriesPerSecond: number
   /** The server's, requests that publish included. */
@@ -22,9 +27,16 @@ export type Figures = {
   readonly doubled: number
   readonly refused: number
   readonly closed: number
+  readonly noise: Noise
 }
 
 export type Result = Figures & {
   /** What makes the figures worthless. */
   readonly faults: readonly string[]
 }
+
+/** Numbers are the medians of the rounds, faults are those of all. */
+export const mediansOf = (rounds: readonly Result[]): Result => ({
+  ...medianOfEach(rounds),
+  faults: [...new Set(rounds.flatMap(({ faults }) => faults))],
+})

@@ -2,11 +2,11 @@
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { treeCpuSeconds, treePids } from '../engines/cpu.ts'
+import { treeCpuSeconds } from '../engines/cpu.ts'
 import { percentile } from '../engines/summary.ts'
 import { eventTitle, type ClientsPlan, type ClientsReport } from './messages.ts'
+import { watchNoise } from './noise.ts'
 import type { Result } from './result.ts'
 import type { LiveSystem } from './system.ts'
 import { faultsOf } from './validity.ts'
@@ -60,11 +60,11 @@ const measure = async (
   const warmUp = Math.ceil(perSecond * seconds * warmUpShare)
   const counted = perSecond * seconds
   const events = warmUp + counted
-  const before = residentKib(system.pid)
+  const before = await system.memory.kib()
   const counting = await start(subscribers, events, true)
   const idle = clients > subscribers ? await start(clients - subscribers, 0, false) : undefined
   await delay(restMs, undefined, { signal })
-  const memoryKib = (residentKib(system.pid) - before) / clients
+  const memoryKib = ((await system.memory.kib()) - before) / clients
   idle?.kill('SIGKILL')
   await delay(restMs, undefined, { signal })
 
@@ -104,11 +104,13 @@ const measure = async (
   }
   await publish(0, warmUp)
   const first = await arrived(warmUp)
+  const noise = watchNoise(system)
   const cpuBefore = treeCpuSeconds(system.pid)
   const publishMs = await publish(warmUp, events)
   const last = await arrived(events)
   const cpuSeconds = treeCpuSeconds(system.pid) - cpuBefore
   const windowMs = last.atMs - first.atMs
+  const seen = noise()
 
   const heard = last.heardBy.reduce((sum, by) => sum + by, 0)
   const deliveries = last.heardBy.slice(warmUp).reduce((sum, by) => sum + by, 0)
@@ -126,6 +128,7 @@ const measure = async (
     perSecond,
     seconds,
     memoryKibPerSocket: memoryKib,
+    memoryIs: system.memory.how,
     deliveries,
     deliveriesPerSecond: deliveries / (windowMs / 1_000),
     cpuUsPerDelivery: (cpuSeconds * 1e6) / deliveries,
@@ -138,15 +141,9 @@ const measure = async (
     doubled: last.doubled,
     refused,
     closed: last.closed,
+    noise: seen,
   }
   return { ...figures, faults: faultsOf(figures) }
 }
 
 const now = () => Number(process.hrtime.bigint()) / 1e6
-
-/** Resident memory of a process and all below it. Linux only. */
-const residentKib = (pid: number): number =>
-  treePids(pid).reduce((sum, one) => {
-    const status = readFileSync(`/proc/${one}/status`, 'utf8')
-    return sum + Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0)
-  }, 0)

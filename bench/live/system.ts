@@ -5,6 +5,13 @@ export type LiveSystem = {
   readonly port: number
   /** Of its server. */
   readonly pid: number
+  /** All that it consists of. */
+  readonly pids: readonly number[]
+  /** What its server holds, and how that is known. */
+  readonly memory: {
+    readonly how: string
+    kib(): Promise<number>
+  }
   readonly path: string
   readonly hello: readonly string[]
   readonly subscribedMark: string

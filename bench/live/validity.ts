@@ -1,5 +1,6 @@
 // What makes the figures of a round of bench:live worthless, each a check in one table. Pure.
 
+import { noiseChecks } from '../analysis/checks.ts'
 import type { Figures } from './result.ts'
 
 const generatorFullShare = 0.95
@@ -23,5 +24,9 @@ const checks: readonly ((figures: Figures) => string | false)[] = [
     `the events of ${seconds} s took ${publishSeconds.toFixed(1)} s to publish`,
 ]
 
-export const faultsOf = (figures: Figures): string[] =>
-  checks.map((check) => check(figures)).filter((fault) => fault !== false)
+export const faultsOf = (figures: Figures): string[] => [
+  ...checks.map((check) => check(figures)).filter((fault) => fault !== false),
+  ...noiseChecks(figures.noise)
+    .filter(({ verdict }) => verdict === 'fail')
+    .map(({ name, value, bound }) => `noise: ${name}: ${value} (${bound})`),
+]

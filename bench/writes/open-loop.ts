@@ -104,7 +104,7 @@ export const runOpenLoop = async (
     sampleEvery,
     seconds: warmUpSeconds + seconds,
   })
-  const begin = await memoryMibOf(system.tiers)
+  const begin = memoryMibOf(system.tiers)
   const sightings = createSightings()
   const reader = startListReader(system.port, sightings)
   const load = await startLoad(order, (answer) => {
@@ -117,20 +117,20 @@ export const runOpenLoop = async (
     const cpuBefore = cpuNow()
     const first = await load.read()
     const series: Memory['series'][number][] = []
-    const sample = async (atMs: number) =>
-      series.push({ atSeconds: Math.round(atMs / 1000), mib: await memoryMibOf(system.tiers) })
-    await sample(0)
+    const sample = (atMs: number) =>
+      series.push({ atSeconds: Math.round(atMs / 1000), mib: memoryMibOf(system.tiers) })
+    sample(0)
     const everyMs = Math.max(1_000, (seconds * 1000) / memorySamples)
     const startMs = performance.now()
     for (let nextMs = everyMs; nextMs < seconds * 1000; nextMs += everyMs) {
       await delay(startMs + nextMs - performance.now(), undefined, { signal })
-      await sample(nextMs)
+      sample(nextMs)
     }
     await delay(startMs + seconds * 1000 - performance.now(), undefined, { signal })
     const atClose = await load.read()
     const last = await drained(load, order.requestsMax ?? 0, signal)
     const cpuAfter = cpuNow()
-    const end = await memoryMibOf(system.tiers)
+    const end = memoryMibOf(system.tiers)
     const deadlineMs = performance.now() + settleMs
     while (sightings.pending() > 0 && performance.now() < deadlineMs) await delay(pollMs)
 

@@ -1,7 +1,7 @@
 // What a round of npm run bench:writes leaves behind, and several rounds as one. Pure; the shape of the
 // JSON file.
 
-import { median } from '../engines/summary.ts'
+import { medianOfEach } from '../engines/summary.ts'
 import type { ClosedLoop } from './closed-loop.ts'
 import type { Killed } from './killed.ts'
 import type { OpenLoop } from './open-loop.ts'
@@ -47,19 +47,6 @@ export type OpenLoopFigures = Omit<OpenLoop, 'visibility'> & {
 
 /** Numbers are the medians of the rounds, faults are those of all; other things are the last round's. */
 export const mediansOf = (rounds: readonly [Result, ...Result[]]): Result => ({
-  ...(mediansIn(rounds) as Result),
+  ...medianOfEach(rounds),
   faults: [...new Set(rounds.flatMap(({ faults }) => faults))],
 })
-
-const mediansIn = (values: readonly unknown[]): unknown => {
-  if (values.every((value) => typeof value === 'number')) return median(values)
-  const last = values.at(-1)
-  const isRecord = values.every(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  )
-  if (!isRecord) return last
-  const records = values as readonly Record<string, unknown>[]
-  return Object.fromEntries(
-    Object.keys(last as object).map((name) => [name, mediansIn(records.map((one) => one[name]))]),
-  )
-}
