@@ -28,6 +28,7 @@ export const passwordFileIn = (data: string): string => join(data, 'password')
 /** Nobody else comes in, by TCP or a socket, whoever may read or write the files of others. */
 const hostRules = `# Written anew at each start. The password is in the file beside this one.
 host all all ${loopback}/32 scram-sha-256
+host replication all ${loopback}/32 scram-sha-256
 `
 const hostRulesIn = (data: string): string => join(data, 'pg_hba.conf')
 

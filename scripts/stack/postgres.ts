@@ -73,10 +73,8 @@ export const startPostgres = async (options: {
   const binaries = await postgresBinaries()
   const owner = await postgresOwner()
   const data = join(directory, 'data')
-  await mkdir(directory, { recursive: true })
-  await chmod(directory, directoryMode)
+  await makeDirectory(directory, owner)
   if (owner !== undefined) {
-    await chown(directory, owner.uid, owner.gid)
     await assertReachable(data, owner)
     await assertReachable(binaries.postgres, owner)
   }
@@ -123,6 +121,12 @@ export const startPostgres = async (options: {
       await delay(orphansIntervalMs)
     }
   }
+}
+
+export const makeDirectory = async (directory: string, owner: Owner | undefined): Promise<void> => {
+  await mkdir(directory, { recursive: true })
+  await chmod(directory, directoryMode)
+  if (owner !== undefined) await chown(directory, owner.uid, owner.gid)
 }
 
 const initialise = async (
