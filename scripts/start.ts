@@ -54,7 +54,7 @@ const main = async () => {
       `port ${port} is in use: stop what listens there, or set ${name} to another`,
     )
   }
-  for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL', 'KAFKA_BROKERS']) {
+  for (const name of notUsed) {
     if (process.env[name] || process.env[`${name}_FILE`])
       console.log(`${name} is not used by npm start: it is for npm run server`)
   }
@@ -140,6 +140,14 @@ const secretIn = (directory: string): string => {
   }
 }
 
+const notUsed = [
+  'DATABASE_URL',
+  'DATABASE_DIRECT_URL',
+  'DATABASE_REPLICA_URLS',
+  'REDIS_URL',
+  'KAFKA_BROKERS',
+] as const
+
 const embeddedEnvironment = (databaseUrl: string, secret?: string): NodeJS.ProcessEnv => ({
   LOG_LEVEL: 'warn',
   HTTP_DRAIN_DELAY_MS: '0', // no load balancer is in front: Ctrl-C is quick
@@ -148,6 +156,8 @@ const embeddedEnvironment = (databaseUrl: string, secret?: string): NodeJS.Proce
   DATABASE_URL_FILE: '',
   DATABASE_DIRECT_URL: '',
   DATABASE_DIRECT_URL_FILE: '',
+  DATABASE_REPLICA_URLS: '',
+  DATABASE_REPLICA_URLS_FILE: '',
   COMMAND_LOG: 'postgres',
   LIST_CACHE: 'postgres',
   HTTP_HOST: host,

@@ -19,6 +19,14 @@ t.test('every pool, LISTEN and watch connection of all processes is counted', as
   t.equal(connectionsNeeded(configOf(embedded)), 4 * (11 + 9) + (6 + 2 + 5 + 1 + 1 + 1))
 })
 
+t.test('with replicas, each process watches the primary on one more', async (t) => {
+  const replica = { DATABASE_REPLICA_URLS: 'postgres://one/todos,postgres://other/todos' }
+  t.equal(
+    connectionsNeeded(configOf({ ...real, ...replica })),
+    connectionsNeeded(configOf(real)) + 4,
+  )
+})
+
 t.test('behind a pooler, only what needs a session of its own is counted', async (t) => {
   const config = configOf({ ...real, DATABASE_DIRECT_URL: 'postgres://localhost:5432/other' })
   t.equal(connectionsNeeded(config), 8)

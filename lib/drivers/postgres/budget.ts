@@ -5,6 +5,8 @@ import type { Config } from '../../runtime/config/config.ts'
 
 const pools = [
   'todos',
+  // Asks where the primary is, to compare replicas with it.
+  'replica watch',
   'accounts',
   'limits',
   'list cache',
@@ -34,6 +36,7 @@ type Settings = Pick<
   Config,
   | 'COMMAND_LOG'
   | 'DATABASE_DIRECT_URL'
+  | 'DATABASE_REPLICA_URLS'
   | 'DATABASE_URL'
   | 'DB_POOL_SIZE'
   | 'HTTP_PROCESSES'
@@ -48,6 +51,7 @@ const silenceWatch = 1
 
 const none: Budget = {
   todos: 0,
+  'replica watch': 0,
   accounts: 0,
   limits: 0,
   'list cache': 0,
@@ -70,6 +74,7 @@ export const forkBudget = (config: Settings): Budget => {
   return {
     ...none,
     todos: share,
+    'replica watch': config.DATABASE_REPLICA_URLS === '' ? 0 : 1,
     accounts: Math.min(accountConnectionsMax, share),
     'revoked sessions': 1,
     'ended access': 1,

@@ -23,6 +23,8 @@ export type PoolSettings = PostgresUrls & {
   readonly plansOnce?: boolean
   /** Uses that may share a connection, one behind the other: for many that take next to nothing. */
   readonly usesPerConnection?: number
+  /** A standby is as good: nothing is written. */
+  readonly isReadOnly?: boolean
   /** Shared by the pools of a process. */
   readonly silenceWatch?: SilenceWatch
   /** Told, once, when Postgres becomes unavailable, and when it is back. */
@@ -97,6 +99,7 @@ export const createPool = (settings: PoolSettings): Pool => {
   let retryAtMs = 0
   let replacedMs = -Infinity
   const outage = createOutage(settings.log)
+  const isFit = (role: Role) => role === 'primary' || settings.isReadOnly === true
 
   const open = (): Member => {
     const nowMs = performance.now()
@@ -130,7 +133,7 @@ export const createPool = (settings: PoolSettings): Pool => {
         failures = 0
         member.isOpen = true
         member.checkedMs = performance.now()
-        if (role === 'primary') outage.ends()
+        if (isFit(role)) outage.ends()
         else outage.begins(new ReadOnlyServer().message)
       },
       () => {
@@ -265,9 +268,8 @@ export const createPool = (settings: PoolSettings): Pool => {
     }
   }
 
-  const needsPrimary = async (connection: Connection) => {
-    const role: Role = await connection.check()
-    if (role === 'read-only') throw new ReadOnlyServer()
+  const needsFit = async (connection: Connection) => {
+    if (!isFit(await connection.check())) throw new ReadOnlyServer()
     outage.ends()
   }
 
@@ -301,7 +303,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     member.uses++
     member.checkedMs = nowMs
     // `judge` has seen the error.
-    useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsPrimary).catch(() => {})
+    useMember(member, Math.min(probeTimeoutMs, timeoutMs), needsFit).catch(() => {})
   }
   const probing = setInterval(() => {
     for (const member of members) probe(member)
@@ -329,7 +331,7 @@ export const createPool = (settings: PoolSettings): Pool => {
           throw error
         }
       }),
-    ping: () => useAny(false, timeoutMs, needsPrimary),
+    ping: () => useAny(false, timeoutMs, needsFit),
     async close() {
       isClosed = true
       clearInterval(probing)

@@ -3,6 +3,7 @@
 // the start, by what sessions do and not by what they are called.
 
 import type { Config } from '../../runtime/config/config.ts'
+import { urlsIn } from '../../runtime/config/postgres-url.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 import { openConnection, type Connection } from './connection.ts'
 import { ConnectionLost } from './errors.ts'
@@ -17,6 +18,8 @@ export const postgresUrls = (config: Config): PostgresUrls => ({
   url: config.DATABASE_URL,
   directUrl: config.DATABASE_DIRECT_URL || undefined,
 })
+
+export const replicaUrls = (config: Config): string[] => urlsIn(config.DATABASE_REPLICA_URLS)
 
 /** For what needs a session of its own. */
 export const sessionUrl = ({ url, directUrl = url }: PostgresUrls): string => directUrl

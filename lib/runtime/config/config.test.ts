@@ -120,6 +120,21 @@ t.test('no password in a URL is repeated', async (t) => {
   }
 })
 
+t.test('replicas are URLs, each as that of the primary is', async (t) => {
+  const urlsOf = (text: string) =>
+    readConfig({ DATABASE_REPLICA_URLS: text }, 'script').DATABASE_REPLICA_URLS
+  t.equal(urlsOf(' postgres://one/db,\npostgres://two/db '), 'postgres://one/db,postgres://two/db')
+  const refuses = (text: string, told: RegExp) =>
+    t.match(faultsOf({ JWT_SECRET: secret, DATABASE_REPLICA_URLS: text }), [told], text)
+  refuses(
+    'postgres://one/db?sslmode=no',
+    /_URLS is \d+ bytes long: set it to URLs .*, each a URL whose sslmode/,
+  )
+  refuses('postgres://one,two/db', /each a URL/)
+  refuses('postgres://one/db postgres://two/db', /URLs with commas in between$/)
+  refuses(Array(17).fill('postgres://one/db').join(), /at most 16 URLs/)
+})
+
 t.test('origins are spelled as browsers spell them', async (t) => {
   const origins = (text: string) => faultsOf({ JWT_SECRET: secret, CORS_ORIGINS: text })
   for (const good of [
@@ -292,6 +307,8 @@ t.test('a name that nearly spells a setting is refused', async (t) => {
     ['DATABASE_HOST', 'DATABASE_URL'],
     ['DB_PASSWORD', 'DATABASE_URL'],
     ['POSTGRES_URL', 'DATABASE_URL'],
+    ['DATABASE_REPLICA_URL', 'DATABASE_REPLICA_URLS'],
+    ['DATABASE_READ_URL', 'DATABASE_REPLICA_URLS'],
     ['DATABASE_MAX_CONNECTIONS', 'DB_POOL_SIZE'],
     ['REDIS_ADDR', 'REDIS_URL'],
     ['REDIS_URI', 'REDIS_URL'],

@@ -1,7 +1,7 @@
 // Postgres URLs as people have them: what each means, and what is said of one that can't be followed.
 
 import t from 'tap'
-import { checkPostgresUrl, parsePostgresUrl } from './postgres-url.ts'
+import { checkPostgresUrl, parsePostgresUrl, urlsIn } from './postgres-url.ts'
 
 const parsed = (text: string) => {
   const { tls, ...rest } = parsePostgresUrl(text)
@@ -165,4 +165,12 @@ t.test('how much TLS each URL asks for', async (t) => {
   ] as const) {
     t.equal(parsePostgresUrl(`postgres://h/db?${query}`).tls.mode, mode, query)
   }
+})
+
+t.test('a list of URLs is parted where another begins', async (t) => {
+  t.same(urlsIn(''), [])
+  t.same(urlsIn(' postgres://a:p,w@one/db ,\n postgresql://two/db'), [
+    'postgres://a:p,w@one/db',
+    'postgresql://two/db',
+  ])
 })

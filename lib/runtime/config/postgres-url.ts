@@ -78,6 +78,10 @@ export const checkPostgresUrl = (text: string): string => {
   return text
 }
 
+/** Those of a list. A comma that begins no other URL is a part of one, such as of a password. */
+export const urlsIn = (text: string): string[] =>
+  text.trim() === '' ? [] : text.trim().split(/\s*,\s*(?=postgres(?:ql)?:\/\/)/)
+
 const example = 'postgres://user:password@host:5432/database'
 
 const tlsOf = (parameters: PostgresParameters): PostgresTls => {

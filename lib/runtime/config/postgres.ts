@@ -1,7 +1,23 @@
 // Settings: where Postgres is, and how much of it we use.
 
-import { checkPostgresUrl } from './postgres-url.ts'
+import { checkPostgresUrl, urlsIn } from './postgres-url.ts'
 import { wholeNumber, type Setting } from './table.ts'
+
+/** Each process keeps connections to each of them. */
+const replicasMax = 16
+
+const replicaUrlsOf = (text: string): string => {
+  const urls = urlsIn(text)
+  if (urls.length > replicasMax) throw new Error(`at most ${replicasMax} URLs`)
+  if (urls.some((url) => /\s/.test(url))) throw new Error('URLs with commas in between')
+  try {
+    return urls.map(checkPostgresUrl).join(',')
+  } catch (error) {
+    throw new Error(`URLs with commas in between, each ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
 
 export const postgresSettings = {
   DATABASE_URL: {
@@ -19,13 +35,29 @@ export const postgresSettings = {
     isSecret: true,
     parse: (text: string): string => (text === '' ? text : checkPostgresUrl(text.trim())),
   },
+  DATABASE_REPLICA_URLS: {
+    default: '',
+    unit: 'URLs',
+    meaning:
+      'Streaming replicas of it, separated by commas: each is Postgres itself and no pooler, and its role is a member of `pg_monitor`. Reads of what is in a replica by then go there, in turns, and all others to DATABASE_URL. Empty: there are none.',
+    isSecret: true,
+    parse: replicaUrlsOf,
+  },
+  DATABASE_REPLICA_LAG_MAX_MS: wholeNumber({
+    default: 5_000,
+    min: 1_000,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning:
+      'A replica that is further behind is left out until it has caught up. What a reader sees does not depend on it: each read finds out whether the replica has what it must have.',
+  }),
   DB_POOL_SIZE: wholeNumber({
     default: 10,
     min: 1,
     max: 10_000,
     unit: 'connections',
     meaning:
-      'Postgres connections of the whole server for todos, shared out over its processes (each keeps at least one). Only list misses use them. Accounts have as many besides, but two in each process at most, and one more to listen on.',
+      'Postgres connections of the whole server for todos, shared out over its processes (each keeps at least one). Only list misses use them. There are as many to each replica. Accounts have as many besides, but two in each process at most, and one more to listen on.',
   }),
   READ_QUEUE_MAX: wholeNumber({
     default: 256,
