@@ -12,7 +12,8 @@ import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
 import { forkBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
-import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { openReplicas, replicaTimeoutMs } from '../lib/drivers/postgres/replicas.ts'
+import { postgresUrls, replicaUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openEventAppender, openEventReader } from '../lib/events/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
@@ -46,6 +47,7 @@ import { addAccountMetrics, createAccountCounts } from './features/accounts/metr
 import { openPasswords, passwordRulesOf } from './features/accounts/passwords/open.ts'
 import { addEventReaderMetrics } from './features/health/event-reader-metrics.ts'
 import { addDependencyMetrics } from './features/health/metrics.ts'
+import { addReplicaMetrics, replicasAreUsed } from './features/health/replicas.ts'
 import { becomesReady } from './features/health/readiness.ts'
 import { createChannelKinds, createEndpoints } from './features/index.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
@@ -117,9 +119,16 @@ export const startFork = async (
   const databases = openDatabases(postgresUrls(config), budget)
   const redis = openRedis(config.REDIS_URL, log)
   const timeoutMs = config.LIST_REFRESH_TIMEOUT_MS
+  const replicas = openReplicas(replicaUrls(config), {
+    primary: () => databases.pool('replica watch', { timeoutMs: replicaTimeoutMs }),
+    poolSize: budget.todos,
+    lagMsMax: config.DATABASE_REPLICA_LAG_MAX_MS,
+    log,
+  })
   const store = createPostgresStore(
     databases.pool('todos', { timeoutMs, use: pools.store, log }),
     config.LIST_WHOLE_TODOS_MAX,
+    replicas,
   )
   const redisShare = Math.max(1, Math.floor(config.REDIS_POOL_SIZE / config.HTTP_PROCESSES))
   const cache = openListCache(config, databases, redis, redisShare, log, pools.cache)
@@ -199,6 +208,14 @@ export const startFork = async (
     { name: 'metrics', close: reportMetrics(registry) }, // what was counted to the end is not lost
     ...(tracing ? [{ name: 'traces', close: tracing.close }] : []),
     { name: 'databases', close: databases.close, closeTimeoutMs: databasesCloseTimeoutMs },
+    {
+      name: 'replicas',
+      // Without them all is read on the primary.
+      ...(replicas.replicas.length > 0 && {
+        ready: { name: 'replicas', without: 'degraded', check: replicasAreUsed(replicas) },
+      }),
+      close: replicas.close,
+    },
     { name: 'redis', close: redis.close },
     { name: 'limits', open: limiter.open },
     { name: 'passwords', close: passwords.close },
@@ -267,7 +284,7 @@ export const startFork = async (
     reads: createReadQueue(
       {
         waitingMax: config.READ_QUEUE_MAX,
-        connections: budget.todos,
+        connections: budget.todos * (1 + replicas.replicas.length),
         waitMsMax: config.LIST_REFRESH_TIMEOUT_MS,
       },
       inFlight,
@@ -335,6 +352,7 @@ export const startFork = async (
   addLiveMetrics(registry, live.counts, live.hub.channels)
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
+  addReplicaMetrics(registry, replicas)
   addPoolMetrics(registry, pools)
   addTraceMetrics(registry, traceCounts)
   addProcessMetrics(registry, forkIndex())

@@ -18,13 +18,20 @@ export const ofOwner = (sql: Sql, owner: PageOwner | 'public') => {
     : sql`is_personal AND team_id IS NULL AND user_id = ${id}`
 }
 
-/** 0 before the first change. */
+/**
+ * 0 before the first change. One row, which each transaction that changes a todo of the owner raises: so
+ * a version says which of them a snapshot has, on whatever server it was taken.
+ */
 export const versionOf = (sql: Sql, owner: PageOwner) => {
   const { kind, id } = partsOf(owner)
   return kind === 'team'
     ? sql`coalesce((SELECT version FROM team_lists WHERE team_id = ${id}), 0)`
     : sql`coalesce((SELECT version FROM personal_lists WHERE user_id = ${id}), 0)`
 }
+
+/** -1 once it is a replica no more: what is written there then is not what the primary has. */
+export const versionOnReplica = (sql: Sql, owner: PageOwner) =>
+  sql`CASE WHEN pg_is_in_recovery() THEN ${versionOf(sql, owner)} ELSE -1 END`
 
 /** A team's todos are shown with what is theirs alone. */
 export const isOfTeam = (owner: PageOwner | 'public') => owner.startsWith('team:')

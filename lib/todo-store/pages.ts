@@ -8,16 +8,24 @@ import { todoJsonInSql } from './todo-json.ts'
 
 type Row = { readonly version: string; readonly total: number; readonly body: string }
 
-export const readPage = async (sql: Sql, name: PageName): Promise<PageSnapshot> => {
-  const [row] = await pageQuery(sql, name)
+export const readPage = async (
+  sql: Sql,
+  name: PageName,
+  versionInSql = versionOf(sql, name.owner),
+): Promise<PageSnapshot> => {
+  const [row] = await pageQuery(sql, name, versionInSql)
   const { version, total = 0, body } = row ?? {}
   return { version: Number(version), total, body: Buffer.from(`[${body}]`) }
 }
 
 /** What is counted is read in order, from the index: it may be the last in the table. */
-export const pageQuery = (sql: Sql, { owner, limit, page }: PageName) => sql<Row[]>`
+export const pageQuery = (
+  sql: Sql,
+  { owner, limit, page }: PageName,
+  versionInSql = versionOf(sql, owner),
+) => sql<Row[]>`
   SELECT
-    ${versionOf(sql, owner)} AS version,
+    ${versionInSql} AS version,
     (SELECT count(*)::int FROM (
       SELECT FROM todos WHERE ${ofOwner(sql, owner)}
       ORDER BY created_at DESC, id DESC LIMIT ${pagedMax + 1}) AS counted) AS total,

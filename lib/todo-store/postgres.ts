@@ -2,40 +2,26 @@
 // writes is in applying.ts.
 
 import type { RegisteredLog } from '../domain/log-identity.ts'
-import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import type { Pool } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
-import { newestCount } from '../domain/list.ts'
+import { noReplicas } from '../drivers/postgres/replicas.ts'
 import { clearOutbox, outboxSources, readOutbox } from './outbox.ts'
-import { versionOf } from './owners.ts'
-import { readPage } from './pages.ts'
-import { readSlice } from './slices.ts'
+import { createReplicaReads, pagesVersion } from './replica-reads.ts'
 import { applyCreations, inTransaction, rowColumns } from './applying.ts'
 import type { TodoStore } from './todo-store.ts'
-import { todoJsonInSql } from './todo-json.ts'
 import type { CommandOutcome } from '../domain/command.ts'
 import type { PersonalStanding } from '../domain/share.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
 /** `wholeListMax`: how many todos the list of all may have to be read as a whole. */
-export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoStore => {
+export const createPostgresStore = (
+  pool: Pool,
+  wholeListMax = Infinity,
+  replicas = noReplicas,
+): TodoStore => {
+  const reads = createReplicaReads(pool, replicas, wholeListMax)
   return {
-    readList: (list) =>
-      // One statement, so one snapshot: else a list could carry the version of another.
-      pool.run(async (sql) => {
-        const isBounded = list === 'all' && wholeListMax !== Infinity
-        // CASE does not read what it does not give.
-        const [row] = await sql<{ version: string; body: string | null }[]>`
-          SELECT (SELECT sum(changes) FROM list_versions) AS version,
-            CASE WHEN ${isBounded ? isLongerThan(sql, wholeListMax) : sql`false`} THEN NULL ELSE (
-              SELECT coalesce(string_agg(todo_json, E',\\n' ORDER BY created_at DESC, id DESC), '')
-              FROM (
-                SELECT created_at, id, ${todoJsonInSql(sql)} AS todo_json
-                FROM todos WHERE NOT is_personal ORDER BY created_at DESC, id DESC
-                ${list === 'newest' ? sql`LIMIT ${newestCount}` : sql``}
-              ) AS listed) END AS body`
-        const body = row?.body === null ? '' : `[${row?.body}]`
-        return { version: Number(row?.version), body: Buffer.from(body) }
-      }),
+    readList: reads.list,
     listVersion: () =>
       pool.run(async (sql) => {
         const [row] = await sql<{ version: string }[]>`
@@ -73,16 +59,11 @@ export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoSt
         const [row] = await sql<{ revision: number }[]>`SELECT revision FROM todos WHERE id = ${id}`
         return row?.revision ?? 0
       }),
-    readPage: (page) => pool.run((sql) => readPage(sql, page)),
-    readPublicSlice: (range) => pool.run((sql) => readSlice(sql, 'public', range)),
-    readPersonalSlice: (userId, range) =>
-      pool.run((sql) => readSlice(sql, `user:${userId}`, range)),
-    readTeamSlice: (teamId, range) => pool.run((sql) => readSlice(sql, `team:${teamId}`, range)),
-    pagesVersion: (owner) =>
-      pool.run(async (sql) => {
-        const [row] = await sql<{ version: string }[]>`SELECT ${versionOf(sql, owner)} AS version`
-        return Number(row?.version)
-      }),
+    readPage: reads.page,
+    readPublicSlice: reads.publicSlice,
+    readPersonalSlice: (userId, ...what) => reads.slice(`user:${userId}`, ...what),
+    readTeamSlice: (teamId, ...what) => reads.slice(`team:${teamId}`, ...what),
+    pagesVersion: (owner) => pool.run((sql) => pagesVersion(sql, owner)),
     outcomesOf: (commandIds) =>
       pool.run(async (sql) => {
         const rows = await sql<{ command_id: string; outcome: CommandOutcome }[]>`
@@ -161,12 +142,6 @@ export const createPostgresStore = (pool: Pool, wholeListMax = Infinity): TodoSt
     close: pool.close,
   }
 }
-
-/** Of the public list, as its index says; of a long one, no more than that is read. */
-const isLongerThan = (sql: Sql, count: number) => sql`
-  (SELECT count(*) FROM (
-    SELECT FROM todos WHERE NOT is_personal ORDER BY created_at DESC, id DESC LIMIT ${count + 1}
-  ) AS first) > ${count}`
 
 /** At once: ten minutes of commands in one statement would outlast its time-out, and never be done. */
 const prunedAtOnce = 10_000

@@ -36,11 +36,12 @@ export interface TodoStore extends LogRegistry {
   readTeamTodo(teamId: string, userId: string, id: string): Promise<TodoRow | undefined>
   /** Of any todo; 0 of one that is not there. */
   revisionOf(id: string): Promise<number>
-  readPage(page: PageName): Promise<PageSnapshot>
+  /** `versionMin`: what the reader must see of the owner's; without it, all that is committed. */
+  readPage(page: PageName, versionMin?: number): Promise<PageSnapshot>
   /** Newest first. It costs the same wherever in the list it is. */
   readPublicSlice(range: Range): Promise<Slice>
-  readPersonalSlice(userId: string, range: Range): Promise<Slice>
-  readTeamSlice(teamId: string, range: Range): Promise<Slice>
+  readPersonalSlice(userId: string, range: Range, versionMin?: number): Promise<Slice>
+  readTeamSlice(teamId: string, range: Range, versionMin?: number): Promise<Slice>
   /** Grows with every change to the owner's todos; 0 before the first. */
   pagesVersion(owner: PageOwner): Promise<number>
   /** Outcomes of those that were applied or refused. */

@@ -3,6 +3,7 @@
 
 import { Registry } from '@prometheus-io/client'
 import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
+import { noReplicas } from '../../lib/drivers/postgres/replicas.ts'
 import type { EventReader } from '../../lib/events/events.ts'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
 import { addBuildInfo, addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
@@ -10,6 +11,7 @@ import { addTraceMetrics, createTraceCounts } from '../../lib/runtime/tracing.ts
 import { addAccountMetrics, createAccountCounts } from '../../server/features/accounts/metrics.ts'
 import { addEventReaderMetrics } from '../../server/features/health/event-reader-metrics.ts'
 import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
+import { addReplicaMetrics } from '../../server/features/health/replicas.ts'
 import type { HotLists } from '../../server/features/public-lists/hot-list.ts'
 import { addListMetrics } from '../../server/features/public-lists/metrics.ts'
 import { addShareMetrics, createShareCounts } from '../../server/features/shares/metrics.ts'
@@ -129,7 +131,10 @@ export const metricGroups: readonly MetricGroup[] = [
   {
     title: 'Dependencies',
     about: 'On the page of the server.',
-    metrics: metricsOf((registry) => addDependencyMetrics(registry, [])),
+    metrics: metricsOf((registry) => {
+      addDependencyMetrics(registry, [])
+      addReplicaMetrics(registry, noReplicas)
+    }),
   },
   {
     title: 'Server processes',

@@ -93,8 +93,8 @@ export const pageProblems = [
 type Listed = {
   readonly owner: PageOwner
   readonly readSlice: (range: Range) => Promise<Slice>
-  /** A page in the cache of a version before this one is out of date. */
-  readonly versionMin: number
+  /** What is of a version before this one is out of date. */
+  readonly versionMin: number | undefined
   /** Of the list, and of its endpoint. */
   readonly path: string
   readonly route: string
@@ -105,10 +105,11 @@ export const createPages = ({
   pages,
   reads,
 }: Pick<TodoParts, 'store' | 'pages' | 'reads'>) => {
-  const readPage = async (userId: string, name: PageName, versionMin: number) => {
+  const readPage = async (userId: string, name: PageName, versionMin: number | undefined) => {
     const known = await pages.get(name)
-    if (known && known.version >= versionMin) return known
-    const snapshot = await reads.run(userId, () => store.readPage(name)).catch(orUnreadable)
+    if (known && known.version >= (versionMin ?? 0)) return known
+    const read = () => store.readPage(name, versionMin)
+    const snapshot = await reads.run(userId, read).catch(orUnreadable)
     void pages.fill(name, snapshot)
     return snapshot
   }

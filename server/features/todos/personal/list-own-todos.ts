@@ -1,5 +1,6 @@
 // GET /api/todos: your own todos, a page at a time.
 
+import type { Range } from '../../../../lib/domain/page.ts'
 import { named } from '../../../../lib/domain/shape.ts'
 import { exampleTodo, todoShape } from '../../../../lib/domain/todo.ts'
 import { notModified, type AnswerDescription } from '../../../http/contract/answer.ts'
@@ -40,8 +41,8 @@ export const listOwnTodos = (parts: TodoParts) => {
     handler({ principal: { userId }, query, headers }) {
       const listed = {
         owner: `user:${userId}` as const,
-        readSlice: store.readPersonalSlice.bind(store, userId),
-        versionMin: 0, // each change is announced to the cache
+        readSlice: (range: Range) => store.readPersonalSlice(userId, range),
+        versionMin: undefined, // each change is announced to the cache
         path,
         route: path,
       }

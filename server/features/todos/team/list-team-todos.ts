@@ -1,5 +1,6 @@
 // GET /api/teams/:teamId/todos: a team's todos, a page at a time.
 
+import type { Range } from '../../../../lib/domain/page.ts'
 import { named } from '../../../../lib/domain/shape.ts'
 import { exampleTeamTodo, teamTodoShape } from '../../../../lib/domain/todo.ts'
 import { notModified, type AnswerDescription } from '../../../http/contract/answer.ts'
@@ -57,7 +58,7 @@ export const listTeamTodos = (parts: TodoParts) => {
         permit(userId, teamId, ['list-team-todos']),
       ])
       const { path } = teamCollection(parts, teamId)
-      const readSlice = store.readTeamSlice.bind(store, teamId)
+      const readSlice = (range: Range) => store.readTeamSlice(teamId, range, versionMin)
       const listed = { owner, readSlice, versionMin, path, route }
       return reply(userId, listed, query, headers.ifNoneMatch)
     },

@@ -1,0 +1,242 @@
+// What readers see while a replica answers some of them: random writes and reads of two processes, with
+// replay on the replica paused and resumed at random. Each read shows all that was written before it
+// began (read-your-writes), nothing older than its reader has seen (monotonic reads), and exactly what
+// its version says.
+
+import postgres from 'postgres'
+import t from 'tap'
+import type { PageOwner } from '../domain/page.ts'
+import type { TodoRow } from '../domain/todo.ts'
+import { createPool } from '../drivers/postgres/pool.ts'
+import { openReplicas } from '../drivers/postgres/replicas.ts'
+import { migrate } from '../drivers/postgres/migrate.ts'
+import { migrationsDirectory } from '../../scripts/paths.ts'
+import { startPostgresReplica } from '../../scripts/stack/postgres-replica.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { seeded } from '../../testing/seeded.ts'
+import { ownPostgres, testDirectory } from '../../testing/services.ts'
+import { silentLog } from '../../testing/settings.ts'
+import { createPostgresStore } from './postgres.ts'
+import { hasAll } from './replica-reads.ts'
+import type { TodoStore } from './todo-store.ts'
+
+const primary = await ownPostgres(t)
+await migrate(primary.url, migrationsDirectory)
+const replica = await startPostgresReplica({ directory: await testDirectory(t), primary })
+t.teardown(() => replica.stop())
+const onReplica = postgres(replica.url, { max: 1, onnotice: () => {} })
+t.teardown(() => onReplica.end({ timeout: 1 }))
+
+/** As a server process opens it. */
+const openProcess = async () => {
+  const [pool, watch] = [2, 1].map((poolSize) =>
+    createPool({ url: primary.url, poolSize, timeoutMs: 20_000 }),
+  ) as [ReturnType<typeof createPool>, ReturnType<typeof createPool>]
+  const replicas = openReplicas([replica.url], {
+    primary: () => watch,
+    poolSize: 2,
+    lagMsMax: 600_000,
+    log: silentLog,
+  })
+  t.teardown(() => Promise.all([replicas.close(), pool.close(), watch.close()]))
+  const isUsed = () => eventually(() => replicas.isAnyUsed(), Boolean)
+  await isUsed()
+  return { store: createPostgresStore(pool, Infinity, replicas), replicas, isUsed }
+}
+const processes = [await openProcess(), await openProcess()] as const
+const { store } = processes[0]
+const countsOf = (outcome: 'answered' | 'behind') =>
+  processes.reduce((sum, { replicas }) => sum + replicas.counts[outcome], 0)
+
+const owners = ['user:ann', 'user:bob', 'team:red'] as const
+const partitions = ['public 0', 'public 1'] as const
+type List = (typeof owners)[number] | (typeof partitions)[number]
+const isOwner = (list: List): list is (typeof owners)[number] => !list.startsWith('public')
+const log = { name: 'log', identity: 'log of this test' }
+await store.registerLog(log.name, { identity: log.identity, partitions: 2 })
+
+const rowOf = (list: List, nth: number): TodoRow => ({
+  id: `${list.replace(/\W/, '-')}-${nth}`,
+  title: `${list} ${nth}`,
+  description: '',
+  completed: false,
+  user_id: list.startsWith('user:') ? list.slice(5) : 'carol',
+  created_at: new Date(1_795_000_000_000 + nth),
+  updated_at: new Date(1_795_000_000_000),
+  revision: 1,
+  is_personal: isOwner(list),
+  team_id: list.startsWith('team:') ? list.slice(5) : null,
+  assignee_id: null,
+})
+/** The nth change makes the nth todo; every third deletes the one before. */
+const deletes = (nth: number) => (nth % 3 === 0 ? [nth - 1] : [])
+const heldAfter = (changes: number): number[] => {
+  const held = new Set<number>()
+  for (let nth = 1; nth <= changes; nth++) {
+    held.add(nth)
+    for (const gone of deletes(nth)) held.delete(gone)
+  }
+  return [...held]
+}
+
+/** Changes whose transaction is known to have ended. */
+const written = new Map<List, number>()
+const writtenTo = (list: List) => written.get(list) ?? 0
+/** Of the version of an owner's first change. */
+const firstVersions = new Map<PageOwner, number>()
+
+const write = async (list: List): Promise<void> => {
+  const nth = writtenTo(list) + 1
+  await store.transaction(async (tx) => {
+    const advance = { expected: nth - 1, next: nth, numbers: [] }
+    if (!isOwner(list)) await tx.advanceOffset(log, partitions.indexOf(list), advance, true)
+    await tx.write({
+      inserts: [rowOf(list, nth)],
+      updates: [],
+      deletes: deletes(nth).map((gone) => rowOf(list, gone).id),
+    })
+    if (!isOwner(list)) return
+    const versions = await tx.changePages([list])
+    if (nth === 1) firstVersions.set(list, versions.get(list) ?? 0)
+  })
+  written.set(list, nth)
+}
+
+type Found = { readonly title: string }
+const nthsOf = (body: Buffer, list: List) =>
+  (JSON.parse(body.toString()) as Found[])
+    .filter(({ title }) => title.startsWith(`${list} `))
+    .map(({ title }) => Number(title.slice(list.length + 1)))
+    .sort((a, b) => a - b)
+const most = { after: undefined, count: 1_000 }
+
+t.test('every read shows what was written before it, and nothing that it has not', async (t) => {
+  const random = seeded(t)
+  const anyOf = <T>(some: readonly T[]): T => some[random.below(some.length)] as T
+  const changesMax = 40
+  for (const list of [...owners, ...partitions]) await write(list)
+  const born = (await store.listVersion()) - partitions.length
+  const bodyOfVersion = new Map<number, string>()
+
+  /** What was read is that after so many changes, which its reader may see. */
+  const isSound = (list: List, body: Buffer, known: number, seen: Map<List, number>): number => {
+    const nths = nthsOf(body, list)
+    const changes = nths.at(-1) ?? 0
+    t.same(nths, heldAfter(changes), `${list}: all of ${changes} changes`)
+    t.ok(changes >= known, `${list}: ${changes} of ${known} that were written`)
+    t.ok(changes >= (seen.get(list) ?? 0), `${list}: ${changes} after ${seen.get(list)}`)
+    seen.set(list, changes)
+    return changes
+  }
+
+  const readOwner = async (store: TodoStore, seen: Map<List, number>) => {
+    const owner = anyOf(owners)
+    const known = writtenTo(owner)
+    // A team's version is asked for by its endpoint.
+    const versionMin = owner === 'team:red' ? await store.pagesVersion(owner) : undefined
+    if (random.below(2) === 0) {
+      const page = await store.readPage({ owner, limit: 100, page: 1 }, versionMin)
+      const changes = isSound(owner, page.body, known, seen)
+      t.equal(page.version, (firstVersions.get(owner) ?? 0) + changes - 1, 'as its version says')
+      t.equal(page.total, heldAfter(changes).length)
+    } else {
+      const slice = owner.startsWith('team:')
+        ? await store.readTeamSlice('red', most, versionMin)
+        : await store.readPersonalSlice(owner.slice(5), most)
+      isSound(owner, slice.body, known, seen)
+    }
+  }
+  const readPublic = async (store: TodoStore, seen: Map<List, number>) => {
+    const known = partitions.map(writtenTo)
+    if (random.below(2) === 0) {
+      const { body } = await store.readPublicSlice(most)
+      partitions.forEach((list, i) => isSound(list, body, known[i] ?? 0, seen))
+      return
+    }
+    const { version, body } = await store.readList(anyOf(['newest', 'all']))
+    const changes = partitions.map((list, i) => isSound(list, body, known[i] ?? 0, seen))
+    t.equal(
+      version,
+      changes.reduce((sum, one) => sum + one, born),
+      'as its version says',
+    )
+    const text = bodyOfVersion.get(version) ?? body.toString()
+    t.equal(text, body.toString(), 'one version is one list, wherever it was read')
+    bodyOfVersion.set(version, text)
+  }
+
+  const writer = async (lists: readonly List[]) => {
+    for (;;) {
+      const open = lists.filter((list) => writtenTo(list) < changesMax)
+      if (open.length === 0) return
+      await write(anyOf(open))
+    }
+  }
+  let isWriting = true
+  const reader = async () => {
+    const seen = new Map<List, number>()
+    while (isWriting) {
+      const { store } = anyOf(processes)
+      await (random.below(3) === 0 ? readPublic : readOwner)(store, seen)
+      const chance = random.below(40)
+      if (chance === 0) await onReplica`SELECT pg_wal_replay_pause()`
+      if (chance === 1) await onReplica`SELECT pg_wal_replay_resume()`
+    }
+  }
+  const readers = Array.from({ length: 4 }, reader)
+  await Promise.all([writer(owners), writer(['public 0']), writer(['public 1'])])
+  isWriting = false
+  await Promise.all(readers)
+  t.comment(
+    `${countsOf('answered')} reads from the replica, ${countsOf('behind')} it was behind for`,
+  )
+  t.ok(countsOf('answered') > 0)
+  t.ok(countsOf('behind') > 0)
+})
+
+t.test(
+  'with replay paused what is new comes from the primary, what is old from the replica',
+  async (t) => {
+    await onReplica`SELECT pg_wal_replay_resume()`
+    const page = { owner: 'user:ann', limit: 100, page: 1 } as const
+    await eventually(
+      async () => {
+        const before = countsOf('answered')
+        await store.readPage(page)
+        return countsOf('answered') - before
+      },
+      (answered) => answered === 1,
+    )
+    await onReplica`SELECT pg_wal_replay_pause()`
+    const old = await store.pagesVersion('user:ann')
+    await write('user:ann')
+    const counts = () => [countsOf('answered'), countsOf('behind')]
+    const [answered = 0, behind = 0] = counts()
+    t.equal((await store.readPage(page)).version, old + 1, 'what was written')
+    t.same(counts(), [answered, behind + 1])
+    t.equal((await store.readPage(page, old)).version, old, 'who need not see it')
+    t.same(counts(), [answered + 1, behind + 1])
+    await store.readPage({ ...page, owner: 'user:nobody' })
+    t.same(counts(), [answered + 1, behind + 1], 'who has nothing is not looked for')
+    await onReplica`SELECT pg_wal_replay_resume()`
+  },
+)
+
+t.test('a replica that takes writes of its own answers nothing, at once', async (t) => {
+  const page = { owner: 'user:bob', limit: 100, page: 1 } as const
+  await Promise.all(processes.map(({ isUsed }) => isUsed()))
+  await onReplica`SELECT pg_promote()`
+  await onReplica`DELETE FROM todos`
+  await onReplica`UPDATE personal_lists SET version = version + 1000`
+  await onReplica`UPDATE list_versions SET changes = changes + 1000`
+  const { body } = await store.readPage(page)
+  t.same(nthsOf(body, 'user:bob'), heldAfter(writtenTo('user:bob')))
+  const slice = await store.readPublicSlice(most)
+  t.same(nthsOf(slice.body, 'public 0'), heldAfter(writtenTo('public 0')))
+})
+
+t.test('partition by partition', async (t) => {
+  t.ok(hasAll('{"log 0":2,"log 1":1}', '{"log 0":2}'))
+  t.notOk(hasAll('{"log 0":2,"log 1":1}', '{"log 0":1,"log 1":2}'), 'another of the same sum')
+  t.notOk(hasAll('{}', '{"log 0":1}'))
+})
