@@ -1,0 +1,126 @@
+// A server whose reads go to a streaming replica, as its clients see it. What was answered is there for
+// the next request, in whichever process, while the replica stops and goes on, freezes and comes back. A
+// right that has ended there only is no right.
+
+import postgres from 'postgres'
+import t from 'tap'
+import { migrate } from '../../lib/drivers/postgres/migrate.ts'
+import { migrationsDirectory } from '../../scripts/paths.ts'
+import { startPostgresReplica } from '../../scripts/stack/postgres-replica.ts'
+import { startServer, startWorker } from '../../scripts/stack/processes.ts'
+import { scrape } from '../../scripts/stack/scrape.ts'
+import { eventually } from '../eventually.ts'
+import { clientOf, type Json } from '../json-client.ts'
+import { seeded } from '../seeded.ts'
+import { ownPostgres, testDirectory } from '../services.ts'
+import { generousTimeouts, testSecret } from '../settings.ts'
+import { openTeamsAt } from '../teams.ts'
+
+const rounds = 15
+const bounds = {
+  teamsOfUserMax: 100,
+  membersMax: 100,
+  invitationsMax: 100,
+  invitationTtlSec: 60,
+}
+
+t.test('reads go to a replica, and show what they would have shown', async (t) => {
+  const random = seeded(t)
+  const primary = await ownPostgres(t)
+  await migrate(primary.url, migrationsDirectory)
+  const replica = await startPostgresReplica({ directory: await testDirectory(t), primary })
+  t.teardown(() => replica.stop())
+  const onReplica = postgres(replica.url, { max: 1, onnotice: () => {} })
+  t.teardown(() => onReplica.end({ timeout: 1 }))
+
+  const environment = {
+    DATABASE_URL: primary.url,
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    HTTP_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PROCESSES: '2',
+    JWT_SECRET: testSecret,
+    LIMIT_USER_REQUESTS: '0',
+    ...generousTimeouts,
+  }
+  const server = await startServer({
+    ...environment,
+    DATABASE_REPLICA_URLS: replica.url,
+    DATABASE_REPLICA_LAG_MAX_MS: '600000',
+  })
+  t.teardown(() => server.stop())
+  const worker = await startWorker(environment)
+  t.teardown(() => worker.stop())
+
+  const { account, pool } = openTeamsAt(t, primary.url, bounds)
+  const [ann, bob] = [await account('ann'), await account('bob')]
+  /** Each on a connection of its own, so that each process is asked. */
+  const as = (user: { readonly userId: string }) => {
+    const ask = clientOf(server.port, user.userId)
+    return (method: string, path: string, body?: Json) =>
+      ask(method, path, body, { connection: 'close' })
+  }
+  const [asAnn, asBob] = [as(ann), as(bob)]
+  const isReady = (wanted: 'ready' | 'degraded') =>
+    eventually(
+      () => asAnn('GET', '/ready'),
+      ({ status, body }) => status === 200 && body['status'] === wanted,
+    )
+  const outcomes = async () => {
+    const { total } = await scrape(server.metricsPort)
+    const of = (outcome: string) => total('todos_replica_reads_total', { outcome })
+    return { answered: of('answered'), behind: of('behind'), failed: of('failed') }
+  }
+
+  await isReady('ready')
+  const team = (await asAnn('POST', '/api/teams', { name: 'red' })).body['id'] as string
+  await pool.run(
+    (sql) => sql`
+      INSERT INTO team_members (team_id, user_id, role) VALUES (${team}, ${bob.userId}, 'member')`,
+  )
+  const teamTodos = `/api/teams/${team}/todos`
+
+  /** Written, and there for whoever asks next. */
+  const writeAndRead = async (nth: number) => {
+    const path = random.below(2) === 0 ? '/api/todos' : teamTodos
+    const title = `todo ${nth}`
+    t.equal((await asAnn('POST', path, { title })).status, 201)
+    const { status, headers, body } = await asAnn('GET', path)
+    t.equal(status, 200)
+    t.match(body, { todos: [{ title }] }, `${path}: read your writes`)
+    const again = await asAnn('GET', path)
+    t.equal(again.headers.get('etag'), headers.get('etag'), `${path}: monotonic`)
+    const { body: exported } = await asAnn('GET', '/api/profile/export')
+    if (path === '/api/todos') t.match(exported, { todos: [{ title }] }, 'and in the export')
+  }
+  for (let nth = 0; nth < rounds; nth++) {
+    if (random.below(2) === 0) await onReplica`SELECT pg_wal_replay_pause()`
+    else await onReplica`SELECT pg_wal_replay_resume()`
+    await writeAndRead(nth)
+  }
+
+  await onReplica`SELECT pg_wal_replay_resume()`
+  await eventually(
+    () => asBob('GET', teamTodos).then(outcomes),
+    ({ answered }) => answered > 0,
+  )
+  await onReplica`SELECT pg_wal_replay_pause()`
+  t.equal((await asAnn('DELETE', `/api/teams/${team}/members/${bob.userId}`)).status, 204)
+  t.equal((await asBob('GET', teamTodos)).status, 404, 'he is a member on the replica only')
+  t.equal((await asAnn('POST', '/api/todos', { title: 'not replayed' })).status, 201)
+  t.match((await asAnn('GET', '/api/todos')).body, { todos: [{ title: 'not replayed' }] })
+  t.ok((await outcomes()).behind > 0)
+
+  replica.kill('SIGSTOP')
+  await writeAndRead(rounds)
+  const { body } = await isReady('degraded')
+  t.match(body, { dependencies: { replicas: /left out: no answer/ } })
+  await writeAndRead(rounds + 1)
+  replica.kill('SIGCONT')
+  await isReady('ready')
+  t.comment(JSON.stringify(await outcomes()))
+  t.match(server.output(), /"reason":"no answer.*"replica left out/)
+  t.match(server.output(), /"replica is read from again"/)
+  t.notMatch(server.output(), new URL(replica.url).password)
+})
