@@ -48,6 +48,15 @@ export type Slice = {
   readonly next: Position | undefined
 }
 
+/** A page as the store has read it. */
+export type PageRead = PageSnapshot & {
+  /** Then it is of the version that was to be seen, or of a later one, and may not be of today's. */
+  readonly isFromReplica: boolean
+}
+
+/** Of an owner's todos. */
+export type OwnedSlice = Slice & { readonly version: number }
+
 /** A part of any list that is not kept ready, newest first. */
 export type Page<T> = { readonly items: readonly T[]; readonly next: Position | undefined }
 

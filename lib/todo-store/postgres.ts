@@ -10,7 +10,6 @@ import { createReplicaReads, pagesVersion } from './replica-reads.ts'
 import { applyCreations, inTransaction, rowColumns } from './applying.ts'
 import type { TodoStore } from './todo-store.ts'
 import type { CommandOutcome } from '../domain/command.ts'
-import type { PersonalStanding } from '../domain/share.ts'
 import type { TodoRow } from '../domain/todo.ts'
 
 /** `wholeListMax`: how many todos the list of all may have to be read as a whole. */
@@ -34,17 +33,7 @@ export const createPostgresStore = (
           SELECT ${rowColumns(sql)} FROM todos WHERE id = ${id} AND NOT is_personal`
         return row
       }),
-    readPersonalTodo: (userId, id) =>
-      pool.run(async (sql) => {
-        const [found] = await sql<(TodoRow & { standing: PersonalStanding | null })[]>`
-          SELECT ${rowColumns(sql)}, CASE WHEN user_id = ${userId} THEN 'owner' ELSE (
-            SELECT role FROM todo_roles WHERE todo_id = todos.id AND user_id = ${userId}
-          ) END AS standing
-          FROM todos WHERE id = ${id} AND is_personal AND team_id IS NULL`
-        if (!found?.standing) return undefined
-        const { standing, ...row } = found
-        return { row, standing }
-      }),
+    readPersonalTodo: reads.personalTodo,
     readTeamTodo: (teamId, userId, id) =>
       pool.run(async (sql) => {
         const [row] = await sql<TodoRow[]>`

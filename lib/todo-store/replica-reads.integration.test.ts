@@ -37,6 +37,7 @@ const openProcess = async () => {
     poolSize: 2,
     lagMsMax: 600_000,
     log: silentLog,
+    timeoutMs: 20_000,
   })
   t.teardown(() => Promise.all([replicas.close(), pool.close(), watch.close()]))
   const isUsed = () => eventually(() => replicas.isAnyUsed(), Boolean)
@@ -113,7 +114,7 @@ const most = { after: undefined, count: 1_000 }
 t.test('every read shows what was written before it, and nothing that it has not', async (t) => {
   const random = seeded(t)
   const anyOf = <T>(some: readonly T[]): T => some[random.below(some.length)] as T
-  const changesMax = 40
+  const changesMax = 30
   for (const list of [...owners, ...partitions]) await write(list)
   const born = (await store.listVersion()) - partitions.length
   const bodyOfVersion = new Map<number, string>()
@@ -146,6 +147,37 @@ t.test('every read shows what was written before it, and nothing that it has not
       isSound(owner, slice.body, known, seen)
     }
   }
+  /** As who says what he must see: no less than he has seen, though more may have been written. */
+  const readWithVersion = async (
+    store: TodoStore,
+    seen: Map<List, number>,
+    versions: Map<PageOwner, number>,
+  ) => {
+    const owner = anyOf(['user:ann', 'user:bob'] as const)
+    const userId = owner.slice(5)
+    const first = firstVersions.get(owner) ?? 0
+    const min = versions.get(owner) ?? first
+    const changesIn = (version: number) => version - first + 1
+    const see = (version: number) => {
+      t.ok(version >= min, `${owner}: ${version} after ${min}`)
+      versions.set(owner, version)
+      seen.set(owner, Math.max(seen.get(owner) ?? 0, changesIn(version)))
+    }
+    if (random.below(2) === 0) {
+      const { body, version } = await store.readPersonalSlice(userId, most, min)
+      t.equal(isSound(owner, body, 0, seen), changesIn(version), 'as its version says')
+      see(version)
+      return
+    }
+    const nth = 1 + random.below(changesIn(min))
+    const { version } = (await store.readPersonalTodo(userId, rowOf(owner, nth).id, min)) ?? {}
+    if (version === undefined) t.same(deletes(nth + 1), [nth], `${nth} was deleted`)
+    else {
+      t.ok(heldAfter(changesIn(version)).includes(nth), 'as its version says')
+      see(version)
+    }
+  }
+
   const readPublic = async (store: TodoStore, seen: Map<List, number>) => {
     const known = partitions.map(writtenTo)
     if (random.below(2) === 0) {
@@ -175,9 +207,13 @@ t.test('every read shows what was written before it, and nothing that it has not
   let isWriting = true
   const reader = async () => {
     const seen = new Map<List, number>()
+    const versions = new Map<PageOwner, number>()
+    const saysVersion = random.below(2) === 0
     while (isWriting) {
       const { store } = anyOf(processes)
-      await (random.below(3) === 0 ? readPublic : readOwner)(store, seen)
+      if (random.below(3) === 0) await readPublic(store, seen)
+      else if (saysVersion) await readWithVersion(store, seen, versions)
+      else await readOwner(store, seen)
       const chance = random.below(40)
       if (chance === 0) await onReplica`SELECT pg_wal_replay_pause()`
       if (chance === 1) await onReplica`SELECT pg_wal_replay_resume()`
@@ -216,8 +252,15 @@ t.test(
     t.same(counts(), [answered, behind + 1])
     t.equal((await store.readPage(page, old)).version, old, 'who need not see it')
     t.same(counts(), [answered + 1, behind + 1])
+    const todo = (nth: number) => rowOf('user:ann', nth).id
+    const newest = todo(writtenTo('user:ann'))
+    t.match(await store.readPersonalTodo('ann', newest, old + 1), { version: old + 1 })
+    t.match(await store.readPersonalTodo('ann', todo(1), old), { version: old })
+    t.same(counts(), [answered + 2, behind + 2], 'one todo goes the same ways')
+    t.equal(await store.readPersonalTodo('bob', todo(1), 1), undefined)
+    t.same(counts(), [answered + 2, behind + 3], "another's is asked for on the primary")
     await store.readPage({ ...page, owner: 'user:nobody' })
-    t.same(counts(), [answered + 1, behind + 1], 'who has nothing is not looked for')
+    t.same(counts(), [answered + 2, behind + 3], 'who has nothing is not looked for')
     await onReplica`SELECT pg_wal_replay_resume()`
   },
 )

@@ -8,13 +8,15 @@
 // the primary showed in version n. How far a replica is behind does not matter for that.
 
 import type { ListName, ListSnapshot } from '../domain/list.ts'
-import type { PageName, PageOwner, PageSnapshot, Range, Slice } from '../domain/page.ts'
+import type { OwnedSlice, PageName, PageOwner, PageRead, Range, Slice } from '../domain/page.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import type { Replicas } from '../drivers/postgres/replicas.ts'
 import { publicChanges, publicChangesOnReplica, readList } from './lists.ts'
 import { versionOf, versionOnReplica } from './owners.ts'
 import { readPage } from './pages.ts'
+import { readOwnTodo, readPersonalTodo } from './personal-todos.ts'
 import { readSlice } from './slices.ts'
+import type { PersonalTodo } from './todo-store.ts'
 
 type Fragment = ReturnType<typeof versionOf>
 
@@ -22,7 +24,7 @@ export const createReplicaReads = (pool: Pool, replicas: Replicas, wholeListMax:
   const ofOwner = async <T extends { readonly version: number | string }>(
     owner: PageOwner,
     versionMin: number | undefined,
-    read: (sql: Sql, version: Fragment) => Promise<T>,
+    read: (sql: Sql, version: Fragment, isFromReplica: boolean) => Promise<T>,
   ): Promise<T> => {
     if (replicas.isAnyUsed()) {
       const needed = versionMin ?? (await pool.run((sql) => pagesVersion(sql, owner)))
@@ -30,12 +32,12 @@ export const createReplicaReads = (pool: Pool, replicas: Replicas, wholeListMax:
       const found =
         needed > 0 &&
         (await replicas.read(
-          (sql) => read(sql, versionOnReplica(sql, owner)),
+          (sql) => read(sql, versionOnReplica(sql, owner), true),
           ({ version }) => Number(version) >= needed,
         ))
       if (found) return found
     }
-    return pool.run((sql) => read(sql, versionOf(sql, owner)))
+    return pool.run((sql) => read(sql, versionOf(sql, owner), false))
   }
 
   const changesNow = () =>
@@ -45,11 +47,36 @@ export const createReplicaReads = (pool: Pool, replicas: Replicas, wholeListMax:
     })
 
   return {
-    page: (page: PageName, versionMin?: number): Promise<PageSnapshot> =>
-      ofOwner(page.owner, versionMin, (sql, version) => readPage(sql, page, version)),
+    page: (page: PageName, versionMin?: number): Promise<PageRead> =>
+      ofOwner(page.owner, versionMin, async (sql, version, isFromReplica) => ({
+        ...(await readPage(sql, page, version)),
+        isFromReplica,
+      })),
 
-    slice: (owner: PageOwner, range: Range, versionMin?: number): Promise<Slice> =>
-      ofOwner(owner, versionMin, (sql, version) => readSlice(sql, owner, range, version)),
+    async slice(owner: PageOwner, range: Range, versionMin?: number): Promise<OwnedSlice> {
+      const { version, ...slice } = await ofOwner(owner, versionMin, (sql, version) =>
+        readSlice(sql, owner, range, version),
+      )
+      return { ...slice, version: Number(version) }
+    },
+
+    /**
+     * On a replica only for who says what he must see: to ask for the version costs as much as the todo. And
+     * only his own: what is shared may be his no more.
+     */
+    async personalTodo(
+      userId: string,
+      id: string,
+      versionMin?: number,
+    ): Promise<PersonalTodo | undefined> {
+      const found =
+        versionMin !== undefined &&
+        (await replicas.read(
+          (sql) => readOwnTodo(sql, userId, id),
+          (own) => own !== undefined && own.version >= versionMin,
+        ))
+      return found || pool.run((sql) => readPersonalTodo(sql, userId, id))
+    },
 
     async publicSlice(range: Range): Promise<Slice> {
       if (replicas.isAnyUsed()) {

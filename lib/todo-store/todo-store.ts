@@ -5,7 +5,7 @@ import type { ChannelName } from '../domain/event.ts'
 import type { LogRegistry } from '../domain/log-identity.ts'
 import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
 import type { ListName, ListSnapshot } from '../domain/list.ts'
-import type { PageName, PageOwner, PageSnapshot, Range, Slice } from '../domain/page.ts'
+import type { OwnedSlice, PageName, PageOwner, PageRead, Range, Slice } from '../domain/page.ts'
 import type { PersonalStanding, ShareRole } from '../domain/share.ts'
 import type { Membership, TeamRole } from '../domain/team.ts'
 import type { TodoRow } from '../domain/todo.ts'
@@ -23,25 +23,34 @@ export type TodoChanges = {
 }
 
 /** A personal todo, as who reads it may. */
-export type PersonalTodo = { readonly row: TodoRow; readonly standing: PersonalStanding }
+export type PersonalTodo = {
+  readonly row: TodoRow
+  readonly standing: PersonalStanding
+  /** Of its list, where that is the reader's own. */
+  readonly version: number | undefined
+}
 
 export interface TodoStore extends LogRegistry {
   readList(list: ListName): Promise<ListSnapshot>
   listVersion(): Promise<number>
   /** One that is public. */
   readTodo(id: string): Promise<TodoRow | undefined>
-  /** One that somebody owns, or that is shared with him. */
-  readPersonalTodo(userId: string, id: string): Promise<PersonalTodo | undefined>
+  /** One that somebody owns, or that is shared with him. `versionMin`: what must be seen of his own. */
+  readPersonalTodo(
+    userId: string,
+    id: string,
+    versionMin?: number,
+  ): Promise<PersonalTodo | undefined>
   /** Undefined also when `userId` is not in the team. */
   readTeamTodo(teamId: string, userId: string, id: string): Promise<TodoRow | undefined>
   /** Of any todo; 0 of one that is not there. */
   revisionOf(id: string): Promise<number>
   /** `versionMin`: what the reader must see of the owner's; without it, all that is committed. */
-  readPage(page: PageName, versionMin?: number): Promise<PageSnapshot>
+  readPage(page: PageName, versionMin?: number): Promise<PageRead>
   /** Newest first. It costs the same wherever in the list it is. */
   readPublicSlice(range: Range): Promise<Slice>
-  readPersonalSlice(userId: string, range: Range, versionMin?: number): Promise<Slice>
-  readTeamSlice(teamId: string, range: Range, versionMin?: number): Promise<Slice>
+  readPersonalSlice(userId: string, range: Range, versionMin?: number): Promise<OwnedSlice>
+  readTeamSlice(teamId: string, range: Range, versionMin?: number): Promise<OwnedSlice>
   /** Grows with every change to the owner's todos; 0 before the first. */
   pagesVersion(owner: PageOwner): Promise<number>
   /** Outcomes of those that were applied or refused. */

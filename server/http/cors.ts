@@ -29,6 +29,7 @@ const requestHeadersAlways = [
   'idempotency-key',
   'if-match',
   'if-none-match',
+  'list-version-min',
   'prefer',
   'sentry-trace',
   'traceparent',
@@ -38,7 +39,7 @@ const requestHeadersAlways = [
 
 /** What pages may read besides the headers that they always may. */
 const exposed =
-  'Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
+  'Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, List-Version, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
 
 const allow = (origin: string) => [
   'Access-Control-Allow-Origin',

@@ -9,15 +9,24 @@ import { etagOf } from './if-match.ts'
 import { noSuchTodo, todoUnreadable } from './problems.ts'
 
 const missing = new Problem(noSuchTodo)
-const unreadable = orProblem(todoUnreadable)
+export const unreadable = orProblem(todoUnreadable)
 
 export const answerWithTodo = async (
   ifNoneMatch: string | undefined,
   read: () => Promise<TodoRow | undefined>,
 ): Promise<Reply> => {
-  const row = await read().catch(unreadable)
+  return answerTodo(ifNoneMatch, await read().catch(unreadable))
+}
+
+/** `more`: headers besides those that every todo has. */
+export const answerTodo = (
+  ifNoneMatch: string | undefined,
+  row: TodoRow | undefined,
+  more: readonly string[] = [],
+): Reply => {
   if (!row) throw missing
-  return unlessHeld(ifNoneMatch, etagOf(row), validators(row), () => todoReply(200, row))
+  const held = [...validators(row), ...more]
+  return unlessHeld(ifNoneMatch, etagOf(row), held, () => todoReply(200, row, more))
 }
 
 /** `headers` come on top of those that every todo has. */

@@ -4,12 +4,12 @@
 import {
   pagedMax,
   placeOf,
+  type OwnedSlice,
   type PageName,
   type PageOwner,
   type PageSnapshot,
   type Position,
   type Range,
-  type Slice,
 } from '../../../lib/domain/page.ts'
 import {
   described,
@@ -92,25 +92,30 @@ export const pageProblems = [
 /** A list as it is asked for. */
 type Listed = {
   readonly owner: PageOwner
-  readonly readSlice: (range: Range) => Promise<Slice>
+  readonly readSlice: (range: Range) => Promise<OwnedSlice>
   /** What is of a version before this one is out of date. */
   readonly versionMin: number | undefined
+  /** The reader named it. With less than all from a replica he is content, and others are not. */
+  readonly isOfReader: boolean
+  /** The version as a header, where clients are told. */
+  readonly tellVersion?: (version: number) => readonly string[]
   /** Of the list, and of its endpoint. */
   readonly path: string
   readonly route: string
 }
 
-export const createPages = ({
-  store,
-  pages,
-  reads,
-}: Pick<TodoParts, 'store' | 'pages' | 'reads'>) => {
-  const readPage = async (userId: string, name: PageName, versionMin: number | undefined) => {
+type PageParts = Pick<TodoParts, 'pages' | 'reads'> & {
+  readonly store: Pick<TodoParts['store'], 'readPage'>
+}
+
+export const createPages = ({ store, pages, reads }: PageParts) => {
+  const readPage = async (userId: string, listed: Listed, name: PageName) => {
+    const { versionMin, isOfReader } = listed
     const known = await pages.get(name)
     if (known && known.version >= (versionMin ?? 0)) return known
     const read = () => store.readPage(name, versionMin)
-    const snapshot = await reads.run(userId, read).catch(orUnreadable)
-    void pages.fill(name, snapshot)
+    const { isFromReplica, ...snapshot } = await reads.run(userId, read).catch(orUnreadable)
+    if (!isFromReplica || !isOfReader) void pages.fill(name, snapshot)
     return snapshot
   }
 
@@ -130,19 +135,20 @@ export const createPages = ({
     }
     if (page * limit > pagedMax) throw new Problem(tooFar(limit))
     const name = { owner: listed.owner, limit, page }
-    return pageReply(listed, name, await readPage(userId, name, listed.versionMin), ifNoneMatch)
+    return pageReply(listed, name, await readPage(userId, listed, name), ifNoneMatch)
   }
 }
 
 const sliceReply = (
   listed: Listed,
-  { body, next }: Slice,
+  { body, next, version }: OwnedSlice,
   limit: number,
   ifNoneMatch: string | undefined,
 ): Reply => {
   const links = [link('first', pageTarget(listed, limit, 1)), ...nextOf(listed, limit, next)]
   const json = Buffer.concat([Buffer.from(`{"limit":${limit},"todos":`), body, closing])
-  return reply(contentTag(json), links, () => json, ifNoneMatch)
+  const told = listed.tellVersion?.(version)
+  return reply(contentTag(json), links, () => json, ifNoneMatch, told)
 }
 
 const pageReply = (
@@ -155,7 +161,9 @@ const pageReply = (
   const { version, total, body } = snapshot
   const head = `{"total":${Math.min(total, pagedMax)},"limit":${limit},"page":${page},"todos":`
   const json = () => Buffer.concat([Buffer.from(head), body, closing])
-  return reply(`"${version}-${limit}-${page}"`, linksOf(listed, name, snapshot), json, ifNoneMatch)
+  const etag = `"${version}-${limit}-${page}"`
+  const told = listed.tellVersion?.(version)
+  return reply(etag, linksOf(listed, name, snapshot), json, ifNoneMatch, told)
 }
 
 const closing = Buffer.from('}')
@@ -165,8 +173,10 @@ const reply = (
   links: readonly string[],
   json: () => Buffer,
   ifNoneMatch: string | undefined,
+  more: readonly string[] = [],
 ): Reply => {
-  const headers = ['ETag', etag, 'Cache-Control', 'private, no-cache', 'Link', links.join(', ')]
+  const link = links.join(', ')
+  const headers = ['ETag', etag, 'Cache-Control', 'private, no-cache', 'Link', link, ...more]
   return unlessHeld(ifNoneMatch, etag, headers, () =>
     createReply(200, [...jsonHeaders, ...headers], json()),
   )

@@ -51,8 +51,8 @@ export type Collection = {
    * by a share, which the worker then locks.
    */
   readonly permit: (userId: string, id: string, action: TodoAction) => Promise<boolean>
-  /** Done before a write that took effect is answered. Never rejects. */
-  readonly onChanged: (ownerId: string) => Promise<void>
+  /** Done before a write that took effect is answered. The version of the owner's list, where that is told. */
+  readonly onChanged: (ownerId: string) => Promise<number | undefined>
 }
 
 /** For so long the answer to a write waits; 0: it does not. */
@@ -66,7 +66,7 @@ export const publicCollection = ({ store }: Pick<TodoParts, 'store'>): Collectio
   read: (_userId, id) => store.readTodo(id),
   forbidden: anothers,
   permit: () => Promise.resolve(false),
-  onChanged: () => Promise.resolve(),
+  onChanged: () => Promise.resolve(undefined),
 })
 
 /** Applied within milliseconds, unless the worker is behind. */
@@ -103,6 +103,7 @@ export const personalCollection = ({
     const owner = `user:${ownerId}` as const
     const version = await store.pagesVersion(owner).catch(() => undefined)
     if (version !== undefined) await pages.changed(new Map([[owner, version]]))
+    return version
   },
 })
 
@@ -118,5 +119,5 @@ export const teamCollection = (
   forbidden: anothers,
   permit: () => Promise.resolve(false), // asked for by each endpoint: see team/team-todos.ts
   // Pages are compared with the team's version as they are read.
-  onChanged: () => Promise.resolve(),
+  onChanged: () => Promise.resolve(undefined),
 })

@@ -34,6 +34,7 @@ import {
   locationUnder,
 } from '../../http/response-headers.ts'
 import { prefer, waitSecMax } from '../../http/write-headers.ts'
+import { listVersion } from './list-version.ts'
 import { personalWaitSec } from './parts.ts'
 
 export const publicTag = {
@@ -136,8 +137,13 @@ export const readPublic: readonly AnswerDescription[] = [
   notModified([etag, noCache]),
 ]
 export const readPersonal: readonly AnswerDescription[] = [
-  { status: 200, description: 'The todo.', headers: [etag, privateNoCache], content: oneTodo },
-  notModified([etag, privateNoCache]),
+  {
+    status: 200,
+    description: 'The todo.',
+    headers: [etag, privateNoCache, listVersion],
+    content: oneTodo,
+  },
+  notModified([etag, privateNoCache, listVersion]),
 ]
 export const createdPublic: AnswerDescription = {
   status: 201,
@@ -148,7 +154,7 @@ export const createdPublic: AnswerDescription = {
 export const createdPersonal: AnswerDescription = {
   status: 201,
   description: 'The created todo.',
-  headers: [etag, privateNoCache, locationUnder('/api/todos'), waitedIfAsked],
+  headers: [etag, privateNoCache, locationUnder('/api/todos'), waitedIfAsked, listVersion],
   content: oneTodo,
 }
 export const updatedPublic: AnswerDescription = {
@@ -161,7 +167,7 @@ export const updatedPersonal: AnswerDescription = {
   status: 200,
   component: 'UpdatedPersonal',
   description: 'The updated todo.',
-  headers: [etag, privateNoCache, waitedIfAsked],
+  headers: [etag, privateNoCache, waitedIfAsked, listVersion],
   content: oneTodo,
 }
 export const deletedPublic: AnswerDescription = {
@@ -172,5 +178,5 @@ export const deletedPublic: AnswerDescription = {
 export const deletedPersonal: AnswerDescription = {
   status: 204,
   description: 'The todo was deleted.',
-  headers: [waitedIfAsked],
+  headers: [waitedIfAsked, listVersion],
 }

@@ -16,7 +16,7 @@ const collection = (isPersonal: boolean): Collection => ({
   read: () => Promise.resolve(undefined),
   forbidden: anothers,
   permit: () => Promise.resolve(false),
-  onChanged: () => Promise.resolve(),
+  onChanged: () => Promise.resolve(undefined),
 })
 
 /** A writer, what it publishes, who it asks ids of new todos for, and which keys it claims. */

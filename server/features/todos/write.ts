@@ -11,6 +11,7 @@ import { Problem } from '../../http/problem.ts'
 import { fingerprintOf, idFromKey, type Preferences } from '../../http/write-headers.ts'
 import { todoReply } from './answer-with-todo.ts'
 import { conditionOf, etagOf, type IfMatch } from './if-match.ts'
+import { listVersionOf } from './list-version.ts'
 import { waitSecOf, type Collection, type TodoParts } from './parts.ts'
 import {
   changedMeanwhile,
@@ -249,12 +250,15 @@ const answerTo = async (
         command.kind === 'delete'
           ? undefined
           : await collection.read(command.userId, command.todoId).catch(() => undefined)
-      await collection.onChanged(row?.user_id ?? command.userId)
-      if (command.kind === 'delete') return withoutBody(204, headers)
+      const ownerId = row?.user_id ?? command.userId
+      const version = await collection.onChanged(ownerId)
+      // Of another's list it says nothing to who edits a todo in it.
+      const more = ownerId === command.userId ? [...headers, ...listVersionOf(version)] : headers
+      if (command.kind === 'delete') return withoutBody(204, more)
       if (!row) return acceptedReply(command, collection)
       return command.kind === 'create'
-        ? todoReply(201, row, [...locationOf(collection, row.id), ...headers])
-        : todoReply(200, row, headers)
+        ? todoReply(201, row, [...locationOf(collection, row.id), ...more])
+        : todoReply(200, row, more)
     }
   }
 }

@@ -6,16 +6,18 @@ import { exampleTodo, todoShape } from '../../../../lib/domain/todo.ts'
 import { notModified, type AnswerDescription } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../../http/contract/parameters.ts'
+import { listVersion, listVersionMin, listVersionOf } from '../list-version.ts'
 import { createPages, pageHeaders, pageOf, pageProblems, pageQuery } from '../pages.ts'
 import type { TodoParts } from '../parts.ts'
 import { personalTag } from '../vocabulary.ts'
 
 const path = '/api/todos'
 
+const headers = [...pageHeaders, listVersion]
 const found: AnswerDescription = {
   status: 200,
   description: 'Your todos, newest first, all of one version. `Link` says where the list goes on.',
-  headers: pageHeaders,
+  headers,
   content: {
     mediaType: 'application/json',
     shape: named('TodoPage', pageOf(todoShape)),
@@ -35,14 +37,17 @@ export const listOwnTodos = (parts: TodoParts) => {
     auth: 'bearer',
     limit: 'user',
     query: pageQuery(path),
-    headers: { ifNoneMatch },
-    responses: [found, notModified(pageHeaders)],
+    headers: { ifNoneMatch, listVersionMin },
+    responses: [found, notModified(headers)],
     problems: pageProblems,
     handler({ principal: { userId }, query, headers }) {
+      const versionMin = headers.listVersionMin
       const listed = {
         owner: `user:${userId}` as const,
-        readSlice: (range: Range) => store.readPersonalSlice(userId, range),
-        versionMin: undefined, // each change is announced to the cache
+        readSlice: (range: Range) => store.readPersonalSlice(userId, range, versionMin),
+        versionMin, // without it: each change is announced to the cache
+        isOfReader: versionMin !== undefined,
+        tellVersion: listVersionOf,
         path,
         route: path,
       }

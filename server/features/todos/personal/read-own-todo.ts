@@ -3,7 +3,8 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../../http/contract/parameters.ts'
 import { readQueueProblems } from '../../../http/problems.ts'
-import { answerWithTodo } from '../answer-with-todo.ts'
+import { answerTodo, unreadable } from '../answer-with-todo.ts'
+import { listVersionMin, listVersionOf } from '../list-version.ts'
 import type { TodoParts } from '../parts.ts'
 import { noSuchTodo, todoUnreadable } from '../problems.ts'
 import { id, personalTag, readPersonal } from '../vocabulary.ts'
@@ -18,11 +19,12 @@ export const readOwnTodo = ({ store, reads }: TodoParts) =>
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { ifNoneMatch },
+    headers: { ifNoneMatch, listVersionMin },
     responses: readPersonal,
     problems: [noSuchTodo, todoUnreadable, ...readQueueProblems],
-    handler: ({ principal: { userId }, params, headers }) =>
-      answerWithTodo(headers.ifNoneMatch, () =>
-        reads.run(userId, async () => (await store.readPersonalTodo(userId, params.id))?.row),
-      ),
+    async handler({ principal: { userId }, params, headers }) {
+      const read = () => store.readPersonalTodo(userId, params.id, headers.listVersionMin)
+      const { row, version } = (await reads.run(userId, read).catch(unreadable)) ?? {}
+      return answerTodo(headers.ifNoneMatch, row, listVersionOf(version))
+    },
   })

@@ -59,7 +59,7 @@ export const listTeamTodos = (parts: TodoParts) => {
       ])
       const { path } = teamCollection(parts, teamId)
       const readSlice = (range: Range) => store.readTeamSlice(teamId, range, versionMin)
-      const listed = { owner, readSlice, versionMin, path, route }
+      const listed = { owner, readSlice, versionMin, isOfReader: false, path, route }
       return reply(userId, listed, query, headers.ifNoneMatch)
     },
   })
