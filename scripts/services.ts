@@ -23,8 +23,12 @@ const environmentFile = join(data, 'environment')
 // SIGHUP: the services are in no terminal's process group, closing theirs would leave them running.
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+/** Where calls find no server as long as GRPC_PORT is off. */
+const usualGrpcPorts = { http: 8090, stream: 8091 } as const
+
 type Placed = { readonly directory: string; readonly port: number }
-type Start = (place: Placed) => Promise<Service>
+/** Nginx has a port of gRPC too. */
+type Start = (place: Placed) => Promise<Service & { readonly grpcPort?: number }>
 type Planned = {
   readonly name: keyof typeof usualPorts
   readonly folder: string
@@ -32,19 +36,36 @@ type Planned = {
 }
 
 /** In this order: Postgres knows best how to say that another one of us is running. */
-const servicesFor = (upstreams: readonly string[]): readonly Planned[] => [
+const servicesFor = (
+  upstreams: readonly string[],
+  grpcUpstreams: readonly string[],
+): readonly Planned[] => [
   { name: 'POSTGRES', folder: 'postgres', start: startPostgres },
   { name: 'REDIS', folder: 'redis', start: startRedis },
   { name: 'KAFKA', folder: 'kafka', start: startKafka },
   {
     name: 'NGINX_HTTP',
     folder: 'nginx-http',
-    start: (place) => startNginx({ ...place, mode: 'http', upstreams }),
+    start: async (place) =>
+      startNginx({
+        ...place,
+        mode: 'http',
+        grpcPort: await nextFreePort(usualGrpcPorts.http),
+        upstreams,
+        grpcUpstreams,
+      }),
   },
   {
     name: 'NGINX_STREAM',
     folder: 'nginx-stream',
-    start: (place) => startNginx({ ...place, mode: 'stream', upstreams }),
+    start: async (place) =>
+      startNginx({
+        ...place,
+        mode: 'stream',
+        grpcPort: await nextFreePort(usualGrpcPorts.stream),
+        upstreams,
+        grpcUpstreams,
+      }),
   },
 ]
 
@@ -57,7 +78,8 @@ const main = async (ports: Ports) => {
     { length: serverPorts },
     (_, index) => `${loopback}:${serverPort + index}`,
   )
-  const services = servicesFor(upstreams)
+  const { GRPC_PORT: grpcPort } = config
+  const services = servicesFor(upstreams, grpcPort === 'off' ? [] : [`${loopback}:${grpcPort}`])
   for (const { name } of services) {
     const port = ports[name]
     if (port === undefined || (await isFree(port))) continue
@@ -90,7 +112,8 @@ const main = async (ports: Ports) => {
       const service = await start({ directory: join(data, folder), port })
       running.push(service)
       const moved = port === usualPort ? '' : `  (${usualPort} is in use)`
-      say(`${service.name.padEnd(14)}${service.url}${moved}`)
+      const grpc = service.grpcPort === undefined ? '' : `  gRPC on ${service.grpcPort}`
+      say(`${service.name.padEnd(14)}${service.url}${moved}${grpc}`)
       void service.exited.then((how) => {
         if (!stopping) say(`${service.name} exited (${how}), see ${service.logFile}`)
       })
@@ -104,7 +127,17 @@ const main = async (ports: Ports) => {
 
   const secret = config.JWT_SECRET ?? embeddedSecret(data)
   if (!stopping)
-    say(guide(running, { JWT_SECRET: secret, HTTP_PORT: String(serverPort) }, upstreams))
+    say(
+      guide(
+        running,
+        {
+          JWT_SECRET: secret,
+          HTTP_PORT: String(serverPort),
+          ...(grpcPort !== 'off' && { GRPC_PORT: String(grpcPort) }),
+        },
+        upstreams,
+      ),
+    )
   const stayAwake = setInterval(() => {}, 60_000)
   await stopAsked
   clearInterval(stayAwake)

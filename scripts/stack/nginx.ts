@@ -19,17 +19,22 @@ const templates = join(dirname(fileURLToPath(import.meta.url)), '../../nginx')
 const serverOptions = 'max_fails=0'
 
 export type NginxMode = 'http' | 'stream'
+/** With its port of gRPC. */
+export type Nginx = Service & { readonly grpcPort: number }
 
 export const startNginx = async (options: {
   directory: string
   port?: number
+  grpcPort?: number
   /** host:port of each server behind it. */
   upstreams: readonly string[]
+  /** Their ports of gRPC. Without any, a call finds no server. */
+  grpcUpstreams?: readonly string[]
   mode: NginxMode
   /** What is changed in the template. */
   edit?: (template: string) => string
-}): Promise<Service> => {
-  const { mode, upstreams, edit = (template: string) => template } = options
+}): Promise<Nginx> => {
+  const { mode, upstreams, grpcUpstreams = [], edit = (template: string) => template } = options
   const command = findProgram('nginx')
   if (command === undefined) {
     throw new ServiceMissing(
@@ -39,6 +44,7 @@ export const startNginx = async (options: {
   }
   const directory = resolve(options.directory)
   const port = options.port ?? (await freePort())
+  const grpcPort = options.grpcPort ?? (await freePort())
   const directives = ['daemon off', ...(mode === 'stream' ? await streamModule(command) : [])]
   // The compiled-in user of the workers may not enter our directory.
   if (process.getuid?.() === 0) directives.push('user root')
@@ -46,8 +52,9 @@ export const startNginx = async (options: {
   await mkdir(directory, { recursive: true })
   const config = join(directory, `${mode}.conf`)
   const template = await readFile(join(templates, `${mode}.conf`), 'utf8')
-  await writeFile(config, render(edit(template), { directory, port, upstreams }))
-  return startService({
+  const values = { directory, port, grpcPort, upstreams, grpcUpstreams }
+  await writeFile(config, render(edit(template), values))
+  const service = await startService({
     name: `nginx-${mode}`,
     url: mode === 'http' ? `http://${loopback}:${port}` : `tcp://${loopback}:${port}`,
     port,
@@ -59,22 +66,38 @@ export const startNginx = async (options: {
     stopSignal: 'SIGTERM',
     stopTimeoutMs: stopTimeoutMs,
   })
+  // Not spread: that would read `exited`.
+  return Object.assign(service, { grpcPort })
 }
 
 /** The template with its placeholders filled in; Nginx's own `$variables` have no braces. */
-export const render = (
+const render = (
   template: string,
-  values: { directory: string; port: number; upstreams: readonly string[] },
+  values: {
+    directory: string
+    port: number
+    grpcPort: number
+    upstreams: readonly string[]
+    grpcUpstreams: readonly string[]
+  },
 ): string => {
   const placeholders: Readonly<Record<string, string>> = {
     LISTEN: `${loopback}:${values.port}`,
+    GRPC_LISTEN: `${loopback}:${values.grpcPort}`,
     DIRECTORY: values.directory,
-    UPSTREAMS: triesOf(values.upstreams)
-      .map((server) => `server ${server} ${serverOptions};`)
-      .join(' '),
+    UPSTREAMS: serversOf(values.upstreams),
+    GRPC_UPSTREAMS: serversOf(values.grpcUpstreams),
   }
   return template.replace(/\$\{(\w+)\}/g, (whole, name: string) => placeholders[name] ?? whole)
 }
+
+/** Nginx takes no empty list: without servers it is given one that is never asked. */
+const serversOf = (upstreams: readonly string[]): string =>
+  upstreams.length === 0
+    ? `server ${loopback}:9 down;`
+    : triesOf(upstreams)
+        .map((server) => `server ${server} ${serverOptions};`)
+        .join(' ')
 
 /**
  * Behind one address there are several processes, and Nginx tries each address of its list only

@@ -5,14 +5,15 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { Client, credentials, Metadata, status as codes, type ServiceError } from '@grpc/grpc-js'
+import { status as codes } from '@grpc/grpc-js'
 import postgres from 'postgres'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { buildContract } from '../../scripts/contract.ts'
 import { repository } from '../../scripts/paths.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { eventually } from '../../testing/eventually.ts'
-import { grpcClient, loopback, method, type Call, type Fields } from '../../testing/grpc.ts'
+import { grpcClient, loopback, type Call, type Fields } from '../../testing/grpc.ts'
+import { openStream as open } from '../../testing/grpc-stream.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { testDatabase, testStacks, testTopic } from '../../testing/services.ts'
 import { generousTimeouts, testSecret } from '../../testing/settings.ts'
@@ -358,76 +359,4 @@ const logIn = async (call: Call, email: string): Promise<User> => {
   const token = String(session.message['access_token'])
   const refreshToken = String(session.message['refresh_token'])
   return { token, refreshToken, as: { metadata: { authorization: `Bearer ${token}` } } }
-}
-
-/** `request`: of Watch; Sync is written to. */
-const open = (t: Test, port: number, rpc: string, user?: User, request?: Fields) => {
-  const client = new Client(`${loopback}:${port}`, credentials.createInsecure(), {
-    // A connection of its own: what one does not read holds up no other.
-    'grpc.use_local_subchannel_pool': 1,
-  })
-  const { path, requestSerialize, responseDeserialize } = method(`todos.v1.LiveService/${rpc}`)
-  const metadata = new Metadata()
-  if (user) metadata.set('authorization', user.as.metadata.authorization)
-  const sync = () =>
-    client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
-  const call = request
-    ? (client.makeServerStreamRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        metadata,
-      ) as unknown as ReturnType<typeof sync>)
-    : sync()
-  const received: Fields[] = []
-  const listeners: ((message: Fields) => void)[] = []
-  let error: ServiceError | undefined
-  call.on('error', (caught: ServiceError) => (error = caught))
-  call.on('data', (message: Fields) => {
-    received.push(message)
-    for (const listener of listeners) listener(message)
-  })
-  const over = new Promise<number>((resolve) =>
-    call.once('status', ({ code }: { readonly code: number }) => resolve(code)),
-  )
-  t.teardown(() => {
-    call.cancel()
-    client.close()
-  })
-  const next = async <T>(of: (message: Fields) => T | undefined | null): Promise<T> => {
-    const found = await eventually(
-      () => received.map(of).find((one) => one !== undefined && one !== null),
-      (one) => one !== undefined,
-    )
-    return found as T
-  }
-  return {
-    call,
-    received,
-    over,
-    next,
-    error: () => error,
-    onMessage: (listener: (message: Fields) => void) => listeners.push(listener),
-    kinds: () =>
-      received.flatMap((one) => {
-        const event = one['event'] as Fields | null | undefined
-        return event ? [String(event['event'])] : []
-      }),
-    write: (message: Fields) => call.write(message),
-    /** The last outcome of a command. */
-    async run(command: Fields, command_id = randomUUID() as string): Promise<Fields> {
-      const from = received.length
-      call.write({ command: { command_id, ...command } })
-      return eventually(
-        () =>
-          received.slice(from).flatMap((one) => {
-            const outcome = one['outcome'] as Fields | null | undefined
-            const isLast = outcome && outcome['outcome'] !== 'accepted'
-            return isLast && outcome['command_id'] === command_id ? [outcome] : []
-          })[0] as Fields,
-        (one) => (one as Fields | undefined) !== undefined,
-      )
-    },
-  }
 }

@@ -121,7 +121,9 @@ void t.test('the product is complete, reached from loopback, and as its guide sa
   }
   t.match(guide, 'docker compose up --build --wait')
   for (const name of ['nginx-http', 'nginx-stream']) {
-    t.match(simple.services[name]?.environment?.['UPSTREAMS'], /^server api:8080 .*;$/)
+    const { UPSTREAMS, GRPC_UPSTREAMS } = simple.services[name]?.environment ?? {}
+    t.match(UPSTREAMS, /^server api:8080 .*;$/)
+    t.match(GRPC_UPSTREAMS, /^server api:9090 .*;$/)
   }
 })
 
@@ -147,6 +149,11 @@ void t.test('the programs take their settings', async (t) => {
     }
   }
   t.match(service('kafka').environment?.['KAFKA_ADVERTISED_LISTENERS'], 'PLAINTEXT://kafka:19092')
+})
+
+void t.test('gRPC is on where Nginx passes calls on', async (t) => {
+  for (const serviceOf of [service, simpleService])
+    t.equal(serviceOf('api').environment?.['GRPC_PORT'], 9090)
 })
 
 void t.test('the numbers agree', async (t) => {
@@ -219,12 +226,19 @@ void t.test('Nginx finds every API, and fills in its templates', async (t) => {
     ['nginx-http', 'nginx/http.conf'],
     ['nginx-stream', 'nginx/stream.conf'],
   ] as const) {
-    const { environment = {}, depends_on } = service(name)
-    const filled = new RegExp(String(environment['NGINX_ENVSUBST_FILTER']).replace('$$', '$'))
+    const { environment = {}, depends_on, ports = [] } = service(name)
+    const filled = new RegExp(
+      String(environment['NGINX_ENVSUBST_FILTER']).replaceAll('$$', () => '$'),
+    )
     for (const [, placeholder = ''] of text(template).matchAll(/\$\{(\w+)\}/g)) {
       t.ok(filled.test(placeholder) && placeholder in environment, placeholder)
     }
     t.match(environment['UPSTREAMS'], /^zone \w+ \d+k; .*server api:8080 resolve .*;$/)
+    t.match(environment['GRPC_UPSTREAMS'], /^zone \w+ \d+k; .*server api:9090 resolve .*;$/)
+    for (const listens of ['LISTEN', 'GRPC_LISTEN']) {
+      const [, port] = /^0\.0\.0\.0:(\d+)$/.exec(String(environment[listens])) ?? []
+      t.ok(ports.includes(`127.0.0.1:${port}:${port}`), `${name}: ${listens} can be reached`)
+    }
     t.strictSame(Object.keys(depends_on ?? {}), ['api'])
   }
 })

@@ -113,7 +113,7 @@ const wrongPorts = (command: string): readonly string[] => {
     .map(([, setting]) => String(setting.default))
   return [...command.matchAll(/(?:localhost|127\.0\.0\.1):(\d+)/g)]
     .map(([, port = '']) => port)
-    .filter((port) => ![...usual, '8088', '8089', '4318'].includes(port))
+    .filter((port) => ![...usual, '8088', '8089', '8090', '8091', '4318'].includes(port))
     .map((port) => `nothing of ours listens on ${port}`)
 }
 
