@@ -126,13 +126,17 @@ for (const overlay of overlays) {
         t.ok(portsOf(workload(name)).has(targetPort as string), `${name}: ${targetPort as string}`)
       }
     }
-    for (const rule of one('Ingress', 'api').spec?.rules ?? []) {
+    const ingresses = all('Ingress')
+    t.strictSame(ingresses.map(({ metadata }) => metadata?.name).sort(), ['api', 'api-grpc'])
+    for (const rule of ingresses.flatMap(({ spec }) => spec?.rules ?? [])) {
       for (const { backend } of rule.http?.paths ?? []) {
         const { name, port } = found(backend.service, 'service')
         const ports = one('Service', name).spec?.ports ?? []
         t.ok(ports.some((one) => one.name === port?.name))
       }
     }
+    const hosts = ingresses.flatMap(({ spec }) => spec?.rules?.map(({ host }) => host))
+    t.equal(new Set(hosts).size, 2, 'one protocol for each host')
     const addresses = [
       ...(configMap['KAFKA_BROKERS'] ?? '').split(','),
       ...['DATABASE_URL', 'REDIS_URL'].map((name) => new URL(secrets[name] ?? '').host),
@@ -141,6 +145,7 @@ for (const overlay of overlays) {
     t.equal(addresses.length - 2, workload('kafka').replicas, 'each broker is named')
 
     const api = portsOf(workload('api'))
+    t.equal(api.get('grpc'), Number(configMap['GRPC_PORT']))
     t.equal(configMap['HTTP_HOST'], '::', 'probes may come by IPv6')
     t.equal(api.get('http'), Number(configMap['HTTP_PORT'] ?? settings.HTTP_PORT.default))
     for (const [name, setting, port] of [
@@ -152,6 +157,33 @@ for (const overlay of overlays) {
       const { annotations } = found(one('Deployment', name).spec, 'spec').template.metadata ?? {}
       t.match(annotations, { 'prometheus.io/port': String(port), 'prometheus.io/path': '/metrics' })
     }
+  })
+
+  void t.test(`${overlay}: an ingress cuts no stream`, async (t) => {
+    const { GRPC_KEEP_ALIVE_INTERVAL_MS, GRPC_KEEP_ALIVE_TIMEOUT_MS } = readConfig(
+      configMap,
+      'worker',
+    )
+    const annotationsOf = (name: string) => {
+      const { annotations = {} } = found(one('Ingress', name).metadata, name)
+      return (annotation: string) => annotations[`nginx.ingress.kubernetes.io/${annotation}`]
+    }
+    const [rest, grpc] = [annotationsOf('api'), annotationsOf('api-grpc')]
+    t.equal(rest('backend-protocol'), undefined)
+    t.equal(grpc('backend-protocol'), 'GRPC')
+    t.equal(grpc('proxy-body-size'), '0', 'all messages of a Sync are one body')
+    for (const side of ['read', 'send'])
+      t.ok(
+        Number(grpc(`proxy-${side}-timeout`)) * 1_000 >
+          GRPC_KEEP_ALIVE_INTERVAL_MS + GRPC_KEEP_ALIVE_TIMEOUT_MS,
+      )
+    const waitSecMax = 30
+    const restSec = Number(rest('proxy-read-timeout'))
+    t.ok(restSec > waitSecMax)
+    t.throws(
+      () => readConfig({ LIVE_HEARTBEAT_MS: String(restSec * 1_000) }, 'worker'),
+      'no heartbeat of an event stream or a WebSocket may come later',
+    )
   })
 
   void t.test(`${overlay}: probes ask what their container answers`, async (t) => {

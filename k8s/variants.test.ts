@@ -109,6 +109,7 @@ void t.test('the load balancer leads to the API, and nobody in between is believ
   t.strictSame(changes(manifests, production.manifests), [
     'ConfigMap todos-settings',
     'Ingress api',
+    'Ingress api-grpc',
     'NetworkPolicy api',
     'Service api',
   ])
@@ -122,41 +123,82 @@ void t.test('the load balancer leads to the API, and nobody in between is believ
   const [clients, metrics] = one('NetworkPolicy', 'api').spec?.ingress ?? []
   t.match(clients, {
     from: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }],
-    ports: [{ port: 8080 }],
+    ports: [{ port: 8080 }, { port: 9090 }],
   })
   t.strictSame(metrics, production.one('NetworkPolicy', 'api').spec?.ingress?.[1])
   t.end()
 })
+
+/** What goes on for as long as its client likes. */
+const livePaths = ['/v1/live', '/v1/events', '/live', '/events']
+
+type Rule = {
+  readonly matches: readonly {
+    readonly path: { readonly type: 'Exact' | 'PathPrefix'; readonly value: string }
+  }[]
+  readonly backendRefs: readonly Fields[]
+  readonly timeouts: { readonly request: string }
+}
+const rulesOf = (route: Manifest) => at('spec.rules', route) as unknown as readonly Rule[]
+
+/** Of the rule that takes a path: an exact one goes first, then the longest prefix. */
+const timeoutOf = (route: Manifest, path: string): string | undefined => {
+  const ranked = rulesOf(route).flatMap(({ matches, timeouts }) =>
+    matches.map(({ path: { type, value } }) => {
+      const isExact = type === 'Exact'
+      const takes = isExact ? path === value : path.startsWith(value)
+      return { rank: takes ? (isExact ? Infinity : value.length) : 0, timeouts }
+    }),
+  )
+  const best = ranked.toSorted((a, b) => b.rank - a.rank)[0]
+  return best?.rank ? best.timeouts.request : undefined
+}
 
 void t.test('the gateway does what the ingress did', (t) => {
   const { manifests, all, one } = readOverlay('overlays/gateway')
   t.strictSame(changes(manifests, production.manifests), [
     'Gateway api',
     'HTTPRoute api',
+    'HTTPRoute api-grpc',
     'Ingress api',
+    'Ingress api-grpc',
     'NetworkPolicy api',
   ])
   t.strictSame(all('Ingress'), [])
-  const ofKind = (kind: string) =>
+  const named = (kind: string, name: string) =>
     found(
-      manifests.find((one) => one.kind === kind),
-      kind,
+      manifests.find((one) => one.kind === kind && one.metadata.name === name),
+      `${kind} ${name}`,
     )
-  const [gateway, route] = [ofKind('Gateway'), ofKind('HTTPRoute')]
-  const ingress = found(production.one('Ingress', 'api').spec, 'spec')
-  const [tls, rule] = [ingress.tls?.[0], ingress.rules?.[0]]
-  t.equal(at('spec.listeners.0.hostname', gateway), rule?.host)
-  t.equal(at('spec.listeners.0.tls.certificateRefs.0.name', gateway), tls?.secretName)
-  t.equal(at('spec.parentRefs.0.name', route), gateway.metadata.name)
-  t.strictSame(at('spec.hostnames', route), [rule?.host])
-  const backend = at('spec.rules.0.backendRefs.0', route) as Fields
-  const served = one('Service', backend['name'] as string).spec?.ports ?? []
-  t.ok(served.some((port) => port.port === backend['port']))
+  const gateway = named('Gateway', 'api')
+  for (const [i, name] of ['api', 'api-grpc'].entries()) {
+    const route = named('HTTPRoute', name)
+    const ingress = found(production.one('Ingress', name).spec, 'spec')
+    const host = ingress.rules?.[0]?.host
+    t.equal(at(`spec.listeners.${i}.hostname`, gateway), host)
+    t.equal(
+      at(`spec.listeners.${i}.tls.certificateRefs.0.name`, gateway),
+      ingress.tls?.[0]?.secretName,
+    )
+    t.equal(at('spec.parentRefs.0.name', route), gateway.metadata.name)
+    t.strictSame(at('spec.hostnames', route), [host])
+    const { name: port } =
+      found(ingress.rules?.[0]?.http?.paths[0]?.backend.service, 'service').port ?? {}
+    for (const rule of rulesOf(route)) {
+      t.strictSame(rule.backendRefs, [
+        {
+          name: 'api',
+          port: one('Service', 'api').spec?.ports?.find((it) => it.name === port)?.port,
+        },
+      ])
+    }
+  }
   const waitSecMax = 30
-  const { annotations } = production.one('Ingress', 'api').metadata ?? {}
-  const timeoutSec = parseInt(at('spec.rules.0.timeouts.request', route) as string)
-  t.ok(timeoutSec > waitSecMax)
-  t.equal(annotations?.['nginx.ingress.kubernetes.io/proxy-read-timeout'], String(timeoutSec))
+  t.ok(parseInt(timeoutOf(named('HTTPRoute', 'api'), '/todos') ?? '') > waitSecMax)
+  for (const path of livePaths)
+    t.equal(timeoutOf(named('HTTPRoute', 'api'), path), '0s', `${path} goes on`)
+  const watch = '/todos.v1.LiveService/Watch'
+  t.equal(timeoutOf(named('HTTPRoute', 'api-grpc'), watch), '0s', 'a stream goes on')
   const [clients, metrics] = one('NetworkPolicy', 'api').spec?.ingress ?? []
   t.match(clients, {
     from: [
@@ -166,7 +208,7 @@ void t.test('the gateway does what the ingress did', (t) => {
         },
       },
     ],
-    ports: [{ port: 8080 }],
+    ports: [{ port: 8080 }, { port: 9090 }],
   })
   t.strictSame(metrics, production.one('NetworkPolicy', 'api').spec?.ingress?.[1])
   t.end()
