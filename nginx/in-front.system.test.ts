@@ -1,11 +1,12 @@
 // A real Nginx in front of real server processes, at L7 and at L4, on a port that they share and on a
-// port each. Clients get what the API says, whatever happens to the processes behind it.
+// port each. Clients of REST and of gRPC get what the API says, whatever happens to the processes behind it.
 
 import { readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { signToken } from '../lib/accounts/access-token.ts'
 import { readConfig } from '../lib/runtime/config/config.ts'
+import { buildContract } from '../scripts/contract.ts'
 import { forksOf, startServer, startWorker, type Running } from '../scripts/stack/processes.ts'
 import { seed } from '../scripts/seed.ts'
 import { startNginx, type NginxMode } from '../scripts/stack/nginx.ts'
@@ -17,6 +18,7 @@ import {
   type Client,
   type Failure,
 } from '../testing/steady-clients.ts'
+import { startSteadyCalls, type FailedCall } from '../testing/steady-calls.ts'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { orSkip, testDatabase, testDirectory, testTopic } from '../testing/services.ts'
 import { generousTimeouts, testSecret } from '../testing/settings.ts'
@@ -47,6 +49,7 @@ const setUp = async (
   options: { mode: NginxMode; layout: Layout; engine: 'node' | 'uws'; idle?: Idle },
 ) => {
   const { mode, layout, engine, idle = shipped } = options
+  buildContract()
   const database = await testDatabase(t)
   await seed({ databaseUrl: database, count: 2_000 }, () => {})
   const isShared = layout === 'one shared port'
@@ -59,6 +62,7 @@ const setUp = async (
     LOG_LEVEL: 'info',
     HTTP_HOST: loopback,
     HTTP_PORT: String(await freePort()),
+    GRPC_PORT: '0',
     HTTP_ENGINE: engine,
     HTTP_PROCESSES: String(processes),
     HTTP_PORT_PER_PROCESS: String(!isShared),
@@ -76,7 +80,10 @@ const setUp = async (
   const upstreams = ports.map((port) => `${loopback}:${port}`)
   const edit = (template: string) =>
     template.replace(nginxKeeps, `keepalive_timeout ${idle.nginxKeepsSec}s`)
-  const nginx = await orSkip(t, () => startNginx({ directory, mode, upstreams, edit }))
+  const grpcUpstreams = [`${loopback}:${server.grpcPort}`]
+  const nginx = await orSkip(t, () =>
+    startNginx({ directory, mode, upstreams, grpcUpstreams, edit }),
+  )
   if (!nginx) return undefined
   t.teardown(() => nginx.stop())
   return { server, environment, database, nginx, port: nginx.port }
@@ -209,9 +216,17 @@ for (const [mode, layout, engine, idle] of [
     t.teardown(() => worker.stop())
     const { clients, acknowledged } = clientsFor(mode)
     const load = startSteadyClients(port, clients)
+    const calls = await startSteadyCalls(t, nginx.grpcPort, {
+      as: { metadata: { authorization: `Bearer ${token}` } },
+    })
     const more = (count: number) => {
       const before = load.answered()
-      return eventually(load.answered, (answered) => answered > before + count, startTimeoutMs)
+      const callsBefore = calls.answered()
+      return eventually(
+        () => [load.answered() - before, calls.answered() - callsBefore] as const,
+        ([answered, answeredCalls]) => answered > count && answeredCalls > count / 50,
+        startTimeoutMs,
+      )
     }
     await more(500)
     const kills: { readonly killedMs: number; readonly goneMs: number }[] = []
@@ -233,7 +248,7 @@ for (const [mode, layout, engine, idle] of [
     }
     const { failures } = load
     t.comment(`${load.answered()} answers, ${failures.length} in flight on a killed process`)
-    const isByKill = ({ sentMs, failedMs }: Failure) => {
+    const isByKill = ({ sentMs, failedMs }: Failure | FailedCall) => {
       const last = kills.findLast(({ killedMs }) => killedMs < failedMs)
       return last !== undefined && sentMs < last.goneMs && failedMs < last.goneMs + heardWithinMs
     }
@@ -250,8 +265,14 @@ for (const [mode, layout, engine, idle] of [
         'what may be asked again was asked again, of the other process',
       )
     }
+    t.comment(`${calls.answered()} calls, ${calls.failures.length} failed`)
+    t.same(
+      calls.failures.filter((failure) => !isByKill(failure) || failure.code !== 'UNAVAILABLE'),
+      [],
+      'nor was a call, and each that failed is UNAVAILABLE',
+    )
 
-    const failed = failures.length
+    const [failed, failedCalls] = [failures.length, calls.failures.length]
     server.process.kill('SIGHUP')
     await eventually(
       () => times(server, 'rolling restart done') + times(server, 'rolling restart aborted'),
@@ -261,21 +282,31 @@ for (const [mode, layout, engine, idle] of [
     await more(500)
     t.equal(times(server, 'rolling restart done'), 1)
     t.same(failures.slice(failed, failed + 5), [], 'a rolling restart is not noticed at all')
+    // A call that meets the very end of a process is UNAVAILABLE: Nginx does not send it again.
+    const late = calls.failures.slice(failedCalls)
+    t.ok(late.length <= (mode === 'http' ? processes : 0), JSON.stringify(late))
+    t.ok(late.every(({ code }) => code === 'UNAVAILABLE'))
     await load.stop()
+    await eventually(
+      () => [...calls.acknowledged.keys()].filter((id) => !calls.heard.includes(id)).length,
+      (missing) => missing === 0 || calls.faults.length > 0,
+    )
+    await calls.stop()
+    t.same(calls.faults, [], `${calls.heard.length} events, over ${calls.ends.join()}`)
     if (!t.passing()) t.comment(server.output(), readFileSync(nginx.logFile, 'utf8').slice(-10_000))
 
     const sql = postgres(database, { max: 1 })
     t.teardown(() => sql.end())
     const rows = await eventually(
       () => sql<{ id: string; title: string }[]>`SELECT id, title FROM todos WHERE user_id = 'ann'`,
-      (found) => found.length >= acknowledged.size,
+      (found) => found.length >= acknowledged.size + calls.acknowledged.size,
       60_000,
     )
     const found = new Map(rows.map(({ id, title }) => [id, title]))
     t.same(
-      [...acknowledged].filter(([id, title]) => found.get(id) !== title),
+      [...acknowledged, ...calls.acknowledged].filter(([id, title]) => found.get(id) !== title),
       [],
-      `${acknowledged.size} writes, none lost`,
+      `${acknowledged.size} writes and ${calls.acknowledged.size} by gRPC, none lost`,
     )
     t.equal(new Set(rows.map(({ title }) => title)).size, rows.length, 'none twice')
   })

@@ -1,12 +1,17 @@
 // Clients that others wrote hear of what is written over REST: Python's websockets, Node's WebSocket, ws, a
-// browser's WebSocket and EventSource, curl. From the write through log, worker and events to each of them:
+// browser's WebSocket and EventSource, curl, @grpc/grpc-js. From the write through log, worker and events to each:
 // the node engine on the real stack, the uws engine on the embedded one. A stranger hears nothing.
 
+import { status as codes } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import { positionOf } from '../../lib/domain/event.ts'
+import { buildContract } from '../../scripts/contract.ts'
 import { freePort } from '../../scripts/stack/ports.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { loggedIn, startAuthServer } from '../auth-client.ts'
+import { eventually } from '../eventually.ts'
+import { openStream } from '../grpc-stream.ts'
+import { grpcClient, type Fields } from '../grpc.ts'
 import type { ForeignClient, ForeignSocket, Message } from '../live/clients/bridge.ts'
 import { startBrowser, type Browser } from '../live/clients/browser.ts'
 import { browserClient, browserEvents, servePages } from '../live/clients/pages.ts'
@@ -78,6 +83,7 @@ void t.test('clients that others wrote', async (t) => {
   const browser = await orSkip(t, () => startBrowser(t))
   const python = await orSkip(t, () => pythonClient(t))
   if (!browser || !python) return
+  buildContract()
   for (const [engine, stack] of [
     ['uws', 'embedded'],
     ['node', 'real'],
@@ -101,6 +107,7 @@ const clientsHear = async (
     LIST_CACHE: 'redis',
     ...settings,
     HTTP_PORT: String(await freePort()),
+    GRPC_PORT: '0',
     CORS_ORIGINS: pages.origin,
     LIVE_RECONNECT_SPREAD_MS: '500',
     LIVE_MESSAGE_BYTES_MAX: '2000',
@@ -326,6 +333,38 @@ const clientsHear = async (
     t.same(await shown(bobs), [...both, 'watching no more: access-ended'], 'what Bob saw')
     t.comment(`Ann saw: ${(await shown(anns)).join(', ')}`)
     t.comment(`Bob saw: ${(await shown(bobs)).join(', ')}`)
+  })
+
+  await t.test('gRPC: what REST writes is heard, what Sync writes is applied', async (t) => {
+    const port = server.grpcPort
+    const as = { metadata: { authorization: `Bearer ${ann.accessToken}` } }
+    const watch = openStream(t, port, 'Watch', { as }, { channel: 'mine' })
+    await eventually(watch.kinds, (kinds) => kinds.includes('subscribed'))
+    const isCreated = (id: unknown) => (message: Fields) => {
+      const event = message['event'] as Fields | null
+      const created = event?.['created'] as { readonly todo: { readonly id: string } } | null
+      return created?.todo.id === id ? message : undefined
+    }
+    const byRest = await create('mine')
+    await watch.next(isCreated(byRest))
+
+    const sync = openStream(t, port, 'Sync', { as })
+    const made = await sync.run({ create_own_todo: { title: 'by Sync' } })
+    t.match(made, { outcome: 'applied' })
+    const { todo_id: bySync } = made['applied'] as { readonly todo_id: string }
+    await watch.next(isCreated(bySync))
+    sync.call.end()
+    t.equal(await sync.over, codes.OK)
+
+    const call = grpcClient(t, port)
+    t.match(await call('todos.v1.PersonalTodoService/ListOwnTodos', { limit: 2 }, as), {
+      message: { todos: [{ id: bySync }, { id: byRest }] },
+    })
+    const inPublic = await create('todos')
+    await eventually(
+      () => call('todos.v1.TodoService/ListTodos', { limit: 10 }),
+      (listed) => JSON.stringify(listed).includes(inPublic),
+    )
   })
 
   await t.test('over a restart, with something written meanwhile', async () => {
