@@ -89,6 +89,23 @@ for (const overlay of overlays) {
     t.equal(config.KAFKA_REPLICATION_FACTOR, replicas)
   })
 
+  void t.test(`${overlay}: a node can be emptied, and a zone can be lost`, async (t) => {
+    const budgets = all('PodDisruptionBudget').map(({ metadata }) => metadata?.name)
+    t.strictSame(budgets.sort(), workloads.map(({ name }) => name).sort(), 'each has a budget')
+    for (const { name, pod } of workloads) {
+      const spread = pod.topologySpreadConstraints ?? []
+      t.strictSame(
+        spread.map(({ topologyKey }) => topologyKey),
+        ['postgres', 'redis'].includes(name)
+          ? []
+          : ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'],
+        name,
+      )
+      const zones = spread.find(({ topologyKey }) => topologyKey.endsWith('/zone'))
+      t.equal(zones?.whenUnsatisfiable ?? 'ScheduleAnyway', 'ScheduleAnyway', 'one zone must do')
+    }
+  })
+
   void t.test(`${overlay}: images are pinned, and ours is one`, async (t) => {
     const images = workloads.flatMap(({ containers }) => containers.map(({ image }) => image ?? ''))
     for (const image of images) {
