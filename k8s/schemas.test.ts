@@ -80,7 +80,8 @@ void t.test('an overlay is rendered as kustomize does it, or not at all', async 
       },
     },
   ])
-  const pod = '{kind: Pod, apiVersion: v1, metadata: {name: p}, spec: {ports: [{port: 1}]}}'
+  const pod =
+    '{kind: Pod, apiVersion: v1, metadata: {name: p}, spec: {ports: [{containerPort: 1}]}}'
   for (const [kustomization, patch, reason] of [
     ['namePrefix: a-\nresources: [pod.yaml]', pod, /can't do namePrefix/],
     ['resources: [pod.yaml]\npatches: [{path: p.yaml}]', pod, /how to merge ports/],

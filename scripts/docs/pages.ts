@@ -7,6 +7,7 @@ import { grpcPage } from './grpc-page.ts'
 import { limitsPage } from './limits-page.ts'
 import { metricsPage } from './metrics-page.ts'
 import { problemsPage } from './problems-page.ts'
+import { prometheusRules } from './prometheus-rules.ts'
 import { resultsPage } from './results-page.ts'
 import { settingsPage } from './settings-page.ts'
 
@@ -25,4 +26,5 @@ export const printPages = (helps: ReadonlyMap<string, string>): readonly Printed
   { path: 'docs/reference/limits.md', text: limitsPage() },
   { path: commandsPath, text: commandsPage(helps) },
   { path: 'docs/reference/results.md', text: resultsPage() },
+  { path: 'k8s/components/prometheus-operator/rules.yaml', text: prometheusRules() },
 ]

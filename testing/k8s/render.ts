@@ -15,9 +15,10 @@ export type Manifest = Fields & {
 
 type Kustomization = {
   readonly apiVersion: string
-  readonly kind: 'Kustomization'
+  readonly kind: 'Kustomization' | 'Component'
   readonly namespace?: string
-  readonly resources: readonly string[]
+  readonly resources?: readonly string[]
+  readonly components?: readonly string[]
   readonly images?: readonly { name: string; newName?: string; newTag?: string }[]
   readonly patches?: readonly { path: string }[]
 }
@@ -25,24 +26,31 @@ type Kustomization = {
 /** Kubernetes reads YAML 1.1, in which no, off and n are false. */
 const yaml = { version: '1.1', uniqueKeys: true } as const
 
-const known = ['apiVersion', 'kind', 'namespace', 'resources', 'images', 'patches']
+const known = ['apiVersion', 'kind']
 /** Kinds that are in no namespace; of all that Kubernetes has, those that we have. */
 const clusterWide = ['Namespace']
 
 /** Every manifest of a kustomization, `directory` ending in a slash. */
-export const render = (directory: URL): Manifest[] => {
+export const render = (directory: URL): Manifest[] => renderOn([], directory)
+
+/** A component gets what is there already, and its patches change that too. */
+const renderOn = (before: readonly Manifest[], directory: URL): Manifest[] => {
   const file = new URL('kustomization.yaml', directory)
-  const { namespace, resources, images, patches, ...rest } = parse(
+  const { namespace, resources, components, images, patches, ...rest } = parse(
     readFileSync(file, 'utf8'),
     yaml,
   ) as Kustomization
   const unknown = Object.keys(rest).filter((name) => !known.includes(name))
   if (unknown.length > 0) throw new Error(`${file.pathname}: render.ts can't do ${unknown.join()}`)
 
-  let manifests = resources.flatMap((path) => {
+  const own = (resources ?? []).flatMap((path) => {
     const url = new URL(path, directory)
     return statSync(url).isDirectory() ? render(new URL(`${url.href}/`)) : readManifests(url)
   })
+  let manifests = (components ?? []).reduce(
+    (all, path) => renderOn(all, new URL(`${path}/`, directory)),
+    [...before, ...own],
+  )
   if (namespace !== undefined) {
     manifests = manifests.map((one) =>
       clusterWide.includes(one.kind) ? one : (merge(one, { metadata: { namespace } }) as Manifest),
@@ -74,8 +82,15 @@ export const readManifests = (file: URL): Manifest[] =>
 const nameOf = ({ apiVersion, kind, metadata }: Manifest): string =>
   JSON.stringify([apiVersion, kind, metadata['namespace'], metadata.name])
 
-/** Lists of objects that Kubernetes merges by the objects' names, and those that it replaces. */
-const mergedByName = ['containers', 'initContainers', 'env', 'volumes']
+/** Lists of objects that Kubernetes merges, and by which field; and those that it replaces. */
+const mergedBy: Readonly<Record<string, string>> = {
+  containers: 'name',
+  initContainers: 'name',
+  env: 'name',
+  volumes: 'name',
+  // Of a Service. Those of a container have containerPort, and are not patched here.
+  ports: 'port',
+}
 const replaced = ['rules', 'tls', 'ingress']
 
 /** A strategic merge: maps are merged, null removes, lists are merged by name or replaced. */
@@ -92,8 +107,11 @@ const merge = (into: Fields, patch: Fields): Fields => {
 const mergeValue = (name: string, into: Value | undefined, patch: Value): Value => {
   if (isFields(into) && isFields(patch)) return merge(into, patch)
   if (!isFieldsList(into) || !isFieldsList(patch) || replaced.includes(name)) return patch
-  if (!mergedByName.includes(name)) throw new Error(`render.ts does not know how to merge ${name}`)
-  const same = (a: Fields, b: Fields) => a['name'] === b['name']
+  const key = mergedBy[name]
+  if (key === undefined || ![...into, ...patch].every((one) => key in one)) {
+    throw new Error(`render.ts does not know how to merge ${name}`)
+  }
+  const same = (a: Fields, b: Fields) => a[key] === b[key]
   // kustomize puts those of the patch in front; the order of variables that name others matters.
   return [
     ...patch.map((one) => merge(into.find((other) => same(other, one)) ?? {}, one)),

@@ -1,8 +1,24 @@
 // What the Kubernetes API server would refuse about a manifest. The validators are made from its
-// OpenAPI document (kubernetes-models, from npm). They ignore fields that they do not know, where the
-// server's strict validation does not. So they get the manifest through proxies that record what was
-// read. A field that nobody looked at is one that Kubernetes does not have.
+// OpenAPI document and from the operators' custom resource definitions (kubernetes-models, from npm).
+// They ignore fields that they do not know, where the server's strict validation does not. So they get
+// the manifest through proxies that record what was read. A field that nobody looked at is one that
+// Kubernetes does not have.
 
+import {
+  Gateway,
+  GRPCRoute,
+  HTTPRoute,
+} from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1'
+import {
+  Gateway as IstioGateway,
+  VirtualService,
+} from '@kubernetes-models/istio/networking.istio.io/v1'
+import { PeerAuthentication } from '@kubernetes-models/istio/security.istio.io/v1'
+import { ScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1'
+import {
+  PodMonitor,
+  PrometheusRule,
+} from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1'
 import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1'
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2'
 import { Ingress, NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
@@ -23,6 +39,15 @@ const models = [
   PodDisruptionBudget,
   Ingress,
   NetworkPolicy,
+  Gateway,
+  HTTPRoute,
+  GRPCRoute,
+  PodMonitor,
+  PrometheusRule,
+  ScaledObject,
+  IstioGateway,
+  PeerAuthentication,
+  VirtualService,
 ]
 
 type SchemaFault = { readonly instancePath: string; readonly message?: string }

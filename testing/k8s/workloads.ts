@@ -46,8 +46,14 @@ export type Rendered = {
 }
 
 export const overlays = ['base', 'overlays/local', 'overlays/production'] as const
-/** Each one of those, with another way in or something beside it. */
-export const variants = ['overlays/load-balancer', 'overlays/gateway', 'overlays/bench'] as const
+/** Each one of those, with another way in, for a cluster with operators, or something beside it. */
+export const variants = [
+  'overlays/load-balancer',
+  'overlays/gateway',
+  'overlays/operators',
+  'overlays/istio',
+  'overlays/bench',
+] as const
 export type Overlay = (typeof overlays)[number] | (typeof variants)[number]
 
 export const readOverlay = (overlay: Overlay): Rendered => {
