@@ -6,8 +6,9 @@ import { envExample } from './env-example.ts'
 import { grpcPage } from './grpc-page.ts'
 import { limitsPage } from './limits-page.ts'
 import { metricsPage } from './metrics-page.ts'
+import { chartSchema } from './chart-schema.ts'
 import { problemsPage } from './problems-page.ts'
-import { prometheusRules } from './prometheus-rules.ts'
+import { chartAlerts, prometheusRules } from './prometheus-rules.ts'
 import { resultsPage } from './results-page.ts'
 import { settingsPage } from './settings-page.ts'
 
@@ -27,4 +28,6 @@ export const printPages = (helps: ReadonlyMap<string, string>): readonly Printed
   { path: commandsPath, text: commandsPage(helps) },
   { path: 'docs/reference/results.md', text: resultsPage() },
   { path: 'k8s/components/prometheus-operator/rules.yaml', text: prometheusRules() },
+  { path: 'k8s/chart/files/alerts.yaml', text: chartAlerts() },
+  { path: 'k8s/chart/values.schema.json', text: chartSchema() },
 ]

@@ -6,10 +6,11 @@ import { repository } from '../paths.ts'
 
 export const alertsPath = 'k8s/monitoring/alerts.yaml'
 
+/** The same for the chart, which reads no file from outside its own folder. */
+export const chartAlerts = (): string => readFileSync(new URL(alertsPath, repository), 'utf8')
+
 export const prometheusRules = (): string => {
-  const { groups } = parse(readFileSync(new URL(alertsPath, repository), 'utf8')) as {
-    readonly groups: readonly unknown[]
-  }
+  const { groups } = parse(chartAlerts()) as { readonly groups: readonly unknown[] }
   const rule = {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',

@@ -73,9 +73,13 @@ const renderOn = (before: readonly Manifest[], directory: URL): Manifest[] => {
 
 /** The documents of one file. */
 export const readManifests = (file: URL): Manifest[] =>
-  parseAllDocuments(readFileSync(file, 'utf8'), yaml).map((document) => {
+  parseManifests(readFileSync(file, 'utf8'), file.pathname)
+
+/** `source` names the text where it has a fault. */
+export const parseManifests = (text: string, source: string): Manifest[] =>
+  parseAllDocuments(text, yaml).map((document) => {
     const [fault] = [...document.errors, ...document.warnings]
-    if (fault) throw new Error(`${file.pathname}: ${fault.message}`)
+    if (fault) throw new Error(`${source}: ${fault.message}`)
     return document.toJS() as Manifest
   })
 

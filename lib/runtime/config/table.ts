@@ -9,6 +9,9 @@ export type Setting<Value> = {
   readonly parse: (text: string) => Value
   /** Holds a secret, or may: its value is never shown. */
   readonly isSecret?: true
+  /** Bounds of a whole number. */
+  readonly min?: number
+  readonly max?: number
   /** Roles that cannot start without a value; the others leave it undefined. */
   readonly requiredBy?: readonly Role[]
 }
