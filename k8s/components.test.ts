@@ -7,6 +7,7 @@ import { parse } from 'yaml'
 import { readConfig } from '../lib/runtime/config/config.ts'
 import { at, changes } from '../testing/k8s/changes.ts'
 import { isFields, type Fields, type Manifest, type Value } from '../testing/k8s/render.ts'
+import { endpoints } from '../testing/openapi/document.ts'
 import { found, isPart, portsOf, readOverlay } from '../testing/k8s/workloads.ts'
 
 const production = readOverlay('overlays/production')
@@ -126,7 +127,21 @@ void t.test('only reads are tried again', async (t) => {
     'and nothing has the default, which tries writes again',
   )
   t.notMatch(at('retries.retryOn', found(retried[0], 'reads')), /5xx|retriable|503|gateway-error/)
+  const live = new RegExp(`^(?:${at('match.0.uri.regex', found(routes[1], 'live')) as string})$`)
+  const paths = endpoints.map(({ path }) => path).filter((path) => live.test(path))
+  t.strictSame(paths.sort(), ['/events', '/live'])
+  t.ok(paths.every((path) => live.test(`/v1${path}`)))
   t.equal(routes.at(-1)?.['match'], undefined, 'what no route matches is a write')
+  t.strictSame(
+    routes.map(({ name, timeout }) => [name, timeout]),
+    [
+      ['grpc', undefined],
+      ['live', undefined],
+      ['reads', '35s'],
+      ['writes', '35s'],
+    ],
+    'a stream is not cut; Istio takes no 0s for that',
+  )
   const served = istio.one('Service', 'api').spec?.ports?.map(({ port }) => port)
   for (const route of routes) {
     t.ok(served?.includes(at('route.0.destination.port.number', route) as number))

@@ -18,18 +18,7 @@ import {
   type Manifest,
   type Value,
 } from '../../testing/k8s/render.ts'
-import { readOverlay, type Overlay } from '../../testing/k8s/workloads.ts'
-
-const production = 'production.yaml'
-const pairs: readonly (readonly [Overlay, readonly string[]])[] = [
-  ['base', []],
-  ['overlays/local', ['local.yaml']],
-  ['overlays/production', [production]],
-  ['overlays/load-balancer', [production, 'load-balancer.yaml']],
-  ['overlays/gateway', [production, 'gateway.yaml']],
-  ['overlays/operators', [production, 'operators.yaml']],
-  ['overlays/istio', [production, 'istio.yaml']],
-]
+import { chartVariants, readOverlay } from '../../testing/k8s/workloads.ts'
 
 /** What Helm makes, in an order that means nothing: its own for objects, kustomize's for variables. */
 const comparable = (all: readonly Manifest[]): readonly Manifest[] =>
@@ -71,9 +60,9 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
 
 const main = async (): Promise<void> => {
   const answers = await helm([
-    ...pairs.map(([, files]) => templateOf(files)),
+    ...chartVariants.map(({ files }) => templateOf(files)),
     ...refused.map(([name, value]) => templateOf([], { [name]: value })),
-    templateOf([production], {
+    templateOf(['production.yaml'], {
       'settings.HTTP_CONNECTIONS_MAX': '10000000',
       'settings.KAFKA_TLS': 'true',
       'postgres.enabled': 'false',
@@ -84,7 +73,7 @@ const main = async (): Promise<void> => {
     { function: 'Lint', options: { path: chartDirectory, strict: 1 } },
   ])
 
-  for (const [i, [overlay, files]] of pairs.entries()) {
+  for (const [i, { overlay, files }] of chartVariants.entries()) {
     void t.test(`${['values.yaml', ...files].join(', ')}: the objects of ${overlay}`, async (t) => {
       const { out, fault } = answers[i] ?? { out: '', fault: 'no answer' }
       t.equal(fault, '')
@@ -104,12 +93,12 @@ const main = async (): Promise<void> => {
 
   void t.test('values that the programs would refuse are refused before', async (t) => {
     for (const [i, [name, value, reason]] of refused.entries()) {
-      t.match(answers[pairs.length + i]?.fault, reason, `${name}=${value}`)
+      t.match(answers[chartVariants.length + i]?.fault, reason, `${name}=${value}`)
     }
   })
 
   void t.test('stores of others take ours away, with what leads to them', async (t) => {
-    const { out, fault } = answers[pairs.length + refused.length] ?? { out: '', fault: '?' }
+    const { out, fault } = answers[chartVariants.length + refused.length] ?? { out: '', fault: '?' }
     t.equal(fault, '')
     const manifests = parseManifests(out, 'managed')
     for (const one of manifests) t.strictSame(faultsOf(one), [], nameOf(one))

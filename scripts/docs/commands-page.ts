@@ -5,7 +5,7 @@ import { exitCodes } from '../../bench/command.ts'
 import { bullets, code, fence, linkTo, printedPage, prose } from './markdown.ts'
 import { npmScripts, type NpmScript } from './npm-scripts.ts'
 
-const ofDevelopment = /^(test|typecheck|lint|build|docs)(:|$)/
+const ofDevelopment = /^(test|typecheck|lint|build|docs|k8s)(:|$)/
 const ofBenchmarks = /^bench(:|$)/
 
 const chapters = [

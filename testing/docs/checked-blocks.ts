@@ -17,7 +17,7 @@ export const reasons = {
   stays: /^npm (start|run (-s )?(server|worker|services))\b/,
   services: /^npm run (command-log|dead-letters|lag)\b/,
   docker: /^docker /,
-  kubernetes: /^kubectl /,
+  kubernetes: /^(kubectl|helm) /,
   grpcurl: /^grpcurl /,
   'postgres-tools': /^(pg_dump|pg_basebackup|pg_restore|psql) /,
   install: /^(npm ci|apt-get install|ulimit)\b/,

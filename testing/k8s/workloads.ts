@@ -54,6 +54,19 @@ export const variants = [
   'overlays/istio',
   'overlays/bench',
 ] as const
+/** Each overlay that the chart makes the objects of, and the values files that it takes for it. */
+export const chartVariants: readonly {
+  readonly overlay: Overlay
+  readonly files: readonly string[]
+}[] = [
+  { overlay: 'base', files: [] },
+  { overlay: 'overlays/local', files: ['local.yaml'] },
+  { overlay: 'overlays/production', files: ['production.yaml'] },
+  { overlay: 'overlays/load-balancer', files: ['production.yaml', 'load-balancer.yaml'] },
+  { overlay: 'overlays/gateway', files: ['production.yaml', 'gateway.yaml'] },
+  { overlay: 'overlays/operators', files: ['production.yaml', 'operators.yaml'] },
+  { overlay: 'overlays/istio', files: ['production.yaml', 'istio.yaml'] },
+]
 export type Overlay = (typeof overlays)[number] | (typeof variants)[number]
 
 export const readOverlay = (overlay: Overlay): Rendered => {
