@@ -93,7 +93,6 @@ const download = async (): Promise<void> => {
   await run(maven, ['-q', '-B', ...goal], { timeout: downloadTimeoutMs })
 }
 
-/** Debian's, as in the tests of gRPC: another one may lack what they need. */
 const python = (): string => {
   const found = findProgram('python3')
   if (found === undefined) throw new ServiceMissing('helm', 'install python3, which calls it')
