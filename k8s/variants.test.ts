@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { repository } from '../scripts/paths.ts'
 import { at, changes, nameOf } from '../testing/k8s/changes.ts'
-import { isFields, type Fields } from '../testing/k8s/render.ts'
+import { isFields, type Fields, type Manifest } from '../testing/k8s/render.ts'
 import { faultsOf } from '../testing/k8s/schemas.ts'
 import { found, readOverlay, variants } from '../testing/k8s/workloads.ts'
 

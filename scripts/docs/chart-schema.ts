@@ -37,6 +37,7 @@ export const chartSchema = (): string =>
           ...closed({
             kind: { enum: ['ingress', 'gateway', 'istio', 'load-balancer'] },
             host: text,
+            grpcHost: text,
             tlsSecret: { type: 'string' },
             className: text,
             namespace: text,
