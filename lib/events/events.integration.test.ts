@@ -10,7 +10,7 @@ import { hear } from '../../testing/heard-events.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { ownRedis, testDatabase } from '../../testing/services.ts'
 import { silentLog } from '../../testing/settings.ts'
-import type { EventAppender, EventBatch, EventReader } from './events.ts'
+import { signalBytesMax, type EventAppender, type EventBatch, type EventReader } from './events.ts'
 import { createPostgresEventAppender, createPostgresEventReader } from './postgres.ts'
 import { createRedisEventAppender, createRedisEventReader } from './redis.ts'
 
@@ -248,6 +248,47 @@ for (const [name, open] of Object.entries(backends)) {
         names.map((_, i) => [text(i)]),
       )
       for (const { leave } of heard) leave()
+    })
+
+    await t.test('and signals come to whoever listens now, in any process', async (t) => {
+      const [channel, another] = [newChannel(), newChannel()]
+      const other = await openReader()
+      const heard: Record<string, string[]> = { here: [], twice: [], there: [], another: [] }
+      const listen = (one: EventReader, to: ChannelName, as: string) =>
+        one.listen(to, (body) => heard[as]?.push(body))
+      const bodies = ['{"a":"{events:x}:now"}', '! team:1 x', '*', 'ü'.repeat(signalBytesMax / 2)]
+      const stops = await Promise.all([
+        listen(reader, channel, 'here'),
+        listen(reader, channel, 'twice'),
+        listen(other, channel, 'there'),
+        listen(other, another, 'another'),
+      ])
+      const { bodies: events } = await hear(reader, channel)
+      await other.send(bodies.map((body) => ({ channel, body })))
+      await reader.send([{ channel: another, body: 'x' }])
+      await eventually(
+        () => heard,
+        ({ here = [], there = [], another: of = [] }) =>
+          here.length >= 4 && there.length >= 4 && of.length > 0,
+      )
+      t.same(heard, { here: bodies, twice: bodies, there: bodies, another: ['x'] })
+      stops[0]()
+      stops[0]()
+      await reader.send([{ channel, body: 'last' }])
+      await eventually(
+        () => heard['twice'],
+        (some) => some?.at(-1) === 'last',
+      )
+      t.same(heard['here'], bodies, 'who has stopped hears nothing more')
+      for (const stop of stops) stop()
+      stops.push(await listen(reader, channel, 'here'))
+      await other.send([{ channel, body: 'again' }])
+      await eventually(
+        () => heard['here'],
+        (some) => some?.at(-1) === 'again',
+      )
+      t.same(events, [], 'they are no events')
+      t.same((await hear(reader, channel)).position.number, 0)
     })
 
     await t.test('in any interleaving of appends, repetitions, joins and leaves', async (t) => {

@@ -46,7 +46,27 @@ export type ChannelListener = {
   onGap(position: ChannelPosition): void
 }
 
-export interface EventReader {
+/** What is said to a channel at this moment, and kept nowhere. */
+export type Signal = {
+  readonly channel: ChannelName
+  /** On one line, of at most `signalBytesMax`. */
+  readonly body: string
+}
+
+/** Signals may be lost, come twice or come late: what is said must bear that. */
+export interface Signals {
+  /** Resolves with how to stop, once what is said from then on is heard. Rejects while it can't be. */
+  listen(channel: ChannelName, onSignal: (body: string) => void): Promise<() => void>
+  /** To whoever listens in any process, this one too. */
+  send(signals: readonly Signal[]): Promise<void>
+  /** What stands in the way of hearing all that is said; undefined: nothing. */
+  fault(): string | undefined
+}
+
+/** A notification of Postgres takes 8,000 bytes, and names the channel besides. */
+export const signalBytesMax = 7_000
+
+export interface EventReader extends Signals {
   /** Rejects while the events can't be read; then nothing is heard. */
   join(
     channel: ChannelName,

@@ -1,5 +1,6 @@
 // Events in Postgres, for the embedded stack. What is kept is in tables; NOTIFY says which channel has
-// come how far, since its payload is limited to 8,000 bytes, and what is missing is read by number.
+// come how far, since its payload is limited to 8,000 bytes, and what is missing is read by number. A
+// signal is a notification, and no more.
 
 import { randomBytes } from 'node:crypto'
 import { keptEvents, type ChannelName } from '../domain/event.ts'
@@ -9,6 +10,7 @@ import type { Log } from '../runtime/log.ts'
 import type { PoolStats } from '../runtime/pool-stats.ts'
 import { linesOf, partsByChannel, type Chunk, type Part } from './chunk.ts'
 import { channelIdleSec, missedBytesMax, type EventAppender, type EventReader } from './events.ts'
+import { createSignalListeners } from './signal-listeners.ts'
 import { createWatchedChannels, type KeptEvents, type Wanted } from './watched-channels.ts'
 
 const notifications = 'todos_events'
@@ -49,6 +51,8 @@ export const createPostgresEventAppender = (
 
 /** A notification that names none. */
 const everyChannel = '*'
+/** What a notification of a signal begins with: no epoch does. */
+const signalMark = '! '
 
 const appendParts = async (sql: Sql, parts: ReadonlyMap<ChannelName, readonly Part[]>) => {
   // Rows are locked in order, and held to the end: numbers are committed in order.
@@ -124,6 +128,12 @@ export const createPostgresEventReader = (
     unsubscribe() {},
     read: (wanted) => pool.run((sql) => readChannels(sql, wanted)),
   })
+  const signals = createSignalListeners()
+  const hearSignal = (payload: string) => {
+    const space = payload.indexOf(' ', signalMark.length)
+    const channel = payload.slice(signalMark.length, space) as ChannelName
+    signals.hear(channel, payload.slice(space + 1))
+  }
   const stopListening = databases.listen(
     'channels',
     notifications,
@@ -131,6 +141,10 @@ export const createPostgresEventReader = (
       onNotify(payload) {
         if (payload === everyChannel) {
           channels.catchUp()
+          return
+        }
+        if (payload.startsWith(signalMark)) {
+          hearSignal(payload)
           return
         }
         // Any user of the database may notify anything: what it says is only a reason to read.
@@ -151,6 +165,17 @@ export const createPostgresEventReader = (
   return {
     join: (...how) =>
       fault === undefined ? channels.join(...how) : Promise.reject(new Error(fault)),
+    listen: (channel, onSignal) =>
+      fault === undefined
+        ? Promise.resolve(signals.add(channel, onSignal, () => {}))
+        : Promise.reject(new Error(fault)),
+    async send(all) {
+      const payloads = all.map(({ channel, body }) => `${signalMark}${channel} ${body}`)
+      await pool.run(
+        (sql) => sql`
+          SELECT pg_notify(${notifications}, payload) FROM unnest(${payloads}::text[]) AS new (payload)`,
+      )
+    },
     fault: () => fault,
     counts: channels.counts,
     async close() {

@@ -83,6 +83,25 @@ void t.test(
   },
 )
 
+void t.test('signals are heard again after a break, and what came meanwhile is not', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  const { redis, reader } = system
+  const bodies: string[] = []
+  await reader.listen(channel, (body) => bodies.push(body))
+  const send = (body: string) => reader.send([{ channel, body }])
+  await send('1')
+  await heardIs(t, bodies, ['1'])
+  await redis.gate.shut()
+  await isFaulty(reader)
+  await t.rejects(send('2'))
+  await t.rejects(reader.listen('user:ann', () => {}))
+  await redis.gate.open()
+  await isProven(reader)
+  await send('3')
+  await heardIs(t, bodies, ['1', '3'])
+})
+
 void t.test('messages that are swallowed are noticed by the canary', async (t) => {
   const system = await setUp(t)
   if (!system) return
@@ -242,6 +261,10 @@ void t.test('the rights that the documentation asks for are enough', async (t) =
   ]
   await isProven(reader)
   const { bodies, leave, position } = await hear(reader, channel)
+  const signals: string[] = []
+  await reader.listen(channel, (body) => signals.push(body))
+  await reader.send([{ channel, body: 'now' }])
+  await heardIs(t, signals, ['now'])
   await appender.append([{ source: 'log/0', number: 1, events: [{ channel, body: '1' }] }])
   await heardIs(t, bodies, ['1'])
   t.same((await hear(reader, channel, position)).bodies, ['1'])

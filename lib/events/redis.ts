@@ -1,5 +1,5 @@
 // Events in Redis: a script appends to a channel's stream and publishes in the same step, and each server
-// process has one connection on which what it listens to arrives.
+// process has one connection on which what it listens to arrives. Signals are published, and no more.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { keptEvents, type ChannelName } from '../domain/event.ts'
@@ -8,6 +8,7 @@ import type { RedisConnections } from '../drivers/redis/connections.ts'
 import { linesOf, partsByChannel, type Chunk } from './chunk.ts'
 import { channelIdleSec, missedBytesMax, type EventAppender, type EventReader } from './events.ts'
 import { appendScript, readScript } from './redis-scripts.ts'
+import { createSignalListeners } from './signal-listeners.ts'
 import { createSubscriber } from './redis-subscriber.ts'
 import { createWatchedChannels, type KeptEvents } from './watched-channels.ts'
 
@@ -20,6 +21,9 @@ const scannedAtOnce = 1_000
 const start = '{events:'
 const nameOf = (channel: ChannelName) => `${start}${channel}}`
 const keysOf = (channel: ChannelName) => [`${nameOf(channel)}:state`, `${nameOf(channel)}:stream`]
+/** Signals have a name of their own: whoever only hears events does not pay for them. */
+const now = ':now'
+const signalNameOf = (channel: ChannelName) => `${nameOf(channel)}${now}`
 /** For what concerns every channel. */
 const everyChannel = '{events}:every'
 
@@ -95,12 +99,19 @@ export const createRedisEventReader = (redis: RedisConnections): EventReader => 
         return answers.map((answer) => keptOf(answer as string[]))
       }),
   })
+  const signals = createSignalListeners()
   const subscriber = createSubscriber({
     redis,
     reading,
-    names: () => [everyChannel, ...channels.names().map(nameOf)],
+    names: () => [
+      everyChannel,
+      ...channels.names().map(nameOf),
+      ...signals.names().map(signalNameOf),
+    ],
     onMessage(name, message) {
       if (name === everyChannel) channels.catchUp()
+      else if (name.endsWith(now))
+        signals.hear(name.slice(start.length, -1 - now.length) as ChannelName, message)
       else push(name.slice(start.length, -1) as ChannelName, message)
     },
     onProven: channels.catchUp,
@@ -118,6 +129,25 @@ export const createRedisEventReader = (redis: RedisConnections): EventReader => 
       const fault = subscriber.fault()
       return fault === undefined ? channels.join(...how) : Promise.reject(new Error(fault))
     },
+    async listen(channel, onSignal) {
+      const fault = subscriber.fault()
+      if (fault !== undefined) throw new Error(fault)
+      const name = signalNameOf(channel)
+      const stop = signals.add(channel, onSignal, () => subscriber.unsubscribe(name))
+      try {
+        await subscriber.subscribe(name)
+      } catch (error) {
+        stop()
+        throw error
+      }
+      return stop
+    },
+    send: (all) =>
+      reading.run(async (client) => {
+        const pipeline = client.pipeline()
+        for (const { channel, body } of all) pipeline.publish(signalNameOf(channel), body)
+        for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+      }),
     fault: subscriber.fault,
     counts: channels.counts,
     close() {
