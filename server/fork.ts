@@ -267,6 +267,7 @@ export const startFork = async (
     settings: liveSettingsOf(config),
     channels: createChannels(createChannelKinds({ store, teams, shares })),
     events: eventReader,
+    signals: eventReader,
     verify: createPrincipalOf(verifyToken),
     clientOf,
     isOriginAllowed: (request) => allowsOrigin(cors, request),
@@ -349,7 +350,7 @@ export const startFork = async (
   addTeamMetrics(registry, teamCounts)
   addShareMetrics(registry, shareCounts)
   addEventReaderMetrics(registry, eventReader)
-  addLiveMetrics(registry, live.counts, live.hub.channels)
+  addLiveMetrics(registry, live.counts, live.hub.channels, live.presence)
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addReplicaMetrics(registry, replicas)

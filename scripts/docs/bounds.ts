@@ -26,6 +26,8 @@ import { bucketsMax } from '../../server/limits/in-process.ts'
 import { pingIntervalMs, unansweredMax } from '../../server/process/hung-fork.ts'
 import { answerTimeoutMs } from '../../server/process/metrics-page.ts'
 import { crashDelayLastMs, startTimeoutMs } from '../../server/process/supervisor.ts'
+import { namedMax } from '../../server/realtime/presence-states.ts'
+import { typingIntervalMs, typingOfChannelPerSec } from '../../server/realtime/presence.ts'
 import { silentMsMax } from '../../worker/observe/health.ts'
 import { stalledMsMax } from '../../worker/observe/stall.ts'
 import { writesKnownSec } from '../../worker/prune.ts'
@@ -218,6 +220,26 @@ export const boundGroups: readonly BoundGroup[] = [
         name: 'File of a secret',
         value: bytes(secretBytesMax),
         beyond: 'The start ends with one line.',
+      },
+    ],
+  },
+  {
+    title: 'Presence',
+    bounds: [
+      {
+        name: 'Users of a channel who are named',
+        value: count(namedMax, 'users'),
+        beyond: 'The smallest ids are named, and all are counted.',
+      },
+      {
+        name: 'Typing of one user in one channel of one process',
+        value: `one in ${ms(typingIntervalMs)}`,
+        beyond: 'Nobody is told. `todos_live_typing_dropped_total` counts it.',
+      },
+      {
+        name: 'Typing in one channel that one process passes on',
+        value: count(typingOfChannelPerSec, 'a second, five seconds of them at once'),
+        beyond: 'As above.',
       },
     ],
   },

@@ -126,7 +126,12 @@ export const metricGroups: readonly MetricGroup[] = [
   {
     title: 'Live updates',
     about: 'On the page of the server.',
-    metrics: metricsOf((registry) => addLiveMetrics(registry, createLiveCounts(), () => 0)),
+    metrics: metricsOf((registry) =>
+      addLiveMetrics(registry, createLiveCounts(), () => 0, {
+        present: () => 0,
+        typingDropped: () => 0,
+      }),
+    ),
   },
   {
     title: 'Dependencies',

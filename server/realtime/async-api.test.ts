@@ -14,9 +14,13 @@ import {
   gap,
   parseMessage,
   pong,
+  presence,
+  presenceChange,
+  presenceUnknown,
   reconnect,
   serverMessages,
   subscribed,
+  typing,
   unsubscribed,
   welcome,
 } from './protocol.ts'
@@ -68,6 +72,10 @@ t.test('what is sent is as described', async (t) => {
     event: new LiveEvent('todos', at, '{"kind":"created"}').message,
     gap: gap('todos', at, 7),
     unsubscribed: unsubscribed(undefined, 'todos', 'access-ended'),
+    presence: presence('team:1', { users: ['ann'], count: 1 }),
+    'presence-change': presenceChange('team:1', { joined: ['ann'], left: [], count: 1 }),
+    'presence-unknown': presenceUnknown('team:1'),
+    'presence-typing': typing('team:1', 'ann', undefined),
     reconnect: reconnect(7),
     pong: pong('a'),
   }
@@ -85,8 +93,9 @@ t.test('what is sent is as described', async (t) => {
 t.test('what is taken is as described', async (t) => {
   const taken = [
     { type: 'authenticate', token: 'x' },
-    { type: 'subscribe', channel: 'todos', since: 'e1.7', id: 'a' },
+    { type: 'subscribe', channel: 'todos', since: 'e1.7', id: 'a', presence: true },
     { type: 'unsubscribe', channel: 'todos' },
+    { type: 'typing', channel: 'team:1', todo_id: 'todo-1' },
     { type: 'ping' },
   ]
   t.equal(taken.length, Object.keys(clientMessages).length)
@@ -111,6 +120,14 @@ t.test('channels are found by their names', async (t) => {
   await t.rejects(channels.resolve(undefined, 'mine'), { message: /send a token/ })
   for (const name of ['', 'todo', 'todosx', 'Mine', 'team', 'user:ann', '__proto__'])
     await t.rejects(channels.resolve(ann, name), { message: /no such channel/ }, name)
+  const present = kinds.filter(({ hasPresence }) => hasPresence)
+  t.same(
+    present.map(({ name, needsToken }) => ({ name, needsToken })),
+    [{ name: 'team:{id}', needsToken: true }],
+    'nobody is present without a name',
+  )
+  t.equal(channels.hasPresence('team:x'), true)
+  t.equal(channels.hasPresence('todos'), false)
   for (const name of ['team:', 'team:x', 'team:../x'])
     await t.rejects(channels.resolve(ann, name), { message: 'no such team' }, name)
 })

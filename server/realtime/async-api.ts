@@ -63,6 +63,10 @@ export const asyncApiOf = (
         'Each message is a JSON object in a frame of text. What is binary closes the socket with 1003, what is too large with 1009.',
         `A token comes in \`authenticate\`, or with the handshake: \`Sec-WebSocket-Protocol: ${subprotocol}, ${tokenProtocol}<token>\`.`,
         `What can be watched: ${kinds.map(({ name, description }) => `\`${name}\`: ${description}`).join(' ')}`,
+        `Who is present is told in: ${kinds
+          .filter(({ hasPresence }) => hasPresence)
+          .map(({ name }) => `\`${name}\``)
+          .join(', ')}. It is told of nobody who does not ask for it, and nothing of it is kept.`,
         `Besides what requests are refused with, a \`problem\` may be: ${[...new Set(messageProblems.map(({ type }) => type.slug))].join(', ')}.`,
       ].join('\n\n'),
     },

@@ -13,6 +13,8 @@ export type ChannelKind = {
   readonly description: string
   readonly example: string
   readonly needsToken: boolean
+  /** Whether those who watch it may know of each other. */
+  readonly hasPresence: boolean
   /** How `resolve` refuses. */
   readonly problems: readonly ProblemKind[]
   /** The channel that it stands for, if whoever asks may watch it now; else throws the problem. */
@@ -29,6 +31,7 @@ export type Channels = {
   version(channel: ChannelName, name: string): Promise<number>
   /** Whether `name` is only for somebody. */
   needsToken(name: string): boolean
+  hasPresence(name: string): boolean
 }
 
 const noSuchChannel: ProblemType = {
@@ -74,6 +77,7 @@ export const createChannels = (kinds: readonly ChannelKind[]): Channels => {
     },
     version: (channel, name) => find(name).kind.version(channel),
     needsToken: (name) => find(name).kind.needsToken,
+    hasPresence: (name) => find(name).kind.hasPresence,
   }
 }
 

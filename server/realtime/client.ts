@@ -7,6 +7,7 @@ import type { Problem } from '../http/problem.ts'
 import type { Channels } from './channels.ts'
 import type { LiveCounts } from './counts.ts'
 import type { Hub } from './hub.ts'
+import type { Presence } from './presence.ts'
 import type { Ending } from './protocol.ts'
 
 /** A token that was good, and whose it is. */
@@ -39,12 +40,14 @@ export type LiveSettings = {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly reconnectSpreadMs: number
+  readonly presenceTtlMs: number
 }
 
 export type ClientParts = {
   readonly settings: LiveSettings
   readonly channels: Channels
   readonly hub: Hub
+  readonly presence: Presence
   readonly counts: LiveCounts
   /** Whose the token is; throws the problem. */
   readonly verify: (token: string) => Principal

@@ -2,6 +2,7 @@
 
 import type { Registry } from '@prometheus-io/client'
 import { addCounter, addGauge } from '../../lib/runtime/metrics.ts'
+import type { Presence } from './presence.ts'
 
 export const transports = ['websocket', 'event-stream', 'grpc'] as const
 export type Transport = (typeof transports)[number]
@@ -46,6 +47,7 @@ export const addLiveMetrics = (
   registry: Registry,
   counts: LiveCounts,
   channels: () => number,
+  presence: Pick<Presence, 'present' | 'typingDropped'>,
 ): void => {
   addGauge(
     registry,
@@ -103,5 +105,21 @@ export const addLiveMetrics = (
       help: 'Messages of clients that were refused with a problem.',
     },
     () => [[{}, counts.refused]],
+  )
+  addGauge(
+    registry,
+    {
+      name: 'todos_live_present_users',
+      help: 'Users who are present in a channel, for each channel and process.',
+    },
+    () => [[{}, presence.present()]],
+  )
+  addCounter(
+    registry,
+    {
+      name: 'todos_live_typing_dropped_total',
+      help: 'Messages of typing that were too many: nobody was told of them.',
+    },
+    () => [[{}, presence.typingDropped()]],
   )
 }

@@ -9,6 +9,7 @@ import { eventually } from '../../testing/eventually.ts'
 import { connectLive } from '../../testing/live/live-client.ts'
 import { makeRoom } from './live.ts'
 import { serveLive } from '../../testing/live/live-server.ts'
+import { createMemorySignals } from '../../testing/live/memory-signals.ts'
 
 const body = (number: number, padding = '') => JSON.stringify({ kind: 'created', number, padding })
 
@@ -255,6 +256,141 @@ for (const engine of engineNames) {
     t.match(await client.next(), { type: 'event', channel: 'todos' }, 'it is public')
     client.send({ type: 'subscribe', channel: 'mine' })
     t.match(await client.next(), { type: 'problem', problem: { status: 401 } })
+  })
+
+  void t.test(`${engine}: access that ends while it is looked up is refused`, async (t) => {
+    const { port, live, members, holdNext } = await serveLive(t, engine)
+    members.add('1 ann')
+    const client = await connectLive(t, port, { protocols: ['todos.v1', 'bearer.token-ann'] })
+    await client.next('authenticated')
+    const release = holdNext()
+    client.send({ type: 'subscribe', id: 'a', channel: 'team:1' })
+    await eventually(
+      () => live.counts.subscriptions,
+      (count) => count === 1,
+    )
+    members.delete('1 ann')
+    live.accessEnded({ channel: 'team:1', userId: 'ann' })
+    client.send({ type: 'ping' })
+    release()
+    t.match(await client.next(), { type: 'problem', id: 'a' })
+    t.match(await client.next(), { type: 'pong' })
+  })
+
+  void t.test(`${engine}: who is present, and who types, in two processes`, async (t) => {
+    const signals = createMemorySignals()
+    const [one, other] = [
+      await serveLive(t, engine, { presenceTtlMs: 3_000 }, '', signals),
+      await serveLive(t, engine, { presenceTtlMs: 3_000 }, '', signals),
+    ]
+    for (const { members } of [one, other])
+      for (const name of ['ann', 'bob', 'cid']) members.add(`1 ${name}`)
+    const channel = 'team:1'
+    const connect = ({ port }: typeof one, name: string) =>
+      connectLive(t, port, { protocols: ['todos.v1', `bearer.token-${name}`] })
+    const join = async (server: typeof one, name: string) => {
+      const client = await connect(server, name)
+      client.send({ type: 'subscribe', channel, presence: true })
+      await client.next('subscribed')
+      return client
+    }
+    const ann = await join(one, 'ann')
+    t.same(await ann.next(), { type: 'presence', channel, users: ['ann'], count: 1 })
+    const bob = await join(other, 'bob')
+    t.same(await bob.next(), { type: 'presence', channel, users: ['ann', 'bob'], count: 2 })
+    const change = { type: 'presence-change', channel, joined: [], left: [] }
+    t.same(await ann.next(), { ...change, joined: ['bob'], count: 2 })
+
+    const watcher = await connect(one, 'cid')
+    watcher.send({ type: 'subscribe', channel })
+    await watcher.next('subscribed')
+    watcher.send({ type: 'typing', id: 'a', channel })
+    t.match(await watcher.next(), { type: 'problem', id: 'a', problem: { field: 'channel' } })
+    for (const to of ['todos', 'mine']) {
+      watcher.send({ type: 'subscribe', channel: to, presence: true })
+      t.match(await watcher.next(), { type: 'problem', problem: { field: 'presence' } })
+    }
+    watcher.send({ type: 'subscribe', channel: 'team:2', presence: true })
+    t.match(await watcher.next(), { type: 'problem' }, 'not a member')
+    watcher.send({ type: 'subscribe', channel: 'team:1', presence: 1 })
+    t.match(await watcher.next(), { type: 'problem', problem: { field: 'presence' } })
+
+    bob.send({ type: 'typing', channel, todo_id: 'todo-1' })
+    for (let i = 0; i < 20; i++) bob.send({ type: 'typing', channel })
+    const typing = { type: 'presence-typing', channel, user_id: 'bob', for_ms: 5_000 }
+    t.same(await ann.next(), { ...typing, todo_id: 'todo-1' })
+    bob.send({ type: 'ping' })
+    t.same(await bob.next(), { type: 'pong' }, 'there is no answer, and it goes on')
+    t.equal(other.live.presence.typingDropped(), 20)
+    bob.send({ type: 'typing', channel, todo_id: 'a b' })
+    t.match(await bob.next(), { type: 'problem', problem: { field: 'todo_id' } })
+
+    // One user, in every way that a presence ends.
+    const again = await join(one, 'bob')
+    t.match(await again.next(), { type: 'presence', count: 2 })
+    bob.socket.terminate()
+    again.send({ type: 'unsubscribe', channel })
+    t.match(await again.next(), { type: 'unsubscribed' })
+    t.same(await ann.next(), { ...change, left: ['bob'], count: 1 }, 'no typing came twice')
+    again.send({ type: 'subscribe', channel, presence: true })
+    t.match(await ann.next(), { joined: ['bob'] })
+    one.members.delete('1 bob')
+    one.live.accessEnded({ channel, userId: 'bob' })
+    t.match(await again.next('unsubscribed'), { reason: 'access-ended' })
+    t.match(await ann.next(), { left: ['bob'] })
+    const cid = await join(other, 'cid')
+    t.match(await ann.next(), { joined: ['cid'] })
+    other.ended.add('token-cid')
+    other.live.sessionEnded('session-cid')
+    t.match(await cid.next('unsubscribed'), { reason: 'token-ended' })
+    t.match(await ann.next(), { left: ['cid'] })
+    again.send({ type: 'typing', channel })
+    t.match(await again.next(), { type: 'problem' })
+    for (const client of [again, cid, watcher]) t.same(client.rest(), [], 'nothing more')
+
+    signals.failWith('down')
+    t.same(await ann.next(), { type: 'presence-unknown', channel })
+    signals.failWith(undefined)
+    t.same(await ann.next(), { type: 'presence', channel, users: ['ann'], count: 1 })
+    ann.socket.terminate()
+    await eventually(
+      () => signals.listeners(channel),
+      (count) => count === 0,
+    )
+    t.equal(one.live.presence.present() + other.live.presence.present(), 0)
+  })
+
+  void t.test(`${engine}: a hundred sockets of one user are one who is present`, async (t) => {
+    const { port, members, live, signals } = await serveLive(t, engine)
+    members.add('1 ann')
+    members.add('1 bob')
+    const channel = 'team:1'
+    const join = async (name: string) => {
+      const client = await connectLive(t, port, {
+        protocols: ['todos.v1', `bearer.token-${name}`],
+      })
+      client.send({ type: 'subscribe', channel, presence: true })
+      await client.next('subscribed')
+      return client
+    }
+    const ann = await join('ann')
+    t.match(await ann.next(), { count: 1 })
+    const bobs = await Promise.all(Array.from({ length: 99 }, () => join('bob')))
+    t.match(await ann.next(), { joined: ['bob'], count: 2 })
+    for (const bob of bobs) for (let i = 0; i < 5; i++) bob.send({ type: 'typing', channel })
+    t.match(await ann.next(), { type: 'presence-typing', user_id: 'bob' })
+    await eventually(
+      () => live.presence.typingDropped(),
+      (dropped) => dropped >= 99 * 5 - 2,
+    )
+    for (const bob of bobs.slice(1)) bob.socket.terminate()
+    await eventually(
+      () => live.counts.clients.websocket,
+      (count) => count === 2,
+    )
+    bobs[0]?.send({ type: 'unsubscribe', channel })
+    t.match(await ann.next('presence-change'), { left: ['bob'], count: 1 })
+    t.ok(signals.sent.length < 20, `${signals.sent.length} signals`)
   })
 
   void t.test(`${engine}: a client that does not read is skipped ahead`, async (t) => {

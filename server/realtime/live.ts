@@ -32,6 +32,7 @@ import {
 } from './counts.ts'
 import { openEventStream } from './event-stream.ts'
 import { createHub, type EventSource, type Hub } from './hub.ts'
+import { createPresence, type Presence, type SignalSource } from './presence.ts'
 import { subprotocol, tokenProtocol } from './protocol.ts'
 import { createSocketClient, type SocketClient } from './socket-client.ts'
 
@@ -39,6 +40,7 @@ export type LiveParts = {
   readonly settings: LiveSettings
   readonly channels: Channels
   readonly events: EventSource
+  readonly signals: SignalSource
   /** Whose a token is; throws the problem. */
   readonly verify: (token: string) => Principal
   readonly clientOf: ClientOf
@@ -66,6 +68,7 @@ export type Live = {
   accessEnded(ended: { readonly channel: ChannelName | AnyOf; readonly userId: string }): void
   readonly counts: LiveCounts
   readonly hub: Hub
+  readonly presence: Presence
   /** All are told to come back, elsewhere. `isRestart`: another process is there already. */
   close(isRestart: boolean): void
 }
@@ -80,6 +83,7 @@ export const liveSettingsOf = (config: Config): LiveSettings => ({
   heartbeatMs: config.LIVE_HEARTBEAT_MS,
   idleTimeoutMs: config.LIVE_IDLE_TIMEOUT_MS,
   reconnectSpreadMs: config.LIVE_RECONNECT_SPREAD_MS,
+  presenceTtlMs: config.LIVE_PRESENCE_TTL_MS,
 })
 
 export const livePath = '/live'
@@ -126,6 +130,7 @@ export const createLive = (parts: LiveParts): Live => {
     { join: (...how) => parts.events.join(...how).catch(orUnavailable) },
     (...what) => channels.version(...what).catch(orUnavailable),
   )
+  const presence = createPresence(parts.signals, { ttlMs: settings.presenceTtlMs })
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
   const clients = new Set<LiveClient>()
   const byAddress = createKeyedSemaphore()
@@ -136,7 +141,15 @@ export const createLive = (parts: LiveParts): Live => {
     warn(errorFields(error), 'a live client was refused: a fault')
     return fault
   }
-  const clientParts: ClientParts = { settings, channels, hub, counts, verify, problemOf }
+  const clientParts: ClientParts = {
+    settings,
+    channels,
+    hub,
+    presence,
+    counts,
+    verify,
+    problemOf,
+  }
 
   const isFull = () => isLeaving || clients.size >= settings.clientsMax
 
@@ -191,6 +204,7 @@ export const createLive = (parts: LiveParts): Live => {
   const tick = () => {
     const nowMs = performance.now()
     for (const client of clients) client.tick(nowMs)
+    presence.tick()
     makeRoom([...clients])
   }
   const ticking = setInterval(tick, tickMs).unref()
@@ -247,8 +261,10 @@ export const createLive = (parts: LiveParts): Live => {
     },
     counts,
     hub,
+    presence,
     close(isRestart) {
       isLeaving = true
+      presence.close()
       clearInterval(ticking)
       const count = clients.size
       if (count === 0) return

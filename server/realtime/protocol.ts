@@ -3,8 +3,10 @@
 
 import { positionOf, positionText, type ChannelPosition } from '../../lib/domain/event.ts'
 import {
+  boolean,
   described,
   InvalidField,
+  list,
   matching,
   object,
   oneOf,
@@ -16,9 +18,11 @@ import {
   type Shape,
   type TypeOf,
 } from '../../lib/domain/shape.ts'
+import { todoId } from '../../lib/domain/todo.ts'
 import { tooManyMessages, tooManySubscriptions } from '../http/access-problems.ts'
 import { Problem, type ProblemKind } from '../http/problem.ts'
 import { invalid, invalidFields } from '../http/problems.ts'
+import { namedMax, type Change, type Present } from './presence-states.ts'
 
 /** Of a subprotocol that a client may offer, and that is agreed on then. */
 export const subprotocol = 'todos.v1'
@@ -26,6 +30,9 @@ export const subprotocol = 'todos.v1'
 export const tokenProtocol = 'bearer.'
 
 export const channelNameLengthMax = 100
+
+/** How long a client shows that somebody types; who goes on typing says so again before. */
+export const typingHoldsMs = 5_000
 
 const channel = described(
   text({ min: 1, max: channelNameLengthMax }),
@@ -60,12 +67,35 @@ export const clientMessages = {
     },
   ),
   subscribe: object(
-    { type: type('subscribe'), id, channel, since: optional(position) },
+    {
+      type: type('subscribe'),
+      id,
+      channel,
+      since: optional(position),
+      presence: optional(
+        described(
+          boolean,
+          'To be present there, and to be told who else is. A channel of one person has no presence.',
+        ),
+      ),
+    },
     { description: 'Watch a channel: from now on, or from a position on.' },
   ),
   unsubscribe: object(
     { type: type('unsubscribe'), id, channel },
     { description: 'Watch it no more.' },
+  ),
+  typing: object(
+    {
+      type: type('typing'),
+      id,
+      channel,
+      todo_id: optional(described(todoId, 'The todo that is written, where there is one already.')),
+    },
+    {
+      description:
+        'Whoever is present types now: once every three seconds while it lasts. The others are told, once a second at most; there is no answer.',
+    },
   ),
   ping: object({ type: type('ping'), id }, { description: 'Answered with a `pong`.' }),
 } as const
@@ -114,12 +144,19 @@ export const anotherUser = invalid(
   'the token is of another user: open another socket for that one',
   'token',
 )
+export const noPresence = invalid('this channel has no presence', 'presence')
+export const notPresent = invalid(
+  'this socket is not present in the channel: subscribe to it with presence',
+  'channel',
+)
 /** What only messages are refused with. */
 export const messageProblems: readonly ProblemKind[] = [
   tooManySubscriptions,
   tooManyMessages,
   alreadySubscribed,
   anotherUser,
+  noPresence,
+  notPresent,
 ]
 
 /** Why a channel is watched no more. */
@@ -159,6 +196,22 @@ export const gap = (channel: string, position: ChannelPosition, version: number)
   message({ type: 'gap', channel, position: positionText(position), version })
 export const unsubscribed = (id: string | undefined, channel: string, reason: Ending): Buffer =>
   message({ type: 'unsubscribed', id, channel, reason })
+export const presence = (channel: string, { users, count }: Present): Buffer =>
+  message({ type: 'presence', channel, users, count })
+export const presenceChange = (
+  channel: string,
+  { joined, left, count }: Change & { readonly count: number },
+): Buffer => message({ type: 'presence-change', channel, joined, left, count })
+export const presenceUnknown = (channel: string): Buffer =>
+  message({ type: 'presence-unknown', channel })
+export const typing = (channel: string, userId: string, todo: string | undefined): Buffer =>
+  message({
+    type: 'presence-typing',
+    channel,
+    user_id: userId,
+    todo_id: todo,
+    for_ms: typingHoldsMs,
+  })
 export const reconnect = (afterMs: number): Buffer =>
   message({ type: 'reconnect', after_ms: afterMs })
 export const pong = (id: string | undefined): Buffer => message({ type: 'pong', id })
@@ -170,6 +223,11 @@ const milliseconds = wholeNumber(0)
 const version = described(
   wholeNumber(0),
   'How new the list must be. The `ETag` of a list, and of a todo, begins with its version: read again while that is lower. What has no version in its `ETag`, or no `ETag`, is new enough.',
+)
+const userIds = (description: string) => described(list(string()), description)
+const presentCount = described(
+  wholeNumber(0),
+  'Users in all. Exact while no server process has more than can be named; else somebody in two of them may count twice.',
 )
 const anyId = optional(string({ description: 'Of the message that this answers.' }))
 const anyObject = (description: string): Shape<unknown> =>
@@ -218,6 +276,48 @@ export const serverMessages = {
       description:
         'Some events can not be had: the client was away too long, or read too slowly. Read the list anew; what comes is after this position.',
     },
+  ),
+  presence: object(
+    {
+      type: type('presence'),
+      channel,
+      users: userIds(`The ${namedMax} smallest ids, in order.`),
+      count: presentCount,
+    },
+    {
+      description:
+        'Who is present now, in place of all that was told before. Somebody with two sockets is present once.',
+    },
+  ),
+  'presence-change': object(
+    {
+      type: type('presence-change'),
+      channel,
+      joined: userIds('To be added to those named.'),
+      left: userIds('To be taken from those named.'),
+      count: presentCount,
+    },
+    { description: 'What has changed since the last message of presence in this channel.' },
+  ),
+  'presence-unknown': object(
+    { type: type('presence-unknown'), channel },
+    {
+      description:
+        'Who is present can not be known now: what was told before is not true any more. A `presence` follows when it can.',
+    },
+  ),
+  'presence-typing': object(
+    {
+      type: type('presence-typing'),
+      channel,
+      user_id: string(),
+      todo_id: optional(todoId),
+      for_ms: described(
+        milliseconds,
+        'How long it is shown, unless it comes again, or they leave.',
+      ),
+    },
+    { description: 'Somebody else types. It may be lost, and nobody says when it is over.' },
   ),
   unsubscribed: object(
     {

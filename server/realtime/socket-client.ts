@@ -1,7 +1,7 @@
 // One WebSocket: what its client asks for, in the order in which it asks, and what it is sent. What waits
 // for a client that does not read is bounded: events are skipped, and it is told to read anew.
 
-import { anyOf } from '../../lib/domain/event.ts'
+import { anyOf, type ChannelName } from '../../lib/domain/event.ts'
 import { tooManyMessages, tooManySubscriptions } from '../http/access-problems.ts'
 import { closeCodes, type WebSocket, type WebSocketListener } from '../http/engines/web-socket.ts'
 import { Problem } from '../http/problem.ts'
@@ -19,6 +19,8 @@ import {
   anotherUser,
   authenticated,
   idOf,
+  noPresence,
+  notPresent,
   parseMessage,
   pong,
   problem,
@@ -41,7 +43,7 @@ export type SocketClient = LiveClient & WebSocketListener
 export const createSocketClient = (
   socket: WebSocket,
   known: Identity | undefined,
-  { settings, channels, hub, counts, verify, problemOf }: ClientParts,
+  { settings, channels, hub, presence, counts, verify, problemOf }: ClientParts,
   onClosed: () => void,
   startMs: number,
 ): SocketClient => {
@@ -97,6 +99,7 @@ export const createSocketClient = (
     watched.delete(one.name)
     counts.subscriptions--
     one.subscription?.leave()
+    one.membership?.leave()
   }
 
   const end = (one: Watched, reason: Ending, id?: string) => {
@@ -106,28 +109,54 @@ export const createSocketClient = (
     answer(unsubscribed(id, one.name, reason))
   }
 
+  const bePresent = (one: Watched, channel: ChannelName, { principal }: Identity) => {
+    one.membership = presence.join(channel, one.name, {
+      userId: principal.userId,
+      send(messages) {
+        if (socket.bufferedBytes() > bufferedBytesMax) return false
+        socket.sendAll(messages)
+        return true
+      },
+    })
+  }
+
   /** It reads again: what was skipped it must read anew. */
   const catchUp = () => {
     for (const one of watched.values()) one.catchUp()
+  }
+
+  /** What was looked up before access ended may still say that it is there. */
+  const lookUp = async (one: Watched): Promise<ChannelName> => {
+    for (;;) {
+      one.isDoubtful = false
+      const channel = await channels.resolve(identity?.principal, one.name)
+      if (!one.isDoubtful || one.isOver) return channel
+    }
   }
 
   const subscribe = async ({
     id,
     channel: name,
     since,
+    presence: isPresent = false,
   }: Extract<ClientMessage, { type: 'subscribe' }>) => {
     if (watched.has(name)) throw new Problem(alreadySubscribed)
+    if (isPresent && !channels.hasPresence(name)) throw new Problem(noPresence)
     if (watched.size >= subscriptionsMax) throw new Problem(tooManySubscriptions)
     const one = new Watched({ id, name, socket, bufferedBytesMax, counts, answer })
     // From here on it can be ended, as one that is watched.
     watched.set(name, one)
     counts.subscriptions++
     try {
-      one.channel = await channels.resolve(identity?.principal, name)
+      one.channel = await lookUp(one)
       if (one.isOver) return
       const subscription = await hub.subscribe(one.channel, name, since, one)
-      if (one.isOver) subscription.leave()
-      else one.subscription = subscription
+      if (one.isOver) {
+        subscription.leave()
+        return
+      }
+      one.subscription = subscription
+      if (isPresent && identity) bePresent(one, one.channel, identity)
     } catch (error) {
       if (one.isOver) return
       forget(one)
@@ -156,6 +185,12 @@ export const createSocketClient = (
         const one = watched.get(message.channel)
         if (one) end(one, 'asked', id)
         else answer(unsubscribed(id, message.channel, 'asked'))
+        return
+      }
+      case 'typing': {
+        const membership = watched.get(message.channel)?.membership
+        if (!membership) throw new Problem(notPresent)
+        membership.type(message.todo_id)
         return
       }
       case 'ping':
@@ -208,7 +243,8 @@ export const createSocketClient = (
     checkChannel(channel) {
       for (const one of watched.values()) {
         // Still unknown, it may be this one.
-        if (channel !== anyOf && one.channel !== undefined && one.channel !== channel) continue
+        if (one.channel === undefined) one.isDoubtful = true
+        if (one.channel === undefined || (channel !== anyOf && one.channel !== channel)) continue
         if (!channels.needsToken(one.name)) continue
         void endingOf(channels, identity?.principal, one.name, problemOf).then((ending) => {
           if (ending) end(one, ending)

@@ -7,6 +7,7 @@ import type { WebSocket } from '../http/engines/web-socket.ts'
 import type { Batch } from './batches.ts'
 import type { LiveCounts } from './counts.ts'
 import type { Subscriber, Subscription } from './hub.ts'
+import type { Membership } from './presence.ts'
 import { gap, subscribed } from './protocol.ts'
 
 type Parts = {
@@ -22,7 +23,12 @@ type Parts = {
 export class Watched implements Subscriber {
   readonly name: string
   subscription: Subscription | undefined
+  /** Undefined: whoever watches is not present there, and is not told who is. */
+  membership: Membership | undefined
+  /** Undefined while it is looked up. */
   channel: ChannelName | undefined
+  /** Access may have ended while it was looked up. */
+  isDoubtful = false
   isOver = false
   /** Events were skipped: none is sent before the gap is. */
   #isSkipping = false

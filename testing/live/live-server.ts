@@ -17,6 +17,7 @@ import { silentLog } from '../settings.ts'
 import { nobody, publicEndpoint } from '../endpoint.ts'
 import { serve, type EngineName } from '../engines/harness.ts'
 import { createMemoryEvents, type MemoryEvents } from './memory-events.ts'
+import { createMemorySignals, type MemorySignals } from './memory-signals.ts'
 
 export const liveSettings: LiveSettings = {
   clientsMax: 100,
@@ -28,6 +29,7 @@ export const liveSettings: LiveSettings = {
   heartbeatMs: 60_000,
   idleTimeoutMs: 120_000,
   reconnectSpreadMs: 1_000,
+  presenceTtlMs: 30_000,
 }
 
 export type LiveServer = {
@@ -36,10 +38,13 @@ export type LiveServer = {
   readonly events: MemoryEvents
   /** Of every list: its version, and whether that can be read. */
   readonly store: { version: number; isDown: boolean }
+  readonly signals: MemorySignals
   /** Who is in each team. */
   readonly members: Set<string>
   /** Tokens that are good no more. */
   readonly ended: Set<string>
+  /** What is looked up next of a team is answered when what is returned is called. */
+  holdNext(): () => void
 }
 
 /** The token of `ann` is `token-ann`, of the session `session-ann`. */
@@ -54,6 +59,7 @@ export const serveLive = async (
   engine: EngineName,
   settings: Partial<LiveSettings> = {},
   origins = '',
+  signals: MemorySignals = createMemorySignals(),
 ): Promise<LiveServer> => {
   const events = createMemoryEvents()
   const members = new Set<string>()
@@ -61,11 +67,16 @@ export const serveLive = async (
   const store = { version: 1, isDown: false }
   const version = () =>
     store.isDown ? Promise.reject(new Error('down')) : Promise.resolve(store.version)
+  let held: Promise<void> | undefined
   const kinds = [
     kind('todos', false, () => 'todos'),
     kind('mine', true, (principal) => `user:${principal?.userId ?? ''}`),
-    kind('team:{id}', true, (principal, id) => {
-      if (!members.has(`${id} ${principal?.userId ?? ''}`)) throw new Problem(noToken)
+    kind('team:{id}', true, async (principal, id) => {
+      const isMember = members.has(`${id} ${principal?.userId ?? ''}`)
+      const holding = held
+      held = undefined
+      await holding
+      if (!isMember) throw new Problem(noToken)
       return `team:${id}`
     }),
   ].map((one): ChannelKind => ({ ...one, version }))
@@ -78,6 +89,7 @@ export const serveLive = async (
     settings: { ...liveSettings, ...settings },
     channels: createChannels(kinds),
     events,
+    signals,
     verify,
     clientOf: nobody.clientOf,
     isOriginAllowed: (request) => allowsOrigin(cors, request),
@@ -98,7 +110,20 @@ export const serveLive = async (
     webSockets: live.webSockets,
   })
   t.teardown(() => live.close(false))
-  return { port, live, events, store, members, ended }
+  return {
+    port,
+    live,
+    events,
+    signals,
+    store,
+    members,
+    ended,
+    holdNext() {
+      let release = () => {}
+      held = new Promise((resolve) => (release = resolve))
+      return () => release()
+    },
+  }
 }
 
 const kind = (name: string, needsToken: boolean, resolve: ChannelKind['resolve']) => ({
@@ -106,6 +131,7 @@ const kind = (name: string, needsToken: boolean, resolve: ChannelKind['resolve']
   description: name,
   example: name,
   needsToken,
+  hasPresence: name.startsWith('team:'),
   problems: [],
   resolve,
 })

@@ -74,4 +74,12 @@ export const liveSettings = {
     meaning:
       'When a process leaves, its clients are told to connect again after a random time of up to this, so that they do not all come at once.',
   }),
+  LIVE_PRESENCE_TTL_MS: wholeNumber({
+    default: 30_000,
+    min: 3_000,
+    max: 600_000,
+    unit: 'ms',
+    meaning:
+      'Those who were present through a process that died are shown for this long. Each process says three times as often who is. The same in all processes.',
+  }),
 } as const satisfies Record<string, Setting<number>>

@@ -5,14 +5,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { databasesAt } from '../../../testing/databases.ts'
 import { engineNames } from '../../../testing/engines/harness.ts'
+import { eventually } from '../../../testing/eventually.ts'
 import { connectLive, type LiveClient } from '../../../testing/live/live-client.ts'
 import { invitationToken } from '../../../testing/openapi/invitation-token.ts'
 import { loggedIn, startAuthServer } from '../../../testing/auth-client.ts'
 import type { ChannelName } from '../../../lib/domain/event.ts'
 import { createPostgresEventAppender } from '../../../lib/events/postgres.ts'
+import { forksOf } from '../../../scripts/stack/processes.ts'
 
 /** Shared out over two processes: enough that each has some. */
 const clientsOfEach = 8
+/** That one process has all of so many never happens. */
+const socketsForSure = 20
 
 /** They come when the server has told them, which no answer waits for. */
 const isOfMembers = (message: Readonly<Record<string, unknown>>): boolean =>
@@ -30,6 +34,7 @@ for (const engine of engineNames) {
     const { server, client, sql, env } = await startAuthServer(t, {
       HTTP_ENGINE: engine,
       HTTP_PROCESSES: '2',
+      LIVE_PRESENCE_TTL_MS: '3000',
     })
     const appender = createPostgresEventAppender(databasesAt(env['DATABASE_URL'] ?? ''))
     t.teardown(() => appender.close())
@@ -53,18 +58,31 @@ for (const engine of engineNames) {
       })
       t.equal(accepted.status, 200, accepted.text)
     }
-    const [bobRow] = await sql<{ id: string }[]>`SELECT id FROM users WHERE email = 'bob@x.y'`
-    const bobId = bobRow?.id ?? ''
+    const idOf = async (email: string) => {
+      const [row] = await sql<{ id: string }[]>`SELECT id FROM users WHERE email = ${email}`
+      return row?.id ?? ''
+    }
+    const [annId, bobId] = [await idOf('ann@x.y'), await idOf('bob@x.y')]
 
-    const connectAll = (token: string) =>
+    const connectAll = (token: string, length = clientsOfEach) =>
       Promise.all(
-        Array.from({ length: clientsOfEach }, () =>
+        Array.from({ length }, () =>
           connectLive(t, server.port, { protocols: ['todos.v1', `bearer.${token}`] }),
         ),
       )
-    const watch = async (clients: readonly LiveClient[], channel: string) => {
-      for (const one of clients) one.send({ type: 'subscribe', channel })
+    const watch = async (clients: readonly LiveClient[], channel: string, presence = false) => {
+      for (const one of clients) one.send({ type: 'subscribe', channel, presence })
       for (const one of clients) t.match(await one.next('subscribed'), { channel })
+    }
+    type Watched = ReturnType<typeof watchPresence>
+    const presentAre = async (all: readonly Watched[], ...ids: readonly string[]) => {
+      const wanted = [...ids].sort().join()
+      for (const one of all)
+        await eventually(
+          () => one.present?.join(),
+          (present) => present === wanted,
+        )
+      t.pass(`${ids.length} are present`)
     }
     const lose = async (clients: readonly LiveClient[], channel: string, reason: string) => {
       const startedMs = performance.now()
@@ -76,7 +94,17 @@ for (const engine of engineNames) {
     await join()
     const [anns, bobs] = [await connectAll(ann.accessToken), await connectAll(bob.accessToken)]
     const name = `team:${team}` as const
-    await watch([...anns, ...bobs], name)
+    const [ofAnn, ofBob] = [anns.map(watchPresence), bobs.map(watchPresence)]
+    await watch([...anns, ...bobs], name, true)
+    await presentAre([...ofAnn, ...ofBob], annId, bobId)
+    const type = () => bobs[0]?.send({ type: 'typing', channel: name, todo_id: 'todo-1' })
+    type()
+    const typing = setInterval(type, 1_100) // one may be lost
+    await eventually(
+      () => ofAnn.map((one) => one.typing),
+      (all) => all.every((one) => one === `${bobId} todo-1`),
+    )
+    clearInterval(typing)
     await watch(bobs, 'mine')
     await append(name, { kind: 'created' })
     for (const one of [...anns, ...bobs])
@@ -88,6 +116,7 @@ for (const engine of engineNames) {
     const removed = await client.send('DELETE', path, ann.accessToken)
     t.equal(removed.status, 204)
     await lose(bobs, name, 'access-ended')
+    await presentAre(ofAnn, annId)
     await append(name, { kind: 'deleted' })
     for (const one of anns) t.match(await nextOfTodos(one), { data: { kind: 'deleted' } })
     t.same(
@@ -98,8 +127,6 @@ for (const engine of engineNames) {
 
     // One todo that is shared: with an editor, a viewer, and a team.
     const cid = await loggedIn(client, 'cid@x.y')
-    const [annRow] = await sql<{ id: string }[]>`SELECT id FROM users WHERE email = 'ann@x.y'`
-    const annId = annRow?.id ?? ''
     await sql`
       INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at,
         revision, is_personal)
@@ -126,8 +153,8 @@ for (const engine of engineNames) {
     ])
       await refusedAll(anns.slice(0, 1), `todo:${hostile}`, 404)
     await watch(anns, todo)
-    const ofBob = await share({ user_id: bobId }, 'editor')
-    t.equal(ofBob.status, 200, ofBob.text)
+    const withBob = await share({ user_id: bobId }, 'editor')
+    t.equal(withBob.status, 200, withBob.text)
     t.equal((await share({ email: 'cid@x.y' })).status, 200)
     await watch([...bobs, ...cids], todo)
     await append(todo, { kind: 'updated' })
@@ -137,7 +164,11 @@ for (const engine of engineNames) {
       headers: { authorization: `Bearer ${cid.accessToken}` },
     })
     t.equal(stream.status, 200)
-    await client.send('DELETE', `/api/todos/shared-1/shares/${ofBob.member('id')}`, ann.accessToken)
+    await client.send(
+      'DELETE',
+      `/api/todos/shared-1/shares/${withBob.member('id')}`,
+      ann.accessToken,
+    )
     await lose(bobs, todo, 'access-ended')
     await refusedAll(bobs, todo, 404)
     await client.send('DELETE', '/api/shared/shared-1', cid.accessToken)
@@ -167,7 +198,49 @@ for (const engine of engineNames) {
     await lose(bobs, 'mine', 'token-ended')
     await client.send('DELETE', `/api/teams/${team}`, ann.accessToken)
     await lose(anns, name, 'access-ended')
+
+    // A process that is killed says nothing, whichever its engine is.
+    if (engine === 'uws') return
+    const other = await client.send('POST', '/api/teams', ann.accessToken, { name: 'two' })
+    const [ofTeam, cidId] = [other.member('id'), await idOf('cid@x.y')]
+    await sql`
+      INSERT INTO team_members (team_id, user_id, role) VALUES (${ofTeam}, ${cidId}, 'member')`
+    const onlookers = await connectAll(ann.accessToken, socketsForSure)
+    const goers = await connectAll(cid.accessToken, socketsForSure)
+    const [looking, going] = [onlookers.map(watchPresence), goers.map(watchPresence)]
+    await watch([...onlookers, ...goers], `team:${ofTeam}`, true)
+    await presentAre([...looking, ...going], annId, cidId)
+    const [killed] = forksOf(server)
+    process.kill(killed as number, 'SIGKILL')
+    await Promise.race(onlookers.map(({ closed }) => closed))
+    for (const one of goers) one.socket.terminate()
+    const told = () => looking.filter(({ present }) => present?.join() === annId).length
+    const open = () => onlookers.filter(({ socket }) => socket.readyState === socket.OPEN).length
+    await eventually(
+      () => [told(), open()],
+      ([told, open]) => told === open,
+    )
+    t.ok(open() > 0 && open() < socketsForSure, `${open()} sockets are left, and know`)
   })
+}
+
+/** Who is present in the one channel that it asks for, as clients are told to keep it. */
+const watchPresence = (client: LiveClient) => {
+  const watched = { present: undefined as readonly string[] | undefined, typing: '' }
+  client.socket.on('message', (data: Buffer) => {
+    const message = JSON.parse(data.toString()) as Readonly<Record<string, unknown>>
+    const ids = (name: string) => (message[name] ?? []) as readonly string[]
+    if (message['type'] === 'presence') watched.present = ids('users')
+    if (message['type'] === 'presence-unknown') watched.present = undefined
+    if (message['type'] === 'presence-change')
+      watched.present = [
+        ...(watched.present ?? []).filter((id) => !ids('left').includes(id)),
+        ...ids('joined'),
+      ].sort()
+    if (message['type'] === 'presence-typing')
+      watched.typing = [message['user_id'], message['todo_id']].join(' ')
+  })
+  return watched
 }
 
 void t.test('a rolling restart under watchers: no event is lost, none comes twice', async (t) => {

@@ -10,6 +10,7 @@ export const publicChannel = ({ store }: PublicChannelParts): ChannelKind => ({
   description: 'The public list; no token is needed.',
   example: 'todos',
   needsToken: false,
+  hasPresence: false,
   problems: [],
   resolve: () => 'todos',
   version: () => store.listVersion(),

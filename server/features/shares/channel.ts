@@ -15,6 +15,7 @@ export const sharedTodoChannel = ({ shares, store }: SharedTodoChannelParts): Ch
   description: 'One personal todo that is shared: your own, or one that you may see.',
   example: 'todo:kT5bJb9jQmWv3rVbQm1XqQ-0000000042',
   needsToken: true,
+  hasPresence: false,
   problems: [refusals['unknown-todo'], sharesUnavailable],
   async resolve(principal, id) {
     if (!principal || !idPattern.test(id)) throw new Problem(refusals['unknown-todo'])

@@ -18,6 +18,7 @@ export const teamChannel = ({ teams, store }: TeamChannelParts): ChannelKind => 
   description: 'The todos of a team that you are in, and who is in it.',
   example: 'team:3f0e6f6c-6a1b-4c5e-9b59-5f5b6c1d2e3f',
   needsToken: true,
+  hasPresence: true,
   problems: teamProblems,
   async resolve(principal, id) {
     const pattern = new RegExp(uuid.schema.pattern ?? '')

@@ -11,6 +11,7 @@ export const ownChannel = ({ store }: OwnChannelParts): ChannelKind => ({
   description: 'Your own todos.',
   example: 'mine',
   needsToken: true,
+  hasPresence: false,
   problems: [],
   resolve: (principal) => userChannel(principal?.userId ?? ''),
   version: (channel) => store.pagesVersion(`user:${userOf(channel)}`),
