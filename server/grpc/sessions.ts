@@ -27,7 +27,7 @@ export type WatchedSession = {
   /** Once a second. */
   check(nowMs: number): void
   readonly reader: Reader
-  /** Says that it ends. Calls that are on their way by then are still taken. */
+  /** Says that it ends. A call that comes behind it is refused unread (REFUSED_STREAM): it may be sent again. */
   announceEnd(): void
   /** Takes no more calls; those in flight are answered. */
   end(): void
