@@ -286,12 +286,12 @@ for (const [mode, layout, engine, idle] of [
     const late = calls.failures.slice(failedCalls)
     t.ok(late.length <= (mode === 'http' ? processes : 0), JSON.stringify(late))
     t.ok(late.every(({ code }) => code === 'UNAVAILABLE'))
-    await load.stop()
+    await Promise.all([load.stop(), calls.stopCalling()])
     await eventually(
       () => [...calls.acknowledged.keys()].filter((id) => !calls.heard.includes(id)).length,
       (missing) => missing === 0 || calls.faults.length > 0,
     )
-    await calls.stop()
+    await calls.stopWatching()
     t.same(calls.faults, [], `${calls.heard.length} events, over ${calls.ends.join()}`)
     if (!t.passing()) t.comment(server.output(), readFileSync(nginx.logFile, 'utf8').slice(-10_000))
 

@@ -27,8 +27,9 @@ export type SteadyCalls = {
   /** How the streams of the one who watches have ended. */
   readonly ends: readonly string[]
   answered(): number
-  /** Resolves when each call has its answer. */
-  stop(): Promise<void>
+  /** Resolves when each call has its answer. The one who watches goes on. */
+  stopCalling(): Promise<void>
+  stopWatching(): Promise<void>
 }
 
 const callersOfEach = 2
@@ -54,7 +55,8 @@ export const startSteadyCalls = async (
   const ends: string[] = []
   let answered = 0
   let titles = 0
-  let stopped = false
+  let isCalling = true
+  let isWatching = true
 
   const create: Kind = {
     rpc: 'todos.v1.TodoService/CreateTodo',
@@ -83,7 +85,7 @@ export const startSteadyCalls = async (
           (error, value) => (error ? reject(error) : resolve(value as Fields)),
         ),
       )
-    while (!stopped) {
+    while (isCalling) {
       const sentMs = performance.now()
       const sent = message()
       try {
@@ -113,7 +115,7 @@ export const startSteadyCalls = async (
   }
   let endWatch = () => {}
   const watch = async () => {
-    while (!stopped) {
+    while (isWatching) {
       const request = { channel: 'todos', ...(position !== '' && { since: position }) }
       const stream = openStream(t, port, 'Watch', caller, request)
       endWatch = () => stream.call.cancel()
@@ -121,7 +123,7 @@ export const startSteadyCalls = async (
         if (event) onEvent(event as Fields)
       })
       ends.push(codes[await stream.over] as string)
-      if (!stopped) await delay(pauseMs)
+      if (isWatching) await delay(pauseMs)
     }
   }
 
@@ -135,9 +137,12 @@ export const startSteadyCalls = async (
     faults,
     ends,
     answered: () => answered,
-    async stop() {
-      stopped = true
+    async stopCalling() {
+      isCalling = false
       await Promise.all(running)
+    },
+    async stopWatching() {
+      isWatching = false
       endWatch()
       await watched
     },
