@@ -110,6 +110,7 @@ export const startSteadyCalls = async (
     if (event['event'] === 'subscribed') return onWatching()
     if (before && now && (now.epoch !== before.epoch || now.number !== before.number + 1))
       faults.push(`${String(event['event'])} at ${JSON.stringify([before, now])}`)
+    if (event['event'] === 'gap') faults.push(`gap at ${position}, behind ${before?.number}`)
     const created = event['created'] as { readonly todo: { readonly id: string } } | null
     if (created) heard.push(created.todo.id)
   }
@@ -127,9 +128,15 @@ export const startSteadyCalls = async (
     }
   }
 
-  const running = Array.from({ length: callersOfEach }, () => [run(list), run(create)]).flat()
   const watched = watch()
   await watching
+  // Behind it: what was created before is no event for who had not joined yet.
+  const running = Array.from({ length: callersOfEach }, () => [run(list), run(create)]).flat()
+  t.teardown(() => {
+    isCalling = false
+    isWatching = false
+    endWatch()
+  })
   return {
     failures,
     acknowledged,
