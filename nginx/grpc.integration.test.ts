@@ -24,18 +24,9 @@ import {
 } from '../server/http/engines/engine.ts'
 import { eventually } from '../testing/eventually.ts'
 import { openStream } from '../testing/grpc-stream.ts'
-import { contract, grpcClient, serveGrpc } from '../testing/grpc.ts'
+import { contract, grpcClient, serveGrpc, todo } from '../testing/grpc.ts'
 import { orSkip, testDirectory } from '../testing/services.ts'
 
-const todo = {
-  id: 'a',
-  title: 'Buy milk',
-  description: '',
-  completed: false,
-  user_id: 'ann',
-  created_at: '2026-01-31T12:00:00.000Z',
-  updated_at: '2026-01-31T12:00:00.000Z',
-}
 const noSuchTodo = '{"type":"/docs/problems/no-such-todo","title":"","detail":"no such todo"}'
 const todos = 'todos.v1.TodoService'
 const listTodos = `${todos}/ListTodos`

@@ -43,6 +43,17 @@ export const patientListener: GrpcListenerSettings = {
   backlog: 128,
 }
 
+/** As REST has it. */
+export const todo = {
+  id: 'a',
+  title: 'Buy milk',
+  description: '',
+  completed: false,
+  user_id: 'ann',
+  created_at: '2026-01-31T12:00:00.000Z',
+  updated_at: '2026-01-31T12:00:00.000Z',
+}
+
 export type Served = {
   readonly port: number
   readonly listener: GrpcListener

@@ -3,29 +3,20 @@
 // began (read-your-writes), nothing older than its reader has seen (monotonic reads), and exactly what
 // its version says.
 
-import postgres from 'postgres'
 import t from 'tap'
 import type { PageOwner } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
 import { createPool } from '../drivers/postgres/pool.ts'
 import { openReplicas } from '../drivers/postgres/replicas.ts'
-import { migrate } from '../drivers/postgres/migrate.ts'
-import { migrationsDirectory } from '../../scripts/paths.ts'
-import { startPostgresReplica } from '../../scripts/stack/postgres-replica.ts'
 import { eventually } from '../../testing/eventually.ts'
+import { replicatedPostgres } from '../../testing/replicated-postgres.ts'
 import { seeded } from '../../testing/seeded.ts'
-import { ownPostgres, testDirectory } from '../../testing/services.ts'
 import { silentLog } from '../../testing/settings.ts'
 import { createPostgresStore } from './postgres.ts'
 import { hasAll } from './replica-reads.ts'
 import type { TodoStore } from './todo-store.ts'
 
-const primary = await ownPostgres(t)
-await migrate(primary.url, migrationsDirectory)
-const replica = await startPostgresReplica({ directory: await testDirectory(t), primary })
-t.teardown(() => replica.stop())
-const onReplica = postgres(replica.url, { max: 1, onnotice: () => {} })
-t.teardown(() => onReplica.end({ timeout: 1 }))
+const { primary, replica, onReplica } = await replicatedPostgres(t)
 
 /** As a server process opens it. */
 const openProcess = async () => {

@@ -11,22 +11,12 @@ import {
 import type { DescService } from '@bufbuild/protobuf'
 import t, { type Test } from 'tap'
 import { InvalidField } from '../../lib/domain/shape.ts'
-import { contract, grpcClient, loopback, serveGrpc } from '../../testing/grpc.ts'
+import { contract, grpcClient, loopback, serveGrpc, todo } from '../../testing/grpc.ts'
 import { createReply, type App, type Request } from '../http/engines/engine.ts'
 import { Problem } from '../http/problem.ts'
 import { invalidFields } from '../http/problems.ts'
 import { tooManyRequests } from '../http/access-problems.ts'
 import { messageNamed } from './contract.ts'
-
-const todo = {
-  id: 'a',
-  title: 'Buy milk',
-  description: '',
-  completed: false,
-  user_id: 'ann',
-  created_at: '2026-01-31T12:00:00.000Z',
-  updated_at: '2026-01-31T12:00:00.000Z',
-}
 
 type Seen = {
   readonly method: string

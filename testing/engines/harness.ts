@@ -7,9 +7,10 @@ import type { Test } from 'tap'
 import { freePort } from '../../scripts/stack/ports.ts'
 import { silentLog, testConfig } from '../settings.ts'
 import { startFork } from '../../server/fork.ts'
-import type { App, EngineSettings } from '../../server/http/engines/engine.ts'
+import type { App, Engine, EngineSettings } from '../../server/http/engines/engine.ts'
 import { createNodeEngine } from '../../server/http/engines/node/node-http.ts'
 import { createUwsEngine } from '../../server/http/engines/uws/uws.ts'
+import type { Acceptance } from '../../server/http/engines/web-socket.ts'
 
 export const engineNames = ['node', 'uws'] as const
 export type EngineName = (typeof engineNames)[number]
@@ -29,12 +30,32 @@ export const patientSettings: EngineSettings = {
   wireBytesMax: 16_000_000,
 }
 
+export const createEngine = async (
+  name: EngineName,
+  app: App,
+  settings: EngineSettings,
+): Promise<Engine> =>
+  name === 'node' ? createNodeEngine(app, settings) : createUwsEngine(app, settings, silentLog)
+
+/** A WebSocket that sends back what it is sent. */
+export const echo: Acceptance = {
+  protocol: undefined,
+  open: (socket) => ({
+    onText: (text) => socket.send(Buffer.from(text)),
+    onControl() {},
+    onDrain() {},
+    onClose() {},
+  }),
+}
+
 /** `app` on an engine of the test's own; the port. */
-export const serve = async (t: Test, name: EngineName, app: App): Promise<number> => {
-  const engine =
-    name === 'node'
-      ? createNodeEngine(app, patientSettings)
-      : await createUwsEngine(app, patientSettings, silentLog)
+export const serve = async (
+  t: Test,
+  name: EngineName,
+  app: App,
+  settings: EngineSettings = patientSettings,
+): Promise<number> => {
+  const engine = await createEngine(name, app, settings)
   const port = await freePort()
   await engine.listen('127.0.0.1', port)
   t.teardown(() => engine.drain(100))

@@ -196,6 +196,15 @@ const clientsHear = async (
   for (const { stream, ear, channel } of streams)
     await readUntil(stream, ear, channel, () => ear.positions.has(channel))
 
+  /** A stream that goes on behind what was heard. */
+  const comeBack = ({ channel, ear }: (typeof streams)[number]) =>
+    curlEvents(
+      t,
+      `${base}/v1/events?channel=${channel}`,
+      `Authorization: Bearer ${ann.accessToken}`,
+      `Last-Event-ID: ${ear.positions.get(channel)}`,
+    )
+
   const allHear = async (ids: readonly string[], expected: readonly string[]) => {
     const isHeard = (ear: Ear, id: string) => ear.of(id).length >= expected.length
     for (const { socket, ear, one } of watchers) {
@@ -237,13 +246,7 @@ const clientsHear = async (
         subscribe(watcher.socket, ear)
       }),
     )
-    for (const one of streams.slice(1))
-      one.stream = curlEvents(
-        t,
-        `${base}/v1/events?channel=${one.channel}`,
-        `Authorization: Bearer ${ann.accessToken}`,
-        `Last-Event-ID: ${one.ear.positions.get(one.channel)}`,
-      )
+    for (const one of streams.slice(1)) one.stream = comeBack(one)
     await allHear(missed, ['created 1'])
     await allHear(await createAll(), ['created 1'])
   })
@@ -391,12 +394,7 @@ const clientsHear = async (
         said.push(event.event)
       }
       t.equal(said.at(-1), 'reconnect', `curl of ${one.channel}`)
-      one.stream = curlEvents(
-        t,
-        `${base}/v1/events?channel=${one.channel}`,
-        `Authorization: Bearer ${ann.accessToken}`,
-        `Last-Event-ID: ${one.ear.positions.get(one.channel)}`,
-      )
+      one.stream = comeBack(one)
     }
     await allHear(missed, ['created 1'])
     await allHear(await createAll(), ['created 1'])

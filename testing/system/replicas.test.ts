@@ -2,17 +2,13 @@
 // the next request, in whichever process, while the replica stops and goes on, freezes and comes back. A
 // right that has ended there only is no right.
 
-import postgres from 'postgres'
 import t from 'tap'
-import { migrate } from '../../lib/drivers/postgres/migrate.ts'
-import { migrationsDirectory } from '../../scripts/paths.ts'
-import { startPostgresReplica } from '../../scripts/stack/postgres-replica.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { scrape } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../eventually.ts'
 import { clientOf, type Answer, type Json } from '../json-client.ts'
+import { replicatedPostgres } from '../replicated-postgres.ts'
 import { seeded } from '../seeded.ts'
-import { ownPostgres, testDirectory } from '../services.ts'
 import { generousTimeouts, testSecret } from '../settings.ts'
 import { openTeamsAt } from '../teams.ts'
 
@@ -26,12 +22,7 @@ const bounds = {
 
 t.test('reads go to a replica, and show what they would have shown', async (t) => {
   const random = seeded(t)
-  const primary = await ownPostgres(t)
-  await migrate(primary.url, migrationsDirectory)
-  const replica = await startPostgresReplica({ directory: await testDirectory(t), primary })
-  t.teardown(() => replica.stop())
-  const onReplica = postgres(replica.url, { max: 1, onnotice: () => {} })
-  t.teardown(() => onReplica.end({ timeout: 1 }))
+  const { primary, replica, onReplica } = await replicatedPostgres(t)
 
   const environment = {
     DATABASE_URL: primary.url,

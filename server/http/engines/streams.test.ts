@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { freePort, loopback } from '../../../scripts/stack/ports.ts'
 import { nobody, publicEndpoint } from '../../../testing/endpoint.ts'
 import {
+  createEngine,
   engineNames,
   headerOf,
   open,
@@ -23,8 +24,6 @@ import { Problem, unavailable } from '../problem.ts'
 import { createRouter, type Answered } from '../router.ts'
 import { streamsOfClientMax } from '../streams.ts'
 import { createReply, createStreamed, type EngineSettings } from './engine.ts'
-import { createNodeEngine } from './node/node-http.ts'
-import { createUwsEngine } from './uws/uws.ts'
 
 const down = unavailable({ slug: 'down', when: 'Down.', remedy: 'Wait.' }, 'down')
 const partBytes = 100_000
@@ -85,10 +84,7 @@ const serve = async (t: Test, name: EngineName, overrides: Partial<EngineSetting
   })
   const app = { ready: () => undefined, handle: boundInFlight(handle, 10_000, [], inFlight) }
   const settings = { ...patientSettings, ...overrides }
-  const engine =
-    name === 'node'
-      ? createNodeEngine(app, settings)
-      : await createUwsEngine(app, settings, silentLog)
+  const engine = await createEngine(name, app, settings)
   const port = await freePort()
   await engine.listen(loopback, port)
   let drained: Promise<void> | undefined

@@ -9,27 +9,18 @@ import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
 import { createAuthority } from '../../../scripts/stack/certificates.ts'
-import { freePort, loopback } from '../../../scripts/stack/ports.ts'
+import { loopback } from '../../../scripts/stack/ports.ts'
 import {
+  echo,
   engineNames,
   patientSettings,
   read,
-  type EngineName,
+  serve,
 } from '../../../testing/engines/harness.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { testDirectory } from '../../../testing/services.ts'
-import { silentLog } from '../../../testing/settings.ts'
-import {
-  createReady,
-  createReply,
-  largeBytesMin,
-  type App,
-  type EngineSettings,
-  type TlsFiles,
-} from './engine.ts'
-import { createNodeEngine } from './node/node-http.ts'
-import { createUwsEngine } from './uws/uws.ts'
+import { createReady, createReply, largeBytesMin, type App, type TlsFiles } from './engine.ts'
 import { checkHandshake } from './web-socket.ts'
 
 const list = createReady(createReply(200, ['ETag', '"1"'], `[${'"a todo",'.repeat(250)}0]`))
@@ -47,15 +38,7 @@ const app: App = {
     bufferedBytesMax: 100_000,
     accept(request) {
       checkHandshake(request)
-      return {
-        protocol: undefined,
-        open: (socket) => ({
-          onText: (text) => socket.send(Buffer.from(text)),
-          onControl() {},
-          onDrain() {},
-          onClose() {},
-        }),
-      }
+      return echo
     },
   },
 }
@@ -71,17 +54,6 @@ const certify = async (t: Test): Promise<Certified> => {
     ca: await readFile(authority.certFile),
     tls: { ...(await authority.issue('api')), ticketKeys: randomBytes(48) },
   }
-}
-
-const serve = async (t: Test, name: EngineName, settings: EngineSettings): Promise<number> => {
-  const engine =
-    name === 'node'
-      ? createNodeEngine(app, settings)
-      : await createUwsEngine(app, settings, silentLog)
-  const port = await freePort()
-  await engine.listen(loopback, port)
-  t.teardown(() => engine.drain(100))
-  return port
 }
 
 const open = async (port: number, options: ConnectionOptions): Promise<TLSSocket> => {
@@ -121,7 +93,7 @@ const lax = (version: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3', ciphers: stri
 for (const name of engineNames) {
   void t.test(name, async (t) => {
     const { ca, tls } = await certify(t)
-    const port = await serve(t, name, { ...patientSettings, tls })
+    const port = await serve(t, name, app, { ...patientSettings, tls })
 
     await t.test('answers as without it', async (t) => {
       const gets = 64
@@ -196,7 +168,7 @@ for (const name of engineNames) {
 
     await t.test('a session is resumed', async (t) => {
       // uWebSockets.js seals with keys of each process's own.
-      const other = name === 'node' ? await serve(t, name, { ...patientSettings, tls }) : port
+      const other = name === 'node' ? await serve(t, name, app, { ...patientSettings, tls }) : port
       for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
         const options = { ca, minVersion: version, maxVersion: version }
         const first = await open(port, options)
@@ -242,7 +214,7 @@ const broken = (bytes: Buffer, random: { below(max: number): number }): Buffer =
 
 void t.test('node: who does not shake hands is cut', async (t) => {
   const { tls } = await certify(t)
-  const port = await serve(t, 'node', { ...patientSettings, headersTimeoutMs: 1_000, tls })
+  const port = await serve(t, 'node', app, { ...patientSettings, headersTimeoutMs: 1_000, tls })
   const hello = await helloOf()
   for (const bytes of [Buffer.alloc(0), hello.subarray(0, 20), hello]) {
     const socket = connectPlain(port, loopback)
@@ -256,7 +228,7 @@ void t.test('node: who does not shake hands is cut', async (t) => {
 
 void t.test('node: a client that reads nothing holds no more than its share', async (t) => {
   const { ca, tls } = await certify(t)
-  const port = await serve(t, 'node', { ...patientSettings, writeStallTimeoutMs: 1_000, tls })
+  const port = await serve(t, 'node', app, { ...patientSettings, writeStallTimeoutMs: 1_000, tls })
   const socket = await open(port, { ca })
   socket.pause()
   let isClosed = false

@@ -7,14 +7,14 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { engineNames, serve, type EngineName } from '../../../testing/engines/harness.ts'
+import { echo, engineNames, serve, type EngineName } from '../../../testing/engines/harness.ts'
 import { createReply, type App } from './engine.ts'
 import { checkHandshake } from './web-socket.ts'
 
 const messageBytesMax = 1_000
 
 /** Sends back what it is sent. */
-const echo: App = {
+const echoing: App = {
   ready: () => undefined,
   handle: ({ path }) => createReply(200, [], `handled ${path}`),
   webSockets: {
@@ -27,15 +27,7 @@ const echo: App = {
       } catch {
         return undefined
       }
-      return {
-        protocol: undefined,
-        open: (socket) => ({
-          onText: (text) => socket.send(Buffer.from(text)),
-          onControl() {},
-          onDrain() {},
-          onClose() {},
-        }),
-      }
+      return echo
     },
   },
 }
@@ -301,7 +293,7 @@ const expectedOf = (engine: EngineName, [, node, uws]: (typeof vectors)[string])
 
 for (const engine of engineNames) {
   void t.test(`${engine}: frames, whole and cut at every byte`, async (t) => {
-    const port = await serve(t, engine, echo)
+    const port = await serve(t, engine, echoing)
     for (const [name, vector] of Object.entries(vectors)) {
       const expected = expectedOf(engine, vector)
       const ends = engine === 'uws' && vector[2] === waits
@@ -322,7 +314,7 @@ for (const engine of engineNames) {
 
 // A request line that is cut is what the uws binary reads wrong, whatever is asked for: torn-packets.test.ts.
 void t.test('node: a handshake cut at every byte', async (t) => {
-  const port = await serve(t, 'node', echo)
+  const port = await serve(t, 'node', echoing)
   const bytes = Buffer.concat([handshake, text('hi'), bye])
   const cuts = Array.from({ length: bytes.length - 1 }, (_, i) => i + 1)
   for (let i = 0; i < cuts.length; i += 50) {
@@ -345,9 +337,9 @@ for (const engine of engineNames) {
       const sizes = [0, 125, 126, 20_000, 60_000, 3, 60_000, 60_000, 60_000, 1]
       const texts = sizes.map((size, i) => Buffer.from(String(i).repeat(size)))
       const sender: App = {
-        ...echo,
+        ...echoing,
         webSockets: {
-          ...(echo.webSockets as NonNullable<App['webSockets']>),
+          ...(echoing.webSockets as NonNullable<App['webSockets']>),
           accept: () => ({
             protocol: undefined,
             open: (socket) => ({
@@ -384,7 +376,7 @@ for (const engine of engineNames) {
 }
 
 void t.test('node: a handshake behind other requests', async (t: Test) => {
-  const port = await serve(t, 'node', echo)
+  const port = await serve(t, 'node', echoing)
   const get = Buffer.from('GET /other HTTP/1.1\r\nHost: a\r\n\r\n')
   const odd = Buffer.from('GET /other HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n')
   for (const before of [get, odd]) {
@@ -411,7 +403,7 @@ void t.test('node: a handshake behind other requests', async (t: Test) => {
 })
 
 void t.test('node: a client that pings and does not read is sent no more pongs', async (t) => {
-  const port = await serve(t, 'node', echo)
+  const port = await serve(t, 'node', echoing)
   const socket = connect(port, '127.0.0.1')
   t.teardown(() => socket.destroy())
   await once(socket, 'connect')
