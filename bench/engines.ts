@@ -10,7 +10,13 @@ import { chooseGenerator, type Generator } from './engines/generator.ts'
 import { measureCell, type Cell, type Plan, type Sample } from './engines/measure.ts'
 import { parseOptions, usage, type Options } from './engines/options.ts'
 import { pinSelf, type Pinning } from './engines/pinning.ts'
-import { prepareSubjects, type LeftOut, type Started, type Subject } from './engines/subjects.ts'
+import {
+  ourNames,
+  prepareSubjects,
+  type LeftOut,
+  type Started,
+  type Subject,
+} from './engines/subjects.ts'
 import { summarize, type Row } from './engines/summary.ts'
 import { tables } from './engines/table.ts'
 import { recordTodos, startCompany, startDatabase } from './engines/todos.ts'
@@ -136,7 +142,7 @@ const resultOf = (
 /** A peer may fail; ours may not. */
 const isOursSound = (rows: readonly Row[], leftOut: readonly LeftOut[]): boolean => {
   const suspects = [...rows.filter(({ invalid }) => invalid !== undefined), ...leftOut]
-  return rows.length > 0 && !suspects.some(({ name }) => name === 'node' || name === 'uws')
+  return rows.length > 0 && !suspects.some(({ name }) => ourNames.some((ours) => ours === name))
 }
 
 await runProgram({ usage, parse: parseOptions, main })

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { exchangeWith } from './engines/exchange.ts'
+import { exchange } from './engines/exchange.ts'
 import type { Cell } from './result.ts'
 import { objectionToList, type SamplerPlan } from './sampler.ts'
 import type { Scenario } from './scenario.ts'
@@ -23,7 +23,7 @@ export type Captured = {
 export const captureAnswer = async (target: Target, scenario: Scenario): Promise<Captured> => {
   const isRead = scenario.method === 'GET'
   const path = isRead ? scenario.path : pathForWrites
-  const [answer] = await exchangeWith(target.origin, path, 1).catch((error: unknown) => {
+  const [answer] = await exchange(target.origin, path, 1).catch((error: unknown) => {
     throw new Error(`${target.origin}${path} does not answer: ${(error as Error).message}`)
   })
   if (answer?.status !== 200) {
@@ -73,7 +73,7 @@ export const matchesDatabaseAtEnd = async (
   const deadline = performance.now() + restTimeoutMs
   for (;;) {
     try {
-      const [answer] = await exchangeWith(origin, shown, 1)
+      const [answer] = await exchange(origin, shown, 1)
       const isAll = (await database.count()) >= rowsAtLeast
       const list: unknown = JSON.parse(answer?.body.toString() ?? '')
       if (isAll && isDeepStrictEqual(list, await database.list(limit))) return true

@@ -1,8 +1,8 @@
 // Sends requests on a raw socket and keeps every byte of the answers. What is compared byte for byte
 // must not have passed through a client that parses, joins or decompresses.
 
-import { connect } from 'node:net'
-import { loopback } from '../../scripts/stack/ports.ts'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 export type Answer = {
   readonly status: number
@@ -17,11 +17,8 @@ const timeoutMs = 5_000
 const headEnd = '\r\n\r\n'
 
 /** The very bytes that wrk sends. */
-export const requestFor = (port: number, target: string): string =>
-  requestTo(`${loopback}:${port}`, target)
-
-const requestTo = (host: string, target: string): string =>
-  `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
+export const requestTo = (origin: string, target: string): string =>
+  `GET ${target} HTTP/1.1\r\nHost: ${new URL(origin).host}\r\n\r\n`
 
 /** The first whole answer in `bytes`, undefined when more must come. */
 export const parseAnswer = (bytes: Buffer): Answer | undefined => {
@@ -45,34 +42,40 @@ export const parseAnswer = (bytes: Buffer): Answer | undefined => {
   }
 }
 
-/** Sends `count` requests at once, resolves with their answers. */
-export const exchange = (port: number, target: string, count: number): Promise<Answer[]> =>
-  exchangeWith(`http://${loopback}:${port}`, target, count)
-
 /** What `connect` takes: a URL has an IPv6 address in brackets. */
 export const endpointOf = (origin: string): { readonly host: string; readonly port: number } => {
   const { hostname, port } = new URL(origin)
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) }
 }
 
-/** The same with a server anywhere: `http://host:port`. */
-export const exchangeWith = (origin: string, target: string, count: number): Promise<Answer[]> =>
+/**
+ * `ready` is called once it can send. Any certificate will do: what stands on this machine to be measured
+ * has made its own.
+ */
+export const connectTo = (origin: string, ready: () => void): Socket => {
+  const endpoint = endpointOf(origin)
+  return new URL(origin).protocol === 'https:'
+    ? connectTls({ ...endpoint, rejectUnauthorized: false }, ready)
+    : connect(endpoint, ready)
+}
+
+/** Sends `count` requests at once to `origin`, such as `http://host:port`; resolves with their answers. */
+export const exchange = (origin: string, target: string, count: number): Promise<Answer[]> =>
   new Promise((resolve, reject) => {
     const answers: Answer[] = []
     let rest = Buffer.alloc(0)
     let chunks: Buffer[] = []
     let waitsFor = 0
-    const { host } = new URL(origin)
-    const socket = connect({ ...endpointOf(origin), timeout: timeoutMs })
+    const socket = connectTo(origin, () => socket.write(requestTo(origin, target).repeat(count)))
+    socket.setTimeout(timeoutMs)
     const fail = (error: Error) => {
       socket.destroy()
       reject(new Error(`${answers.length} of ${count} answers, then: ${error.message}`))
     }
-    socket.on('connect', () => socket.write(requestTo(host, target).repeat(count)))
     socket.on('timeout', () => fail(new Error(`nothing for ${timeoutMs / 1000} s`)))
     socket.on('error', fail)
     socket.on('end', () => fail(new Error('the server closed the connection')))
-    socket.on('data', (data) => {
+    socket.on('data', (data: Buffer) => {
       chunks.push(data)
       waitsFor -= data.length
       if (waitsFor > 0) return

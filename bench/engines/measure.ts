@@ -1,6 +1,7 @@
 // One subject at one depth and limit: checks its answers, then loads it. It takes the CPU that its
 // processes spent on exactly the requests that were counted.
 
+import { loopback } from '../../scripts/stack/ports.ts'
 import type { Generator, Counts } from './generator.ts'
 import { treeCpuSeconds } from './cpu.ts'
 import { exchange } from './exchange.ts'
@@ -92,15 +93,16 @@ const measure = async (
 ): Promise<Sample> => {
   const { depth, limit } = cell
   const target = subject.target(limit)
-  const answers = await exchange(server.port, target, depth)
+  const origin = `${subject.scheme}://${loopback}:${server.port}`
+  const answers = await exchange(origin, target, depth)
   const responseBytes = checkedLength(answers, todos.body(limit))
   const connections = connectionsFor(cell)
-  const load = { port: server.port, target, depth, connections, signal }
+  const load = { origin, port: server.port, target, depth, connections, signal }
   await generator.run({ ...load, windowMs: warmupMs })
 
   const usesProbe = depth > 1 || generator.name !== 'wrk'
   const cpuBefore = treeCpuSeconds(server.pid)
-  const probe = usesProbe ? startProbe(server.port, target, responseBytes) : undefined
+  const probe = usesProbe ? startProbe(origin, target, responseBytes) : undefined
   const { metricsPort } = server
   const stopScraping =
     scrapeMs === undefined || metricsPort === undefined

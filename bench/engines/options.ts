@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { listOf, oneOf, wholeNumber } from '../arguments.ts'
 import type { Generator } from './generator.ts'
 import type { Cell } from './measure.ts'
-import { names, type Name } from './subjects.ts'
+import { names, plainNames, type Name } from './subjects.ts'
 import { limits } from './todos.ts'
 
 export type Options = {
@@ -21,7 +21,8 @@ const generators = ['wrk', 'autocannon'] as const
 
 export const usage = `usage: npm run bench:engines -- [--quick] [--only NAME,…] [--rounds N] [options]
   --quick            two short rounds, under 3 minutes in all
-  --only a,b         of ${names.join(', ')}
+  --only a,b         of ${names.join(', ')};
+                     all but those with TLS, unless it is given
   --json FILE        the rows as JSON
   --rounds N         instead of 5
   --window MS        measured at a time, instead of 3000
@@ -60,7 +61,9 @@ export const parseOptions = (args: readonly string[]): Options => {
     oneOf('--limits', Number(item), limits),
   )
   return {
-    only: listOf('--only', values.only ?? names.join(), (item) => oneOf('--only', item, names)),
+    only: listOf('--only', values.only ?? plainNames.join(), (item) =>
+      oneOf('--only', item, names),
+    ),
     rounds: wholeNumber('--rounds', values.rounds ?? `${base.rounds}`, 1, 1_000),
     windowMs: wholeNumber(
       '--window',

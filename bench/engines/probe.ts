@@ -1,10 +1,8 @@
 // What one client sees while others load the server. A few connections of our own have a single request
 // in flight each, timed one by one. For runs whose generator cannot time a request (pipelining).
 
-import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { loopback } from '../../scripts/stack/ports.ts'
-import { requestFor } from './exchange.ts'
+import { connectTo, requestTo } from './exchange.ts'
 
 export type Probe = {
   /** Closes its connections; the time from sending to the last byte, for each request. */
@@ -16,22 +14,21 @@ const connections = 2
 const pauseMs = 5
 
 /** Every answer is `responseBytes` long, which was checked before. */
-export const startProbe = (port: number, target: string, responseBytes: number): Probe => {
+export const startProbe = (origin: string, target: string, responseBytes: number): Probe => {
   const latenciesMs: number[] = []
-  const request = requestFor(port, target)
+  const request = requestTo(origin, target)
   const sockets = Array.from({ length: connections }, () => {
     let sentMs = 0
     let bytes = 0
-    const socket = connect({ port, host: loopback, noDelay: true })
     const send = () => {
       if (socket.destroyed) return
       bytes = 0
       sentMs = performance.now()
       socket.write(request)
     }
-    socket.on('connect', send)
+    const socket = connectTo(origin, send).setNoDelay()
     socket.on('error', () => {}) // the counts of the generator show it
-    socket.on('data', (data) => {
+    socket.on('data', (data: Buffer) => {
       bytes += data.length
       if (bytes < responseBytes) return
       latenciesMs.push(performance.now() - sentMs)

@@ -1,18 +1,22 @@
-// Everything that is measured, one entry each: our two engines, the peers of bench/peers/, and the
+// Everything that is measured, one entry each: our two engines, plain and with TLS, the peers of bench/peers/, and the
 // floor. What can't run on this machine is left out, with the reason.
 
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createAuthority, type Issued } from '../../scripts/stack/certificates.ts'
 import { findProgram } from '../../scripts/stack/service.ts'
 import { runProgram, startPeer } from './programs.ts'
 import { startOurs, type Limit, type OurEngine, type Todos } from './todos.ts'
 
+export const ourNames = ['node', 'uws', 'node-tls', 'uws-tls'] as const
 export const names = [
-  ...(['node', 'uws'] as const),
+  ...ourNames,
   ...(['node-http', 'fastify', 'uws-naive', 'bun-static', 'floor'] as const),
 ] as const
 export type Name = (typeof names)[number]
+/** Unless others are asked for: those that speak the same as the floor. */
+export const plainNames = names.filter((name) => !name.endsWith('-tls'))
 
 export type Started = {
   readonly pid: number
@@ -25,6 +29,7 @@ export type Started = {
 }
 export type Subject = {
   readonly name: Name
+  readonly scheme: 'http' | 'https'
   readonly target: (limit: Limit) => string
   start(): Promise<Started>
 }
@@ -67,30 +72,44 @@ export const prepareSubjects = async (
 
 const prepare = async (name: Name, context: BuildContext): Promise<Subject> => {
   const { manifestFile, responseFiles } = context.todos
+  const scheme = 'http'
   const target = (limit: Limit) => `/todos?limit=${limit}`
   const node = (file: string) => () => startPeer(process.execPath, [peer(file), manifestFile])
   switch (name) {
     case 'node':
     case 'uws':
-      return { name, target, start: () => ours(name, context.databaseUrl) }
+      return { name, scheme, target, start: () => ours(name, context.databaseUrl) }
+    case 'node-tls':
+    case 'uws-tls': {
+      const authority = await createAuthority(join(context.directory, name), 'bench')
+      const certificate = await authority.issue('server')
+      const engine = name === 'node-tls' ? 'node' : 'uws'
+      const start = () => ours(engine, context.databaseUrl, certificate)
+      return { name, scheme: 'https', target, start }
+    }
     case 'node-http':
     case 'fastify':
     case 'uws-naive':
-      return { name, target, start: node(`${name}.js`) }
+      return { name, scheme, target, start: node(`${name}.js`) }
     case 'bun-static': {
       const bun = bunProgram()
       const start = () => startPeer(bun, [peer('bun-static.js'), manifestFile])
-      return { name, target: (limit) => `/todos/limit/${limit}`, start }
+      return { name, scheme, target: (limit) => `/todos/limit/${limit}`, start }
     }
     case 'floor': {
       const floor = await compileFloor(context)
-      return { name, target, start: () => startPeer(floor, responseFiles) }
+      return { name, scheme, target, start: () => startPeer(floor, responseFiles) }
     }
   }
 }
 
-const ours = async (engine: OurEngine, databaseUrl: string): Promise<Started> => {
-  const { process: child, port, metricsPort, output, stop } = await startOurs(engine, databaseUrl)
+const ours = async (
+  engine: OurEngine,
+  databaseUrl: string,
+  certificate?: Issued,
+): Promise<Started> => {
+  const running = await startOurs(engine, databaseUrl, certificate)
+  const { process: child, port, metricsPort, output, stop } = running
   return { pid: child.pid as number, port, metricsPort, complaints: output, stop }
 }
 

@@ -3,7 +3,9 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { loopback } from '../../scripts/stack/ports.ts'
 import { startServer, startWorker, type Running } from '../../scripts/stack/processes.ts'
+import type { Issued } from '../../scripts/stack/certificates.ts'
 import type { Service } from '../../scripts/stack/service.ts'
 import { startTodosDatabase } from '../../scripts/stack/todos-database.ts'
 import { exchange } from './exchange.ts'
@@ -36,7 +38,11 @@ export const startDatabase = (directory: string): Promise<Service> =>
   startTodosDatabase({ directory: join(directory, 'postgres'), todos: todoCount, durable: false })
 
 /** Our server with one process, as it is deployed but for Kafka and Redis, which no hot read uses. */
-export const startOurs = (engine: OurEngine, databaseUrl: string): Promise<Running> =>
+export const startOurs = (
+  engine: OurEngine,
+  databaseUrl: string,
+  certificate?: Issued,
+): Promise<Running> =>
   startServer({
     HTTP_ENGINE: engine,
     HTTP_HOST: '127.0.0.1',
@@ -47,6 +53,10 @@ export const startOurs = (engine: OurEngine, databaseUrl: string): Promise<Runni
     DATABASE_URL: databaseUrl,
     JWT_SECRET: 'only reads are measured: nobody signs with this',
     LOG_LEVEL: 'error',
+    ...(certificate && {
+      HTTP_TLS_CERT_FILE: certificate.certFile,
+      HTTP_TLS_KEY_FILE: certificate.keyFile,
+    }),
   })
 
 /**
@@ -68,7 +78,11 @@ export const recordTodos = async (directory: string, databaseUrl: string): Promi
     const responseFiles: string[] = []
     const answers: object[] = []
     for (const limit of limits) {
-      const [answer] = await exchange(server.port, `/todos?limit=${limit}`, 1)
+      const [answer] = await exchange(
+        `http://${loopback}:${server.port}`,
+        `/todos?limit=${limit}`,
+        1,
+      )
       if (answer?.status !== 200) throw new Error(`limit=${limit} gave a ${answer?.status}`)
       const count = (JSON.parse(answer.body.toString()) as unknown[]).length
       if (count !== limit) throw new Error(`limit=${limit} gave ${count} todos`)
