@@ -2,10 +2,11 @@
 // Everything it writes is under its own directory, so it runs as any user and beside any other.
 
 import { execFile } from 'node:child_process'
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { Issued } from './certificates.ts'
 import { loopback, accepts, ask, freePort } from './ports.ts'
 import { ServiceMissing, findProgram, startService, type Service } from './service.ts'
 
@@ -31,10 +32,18 @@ export const startNginx = async (options: {
   /** Their ports of gRPC. Without any, a call finds no server. */
   grpcUpstreams?: readonly string[]
   mode: NginxMode
+  /** Both of its ports speak TLS. */
+  tls?: Issued
   /** What is changed in the template. */
   edit?: (template: string) => string
 }): Promise<Nginx> => {
-  const { mode, upstreams, grpcUpstreams = [], edit = (template: string) => template } = options
+  const {
+    mode,
+    upstreams,
+    grpcUpstreams = [],
+    tls,
+    edit = (template: string) => template,
+  } = options
   const command = findProgram('nginx')
   if (command === undefined) {
     throw new ServiceMissing(
@@ -52,16 +61,22 @@ export const startNginx = async (options: {
   await mkdir(directory, { recursive: true })
   const config = join(directory, `${mode}.conf`)
   const template = await readFile(join(templates, `${mode}.conf`), 'utf8')
-  const values = { directory, port, grpcPort, upstreams, grpcUpstreams }
+  const values = { directory, port, grpcPort, upstreams, grpcUpstreams, hasTls: tls !== undefined }
   await writeFile(config, render(edit(template), values))
+  if (tls) {
+    await copyFile(tls.certFile, join(directory, 'tls.crt'))
+    await copyFile(tls.keyFile, join(directory, 'tls.key'))
+    const settings = await readFile(join(templates, 'tls.conf'), 'utf8')
+    await writeFile(join(directory, 'tls.conf'), render(settings, values))
+  }
   const service = await startService({
     name: `nginx-${mode}`,
-    url: mode === 'http' ? `http://${loopback}:${port}` : `tcp://${loopback}:${port}`,
+    url: `${mode === 'stream' ? 'tcp' : tls ? 'https' : 'http'}://${loopback}:${port}`,
     port,
     directory,
     command,
     args: ['-p', directory, '-e', 'stderr', '-c', config, '-g', `${directives.join('; ')};`],
-    answers: () => (mode === 'http' ? answersHealth(port) : accepts(port)),
+    answers: () => (mode === 'http' && !tls ? answersHealth(port) : accepts(port)),
     startTimeoutMs: startTimeoutMs,
     stopSignal: 'SIGTERM',
     stopTimeoutMs: stopTimeoutMs,
@@ -79,11 +94,13 @@ const render = (
     grpcPort: number
     upstreams: readonly string[]
     grpcUpstreams: readonly string[]
+    hasTls: boolean
   },
 ): string => {
+  const addressOf = (port: number) => `${loopback}:${port}${values.hasTls ? ' ssl' : ''}`
   const placeholders: Readonly<Record<string, string>> = {
-    LISTEN: `${loopback}:${values.port}`,
-    GRPC_LISTEN: `${loopback}:${values.grpcPort}`,
+    LISTEN: addressOf(values.port),
+    GRPC_LISTEN: addressOf(values.grpcPort),
     DIRECTORY: values.directory,
     UPSTREAMS: serversOf(values.upstreams),
     GRPC_UPSTREAMS: serversOf(values.grpcUpstreams),

@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { connect as connectPlain, createServer, type AddressInfo, type Socket } from 'node:net'
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { connect } from 'node:tls'
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
@@ -20,6 +20,7 @@ import {
 import { eventually } from '../../../testing/eventually.ts'
 import { seeded } from '../../../testing/seeded.ts'
 import { testDirectory } from '../../../testing/services.ts'
+import { checkTlsVersions, isResumed, openTls } from '../../../testing/tls-client.ts'
 import { createReady, createReply, largeBytesMin, type App, type TlsFiles } from './engine.ts'
 import { checkHandshake } from './web-socket.ts'
 
@@ -56,39 +57,13 @@ const certify = async (t: Test): Promise<Certified> => {
   }
 }
 
-const open = async (port: number, options: ConnectionOptions): Promise<TLSSocket> => {
-  const socket = connect({ port, host: loopback, ...options })
-  await once(socket, 'secureConnect')
-  socket.on('error', () => {})
-  return socket
-}
-
 const statusesOf = async (port: number, ca: Buffer, bytes: string, count: number) => {
-  const socket = await open(port, { ca })
+  const socket = await openTls(port, { ca })
   socket.write(bytes)
   const answers = await read(socket, { count })
   socket.destroy()
   return answers.map(({ status }) => status)
 }
-
-/** What is agreed upon; undefined when the server refuses. */
-const agreedOn = async (port: number, options: ConnectionOptions) => {
-  try {
-    const socket = await open(port, options)
-    const agreed = { protocol: socket.getProtocol(), cipher: socket.getCipher().name }
-    socket.destroy()
-    return agreed
-  } catch {
-    return undefined
-  }
-}
-
-/** A client that would take anything. */
-const lax = (version: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3', ciphers: string) => ({
-  minVersion: version,
-  maxVersion: version,
-  ciphers: `${ciphers}:@SECLEVEL=0`,
-})
 
 for (const name of engineNames) {
   void t.test(name, async (t) => {
@@ -98,7 +73,7 @@ for (const name of engineNames) {
     await t.test('answers as without it', async (t) => {
       const gets = 64
       t.same(await statusesOf(port, ca, get.repeat(gets), gets), Array<number>(gets).fill(200))
-      const socket = await open(port, { ca })
+      const socket = await openTls(port, { ca })
       for (const byte of get) socket.write(byte)
       t.match(await read(socket), [{ status: 200, body: list.body.toString() }])
       socket.write(post)
@@ -119,33 +94,11 @@ for (const name of engineNames) {
       await once(socket, 'close')
     })
 
-    await t.test('versions and ciphers', async (t) => {
-      const all = 'ALL'
-      const refused: readonly (readonly [string, ConnectionOptions])[] = [
-        ['TLS 1.0', lax('TLSv1', all)],
-        ['TLS 1.1', lax('TLSv1.1', all)],
-        ['no encryption', lax('TLSv1.2', 'NULL')],
-        ['nobody knows who it is', lax('TLSv1.2', 'aNULL')],
-        ['blocks in a chain', lax('TLSv1.2', 'ECDHE-ECDSA-AES128-SHA256')],
-        ['an authority that is not its own', {}],
-      ]
-      for (const [what, options] of refused) {
-        t.equal(
-          await agreedOn(port, { ca: what.startsWith('an ') ? [] : ca, ...options }),
-          undefined,
-          what,
-        )
-      }
-      t.match(await agreedOn(port, { ca, ...lax('TLSv1.2', all) }), {
-        protocol: 'TLSv1.2',
-        cipher: /GCM|POLY1305/,
-      })
-      t.match(await agreedOn(port, { ca }), { protocol: 'TLSv1.3' })
-    })
+    await t.test('versions and ciphers', (t) => checkTlsVersions(t, port, ca))
 
     await t.test('who speaks something else is closed, and others go on', async (t) => {
       const random = seeded(t)
-      const neighbour = await open(port, { ca })
+      const neighbour = await openTls(port, { ca })
       const hello = await helloOf()
       for (let i = 0; i < 200; i++) {
         const bytes = [
@@ -171,24 +124,10 @@ for (const name of engineNames) {
       const other = name === 'node' ? await serve(t, name, app, { ...patientSettings, tls }) : port
       for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
         const options = { ca, minVersion: version, maxVersion: version }
-        const first = await open(port, options)
-        const session = await sessionOf(first)
-        const second = await open(other, { ...options, session })
-        t.ok(second.isSessionReused(), version)
-        second.destroy()
-        first.destroy()
+        t.ok(await isResumed({ port, other, request: get }, options), version)
       }
     })
   })
-}
-
-/** In TLS 1.3 it comes behind the handshake, and node tells of it when something is read. */
-const sessionOf = async (socket: TLSSocket): Promise<Buffer> => {
-  if (socket.getProtocol() === 'TLSv1.2') return socket.getSession() as Buffer
-  const told = once(socket, 'session') as Promise<[Buffer]>
-  socket.write(get)
-  const [[session]] = await Promise.all([told, read(socket)])
-  return session
 }
 
 /** The first bytes of a client that shakes hands. */
@@ -229,7 +168,7 @@ void t.test('node: who does not shake hands is cut', async (t) => {
 void t.test('node: a client that reads nothing holds no more than its share', async (t) => {
   const { ca, tls } = await certify(t)
   const port = await serve(t, 'node', app, { ...patientSettings, writeStallTimeoutMs: 1_000, tls })
-  const socket = await open(port, { ca })
+  const socket = await openTls(port, { ca })
   socket.pause()
   let isClosed = false
   socket.once('close', () => (isClosed = true))
