@@ -41,12 +41,12 @@ export const buildImage = async (options: {
     if (instruction === 'FROM') {
       const [from = '', , name = 'image'] = words
       const root = join(directory, name)
-      const base = stages.get(from)
+      skipped = without.includes(name)
+      const base = skipped ? undefined : stages.get(from)
       if (base) cpSync(base.root, root, { recursive: true })
       else mkdirSync(root)
       stage = { workdir: '/', env: {}, entrypoint: [], cmd: [], ...base, root }
       stages.set(name, stage)
-      skipped = without.includes(name)
       continue
     }
     if (!stage) throw new Error('a Dockerfile begins with FROM')
