@@ -57,7 +57,7 @@ export default defineConfig(
     languageOptions: { parserOptions: { projectService: false } },
   },
   {
-    files: ['**/*.test.ts', '**/*.contract.ts', 'testing/services.ts'],
+    files: ['**/*.test.ts', '**/*.drill.ts', '**/*.contract.ts', 'testing/services.ts'],
     rules: {
       // tap's subtests are awaited by tap itself, and its `t` is passed around.
       '@typescript-eslint/no-floating-promises': 'off',

@@ -1,10 +1,16 @@
-// npm run command-log -- show | adopt | partitions: which log the database's positions belong to. The
+// npm run command-log -- show | adopt | partitions | replicas: which log the database's positions belong to. The
 // operator decides when another one is there, or when it is to have more partitions. Nothing is skipped
 // that this has not named.
 
 import type { Bounds } from '../lib/domain/log-identity.ts'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ensureCommandLog, openProbe, readRanges } from '../lib/command-log/open.ts'
+import {
+  ensureCommandLog,
+  findMissingReplicas,
+  openProbe,
+  readRanges,
+  replicateCommandLog,
+} from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/domain/log-identity.ts'
 import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
@@ -40,6 +46,9 @@ export const commandLog = (
             break
           case 'partitions':
             await widen(config, databases, logs, request, out)
+            break
+          case 'replicas':
+            await replicate(config, request.timeoutMs, out)
         }
         return 0
       },
@@ -183,6 +192,19 @@ const adopt = async (
   out(`stored:  ${stored?.identity ?? 'none'}`)
   out(`adopted: ${found.identity}, commands are spread over ${partitions} partitions`)
   out(`from ${from}: ${effect}`)
+}
+
+const replicate = async (config: Config, timeoutMs: number, out: Write) => {
+  const silentLog = createLog('command-log', 'silent')
+  if (config.COMMAND_LOG !== 'kafka')
+    throw new Error('the log in Postgres has no replicas of its own')
+  const before = await findMissingReplicas(config, silentLog)
+  out(before?.found ?? `${config.KAFKA_TODO_TOPIC} has what is asked for`)
+  if (before === undefined) return
+  await replicateCommandLog(config, silentLog, timeoutMs)
+  out(
+    `now ${config.KAFKA_REPLICATION_FACTOR} replicas, of which ${config.KAFKA_MIN_INSYNC_REPLICAS} must have a command before it is acknowledged`,
+  )
 }
 
 if (process.argv[1] === import.meta.filename) {

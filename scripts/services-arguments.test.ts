@@ -1,11 +1,18 @@
-// What `npm run services -- --ports` takes.
+// What `npm run services` takes.
 
 import t from 'tap'
 import { parseServices } from './services-arguments.ts'
 
 t.test('ports by name', async (t) => {
-  t.same(parseServices([]), {})
-  t.same(parseServices(['--ports', 'KAFKA=9192, REDIS=6380']), { KAFKA: 9192, REDIS: 6380 })
+  t.same(parseServices([]), { profile: 'single', ports: {} })
+  const { ports } = parseServices(['--ports', 'KAFKA=9192, REDIS=6380'])
+  t.same(ports, { KAFKA: 9192, REDIS: 6380 })
+})
+
+t.test('a profile', async (t) => {
+  t.same(parseServices(['--profile', 'ha']), { profile: 'ha', ports: {} })
+  const unknown = () => parseServices(['--profile', 'big'])
+  t.throws(unknown, { name: 'UsageError', message: '--profile big is not single or ha' })
 })
 
 t.test('what is not understood is refused, before anything starts', async (t) => {

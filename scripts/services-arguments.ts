@@ -17,10 +17,16 @@ const names = [...Object.keys(usualPorts), 'SERVER'] as readonly (
 
 export type Ports = Readonly<Partial<Record<keyof typeof usualPorts | 'SERVER', number>>>
 
-export const servicesUsage = `usage: npm run services [-- --ports NAME=PORT,…]
+/** `ha`: of what can be replicated, as many as survive the loss of one. */
+export type Profile = 'single' | 'ha'
+
+export type Asked = { readonly profile: Profile; readonly ports: Ports }
+
+export const servicesUsage = `usage: npm run services [-- [--profile ha] [--ports NAME=PORT,…]]
 Starts Postgres, Redis, Kafka and Nginx on this machine, and prints the environment for server and worker.
+  --profile ha   replicated ones: three Kafka brokers with a controller of their own. Their data is apart.
   --ports KAFKA=9192,REDIS=6380   of ${names.join(', ')}
-Without, each takes its usual port, or the next one that is free:
+Without ports, each takes its usual one, or the next that is free:
 ${Object.entries(usualPorts)
   .map(([name, port]) => `  ${name}=${port}`)
   .join('\n')}
@@ -28,8 +34,15 @@ SERVER is where Nginx finds the server: HTTP_PORT, unless it is given. Ctrl-C st
 Exit codes: 0 stopped, 1 failed, 2 wrong usage.`
 
 /** Throws UsageError. */
-export const parseServices = (args: readonly string[]): Ports => {
-  const { values } = parseOptions(args, { ports: { type: 'string' } })
+export const parseServices = (args: readonly string[]): Asked => {
+  const { values } = parseOptions(args, {
+    profile: { type: 'string' },
+    ports: { type: 'string' },
+  })
+  const { profile = 'single' } = values
+  if (profile !== 'single' && profile !== 'ha') {
+    throw new UsageError(`--profile ${profile} is not single or ha`)
+  }
   const ports: Partial<Record<keyof typeof usualPorts | 'SERVER', number>> = {}
   for (const pair of values.ports?.split(',') ?? []) {
     const [, given = '', digits = ''] = /^(\w+)=(\d{1,5})$/.exec(pair.trim()) ?? []
@@ -42,5 +55,5 @@ export const parseServices = (args: readonly string[]): Ports => {
     if (Object.values(ports).includes(port)) throw new UsageError(`--ports has ${port} twice`)
     ports[name] = port
   }
-  return ports
+  return { profile, ports }
 }

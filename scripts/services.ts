@@ -7,14 +7,21 @@ import { fileURLToPath } from 'node:url'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { readArgumentsOrExit } from './command-line.ts'
 import { embeddedSecret } from './embedded-secret.ts'
-import { parseServices, servicesUsage, usualPorts, type Ports } from './services-arguments.ts'
+import {
+  parseServices,
+  servicesUsage,
+  usualPorts,
+  type Asked,
+  type Profile,
+} from './services-arguments.ts'
+import { kafkaClusterSettings, startKafkaCluster } from './stack/kafka-cluster.ts'
 import { startKafka } from './stack/kafka.ts'
 import { startNginx } from './stack/nginx.ts'
 import { isFree, loopback, nextFreePort } from './stack/ports.ts'
 import { passwordFileIn } from './stack/postgres-access.ts'
 import { startPostgres } from './stack/postgres.ts'
 import { startRedis } from './stack/redis.ts'
-import type { Service } from './stack/service.ts'
+import type { Cluster, Service } from './stack/service.ts'
 
 const data = join(dirname(fileURLToPath(import.meta.url)), '../.data/services')
 /** It holds the passwords. */
@@ -28,48 +35,58 @@ const usualGrpcPorts = { http: 8090, stream: 8091 } as const
 
 type Placed = { readonly directory: string; readonly port: number }
 /** Nginx has a port of gRPC too. */
-type Start = (place: Placed) => Promise<Service & { readonly grpcPort?: number }>
-type Planned = {
-  readonly name: keyof typeof usualPorts
+type Start = (place: Placed) => Promise<(Service & { readonly grpcPort?: number }) | Cluster>
+type Launch = {
   readonly folder: string
   readonly start: Start
+  /** What the server and the worker are to be told of it. */
+  readonly environment?: (url: string) => Readonly<Record<string, string>>
 }
+type Name = keyof typeof usualPorts
 
 /** In this order: Postgres knows best how to say that another one of us is running. */
-const servicesFor = (
-  upstreams: readonly string[],
-  grpcUpstreams: readonly string[],
-): readonly Planned[] => [
-  { name: 'POSTGRES', folder: 'postgres', start: startPostgres },
-  { name: 'REDIS', folder: 'redis', start: startRedis },
-  { name: 'KAFKA', folder: 'kafka', start: startKafka },
-  {
-    name: 'NGINX_HTTP',
-    folder: 'nginx-http',
-    start: async (place) =>
-      startNginx({
-        ...place,
-        mode: 'http',
-        grpcPort: await nextFreePort(usualGrpcPorts.http),
-        upstreams,
-        grpcUpstreams,
-      }),
+const singles: Readonly<Record<'POSTGRES' | 'REDIS' | 'KAFKA', Launch>> = {
+  POSTGRES: {
+    folder: 'postgres',
+    start: startPostgres,
+    environment: (url) => ({ DATABASE_URL: url }),
   },
-  {
-    name: 'NGINX_STREAM',
-    folder: 'nginx-stream',
-    start: async (place) =>
-      startNginx({
-        ...place,
-        mode: 'stream',
-        grpcPort: await nextFreePort(usualGrpcPorts.stream),
-        upstreams,
-        grpcUpstreams,
-      }),
-  },
-]
+  REDIS: { folder: 'redis', start: startRedis, environment: (url) => ({ REDIS_URL: url }) },
+  KAFKA: { folder: 'kafka', start: startKafka, environment: (url) => ({ KAFKA_BROKERS: url }) },
+}
 
-const main = async (ports: Ports) => {
+/** What takes a single one's place in the profile. */
+const profiles: Readonly<Record<Profile, Partial<typeof singles>>> = {
+  single: {},
+  ha: {
+    KAFKA: { folder: 'kafka-cluster', start: startKafkaCluster, environment: kafkaClusterSettings },
+  },
+}
+
+const nginx = (mode: keyof typeof usualGrpcPorts, upstreams: Upstreams): Launch => ({
+  folder: `nginx-${mode}`,
+  start: async (place) =>
+    startNginx({
+      ...place,
+      mode,
+      grpcPort: await nextFreePort(usualGrpcPorts[mode]),
+      ...upstreams,
+    }),
+})
+
+type Upstreams = {
+  readonly upstreams: readonly string[]
+  readonly grpcUpstreams: readonly string[]
+}
+
+const launchesOf = (profile: Profile, upstreams: Upstreams): Readonly<Record<Name, Launch>> => ({
+  ...singles,
+  ...profiles[profile],
+  NGINX_HTTP: nginx('http', upstreams),
+  NGINX_STREAM: nginx('stream', upstreams),
+})
+
+const main = async ({ profile, ports }: Asked) => {
   const config = readConfigOrExit('script')
   const serverPort = ports.SERVER ?? config.HTTP_PORT
   // With a port for each process they follow each other.
@@ -79,8 +96,10 @@ const main = async (ports: Ports) => {
     (_, index) => `${loopback}:${serverPort + index}`,
   )
   const { GRPC_PORT: grpcPort } = config
-  const services = servicesFor(upstreams, grpcPort === 'off' ? [] : [`${loopback}:${grpcPort}`])
-  for (const { name } of services) {
+  const grpcUpstreams = grpcPort === 'off' ? [] : [`${loopback}:${grpcPort}`]
+  const launches = launchesOf(profile, { upstreams, grpcUpstreams })
+  const names = Object.keys(launches) as Name[]
+  for (const name of names) {
     const port = ports[name]
     if (port === undefined || (await isFree(port))) continue
     process.stderr.write(
@@ -90,6 +109,7 @@ const main = async (ports: Ports) => {
     return
   }
   const running: Service[] = []
+  const found: Record<string, string> = {}
   let stopping = false
   const stopAsked = new Promise<void>((resolve) => {
     for (const signal of stopSignals) {
@@ -105,18 +125,23 @@ const main = async (ports: Ports) => {
   }
 
   try {
-    for (const { name, folder, start } of services) {
+    for (const name of names) {
       if (stopping) break
+      const { folder, start, environment } = launches[name]
       const usualPort = ports[name] ?? usualPorts[name]
       const port = ports[name] ?? (await nextFreePort(usualPort))
       const service = await start({ directory: join(data, folder), port })
-      running.push(service)
+      const processes = 'processes' in service ? service.processes : [service]
+      running.push(...processes)
+      Object.assign(found, environment?.(service.url))
       const moved = port === usualPort ? '' : `  (${usualPort} is in use)`
-      const grpc = service.grpcPort === undefined ? '' : `  gRPC on ${service.grpcPort}`
+      const grpc = 'grpcPort' in service ? `  gRPC on ${service.grpcPort}` : ''
       say(`${service.name.padEnd(14)}${service.url}${moved}${grpc}`)
-      void service.exited.then((how) => {
-        if (!stopping) say(`${service.name} exited (${how}), see ${service.logFile}`)
-      })
+      for (const one of processes) {
+        void one.exited.then((how) => {
+          if (!stopping) say(`${one.name} exited (${how}), see ${one.logFile}`)
+        })
+      }
     }
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`)
@@ -129,8 +154,8 @@ const main = async (ports: Ports) => {
   if (!stopping)
     say(
       guide(
-        running,
         {
+          ...found,
           JWT_SECRET: secret,
           HTTP_PORT: String(serverPort),
           ...(grpcPort !== 'off' && { GRPC_PORT: String(grpcPort) }),
@@ -146,17 +171,9 @@ const main = async (ports: Ports) => {
 }
 
 const guide = (
-  running: readonly Service[],
-  settings: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string>>,
   upstreams: readonly string[],
 ): string => {
-  const urlOf = (name: string) => running.find((service) => service.name === name)?.url ?? ''
-  const environment = {
-    DATABASE_URL: urlOf('postgres'),
-    REDIS_URL: urlOf('redis'),
-    KAFKA_BROKERS: urlOf('kafka'),
-    ...settings,
-  }
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${value}`)
   writeFileSync(environmentFile, `${exports.join('\n')}\n`, { mode: secretMode })
   chmodSync(environmentFile, secretMode) // of a file that was there already, too

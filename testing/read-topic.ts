@@ -4,7 +4,7 @@ import { Kafka, logLevel } from 'kafkajs'
 
 /** Every record, in offset order within its partition, and each partition's end. */
 export const readTopic = async (brokers: string, topic: string) => {
-  const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
   const offsets = await admin.fetchTopicOffsets(topic)

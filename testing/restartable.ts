@@ -1,6 +1,7 @@
 // A service of a test's own behind a gate. It can be stopped and started again on the same port and
 // directory, frozen, silenced, and failed over. Clients know it by one address.
 
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { startGate, type Gate } from './gate.ts'
@@ -24,6 +25,8 @@ export type RestartableService = {
   directPort(): number
   takeAway(signal?: 'SIGKILL' | 'SIGTERM'): Promise<void>
   giveBack(): Promise<void>
+  /** Of one that was taken away: it comes back with nothing. */
+  loseData(): Promise<void>
   freeze(): void
   thaw(): void
   /** Another one for new connections, by its port; the old one lives on for those that it has. */
@@ -76,6 +79,7 @@ export const startRestartable = async (
       await gate.open()
       service = await start(place)
     },
+    loseData: () => rm(place.directory, { recursive: true }),
     freeze: () => service.kill('SIGSTOP'),
     thaw: () => service.kill('SIGCONT'),
     async failOver() {

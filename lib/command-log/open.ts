@@ -9,6 +9,12 @@ import type { CommandConsumer, CommandPublisher, LogProbe, PublishGate } from '.
 import { createKafkaConsumer } from './kafka/consumer.ts'
 import { createTopicProbe } from '../drivers/kafka/identity.ts'
 import { createKafkaPublisher } from './kafka/publisher.ts'
+import {
+  missingReplicas,
+  readReplication,
+  replicateTopic,
+  type Replicas,
+} from '../drivers/kafka/replication.ts'
 import { kafkaSecurity } from '../drivers/kafka/security.ts'
 import {
   createBoundsReader,
@@ -39,6 +45,11 @@ const kafkaOf = (config: Config) => ({
   security: kafkaSecurity(config),
 })
 
+const replicasOf = (config: Config): Replicas => ({
+  replicationFactor: config.KAFKA_REPLICATION_FACTOR,
+  minInsyncReplicas: config.KAFKA_MIN_INSYNC_REPLICAS,
+})
+
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is down. */
 export const ensureCommandLog = (
   config: Config,
@@ -50,7 +61,7 @@ export const ensureCommandLog = (
         {
           ...kafkaOf(config),
           partitions: config.KAFKA_PARTITIONS,
-          replicationFactor: config.KAFKA_REPLICATION_FACTOR,
+          ...replicasOf(config),
         },
         log,
         ensureTimeoutMs,
@@ -67,6 +78,26 @@ export const growCommandLog = (
   config.COMMAND_LOG === 'kafka'
     ? growTopic({ ...kafkaOf(config), partitions }, log, ensureTimeoutMs)
     : growLog(databases, { log: config.KAFKA_TODO_TOPIC, partitions })
+
+/**
+ * What a log that exists has less of than the settings ask for, with the command that mends it; undefined
+ * when nothing. Rejects when it is down.
+ */
+export const findMissingReplicas = async (
+  config: Config,
+  log: Log,
+): Promise<{ readonly found: string; readonly advice: string } | undefined> => {
+  const asked = replicasOf(config)
+  const isAnyEnough = asked.replicationFactor === 1 && asked.minInsyncReplicas === 1
+  if (config.COMMAND_LOG !== 'kafka' || isAnyEnough) return undefined
+  const replication = await readReplication(kafkaOf(config), log, readTimeoutMs)
+  const found = missingReplicas(config.KAFKA_TODO_TOPIC, asked, replication)
+  return found === undefined ? undefined : { found, advice: 'npm run command-log -- replicas' }
+}
+
+/** Resolves once the log has what the settings ask for. */
+export const replicateCommandLog = (config: Config, log: Log, timeoutMs: number): Promise<void> =>
+  replicateTopic({ ...kafkaOf(config), ...replicasOf(config) }, log, timeoutMs)
 
 /**
  * What each partition has; empty when there is no such log. Rejects when it is down. Read what is

@@ -8,7 +8,7 @@ import { anotherLog, mismatch, type FoundLog } from '../domain/log-identity.ts'
 import type { LogRegistry, RegisteredLog } from '../domain/log-identity.ts'
 import type { Log } from '../runtime/log.ts'
 import { saysTopicId } from '../drivers/kafka/identity.ts'
-import { ensureCommandLog, openProbe, readEnds } from './open.ts'
+import { ensureCommandLog, findMissingReplicas, openProbe, readEnds } from './open.ts'
 
 export type SettledLog =
   | {
@@ -89,6 +89,8 @@ const settleOnce = async (
       `this Kafka gives no topic ids (2.8 and later do): that ${name} was deleted and made again is not noticed`,
     )
   }
+  const missing = await findMissingReplicas(config, log)
+  if (missing) notes.push(`${missing.found}: ${missing.advice}`)
   return { kind: 'known', registered, notes }
 }
 

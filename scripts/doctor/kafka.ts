@@ -3,7 +3,7 @@
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { withTimeout } from '../../lib/runtime/deadline.ts'
 import { createLog } from '../../lib/runtime/log.ts'
-import { openProbe, readRanges } from '../../lib/command-log/open.ts'
+import { findMissingReplicas, openProbe, readRanges } from '../../lib/command-log/open.ts'
 import { openDatabases } from '../../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../../lib/drivers/postgres/urls.ts'
 import { dependencyTimeoutMs, fault, ok, warn, type Finding } from './finding.ts'
@@ -23,8 +23,12 @@ export const checkKafka = async (config: Config): Promise<readonly Finding[]> =>
     const ranges = await withTimeout(dependencyTimeoutMs, () =>
       readRanges(config, databases, silentLog),
     )
+    const missing = await withTimeout(dependencyTimeoutMs, () =>
+      findMissingReplicas(config, silentLog),
+    )
     return [
       answers,
+      ...(missing ? [warn('kafka', missing.found, missing.advice)] : []),
       ranges.size > 0
         ? ok('kafka', `topic ${topic} has ${found.partitions} partitions, and may be read`)
         : fault('kafka', `topic ${topic} can't be read`, 'allow the user Read and Describe'),

@@ -25,6 +25,15 @@ export type Service = {
   stop(): Promise<void>
 }
 
+/** Processes that are one service to its clients. */
+export type Cluster = {
+  readonly name: string
+  /** As clients are told of it: the addresses of all. */
+  readonly url: string
+  /** To be stopped last first. */
+  readonly processes: readonly Service[]
+}
+
 export type ServiceSpec = {
   readonly name: string
   readonly url: string

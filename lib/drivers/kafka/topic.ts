@@ -6,6 +6,7 @@ import type { Log } from '../../runtime/log.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 import type { Bounds } from '../../domain/log-identity.ts'
 import { createClient, retryEveryMs, silentMsMax, withAdmin, type KafkaSettings } from './client.ts'
+import { minInsyncName, type Replicas } from './replication.ts'
 import { createOwnSockets } from './sockets.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
@@ -15,12 +16,14 @@ const madeAskEveryMs = 50
 
 /** Makes the topic unless it is there; returns how many partitions it has. */
 export const ensureTopic = async (
-  settings: KafkaSettings & { partitions: number; replicationFactor: number },
+  settings: KafkaSettings & { partitions: number } & Pick<Replicas, 'replicationFactor'> &
+    Partial<Replicas>,
   log: Log,
   timeoutMs: number,
 ): Promise<number> =>
   withAdmin(settings, log, timeoutMs, async (admin) => {
     const startedMs = performance.now()
+    const { minInsyncReplicas = 1 } = settings
     await admin.createTopics({
       // kafkajs gives up when the broker that it asks does not know the topic yet.
       waitForLeaders: false,
@@ -32,6 +35,9 @@ export const ensureTopic = async (
           configEntries: [
             { name: 'cleanup.policy', value: 'delete' },
             { name: 'retention.ms', value: String(retentionMs) },
+            ...(minInsyncReplicas > 1
+              ? [{ name: minInsyncName, value: String(minInsyncReplicas) }]
+              : []),
           ],
         },
       ],

@@ -124,6 +124,7 @@ const otherNames: readonly (readonly [RegExp, string])[] = (
     ],
     ['(TODOS?_|COMMANDS?_)?TOPICS?(_NAME)?', 'KAFKA_TODO_TOPIC'],
     ['TOPIC_PARTITIONS', 'KAFKA_PARTITIONS'],
+    ['(TOPIC_)?MIN_?(IN_?SYNC|ISR)(_REPLICAS)?', 'KAFKA_MIN_INSYNC_REPLICAS'],
     ['(TOPIC_)?REPLICATION(_FACTOR)?|REPLICAS', 'KAFKA_REPLICATION_FACTOR'],
   ] as const
 ).map(([pattern, meant]) => [new RegExp(`^KAFKA_(${pattern})$`), meant])

@@ -46,4 +46,12 @@ export const kafkaSettings = {
     unit: 'replicas',
     meaning: 'Replication factor of the topic when it is made; 3 on a cluster of three or more.',
   }),
+  KAFKA_MIN_INSYNC_REPLICAS: wholeNumber({
+    default: 1,
+    min: 1,
+    max: 10,
+    unit: 'replicas',
+    meaning:
+      'Replicas that must have a command before it is acknowledged (`min.insync.replicas` of the topic when it is made); with fewer in sync, writes get a 503. 2 where the replication factor is 3. With 1 the default of the brokers counts.',
+  }),
 } as const satisfies Record<string, Setting<string | number>>

@@ -26,6 +26,11 @@ export const relationFaults = (values: Values): string[] => {
       'AUTH_EMAIL_VERIFICATION is required, and no mail can be sent: set SMTP_URL, or AUTH_EMAIL_VERIFICATION to optional',
     )
   }
+  if (Number(values['KAFKA_MIN_INSYNC_REPLICAS']) > Number(values['KAFKA_REPLICATION_FACTOR'])) {
+    faults.push(
+      `KAFKA_MIN_INSYNC_REPLICAS is ${values['KAFKA_MIN_INSYNC_REPLICAS']}: set it to KAFKA_REPLICATION_FACTOR (${values['KAFKA_REPLICATION_FACTOR']}) or less`,
+    )
+  }
   const ports = ['HTTP_PORT', 'METRICS_PORT', 'GRPC_PORT'] as const
   for (const [i, name] of ports.entries()) {
     const port = values[name]

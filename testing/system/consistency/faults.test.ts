@@ -76,7 +76,7 @@ for (const { stack, engine } of chosenRuns()) {
 /** The log and the tables when they agree on where it ends; or, when time is up, as they are. */
 const whatIsLeft = async ({ stack, place }: System) => {
   for (const deadline = performance.now() + appliedTimeoutMs; ;) {
-    const log = await (stack === 'real' ? readKafkaLog : readEmbeddedLog)(place())
+    const log = await (stack === 'embedded' ? readEmbeddedLog : readKafkaLog)(place())
     const isApplied = (next: Offsets) =>
       [...log.ends].every(([one, end]) => (next.get(one) ?? 0) >= end)
     const leftMs = deadline - performance.now()

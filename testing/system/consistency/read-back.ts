@@ -79,7 +79,7 @@ const loggedOf = (partition: number, offset: number, record: string): Logged => 
 
 /** Each partition's end, without reading the log. */
 export const readEnds = async (stack: Stack, place: LogPlace): Promise<Map<number, number>> => {
-  if (stack === 'real') return readTopicEnds(place)
+  if (stack !== 'embedded') return readTopicEnds(place)
   const sql = connect(place.databaseUrl)
   const ends = await embeddedEndsOf(sql, place.topic)
   await sql.end()

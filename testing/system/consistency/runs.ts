@@ -10,14 +10,16 @@ const given = environment['CONSISTENCY_SECONDS']
 /** How long each run is hurt. */
 export const seconds = Number(given ?? shortSec)
 
-const stacks: readonly Stack[] = ['real', 'embedded']
+const stacks: readonly Stack[] = ['real', 'kafka-cluster', 'embedded']
+/** A short run is made without those that take long to start. */
+const shortStacks: readonly Stack[] = ['real', 'embedded']
 /** A short run is made on the engine that everybody has. */
 const engines: readonly Engine[] = given === undefined ? ['node'] : ['node', 'uws']
 
 /** All, or those that CONSISTENCY_STACK and HTTP_ENGINE name. */
 export const chosenRuns = (): { readonly stack: Stack; readonly engine: Engine }[] =>
   stacks
-    .filter((stack) => isChosen(stack, environment['CONSISTENCY_STACK']))
+    .filter((stack) => isChosenStack(stack, environment['CONSISTENCY_STACK']))
     .flatMap((stack) =>
       enginesOf().map((engine) => {
         return { stack, engine }
@@ -33,5 +35,5 @@ const enginesOf = (): readonly Engine[] => {
 export const isChosenFault = (name: string): boolean =>
   new RegExp(environment['CONSISTENCY_FAULTS'] ?? '').test(name)
 
-const isChosen = (name: string, wanted: string | undefined): boolean =>
-  wanted === undefined || wanted === name
+const isChosenStack = (stack: Stack, wanted: string | undefined): boolean =>
+  wanted === undefined ? given !== undefined || shortStacks.includes(stack) : wanted === stack

@@ -11,8 +11,9 @@ import {
 } from '../../hurt-postgres.ts'
 import { failOverRedis, redisRefusals, spoilRedisVersion } from '../../hurt-redis.ts'
 import { aMoment, type Fault } from './fault.ts'
-import type { ServiceName } from './services.ts'
+import { isBroker, type ServiceName } from './services.ts'
 import type { System } from './system.ts'
+import { moveLeaders, reassign, untilInSync } from './replicas.ts'
 import { addPartitions } from './topic.ts'
 
 export const serviceFaults = (system: System): Fault[] =>
@@ -47,8 +48,14 @@ const ofAny = (name: ServiceName, service: RestartableService): Fault[] =>
       lastsMs: aMoment,
       end: () => service.gate.endSilent(),
     },
-    // Lists come from Postgres without Redis, and nothing else needs it.
-  ].map((fault) => ({ ...fault, allWorksMeanwhile: name === 'redis' }))
+  ].map((fault) => ({ ...fault, allWorksMeanwhile: isSpare(name) }))
+
+/**
+ * Lists come from Postgres without Redis, and nothing else needs it. Two brokers of three take writes, and
+ * they lead without the controller for as long as none of them goes.
+ */
+const isSpare = (name: ServiceName): boolean =>
+  name === 'redis' || name === 'kafka-controller' || isBroker(name)
 
 const ofItsOwn = (name: ServiceName, service: RestartableService, system: System): Fault[] => {
   switch (name) {
@@ -58,6 +65,12 @@ const ofItsOwn = (name: ServiceName, service: RestartableService, system: System
       return redisFaults(service)
     case 'kafka':
       return kafkaFaults(system)
+    case 'kafka-controller':
+      return [...kafkaFaults(system), ...clusterFaults(system)]
+    case 'kafka-1':
+    case 'kafka-2':
+    case 'kafka-3':
+      return brokerFaults(service, system)
   }
 }
 
@@ -114,5 +127,36 @@ const kafkaFaults = (system: System): Fault[] => [
     name: 'the topic gets more partitions',
     begin: (draw) => addPartitions(system.place(), draw),
     allWorksMeanwhile: true,
+  },
+]
+
+const brokerFaults = (service: RestartableService, system: System): Fault[] => [
+  {
+    name: `a broker of the cluster replaced by an empty one`,
+    async begin() {
+      await service.takeAway()
+      await service.loseData()
+    },
+    lastsMs: aMoment,
+    allWorksMeanwhile: true,
+    async end() {
+      await service.giveBack()
+      await untilInSync(system.place())
+    },
+  },
+]
+
+const clusterFaults = (system: System): Fault[] => [
+  {
+    name: 'the leaders of all partitions moved',
+    begin: () => moveLeaders(system.place()),
+    allWorksMeanwhile: true,
+  },
+  {
+    name: 'replicas taken from each partition and given back',
+    begin: () => reassign(system.place(), 2),
+    lastsMs: aMoment,
+    allWorksMeanwhile: true,
+    end: () => reassign(system.place(), 3),
   },
 ]

@@ -2,31 +2,63 @@
 
 import { join } from 'node:path'
 import { startRestartable, type RestartableService } from '../../restartable.ts'
+import { startKafkaBroker, startKafkaController } from '../../../scripts/stack/kafka-cluster.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { startPostgres } from '../../../scripts/stack/postgres.ts'
 import { startRedis } from '../../../scripts/stack/redis.ts'
 
-export type Stack = 'real' | 'embedded'
-export type ServiceName = 'postgres' | 'redis' | 'kafka'
+/** `kafka-cluster`: `real`, with three brokers in place of one. */
+export type Stack = 'real' | 'kafka-cluster' | 'embedded'
+const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
+export type BrokerName = (typeof brokerNames)[number]
+export type ServiceName = 'postgres' | 'redis' | 'kafka' | 'kafka-controller' | BrokerName
 export type Services = ReadonlyMap<ServiceName, RestartableService>
 
+/** In the order in which they start. */
 const names: Readonly<Record<Stack, readonly ServiceName[]>> = {
   real: ['postgres', 'redis', 'kafka'],
+  'kafka-cluster': ['postgres', 'redis', 'kafka-controller', ...brokerNames],
   embedded: ['postgres'],
 }
 
-const starts = {
-  postgres: (place: { directory: string; port: number }) =>
-    startPostgres({ ...place, durable: false }),
-  redis: startRedis,
-  kafka: startKafka,
+export const isBroker = (name: ServiceName): name is BrokerName =>
+  brokerNames.some((one) => one === name)
+
+/** What clients of Kafka are told, past the gates or through them. */
+export const brokersOf = (services: Services, address: (one: RestartableService) => string) =>
+  [...services]
+    .filter(([name]) => name === 'kafka' || isBroker(name))
+    .map(([, one]) => address(one))
+    .join(',')
+
+type Start = Parameters<typeof startRestartable>[0]
+type Place = Parameters<Start>[0]
+
+const startOf = (name: ServiceName, started: Services): Start => {
+  switch (name) {
+    case 'postgres':
+      return (place: Place) => startPostgres({ ...place, durable: false })
+    case 'redis':
+      return startRedis
+    case 'kafka':
+      return startKafka
+    case 'kafka-controller':
+      return startKafkaController
+    case 'kafka-1':
+    case 'kafka-2':
+    case 'kafka-3': {
+      const controllerPort = started.get('kafka-controller')?.directPort() ?? 0
+      const id = 1 + brokerNames.indexOf(name)
+      return (place: Place) => startKafkaBroker({ ...place, id, controllerPort })
+    }
+  }
 }
 
 export const startServices = async (stack: Stack, directory: string): Promise<Services> => {
   const services = new Map<ServiceName, RestartableService>()
   try {
     for (const name of names[stack]) {
-      services.set(name, await startRestartable(starts[name], join(directory, name)))
+      services.set(name, await startRestartable(startOf(name, services), join(directory, name)))
     }
   } catch (error) {
     await stopServices(services)
@@ -35,6 +67,7 @@ export const startServices = async (stack: Stack, directory: string): Promise<Se
   return services
 }
 
+/** The last that was started first. */
 export const stopServices = async (services: Services): Promise<void> => {
-  for (const one of services.values()) await one.stop()
+  for (const one of [...services.values()].reverse()) await one.stop()
 }

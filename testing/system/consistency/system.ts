@@ -11,10 +11,12 @@ import {
   startWorker,
   type Running,
 } from '../../../scripts/stack/processes.ts'
+import { kafkaClusterSettings } from '../../../scripts/stack/kafka-cluster.ts'
 import { becomesFree, freePort } from '../../../scripts/stack/ports.ts'
 import { testSecret } from '../../settings.ts'
 import { keepEmbeddedLog, type LogPlace } from './read-back.ts'
 import {
+  brokersOf,
   startServices,
   stopServices,
   type ServiceName,
@@ -67,15 +69,19 @@ export const startSystem = async (options: {
   const place = (): LogPlace => ({
     databaseUrl: service('postgres').directUrl(),
     topic,
-    brokers: services.get('kafka')?.directUrl() ?? '',
+    brokers: brokersOf(services, (one) => one.directUrl()),
   })
   await migrate(place().databaseUrl, migrationsDirectory)
   if (stack === 'embedded') await keepEmbeddedLog(place().databaseUrl)
   const port = await freePort()
+  const brokers = brokersOf(services, (one) => one.url)
   const stores: Record<string, string> =
-    stack === 'real'
-      ? { REDIS_URL: service('redis').url, KAFKA_BROKERS: service('kafka').url }
-      : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }
+    stack === 'embedded'
+      ? { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }
+      : {
+          REDIS_URL: service('redis').url,
+          ...(stack === 'real' ? { KAFKA_BROKERS: brokers } : kafkaClusterSettings(brokers)),
+        }
   const environment = {
     ...stores,
     DATABASE_URL: service('postgres').url,

@@ -10,8 +10,11 @@ const addedMax = 3
 /** A long run must not end with hundreds. */
 const partitionsMax = 24
 
-const asOperator = async <T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> => {
-  const admin = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin()
+export const asOperator = async <T>(
+  brokers: string,
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> => {
+  const admin = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
   try {
     return await work(admin)
