@@ -20,6 +20,8 @@ import {
 import { createBatchLimit } from '../../drivers/kafka/batch-limit.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from '../../drivers/kafka/client.ts'
 import { encodedMessages } from '../../drivers/kafka/encoded-records.ts'
+import { createKeptAdmin } from '../../drivers/kafka/kept-admin.ts'
+import { takesWrites } from '../../drivers/kafka/replication.ts'
 import { createHomes } from '../homes.ts'
 import { createStamps } from '../stamps.ts'
 import { murmur2 } from './partition.ts'
@@ -52,11 +54,14 @@ export const createKafkaPublisher = (
   const admin = createClient(settings, log, settings.timeoutMs, {
     retries: Math.ceil(settings.timeoutMs / retryEveryMs),
   }).admin()
+  const pings = createKeptAdmin(settings, log, pingTimeoutMs)
   const limit = createBatchLimit(settings.topic, admin, log)
   const homes = createHomes(gate.partitions, murmur2)
   const nextStamp = createStamps()
   let limitIsRead = false
   let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
+  /** Since a write failed, until one is acknowledged. */
+  let isRefusing = false
   let closed = false
   let onClosed = () => {}
   const whenClosed = new Promise<void>((resolve) => (onClosed = resolve))
@@ -113,11 +118,17 @@ export const createKafkaPublisher = (
     own.discard()
     if (closed || state.kind === 'down' || state.own !== own) return
     state = { kind: 'down', reason: `Kafka does not answer: ${error.message}` }
-    const again = connect()
+    void connect()
     // Kafka closes connections that have been idle for long: no news.
-    if (batch.pending() === 0) return
-    log.warn({ reason: error.message }, 'Kafka does not answer: writes get a 503 until it does')
-    void again.then(() => log.warn('Kafka answers again'))
+    if (batch.pending() === 0 || isRefusing) return
+    isRefusing = true
+    log.warn({ reason: error.message }, 'Kafka takes no writes: they get a 503 until it does')
+  }
+
+  /** A broker that answers takes no writes for that: two of its kind may be missing. */
+  const onTaken = () => {
+    if (isRefusing) log.warn('Kafka takes writes again')
+    isRefusing = false
   }
 
   const producerFor = async (records: number): Promise<OwnProducer> => {
@@ -137,7 +148,7 @@ export const createKafkaPublisher = (
     homes.sending()
     const batches = recordBatches(records, homes.partitionOf)
     const messages = encodedMessages(batches)
-    const acknowledged = own.producer.send({ topic: settings.topic, acks: -1, messages })
+    const acknowledged = own.send({ topic: settings.topic, acks: -1, messages })
     try {
       const acknowledgements = await withTimeout(settings.timeoutMs, () =>
         Promise.race([acknowledged, own.lost]),
@@ -146,10 +157,13 @@ export const createKafkaPublisher = (
       if (missing.length > 0) {
         throw new Error(`Kafka did not acknowledge what is for partitions ${missing.join(', ')}`)
       }
+      onTaken()
     } catch (error) {
       if (!isTooLarge(error)) {
-        fail(own, error as Error)
-        throw error
+        const reasons = [(error as Error).message, own.complaint()].filter(Boolean)
+        const failure = new Error(reasons.join(': '), { cause: error })
+        fail(own, failure)
+        throw failure
       }
       // The limit was lowered. kafkajs does not say which partitions refused, and the others have
       // theirs in the log: sent again, in the same order, the worker applies each command once.
@@ -200,10 +214,9 @@ export const createKafkaPublisher = (
       if (state.kind === 'down') throw new Error(state.reason)
       const refusal = gate.refusal()
       if (refusal !== undefined) throw new Error(refusal)
-      await withTimeout(pingTimeoutMs, async () => {
-        await admin.connect()
-        await admin.fetchTopicMetadata({ topics: [settings.topic] })
-      })
+      const ask = () => pings.ask((one) => takesWrites(one, settings.topic))
+      // What failed may be one broker of several, which the second time is not asked.
+      await ask().catch(ask)
     },
     async close() {
       await batch.idle()
@@ -211,6 +224,7 @@ export const createKafkaPublisher = (
       onClosed()
       if (state.kind === 'up') await state.own.producer.disconnect().catch(() => {})
       await admin.disconnect().catch(() => {})
+      pings.close()
     },
   }
 }

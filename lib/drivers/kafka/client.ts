@@ -1,5 +1,6 @@
 // Every client of Kafka that we make, through kafkajs 2.2.4, with its defaults overruled here.
 
+import { randomInt } from 'node:crypto'
 import { Kafka, logLevel, type Admin, type ISocketFactory } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
@@ -23,14 +24,18 @@ export const createClient = (
   settings: KafkaSettings,
   log: Log,
   requestTimeoutMs: number,
-  options: { retries?: number; socketFactory?: ISocketFactory; onLogLine?: () => void } = {},
+  options: {
+    retries?: number
+    socketFactory?: ISocketFactory
+    onLogLine?: (line: string) => void
+  } = {},
 ) =>
   new Kafka({
     socketFactory: options.socketFactory ?? createOwnSockets({ silentMsMax }).factory,
     ...(settings.security?.tls && { ssl: settings.security.tls }),
     ...(settings.security?.sasl && { sasl: settings.security.sasl }),
     clientId: 'todos',
-    brokers: settings.brokers.split(',').map(forKafkajs),
+    brokers: fromTheNext(settings.brokers.split(',').map(forKafkajs)),
     connectionTimeout: connectTimeoutMs,
     requestTimeout: requestTimeoutMs,
     retry: {
@@ -42,11 +47,22 @@ export const createClient = (
     logCreator:
       () =>
       ({ level, log: entry }) => {
-        options.onLogLine?.()
         const { message, ...details } = entry
+        options.onLogLine?.(message)
         if (level === logLevel.ERROR) log.debug({ kafkajs: details }, message)
       },
   })
+
+/**
+ * kafkajs begins with the first of the list, always, and goes on to the second only when that one refuses.
+ * One that is frozen takes connections and says nothing: each client of ours would be given up in its turn.
+ */
+const fromTheNext = (brokers: readonly string[]): string[] => {
+  const first = begun++ % brokers.length
+  return [...brokers.slice(first), ...brokers.slice(0, first)]
+}
+/** Clients so far: not all processes begin with the same broker. */
+let begun = randomInt(1_000)
 
 /** kafkajs cuts a broker at its colons: those of an IPv6 address are told by sockets.ts. */
 const forKafkajs = (broker: string): string =>

@@ -1,7 +1,7 @@
 // One producer of kafkajs, idempotent, on connections that are ours to watch and to cut. Whoever sends
 // through it has one send in flight, and discards it after a failed one (see lost-acks.integration.test.ts).
 
-import kafkajs, { Partitioners, type Producer } from 'kafkajs'
+import kafkajs, { Partitioners, type Producer, type ProducerRecord } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
 import { explainFailure, plainText } from './security.ts'
@@ -10,6 +10,9 @@ import { createOwnSockets } from './sockets.ts'
 /** A producer whose connections are ours to watch and to cut. */
 export type OwnProducer = {
   readonly producer: Producer
+  send(record: ProducerRecord): ReturnType<Producer['send']>
+  /** Why kafkajs goes on trying what was sent last; undefined when it has said nothing. */
+  complaint(): string | undefined
   /** Which setting is wrong, where one is. */
   explain(error: Error): Error
   /** Rejects once the last of its connections is closed, by whichever side. */
@@ -31,9 +34,11 @@ export const createProducer = (
   const sockets = createOwnSockets({ silentMsMax: settings.timeoutMs })
   // Enough for our deadline; without an end, a discarded producer would try for ever.
   const retries = 10 + Math.ceil(settings.timeoutMs / retryEveryMs)
+  let complaint: string | undefined
   const client = createClient(settings, log, settings.timeoutMs, {
     retries,
     socketFactory: sockets.factory,
+    onLogLine: (line) => (complaint = line),
   })
   const producer = client.producer({
     idempotent: true,
@@ -45,6 +50,11 @@ export const createProducer = (
   })
   return {
     producer,
+    send(record) {
+      complaint = undefined
+      return producer.send(record)
+    },
+    complaint: () => complaint,
     explain: (error) => explainFailure(error, settings.security ?? plainText, sockets.lastFault()),
     lost: sockets.lost,
     discard() {

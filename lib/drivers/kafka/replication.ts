@@ -64,6 +64,20 @@ export const readMinInsync = async (admin: Admin, topic: string): Promise<number
   }
 }
 
+/** Rejects when fewer replicas of a partition are in sync than a write needs: it names the first. */
+export const takesWrites = async (admin: Admin, topic: string): Promise<void> => {
+  const partitions = await partitionsOf(admin, topic)
+  const behind = partitions.filter(({ isr, replicas }) => isr.length < replicas.length)
+  if (behind.length === 0) return
+  const needed = (await readMinInsync(admin, topic)) ?? 1
+  const refusing = behind.find(({ isr }) => isr.length < needed)
+  if (!refusing) return
+  const { partitionId, isr } = refusing
+  throw new Error(
+    `partition ${partitionId} has ${isr.length} replica${isr.length === 1 ? '' : 's'} in sync, and ${minInsyncName} is ${needed}: writes are refused`,
+  )
+}
+
 /** Copies take as long as they take: `timeoutMs` is for all of it. */
 export const replicateTopic = (
   settings: KafkaSettings & Replicas,

@@ -3,11 +3,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
-import { withTimeout } from '../../runtime/deadline.ts'
 import type { Bounds } from '../../domain/log-identity.ts'
-import { createClient, retryEveryMs, silentMsMax, withAdmin, type KafkaSettings } from './client.ts'
+import { withAdmin, type KafkaSettings } from './client.ts'
+import { createKeptAdmin } from './kept-admin.ts'
 import { minInsyncName, type Replicas } from './replication.ts'
-import { createOwnSockets } from './sockets.ts'
 
 /** Far above any outage that a worker must be able to sit out. */
 export const retentionMs = 30 * 24 * 3600 * 1000
@@ -110,41 +109,11 @@ export type BoundsReader = {
 }
 const boundsTimeoutMs = 5_000
 
-/** For those who ask again and again: over connections of its own, kept while they answer. */
+/** For those who ask again and again. */
 export const createBoundsReader = (settings: KafkaSettings, log: Log): BoundsReader => {
-  const open = () => {
-    const sockets = createOwnSockets({ silentMsMax })
-    const admin = createClient(settings, log, boundsTimeoutMs, {
-      // Without an end, one that was given up would try for ever.
-      retries: Math.ceil(boundsTimeoutMs / retryEveryMs),
-      socketFactory: sockets.factory,
-    }).admin()
-    const discard = () => {
-      admin.disconnect().catch(() => {})
-      sockets.discard()
-    }
-    return { admin, discard }
-  }
-  let current: ReturnType<typeof open> | undefined
-  const close = () => {
-    current?.discard()
-    current = undefined
-  }
-
+  const admin = createKeptAdmin(settings, log, boundsTimeoutMs)
   return {
-    async read() {
-      const used = (current ??= open())
-      try {
-        return await withTimeout(boundsTimeoutMs, async () => {
-          await used.admin.connect()
-          return boundsOf(await used.admin.fetchTopicOffsets(settings.topic))
-        })
-      } catch (error) {
-        used.discard()
-        if (current === used) current = undefined
-        throw error
-      }
-    },
-    close,
+    read: () => admin.ask(async (one) => boundsOf(await one.fetchTopicOffsets(settings.topic))),
+    close: admin.close,
   }
 }

@@ -9,7 +9,7 @@ import { startRedis } from '../../../scripts/stack/redis.ts'
 
 /** `kafka-cluster`: `real`, with three brokers in place of one. */
 export type Stack = 'real' | 'kafka-cluster' | 'embedded'
-const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
+export const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
 export type BrokerName = (typeof brokerNames)[number]
 export type ServiceName = 'postgres' | 'redis' | 'kafka' | 'kafka-controller' | BrokerName
 export type Services = ReadonlyMap<ServiceName, RestartableService>
@@ -54,10 +54,17 @@ const startOf = (name: ServiceName, started: Services): Start => {
   }
 }
 
-export const startServices = async (stack: Stack, directory: string): Promise<Services> => {
+export const startServices = (stack: Stack, directory: string): Promise<Services> =>
+  startNamed(names[stack], directory)
+
+/** `all`: in an order in which they can start. */
+export const startNamed = async (
+  all: readonly ServiceName[],
+  directory: string,
+): Promise<Services> => {
   const services = new Map<ServiceName, RestartableService>()
   try {
-    for (const name of names[stack]) {
+    for (const name of all) {
       services.set(name, await startRestartable(startOf(name, services), join(directory, name)))
     }
   } catch (error) {

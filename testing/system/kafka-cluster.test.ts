@@ -1,0 +1,157 @@
+// Three Kafka brokers, of which two must have a write: a leader is killed, another broker frozen, and
+// then only one is left. Nothing acknowledged is lost, and one replica alone acknowledges nothing.
+// `npm run test:ha -- kafka` does more to them, and measures it.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { kafkaClusterSettings } from '../../scripts/stack/kafka-cluster.ts'
+import { startServer, startWorker } from '../../scripts/stack/processes.ts'
+import { eventually, startTimeoutMs } from '../eventually.ts'
+import { clientOf, type Client } from '../json-client.ts'
+import { readTopic } from '../read-topic.ts'
+import type { RestartableService } from '../restartable.ts'
+import { orSkip, testDatabase, testDirectory, testTopic } from '../services.ts'
+import { testSecret } from '../settings.ts'
+import { readPartitions, untilInSync } from './consistency/replicas.ts'
+import { brokerNames, brokersOf, startNamed, stopServices } from './consistency/services.ts'
+
+const writers = 6
+const pauseMs = 30
+/** A broker that is down is out after 2 s here; a send to it was given up after 5. */
+const enough = 20
+
+t.test('a cluster of three brokers loses no write and takes none on one replica', async (t) => {
+  const directory = await testDirectory(t)
+  const start = () => startNamed(['kafka-controller', ...brokerNames], directory)
+  const services = await orSkip(t, start)
+  if (!services) return
+  t.teardown(() => stopServices(services))
+  const broker = (id: number) =>
+    services.get(brokerNames[id - 1] ?? 'kafka-1') as RestartableService
+  const topic = testTopic()
+  const place = { brokers: brokersOf(services, (one) => one.directUrl()), topic }
+  const databaseUrl = await testDatabase(t)
+  const environment = {
+    ...kafkaClusterSettings(brokersOf(services, (one) => one.url)),
+    KAFKA_TODO_TOPIC: topic,
+    KAFKA_PARTITIONS: '3',
+    DATABASE_URL: databaseUrl,
+    LIST_CACHE: 'postgres',
+    HTTP_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PROCESSES: '1',
+    JWT_SECRET: testSecret,
+    LOG_LEVEL: 'warn',
+  }
+  const server = await startServer(environment)
+  t.teardown(() => server.stop())
+  const worker = await startWorker(environment)
+  t.teardown(() => worker.stop())
+  t.teardown(() => t.comment(server.output() + worker.output()))
+  const ask = clientOf(server.port, 'ann')
+  const { acknowledged, stop } = startWriting(t, ask)
+  /** New ones, behind whatever happened before. */
+  const areTaken = async (what: string) => {
+    const before = acknowledged.size
+    await eventually(
+      () => acknowledged.size,
+      (size) => size > before + enough,
+      startTimeoutMs,
+    )
+    t.pass(what)
+  }
+  const leads = async () =>
+    (await readPartitions(place)).find(({ partitionId }) => partitionId === 0)?.leader ?? 1
+  const isReady = () =>
+    eventually(
+      () => ask('GET', '/ready'),
+      inARow(({ status }) => status === 200),
+      startTimeoutMs,
+    )
+  await areTaken('writes are taken')
+
+  await t.test('a leader is killed', async (t) => {
+    const killed = broker(await leads())
+    await killed.takeAway()
+    await areTaken('writes are taken without it')
+    await isReady()
+    t.pass('and the server is ready without it')
+    await killed.giveBack()
+    await untilInSync(place)
+  })
+
+  await t.test('a leader is frozen', async () => {
+    const frozen = broker(await leads())
+    frozen.freeze()
+    await areTaken('writes are taken without it')
+    frozen.thaw()
+    await untilInSync(place)
+  })
+
+  await t.test('one replica alone', async (t) => {
+    const [one, other] = [broker(1), broker(2)]
+    await one.takeAway()
+    await other.takeAway()
+    const alone = (answer: Awaited<ReturnType<Client>>) =>
+      JSON.stringify(answer.body).includes('in sync')
+    const unready = await eventually(() => ask('GET', '/ready'), alone, startTimeoutMs)
+    t.equal(unready.status, 503)
+    t.match(JSON.stringify(unready.body), /has 1 replica in sync, and min.insync.replicas is 2/)
+    const before = acknowledged.size
+    const refused = await ask('POST', '/todos', { title: 'nowhere' })
+    t.equal(refused.status, 503, 'a write is refused')
+    t.ok(Number(refused.headers.get('retry-after')) > 0)
+    t.equal(acknowledged.size, before, 'and so are those of all others')
+    await one.giveBack()
+    await areTaken('writes are taken when two replicas are in sync')
+    await isReady()
+    await other.giveBack()
+  })
+
+  await stop()
+  const { values } = await readTopic(place.brokers, topic)
+  const ids = values.map((value) => (JSON.parse(value) as { commandId: string }).commandId)
+  t.comment(`${acknowledged.size} acknowledged, ${ids.length} logged, of ${new Set(ids).size} ids`)
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
+  t.teardown(() => sql.end())
+  const missing = async () => {
+    const rows = await sql<{ id: string }[]>`SELECT id FROM todos`
+    return [...acknowledged].filter((id) => !new Set(rows.map((row) => row.id)).has(id))
+  }
+  await eventually(missing, ({ length }) => length === 0, startTimeoutMs).catch(() => {})
+  t.same(await missing(), [], 'each acknowledged todo is there')
+  const twice = await sql`SELECT title FROM todos GROUP BY title HAVING count(*) > 1`
+  t.same([...twice], [], 'and none of them twice')
+})
+
+/** Until it is stopped; each has a title of its own. */
+const startWriting = (t: Test, ask: Client) => {
+  const acknowledged = new Set<string>()
+  let made = 0
+  let isStopped = false
+  const write = async () => {
+    while (!isStopped) {
+      const answer = await ask('POST', '/todos', { title: `todo ${++made}` })
+      if (answer.status === 202) acknowledged.add(String(answer.body['id']))
+      else if (answer.status !== 503) t.fail(`a write got ${answer.status}`)
+      await delay(pauseMs)
+    }
+  }
+  const running = Promise.all(Array.from({ length: writers }, write))
+  const stop = async () => {
+    isStopped = true
+    await running
+  }
+  t.teardown(stop)
+  return { acknowledged, stop }
+}
+
+/** So often that it is not by chance. */
+const inARow = <T>(isSo: (seen: T) => boolean): ((seen: T) => boolean) => {
+  let count = 0
+  return (seen) => {
+    count = isSo(seen) ? count + 1 : 0
+    return count >= 20
+  }
+}
