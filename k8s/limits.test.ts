@@ -87,6 +87,7 @@ for (const overlay of overlays) {
       t.equal(Number(env.get(`${topic}_REPLICATION_FACTOR`)), replicas)
     }
     t.equal(config.KAFKA_REPLICATION_FACTOR, replicas)
+    t.equal(config.KAFKA_MIN_INSYNC_REPLICAS, Number(env.get('KAFKA_MIN_INSYNC_REPLICAS')))
   })
 
   void t.test(`${overlay}: a node can be emptied, and a zone can be lost`, async (t) => {

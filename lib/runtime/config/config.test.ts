@@ -244,6 +244,11 @@ t.test('settings that contradict each other are told', async (t) => {
   ])
   t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: '0', HTTP_PORT: '0' }), [], 'two free ones')
   t.same(faultsOf({ JWT_SECRET: secret, METRICS_PORT: 'off', WORKER_METRICS_PORT: 'off' }), [])
+  const replicas = { JWT_SECRET: secret, KAFKA_MIN_INSYNC_REPLICAS: '2' }
+  t.match(faultsOf(replicas), [
+    /^KAFKA_MIN_INSYNC_REPLICAS is 2: set it to KAFKA_REPLICATION_FACTOR \(1\) or less$/,
+  ])
+  t.same(faultsOf({ ...replicas, KAFKA_REPLICATION_FACTOR: '3' }), [])
   const portEach = { JWT_SECRET: secret, HTTP_PORT_PER_PROCESS: 'true', HTTP_PROCESSES: '3' }
   for (const port of ['0', '65534']) {
     t.match(faultsOf({ ...portEach, HTTP_PORT: port }), [
