@@ -3,8 +3,12 @@
 // `npm run test:ha -- kafka` does more to them, and measures it.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import kafkajs from 'kafkajs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { findMissingReplicas } from '../../lib/command-log/open.ts'
+import { replicateTopic } from '../../lib/drivers/kafka/replication.ts'
+import { ensureTopic, retentionMs } from '../../lib/drivers/kafka/topic.ts'
 import { kafkaClusterSettings } from '../../scripts/stack/kafka-cluster.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
@@ -12,8 +16,9 @@ import { clientOf, type Client } from '../json-client.ts'
 import { readTopic } from '../read-topic.ts'
 import type { RestartableService } from '../restartable.ts'
 import { orSkip, testDatabase, testDirectory, testTopic } from '../services.ts'
-import { testSecret } from '../settings.ts'
+import { silentLog, testConfig, testSecret } from '../settings.ts'
 import { readPartitions, untilInSync } from './consistency/replicas.ts'
+import { asOperator } from './consistency/topic.ts'
 import { brokerNames, brokersOf, startNamed, stopServices } from './consistency/services.ts'
 
 const writers = 4
@@ -71,6 +76,30 @@ t.test('a cluster of three brokers loses no write and takes none on one replica'
       startTimeoutMs,
     )
   await areTaken(t, 'writes are taken')
+
+  await t.test('a topic with one replica gets those that are asked for', async (t) => {
+    const older = { brokers: place.brokers, topic: testTopic() }
+    const partitions = 2
+    await ensureTopic({ ...older, partitions, replicationFactor: 1 }, silentLog, startTimeoutMs)
+    const config = testConfig({
+      ...kafkaClusterSettings(older.brokers),
+      KAFKA_TODO_TOPIC: older.topic,
+    })
+    const missing = await findMissingReplicas(config, silentLog)
+    t.match(missing?.found, /has 1 of 3 replicas .* and min.insync.replicas=1 in place of 2/)
+    const { KAFKA_REPLICATION_FACTOR: replicationFactor } = config
+    await replicateTopic({ ...older, replicationFactor, minInsyncReplicas: 2 }, silentLog, 60_000)
+    t.equal(await findMissingReplicas(config, silentLog), undefined, 'no longer')
+    const retention = await asOperator(older.brokers, async (admin) => {
+      const topics = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: older.topic }]
+      const { resources } = await admin.describeConfigs({
+        resources: topics,
+        includeSynonyms: false,
+      })
+      return resources[0]?.configEntries.find(({ configName }) => configName === 'retention.ms')
+    })
+    t.equal(Number(retention?.configValue), retentionMs, 'its other settings are as they were')
+  })
 
   await t.test('a leader is killed', async (t) => {
     const killed = broker(await leads())

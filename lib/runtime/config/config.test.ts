@@ -67,7 +67,11 @@ t.test('a number may be what its message says, to the last, and no more', async 
     numbers++
     const valueOf = (text: string) => {
       // So that no other setting is contradicted.
-      const others = { HTTP_HEADERS_TIMEOUT_MS: '1000', HTTP_REQUEST_TIMEOUT_MS: '600000' }
+      const others = {
+        HTTP_HEADERS_TIMEOUT_MS: '1000',
+        HTTP_REQUEST_TIMEOUT_MS: '600000',
+        KAFKA_REPLICATION_FACTOR: '10',
+      }
       const config = readConfig({ JWT_SECRET: secret, ...others, [name]: text }, 'server')
       return config[name as keyof typeof settings]
     }
