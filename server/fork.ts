@@ -17,6 +17,7 @@ import { postgresUrls, replicaUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openEventAppender, openEventReader } from '../lib/events/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
+import { addRedisMetrics } from '../lib/drivers/redis/metrics.ts'
 import { createPostgresEndedAccess } from '../lib/ended-access/postgres.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
@@ -354,6 +355,7 @@ export const startFork = async (
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addReplicaMetrics(registry, replicas)
+  addRedisMetrics(registry, redis)
   addPoolMetrics(registry, pools)
   addTraceMetrics(registry, traceCounts)
   addProcessMetrics(registry, forkIndex())

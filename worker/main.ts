@@ -12,6 +12,7 @@ import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
+import { addRedisMetrics } from '../lib/drivers/redis/metrics.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { openMailer } from '../lib/mail/mailer.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
@@ -94,6 +95,7 @@ const pruning = createPruning([
 const lag = createLagWatch(log)
 const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 addTraceMetrics(metrics.registry, traceCounts)
+addRedisMetrics(metrics.registry, redis)
 addEventMetrics(metrics.registry, events)
 const mailCounts = createMailCounts()
 addMailMetrics(metrics.registry, mailCounts)

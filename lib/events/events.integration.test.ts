@@ -1,15 +1,14 @@
-// What events promise, run against both drivers: each event once and in order, and a gap where one
-// can't be had.
+// What events promise, run against both drivers, and Redis in each way in which it is run: each event once
+// and in order, and a gap where one can't be had.
 
 import t, { type Test } from 'tap'
 import type { ChannelName } from '../domain/event.ts'
-import { openRedis } from '../drivers/redis/connections.ts'
 import { databasesAt } from '../../testing/databases.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { hear } from '../../testing/heard-events.ts'
 import { seeded } from '../../testing/seeded.ts'
-import { ownRedis, testDatabase } from '../../testing/services.ts'
-import { silentLog } from '../../testing/settings.ts'
+import { redisTopologies, testRedis } from '../../testing/redis-topologies.ts'
+import { testDatabase } from '../../testing/services.ts'
 import { signalBytesMax, type EventAppender, type EventBatch, type EventReader } from './events.ts'
 import { createPostgresEventAppender, createPostgresEventReader } from './postgres.ts'
 import { createRedisEventAppender, createRedisEventReader } from './redis.ts'
@@ -20,15 +19,21 @@ type Backend = {
   reader(): EventReader
 }
 
-const backends: Record<string, (t: Test) => Promise<Backend | undefined>> = {
-  async redis(t) {
-    const redis = await ownRedis(t)
-    if (!redis) return undefined
+const inRedis =
+  (start: (t: Test) => Promise<string | undefined>) =>
+  async (t: Test): Promise<Backend | undefined> => {
+    const url = await start(t)
+    if (url === undefined) return undefined
     return {
-      appender: () => createRedisEventAppender(openRedis(redis.url, silentLog)),
-      reader: () => createRedisEventReader(openRedis(redis.url, silentLog)),
+      appender: () => createRedisEventAppender(testRedis(t, url)),
+      reader: () => createRedisEventReader(testRedis(t, url)),
     }
-  },
+  }
+
+const backends: Record<string, (t: Test) => Promise<Backend | undefined>> = {
+  ...Object.fromEntries(
+    Object.entries(redisTopologies).map(([name, start]) => [name, inRedis(start)]),
+  ),
   async postgres(t) {
     const url = await testDatabase(t)
     return {

@@ -1,6 +1,8 @@
 // The steps of events in Redis that must be one step, as scripts that Redis runs. The keys of a channel
 // share a hash tag: its state (epoch, last number, sources) and a stream of what was appended together.
 
+import { script } from '../drivers/redis/scripts.ts'
+
 // An epoch belongs to one run of one server. What a server has after a restart or a failover may lack
 // what was acknowledged last, and its numbers would be given again, to other events. KEYS: state, stream;
 // ARGV: an epoch that may begin, seconds until an idle channel is forgotten.
@@ -32,7 +34,7 @@ end`
 
 // ARGV, after the two above: events to keep, the channel to publish to, then for each part its source,
 // number, count of numbers, whether it has a body for each ('1'), and the bodies as lines.
-export const appendScript = `${channelFunction}
+export const appendScript = script(`${channelFunction}
 local epoch, last = channel()
 local count, lines, known = 0, {}, {}
 for i = 5, #ARGV, 5 do
@@ -77,10 +79,10 @@ if type(stored) == 'table' and stored.err then return undo(stored) end
 keep()
 local sent = redis.pcall('PUBLISH', ARGV[4], epoch .. ' ' .. whole(last) .. '\\n' .. text)
 if type(sent) == 'table' and sent.err then return undo(sent) end
-return count`
+return count`)
 
 // ARGV, after the two above: the number after which events are wanted or '', and the most bytes of them.
-export const readScript = `${channelFunction}
+export const readScript = script(`${channelFunction}
 local epoch, last = channel()
 local answer = {epoch, whole(last)}
 if ARGV[3] == '' then return answer end
@@ -92,10 +94,10 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '(' .. ARGV[3] .. '-0', '+'
   answer[#answer + 1] = string.match(entry[1], '^%d+')
   answer[#answer + 1] = text
 end
-return answer`
+return answer`)
 
-// It is written, too: a server that is a replica now publishes to its own clients only. KEYS: a key, which
-// is the channel's name; ARGV: milliseconds, the canary.
-export const canaryScript = `
+// It is written, too: a server that is a replica now publishes to its own clients only. KEYS: a key;
+// ARGV: milliseconds, the canary, the channel.
+export const canaryScript = script(`
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
-redis.call('PUBLISH', KEYS[1], ARGV[2])`
+redis.call('PUBLISH', ARGV[3], ARGV[2])`)

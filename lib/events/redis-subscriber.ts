@@ -1,10 +1,11 @@
 // The one connection of a process on which events arrive. Silence does not mean that nothing happens: a
-// canary is published over the connection that events are read on, and must arrive, twice a second.
+// canary is published on each master that events are read from, and must arrive, twice a second.
 
 import { randomUUID } from 'node:crypto'
-import type { RedisConnection } from '../drivers/redis/connection.ts'
+import type { RedisClient } from '../drivers/redis/client.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
 import { withTimeout } from '../runtime/deadline.ts'
+import { evaluateOn } from '../drivers/redis/scripts.ts'
 import { canaryScript } from './redis-scripts.ts'
 
 export type Subscriber = {
@@ -19,7 +20,7 @@ export type Subscriber = {
 type Settings = {
   readonly redis: RedisConnections
   /** Where events are read. */
-  readonly reading: RedisConnection
+  readonly reading: RedisClient
   /** What is subscribed to on each new connection. */
   readonly names: () => readonly string[]
   readonly onMessage: (name: string, message: string) => void
@@ -36,8 +37,9 @@ const namesAtOnce = 1_000
 
 export const createSubscriber = (settings: Settings): Subscriber => {
   const { redis, reading, names, onMessage, onProven } = settings
-  const connection = redis.connect({ timeoutMs: commandTimeoutMs, autoResubscribe: false })
-  const canaryName = `{events}:canary:${randomUUID()}`
+  const ownCanary = `canary:${randomUUID()}`
+  const canaryName = `{events}:${ownCanary}`
+  const connection = redis.follow(canaryName, { timeoutMs: commandTimeoutMs })
   let fault: string | undefined = 'it is not proven yet that events arrive'
   let isSubscribed = false
   /** Another one for each connection: a proof on the last one says nothing about this. */
@@ -47,8 +49,8 @@ export const createSubscriber = (settings: Settings): Subscriber => {
   let wake = () => {}
   let closed = false
 
-  // Sharded channels (SSUBSCRIBE, and SPUBLISH in the script) need a connection to each master of a
-  // cluster: this is the place for them.
+  // A cluster carries what is published on any node to all of them. Sharded channels (SSUBSCRIBE) would
+  // need a connection to each master, and would have to follow each slot that moves.
   const subscribe = async (some: readonly string[]) => {
     for (let i = 0; i < some.length; i += namesAtOnce) {
       await connection.run((client) => client.subscribe(...some.slice(i, i + namesAtOnce)))
@@ -73,13 +75,28 @@ export const createSubscriber = (settings: Settings): Subscriber => {
   })
 
   const sendCanary = async () => {
-    const canary = String(++canaries)
-    const arrived = new Promise<void>((resolve) => {
-      cameBack = (seen) => {
-        if (seen === canary) resolve()
+    const turn = String(++canaries)
+    const missing = new Set<string>()
+    let isSent = false
+    let allArrived = () => {}
+    const arrived = new Promise<void>((resolve) => (allArrived = resolve))
+    cameBack = (seen) => {
+      missing.delete(seen)
+      if (isSent && missing.size === 0) allArrived()
+    }
+    // From each master: the way from one of a cluster says nothing about that from another.
+    await reading.onEachMaster('events', (redis, tag) => {
+      const canary = `${turn} ${tag}`
+      missing.add(canary)
+      const evaluation = {
+        script: canaryScript,
+        keys: [`{${tag}}:${ownCanary}`] as const,
+        values: [canaryTimeoutMs, canary, canaryName],
       }
+      return evaluateOn(redis, evaluation, 'text', true)
     })
-    await reading.run((client) => client.eval(canaryScript, 1, canaryName, canaryTimeoutMs, canary))
+    isSent = true
+    if (missing.size === 0) allArrived()
     await withTimeout(canaryTimeoutMs, () => arrived).catch(() => {
       const reason = 'redis delivers nothing on the connection that events arrive on'
       if (connection.redis.status === 'ready') connection.replace(reason)

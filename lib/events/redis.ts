@@ -1,10 +1,12 @@
 // Events in Redis: a script appends to a channel's stream and publishes in the same step, and each server
 // process has one connection on which what it listens to arrives. Signals are published, and no more.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { keptEvents, type ChannelName } from '../domain/event.ts'
+import type { RedisClient } from '../drivers/redis/client.ts'
 import type { Redis } from '../drivers/redis/connection.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
+import type { Script } from '../drivers/redis/scripts.ts'
 import { linesOf, partsByChannel, type Chunk } from './chunk.ts'
 import { channelIdleSec, missedBytesMax, type EventAppender, type EventReader } from './events.ts'
 import { appendScript, readScript } from './redis-scripts.ts'
@@ -20,7 +22,8 @@ const scannedAtOnce = 1_000
 
 const start = '{events:'
 const nameOf = (channel: ChannelName) => `${start}${channel}}`
-const keysOf = (channel: ChannelName) => [`${nameOf(channel)}:state`, `${nameOf(channel)}:stream`]
+const keysOf = (channel: ChannelName) =>
+  [`${nameOf(channel)}:state`, `${nameOf(channel)}:stream`] as const
 /** Signals have a name of their own: whoever only hears events does not pay for them. */
 const now = ':now'
 const signalNameOf = (channel: ChannelName) => `${nameOf(channel)}${now}`
@@ -32,26 +35,34 @@ const newEpoch = () => randomBytes(epochBytes).toString('base64url')
 type Values = readonly (string | number)[]
 type Run = { readonly channel: ChannelName; readonly values: Values }
 
-/** One script for several channels, in one write. The first brings it along for the others. */
-const runForEach = async (redis: Redis, script: string, runs: readonly Run[]) => {
-  const sha = createHash('sha1').update(script).digest('hex')
+/** One script for several channels, in one write to each master. */
+const runForEach = async (client: RedisClient, script: Script, runs: readonly Run[]) => {
   const epoch = newEpoch()
-  const pipeline = redis.pipeline()
-  for (const [i, { channel, values }] of runs.entries()) {
-    const keys = keysOf(channel)
-    const all = [...keys, epoch, channelIdleSec, ...values]
-    if (i === 0) pipeline.eval(script, keys.length, ...all)
-    else pipeline.evalsha(sha, keys.length, ...all)
-  }
-  const answers = (await pipeline.exec()) ?? []
-  return answers.map(([error, answer]) => {
-    if (error) throw error
-    return answer
+  const outcomes = await client.evaluateAll(
+    runs.map(({ channel, values }) => ({
+      script,
+      keys: keysOf(channel),
+      values: [epoch, channelIdleSec, ...values],
+    })),
+  )
+  return outcomes.map((outcome) => {
+    if (!outcome.isDone) throw outcome.error
+    return outcome.reply
   })
 }
 
+/** Of a scan: from `cursor` on; where it goes on. */
+const unlinkSome = async (redis: Redis, cursor: string): Promise<string> => {
+  const [next, keys] = await redis.scan(cursor, 'MATCH', `${start}*`, 'COUNT', scannedAtOnce)
+  // One by one: in a cluster they are in different slots.
+  const pipeline = redis.pipeline()
+  for (const key of keys) pipeline.unlink(key)
+  for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+  return next
+}
+
 export const createRedisEventAppender = (redis: RedisConnections): EventAppender => {
-  const connection = redis.connect({ timeoutMs: appendTimeoutMs })
+  const client = redis.connect({ timeoutMs: appendTimeoutMs })
   return {
     async append(batches) {
       const runs = [...partsByChannel(batches)].map(([channel, parts]) => {
@@ -62,23 +73,25 @@ export const createRedisEventAppender = (redis: RedisConnections): EventAppender
         }
         return { channel, values }
       })
-      if (runs.length > 0) await connection.run((client) => runForEach(client, appendScript, runs))
+      if (runs.length > 0) await runForEach(client, appendScript, runs)
     },
-    // Of a cluster, every master would have to be asked.
     async reset() {
-      let cursor = '0'
-      do {
-        const [next, keys] = await connection.run((client) =>
-          client.scan(cursor, 'MATCH', `${start}*`, 'COUNT', scannedAtOnce),
-        )
-        cursor = next
-        if (keys.length > 0) await connection.run((client) => client.unlink(...keys))
-      } while (cursor !== '0')
-      await connection.run((client) => client.publish(everyChannel, ''))
+      let cursors = new Map<string, string>()
+      const isDone = () => cursors.size > 0 && [...cursors.values()].every((one) => one === '0')
+      while (!isDone()) {
+        const next = new Map<string, string>()
+        // A step on each master: that is what the client's bound is for.
+        await client.onEachMaster('events', async (redis, tag) => {
+          const cursor = cursors.get(tag)
+          next.set(tag, cursor === '0' ? cursor : await unlinkSome(redis, cursor ?? '0'))
+        })
+        cursors = next
+      }
+      await client.run(everyChannel, (redis) => redis.publish(everyChannel, ''))
     },
     prune: () => Promise.resolve(), // they expire
     close() {
-      connection.close()
+      client.close()
       return Promise.resolve()
     },
   }
@@ -89,15 +102,14 @@ export const createRedisEventReader = (redis: RedisConnections): EventReader => 
   const channels = createWatchedChannels({
     subscribe: (channel) => subscriber.subscribe(nameOf(channel)),
     unsubscribe: (channel) => subscriber.unsubscribe(nameOf(channel)),
-    read: (wanted) =>
-      reading.run(async (client) => {
-        const runs = wanted.map(({ channel, after = '' }) => ({
-          channel,
-          values: [after, missedBytesMax],
-        }))
-        const answers = await runForEach(client, readScript, runs)
-        return answers.map((answer) => keptOf(answer as string[]))
-      }),
+    async read(wanted) {
+      const runs = wanted.map(({ channel, after = '' }) => ({
+        channel,
+        values: [after, missedBytesMax],
+      }))
+      const answers = await runForEach(reading, readScript, runs)
+      return answers.map((answer) => keptOf(answer as string[]))
+    },
   })
   const signals = createSignalListeners()
   const subscriber = createSubscriber({
@@ -142,9 +154,10 @@ export const createRedisEventReader = (redis: RedisConnections): EventReader => 
       }
       return stop
     },
+    // Over any master: in a cluster each tells the others.
     send: (all) =>
-      reading.run(async (client) => {
-        const pipeline = client.pipeline()
+      reading.run(everyChannel, async (redis) => {
+        const pipeline = redis.pipeline()
         for (const { channel, body } of all) pipeline.publish(signalNameOf(channel), body)
         for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
       }),

@@ -1,11 +1,11 @@
-// What every list cache promises, run against both drivers: real Redis, and real Postgres.
+// What every list cache promises, run against both drivers: real Redis, in each way in which it is run, and
+// real Postgres.
 
 import { EventEmitter, once } from 'node:events'
 import t, { type Test } from 'tap'
-import { openRedis } from '../drivers/redis/connections.ts'
 import { databasesAt } from '../../testing/databases.ts'
-import { ownRedis, testDatabase } from '../../testing/services.ts'
-import { silentLog } from '../../testing/settings.ts'
+import { redisTopologies, testRedis } from '../../testing/redis-topologies.ts'
+import { testDatabase } from '../../testing/services.ts'
 import type { ListSnapshot } from '../domain/list.ts'
 import type { CacheEvent, ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
@@ -15,12 +15,18 @@ import { createRedisListCache } from './redis.ts'
 type Open = () => ListCache
 type Backend = (t: Test) => Promise<Open | undefined>
 
+const inRedis =
+  (start: (t: Test) => Promise<string | undefined>): Backend =>
+  async (t) => {
+    const url = await start(t)
+    if (url === undefined) return undefined
+    return () => createRedisListCache(testRedis(t, url), { ttlSec: 300, poolSize: 1 })
+  }
+
 const backends: Record<string, Backend> = {
-  async redis(t) {
-    const redis = await ownRedis(t)
-    if (!redis) return undefined
-    return () => createRedisListCache(openRedis(redis.url, silentLog), { ttlSec: 300, poolSize: 1 })
-  },
+  ...Object.fromEntries(
+    Object.entries(redisTopologies).map(([name, start]) => [name, inRedis(start)]),
+  ),
   async postgres(t) {
     const url = await testDatabase(t)
     return () => createPostgresListCache(databasesAt(url))

@@ -7,7 +7,8 @@
 // goes back. What is no longer true ends with its lifetime, CACHE_TTL_SEC after it was written.
 
 import { firstOf, isTooLong, type ListName, type ListSnapshot } from '../domain/list.ts'
-import type { Redis } from '../drivers/redis/connection.ts'
+import type { RedisClient } from '../drivers/redis/client.ts'
+import { script } from '../drivers/redis/scripts.ts'
 
 /** Larger ones cost more than anybody who looks at them gains. */
 const allBytesMax = 1_000_000
@@ -34,7 +35,7 @@ type PlainList = {
 const versionKeyOf = (key: string) => `{${key}}:version`
 
 /** KEYS: list, its version; ARGV: version, body, ttl. The version has a lifetime, or it is nobody's. */
-const copyScript = `
+const copyScript = script(`
 local text = redis.pcall('GET', KEYS[2])
 local known = -1
 if type(text) == 'string' and #text <= 16 and string.match(text, '^%d+$') then known = tonumber(text) end
@@ -42,7 +43,7 @@ if known > 9007199254740991 or redis.call('PTTL', KEYS[2]) < 0 then known = -1 e
 if tonumber(ARGV[1]) < known then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-return 1`
+return 1`)
 
 export type PlainLists = {
   /** `snapshot` was filled in just now. Copied at once, or the latest of those that come too fast. */
@@ -53,7 +54,7 @@ export type PlainLists = {
 }
 
 export const createPlainLists = (
-  onData: (work: (redis: Redis) => Promise<unknown>) => Promise<unknown>,
+  onData: (work: (client: RedisClient) => Promise<unknown>) => Promise<unknown>,
   ttlSec: number,
 ): PlainLists => {
   const latest = new Map<ListName, ListSnapshot>()
@@ -63,8 +64,9 @@ export const createPlainLists = (
     const { version, body } = snapshot
     const copied = isTooLong(snapshot) ? undefined : bodyOf(body)
     if (copied === undefined) return
-    const keys = [key, versionKeyOf(key)]
-    await onData((redis) => redis.eval(copyScript, keys.length, ...keys, version, copied, ttlSec))
+    const keys = [key, versionKeyOf(key)] as const
+    const values = [version, copied, ttlSec]
+    await onData((client) => client.evaluate({ script: copyScript, keys, values }))
   }
 
   const copyAll = () => {
@@ -85,7 +87,9 @@ export const createPlainLists = (
     async drop() {
       latest.clear()
       const keys = Object.values(copies).flatMap((some) => some.map(({ key }) => key))
-      await Promise.all(keys.map((key) => onData((redis) => redis.unlink(key, versionKeyOf(key)))))
+      const dropOne = (key: string) =>
+        onData((client) => client.run(key, (redis) => redis.unlink(key, versionKeyOf(key))))
+      await Promise.all(keys.map(dropOne))
     },
     close() {
       clearTimeout(timer)

@@ -2,6 +2,8 @@
 // has put under their keys (text, a list, a number that no version can be), they replace it and go on:
 // once, `SET todos:version abc` broke both for good.
 
+import { script } from '../drivers/redis/scripts.ts'
+
 // A version is a whole number that a double holds exactly; anything else counts as none. As a reply it is
 // text: ioredis reads the integer 9007199254740991 as one more. Shared by all scripts below. KEYS[1]: the
 // version.
@@ -21,13 +23,13 @@ local function text(version) return string.format('%.0f', version) end`
 // A list is only ever as good as the version it was read under: stored with it, and handed out only
 // while that is still the version. A lease is only one while it ends by itself. KEYS: version, list,
 // lease; ARGV: the lease's milliseconds.
-export const getScript = `${knownFunction}
+export const getScript = script(`${knownFunction}
 local list = redis.pcall('HMGET', KEYS[2], 'version', 'body')
 if list[1] and list[2] and tonumber(list[1]) == known() then return {'hit', list[1], list[2]} end
 local left = redis.call('PTTL', KEYS[3])
 if left >= 0 and left <= tonumber(ARGV[1]) then return {'wait'} end
 redis.call('SET', KEYS[3], '1', 'PX', ARGV[1])
-return {'fill'}`
+return {'fill'}`)
 
 // A newer version drops every list and every lease in the same step. The first one after a flush
 // does not: there are no lists, and the leases are those of processes that fill them again just
@@ -42,11 +44,11 @@ local function announce(version)
 end`
 
 /** KEYS: version, then all lists and leases; ARGV: version. */
-export const announceScript = `${announceFunction}
-return text(announce(tonumber(ARGV[1])))`
+export const announceScript = script(`${announceFunction}
+return text(announce(tonumber(ARGV[1])))`)
 
 /** KEYS: version, then all lists and leases; ARGV: version, body, ttl, list, lease. */
-export const fillScript = `${announceFunction}
+export const fillScript = script(`${announceFunction}
 local version = tonumber(ARGV[1])
 local latest = announce(version)
 redis.call('UNLINK', ARGV[5])
@@ -54,15 +56,15 @@ if version < latest then return 0 end
 redis.call('UNLINK', ARGV[4])
 redis.call('HSET', ARGV[4], 'version', ARGV[1], 'body', ARGV[2])
 redis.call('EXPIRE', ARGV[4], ARGV[3])
-return 1`
+return 1`)
 
 /** KEYS: version, then all lists and leases; ARGV: the version that is known, the one that is true. */
-export const overruleScript = `${knownFunction}
+export const overruleScript = script(`${knownFunction}
 if known() ~= tonumber(ARGV[1]) then return 0 end
 redis.call('UNLINK', unpack(KEYS, 2))
 redis.call('SET', KEYS[1], ARGV[2])
-return 1`
+return 1`)
 
 /** KEYS: version. */
-export const knownScript = `${knownFunction}
-return text(known())`
+export const knownScript = script(`${knownFunction}
+return text(known())`)

@@ -4,7 +4,7 @@
 // connection on which changes are noticed is alive and leads to the same data.
 
 import { randomUUID } from 'node:crypto'
-import type { RedisConnection } from '../drivers/redis/connection.ts'
+import type { RedisClient } from '../drivers/redis/client.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
 import { withTimeout } from '../runtime/deadline.ts'
 import type { CacheEvent } from './list-cache.ts'
@@ -13,7 +13,7 @@ type Settings = {
   readonly redis: RedisConnections
   readonly versionKey: string
   /** Those that commands go through. */
-  readonly connections: readonly RedisConnection[]
+  readonly clients: readonly RedisClient[]
 }
 
 export type Watching = {
@@ -32,13 +32,14 @@ type State = 'unproven' | 'watching' | 'lost'
 
 /**
  * RESP2 with a redirect to itself, because ioredis 6 drops RESP3's invalidation pushes silently.
- * After a reconnect it subscribes again but does not track again, so that is done here on every `ready`.
+ * After a reconnect it does not track again, so that is done here on every `ready`. In a cluster the
+ * invalidations of a key come from its slot's master only: the connection follows it.
  */
 export const watchVersion = (
-  { redis, versionKey, connections }: Settings,
+  { redis, versionKey, clients }: Settings,
   onEvent: (event: CacheEvent) => void,
 ): Watching => {
-  const tracking = redis.connect({ timeoutMs: commandTimeoutMs, autoResubscribe: false })
+  const tracking = redis.follow(versionKey, { timeoutMs: commandTimeoutMs })
   /** Canaries of this process only: it ignores those of others. */
   const ownCanaries = `${canaryPrefix}${randomUUID()}:`
   let state: State = 'unproven'
@@ -96,7 +97,7 @@ export const watchVersion = (
 
   /** Keys that are new each time: the end of an old canary's life sends an invalidation, too. */
   const sendCanaries = async () => {
-    const keys = new Set(connections.map(() => `${ownCanaries}${++canaries}`))
+    const keys = new Set(clients.map(() => `${ownCanaries}${++canaries}`))
     const missing = new Set(keys)
     const allCameBack = new Promise<void>((resolve) => {
       cameBack = (key) => {
@@ -106,9 +107,10 @@ export const watchVersion = (
     })
     const [...each] = keys
     await Promise.all(
-      connections.map((one, i) =>
-        one.run((redis) => redis.set(each[i] as string, '1', 'PX', canaryTimeoutMs)),
-      ),
+      clients.map((one, i) => {
+        const key = each[i] as string
+        return one.run(key, (redis) => redis.set(key, '1', 'PX', canaryTimeoutMs))
+      }),
     )
     await withTimeout(canaryTimeoutMs, () => allCameBack).catch(() => {
       throw replaceTracking('redis sends no invalidations')

@@ -3,8 +3,9 @@
 
 import { randomUUID } from 'node:crypto'
 import { createPoolStats, type PoolStats } from '../runtime/pool-stats.ts'
-import type { Redis, RedisConnection } from '../drivers/redis/connection.ts'
+import type { RedisClient } from '../drivers/redis/client.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
+import type { Script } from '../drivers/redis/scripts.ts'
 import type { ListName } from '../domain/list.ts'
 import type { ListCache } from './list-cache.ts'
 import {
@@ -19,7 +20,7 @@ import { canaryPrefix, watchVersion, type Watching } from './redis-watch.ts'
 
 export type RedisCacheSettings = {
   readonly ttlSec: number
-  /** Data connections of this process; they take turns. */
+  /** Data connections of this process (in a cluster: to each master); they take turns. */
   readonly poolSize: number
   /** Told how much they are used. */
   readonly use?: PoolStats
@@ -56,33 +57,33 @@ export const createRedisListCache = (
   settings: RedisCacheSettings,
 ): ListCache => {
   const { ttlSec, poolSize } = settings
-  const connections = Array.from({ length: poolSize }, () =>
+  const clients = Array.from({ length: poolSize }, () =>
     redis.connect({ timeoutMs: commandTimeoutMs }),
   )
   let turn = 0
   const use = settings.use ?? createPoolStats()
   use.size = poolSize
-  const onData = async <T>(work: (redis: Redis) => Promise<T>): Promise<T> => {
+  const onData = async <T>(work: (client: RedisClient) => Promise<T>): Promise<T> => {
     use.inFlight++
     try {
-      return await (connections[turn++ % poolSize] as RedisConnection).run(work)
+      return await work(clients[turn++ % poolSize] as RedisClient)
     } finally {
       use.inFlight--
     }
   }
-  const evaluate = (script: string, ...values: (string | number | Buffer)[]) =>
-    onData((redis) => redis.eval(script, everyKey.length, ...everyKey, ...values))
+  const evaluate = (script: Script, ...values: (string | number | Buffer)[]) =>
+    onData((client) => client.evaluate({ script, keys: everyKey, values }))
   const pingKey = `${canaryPrefix}ping:${randomUUID()}`
   const plainLists = createPlainLists(onData, ttlSec)
   let watching: Watching | undefined
 
   return {
     async get(list) {
-      const keys = [versionKey, listKeys[list], leaseKey(list)]
-      const [kind, version, body] = await onData(
-        (redis) =>
-          redis.callBuffer('EVAL', getScript, keys.length, ...keys, leaseMs) as Promise<Buffer[]>,
+      const keys = [versionKey, listKeys[list], leaseKey(list)] as const
+      const found = await onData((client) =>
+        client.evaluateBuffers({ script: getScript, keys, values: [leaseMs] }),
       )
+      const [kind, version, body] = found as Buffer[]
       if (version && body) return { kind: 'hit', snapshot: { version: Number(version), body } }
       return { kind: kind?.toString() === 'fill' ? 'fill' : 'wait' }
     },
@@ -107,23 +108,23 @@ export const createRedisListCache = (
       if (isOverruled === 1) await plainLists.drop()
     },
     watch(onEvent) {
-      watching = watchVersion({ redis, versionKey, connections }, onEvent)
+      watching = watchVersion({ redis, versionKey, clients }, onEvent)
     },
     reconnect() {
       const reason = 'it may be another Redis than the one that is announced to'
-      for (const connection of connections) connection.replace(reason)
+      for (const client of clients) client.replace(reason)
       watching?.reconnect(reason)
     },
     // A Redis that answers PING may refuse every write: a replica, one out of memory or of disk.
     async ping() {
       await Promise.all(
-        connections.map((one) => one.run((redis) => redis.set(pingKey, '1', 'PX', pingKeyMs))),
+        clients.map((one) => one.run(pingKey, (redis) => redis.set(pingKey, '1', 'PX', pingKeyMs))),
       )
     },
     close() {
       plainLists.close()
       watching?.stop()
-      for (const connection of connections) connection.close()
+      for (const client of clients) client.close()
       return Promise.resolve()
     },
   }

@@ -2,9 +2,8 @@
 // handed out only while its version is the owner's, so one write ends all of them, and none is
 // searched for. What is out of date leaves by its age.
 
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Log } from '../runtime/log.ts'
-import type { Redis } from '../drivers/redis/connection.ts'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
 import type { PageName, PageOwner } from '../domain/page.ts'
 import type { PageCache } from './page-cache.ts'
@@ -43,15 +42,12 @@ const pageKey = ({ owner, limit, page }: PageName) => `${keysOf(owner)}:limit:${
  */
 const olderVersionKey = (owner: PageOwner) => `todos:${keysOf(owner).replace(/[{}]/g, '')}:version`
 
-const sha1 = (script: string) => createHash('sha1').update(script).digest('hex')
-const shaOf = { changed: sha1(changedScript), raiseOlder: sha1(raiseOlderScript) }
-
 export const createRedisPageCache = (
   redis: RedisConnections,
   { ttlSec }: { readonly ttlSec: number },
   log: Log,
 ): PageCache => {
-  const connection = redis.connect({ timeoutMs: commandTimeoutMs })
+  const client = redis.connect({ timeoutMs: commandTimeoutMs })
   const versionTtlSec = ttlSec + versionOutlivesSec
   const pendingInvalidations = new Map<PageOwner, number>()
   const canaryKey = `{todos}:canary:pages:${randomUUID()}`
@@ -59,9 +55,9 @@ export const createRedisPageCache = (
   const isUnavailable = () => performance.now() < unavailableUntilMs
 
   /** Undefined when it fails. */
-  const ask = async <T>(command: (redis: Redis) => Promise<unknown>): Promise<T | undefined> => {
+  const ask = async <T>(command: () => Promise<unknown>): Promise<T | undefined> => {
     try {
-      return (await connection.run(command)) as T
+      return (await command()) as T
     } catch (error) {
       unavailableUntilMs = performance.now() + unavailableMs
       log.debug({ reason: (error as Error).message }, 'redis unavailable: pages come from Postgres')
@@ -72,7 +68,7 @@ export const createRedisPageCache = (
   const invalidate = async (versions: readonly (readonly [PageOwner, number])[]) => {
     for (let i = 0; i < versions.length; i += versionsPerPipeline) {
       const some = versions.slice(i, i + versionsPerPipeline)
-      const answer = await ask((redis) => raise(redis, some))
+      const answer = await ask(() => raise(some))
       for (const [owner, version] of some) {
         const latest = Math.max(version, pendingInvalidations.get(owner) ?? version)
         if (answer === undefined) remember(owner, latest)
@@ -81,23 +77,18 @@ export const createRedisPageCache = (
     }
   }
 
-  const raise = async (redis: Redis, versions: readonly (readonly [PageOwner, number])[]) => {
-    const pipeline = redis.pipeline()
-    for (const [i, [owner, version]] of versions.entries()) {
-      const values = [versionTtlSec, version]
-      const keys = [versionKey(owner), olderVersionKey(owner)] as const
-      // The first brings the scripts along for the others.
-      if (i === 0) {
-        pipeline.eval(changedScript, 1, keys[0], ...values)
-        pipeline.eval(raiseOlderScript, 1, keys[1], ...values)
-      } else {
-        pipeline.evalsha(shaOf.changed, 1, keys[0], ...values)
-        pipeline.evalsha(shaOf.raiseOlder, 1, keys[1], ...values)
-      }
-    }
-    const results = (await pipeline.exec()) ?? []
-    for (const [i, [error]] of results.entries()) if (error && i % 2 === 0) throw error
-    return results
+  const raise = async (versions: readonly (readonly [PageOwner, number])[]) => {
+    const outcomes = await client.evaluateAll(
+      versions.flatMap(([owner, version]) => {
+        const values = [versionTtlSec, version]
+        return [
+          { script: changedScript, keys: [versionKey(owner)], values },
+          { script: raiseOlderScript, keys: [olderVersionKey(owner)], values },
+        ]
+      }),
+    )
+    for (const [i, one] of outcomes.entries()) if (!one.isDone && i % 2 === 0) throw one.error
+    return outcomes
   }
 
   const remember = (owner: PageOwner, version: number) => {
@@ -113,7 +104,7 @@ export const createRedisPageCache = (
     isRetrying = true
     if (pendingInvalidations.size > 0) await invalidate([...pendingInvalidations])
     // Others may be refused while this process asks for nothing: their changes are not there yet then.
-    else await ask((redis) => redis.set(canaryKey, '1', 'PX', retryMs))
+    else await ask(() => client.run(canaryKey, (redis) => redis.set(canaryKey, '1', 'PX', retryMs)))
     isRetrying = false
   }
   const again = setInterval(() => void retry(), retryMs)
@@ -123,14 +114,15 @@ export const createRedisPageCache = (
     async get(page) {
       if (isUnavailable() || pendingInvalidations.has(page.owner)) return undefined
       const keys = [versionKey(page.owner), pageKey(page)] as const
-      const found = await ask<[Buffer[], string | null]>((redis) =>
+      const older = olderVersionKey(page.owner)
+      const found = await ask<[Buffer[], string | null]>(() =>
         Promise.all([
-          redis.callBuffer('EVAL', getScript, keys.length, ...keys, versionTtlSec),
-          redis.get(olderVersionKey(page.owner)).catch(() => null),
+          client.evaluateBuffers({ script: getScript, keys, values: [versionTtlSec] }),
+          client.run(older, (redis) => redis.get(older)).catch(() => null),
         ]),
       )
-      const [[version, total, body] = [], older] = found ?? []
-      if (Number(older) > Number(version)) return undefined
+      const [[version, total, body] = [], olderVersion] = found ?? []
+      if (Number(olderVersion) > Number(version)) return undefined
       // While it was asked for, the owner's todos may have changed, and the invalidation may be lost.
       if (!version || !total || !body || isUnavailable() || pendingInvalidations.has(page.owner))
         return undefined
@@ -140,7 +132,7 @@ export const createRedisPageCache = (
       if (isUnavailable() || body.length > bodyBytesMax) return
       const keys = [versionKey(page.owner), pageKey(page)] as const
       const values = [version, total, body, ttlSec, versionTtlSec]
-      await ask((redis) => redis.eval(fillScript, keys.length, ...keys, ...values))
+      await ask(() => client.evaluate({ script: fillScript, keys, values }))
     },
     async changed(versions) {
       if (!isUnavailable()) await invalidate([...versions])
@@ -151,13 +143,13 @@ export const createRedisPageCache = (
         pendingInvalidations.delete(owner)
         // Without a version no page is believed. Two commands: in a cluster they are in different slots.
         for (const key of [versionKey(owner), olderVersionKey(owner)])
-          await ask((redis) => redis.unlink(key))
+          await ask(() => client.run(key, (redis) => redis.unlink(key)))
       }
     },
     async close() {
       clearInterval(again)
       if (pendingInvalidations.size > 0) await invalidate([...pendingInvalidations])
-      connection.close()
+      client.close()
     },
   }
 }

@@ -23,13 +23,15 @@ export const openForgetLimits = (
         DELETE FROM rate_limit_windows WHERE key = ANY(${keys})`,
     )
     if (config.LIST_CACHE !== 'redis') return
-    const connection = redis.connect({ timeoutMs })
+    const client = redis.connect({ timeoutMs })
     try {
       // One by one: in a cluster they are in different slots.
-      for (const policy of policies)
-        await connection.run((client) => client.unlink(redisKeyOf(policy, userId)))
+      for (const policy of policies) {
+        const key = redisKeyOf(policy, userId)
+        await client.run(key, (redis) => redis.unlink(key))
+      }
     } finally {
-      connection.close()
+      client.close()
     }
   }
 }

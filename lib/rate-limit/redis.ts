@@ -2,8 +2,8 @@
 // round trip. Redis's clock is the one that all processes and hosts share. Every key ends by
 // itself.
 
-import { createHash } from 'node:crypto'
 import type { RedisConnections } from '../drivers/redis/connections.ts'
+import { script, type Script } from '../drivers/redis/scripts.ts'
 import { withTimeout } from '../runtime/deadline.ts'
 import { keyOf, type Decision, type LimitStore, type Policy } from './policy.ts'
 import { windowDecision } from './sliding-window.ts'
@@ -59,11 +59,6 @@ redis.call('HSET', KEYS[1], 'window', whole(window), 'current', current, 'previo
 redis.call('PEXPIRE', KEYS[1], 2 * length)
 return {1, at, window, current, previous}`
 
-type Script = { readonly text: string; readonly sha: string }
-const script = (text: string): Script => ({
-  text,
-  sha: createHash('sha1').update(text).digest('hex'),
-})
 const scripts = {
   bucket: script(bucketScript),
   refund: script(refundScript),
@@ -72,18 +67,10 @@ const scripts = {
 
 export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number): LimitStore => {
   // A connection of its own: limits must not wait behind lists.
-  const connection = redis.connect({ timeoutMs })
+  const client = redis.connect({ timeoutMs })
 
-  const run = ({ sha, text }: Script, key: string, ...values: number[]) =>
-    connection.run(async (redis) => {
-      try {
-        return (await redis.evalsha(sha, 1, key, ...values)) as number[]
-      } catch (error) {
-        // It did not run: a Redis that was restarted, or took another's place, has no scripts.
-        if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
-        return (await redis.eval(text, 1, key, ...values)) as number[]
-      }
-    })
+  const run = async (script: Script, key: string, ...values: number[]) =>
+    (await client.evaluate({ script, keys: [key], values })) as number[]
 
   const decide = async (policy: Policy, key: string): Promise<Decision> => {
     const name = redisKeyOf(policy, key)
@@ -103,16 +90,11 @@ export const createRedisLimitStore = (redis: RedisConnections, timeoutMs: number
       await run(scripts.refund, redisKeyOf(policy, key), tokenUsOf(policy))
     },
     async open() {
-      const { redis } = connection
-      if (redis.status === 'ready') return
-      await withTimeout(
-        openTimeoutMs,
-        () => new Promise<void>((ready) => redis.once('ready', ready)),
-      )
+      await withTimeout(openTimeoutMs, client.opened)
     },
-    reconnect: () => connection.replace('a probe failed'),
+    reconnect: () => client.replace('a probe failed'),
     close() {
-      connection.close()
+      client.close()
       return Promise.resolve()
     },
   }

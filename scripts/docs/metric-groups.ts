@@ -4,6 +4,7 @@
 import { Registry } from '@prometheus-io/client'
 import type { CommandPublisher } from '../../lib/command-log/command-log.ts'
 import { noReplicas } from '../../lib/drivers/postgres/replicas.ts'
+import { addRedisMetrics } from '../../lib/drivers/redis/metrics.ts'
 import type { EventReader } from '../../lib/events/events.ts'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
 import { addBuildInfo, addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
@@ -68,6 +69,7 @@ const shared = metricsOf((registry) => {
   addProcessMetrics(registry, '0')
   addBuildInfo(registry, '')
   addTraceMetrics(registry, createTraceCounts())
+  addRedisMetrics(registry, { masters: () => new Map() })
 })
 const sharedNames = new Set(shared.map(({ name }) => name))
 

@@ -1,10 +1,12 @@
-// Redis: whether it answers as a master, which it is, and whether this user may do what lists need.
+// Redis: whether it answers as a master, which it is, and whether this user may do what lists need. Of
+// Sentinels and of a cluster: which masters they name.
 
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { parseRedisUrl } from '../../lib/runtime/config/redis-url.ts'
 import { withTimeout } from '../../lib/runtime/deadline.ts'
 import { createLog } from '../../lib/runtime/log.ts'
 import { openRedis } from '../../lib/drivers/redis/connections.ts'
+import { addressOf } from '../../lib/drivers/redis/masters.ts'
 import { dependencyTimeoutMs, fault, ok, warn, type Finding } from './finding.ts'
 
 /** The first with client-side caching. */
@@ -12,10 +14,11 @@ const majorMin = 6
 const key = '{todos}:doctor'
 
 export const checkRedis = async (config: Config): Promise<readonly Finding[]> => {
-  const { host, port } = parseRedisUrl(config.REDIS_URL)
-  const where = `redis://${host}:${port}`
+  const { hosts, found } = parseRedisUrl(config.REDIS_URL)
+  const scheme = found.by === 'address' ? 'redis' : `redis+${found.by}`
+  const where = `${scheme}://${hosts.map(addressOf).join()}`
   const connections = openRedis(config.REDIS_URL, createLog('doctor', 'silent'))
-  const { redis, run } = connections.connect({ timeoutMs: dependencyTimeoutMs })
+  const { redis, run } = connections.follow(key, { timeoutMs: dependencyTimeoutMs })
   try {
     if (redis.status !== 'ready') {
       await withTimeout(
@@ -43,10 +46,12 @@ export const checkRedis = async (config: Config): Promise<readonly Finding[]> =>
         refused.push(`${name} (${error.message.split(' ')[0]})`),
       )
     }
+    const masters = [...connections.masters().keys()]
     return [
       isReplica
         ? fault('redis', `${where} is a replica`, 'set REDIS_URL to the master')
         : ok('redis', `${where} answers`),
+      ...(masters.length > 0 ? [ok('redis', `masters: ${masters.join(', ')}`)] : []),
       version === undefined
         ? warn('redis', 'it does not report its version', 'allow this user INFO')
         : Number(version.split('.')[0]) >= majorMin
@@ -61,8 +66,8 @@ export const checkRedis = async (config: Config): Promise<readonly Finding[]> =>
           ),
     ]
   } catch (error) {
-    const found = `${where} does not answer (${(error as Error).message})`
-    return [fault('redis', found, 'start it, or set REDIS_URL')]
+    const reason = `${where} does not answer (${(error as Error).message})`
+    return [fault('redis', reason, 'start it, or set REDIS_URL')]
   } finally {
     connections.close()
   }

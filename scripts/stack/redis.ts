@@ -7,11 +7,16 @@ import { ServiceMissing, findProgram, startService, type Service } from './servi
 const startTimeoutMs = 10_000
 const stopTimeoutMs = 5_000
 
+export type RedisSettings = Readonly<Record<string, string | number>>
+
 export const startRedis = async (options: {
   directory: string
   port?: number
   /** A node of a cluster, which has no slots yet. */
   isClusterNode?: boolean
+  settings?: RedisSettings
+  /** Of a Sentinel: it keeps what it learns there. */
+  sentinelFile?: string
 }): Promise<Service> => {
   const command = findProgram('redis-server')
   if (command === undefined) {
@@ -24,18 +29,19 @@ export const startRedis = async (options: {
   const settings = {
     bind: loopback,
     port,
-    save: '',
-    appendonly: 'no',
     dir: options.directory,
-    ...(options.isClusterNode ? { 'cluster-enabled': 'yes' } : {}),
+    ...(options.sentinelFile === undefined && { save: '', appendonly: 'no' }),
+    ...(options.isClusterNode && { 'cluster-enabled': 'yes' }),
+    ...options.settings,
   }
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
   return startService({
     name: 'redis',
     url: `redis://${loopback}:${port}/0`,
     port,
     directory: options.directory,
     command,
-    args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    args: options.sentinelFile === undefined ? args : [options.sentinelFile, '--sentinel', ...args],
     answers: async () => {
       const reply = await ask(port, 'PING\r\n')
       if (!reply.startsWith('+PONG')) throw new Error(`PING was answered ${reply}`)

@@ -12,7 +12,6 @@ import { testGate } from '../../../testing/gate.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { orSkip, ownRedis, testDirectory } from '../../../testing/services.ts'
 import { silentLog } from '../../../testing/settings.ts'
-import { connectRedis } from './connection.ts'
 import { openRedis } from './connections.ts'
 
 const timeoutMs = 500
@@ -26,7 +25,7 @@ const setUp = async (t: Test) => {
     admin.disconnect()
   })
   const open = (url = `redis://127.0.0.1:${gate.port}/0`) => {
-    const connection = connectRedis({ url, timeoutMs }, silentLog)
+    const connection = openRedis(url, silentLog).follow('key', { timeoutMs })
     t.teardown(() => connection.close())
     const write = () => connection.run((redis) => redis.set('key', '1'))
     const outcome = () => write().catch((error: Error) => error.message)
@@ -74,7 +73,7 @@ void t.test('so it is when it refuses in a script', async (t) => {
   if (!system) return
   const { other, gate, admin } = system
   const url = `redis://127.0.0.1:${gate.port}/0`
-  const connection = connectRedis({ url, timeoutMs }, silentLog)
+  const connection = openRedis(url, silentLog).follow('key', { timeoutMs })
   t.teardown(() => connection.close())
   const write = () =>
     connection
@@ -129,7 +128,7 @@ void t.test(
       const { log, reasons } = readableLog()
       const connections = openRedis(`redis://${login}@127.0.0.1:${gate.port}/0`, log)
       t.teardown(connections.close)
-      const each = [1, 2, 3].map(() => connections.connect({ timeoutMs }))
+      const each = [1, 2, 3].map(() => connections.follow('key', { timeoutMs }))
       const outcomes = () =>
         Promise.all(
           each.map((one) =>
@@ -182,7 +181,7 @@ void t.test('TLS: in, and the first cause where not', async (t) => {
   const outcomeAt = async (url: string) => {
     const { log, reasons } = readableLog()
     const connections = openRedis(url, log)
-    const one = connections.connect({ timeoutMs: 5_000 })
+    const one = connections.follow('key', { timeoutMs: 5_000 })
     const outcome = await one
       .run((redis) => redis.set('key', '1'))
       .catch((error: Error) => error.message)

@@ -3,11 +3,11 @@
 // unless it is replaced. Each is asked for a PING every second, and what an error reply means is
 // known here.
 
-import { isIP } from 'node:net'
 import { Redis, type RedisOptions } from 'ioredis'
-import { parseRedisUrl } from '../../runtime/config/redis-url.ts'
+import type { RedisHost } from '../../runtime/config/redis-url.ts'
 import type { Log } from '../../runtime/log.ts'
 import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
+import { connectorTo } from './connector.ts'
 import { explainRefusal } from './refusal.ts'
 
 export type { Redis } from 'ioredis'
@@ -19,14 +19,28 @@ export type RedisConnection = {
   replace(reason: string): void
   /** For events and subscriptions. */
   readonly redis: Redis
+  /** Where it leads, or led last; undefined before the first attempt. */
+  address(): RedisHost | undefined
+  /** Resolves when it can be used. */
+  opened(): Promise<void>
   close(): void
 }
 
 export type RedisConnectionSettings = {
-  readonly url: string
+  /** Asked before each attempt. Rejects with why nobody knows. */
+  readonly find: () => Promise<RedisHost>
+  readonly login: RedisLogin
   /** For one use of the connection. */
   readonly timeoutMs: number
-  readonly autoResubscribe?: boolean
+  /** Its redirections are no reason to leave it. */
+  readonly isOfCluster?: boolean
+}
+
+export type RedisLogin = {
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly database: number
+  readonly hasTls: boolean
 }
 
 /**
@@ -46,6 +60,8 @@ const connectionOptions = {
   connectTimeout: 1_000,
   disconnectTimeout: 100,
   maxLoadingRetryTime: 500,
+  // Who subscribes does more than that on a new connection.
+  autoResubscribe: false,
 } satisfies RedisOptions
 
 const retryMs = (attempt: number): number => Math.min(attempt * 50, 1_000)
@@ -67,19 +83,18 @@ export const connectRedis = (
   log: Log,
   onRefusal: (cause: Error, reason: string) => void = () => {},
 ): RedisConnection => {
-  const { url, timeoutMs, autoResubscribe = true } = settings
-  const { host, port, user, password, database, hasTls } = parseRedisUrl(url)
+  const { find, login, timeoutMs, isOfCluster = false } = settings
+  const { user, password, database, hasTls } = login
+  let address: RedisHost | undefined
   const redis = new Redis({
-    host,
-    port,
+    Connector: connectorTo(async () => (address = await find()), hasTls),
     db: database,
     ...(user !== undefined && { username: user }),
     ...(password !== undefined && { password }),
-    ...(hasTls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
+    ...(hasTls && { tls: {} }),
     ...connectionOptions,
     retryStrategy: (attempt) => (isRefused ? refusedRetryMs(attempt) : retryMs(attempt)),
     commandTimeout: timeoutMs + behindOursMs,
-    autoResubscribe,
   })
   /** Why it is not connected. ioredis itself only says "Stream isn't writeable". */
   let cause = 'no answer yet'
@@ -124,6 +139,11 @@ export const connectRedis = (
   return {
     redis,
     replace,
+    address: () => address,
+    async opened() {
+      if (redis.status !== 'ready')
+        await new Promise<void>((resolve) => void redis.once('ready', resolve))
+    },
     async run(work) {
       try {
         return await withTimeout(timeoutMs, async () => {
@@ -134,7 +154,7 @@ export const connectRedis = (
         })
       } catch (error) {
         const { message } = error as Error
-        if (isFromWrongServer(message)) replace(message)
+        if (isFromWrongServer(message) && !(isOfCluster && isRedirection(message))) replace(message)
         if (isConnectionLost(message)) throw new Error(cause, { cause: error })
         const refusal = explainRefusal(error as Error)
         if (refusal === undefined) throw error
@@ -167,6 +187,10 @@ const firstAttempt = (redis: Redis): Promise<void> =>
 const wrongServer =
   /(^|-)(READONLY|MASTERDOWN|LOADING|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MOVED|ASK|TRYAGAIN)\b/
 const isFromWrongServer = (message: string): boolean => wrongServer.test(message)
+
+/** In a cluster: the key is elsewhere, or on its way. */
+const isRedirection = (message: string): boolean =>
+  /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(message)
 
 /** ioredis's ways to say that the connection is closed, which hide why. */
 const lostMessages =

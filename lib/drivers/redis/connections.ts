@@ -1,20 +1,33 @@
-// The one owner of a process's connections to Redis. Who uses it takes as many as it needs, each with a
-// bound of its own: limits must not wait behind lists.
+// The one owner of a process's connections to Redis, and of what it knows of where masters are. Who uses
+// it takes as many clients as it needs, each with a bound of its own: limits must not wait behind lists.
 
+import { parseRedisUrl, type RedisHost, type RedisTarget } from '../../runtime/config/redis-url.ts'
 import type { Log } from '../../runtime/log.ts'
-import { connectRedis, type RedisConnection, type RedisConnectionSettings } from './connection.ts'
+import { clientOfCluster, clientOfOne, type RedisClient } from './client.ts'
+import { askNode } from './cluster.ts'
+import { connectRedis, type RedisConnection, type RedisLogin } from './connection.ts'
+import { addressOf, fixedMaster, watchMasters, type Masters } from './masters.ts'
+import { askSentinel } from './sentinel.ts'
+import { slotOf } from './slot.ts'
 
 export type RedisConnections = {
   /** Connects at once. Whoever is done with it before the process ends may close it. */
-  connect(settings: Omit<RedisConnectionSettings, 'url'>): RedisConnection
+  connect(settings: { readonly timeoutMs: number }): RedisClient
+  /** One connection to the master of `key`, whichever server that is: for what is heard there. */
+  follow(key: string, settings: { readonly timeoutMs: number }): RedisConnection
+  /** By address, and whether somebody has said so lately; none where the URL names the server. */
+  masters(): ReadonlyMap<string, boolean>
   close(): void
 }
 
 /** Causes differ by the command: there are few. */
 const reportedMax = 50
+const askTimeoutMs = 500
 
 export const openRedis = (url: string, log: Log): RedisConnections => {
-  const open = new Set<RedisConnection>()
+  const target = parseRedisUrl(url)
+  const { found } = target
+  const open = new Set<{ close(): void }>()
   /** One line for each cause, not one for each attempt of each connection. */
   const reported = new Set<string>()
   const report = ({ message }: Error, reason: string) => {
@@ -22,21 +35,91 @@ export const openRedis = (url: string, log: Log): RedisConnections => {
     reported.add(message)
     log.warn({ reason }, 'redis refuses this process')
   }
+
+  /** Closed with the others. */
+  const keep = <T extends { close(): void }>(one: T): T => {
+    const kept = {
+      ...one,
+      close() {
+        open.delete(kept)
+        one.close()
+      },
+    }
+    open.add(kept)
+    return kept
+  }
+
+  const isOfCluster = found.by === 'cluster'
+  const connectTo = (host: RedisHost, timeoutMs: number, login: RedisLogin = target) =>
+    connectRedis({ find: () => Promise.resolve(host), login, timeoutMs, isOfCluster }, log, report)
+
+  const masters = openMasters(target, log, (host) => {
+    const login = found.by === 'sentinel' ? { ...target, ...found, database: 0 } : target
+    return connectTo(host, askTimeoutMs, login)
+  })
+
+  const follow = (slot: number, timeoutMs: number): RedisConnection => {
+    const find = async () => {
+      await masters.known()
+      const master = masters.of(slot)
+      if (!master) throw new Error(masters.cause())
+      return master
+    }
+    const connection = connectRedis({ find, login: target, timeoutMs, isOfCluster }, log, report)
+    const stop = masters.onLook(() => {
+      const [from, to] = [connection.address(), masters.of(slot)]
+      if (from && to && addressOf(from) !== addressOf(to))
+        connection.replace(`the master is ${addressOf(to)} now`)
+    })
+    return {
+      ...connection,
+      async run(work) {
+        try {
+          return await connection.run(work)
+        } catch (error) {
+          masters.look()
+          throw error
+        }
+      },
+      close() {
+        stop()
+        connection.close()
+      },
+    }
+  }
+
   return {
-    connect(settings) {
-      const connection = connectRedis({ ...settings, url }, log, report)
-      const kept: RedisConnection = {
-        ...connection,
-        close() {
-          open.delete(kept)
-          connection.close()
-        },
-      }
-      open.add(kept)
-      return kept
-    },
+    connect: ({ timeoutMs }) =>
+      keep(
+        isOfCluster
+          ? clientOfCluster(masters, (host) => connectTo(host, timeoutMs), timeoutMs)
+          : clientOfOne(follow(0, timeoutMs)),
+      ),
+    follow: (key, { timeoutMs }) => keep(follow(slotOf(key), timeoutMs)),
+    masters: () =>
+      new Map(
+        found.by === 'address'
+          ? []
+          : masters.all().map((one) => [addressOf(one), masters.isConfirmed()]),
+      ),
     close() {
-      for (const connection of open) connection.close()
+      for (const one of open) one.close()
+      masters.close()
     },
+  }
+}
+
+const openMasters = (
+  { hosts, found }: RedisTarget,
+  log: Log,
+  connect: (host: RedisHost) => RedisConnection,
+): Masters => {
+  switch (found.by) {
+    case 'address':
+      return fixedMaster(hosts[0])
+    case 'sentinel':
+      return watchMasters({ hosts, connect, log, ask: askSentinel(found.masterName) })
+    case 'cluster':
+      return watchMasters({ hosts, connect, log, ask: askNode })
   }
 }
