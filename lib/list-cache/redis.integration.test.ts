@@ -253,6 +253,7 @@ void t.test('a process that was held up does not take Redis for away', async (t)
   if (!redis) return
   const cache = await redis.open()
   await cache.fill('newest', snapshot(1))
+  await cache.get('newest') // the first brings its script along, in a second round trip
   for (let round = 0; round < 2; round++) {
     const found = cache.get('newest')
     await new Promise((resolve) => process.nextTick(resolve)) // it is sent

@@ -102,7 +102,11 @@ export const createRedisListCache = (
       return 'filled'
     },
     announce: async (version) => Number(await evaluate(announceScript, version)),
-    known: async () => Number(await evaluate(knownScript)),
+    // Of one key: while its slot moves, a script with keys that are not there is put off.
+    async known() {
+      const evaluation = { script: knownScript, keys: [versionKey], values: [] } as const
+      return Number(await onData((client) => client.evaluate(evaluation)))
+    },
     async overrule(known, version) {
       const isOverruled = await evaluate(overruleScript, known, version)
       if (isOverruled === 1) await plainLists.drop()

@@ -112,6 +112,37 @@ void t.test('a silent connection is replaced, and the change is told on the new 
   t.equal(await reader.get(page), undefined)
 })
 
+void t.test('after a failover that lost a change, no page of before it is believed', async (t) => {
+  const redis = await setUp(t)
+  const replica = redis && (await setUp(t))
+  if (!replica) return
+  const gate = await testGate(t, redis.service.port)
+  const cache = redis.open(gate.port)
+  await cache.changed(new Map([['user:ann' as const, 1]]))
+  await cache.fill(page, snapshot(1))
+  t.same(await cache.get(page), snapshot(1))
+  await replica.admin.replicaof('127.0.0.1', redis.service.port)
+  await eventually(
+    () => replica.admin.get(versionKey).catch(() => null),
+    (version) => version === '1',
+  )
+  await replica.admin.replicaof('NO', 'ONE')
+  await cache.changed(new Map([['user:ann' as const, 2]]))
+
+  gate.leadTo(replica.service.port)
+  gate.cut()
+  const filled = await eventually(
+    async () => {
+      const found = await cache.get(page)
+      if (found?.version === 1) t.fail('the page of before the change')
+      await cache.fill(page, snapshot(2))
+      return cache.get(page)
+    },
+    (found) => found !== undefined,
+  )
+  t.same(filled, snapshot(2), 'and back in use')
+})
+
 void t.test('what is no version and no page is replaced', async (t) => {
   const redis = await setUp(t)
   if (!redis) return
