@@ -1,6 +1,7 @@
 // A Redis Cluster: three masters with a replica each. Slots can be moved from one to another, as a
 // resharding does it, and nodes can be added.
 
+import { slotCount, slotOf } from '../../lib/drivers/redis/slot.ts'
 import { loopback } from './ports.ts'
 import { createRedisNodes, until, type RedisNode } from './redis-nodes.ts'
 
@@ -25,7 +26,6 @@ export type SlotMove = {
 }
 
 const masterCount = 3
-const slotsInAll = 16_384
 /** Keys that one step of a move takes along. */
 const keysAtOnce = 100
 const migrateTimeoutMs = 5_000
@@ -47,11 +47,11 @@ export const startRedisCluster = async (options: {
   try {
     const nodes = await Promise.all(Array.from({ length: 2 * masterCount }, start))
     const [first] = nodes as [RedisNode, ...RedisNode[]]
-    const slotsEach = Math.ceil(slotsInAll / masterCount)
+    const slotsEach = Math.ceil(slotCount / masterCount)
     for (const [i, node] of nodes.entries()) {
       await node.command(`CLUSTER SET-CONFIG-EPOCH ${i + 1}`)
       if (i < masterCount) {
-        const last = Math.min((i + 1) * slotsEach, slotsInAll) - 1
+        const last = Math.min((i + 1) * slotsEach, slotCount) - 1
         await node.command(`CLUSTER ADDSLOTSRANGE ${i * slotsEach} ${last}`)
       }
     }
@@ -87,17 +87,18 @@ export const startRedisCluster = async (options: {
       )
     })
 
-    const answering = async (): Promise<string> => {
-      for (const node of nodes) {
-        const isFine = await isUp(node).catch(() => false)
-        if (isFine) return seenBy(node)
-      }
-      throw new Error('no node of the cluster is up')
-    }
+    /** As the first node sees it that answers, and is not cut off. */
+    const answering = (): Promise<string> =>
+      Promise.any(
+        nodes.map(async (node) => {
+          if (!(await isUp(node))) throw new Error(`the cluster is down at ${node.port}`)
+          return seenBy(node)
+        }),
+      )
     const nodeAt = (line: string): RedisNode | undefined =>
       nodes.find(({ port }) => line.includes(`${loopback}:${port}@`))
     const masterOf = async (key: string): Promise<RedisNode> => {
-      const slot = await slotOf(key)
+      const slot = slotOf(key)
       const line = (await answering())
         .split('\n')
         .find((one) => / (\S*,)?master /.test(one) && !/fail /.test(one) && hasSlot(one, slot))
@@ -105,9 +106,6 @@ export const startRedisCluster = async (options: {
       if (!found) throw new Error(`nobody has the slot of ${key}`)
       return found
     }
-    const slotOf = async (key: string) =>
-      Number((await first.command(`CLUSTER KEYSLOT ${key}`)).slice(1))
-
     return {
       url: `redis+cluster://${nodes
         .slice(0, masterCount)
@@ -137,7 +135,7 @@ export const startRedisCluster = async (options: {
         return node
       },
       async beginMove(key, to) {
-        const slot = await slotOf(key)
+        const slot = slotOf(key)
         const from = await masterOf(key)
         await to.command(`CLUSTER SETSLOT ${slot} IMPORTING ${idOfNode(from)}`)
         await from.command(`CLUSTER SETSLOT ${slot} MIGRATING ${idOfNode(to)}`)

@@ -32,8 +32,8 @@ export type RedisConnectionSettings = {
   readonly login: RedisLogin
   /** For one use of the connection. */
   readonly timeoutMs: number
-  /** Its redirections are no reason to leave it. */
-  readonly isOfCluster?: boolean
+  /** What its errors mean: redirections of a cluster are no reason to leave it. */
+  readonly kind?: 'server' | 'cluster' | 'sentinel'
 }
 
 export type RedisLogin = {
@@ -83,7 +83,7 @@ export const connectRedis = (
   log: Log,
   onRefusal: (cause: Error, reason: string) => void = () => {},
 ): RedisConnection => {
-  const { find, login, timeoutMs, isOfCluster = false } = settings
+  const { find, login, timeoutMs, kind = 'server' } = settings
   const { user, password, database, hasTls } = login
   let address: RedisHost | undefined
   const redis = new Redis({
@@ -103,7 +103,7 @@ export const connectRedis = (
   let replacedAtMs = -Infinity
 
   redis.on('error', (error: Error) => {
-    const refusal = explainRefusal(error)
+    const refusal = explainRefusal(error, kind === 'sentinel')
     isRefused = refusal !== undefined
     cause = refusal ?? error.message
     if (refusal !== undefined) onRefusal(error, refusal)
@@ -154,9 +154,10 @@ export const connectRedis = (
         })
       } catch (error) {
         const { message } = error as Error
-        if (isFromWrongServer(message) && !(isOfCluster && isRedirection(message))) replace(message)
+        if (isFromWrongServer(message) && !(kind === 'cluster' && isRedirection(message)))
+          replace(message)
         if (isConnectionLost(message)) throw new Error(cause, { cause: error })
-        const refusal = explainRefusal(error as Error)
+        const refusal = explainRefusal(error as Error, kind === 'sentinel')
         if (refusal === undefined) throw error
         onRefusal(error as Error, refusal)
         throw new Error(refusal, { cause: error })

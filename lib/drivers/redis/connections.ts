@@ -5,7 +5,7 @@ import { parseRedisUrl, type RedisHost, type RedisTarget } from '../../runtime/c
 import type { Log } from '../../runtime/log.ts'
 import { clientOfCluster, clientOfOne, type RedisClient } from './client.ts'
 import { askNode } from './cluster.ts'
-import { connectRedis, type RedisConnection, type RedisLogin } from './connection.ts'
+import { connectRedis, type RedisConnection } from './connection.ts'
 import { addressOf, fixedMaster, watchMasters, type Masters } from './masters.ts'
 import { askSentinel } from './sentinel.ts'
 import { slotOf } from './slot.ts'
@@ -49,13 +49,14 @@ export const openRedis = (url: string, log: Log): RedisConnections => {
     return kept
   }
 
-  const isOfCluster = found.by === 'cluster'
-  const connectTo = (host: RedisHost, timeoutMs: number, login: RedisLogin = target) =>
-    connectRedis({ find: () => Promise.resolve(host), login, timeoutMs, isOfCluster }, log, report)
-
+  const kind = found.by === 'cluster' ? 'cluster' : 'server'
+  const at = (host: RedisHost) =>
+    ({ find: () => Promise.resolve(host), login: target, kind }) as const
   const masters = openMasters(target, log, (host) => {
-    const login = found.by === 'sentinel' ? { ...target, ...found, database: 0 } : target
-    return connectTo(host, askTimeoutMs, login)
+    const settings = { ...at(host), timeoutMs: askTimeoutMs }
+    if (found.by !== 'sentinel') return connectRedis(settings, log, report)
+    const login = { ...target, user: found.user, password: found.password, database: 0 }
+    return connectRedis({ ...settings, login, kind: 'sentinel' }, log, report)
   })
 
   const follow = (slot: number, timeoutMs: number): RedisConnection => {
@@ -65,7 +66,7 @@ export const openRedis = (url: string, log: Log): RedisConnections => {
       if (!master) throw new Error(masters.cause())
       return master
     }
-    const connection = connectRedis({ find, login: target, timeoutMs, isOfCluster }, log, report)
+    const connection = connectRedis({ find, login: target, timeoutMs, kind }, log, report)
     const stop = masters.onLook(() => {
       const [from, to] = [connection.address(), masters.of(slot)]
       if (from && to && addressOf(from) !== addressOf(to))
@@ -91,8 +92,12 @@ export const openRedis = (url: string, log: Log): RedisConnections => {
   return {
     connect: ({ timeoutMs }) =>
       keep(
-        isOfCluster
-          ? clientOfCluster(masters, (host) => connectTo(host, timeoutMs), timeoutMs)
+        kind === 'cluster'
+          ? clientOfCluster(
+              masters,
+              (host) => connectRedis({ ...at(host), timeoutMs }, log, report),
+              timeoutMs,
+            )
           : clientOfOne(follow(0, timeoutMs)),
       ),
     follow: (key, { timeoutMs }) => keep(follow(slotOf(key), timeoutMs)),

@@ -70,6 +70,8 @@ const looksApartMs = 100
 /** A lower epoch than the one that is known counts when none was as high for so long: all is new there. */
 const lowerEpochAfterMs = 10_000
 const confirmedForMs = 5_000
+/** Within this every node has heard of a move. */
+const gossipMaxMs = 10_000
 /** Hosts that may be asked; a cluster has a thousand nodes at most. */
 const hostsMax = 1_000
 
@@ -90,6 +92,11 @@ export const watchMasters = ({ hosts, connect, ask, log }: Parts): Masters => {
     { readonly host: RedisHost; readonly connection: RedisConnection }
   >()
   const listeners = new Set<() => void>()
+  /**
+   * What redirections say. Nodes that have not heard of it yet tell of the same epoch: a move of slots
+   * raises it only now and then.
+   */
+  const moves = new Map<number, { master: RedisHost; epoch: number; atMs: number }>()
 
   const choose = () => {
     for (let i = 0; i < candidates.length && asked.size < askedAtOnce; i++) {
@@ -127,6 +134,10 @@ export const watchMasters = ({ hosts, connect, ask, log }: Parts): Masters => {
     confirmedAtMs = performance.now()
     const next: (RedisHost | undefined)[] = Array.from({ length: slotCount })
     for (const { first, last, master } of best.ranges) next.fill(master, first, last + 1)
+    for (const [slot, { master, epoch: then, atMs }] of moves) {
+      if (epoch > then || performance.now() - atMs > gossipMaxMs) moves.delete(slot)
+      else next[slot] = master
+    }
     slots = next
     all = distinct(best.ranges.map(({ master }) => master))
     candidates = distinct([...hosts, ...best.others]).slice(0, hostsMax)
@@ -164,7 +175,9 @@ export const watchMasters = ({ hosts, connect, ask, log }: Parts): Masters => {
     cause: () => cause,
     look: () => wake(),
     moved(slot, master) {
-      if (slot in slots) slots = slots.with(slot, master)
+      if (!(slot in slots)) return
+      slots = slots.with(slot, master)
+      moves.set(slot, { master, epoch, atMs: performance.now() })
       wake()
     },
     onLook(listener) {

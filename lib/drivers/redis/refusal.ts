@@ -4,14 +4,25 @@
 import { oneLine, tlsFaultOf, type TlsFault } from '../../runtime/tls-fault.ts'
 
 /** What Redis said, and what to set; undefined for what may pass by itself. */
-export const explainRefusal = (error: Error): string | undefined => {
+export const explainRefusal = (error: Error, isSentinel = false): string | undefined => {
   const said = oneLine(error.message)
   const fault = tlsFaultOf(error)
   if (fault) return `${tlsAdvice[fault]} (${said})`
   // Said before, of a cause that is still the same.
   if (said.includes(': set ') || said.includes(': give ')) return undefined
+  if (/No such master with that name/.test(said)) {
+    return `${said}: set the path of REDIS_URL to the name that the Sentinels have for the master`
+  }
+  if (/cluster support disabled/.test(said)) {
+    return `${said}: set REDIS_URL to redis://, for one server, or to nodes of a cluster`
+  }
+  if (/unknown command '?SENTINEL/i.test(said)) {
+    return `${said}: set the hosts of REDIS_URL to those of Sentinels, on port 26379`
+  }
   if (/^(WRONGPASS|NOAUTH)\b|invalid password/.test(said)) {
-    return `${said}: set the user and the password of REDIS_URL`
+    return isSentinel
+      ? `${said}: set sentinelUsername and sentinelPassword of REDIS_URL, ?sentinelPassword=…`
+      : `${said}: set the user and the password of REDIS_URL`
   }
   if (/(^|-|: )NOPERM\b|The user executing the script can't/.test(said)) {
     return `${said}${whatFor(error)}: give the user of REDIS_URL the rights in docs/how-to/managed-services.md`

@@ -461,6 +461,10 @@ t.test('a Redis URL that can not be followed is refused with what can', async (t
     'rediss://u:p%40@h:1/2',
     'redis://:p@[::1]:6379',
     'redis://h/',
+    'redis+sentinel://u:p@a:1,[::1]:2,b/my%2Dmaster/3?sentinelPassword=p%40',
+    'redis+sentinel://a/todos',
+    'rediss+cluster://:p@a:1,b',
+    'redis+cluster://a/0',
   ]) {
     t.equal(fault(good), '', good)
   }
@@ -474,6 +478,21 @@ t.test('a Redis URL that can not be followed is refused with what can', async (t
     ['redis://:hunter#2@h', /percent-encoded/],
     ['redis://:hunter%2@h', /percent-encoded/],
     ['redis://h:70000', /percent-encoded/],
+    [
+      'redis+sentinels://h/todos',
+      /begins with redis:\/\/, redis\+sentinel:\/\/ or redis\+cluster:\/\//,
+    ],
+    [
+      'redis+sentinel://a:1,b:2',
+      /whose path is the name of the master, such as in redis\+sentinel/,
+    ],
+    ['redis+sentinel://a:1,b:2/0/todos', /name of the master/],
+    ['redis+sentinel://a,,b/todos', /percent-encoded/],
+    ['redis+sentinel://:hunter/2@a/todos', /percent-encoded|name of the master/],
+    ['redis+sentinel://a/todos?password=hunter', /without password, which is not followed/],
+    ['redis+cluster://a:1,b:2/3', /without a database: a cluster has number 0 only/],
+    ['redis+cluster://a?sentinelPassword=hunter', /without sentinelPassword/],
+    ['redis+cluster://:hunter@::1', /in brackets/],
   ] as const) {
     t.match(fault(bad), line, bad)
     t.notMatch(fault(bad), 'hunter')
