@@ -9,7 +9,8 @@ export const redisSettings = {
   REDIS_URL: {
     default: 'redis://localhost:6379/0',
     unit: 'URL',
-    meaning: 'Redis; `rediss://` is with TLS.',
+    meaning:
+      'Redis: `redis://user:password@host:6379/0`, `redis+sentinel://host:26379,host:26379/NAME/0` or `redis+cluster://host:6379,host:6379`. `rediss` is with TLS.',
     isSecret: true,
     parse(text: string): string {
       parseRedisUrl(text.trim())
@@ -48,7 +49,7 @@ export const redisSettings = {
     max: 10_000,
     unit: 'connections',
     meaning:
-      'Redis data connections of the whole server, shared out over its processes (each keeps at least one, besides the one that listens for invalidations). Default: one per core; one connection multiplexes.',
+      'Redis data connections of the whole server, shared out over its processes (each keeps at least one, besides the one that listens for invalidations). In a cluster: to each master. Default: one per core; one connection multiplexes.',
   }),
 } as const satisfies Record<string, Setting<string | number>>
 
