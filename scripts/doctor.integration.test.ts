@@ -3,6 +3,7 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { ownSentinels } from '../testing/redis-topologies.ts'
 import { ownRedis, testDatabase, testKafka, testTopic } from '../testing/services.ts'
 import { examine } from './doctor.ts'
 import { findingLine } from './doctor/finding.ts'
@@ -152,4 +153,28 @@ t.test('what this machine lacks', async (t) => {
   ]) {
     t.match(lines.join('\n'), expected)
   }
+})
+
+t.test('Sentinels: the master that they name, or what is wrong with the URL', async (t) => {
+  const redis = await ownSentinels(t)
+  if (redis === undefined) return
+  const lookAt = async (redisUrl: string) => {
+    const findings = await examine({
+      JWT_SECRET: secret,
+      ...free,
+      DATABASE_URL: 'postgres://127.0.0.1:1/todos',
+      COMMAND_LOG: 'postgres',
+      LIST_CACHE: 'redis',
+      REDIS_URL: redisUrl,
+    })
+    return findings.map(({ found }) => found).join('\n')
+  }
+  t.match(await lookAt(redis.url), `masters: 127.0.0.1:${(await redis.master()).port}`)
+  t.match(await lookAt(redis.url.replace('/todos', '/nobody')), /set the path of REDIS_URL to/)
+  const [node] = redis.nodes
+  t.match(await lookAt(`redis+cluster://127.0.0.1:${node?.port}`), /set REDIS_URL to redis:/)
+  t.match(await lookAt(`redis+sentinel://127.0.0.1:${node?.port}/x`), /on port 26379/)
+  for (const one of redis.sentinels) await one.command('CONFIG SET requirepass hunter2')
+  t.match(await lookAt(redis.url), /set sentinelUsername and sentinelPassword/)
+  t.match(await lookAt(`${redis.url}?sentinelPassword=hunter2`), /masters: /)
 })
