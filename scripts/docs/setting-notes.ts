@@ -9,7 +9,9 @@ may be an IPv6 address (\`[::1]\`) or the directory of a Unix socket (\`?host=/v
 - \`channel_binding=require\` is taken for \`verify-full\`: the driver has no channel binding.
 - Followed as well: \`sslcert\`, \`sslkey\`, \`sslpassword\`, \`sslnegotiation\`, \`ssl_min_protocol_version\`,
   \`connect_timeout\`, \`application_name\`, \`options\`.
-- It names one host. A pooler, a proxy or the provider's endpoint for writes finds the primary of several.
+- Of several hosts (\`postgres://user:password@a:5432,b:5432/database\`, eight at most) the one that takes writes is
+  used, whatever \`target_session_attrs\` says. All are asked at once. Of two that take writes, it is the one that was
+  promoted last.
 - Other parameters are refused with what to set, Prisma's among them (\`schema\`, \`pgbouncer\`, \`connection_limit\`).`
 
 export const redisNotes = `A URL is \`redis://\` or, with TLS, \`rediss://user:password@host:6379/0\`. A certificate of an authority of your own

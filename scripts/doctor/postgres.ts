@@ -5,7 +5,7 @@ import type { Config } from '../../lib/runtime/config/config.ts'
 import { databaseText } from '../../lib/runtime/config/targets.ts'
 import { withTimeout } from '../../lib/runtime/deadline.ts'
 import { connectionsFault, connectionsNeeded } from '../../lib/drivers/postgres/budget.ts'
-import { openConnection } from '../../lib/drivers/postgres/connection.ts'
+import { openPrimary } from '../../lib/drivers/postgres/primary.ts'
 import { ConnectionLost } from '../../lib/drivers/postgres/errors.ts'
 import { postgresUrls, sessionUrl, urlFault } from '../../lib/drivers/postgres/urls.ts'
 import { dependencyTimeoutMs, fault, ok, warn, type Finding } from './finding.ts'
@@ -32,7 +32,7 @@ export const checkPostgres = async (
   env: NodeJS.ProcessEnv,
 ): Promise<readonly Finding[]> => {
   const urls = postgresUrls(config)
-  const connection = openConnection({ url: sessionUrl(urls) })
+  const connection = openPrimary({ url: sessionUrl(urls) })
   const where = databaseText(sessionUrl(urls), env)
   try {
     return await withTimeout(dependencyTimeoutMs, async () => {

@@ -5,7 +5,8 @@ import postgres, { type Sql } from 'postgres'
 import { parsePostgresUrl } from '../../runtime/config/postgres-url.ts'
 import { addArrayTypes } from './arrays.ts'
 import { driverOptions } from './connection.ts'
-import { driverTarget, endpointOf, openSocket, type DriverEndpoint } from './socket.ts'
+import { primaryEndpoint } from './primary.ts'
+import { driverTarget, openSocket, type DriverEndpoint } from './socket.ts'
 
 export const connectPostgres = ({
   url,
@@ -15,8 +16,10 @@ export const connectPostgres = ({
   readonly poolSize: number
 }): Sql => {
   const target = parsePostgresUrl(url)
-  const connect = (found: DriverEndpoint) =>
-    openSocket(endpointOf(target, found), target.tls, (socket) => socket.on('error', () => {}))
+  const connect = async (found: DriverEndpoint) =>
+    openSocket(await primaryEndpoint(url, found), target.tls, (socket) =>
+      socket.on('error', () => {}),
+    )
   const sql = postgres({
     ...driverOptions,
     ...driverTarget(target, connect),

@@ -1,4 +1,4 @@
-// One connection to Postgres, through postgres.js, whose faults are fenced here and nowhere else. A
+// One connection to one Postgres, through postgres.js, whose faults are fenced here and nowhere else. A
 // connection is opened once: when it is lost it stays lost, and its owner opens another.
 //
 // What postgres.js 3.4.9 does that would end a process, or hang, and what keeps it from doing so here:
@@ -18,7 +18,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import postgres, { type Sql } from 'postgres'
 import { addArrayTypes } from './arrays.ts'
 import { cancelOnServer, type BackendKey } from './cancel.ts'
-import { ConnectionLost } from './errors.ts'
+import { ConnectionLost, isUnreplicatedCommit } from './errors.ts'
 import {
   driverTarget,
   endpointOf,
@@ -27,7 +27,7 @@ import {
   type DriverEndpoint,
   type Endpoint,
 } from './socket.ts'
-import { parsePostgresUrl } from '../../runtime/config/postgres-url.ts'
+import { parsePostgresUrl, type PostgresTarget } from '../../runtime/config/postgres-url.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 
 export type ConnectionSettings = {
@@ -39,6 +39,8 @@ export type ConnectionSettings = {
   readonly setUp?: string
   /** Waits so long before it connects. */
   readonly delayMs?: number
+  /** Where the URL names several hosts: see primary.ts. Else the first. */
+  readonly chooseEndpoint?: (target: PostgresTarget, found: DriverEndpoint) => Promise<Endpoint>
   readonly onNotify?: (payload: string) => void
   /** Called once, whatever ended it. */
   readonly onLost?: (error: ConnectionLost) => void
@@ -65,6 +67,10 @@ export type Connection = {
   close(timeoutMs: number): Promise<void>
 }
 
+export const firstEndpoint = ({ hosts: [first] }: PostgresTarget, found: DriverEndpoint) =>
+  Promise.resolve(endpointOf(first ?? nowhere, found))
+const nowhere = { host: undefined, port: undefined }
+
 /** To connect takes milliseconds; Postgres that starts up or is stopped takes for ever. */
 const openTimeoutMs = 5_000
 
@@ -80,6 +86,7 @@ export const driverOptions = {
 
 export const openConnection = (settings: ConnectionSettings): Connection => {
   const { url, isPooled = false, setUp = '', delayMs = 0, onNotify } = settings
+  const { chooseEndpoint = firstEndpoint } = settings
   let lost: ConnectionLost | undefined
   let endpoint: Endpoint | undefined
   /** The one that counts: around a plain one there may be another, with TLS. */
@@ -102,14 +109,25 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
     lose(new ConnectionLost(reason, { cause: socketError }))
   }
 
+  /** Before what looks like success is read: its outcome is unknown, as a failover would undo it. */
+  const loseUnreplicated = (notice: { readonly routine?: unknown }) => {
+    if (!isUnreplicatedCommit(notice)) return
+    lose(new ConnectionLost('Postgres gave up waiting for its synchronous standby'))
+    socket?.destroy()
+  }
+
   const target = parsePostgresUrl(url)
   const openMs = target.connectTimeoutMs ?? openTimeoutMs
 
+  const assertNotLost = () => {
+    if (lost) throw lost
+  }
   const connect = async (found: DriverEndpoint): Promise<Socket> => {
     if (socket) loseSocket() // asked for a second one, the driver has lost the first
     if (delayMs > 0) await delay(delayMs)
-    if (lost) throw lost
-    endpoint = endpointOf(target, found)
+    assertNotLost()
+    endpoint = await chooseEndpoint(target, found)
+    assertNotLost()
     return openSocket(endpoint, target.tls, (opened) => {
       socket = opened
       socket.on('error', (error) => (socketError = explained(error)))
@@ -128,6 +146,7 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
       ...(target.options !== undefined && { options: target.options }),
     },
     onclose: loseSocket,
+    onnotice: loseUnreplicated,
     ...(onNotify && { onnotify: (_channel: string, payload: string) => onNotify(payload) }),
   })
   addArrayTypes(sql)

@@ -10,6 +10,18 @@ export class ConnectionLost extends Error {
   readonly code = 'CONNECTION_LOST'
 }
 
+/**
+ * COMMIT was not answered in time, and may be carried out yet: it waits for a synchronous standby. The
+ * connection stays in use until `settled`, for a COMMIT that is cancelled while it waits is kept here only.
+ */
+export class CommitPending extends ConnectionLost {
+  readonly settled: Promise<unknown>
+  constructor(reason: Error, settled: Promise<unknown>) {
+    super(`the outcome of COMMIT is not known: ${reason.message}`, { cause: reason })
+    this.settled = settled
+  }
+}
+
 /** More statements wait for a connection than the pool may hold. This one was not sent. */
 export class PoolFull extends Error {
   override readonly name = 'PoolFull'
@@ -20,8 +32,8 @@ export class PoolFull extends Error {
 export class ReadOnlyServer extends Error {
   override readonly name = 'ReadOnlyServer'
   readonly code = readOnlyCode
-  constructor() {
-    super('Postgres takes no writes: a standby, or made read-only')
+  constructor(details?: string) {
+    super(`Postgres takes no writes: ${details ?? 'a standby, or made read-only'}`)
   }
 }
 
@@ -64,6 +76,16 @@ export const isConnectionLost = (error: unknown): boolean => {
 
 /** True when another connection may lead to a server that takes writes. */
 export const isReadOnly = (error: unknown): boolean => codeOf(error) === readOnlyCode
+
+/** True when an earlier statement of the transaction failed. */
+export const isFailedTransaction = (error: unknown): boolean => codeOf(error) === '25P02'
+
+/**
+ * True for what Postgres warns of when it stops waiting for a synchronous standby: what it answers next
+ * looks like success, and the commit is on this server only. The routine is in no language.
+ */
+export const isUnreplicatedCommit = ({ routine }: { readonly routine?: unknown }): boolean =>
+  routine === 'SyncRepWaitForLSN'
 
 const codeOf = (error: unknown): string => {
   const code = (error as { readonly code?: unknown } | null)?.code

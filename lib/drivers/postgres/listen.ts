@@ -4,7 +4,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../../runtime/log.ts'
-import { openConnection, type Connection } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { openPrimary } from './primary.ts'
 import { ConnectionLost, ReadOnlyServer } from './errors.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 
@@ -72,7 +73,7 @@ export const listen = (
 
   const run = async () => {
     while (!signal.aborted) {
-      const connection = openConnection({ url, applicationName: 'todos-listen', onNotify })
+      const connection = openPrimary({ url, applicationName: 'todos-listen', onNotify })
       current = connection
       try {
         await keepListening(connection)

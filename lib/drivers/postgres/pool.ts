@@ -5,8 +5,17 @@
 import type { Sql } from 'postgres'
 import { createBoundedLog, type Log } from '../../runtime/log.ts'
 import { createPoolStats, type PoolStats } from '../../runtime/pool-stats.ts'
-import { openConnection, type Connection, type Role } from './connection.ts'
-import { ConnectionLost, PoolFull, ReadOnlyServer, isConnectionLost, isReadOnly } from './errors.ts'
+import type { Connection, Role } from './connection.ts'
+import { openPrimary } from './primary.ts'
+import {
+  CommitPending,
+  ConnectionLost,
+  PoolFull,
+  ReadOnlyServer,
+  isConnectionLost,
+  isFailedTransaction,
+  isReadOnly,
+} from './errors.ts'
 import { createSilenceWatch, type SilenceWatch } from './silence.ts'
 import { isPooled, type PostgresUrls } from './urls.ts'
 import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
@@ -103,7 +112,7 @@ export const createPool = (settings: PoolSettings): Pool => {
 
   const open = (): Member => {
     const nowMs = performance.now()
-    const connection = openConnection({
+    const connection = openPrimary({
       url: settings.url,
       isPooled: isShared,
       setUp: sessionSettings(settings)
@@ -220,7 +229,8 @@ export const createPool = (settings: PoolSettings): Pool => {
   const judge = (member: Member, error: unknown) => {
     if (isConnectionLost(error)) {
       const { message } = error as Error
-      member.connection.discard(new ConnectionLost(message, { cause: error }))
+      if (error instanceof CommitPending) member.isRetired = true
+      else member.connection.discard(new ConnectionLost(message, { cause: error }))
       // Whatever ended one may have ended the others; those that nobody uses get no notification.
       if (mayReplace()) replaceAll()
     } else if (isReadOnly(error)) {
@@ -237,6 +247,7 @@ export const createPool = (settings: PoolSettings): Pool => {
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> => {
     const { connection } = member
+    let keptUntil: Promise<unknown> | undefined
     try {
       return await withTimeout(limitMs, async () => {
         await withTimeout(timeoutMs, () => connection.whileOpen(() => connection.opened))
@@ -245,9 +256,11 @@ export const createPool = (settings: PoolSettings): Pool => {
     } catch (error) {
       // One that takes long to open is left to it. One that can't be opened says nothing about others.
       if (member.isOpen) judge(member, error)
+      if (error instanceof CommitPending) keptUntil = error.settled
       throw error
     } finally {
-      release(member)
+      if (keptUntil) void keptUntil.finally(() => release(member))
+      else release(member)
     }
   }
 
@@ -265,6 +278,27 @@ export const createPool = (settings: PoolSettings): Pool => {
       return await useMember(member, leftMs, work)
     } finally {
       use.inFlight--
+    }
+  }
+
+  /**
+   * Given up by us alone, and never cancelled. Postgres keeps what was cancelled while it waited for a
+   * synchronous standby and shows it to all: whoever acknowledged it would lose it in a failover.
+   */
+  const commit = async (sql: Sql, whileOpen: Connection['whileOpen']) => {
+    const answer = whileOpen(async () => {
+      const answers: unknown = await sql.unsafe('SET LOCAL statement_timeout = 0;COMMIT')
+      return (answers as { command: string }[]).at(-1)?.command
+    })
+    const settled = answer.catch(() => {})
+    try {
+      await withTimeout(timeoutMs, () => answer)
+    } catch (error) {
+      if (error instanceof NoAnswer) throw new CommitPending(error, settled)
+      // A statement failed, and `work` went on as if it had not.
+      if (isFailedTransaction(error))
+        throw new Error('COMMIT of a failed transaction', { cause: error })
+      throw error
     }
   }
 
@@ -322,9 +356,7 @@ export const createPool = (settings: PoolSettings): Pool => {
         await step(`BEGIN${local.join('')}`)
         try {
           const result = await withTimeout(workTimeoutMs, () => whileOpen(() => work(sql)))
-          const { command } = await step('COMMIT')
-          // What it answers when a statement failed, and `work` went on as if it had not.
-          if (command !== 'COMMIT') throw new Error(`COMMIT was answered ${command}`)
+          await commit(sql, whileOpen)
           return result
         } catch (error) {
           if (!isConnectionLost(error)) await step('ROLLBACK')

@@ -168,8 +168,8 @@ export const openReplicas = (urls: readonly string[], settings: ReplicaSettings)
 
 /** Without what is secret. */
 const nameOf = (url: string): string => {
-  const { host = 'localhost', port = 5432 } = parsePostgresUrl(url)
-  return `${host}:${port}`
+  const { hosts } = parsePostgresUrl(url)
+  return hosts.map(({ host = 'localhost', port = 5432 }) => `${host}:${port}`).join(',')
 }
 
 const notAsked = 'it was not asked yet'

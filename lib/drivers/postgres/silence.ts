@@ -2,7 +2,8 @@
 // that the session has nothing to do, the answer or the question was lost: known long before the
 // statement's time is up. Its session is ended then: it may hold locks, and receives nothing any more.
 
-import { openConnection, sessionInSql, type Connection } from './connection.ts'
+import { sessionInSql, type Connection } from './connection.ts'
+import { openPrimary } from './primary.ts'
 import { ConnectionLost } from './errors.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 
@@ -65,7 +66,7 @@ export const findSilent = async <T extends Suspect>(
 ): Promise<T[]> => {
   const before = new Map(suspects.map((one) => [one, one.received()]))
   const stillSilent = () => suspects.filter((one) => one.received() === before.get(one))
-  const { sql, opened, whileOpen, discard } = openConnection({ url })
+  const { sql, opened, whileOpen, discard } = openPrimary({ url })
   try {
     await opened
     // A process that was held up or stopped has read by now what had arrived meanwhile.

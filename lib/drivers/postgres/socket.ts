@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { PostgresTarget, PostgresTls } from '../../runtime/config/postgres-url.ts'
+import type { HostAndPort } from '../../runtime/config/url-parts.ts'
 import { oneLine, tlsFaultOf, type TlsFault } from '../../runtime/tls-fault.ts'
 
 /** What postgres.js hands to whoever opens its sockets: the environment's, or its defaults. */
@@ -16,13 +17,17 @@ export type DriverEndpoint = {
 /** A Unix socket, or a port. */
 export type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number }
 
-export const endpointOf = ({ host, port }: PostgresTarget, found: DriverEndpoint): Endpoint => {
-  const name = host ?? found.host[0] ?? 'localhost'
-  const number = port ?? found.port[0] ?? 5432
+export const endpointOf = ({ host, port }: HostAndPort, found?: DriverEndpoint): Endpoint => {
+  const name = host ?? found?.host[0] ?? 'localhost'
+  const number = port ?? found?.port[0] ?? 5432
   return name.startsWith('/')
     ? { path: `${name}/.s.PGSQL.${number}` }
     : { host: name, port: number }
 }
+
+/** For people. */
+export const placeOf = (endpoint: Endpoint): string =>
+  'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`
 
 /**
  * The driver's options for as whom to log in, and by which sockets: where they lead is ours to know. An

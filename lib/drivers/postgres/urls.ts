@@ -5,7 +5,8 @@
 import type { Config } from '../../runtime/config/config.ts'
 import { urlsIn } from '../../runtime/config/postgres-url.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
-import { openConnection, type Connection } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { openPrimary } from './primary.ts'
 import { ConnectionLost } from './errors.ts'
 
 export type PostgresUrls = {
@@ -60,7 +61,7 @@ const withConnections = async <T>(
   url: string,
   work: (connections: readonly Connection[]) => Promise<T>,
 ): Promise<T> => {
-  const connections = Array.from({ length: count }, () => openConnection({ url, isPooled: true }))
+  const connections = Array.from({ length: count }, () => openPrimary({ url, isPooled: true }))
   try {
     for (const { opened } of connections) await opened
     return await withTimeout(answersTimeoutMs, () => work(connections))

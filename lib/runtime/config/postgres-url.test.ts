@@ -23,7 +23,7 @@ t.test('the usual URLs of managed databases', async (t) => {
       'postgresql://neondb_owner:npg_x1@ep-a-b-123-pooler.us-east-2.aws.neon.tech/neondb?sslmode=require&channel_binding=require',
     ),
     {
-      host: 'ep-a-b-123-pooler.us-east-2.aws.neon.tech',
+      hosts: [{ host: 'ep-a-b-123-pooler.us-east-2.aws.neon.tech' }],
       user: 'neondb_owner',
       database: 'neondb',
       mode: 'verify-full',
@@ -39,22 +39,26 @@ t.test('the usual URLs of managed databases', async (t) => {
     parsed(
       'postgres://postgres.ref:p%40ss@aws-0-eu-central-1.pooler.supabase.com:6543/postgres?sslmode=require&supa=base-pooler.x',
     ),
-    { user: 'postgres.ref', password: 'p@ss', port: 6543, mode: 'require' },
+    { user: 'postgres.ref', password: 'p@ss', hosts: [{ port: 6543 }], mode: 'require' },
     'Supabase',
   )
   t.match(
     parsed('postgres://u:p@ec2-1-2-3-4.compute-1.amazonaws.com:5432/d1'),
-    { host: 'ec2-1-2-3-4.compute-1.amazonaws.com', port: 5432, database: 'd1', mode: 'prefer' },
+    {
+      hosts: [{ host: 'ec2-1-2-3-4.compute-1.amazonaws.com', port: 5432 }],
+      database: 'd1',
+      mode: 'prefer',
+    },
     'Heroku and RDS take TLS only, and say nothing of it',
   )
   t.match(
     parsed('postgres://u@srv:p@srv.postgres.database.azure.com:5432/db?sslmode=require'),
-    { user: 'u@srv', password: 'p', host: 'srv.postgres.database.azure.com' },
+    { user: 'u@srv', password: 'p', hosts: [{ host: 'srv.postgres.database.azure.com' }] },
     'Azure',
   )
   t.match(
     parsed('postgres://u:p@/db?host=/cloudsql/project:region:instance'),
-    { host: '/cloudsql/project:region:instance', user: 'u', database: 'db' },
+    { hosts: [{ host: '/cloudsql/project:region:instance' }], user: 'u', database: 'db' },
     'Cloud SQL',
   )
   t.match(
@@ -75,11 +79,21 @@ t.test('hosts', async (t) => {
     ['postgres://', undefined, undefined],
     ['postgres://h:/', 'h', undefined],
   ] as const) {
-    t.match(parsePostgresUrl(url), { host, port }, url)
+    t.same(parsePostgresUrl(url).hosts, [{ host, port }], url)
   }
-  for (const url of ['postgres://u:p@a,b/db', 'postgres://a:1,b:2/db', 'postgres:///db?host=a,b']) {
-    t.match(refusal(url), /^a URL with one host: the name of the primary/, url)
+  for (const [url, ...hosts] of [
+    ['postgres://u:p@a,b/db', ['a', undefined], ['b', undefined]],
+    ['postgres://a:1,b:2/db?target_session_attrs=read-write', ['a', 1], ['b', 2]],
+    ['postgres://u:p,q@[::1]:1,[::2]/db', ['::1', 1], ['::2', undefined]],
+    ['postgres:///db?host=a,b&port=7', ['a', 7], ['b', 7]],
+    ['postgres:///db?host=a,b&port=1,2', ['a', 1], ['b', 2]],
+    ['postgres://a,b/db?port=1,2', ['a', 1], ['b', 2]],
+  ] as const) {
+    const expected = hosts.map(([host, port]) => ({ host, port }))
+    t.same(parsePostgresUrl(url).hosts, expected, url)
   }
+  t.match(refusal('postgres://a,b,c/db?port=1,2'), /with one port, or with one for each/)
+  t.match(refusal('postgres://a,b,c,d,e,f,g,h,i/db'), /with 8 hosts at most/)
   for (const url of [
     'postgres://::1/db',
     'postgres://u:p@::1:5432/db',
@@ -103,7 +117,10 @@ t.test('a password that is not encoded is said to be so, and not shown', async (
     t.match(refusal(url), /percent-encoded/, url)
     t.notMatch(refusal(url), /hunter/)
   }
-  t.match(parsePostgresUrl('postgres://u:a:b@c@h/db'), { password: 'a:b@c', host: 'h' })
+  t.match(parsePostgresUrl('postgres://u:a:b@c@h/db'), {
+    password: 'a:b@c',
+    hosts: [{ host: 'h' }],
+  })
 })
 
 t.test('what is no parameter of libpq is named, with what to do', async (t) => {

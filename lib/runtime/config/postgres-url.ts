@@ -4,7 +4,14 @@
 import { createPrivateKey } from 'node:crypto'
 import { belongTogether, certificatesIn, checkPem } from './pem.ts'
 import { readParameters, type PostgresParameters, type TlsMode } from './postgres-parameters.ts'
-import { decoded, encoded, oneHost, parseAuthority, portOf, splitUrl } from './url-parts.ts'
+import {
+  decoded,
+  encoded,
+  parseAuthorities,
+  portOf,
+  splitUrl,
+  type HostAndPort,
+} from './url-parts.ts'
 
 export type PostgresTls = {
   readonly mode: TlsMode
@@ -21,9 +28,11 @@ export type PostgresTls = {
 
 /** What the URL leaves out is undefined: the environment's (`PGHOST`), else libpq's default. */
 export type PostgresTarget = {
-  /** A name, an address, or the directory of a Unix socket. */
-  readonly host: string | undefined
-  readonly port: number | undefined
+  /**
+   * At least one; a host is a name, an address, or the directory of a Unix socket. Of several, the one
+   * that takes writes is meant.
+   */
+  readonly hosts: readonly HostAndPort[]
   readonly user: string | undefined
   readonly password: string | undefined
   readonly database: string | undefined
@@ -40,12 +49,11 @@ export const parsePostgresUrl = (text: string): PostgresTarget => {
   if (rest === undefined) throw new Error('a URL that begins with postgres:// or postgresql://')
   const parts = splitUrl(rest)
   if (!parts) throw new Error(encoded(example))
-  const authority = parseAuthority(parts.authority, example)
+  const authority = parseAuthorities(parts.authority, example)
   const parameters = readParameters(parts.query, encoded(example))
   const { connect_timeout: timeoutSec } = parameters
   return {
-    host: oneHost(parameters.host) ?? authority.host,
-    port: portOf(parameters.port, example) ?? authority.port,
+    hosts: hostsOf(parameters, authority.hosts),
     user: parameters.user ?? authority.user,
     password: parameters.password ?? authority.password,
     database: parameters.dbname ?? decoded(parts.path, example),
@@ -81,6 +89,30 @@ export const checkPostgresUrl = (text: string): string => {
 /** Those of a list. A comma that begins no other URL is a part of one, such as of a password. */
 export const urlsIn = (text: string): string[] =>
   text.trim() === '' ? [] : text.trim().split(/\s*,\s*(?=postgres(?:ql)?:\/\/)/)
+
+/** Every one is asked whenever the primary is looked for. */
+const hostsMax = 8
+
+/** Those of the parameters win, and one port may be said for all hosts, as libpq has it. */
+const hostsOf = (
+  { host, port }: PostgresParameters,
+  inAuthority: readonly HostAndPort[],
+): readonly HostAndPort[] => {
+  const ports = port?.split(',').map((one) => portOf(one, example))
+  const hosts = host?.split(',').map((one) => ({ host: one || undefined, port: undefined }))
+  const named = hosts ?? inAuthority
+  if (named.length > hostsMax) throw new Error(`a URL with ${hostsMax} hosts at most`)
+  if (ports === undefined) {
+    return named.map((one, i) => ({ ...one, port: one.port ?? portNamed(inAuthority, i) }))
+  }
+  if (ports.length > 1 && ports.length !== named.length) {
+    throw new Error('a URL with one port, or with one for each of its hosts')
+  }
+  return named.map((one, i) => ({ ...one, port: ports[ports.length === 1 ? 0 : i] ?? one.port }))
+}
+
+const portNamed = (hosts: readonly HostAndPort[], i: number): number | undefined =>
+  hosts[hosts.length === 1 ? 0 : i]?.port
 
 const example = 'postgres://user:password@host:5432/database'
 

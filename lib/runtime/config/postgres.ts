@@ -1,6 +1,6 @@
 // Settings: where Postgres is, and how much of it we use.
 
-import { checkPostgresUrl, urlsIn } from './postgres-url.ts'
+import { checkPostgresUrl, parsePostgresUrl, urlsIn } from './postgres-url.ts'
 import { wholeNumber, type Setting } from './table.ts'
 
 /** Each process keeps connections to each of them. */
@@ -11,7 +11,11 @@ const replicaUrlsOf = (text: string): string => {
   if (urls.length > replicasMax) throw new Error(`at most ${replicasMax} URLs`)
   if (urls.some((url) => /\s/.test(url))) throw new Error('URLs with commas in between')
   try {
-    return urls.map(checkPostgresUrl).join(',')
+    const checked = urls.map(checkPostgresUrl)
+    if (checked.some((url) => parsePostgresUrl(url).hosts.length > 1)) {
+      throw new Error('a URL with one host: name each replica by a URL of its own')
+    }
+    return checked.join(',')
   } catch (error) {
     throw new Error(`URLs with commas in between, each ${(error as Error).message}`, {
       cause: error,
@@ -23,7 +27,8 @@ export const postgresSettings = {
   DATABASE_URL: {
     default: 'postgres://postgres:postgres@localhost:5432/todos',
     unit: 'URL',
-    meaning: 'Postgres, or a pooler in front of it: see DATABASE_DIRECT_URL.',
+    meaning:
+      'Postgres, or a pooler in front of it: see DATABASE_DIRECT_URL. It may name several hosts, `postgres://user:password@a:5432,b:5432/todos`: connections lead to the one that takes writes, and follow it through a failover.',
     isSecret: true,
     parse: (text: string): string => checkPostgresUrl(text.trim()),
   },

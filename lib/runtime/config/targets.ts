@@ -35,12 +35,17 @@ export const commandLogTarget = (config: Config, env: NodeJS.ProcessEnv): Target
 export const databaseText = (url: string, env: NodeJS.ProcessEnv): string => {
   const target = parsePostgresUrl(url)
   const user = target.user ?? env['PGUSER'] ?? env['USER'] ?? 'postgres'
-  const host = target.host ?? env['PGHOST'] ?? 'localhost'
-  const port = target.port ?? Number(env['PGPORT'] || 5432)
   const database = target.database ?? env['PGDATABASE'] ?? user
-  return host.startsWith('/')
-    ? `postgres://${user}@/${database} (socket in ${host})`
-    : `postgres://${user}@${host.includes(':') ? `[${host}]` : host}:${port}/${database}`
+  const places = target.hosts.map(({ host, port }) => ({
+    host: host ?? env['PGHOST'] ?? 'localhost',
+    port: port ?? Number(env['PGPORT'] || 5432),
+  }))
+  const [{ host } = { host: '' }] = places
+  if (places.length === 1 && host.startsWith('/')) {
+    return `postgres://${user}@/${database} (socket in ${host})`
+  }
+  const text = places.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
+  return `postgres://${user}@${text.join(',')}/${database}`
 }
 
 const isGiven = (setting: string, env: NodeJS.ProcessEnv): boolean =>

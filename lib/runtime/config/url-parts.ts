@@ -1,12 +1,11 @@
 // user:password@host:port of a URL of a service. Passwords with a raw `/` or `#`, IPv6 addresses without
 // brackets and lists of hosts get a line that says what to do; nothing that may be secret is shown.
 
-export type Authority = {
-  readonly user: string | undefined
-  readonly password: string | undefined
-  readonly host: string | undefined
-  readonly port: number | undefined
-}
+type Credentials = { readonly user: string | undefined; readonly password: string | undefined }
+export type HostAndPort = { readonly host: string | undefined; readonly port: number | undefined }
+export type Authority = Credentials & HostAndPort
+/** Of a service that is on several; at least one. */
+export type Authorities = Credentials & { readonly hosts: readonly HostAndPort[] }
 
 /** Of `scheme://user:password@host:port/path?query`: its parts as they stand. Undefined for other URLs. */
 export const splitUrl = (
@@ -20,14 +19,26 @@ export const splitUrl = (
 
 /** Throws what the URL should be; `example` is one as it should be. */
 export const parseAuthority = (text: string, example: string): Authority => {
+  const { hosts, ...credentials } = parseAuthorities(text, example)
+  const [only, ...more] = hosts
+  if (only === undefined || more.length > 0) throw new Error(oneHostOnly)
+  return { ...credentials, ...only }
+}
+
+/** The same, with commas between hosts. */
+export const parseAuthorities = (text: string, example: string): Authorities => {
   const at = text.lastIndexOf('@')
   const [, user, password] = /^([^:]*)(?::(.*))?$/s.exec(text.slice(0, Math.max(at, 0))) ?? []
-  const { host, port } = hostAndPort(text.slice(at + 1), example)
   return {
     user: decoded(user, example),
     password: decoded(password, example),
-    host: oneHost(decoded(host, example)),
-    port: portOf(port, example),
+    hosts: text
+      .slice(at + 1)
+      .split(',')
+      .map((one) => {
+        const { host, port } = hostAndPort(one, example)
+        return { host: decoded(host, example), port: portOf(port, example) }
+      }),
   }
 }
 
@@ -35,11 +46,6 @@ export const portOf = (text: string | undefined, example: string): number | unde
   if (text === undefined || text === '') return undefined
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(encoded(example))
   return Number(text)
-}
-
-export const oneHost = (host: string | undefined): string | undefined => {
-  if (host?.includes(',')) throw new Error(oneHostOnly)
-  return host
 }
 
 export const decoded = (text: string | undefined, example: string): string | undefined => {
@@ -55,7 +61,7 @@ export const encoded = (example: string): string =>
   `a URL like ${example}, with each of : / ? # [ ] @ % in the user and the password percent-encoded (@ is %40)`
 
 const oneHostOnly =
-  'a URL with one host: the name of the primary, or of what finds it (a pooler, a proxy, an endpoint for writes), which follows a failover'
+  'a URL with one host: the name of the primary, or of what finds it (a proxy, an endpoint for writes), which follows a failover'
 
 const hostAndPort = (text: string, example: string): { host: string; port: string | undefined } => {
   const [, address, rest] = /^\[([0-9A-Fa-f:.]+(?:%[\w%.-]+)?)\](.*)$/s.exec(text) ?? []
@@ -63,7 +69,6 @@ const hostAndPort = (text: string, example: string): { host: string; port: strin
     if (rest !== '' && !rest?.startsWith(':')) throw new Error(encoded(example))
     return { host: address, port: rest.slice(1) }
   }
-  if (text.includes(',')) throw new Error(oneHostOnly)
   if (/^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text)) {
     throw new Error('a URL whose IPv6 address is in brackets, such as [::1]')
   }
