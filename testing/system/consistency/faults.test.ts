@@ -2,29 +2,24 @@
 // made useless at random. Afterwards everything that was seen must be consistent (check.ts defines
 // that). `npm run test:consistency` runs it for ten minutes on each stack and each engine.
 
-import { Agent } from 'node:http'
 import t from 'tap'
 import { eventually, startTimeoutMs } from '../../eventually.ts'
 import { orSkip, testDirectory, testTopic } from '../../services.ts'
 import { seeded } from '../../seeded.ts'
 import { check } from './check.ts'
 import { liveClientsAreTrue } from './check-live.ts'
-import { exchange, startClients } from './clients.ts'
-import type { Evidence, Listed } from './evidence.ts'
+import { startClients } from './clients.ts'
+import type { Evidence } from './evidence.ts'
 import { planFaults } from './faults.ts'
 import { startLiveClients } from './live-clients.ts'
-import { readEmbeddedLog, readKafkaLog, readNextOffsets, readTables } from './read-back.ts'
-import { startSystem, type System } from './system.ts'
+import { finalLists, whatIsLeft } from './left.ts'
+import { startSystem } from './system.ts'
 import { chosenRuns, isChosenFault, seconds } from './runs.ts'
 
 const writers = 150
 const readers = 10
-const appliedTimeoutMs = 90_000
 const freshTimeoutMs = 20_000
-const finalConnections = 12
 const enough = 100
-
-type Offsets = Evidence['nextOffsets']
 
 for (const { stack, engine } of chosenRuns()) {
   void t.test(
@@ -71,38 +66,4 @@ for (const { stack, engine } of chosenRuns()) {
       t.same(system.endedByThemselves(), [], 'and no process ended that was not killed')
     },
   )
-}
-
-/** The log and the tables when they agree on where it ends; or, when time is up, as they are. */
-const whatIsLeft = async ({ stack, place }: System) => {
-  for (const deadline = performance.now() + appliedTimeoutMs; ;) {
-    const log = await (stack === 'embedded' ? readEmbeddedLog : readKafkaLog)(place())
-    const isApplied = (next: Offsets) =>
-      [...log.ends].every(([one, end]) => (next.get(one) ?? 0) >= end)
-    const leftMs = deadline - performance.now()
-    const nextOffsets = () => readNextOffsets(place())
-    await eventually(nextOffsets, isApplied, leftMs).catch(() => {}) // the check says where
-    const tables = await readTables(place())
-    // More than the log had: a command that was in doubt was logged meanwhile, so it is read again.
-    const isSettled = [...log.ends].every(
-      ([one, end]) => (tables.nextOffsets.get(one) ?? 0) === end,
-    )
-    if (isSettled || performance.now() > deadline) return { ...log, ...tables }
-  }
-}
-
-/** What several connections, over all server processes, read when nothing changes any more. */
-const finalLists = async (system: System, todoCount: number): Promise<Listed[][]> => {
-  const lists: Listed[][] = []
-  for (let n = 0; n < finalConnections; n++) {
-    const agent = new Agent({ keepAlive: false })
-    const read = async () => {
-      const { text } = await exchange(agent, system.port, 'GET', '/todos')
-      return JSON.parse(text) as Listed[]
-    }
-    const fresh = eventually(read, (list) => list.length === todoCount, freshTimeoutMs)
-    lists.push(await fresh.catch(read)) // the check says what is wrong with it
-    agent.destroy()
-  }
-  return lists
 }

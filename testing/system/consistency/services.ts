@@ -54,8 +54,16 @@ const startOf = (name: ServiceName, started: Services): Start => {
   }
 }
 
-export const startServices = (stack: Stack, directory: string): Promise<Services> =>
-  startNamed(names[stack], directory)
+/** All but those that `except` names. */
+export const startServices = (
+  stack: Stack,
+  directory: string,
+  except: readonly ServiceName[] = [],
+): Promise<Services> =>
+  startNamed(
+    names[stack].filter((one) => !except.includes(one)),
+    directory,
+  )
 
 /** `all`: in an order in which they can start. */
 export const startNamed = async (

@@ -26,6 +26,9 @@ import {
 
 export type Engine = 'node' | 'uws'
 
+/** Its URL for the system, and the one to look into it: of the primary, whichever that is now. */
+export type Database = Pick<RestartableService, 'url' | 'directUrl'>
+
 export type System = {
   readonly stack: Stack
   readonly port: number
@@ -62,12 +65,16 @@ export const startSystem = async (options: {
   readonly topic: string
   readonly stack: Stack
   readonly engine: Engine
+  /** In place of a Postgres that is hurt as the other services are. */
+  readonly database?: Database
 }): Promise<System> => {
   const { topic, stack } = options
-  const services = await startServices(stack, options.directory)
+  const except = options.database ? (['postgres'] as const) : []
+  const services = await startServices(stack, options.directory, except)
   const service = (name: ServiceName) => services.get(name) as RestartableService
+  const database = options.database ?? service('postgres')
   const place = (): LogPlace => ({
-    databaseUrl: service('postgres').directUrl(),
+    databaseUrl: database.directUrl(),
     topic,
     brokers: brokersOf(services, (one) => one.directUrl()),
   })
@@ -84,7 +91,7 @@ export const startSystem = async (options: {
         }
   const environment = {
     ...stores,
-    DATABASE_URL: service('postgres').url,
+    DATABASE_URL: database.url,
     KAFKA_TODO_TOPIC: topic,
     KAFKA_PARTITIONS: '3',
     HTTP_ENGINE: options.engine,
