@@ -27,6 +27,11 @@ t.test('with replicas, each process watches the primary on one more', async (t) 
   )
 })
 
+t.test('with several hosts, each process looks for the primary on one more', async (t) => {
+  const hosts = { DATABASE_URL: 'postgres://u:p@a,b/todos' }
+  t.equal(connectionsNeeded(configOf({ ...real, ...hosts })), connectionsNeeded(configOf(real)) + 5)
+})
+
 t.test('behind a pooler, only what needs a session of its own is counted', async (t) => {
   const config = configOf({ ...real, DATABASE_DIRECT_URL: 'postgres://localhost:5432/other' })
   t.equal(connectionsNeeded(config), 8)

@@ -2,6 +2,7 @@
 // opens one that is not in this table (databases.ts), so that its sum is what Postgres must allow.
 
 import type { Config } from '../../runtime/config/config.ts'
+import { parsePostgresUrl } from '../../runtime/config/postgres-url.ts'
 
 const pools = [
   'todos',
@@ -48,6 +49,8 @@ type Settings = Pick<
 const accountConnectionsMax = 2
 /** Asks the server about connections that fell silent, for all pools of a process: silence.ts. */
 const silenceWatch = 1
+/** On each host of a URL that has several, while the primary among them is looked for: primary.ts. */
+const searchesOf = (url: string) => (parsePostgresUrl(url).hosts.length > 1 ? 1 : 0)
 
 const none: Budget = {
   todos: 0,
@@ -114,9 +117,10 @@ export const scriptBudget: Budget = {
 export const connectionsOf = (budget: Budget, config: Settings): number => {
   const sumOf = (names: readonly (keyof Budget)[]) =>
     names.reduce((sum, name) => sum + budget[name], 0)
-  const isPooled =
-    config.DATABASE_DIRECT_URL !== '' && config.DATABASE_DIRECT_URL !== config.DATABASE_URL
-  return sumOf(listeners) + (isPooled ? 0 : sumOf(pools) + silenceWatch)
+  const { DATABASE_URL, DATABASE_DIRECT_URL } = config
+  const isPooled = DATABASE_DIRECT_URL !== '' && DATABASE_DIRECT_URL !== DATABASE_URL
+  const search = searchesOf(DATABASE_DIRECT_URL || DATABASE_URL)
+  return sumOf(listeners) + search + (isPooled ? 0 : sumOf(pools) + silenceWatch)
 }
 
 /** Connections of a server and one worker. */

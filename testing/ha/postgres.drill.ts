@@ -1,25 +1,25 @@
 // A drill: the nodes of a Patroni in synchronous mode are killed, frozen and cut off, one after the other,
 // under writes and reads. Nothing acknowledged or applied is lost or doubled, writes and fresh lists come
-// back by themselves, and what it took is printed. `npm run test:ha` runs it: it takes minutes.
+// back by themselves, and what it took is printed. `npm run test:ha -- postgres` runs it: it takes minutes.
 
 import t from 'tap'
-import { startGate, type Gate } from '../../gate.ts'
-import { eventually, startTimeoutMs } from '../../eventually.ts'
-import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
+import { startGate, type Gate } from '../gate.ts'
+import { eventually, startTimeoutMs } from '../eventually.ts'
+import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import {
   startPatroni,
   type Front,
   type PatroniCluster,
   type PatroniNode,
-} from '../../../scripts/stack/patroni.ts'
-import { orSkip, testDirectory, testTopic } from '../../services.ts'
-import { seeded } from '../../seeded.ts'
-import { check } from '../consistency/check.ts'
-import { startClients } from '../consistency/clients.ts'
-import { finalLists, whatIsLeft } from '../consistency/left.ts'
-import { startSystem } from '../consistency/system.ts'
-import { works } from '../consistency/works.ts'
-import { nodeFaults, type NodeFault } from './faults.ts'
+} from '../../scripts/stack/patroni.ts'
+import { orSkip, testDirectory, testTopic } from '../services.ts'
+import { seeded } from '../seeded.ts'
+import { check } from '../system/consistency/check.ts'
+import { startClients } from '../system/consistency/clients.ts'
+import { finalLists, whatIsLeft } from '../system/consistency/left.ts'
+import { startSystem } from '../system/consistency/system.ts'
+import { works } from '../system/consistency/works.ts'
+import { nodeFaults, type NodeFault } from './node-faults.ts'
 import { longestGapMs, startProbes } from './probes.ts'
 
 const nodeCount = 3

@@ -3,8 +3,8 @@
 
 import { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { exchange, versionOf } from '../consistency/clients.ts'
-import type { Operation } from '../consistency/evidence.ts'
+import { exchange, versionOf } from '../system/consistency/clients.ts'
+import type { Operation } from '../system/consistency/evidence.ts'
 
 const pauseMs = 100
 const retryMs = 200

@@ -1,8 +1,8 @@
 // What is done to the nodes of Patroni in the drill, and how each of them is mended. Gates stand between
 // a node and all that reach it, and between it and etcd.
 
-import type { Gate } from '../../gate.ts'
-import type { PatroniCluster, PatroniNode } from '../../../scripts/stack/patroni.ts'
+import type { Gate } from '../gate.ts'
+import type { PatroniCluster, PatroniNode } from '../../scripts/stack/patroni.ts'
 
 export type Cluster = {
   readonly patroni: PatroniCluster
