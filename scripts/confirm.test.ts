@@ -74,5 +74,6 @@ t.test('a URL that leaves parts out is completed as the driver does', async (t) 
     'postgres://u@h:7/x',
   )
   t.equal(databaseText('postgres://u@[::1]/x', {}), 'postgres://u@[::1]:5432/x')
+  t.equal(databaseText('postgres://u:p@a:1,b/x', {}), 'postgres://u@a:1,b:5432/x')
   t.equal(databaseText('postgres://u@/x?host=/run/pg', {}), 'postgres://u@/x (socket in /run/pg)')
 })
