@@ -72,7 +72,7 @@ export const firstEndpoint = ({ hosts: [first] }: PostgresTarget, found: DriverE
 const nowhere = { host: undefined, port: undefined }
 
 /** To connect takes milliseconds; Postgres that starts up or is stopped takes for ever. */
-const openTimeoutMs = 5_000
+export const openTimeoutMs = 5_000
 
 /** For every use of the driver. */
 export const driverOptions = {
@@ -190,7 +190,8 @@ export const openConnection = (settings: ConnectionSettings): Connection => {
   }
 
   // A server may refuse our certificate after the handshake, when the driver is told first.
-  const opened = withTimeout(delayMs + openMs, () =>
+  const findMs = settings.chooseEndpoint ? openMs : 0
+  const opened = withTimeout(delayMs + findMs + openMs, () =>
     isPooled ? check() : ask(`${setUp}SELECT ${role}, ${ownSession}`),
   ).catch((error: Error) => {
     throw explained(error)

@@ -7,6 +7,7 @@ import { withTimeout } from '../../runtime/deadline.ts'
 import {
   firstEndpoint,
   openConnection,
+  openTimeoutMs,
   type Connection,
   type ConnectionSettings,
 } from './connection.ts'
@@ -65,7 +66,7 @@ const searches = new Map<string, Search>()
 const searchOf = (url: string): Search => {
   const known = searches.get(url)
   if (known) return known
-  const { hosts, connectTimeoutMs = answerTimeoutMs } = parsePostgresUrl(url)
+  const { hosts, connectTimeoutMs = openTimeoutMs } = parsePostgresUrl(url)
   let endpoints: readonly Endpoint[] = []
   let latest: Endpoint | undefined
   let identity: Identity | undefined
