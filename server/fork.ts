@@ -51,6 +51,7 @@ import { addDependencyMetrics } from './features/health/metrics.ts'
 import { addReplicaMetrics, replicasAreUsed } from './features/health/replicas.ts'
 import { becomesReady } from './features/health/readiness.ts'
 import { createChannelKinds, createEndpoints } from './features/index.ts'
+import { openPage } from './features/page/open.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
 import { listsAreFresh } from './features/public-lists/ready.ts'
@@ -67,7 +68,7 @@ import { createClientOf } from './http/client-address.ts'
 import { methodsOf, probePathsOf } from './http/contract/endpoint.ts'
 import { allowsOrigin, listHeadersOf, readCors, withCors } from './http/cors.ts'
 import { openEngine } from './http/engines/open.ts'
-import { addConnectionMetrics, addRequestMetrics } from './http/metrics.ts'
+import { addConnectionMetrics, addReadyMetrics, addRequestMetrics } from './http/metrics.ts'
 import { boundInFlight, createReadQueue, type InFlight } from './http/pending.ts'
 import { createTracedRouter } from './http/traced-router.ts'
 import {
@@ -150,6 +151,7 @@ export const startFork = async (
     : watched
   const cors = readCors(config.CORS_ORIGINS, config.CORS_REQUEST_HEADERS)
   const lists = openHotLists(config, cache, store, listHeadersOf(cors), log)
+  const page = openPage(config, listHeadersOf(cors), log)
   const applied = createAppliedCommands(store)
   const secret = config.JWT_SECRET as string
   const accountPool = databases.pool('accounts', { timeoutMs, use: pools.accounts, log })
@@ -322,6 +324,7 @@ export const startFork = async (
     shares,
     watch: { live, authenticate, tokenOf },
     audit: createPostgresAuditLog(accountPool),
+    page,
     dependencies,
     isDraining: () => draining,
   })
@@ -336,13 +339,16 @@ export const startFork = async (
   })
   const bounded = boundInFlight(handle, config.HTTP_PENDING_MAX, probePathsOf(endpoints), inFlight)
   const app = withCors(cors, methodsOf(endpoints), {
-    ready: lists.sourceOfTarget,
+    ready: (target, acceptEncoding, ifNoneMatch) =>
+      lists.sourceOfTarget(target, acceptEncoding, ifNoneMatch) ??
+      page.sourceOfTarget(target, acceptEncoding, ifNoneMatch),
     readyLimitOf: readyLimitOf(processLimits, config.TRUSTED_PROXIES),
     webSockets: live.webSockets,
     handle: bounded,
   })
   const grpc = config.GRPC_PORT === 'off' ? undefined : await loadGrpc(config, bounded, cors)
   const engine = await openEngine(config, app, log)
+  addReadyMetrics(registry, { '/todos': lists.counts.ready, '/app': page.tallies })
   addListMetrics(registry, lists)
   addLimitMetrics(registry, limiter.counts, processLimits)
   addConnectionMetrics(registry, engine)

@@ -2,16 +2,8 @@
 // The image's label, `--version`, the OpenAPI document, metrics and CHANGELOG.md agree with it.
 
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-
-/** The folder of the nearest package.json above: of the sources, or of what was compiled to dist/. */
-const rootAbove = (directory: string): string | undefined => {
-  if (existsSync(join(directory, 'package.json'))) return directory
-  const above = dirname(directory)
-  return above === directory ? undefined : rootAbove(above)
-}
-
-const root = rootAbove(import.meta.dirname)
+import { join, resolve } from 'node:path'
+import { root } from './root.ts'
 
 const readText = (file: string): string | undefined => {
   try {

@@ -20,7 +20,11 @@ import { addTeamMetrics, createTeamCounts } from '../../server/features/teams/me
 import { addPublishMetrics } from '../../server/features/todos/metrics.ts'
 import type { Engine } from '../../server/http/engines/engine.ts'
 import { addGrpcMetrics } from '../../server/grpc/metrics.ts'
-import { addConnectionMetrics, addRequestMetrics } from '../../server/http/metrics.ts'
+import {
+  addConnectionMetrics,
+  addReadyMetrics,
+  addRequestMetrics,
+} from '../../server/http/metrics.ts'
 import { addActiveUserMetrics, createActiveUsers } from '../../server/identity/active-users.ts'
 import { addLimitMetrics } from '../../server/limits/metrics.ts'
 import { countForks } from '../../server/process/metrics-page.ts'
@@ -79,6 +83,7 @@ export const metricGroups: readonly MetricGroup[] = [
     about: 'On the page of the server.',
     metrics: metricsOf((registry) => {
       addRequestMetrics(registry)
+      addReadyMetrics(registry, {})
       addConnectionMetrics(registry, unread as Engine)
     }),
   },

@@ -10,6 +10,8 @@ import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
 import { liveEndpoints, type LiveEndpointParts } from './live/endpoints.ts'
+import { pageEndpoints } from './page/endpoints.ts'
+import type { PageParts } from './page/vocabulary.ts'
 import { publicChannel, type PublicChannelParts } from './public-lists/channel.ts'
 import { listTodos, type ListParts } from './public-lists/list-todos.ts'
 import { sharedTodoChannel, type SharedTodoChannelParts } from './shares/channel.ts'
@@ -30,6 +32,7 @@ export type Parts = TodoParts &
   ShareParts &
   AuditParts &
   ReadinessParts &
+  PageParts &
   LiveEndpointParts & {
     readonly accounts: AccountParts
     /** Where clients reach the API; empty when that is not known. */
@@ -57,6 +60,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     readAuditLog(parts),
     ...liveEndpoints(parts, createChannelKinds(parts)),
     ...healthEndpoints(parts),
+    ...pageEndpoints(parts),
   ]
-  return [...endpoints, ...docsEndpoints(endpoints, parts.publicUrl)]
+  return [...endpoints, ...docsEndpoints(endpoints, parts)]
 }

@@ -37,6 +37,8 @@ const httpOnly: Readonly<Record<string, string>> = {
   getDocs: documents,
   getProblem: documents,
   getIndex: documents,
+  getPage: documents,
+  getPageFile: documents,
 }
 
 /** What is not as HTTP has it. */

@@ -3,7 +3,7 @@
 
 import { Counter, Histogram, type Registry } from '@prometheus-io/client'
 import { addCounter, addGauge, durationBuckets } from '../../lib/runtime/metrics.ts'
-import type { Engine } from './engines/engine.ts'
+import type { Engine, Tally } from './engines/engine.ts'
 import type { Answered } from './router.ts'
 
 /** What clients may send to no resource of ours; they make up others, which are not told apart. */
@@ -28,19 +28,19 @@ export const requestLabels = [
 ] as const
 
 /**
- * Counts the requests that handlers answer; the others are in addListMetrics. A histogram is twenty
+ * Counts the requests that handlers answer; addReadyMetrics has the others. A histogram is twenty
  * series: one for each status too, and a server would have four thousand.
  */
 export const addRequestMetrics = (registry: Registry): ((answered: Answered) => void) => {
   const counts = new Counter({
     name: 'http_server_requests_total',
-    help: 'Requests by route and status; a method that the route does not have is _OTHER. Without the ready lists, see http_server_ready_requests_total.',
+    help: 'Requests by route and status; a method that the route does not have is _OTHER. Without those that are answered with ready bytes, see http_server_ready_requests_total.',
     labelNames: requestLabels,
     registers: [registry],
   })
   const durations = new Histogram({
     name: 'http_server_request_duration_seconds',
-    help: 'Time from the head of a request to its reply, by route; HEAD is in GET, and all that no route offers is _OTHER. Without the ready lists.',
+    help: 'Time from the head of a request to its reply, by route; HEAD is in GET, and all that no route offers is _OTHER. Without those that are answered with ready bytes.',
     labelNames: ['http_request_method', 'http_route'],
     buckets: durationBuckets,
     registers: [registry],
@@ -60,6 +60,28 @@ export const addRequestMetrics = (registry: Registry): ((answered: Answered) => 
     )
   }
 }
+
+/** By route: what engines answered alone. */
+export const addReadyMetrics = (
+  registry: Registry,
+  tallies: Readonly<Record<string, { readonly full: Tally; readonly notModified: Tally }>>,
+): void =>
+  addCounter(
+    registry,
+    {
+      name: 'http_server_ready_requests_total',
+      help: 'Requests answered with ready bytes: lists, and the page with its files. Counted, not timed: reading a clock would cost more than the answer. The benchmark measures its latency.',
+      labelNames: requestLabels,
+    },
+    () =>
+      Object.entries(tallies).flatMap(([route, { full, notModified }]) => {
+        const labels = { http_request_method: 'GET', http_route: route }
+        return [
+          [{ ...labels, http_response_status_code: '200' }, full.requests] as const,
+          [{ ...labels, http_response_status_code: '304' }, notModified.requests] as const,
+        ]
+      }),
+  )
 
 export const addConnectionMetrics = (registry: Registry, engine: Engine): void => {
   addGauge(

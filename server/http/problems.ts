@@ -154,5 +154,16 @@ export const tooManyStreams = unavailable(
   },
   'too many long answers are being sent',
 )
+/** Of what is sent compressed to those who take it. */
+export const notAcceptable: ProblemKind = {
+  type: {
+    slug: 'not-acceptable',
+    status: 406,
+    when: '`Accept-Encoding` refuses every form that this is available in.',
+    remedy: 'Leave the header out, or accept `identity`, `gzip` or `br`.',
+  },
+  detail: 'Accept-Encoding refuses every form that this is available in',
+  field: 'Accept-Encoding',
+}
 /** How a read queue refuses. */
 export const readQueueProblems = [tooManyReads, readTimedOut] as const

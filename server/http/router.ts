@@ -115,6 +115,9 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
     const isVersioned = endpoint.tag.isUnversioned !== true
     byPath.set(route, { route: path, methods, isVersioned, id: '', innerId: '' })
   }
+  const withRest = [...byPath].flatMap(([route, found]) =>
+    route.endsWith(anyRest) ? [[route.slice(0, -anyRest.length), found] as const] : [],
+  )
 
   const allMethods = [...methodsOf(parts.endpoints), 'OPTIONS'].join(', ')
 
@@ -135,8 +138,16 @@ export const createRouter = (parts: RouterParts): App['handle'] => {
       findWithId(path, before, last) ??
       findWithIds(path, third, before, last, path.length) ??
       findWithIds(path, path.lastIndexOf('/', third - 1), third, before, last) ??
+      findWithRest(path) ??
       nowhere
     )
+  }
+
+  /** What follows is the id, whatever it is. */
+  const findWithRest = (path: string): Found | undefined => {
+    for (const [start, found] of withRest)
+      if (path.startsWith(start)) return foundAt(found, path.slice(start.length), '')
+    return undefined
   }
 
   /** What stands between `slash` and `end` is the id. */
@@ -270,6 +281,7 @@ const versionStart = `${versionPrefix}/`
 
 /** What stands for a parameter where routes are looked up: no path of a request has a space. */
 const anyId = ' '
+const anyRest = `${anyId}*`
 const routeOf = (path: string): string => path.replaceAll(/:\w+/g, anyId)
 
 const isOffered = (method: string, { methods }: Found): boolean =>

@@ -196,6 +196,13 @@ export const httpSettings = {
       return text === '' ? text : (url?.href ?? '').replace(/\/$/, '')
     },
   },
+  PAGE_DIRECTORY: {
+    default: '',
+    unit: 'directory',
+    meaning:
+      'The built page that is served at `/app`: an `index.html`, and what it needs below `assets/`. Empty: what `npm run build:web` made. Read when it is first asked for, and again by new processes.',
+    parse: (text: string) => text,
+  },
   TRUSTED_PROXIES: {
     default: '',
     unit: 'address or CIDR,…',

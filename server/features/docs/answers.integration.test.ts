@@ -7,6 +7,7 @@ import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
 import { migrationsDirectory } from '../../../scripts/paths.ts'
 import { startServer, startWorker } from '../../../scripts/stack/processes.ts'
 import { seed } from '../../../scripts/seed.ts'
+import { builtPage } from '../../../testing/built-page.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { ownPostgres, testDatabase } from '../../../testing/services.ts'
 import { generousTimeouts } from '../../../testing/settings.ts'
@@ -59,7 +60,11 @@ for (const engine of engineNames) {
   void t.test(`${engine} engine`, async (t) => {
     const databaseUrl = await testDatabase(t)
     await seed({ databaseUrl, count: 100 }, () => {})
-    const server = await startServer({ ...environmentOf(engine, databaseUrl), ...generousTimeouts })
+    const server = await startServer({
+      ...environmentOf(engine, databaseUrl),
+      ...generousTimeouts,
+      PAGE_DIRECTORY: await builtPage(t),
+    })
     t.teardown(() => server.stop())
     const worker = await startWorker(environmentOf(engine, databaseUrl))
     t.teardown(() => worker.stop())
@@ -70,6 +75,7 @@ for (const engine of engineNames) {
     )
 
     await t.test('reads', (t) => askReads(createAsk(t, server.port, check), t, server.port, check))
+    await t.test('the page', (t) => askPage(createAsk(t, server.port, check)))
     await t.test('writes', (t) => askWrites(createAsk(t, server.port, check), databaseUrl))
     await t.test('accounts', (t) => askAccounts(createAsk(t, server.port, check), databaseUrl))
     await t.test('teams', (t) => askTeams(createAsk(t, server.port, check), databaseUrl))
@@ -86,11 +92,11 @@ for (const engine of engineNames) {
     // A fault of ours has no way to be asked for, nor have too many requests in flight: the tests of
     // the router, of pending.ts and of live.ts stage them. Those of mail have servers with other settings.
     const isStaged =
-      /^(\w+ 50[01]|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getAsyncApi|openWebSocket|getDocs|getProblem) 503)$/
+      /^(\w+ 50[01]|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getAsyncApi|openWebSocket|getDocs|getProblem|getPage|getPageFile) 503)$/
     const isExpected =
       engine === 'node'
         ? isStaged
-        : /^(\w+ (500|501|408|431)|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getAsyncApi|openWebSocket|getDocs|getProblem) 503)$/
+        : /^(\w+ (500|501|408|431)|(login|listOwnInvitations) 403|(getPing|getIndex|getOpenApi|getAsyncApi|openWebSocket|getDocs|getProblem|getPage|getPageFile) 503)$/
     t.same(
       check.unseen().filter((one) => !isExpected.test(one)),
       [],
@@ -151,7 +157,6 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
   await ask('getPing', 200, '/ping')
   for (const [operationId, target, accept] of [
     ['getIndex', '/', 'application/json'],
-    ['getIndex', '/', 'text/html,*/*;q=0.8'],
     ['getOpenApi', '/openapi.json', '*/*'],
     ['getDocs', '/docs', '*/*'],
     ['getProblem', '/docs/problems/no-such-todo', '*/*'],
@@ -161,13 +166,30 @@ const askReads = async (ask: Ask, t: Test, port: number, check: AnswerCheck) => 
     const lines = [accepts, `If-None-Match: ${headerOf(answer, 'ETag')}`]
     await ask(operationId, 304, target, { lines })
     if (operationId === 'getIndex') {
-      t.match(headerOf(answer, 'Content-Type'), accept.split(',')[0], 'as its Accept prefers')
       t.match(answer.body, '/docs')
+      const browser = await ask('getIndex', 302, '/', { lines: ['Accept: text/html,*/*;q=0.8'] })
+      t.equal(headerOf(browser, 'Location'), '/app')
     }
     if (operationId !== 'getOpenApi') continue
     const servers = [{ url: 'http://a' }]
     t.same(JSON.parse(answer.body), { ...document, servers }, 'what is tested')
   }
+}
+
+const askPage = async (ask: Ask) => {
+  for (const [operationId, target, status] of [
+    ['getPage', '/app', 200],
+    ['getPageFile', '/app/todos/7', 200],
+    ['getPageFile', '/app/assets/index-a1.js', 200],
+    ['getPageFile', '/app/assets/none.js', 404],
+  ] as const) {
+    const answer = await ask(operationId, status, target)
+    if (status === 404) continue
+    const lines = [`If-None-Match: ${headerOf(answer, 'ETag')}`]
+    await ask(operationId, 304, target, { lines })
+    await ask(operationId, 406, target, { lines: ['Accept-Encoding: *;q=0'] })
+  }
+  await ask('getPageFile', 200, '/app/sw.js')
 }
 
 /** Decompressed by the client. */
@@ -312,7 +334,7 @@ const askOthers = async (t: Test, port: number) => {
   }
 }
 
-/** Two lists, each with GET and HEAD; probes have a limit as large. */
+/** Two lists, each with GET and HEAD, before the page; probes have a limit as large. */
 const listsAsked = 4
 
 const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: AnswerCheck) => {
@@ -359,6 +381,8 @@ const askTooMuch = async (t: Test, engine: string, databaseUrl: string, check: A
   await ask('listTodos', 200, '/todos?limit=1')
   await ask('listTodos', 200, '/todos?limit=%31')
   await ask('getIndex', 429, '/')
+  await ask('getPage', 429, '/app?x')
+  await ask('getPageFile', 429, '/app/todos')
   await ask('getOpenApi', 429, '/openapi.json')
   await ask('getDocs', 429, '/docs')
   await ask('getProblem', 429, '/docs/problems/no-such-todo')
@@ -370,6 +394,7 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
   const server = await startServer({
     ...environmentOf(engine, postgres.url),
     WRITE_IF_MATCH: 'required',
+    PAGE_DIRECTORY: '/none',
   })
   t.teardown(() => server.stop())
   postgres.kill('SIGKILL')
@@ -387,6 +412,7 @@ const askWithout = async (t: Test, engine: string, check: AnswerCheck) => {
     askLiveWithout(ask),
   ])
   await ask('getReady', 503, '/ready')
+  await ask('getPage', 404, '/app')
 }
 
 const askTodosWithout = async (ask: Ask) => {

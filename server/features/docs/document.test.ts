@@ -7,6 +7,7 @@ import t from 'tap'
 import { repository } from '../../../scripts/paths.ts'
 import { document, endpoints } from '../../../testing/openapi/document.ts'
 import { createFaults } from '../../../testing/openapi/document-schemas.ts'
+import { templateOf } from '../../http/contract/endpoint.ts'
 import type { Media } from '../../http/contract/openapi.ts'
 import { listHeadersOf, readCors } from '../../http/cors.ts'
 import { operationsOf } from '../../http/contract/openapi.ts'
@@ -31,7 +32,7 @@ t.test('its version is that of the package', async (t) => {
 t.test('every endpoint is in it once, and nothing else', (t) => {
   t.same(
     operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(),
-    endpoints.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`).sort(),
+    endpoints.map(({ method, path }) => `${method} ${templateOf(path)}`).sort(),
   )
   t.end()
 })
@@ -43,8 +44,11 @@ t.test('pages of other origins can read each header that it describes', (t) => {
     'cache-control',
     'content-disposition',
     'content-encoding',
+    'cross-origin-opener-policy',
+    'cross-origin-resource-policy',
     'referrer-policy',
     'sec-websocket-version',
+    'service-worker-allowed',
     'upgrade',
     'vary',
     'x-accel-buffering',

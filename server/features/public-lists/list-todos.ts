@@ -19,8 +19,8 @@ import {
   type Reply,
 } from '../../http/engines/engine.ts'
 import type { ReadQueue } from '../../http/pending.ts'
-import { orProblem, Problem, unavailable, type ProblemKind } from '../../http/problem.ts'
-import { invalid, readQueueProblems } from '../../http/problems.ts'
+import { orProblem, Problem, unavailable } from '../../http/problem.ts'
+import { invalid, notAcceptable, readQueueProblems } from '../../http/problems.ts'
 import {
   contentEncoding,
   etag,
@@ -53,16 +53,6 @@ const unreadable = unavailable(
   },
   "the list can't be read now",
 )
-const notAcceptable: ProblemKind = {
-  type: {
-    slug: 'not-acceptable',
-    status: 406,
-    when: '`Accept-Encoding` refuses every form that the list is available in.',
-    remedy: 'Leave the header out, or accept `identity`, `gzip` or `br`.',
-  },
-  detail: 'the list is available as identity, gzip and br: Accept-Encoding refuses all of them',
-  field: 'Accept-Encoding',
-}
 /** A list that changes all the time is compressed anew each time: so often a client waits for it. */
 const compressTriesMax = 5
 

@@ -3,25 +3,11 @@
 
 import type { Registry } from '@prometheus-io/client'
 import { addCounter, addGauge } from '../../../lib/runtime/metrics.ts'
-import { requestLabels } from '../../http/metrics.ts'
 import type { HotLists } from './hot-list.ts'
 import type { Held } from './freshness.ts'
 
 export const addListMetrics = (registry: Registry, lists: HotLists): void => {
   const { ready, handled, refreshes } = lists.counts
-  const list = { http_request_method: 'GET', http_route: '/todos' }
-  addCounter(
-    registry,
-    {
-      name: 'http_server_ready_requests_total',
-      help: 'Requests answered with ready bytes. Counted, not timed: reading a clock would cost more than the answer. The benchmark measures its latency.',
-      labelNames: requestLabels,
-    },
-    () => [
-      [{ ...list, http_response_status_code: '200' }, ready.full.requests],
-      [{ ...list, http_response_status_code: '304' }, ready.notModified.requests],
-    ],
-  )
   addCounter(
     registry,
     {

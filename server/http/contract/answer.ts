@@ -7,7 +7,7 @@ import { createReply, type Reply } from '../engines/engine.ts'
 import { constantsOf, type ResponseHeader } from '../response-headers.ts'
 import { jsonHeaders } from '../security-headers.ts'
 
-export type AnswerStatus = 200 | 201 | 202 | 204 | 304 | 503
+export type AnswerStatus = 200 | 201 | 202 | 204 | 302 | 304 | 503
 
 export type Described = {
   readonly status: AnswerStatus

@@ -7,7 +7,7 @@ import { deprecationHeaders } from '../deprecation.ts'
 import { rateLimit, type ResponseHeader } from '../response-headers.ts'
 import type { AnswerDescription } from './answer.ts'
 import { createComponents, type ComponentsInTheMaking } from './components.ts'
-import { needsToken, type Endpoint } from './endpoint.ts'
+import { needsToken, templateOf, type Endpoint } from './endpoint.ts'
 import type {
   Content,
   Info,
@@ -28,7 +28,7 @@ export const documentOf = (endpoints: readonly Endpoint[], info: Info): OpenApi 
   const components = createComponents()
   const paths: Record<string, PathItem> = {}
   for (const endpoint of endpoints) {
-    const path = endpoint.path.replaceAll(/:(\w+)/g, '{$1}')
+    const path = templateOf(endpoint.path)
     const method = endpoint.method.toLowerCase() as Lower
     paths[path] = { ...paths[path], [method]: operationOf(endpoint, components) }
   }

@@ -62,7 +62,10 @@ export type BodyOf<T> = {
 
 type About = {
   readonly method: Method
-  /** Literal, or its last or last but one part is a parameter, or its last and last but two are. */
+  /**
+   * Literal, or its last or last but one part is a parameter, or its last and last but two are. One that
+   * ends with a star stands for all that follows, slashes included, where no other path is asked for.
+   */
   readonly path: string
   /** What clients that are made from the document call it. */
   readonly operationId: string
@@ -73,6 +76,8 @@ type About = {
   readonly isProbe?: boolean
   /** Its body may be made while it is sent; there may be only so many of those. */
   readonly isStreamed?: boolean
+  /** For people, to whom links come with parameters of others: those it does not know are ignored. */
+  readonly takesAnyQuery?: boolean
   /** Every answer of it says so. */
   readonly deprecation?: Deprecation | undefined
   readonly responses: readonly AnswerDescription[]
@@ -130,6 +135,7 @@ export const endpoint = <
     description,
     isProbe: definition.isProbe ?? false,
     isStreamed: definition.isStreamed ?? false,
+    takesAnyQuery: definition.takesAnyQuery ?? false,
     deprecation: definition.deprecation,
     problems,
     params,
@@ -141,6 +147,9 @@ export const endpoint = <
     body: definition.body,
   }
 }
+
+/** `/app/:path*` as `/app/{path}` */
+export const templateOf = (path: string): string => path.replaceAll(/:(\w+)\*?/g, '{$1}')
 
 export const probePathsOf = (endpoints: readonly Endpoint[]): string[] =>
   endpoints.filter(({ isProbe }) => isProbe).map(({ path }) => path)

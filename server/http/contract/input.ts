@@ -42,7 +42,8 @@ export const createRun = (endpoint: Endpoint): Run => {
   const readHead = (identified: Identified): Input => {
     const { request, requestId, principal, client } = identified
     const errors: FieldError[] = []
-    if (request.query !== '') refuseUnknown(request.query, endpoint, errors)
+    if (request.query !== '' && !endpoint.takesAnyQuery)
+      refuseUnknown(request.query, endpoint, errors)
     const input = {
       request,
       requestId,
