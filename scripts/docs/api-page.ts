@@ -2,11 +2,12 @@
 
 import { curlOf } from '../../server/features/docs/curl.ts'
 import type { Endpoint, LimitName } from '../../server/http/contract/endpoint.ts'
-import type {
-  Content,
-  DescribedOperation,
-  Parameter,
-  Response,
+import {
+  takesToken,
+  type Content,
+  type DescribedOperation,
+  type Parameter,
+  type Response,
 } from '../../server/http/contract/openapi.ts'
 import { problemCatalogue } from '../../server/http/contract/problem-catalogue.ts'
 import type { ProblemType } from '../../server/http/problem.ts'
@@ -51,8 +52,13 @@ const titleOf = ({ operation }: DescribedOperation): string => operation.summary
 const requestOf = ({ method, path }: DescribedOperation): string =>
   `${method.toUpperCase()} ${path}`
 
+const needsOf = ({ operation }: DescribedOperation): string => {
+  if (takesToken(operation)) return `Needs a ${linkTo('Tokens', '', 'token')}`
+  return operation.security.length > 0 ? `Needs the ${linkTo('Tokens', '', 'cookie')}` : 'No token'
+}
+
 const section = (one: DescribedOperation): string => {
-  const { description, parameters = [], requestBody, responses, security } = one.operation
+  const { description, parameters = [], requestBody, responses } = one.operation
   const answers = Object.entries(responses).filter((entry) => !isRefusal(entry))
   return [
     `### ${titleOf(one)}`,
@@ -60,7 +66,7 @@ const section = (one: DescribedOperation): string => {
     ...(description ? [prose(description)] : []),
     bullets([
       one.operation.deprecated ? '**Deprecated**: its answers say until when' : undefined,
-      security.length > 0 ? `Needs a ${linkTo('Tokens', '', 'token')}` : 'No token',
+      needsOf(one),
       limitOf(endpointOf(one)),
     ]),
     fence('sh check=run-by-curl-test', curlOf(one)),

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { operationsOf } from '../../server/http/contract/openapi.ts'
+import { operationsOf, takesToken } from '../../server/http/contract/openapi.ts'
 import { repository } from '../paths.ts'
 import { brunoCollection } from './bruno.ts'
 import { document } from './endpoints.ts'
@@ -24,6 +24,6 @@ t.test('each operation is in it once', async (t) => {
     t.equal(named.length, 1, operation.operationId)
     const text = named[0]?.text ?? ''
     t.ok(text.includes(`\n${method} {\n  url: {{url}}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`))
-    t.equal(text.includes('token: {{token}}'), operation.security.length > 0)
+    t.equal(text.includes('token: {{token}}'), takesToken(operation))
   }
 })

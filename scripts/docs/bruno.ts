@@ -3,6 +3,7 @@
 
 import {
   operationsOf,
+  takesToken,
   type DescribedOperation,
   type OpenApi,
   type Parameter,
@@ -41,10 +42,10 @@ export const brunoCollection = (document: OpenApi, folder: string): PrintedFile[
 }
 
 const request = (one: DescribedOperation, sequence: number): string => {
-  const { summary, description, security, parameters = [], requestBody } = one.operation
+  const { summary, description, parameters = [], requestBody } = one.operation
   const [media] = Object.entries(requestBody?.content ?? {})
   const [example] = Object.values(media?.[1].examples ?? {})
-  const needsToken = security.length > 0
+  const needsToken = takesToken(one.operation)
   const inPlace = (place: Parameter['in']) => parameters.filter((one) => one.in === place)
   const [first, ...others] = inPlace('query')
   const path = one.path.replaceAll(/\{(\w+)\}/g, ':$1')

@@ -11,6 +11,7 @@ import { contract } from '../../testing/grpc.ts'
 import { differencesOf, pathOf, type Differences } from '../../testing/grpc-contract.ts'
 
 const operators = 'for who runs the server, by curl and scripts'
+const cookies = 'for a page of the server, whose browser keeps the refresh token'
 const documents = 'a document for browsers and tools'
 /** Endpoints without an RPC, by what documents call them. */
 const httpOnly: Readonly<Record<string, string>> = {
@@ -30,6 +31,9 @@ const httpOnly: Readonly<Record<string, string>> = {
   listSessions: operators,
   endSession: operators,
   endSessions: operators,
+  loginWithCookie: cookies,
+  refreshWithCookie: cookies,
+  logoutWithCookie: cookies,
   getHealth: 'grpc.health.v1 says the same',
   getPing: 'grpc.health.v1 says the same',
   getReady: 'grpc.health.v1 says the same',

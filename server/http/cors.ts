@@ -1,5 +1,6 @@
 // Which web pages of other origins may call the API from a browser (the Fetch standard's CORS
-// protocol). Off unless set. No credentials: a page sends the token itself, there are no cookies.
+// protocol). Off unless set. No credentials: such a page sends the token
+// itself, and the one cookie is for the page of this server.
 
 import { decidedBy, type App, type Reply, type Request } from './engines/engine.ts'
 

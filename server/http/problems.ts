@@ -21,7 +21,7 @@ export const headTooLarge: ProblemKind = {
     status: 431,
     when: 'The request headers are too large. `HTTP_ENGINE=uws` says so in HTML.',
     remedy:
-      'Send fewer or shorter headers; cookies are never needed. The setting `HTTP_HEADER_BYTES_MAX` is the bound.',
+      'Send fewer or shorter headers; no cookie of another application is needed. The setting `HTTP_HEADER_BYTES_MAX` is the bound.',
   },
   detail: 'the request headers are too large',
 }

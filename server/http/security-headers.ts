@@ -1,4 +1,4 @@
-// What answers say to browsers for safety's sake. An API behind bearer tokens, without cookies, has
+// What answers say to browsers for safety's sake. An API behind bearer tokens has
 // little to lose in a browser; what is left is JSON that is read as something else.
 //
 // - nosniff, on everything: JSON is never run as a script or shown as HTML, however it is asked for,

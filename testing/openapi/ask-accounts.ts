@@ -6,7 +6,7 @@ import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
 import { eventually } from '../eventually.ts'
 import { createRefreshTokens, newFamily } from '../../lib/accounts/refresh-token.ts'
 import { testSecret } from '../settings.ts'
-import type { Answer } from '../engines/harness.ts'
+import { headerOf, type Answer } from '../engines/harness.ts'
 import { bodyBytesMax } from '../../server/http/json-body.ts'
 import { askAdmin, askEachOfAdmins } from './ask-admin.ts'
 import { bearerOf, type Ask } from './ask.ts'
@@ -33,6 +33,7 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('exportProfile', 401, '/api/profile/export')
   const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
   await askDeletions(ask, sql, own)
+  await askCookies(ask)
   await ask('logout', 204, '/auth/logout', { body })
   await ask('readProfile', 401, '/api/profile', own)
   await ask('refresh', 401, '/auth/refresh', { body })
@@ -55,6 +56,7 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
     ['login', '/auth/login'],
     ['refresh', '/auth/refresh'],
     ['logout', '/auth/logout'],
+    ['loginWithCookie', '/auth/cookie/login'],
     ...mailTargets,
   ] as const) {
     for (const wrong of ['{', {}, { email: 1, password: 1, refresh_token: 1 }]) {
@@ -64,6 +66,37 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
     await ask(operationId, 415, target, { lines: ['Content-Type: text/plain'], body: ann })
   }
 }
+
+/** What a page of the server sends. */
+const ofPage = ['Sec-Fetch-Site: same-origin']
+
+const askCookies = async (ask: Ask) => {
+  const login = { lines: ofPage, body: ann }
+  const begun = await ask('loginWithCookie', 200, '/auth/cookie/login', login)
+  await ask('loginWithCookie', 401, '/auth/cookie/login', {
+    ...login,
+    body: { ...ann, password: 'wrong' },
+  })
+  await ask('loginWithCookie', 403, '/auth/cookie/login', { body: ann })
+  const [cookie = ''] = headerOf(begun, 'Set-Cookie')?.split(';') ?? []
+  const lines = [...ofPage, `Cookie: ${cookie}`]
+  await ask('refreshWithCookie', 200, '/auth/cookie/refresh', { lines, body: {} })
+  await ask('logoutWithCookie', 204, '/auth/cookie/logout', { lines, body: {} })
+  await ask('refreshWithCookie', 401, '/auth/cookie/refresh', { lines, body: {} })
+  await ask('refreshWithCookie', 401, '/auth/cookie/refresh', { lines: ofPage, body: {} })
+  for (const [operationId, target] of cookieTargets) {
+    await ask(operationId, 403, target, { body: {} })
+    await ask(operationId, 400, target, { lines: ofPage, body: '{' })
+    await ask(operationId, 413, target, { lines: ofPage, body: 'x'.repeat(bodyBytesMax + 1) })
+    const text = [...ofPage, 'Content-Type: text/plain']
+    await ask(operationId, 415, target, { lines: text, body: {} })
+  }
+}
+
+const cookieTargets = [
+  ['refreshWithCookie', '/auth/cookie/refresh'],
+  ['logoutWithCookie', '/auth/cookie/logout'],
+] as const
 
 /** One's own account, of which nothing is left but one that is needed on. */
 const askDeletions = async (ask: Ask, sql: Sql, own: { readonly lines: readonly string[] }) => {
@@ -138,6 +171,10 @@ const askEach = async (ask: Ask, status: 429 | 503) => {
   await ask('login', status, '/auth/login', { body: ann })
   await ask('refresh', status, '/auth/refresh', { body })
   await ask('logout', status, '/auth/logout', { body })
+  await ask('loginWithCookie', status, '/auth/cookie/login', { lines: ofPage, body: ann })
+  const cookie = `Cookie: __Secure-todos-refresh=${body.refresh_token}`
+  for (const [operationId, target] of cookieTargets)
+    await ask(operationId, status, target, { lines: [...ofPage, cookie], body: {} })
   for (const [operationId, target] of mailTargets)
     await ask(operationId, status, target, { body: mailBodyOf('none') })
   await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })

@@ -6,6 +6,9 @@ import { deleteProfile } from './delete-profile.ts'
 import { forgotPassword } from './forgot-password.ts'
 import { login } from './log-in.ts'
 import { logout } from './log-out.ts'
+import { loginWithCookie } from './cookie/log-in.ts'
+import { logoutWithCookie } from './cookie/log-out.ts'
+import { refreshWithCookie } from './cookie/refresh.ts'
 import type { AccountParts } from './parts.ts'
 import { readProfile } from './read-profile.ts'
 import { refresh } from './refresh.ts'
@@ -19,6 +22,9 @@ export const accountEndpoints = (parts: AccountParts): Endpoint[] => [
   login(parts),
   refresh(parts),
   logout(parts),
+  loginWithCookie(parts),
+  refreshWithCookie(parts),
+  logoutWithCookie(parts),
   requestVerification(parts),
   verifyEmail(parts),
   forgotPassword(parts),

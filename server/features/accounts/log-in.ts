@@ -16,8 +16,9 @@ import {
   refusal,
   tag,
   tokens,
-  tokensReply,
+  tokensOf,
   type AccountParts,
+  type SessionTokens,
 } from './parts.ts'
 import { queueIsFull } from './passwords/passwords.ts'
 
@@ -30,6 +31,17 @@ const wrongLogin = refusal(
   'wrong email or password',
 )
 
+export const loginBody = {
+  shape: named('Login', object({ email: string(), password: string() }, { description: ignored })),
+  examples: [exampleLogin],
+}
+export const loginProblems = [
+  wrongLogin,
+  emailNotVerified,
+  passwordsBusy(queueIsFull),
+  accountsUnavailable,
+]
+
 export const login = (parts: AccountParts) =>
   endpoint({
     method: 'POST',
@@ -39,35 +51,36 @@ export const login = (parts: AccountParts) =>
     tag,
     auth: 'none',
     limit: 'address',
-    body: {
-      shape: named(
-        'Login',
-        object({ email: string(), password: string() }, { description: ignored }),
-      ),
-      examples: [exampleLogin],
-    },
+    body: loginBody,
     responses: [tokens],
-    problems: [wrongLogin, emailNotVerified, passwordsBusy(queueIsFull), accountsUnavailable],
-    async handler({ client, body: { email: given, password } }) {
-      const email = normaliseEmail(given)
-      for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-        const account = await checkedAccount(parts, email, password, client.key)
-        // Told to nobody but who knows the password.
-        if (parts.requiresVerifiedEmail && !account.isVerified) throw new Problem(emailNotVerified)
-        const family = newFamily()
-        const isOpen = await orUnavailable(
-          parts.accounts.openSession({
-            id: sessionIdOf(family),
-            userId: account.user.id,
-            passwordHash: account.passwordHash,
-            ttlSec: parts.refreshTtlSec,
-          }),
-        )
-        if (isOpen) return tokensReply(parts, account.user.id, family, firstGeneration)
-      }
-      throw new Problem(wrongLogin)
-    },
+    problems: loginProblems,
+    handler: async ({ client, body }) => tokens.reply(await beginSession(parts, body, client.key)),
   })
+
+/** Throws unless the password is that of the account. */
+export const beginSession = async (
+  parts: AccountParts,
+  { email: given, password }: { readonly email: string; readonly password: string },
+  client: string,
+): Promise<SessionTokens> => {
+  const email = normaliseEmail(given)
+  for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+    const account = await checkedAccount(parts, email, password, client)
+    // Told to nobody but who knows the password.
+    if (parts.requiresVerifiedEmail && !account.isVerified) throw new Problem(emailNotVerified)
+    const family = newFamily()
+    const isOpen = await orUnavailable(
+      parts.accounts.openSession({
+        id: sessionIdOf(family),
+        userId: account.user.id,
+        passwordHash: account.passwordHash,
+        ttlSec: parts.refreshTtlSec,
+      }),
+    )
+    if (isOpen) return tokensOf(parts, account.user.id, family, firstGeneration)
+  }
+  throw new Problem(wrongLogin)
+}
 
 /**
  * While a password is checked, its hash may be replaced: by another login, at today's cost, or by a new

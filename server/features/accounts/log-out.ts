@@ -12,7 +12,7 @@ import {
   type AccountParts,
 } from './parts.ts'
 
-export const logout = ({ accounts, refreshTokens, onRevoked }: AccountParts) =>
+export const logout = (parts: AccountParts) =>
   endpoint({
     method: 'POST',
     path: '/auth/logout',
@@ -27,12 +27,19 @@ export const logout = ({ accounts, refreshTokens, onRevoked }: AccountParts) =>
     responses: [{ status: 204, description: 'The session has ended, if there was one.' }],
     problems: [accountsUnavailable],
     async handler({ body }) {
-      const token = refreshTokens.read(body.refresh_token)
-      if (token) {
-        const sessionId = sessionIdOf(token.family)
-        await orUnavailable(accounts.revoke(sessionId))
-        onRevoked(sessionId)
-      }
+      await endSession(parts, body.refresh_token)
       return withoutBody(204)
     },
   })
+
+/** Does nothing where the token is no good. */
+export const endSession = async (
+  { accounts, refreshTokens, onRevoked }: AccountParts,
+  refreshToken: string,
+): Promise<void> => {
+  const token = refreshTokens.read(refreshToken)
+  if (!token) return
+  const sessionId = sessionIdOf(token.family)
+  await orUnavailable(accounts.revoke(sessionId))
+  onRevoked(sessionId)
+}

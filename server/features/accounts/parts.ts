@@ -16,7 +16,6 @@ import {
 } from '../../../lib/domain/shape.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
 import { answer } from '../../http/contract/answer.ts'
-import type { Reply } from '../../http/engines/engine.ts'
 import { Problem, unavailable, type ProblemKind, type ProblemType } from '../../http/problem.ts'
 import { authenticateHeader, realm } from '../../http/access-problems.ts'
 import { noStore } from '../../http/response-headers.ts'
@@ -83,7 +82,7 @@ export const ignored = 'Members that are not named here are ignored.'
 const refreshToken = string({
   description: 'Valid for one use. Keep it as secret as a password.',
 })
-const exampleTokens = {
+export const exampleTokens = {
   access_token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl',
   token_type: 'Bearer',
   expires_in: 900,
@@ -94,7 +93,21 @@ export const refreshTokenBody = {
   examples: [{ refresh_token: exampleTokens.refresh_token }],
 }
 
-export const tokens = answer({
+export const accessToken = described(
+  matching(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'a JWT'),
+  'A JWT: `Authorization: Bearer` with this.',
+)
+export const expiresIn = described(wholeNumber(1), 'Seconds that the access token lives.')
+
+/** What a login and a refresh give. */
+export type SessionTokens = {
+  readonly access_token: string
+  readonly token_type: 'Bearer'
+  readonly expires_in: number
+  readonly refresh_token: string
+}
+
+export const tokens = answer<SessionTokens>({
   status: 200,
   component: 'Tokens',
   description: 'The tokens.',
@@ -102,30 +115,26 @@ export const tokens = answer({
   body: named(
     'Tokens',
     object({
-      access_token: described(
-        matching(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'a JWT'),
-        'A JWT: `Authorization: Bearer` with this.',
-      ),
+      access_token: accessToken,
       token_type: oneOf('Bearer'),
-      expires_in: described(wholeNumber(1), 'Seconds that the access token lives.'),
+      expires_in: expiresIn,
       refresh_token: refreshToken,
     }),
   ),
   examples: [exampleTokens],
 })
 
-export const tokensReply = (
+export const tokensOf = (
   { signAccessToken, refreshTokens, accessTtlSec }: AccountParts,
   userId: string,
   family: string,
   generation: number,
-): Reply =>
-  tokens.reply({
-    access_token: signAccessToken(userId, sessionIdOf(family)),
-    token_type: 'Bearer',
-    expires_in: accessTtlSec,
-    refresh_token: refreshTokens.write({ family, generation }),
-  })
+): SessionTokens => ({
+  access_token: signAccessToken(userId, sessionIdOf(family)),
+  token_type: 'Bearer',
+  expires_in: accessTtlSec,
+  refresh_token: refreshTokens.write({ family, generation }),
+})
 
 export const accountsUnavailable = unavailable(
   {

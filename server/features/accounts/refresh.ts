@@ -11,8 +11,9 @@ import {
   sessionEnded,
   tag,
   tokens,
-  tokensReply,
+  tokensOf,
   type AccountParts,
+  type SessionTokens,
 } from './parts.ts'
 
 const notOurs = refusal(
@@ -23,6 +24,8 @@ const notOurs = refusal(
   },
   'the refresh token is not one of ours',
 )
+
+export const refreshProblems = [notOurs, sessionEnded, accountsUnavailable]
 
 export const refresh = (parts: AccountParts) =>
   endpoint({
@@ -37,26 +40,34 @@ export const refresh = (parts: AccountParts) =>
     limit: 'address',
     body: refreshTokenBody,
     responses: [tokens],
-    problems: [notOurs, sessionEnded, accountsUnavailable],
-    async handler({ requestId, body }) {
-      const token = parts.refreshTokens.read(body.refresh_token)
-      if (!token) throw new Problem(notOurs)
-      const sessionId = sessionIdOf(token.family)
-      const rotation = await orUnavailable(
-        parts.accounts.rotate(sessionId, token.generation, parts.refreshGraceSec),
-      )
-      switch (rotation.kind) {
-        case 'rotated':
-          return tokensReply(parts, rotation.userId, token.family, rotation.generation)
-        case 'reused':
-          parts.onRevoked(sessionId)
-          parts.log.warn(
-            { session_id: sessionId, user_id: rotation.userId, request_id: requestId },
-            'a refresh token was used again: its session is revoked',
-          )
-          throw new Problem(sessionEnded)
-        case 'ended':
-          throw new Problem(sessionEnded)
-      }
-    },
+    problems: refreshProblems,
+    handler: async ({ requestId, body }) =>
+      tokens.reply(await nextTokens(parts, body.refresh_token, requestId)),
   })
+
+/** Throws unless `refreshToken` is the newest of a session, or was until just now. */
+export const nextTokens = async (
+  parts: AccountParts,
+  refreshToken: string,
+  requestId: string,
+): Promise<SessionTokens> => {
+  const token = parts.refreshTokens.read(refreshToken)
+  if (!token) throw new Problem(notOurs)
+  const sessionId = sessionIdOf(token.family)
+  const rotation = await orUnavailable(
+    parts.accounts.rotate(sessionId, token.generation, parts.refreshGraceSec),
+  )
+  switch (rotation.kind) {
+    case 'rotated':
+      return tokensOf(parts, rotation.userId, token.family, rotation.generation)
+    case 'reused':
+      parts.onRevoked(sessionId)
+      parts.log.warn(
+        { session_id: sessionId, user_id: rotation.userId, request_id: requestId },
+        'a refresh token was used again: its session is revoked',
+      )
+      throw new Problem(sessionEnded)
+    case 'ended':
+      throw new Problem(sessionEnded)
+  }
+}

@@ -18,7 +18,7 @@ type RunError = { readonly stdout: string }
 
 /** What examples name is not there: a todo, an account, a session, the token of a mail, a password. */
 const notThere =
-  /^(404|401 (logout|refresh)|400 (verifyEmail|resetPassword)|403 deleteProfile|426 openWebSocket)$/
+  /^(404|401 (logout|refresh|refreshWithCookie)|400 (verifyEmail|resetPassword)|403 deleteProfile|426 openWebSocket)$/
 /** Its answer has no end: curl is ended, and says so. */
 const endless = 'watchChannel'
 

@@ -1,13 +1,14 @@
 // An operation as a command to paste, made from its examples. `$URL` and `$TOKEN` are the reader's.
 
-import type { DescribedOperation, Parameter } from '../../http/contract/openapi.ts'
+import { takesToken, type DescribedOperation, type Parameter } from '../../http/contract/openapi.ts'
 
 export const curlOf = ({ path, method, operation }: DescribedOperation): string => {
-  const { parameters = [], security, requestBody } = operation
+  const { parameters = [], requestBody } = operation
   const parts = [
     method === 'get' ? 'curl' : `curl -X ${method.toUpperCase()}`,
     `"$URL${targetOf(path, parameters)}"`,
-    ...(security.length > 0 ? ['-H "Authorization: Bearer $TOKEN"'] : []),
+    ...(takesToken(operation) ? ['-H "Authorization: Bearer $TOKEN"'] : []),
+    ...(parameters.some(({ name }) => name === 'Origin') ? ['-H "Origin: $URL"'] : []),
   ]
   const [media] = Object.entries(requestBody?.content ?? {})
   const [example] = Object.values(media?.[1].examples ?? {})

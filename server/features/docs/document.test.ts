@@ -10,7 +10,7 @@ import { createFaults } from '../../../testing/openapi/document-schemas.ts'
 import { templateOf } from '../../http/contract/endpoint.ts'
 import type { Media } from '../../http/contract/openapi.ts'
 import { listHeadersOf, readCors } from '../../http/cors.ts'
-import { operationsOf } from '../../http/contract/openapi.ts'
+import { operationsOf, takesToken } from '../../http/contract/openapi.ts'
 
 const operations = operationsOf(document)
 const asServed = JSON.parse(JSON.stringify(document)) as Record<string, unknown>
@@ -49,6 +49,7 @@ t.test('pages of other origins can read each header that it describes', (t) => {
     'referrer-policy',
     'sec-websocket-version',
     'service-worker-allowed',
+    'set-cookie',
     'upgrade',
     'vary',
     'x-accel-buffering',
@@ -142,12 +143,19 @@ t.test('each example is what its shape takes', (t) => {
 
 t.test('an answer that needs a token is described where a token is asked for', (t) => {
   // Who asks is in the body, or may be nobody: what is public needs no token.
-  const others = new Set(['login', 'refresh', 'openWebSocket', 'watchChannel'])
+  const others = new Set([
+    'login',
+    'refresh',
+    'loginWithCookie',
+    'refreshWithCookie',
+    'openWebSocket',
+    'watchChannel',
+  ])
   for (const { operation } of operations) {
-    const { operationId, security } = operation
+    const { operationId } = operation
     t.equal(
       '401' in operation.responses,
-      security.length > 0 || others.has(operationId),
+      takesToken(operation) || others.has(operationId),
       operationId,
     )
   }

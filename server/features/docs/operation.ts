@@ -1,10 +1,11 @@
 // One operation on the page: what it takes, a command to try it, what it answers and how it refuses.
 
-import type {
-  Content,
-  DescribedOperation,
-  Parameter,
-  Response,
+import {
+  takesToken,
+  type Content,
+  type DescribedOperation,
+  type Parameter,
+  type Response,
 } from '../../http/contract/openapi.ts'
 import { curlOf } from './curl.ts'
 import { html, type Html } from './html.ts'
@@ -16,14 +17,14 @@ export const operationTitle = ({ method, path }: DescribedOperation): Html =>
 
 /** `common`: the types of problems that every operation has, which are listed once for all. */
 export const operationSection = (one: DescribedOperation, common: ReadonlySet<string>): Html => {
-  const { operationId, summary, description, security, parameters, requestBody, responses } =
-    one.operation
+  const { operationId, summary, description, parameters, requestBody, responses } = one.operation
   const status = one.operation.deprecated ? 'Deprecated: its answers say until when. ' : ''
   const own = [...problemTypesOf(one)].filter((type) => !common.has(type))
   return html`<section id="${operationId}">
     <h3><a class="self" href="#${operationId}">${operationTitle(one)}</a></h3>
     <p>
-      ${status}${summary}. ${security.length > 0 ? html`Needs <a href="#tokens">a token</a>.` : ''}
+      ${status}${summary}.
+      ${takesToken(one.operation) ? html`Needs <a href="#tokens">a token</a>.` : ''}
     </p>
     ${description ? html`<p>${prose(description)}</p>` : ''} ${block(curlOf(one))}
     ${

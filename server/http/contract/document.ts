@@ -24,6 +24,9 @@ import type { Parameter } from './parameters.ts'
 import { problemResponses } from './problem-responses.ts'
 import { requestId, requestIdIfAny } from '../response-headers.ts'
 
+/** Of a page that came by HTTPS. */
+export const refreshCookieName = '__Secure-todos-refresh'
+
 export const documentOf = (endpoints: readonly Endpoint[], info: Info): OpenApi => {
   const components = createComponents()
   const paths: Record<string, PathItem> = {}
@@ -50,6 +53,13 @@ export const documentOf = (endpoints: readonly Endpoint[], info: Info): OpenApi 
           description:
             'HS256, with a `sub` that names the user. `exp` and `nbf` are honoured when present. `POST /auth/login` gives one.',
         },
+        refreshCookie: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: refreshCookieName,
+          description:
+            'The refresh token of a page of this server. `POST /auth/cookie/login` sets it, and its browser sends it to `/auth/cookie` alone.',
+        },
       },
     },
   }
@@ -59,14 +69,14 @@ const operationOf = (
   endpoint: Endpoint,
   components: ComponentsInTheMaking,
 ): OperationWithReferences => {
-  const { operationId, summary, description, tag, auth, body } = endpoint
+  const { operationId, summary, description, tag, body } = endpoint
   const parameters = parametersOf(endpoint, components)
   return {
     operationId,
     summary,
     ...(description !== '' && { description }),
     tags: [tag.name],
-    security: needsToken(auth) ? [{ bearer: [] }] : [],
+    security: securityOf(endpoint),
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
       requestBody: {
@@ -86,6 +96,11 @@ const operationOf = (
       ...problemResponses(endpoint, components),
     }),
   }
+}
+
+const securityOf = ({ auth, needsCookie }: Endpoint): OperationWithReferences['security'] => {
+  if (needsToken(auth)) return [{ bearer: [] }]
+  return needsCookie ? [{ refreshCookie: [] }] : []
 }
 
 /** What an endpoint that is deprecated says in each of its answers. */

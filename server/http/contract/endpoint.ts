@@ -76,6 +76,8 @@ type About = {
   readonly isProbe?: boolean
   /** Its body may be made while it is sent; there may be only so many of those. */
   readonly isStreamed?: boolean
+  /** It reads the refresh token's cookie. */
+  readonly needsCookie?: boolean
   /** For people, to whom links come with parameters of others: those it does not know are ignored. */
   readonly takesAnyQuery?: boolean
   /** Every answer of it says so. */
@@ -135,6 +137,7 @@ export const endpoint = <
     description,
     isProbe: definition.isProbe ?? false,
     isStreamed: definition.isStreamed ?? false,
+    needsCookie: definition.needsCookie ?? false,
     takesAnyQuery: definition.takesAnyQuery ?? false,
     deprecation: definition.deprecation,
     problems,

@@ -52,6 +52,10 @@ export type Operation<P = Parameter, R = Response> = {
   readonly responses: Readonly<Record<string, R>>
 }
 
+/** Who it speaks for is said by a bearer token. */
+export const takesToken = ({ security }: Pick<Operation, 'security'>): boolean =>
+  security.some((one) => 'bearer' in one)
+
 export type Lower = 'get' | 'post' | 'put' | 'patch' | 'delete'
 export type ResponseWithReferences = Response<Reference, Example | Reference>
 export type OperationWithReferences = Operation<
