@@ -11,6 +11,7 @@ import { connectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import { migrate } from '../lib/drivers/postgres/migrate.ts'
 import { takeNoArguments } from './command-line.ts'
 import { embeddedSecret } from './embedded-secret.ts'
+import { buildPageIfMissing } from './page.ts'
 import { migrationsDirectory, repository } from './paths.ts'
 import { isSeeded, progressBar, seed, seedCountDefault } from './seed.ts'
 import { isFree } from './stack/ports.ts'
@@ -104,11 +105,24 @@ const main = async () => {
     const metricsPorts = [server, worker].map((ready) => ready?.metricsPort)
     const tookMs = Math.round(performance.now() - startedMs)
     greet(config, server ?? {}, postgres.port, metricsPorts, tookMs)
+    // Last, so that the API is up at once; whoever opens the page sooner is told to wait.
+    if (config.PAGE_DIRECTORY === '') buildPage(running, stop)
   } catch (error) {
     if (stop.isInFlight()) return
     console.error((error as Error).message)
     stop(1)
   }
+}
+
+const buildPage = (running: { children: Child[] }, stop: ReturnType<typeof stopper>) => {
+  const build = buildPageIfMissing()
+  if (!build) return
+  const { process: child, failure } = build
+  running.children.push({ name: 'page', process: child, exited: failure.then(() => null) })
+  void failure.then((reason) => {
+    if (reason === undefined || stop.isInFlight()) return
+    console.error(`there is no page at /app, for it can't be built (${reason}): npm run build:web`)
+  })
 }
 
 /** Names what is being done, then how long it took: silence looks like a fault. */
@@ -213,6 +227,7 @@ const greet = (
   const token = signToken(config.JWT_SECRET as string, 'demo', tokenTtlSec)
   console.log(`
 Todo API: ${url}   (engine ${config.HTTP_ENGINE}, ${config.HTTP_PROCESSES} processes, started in ${tookMs} ms)
+The page, built in some seconds at the first start: ${url}/app
 All that it can do: ${url}/docs
 
 A token for user "demo", valid for 30 days:

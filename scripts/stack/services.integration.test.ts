@@ -125,21 +125,22 @@ t.test('kafka keeps an acknowledged message over kill -9', async (t) => {
 
 t.test('nginx passes requests on, at L7 and at L4', async (t) => {
   const upstream = createServer((request, response) => {
-    const { connection, 'x-forwarded-for': client, 'x-request-id': id } = request.headers
-    response.end([request.url, connection, client, typeof id].join(' '))
+    const { connection, host, 'x-forwarded-for': client, 'x-request-id': id } = request.headers
+    response.end([request.url, connection, client, typeof id, host].join(' '))
   })
   await once(upstream.listen(0, '127.0.0.1'), 'listening')
   t.teardown(() => upstream.close())
   const upstreams = [`127.0.0.1:${(upstream.address() as AddressInfo).port}`]
-  for (const [mode, answer] of [
-    ['http', '/path  127.0.0.1 string'],
-    ['stream', '/path keep-alive  undefined'],
+  for (const [mode, answerAt] of [
+    ['http', (port: number) => `/path  127.0.0.1 string 127.0.0.1:${port}`],
+    ['stream', (port: number) => `/path keep-alive  undefined 127.0.0.1:${port}`],
   ] as const) {
     await t.test(mode, async (t) => {
       const directory = await testDirectory(t)
       const first = await startOrSkip(t, () => startNginx({ directory, upstreams, mode }))
       if (!first) return
       const url = `http://127.0.0.1:${first.port}/path`
+      const answer = answerAt(first.port)
       t.equal(await (await fetch(url)).text(), answer)
       if (mode === 'http') {
         const headers = { 'X-Forwarded-For': '6.6.6.6' }

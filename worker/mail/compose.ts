@@ -16,7 +16,7 @@ export const createCompose = (
     'verify-email': config.AUTH_VERIFY_TTL_SEC,
     'reset-password': config.AUTH_RESET_TTL_SEC,
   }
-  const links = { linkUrl: config.MAIL_LINK_URL, apiUrl: apiUrlOf(config) }
+  const links = { linkUrl: linkUrlOf(config), apiUrl: apiUrlOf(config) }
   return async ({ kind, subject }) => {
     if (kind === 'invitation') {
       const issued = await issueInvitation(subject)
@@ -27,6 +27,13 @@ export const createCompose = (
     return { to: subject, mail: accountMail(kind, token, ttlSec[kind], links) }
   }
 }
+
+/** Without an application of one's own, mails lead to the page that the API serves. */
+export const linkUrlOf = ({ MAIL_LINK_URL, PUBLIC_API_URL }: Links): string => {
+  if (MAIL_LINK_URL !== '' || PUBLIC_API_URL === '') return MAIL_LINK_URL
+  return `${PUBLIC_API_URL}/app`
+}
+type Links = Pick<Config, 'MAIL_LINK_URL' | 'PUBLIC_API_URL'>
 
 /** A server that listens on every address has no name of its own. */
 const apiUrlOf = ({ PUBLIC_API_URL, HTTP_HOST, HTTP_PORT }: Config): string => {

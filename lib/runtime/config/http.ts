@@ -185,7 +185,7 @@ export const httpSettings = {
     default: '',
     unit: 'URL',
     meaning:
-      'Where clients reach the API, for `servers` of the OpenAPI document: `https://api.example`. Empty: the address that the document was fetched from.',
+      'Where clients reach the API, for `servers` of the OpenAPI document and for links in mails: `https://api.example`. Empty: the address that the document was fetched from.',
     parse(text: string) {
       const url = URL.canParse(text) ? new URL(text) : undefined
       const isPlain =

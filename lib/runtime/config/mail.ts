@@ -30,7 +30,7 @@ export const mailSettings = {
     default: '',
     unit: 'URL',
     meaning:
-      'A page of your application that a mail leads to, such as `https://todos.example/account`. It gets the token behind a `#`: `#verify-email=TOKEN`, `#reset-password=TOKEN` or `#invitation=TOKEN`. Empty: a mail has a command to paste.',
+      'A page of your application that a mail leads to, such as `https://todos.example/account`. It gets the token behind a `#`: `#verify-email=TOKEN`, `#reset-password=TOKEN` or `#invitation=TOKEN`. Empty: the page that the API serves, below PUBLIC_API_URL; without that a mail has a command to paste.',
     parse(text: string) {
       if (text === '') return text
       const url = URL.canParse(text) ? new URL(text) : undefined
