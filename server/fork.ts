@@ -8,7 +8,7 @@ import { createPostgresAdministration } from '../lib/accounts/postgres-administr
 import { requestErasure } from '../lib/accounts/postgres-erasures.ts'
 import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
 import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
-import { openProbe, openPublisher } from '../lib/command-log/open.ts'
+import { openProbe, openPublisher, readEnds } from '../lib/command-log/open.ts'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
 import { forkBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
@@ -40,6 +40,7 @@ import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPostgresShares, endSharesOf } from '../lib/shares/postgres.ts'
 import { createLeaveTeams, createPostgresTeams } from '../lib/teams/postgres.ts'
+import { openDeadLetters } from '../lib/todo-store/dead-letters.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { erasureWaits } from './features/accounts/erasure-waits.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
@@ -325,6 +326,18 @@ export const startFork = async (
     watch: { live, authenticate, tokenOf },
     audit: createPostgresAuditLog(accountPool),
     page,
+    operations: {
+      async readLag() {
+        // First: read after the log's ends, it could be ahead of them.
+        const applied = await store.nextOffsets(config.KAFKA_TODO_TOPIC)
+        const ends = await readEnds(config, databases, log)
+        return [...ends].map(([partition, end]) => {
+          return { partition, end, applied: applied.get(partition) ?? 0 }
+        })
+      },
+      letters: openDeadLetters(accountPool, config.KAFKA_TODO_TOPIC),
+      heldLists: lists.held,
+    },
     dependencies,
     isDraining: () => draining,
   })

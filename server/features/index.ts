@@ -10,6 +10,7 @@ import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
 import { liveEndpoints, type LiveEndpointParts } from './live/endpoints.ts'
+import { readStatus, type OperationParts } from './operations/read-status.ts'
 import { pageEndpoints } from './page/endpoints.ts'
 import type { PageParts } from './page/vocabulary.ts'
 import { publicChannel, type PublicChannelParts } from './public-lists/channel.ts'
@@ -33,6 +34,7 @@ export type Parts = TodoParts &
   AuditParts &
   ReadinessParts &
   PageParts &
+  OperationParts &
   LiveEndpointParts & {
     readonly accounts: AccountParts
     /** Where clients reach the API; empty when that is not known. */
@@ -58,6 +60,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     ...teamEndpoints(parts),
     ...shareEndpoints(parts),
     readAuditLog(parts),
+    readStatus(parts),
     ...liveEndpoints(parts, createChannelKinds(parts)),
     ...healthEndpoints(parts),
     ...pageEndpoints(parts),

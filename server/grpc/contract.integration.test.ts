@@ -23,6 +23,7 @@ const httpOnly: Readonly<Record<string, string>> = {
   exportProfile: 'a download that is made while it is sent, and no message',
   readTeamAudit: 'events have members of any name, and are read by people',
   readAuditLog: operators,
+  readStatus: operators,
   listAccounts: operators,
   readAccount: operators,
   deleteAccount: operators,

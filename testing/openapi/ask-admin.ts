@@ -21,6 +21,7 @@ export const askAdmin = async (ask: Ask, token: string) => {
   const self = `${accounts}/${listed.find(({ role }) => role === 'system-admin')?.id}`
   await ask('readAccount', 200, other, own)
   await ask('readAuditLog', 200, '/api/admin/audit', own)
+  await ask('readStatus', 200, '/api/admin/status', own)
   const { sessions } = bodyOf(await ask('listSessions', 200, `${other}/sessions`, own))
   const session = `/api/admin/sessions/${sessions[0]?.id}`
   await ask('endSession', 204, session, own)
@@ -48,6 +49,7 @@ export const askEachOfAdmins = async (
     for (const [operationId, target] of [
       ['listAccounts', accounts],
       ['readAuditLog', '/api/admin/audit'],
+      ['readStatus', '/api/admin/status'],
     ] as const)
       await ask(operationId, status, `${target}?${status === 400 ? 'x=1' : ''}`, { lines })
   for (const [operationId, target] of [

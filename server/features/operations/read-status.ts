@@ -1,0 +1,163 @@
+// GET /api/admin/status: how the system does, for a system admin who has a browser and no metrics: what the
+// lists are worth, how many commands wait to be applied, and what could not be.
+
+import {
+  described,
+  list,
+  named,
+  nullAs,
+  object,
+  oneOf,
+  string,
+  time,
+  wholeNumber,
+} from '../../../lib/domain/shape.ts'
+import type { DeadLetters } from '../../../lib/todo-store/dead-letters.ts'
+import { answer } from '../../http/contract/answer.ts'
+import { endpoint } from '../../http/contract/endpoint.ts'
+import { orProblem, unavailable } from '../../http/problem.ts'
+import { noStore } from '../../http/response-headers.ts'
+
+export type OperationParts = {
+  readonly operations: {
+    /** Commands, by partition, in their order. */
+    readLag(): Promise<readonly Lag[]>
+    readonly letters: Pick<DeadLetters, 'count' | 'newest'>
+    heldLists(): Readonly<Record<string, HeldList>>
+  }
+}
+
+type Lag = { readonly partition: number; readonly end: number; readonly applied: number }
+type HeldList =
+  { readonly kind: 'empty' } | { readonly kind: 'fresh' | 'stale'; readonly asOfMs: number }
+
+/** Of dead letters: `npm run dead-letters` lists them all. */
+const lettersMax = 20
+/** However many admins look, what they see is read once in this time. */
+const keepMs = 1_000
+
+const letter = object({
+  id: wholeNumber(1),
+  partition: wholeNumber(0),
+  offset: wholeNumber(0),
+  reason: described(string(), 'Why it could not be applied.'),
+  failed_at: time,
+  bytes: described(
+    nullAs<number | null>(wholeNumber(0), null),
+    'How long the record is; null: it has none.',
+  ),
+})
+
+const status = answer({
+  status: 200,
+  description: 'As it is now, or was a second ago.',
+  headers: [noStore],
+  body: named(
+    'SystemStatus',
+    object({
+      lists: described(
+        list(
+          object({
+            list: oneOf('newest', 'all'),
+            state: oneOf('fresh', 'stale', 'empty'),
+            stale_ms: described(wholeNumber(0), 'How long ago it was last known to be current.'),
+          }),
+        ),
+        'Of the process that answers. The list of all is empty while nobody asks for it.',
+      ),
+      lag: described(wholeNumber(0), 'Commands that wait to be applied, in all partitions.'),
+      partitions: list(
+        object({
+          partition: wholeNumber(0),
+          end: described(wholeNumber(0), 'The offset that the log gives to its next command.'),
+          applied: described(wholeNumber(0), 'The offset that is applied next.'),
+        }),
+      ),
+      dead_letters: described(wholeNumber(0), 'Commands that could never be applied.'),
+      newest_dead_letters: described(list(letter), `The newest: ${lettersMax} at most.`),
+    }),
+  ),
+  examples: [
+    {
+      lists: [
+        { list: 'newest', state: 'fresh', stale_ms: 0 },
+        { list: 'all', state: 'empty', stale_ms: 0 },
+      ],
+      lag: 2,
+      partitions: [{ partition: 0, end: 1_042, applied: 1_040 }],
+      dead_letters: 1,
+      newest_dead_letters: [
+        {
+          id: 7,
+          partition: 0,
+          offset: 512,
+          reason: 'the record is no command',
+          failed_at: new Date('2026-01-31T12:00:00.000Z'),
+          bytes: 12,
+        },
+      ],
+    },
+  ],
+})
+
+const unreadable = unavailable(
+  {
+    slug: 'status-unreadable',
+    when: 'The database or the command log does not answer.',
+    remedy: 'Wait for `Retry-After`, then read again. `/ready` says which dependency is down.',
+  },
+  "the status can't be read now",
+)
+
+export const readStatus = ({ operations }: OperationParts) => {
+  let asked: { readonly atMs: number; readonly found: ReturnType<typeof read> } | undefined
+  const read = async () => {
+    const [partitions, count, newest] = await Promise.all([
+      operations.readLag(),
+      operations.letters.count(),
+      operations.letters.newest(lettersMax, 0),
+    ])
+    return {
+      lag: partitions.reduce((sum, { end, applied }) => sum + Math.max(0, end - applied), 0),
+      partitions: partitions.map(({ partition, end, applied }) => ({ partition, end, applied })),
+      dead_letters: count,
+      newest_dead_letters: newest.map(({ id, partition, offset, reason, failedAt, size }) => ({
+        id,
+        partition,
+        offset,
+        reason,
+        failed_at: failedAt,
+        bytes: size,
+      })),
+    }
+  }
+  return endpoint({
+    method: 'GET',
+    path: '/api/admin/status',
+    operationId: 'readStatus',
+    summary: 'Read how the system does',
+    description:
+      'For system admins. No record of a dead letter is in it. Metrics say more, on a port of their own.',
+    tag: {
+      name: 'Operations',
+      description: 'What an operator sees of the system without its metrics.',
+    },
+    auth: 'system-admin',
+    limit: 'user',
+    responses: [status],
+    problems: [unreadable],
+    async handler() {
+      const nowMs = performance.now()
+      if (!asked || nowMs - asked.atMs > keepMs) asked = { atMs: nowMs, found: read() }
+      const found = await asked.found.catch(orProblem(unreadable))
+      return status.reply({ lists: listsOf(operations.heldLists()), ...found })
+    },
+  })
+}
+
+const listsOf = (held: Readonly<Record<string, HeldList>>) =>
+  (['newest', 'all'] as const).map((name) => {
+    const one = held[name] ?? { kind: 'empty' as const }
+    const staleMs = one.kind === 'stale' ? performance.now() - one.asOfMs : 0
+    return { list: name, state: one.kind, stale_ms: Math.round(staleMs) }
+  })
