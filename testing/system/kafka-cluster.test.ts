@@ -1,4 +1,4 @@
-// Three Kafka brokers, of which two must have a write: a leader is killed, another broker frozen, and
+// Three Kafka brokers, of which two must have a write: a leader is killed, a broker frozen, and
 // then only one is left. Nothing acknowledged is lost, and one replica alone acknowledges nothing.
 // `npm run test:ha -- kafka` does more to them, and measures it.
 
@@ -111,8 +111,9 @@ t.test('a cluster of three brokers loses no write and takes none on one replica'
     await untilInSync(place)
   })
 
-  await t.test('a leader is frozen', async (t) => {
-    const frozen = broker(await leads())
+  // With it kafkajs begins, always, and it takes connections still.
+  await t.test('the first broker of the list is frozen', async (t) => {
+    const frozen = broker(1)
     frozen.freeze()
     await areTaken(t, 'writes are taken without it')
     frozen.thaw()
