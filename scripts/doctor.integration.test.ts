@@ -174,7 +174,7 @@ t.test('Sentinels: the master that they name, or what is wrong with the URL', as
   const [node] = redis.nodes
   t.match(await lookAt(`redis+cluster://127.0.0.1:${node?.port}`), /set REDIS_URL to redis:/)
   t.match(await lookAt(`redis+sentinel://127.0.0.1:${node?.port}/x`), /on port 26379/)
-  for (const one of redis.sentinels) await one.command('CONFIG SET requirepass hunter2')
+  for (const one of redis.sentinels) await one.command('ACL SETUSER default resetpass >hunter2')
   t.match(await lookAt(redis.url), /set sentinelUsername and sentinelPassword/)
   t.match(await lookAt(`${redis.url}?sentinelPassword=hunter2`), /masters: /)
 })
