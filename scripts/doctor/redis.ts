@@ -51,7 +51,7 @@ export const checkRedis = async (config: Config): Promise<readonly Finding[]> =>
       isReplica
         ? fault('redis', `${where} is a replica`, 'set REDIS_URL to the master')
         : ok('redis', `${where} answers`),
-      ...(masters.length > 0 ? [ok('redis', `masters: ${masters.join(', ')}`)] : []),
+      ...(found.by !== 'address' ? [ok('redis', `masters: ${masters.join(', ')}`)] : []),
       version === undefined
         ? warn('redis', 'it does not report its version', 'allow this user INFO')
         : Number(version.split('.')[0]) >= majorMin

@@ -15,7 +15,7 @@ export type RedisConnections = {
   connect(settings: { readonly timeoutMs: number }): RedisClient
   /** One connection to the master of `key`, whichever server that is: for what is heard there. */
   follow(key: string, settings: { readonly timeoutMs: number }): RedisConnection
-  /** By address, and whether somebody has said so lately; none where the URL names the server. */
+  /** By address, and whether somebody has said so lately: always of a server that the URL names. */
   masters(): ReadonlyMap<string, boolean>
   close(): void
 }
@@ -101,12 +101,7 @@ export const openRedis = (url: string, log: Log): RedisConnections => {
           : clientOfOne(follow(0, timeoutMs)),
       ),
     follow: (key, { timeoutMs }) => keep(follow(slotOf(key), timeoutMs)),
-    masters: () =>
-      new Map(
-        found.by === 'address'
-          ? []
-          : masters.all().map((one) => [addressOf(one), masters.isConfirmed()]),
-      ),
+    masters: () => new Map(masters.all().map((one) => [addressOf(one), masters.isConfirmed()])),
     close() {
       for (const one of open) one.close()
       masters.close()

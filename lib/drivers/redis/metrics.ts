@@ -1,4 +1,4 @@
-// Which masters this process uses, as Sentinels or a cluster name them.
+// Which masters this process uses, as its URL, Sentinels or a cluster name them.
 
 import type { Registry } from '@prometheus-io/client'
 import { addGauge } from '../../runtime/metrics.ts'
@@ -13,7 +13,7 @@ export const addRedisMetrics = (
     {
       name: 'todos_redis_master_processes',
       labelNames: ['master'],
-      help: 'Processes that use a Redis master, by its address, as Sentinels or the cluster name it; none where REDIS_URL names the server.',
+      help: 'Processes that use a Redis master, by its address, as REDIS_URL, Sentinels or the cluster name it.',
     },
     () => [...masters().keys()].map((master) => [{ master }, 1]),
   )
