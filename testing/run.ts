@@ -34,6 +34,10 @@ const check = (tool: string, ...args: string[]): Job => {
 }
 const checks: readonly Job[] = [
   check('tsc'),
+  check(
+    'svelte-check',
+    ...'--tsconfig ./tsconfig.json --workspace web --fail-on-warnings'.split(' '),
+  ),
   check('eslint', '.'),
   check('prettier', '--check', '.'),
 ]

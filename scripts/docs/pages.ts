@@ -11,6 +11,7 @@ import { problemsPage } from './problems-page.ts'
 import { chartAlerts, prometheusRules } from './prometheus-rules.ts'
 import { resultsPage } from './results-page.ts'
 import { settingsPage } from './settings-page.ts'
+import { webClient } from './web-client.ts'
 
 export type PrintedPage = { readonly path: string; readonly text: string }
 
@@ -30,4 +31,5 @@ export const printPages = (helps: ReadonlyMap<string, string>): readonly Printed
   { path: 'k8s/components/prometheus-operator/rules.yaml', text: prometheusRules() },
   { path: 'k8s/chart/files/alerts.yaml', text: chartAlerts() },
   { path: 'k8s/chart/values.schema.json', text: chartSchema() },
+  { path: 'web/src/api/operations.ts', text: webClient() },
 ]

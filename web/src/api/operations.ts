@@ -1,0 +1,474 @@
+// What the API takes and answers, as types.
+// Printed from the code by `npm run docs:print`. Edits here are lost.
+
+export type Todo = { id: string; title: string; description: string; completed: boolean; user_id: string; created_at: string; updated_at: string }
+export type Problem = { type: string; title: string; status: number; detail: string; field?: string; errors?: ({ field: string; message: string })[]; publish?: "not-attempted" | "unknown" }
+export type NewTodo = { title: string; description?: string | null }
+export type Accepted = { id: string; message: string }
+export type TodoChange = { title?: string; description?: string | null; completed?: boolean }
+export type TodoPage = { total?: number; limit: number; page?: number; todos: (Todo)[] }
+export type Status = { completed?: boolean; status?: "completed" | "pending" }
+export type TeamTodo = { id: string; title: string; description: string; completed: boolean; user_id: string; created_at: string; updated_at: string; team_id: string; assignee_id: string | null }
+export type TeamTodoPage = { total?: number; limit: number; page?: number; todos: (TeamTodo)[] }
+export type NewTeamTodo = { title: string; description?: string | null; assignee_id?: string | null }
+export type TeamTodoChange = { title?: string; description?: string | null; completed?: boolean; assignee_id?: string | null }
+export type NewAccount = { email: string; password: string }
+export type Account = { id: string; email: string; created_at: string }
+export type Login = { email: string; password: string }
+export type Tokens = { access_token: string; token_type: "Bearer"; expires_in: number; refresh_token: string }
+export type RefreshToken = { refresh_token: string }
+export type Address = { email: string }
+export type MailRequested = { status: "accepted" }
+export type MailToken = { token: string }
+export type PasswordReset = { token: string; password: string }
+export type Password = { password: string }
+export type ManagedAccount = { id: string; email: string; created_at: string; role: "user" | "system-admin"; email_verified_at: string | null; disabled_at: string | null }
+export type ManagedAccounts = { limit: number; accounts: (ManagedAccount)[] }
+export type Sessions = { sessions: ({ id: string; refreshed_at: string; expires_at: string })[] }
+export type Membership = { team_id: string; team_name: string; role: "admin" | "member"; joined_at: string }
+export type Export = { account: Account; memberships: (Membership)[]; todos: (Todo)[] }
+export type NewTeam = { name: string }
+export type Team = { id: string; name: string; role: "admin" | "member"; created_at: string; joined_at: string }
+export type TeamList = { teams: (Team)[] }
+export type Member = { user_id: string; email: string; role: "admin" | "member"; joined_at: string }
+export type MemberList = { members: (Member)[] }
+export type NewRole = { role: "admin" | "member" }
+export type NewInvitation = { email: string }
+export type SentInvitation = { id: string; team_id: string; team_name: string; email: string; created_at: string; expires_at: string; token?: string }
+export type Invitation = { id: string; team_id: string; team_name: string; email: string; created_at: string; expires_at: string }
+export type InvitationList = { invitations: (Invitation)[] }
+export type InvitationToken = { token: string }
+export type AuditEntry = { id: string; at: string; actor_id: string; action: "team.created" | "team.renamed" | "team.deleted" | "member.joined" | "member.left" | "member.removed" | "member.promoted" | "member.demoted" | "invitation.sent" | "invitation.withdrawn" | "invitation.declined" | "share.granted" | "share.revoked" | "role.granted" | "role.revoked" | "account.disabled" | "account.enabled" | "account.deleted" | "session.ended" | "password.reset"; subject: { kind: "team" | "account" | "session" | "todo"; id: string }; details: Record<string, string | number | boolean>; request_id: string }
+export type AuditList = { entries: (AuditEntry)[] }
+export type NewShare = { role: "viewer" | "editor"; user_id?: string; email?: string; team_id?: string }
+export type Share = { id: string; role: "viewer" | "editor"; user_id?: string; email?: string; team_id?: string; created_at: string }
+export type ShareList = { shares: (Share)[] }
+export type SharedTodo = { todo: Todo; role: "viewer" | "editor"; shared_by: { user_id: string; email: string }; shared_at: string }
+export type SharedTodoList = { todos: (SharedTodo)[] }
+export type Health = { status: "ok" }
+export type Readiness = { status: "ready" | "degraded" | "unready" | "draining"; dependencies: Record<string, string> }
+export type Ping = { status: "pong" }
+export type Index = { name: string; version: string; summary: string; documentation: string; openapi: string; health: string; todos: string }
+
+export type Operations = {
+  'GET /todos': {
+    path: Record<never, never>
+    query: { limit?: number; after?: string }
+    body: undefined
+    answer: (Todo)[]
+  }
+  'POST /todos': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: NewTodo
+    answer: Todo | Accepted
+  }
+  'GET /todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: Todo
+  }
+  'PUT /todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: TodoChange
+    answer: Todo | Accepted
+  }
+  'PATCH /todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: TodoChange
+    answer: Todo | Accepted
+  }
+  'DELETE /todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: Accepted | undefined
+  }
+  'GET /api/todos': {
+    path: Record<never, never>
+    query: { limit?: number | null; page?: number; after?: string }
+    body: undefined
+    answer: TodoPage
+  }
+  'POST /api/todos': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: NewTodo
+    answer: Todo | Accepted
+  }
+  'GET /api/todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: Todo
+  }
+  'PUT /api/todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: TodoChange
+    answer: Todo | Accepted
+  }
+  'PATCH /api/todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: TodoChange
+    answer: Todo | Accepted
+  }
+  'DELETE /api/todos/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: Accepted | undefined
+  }
+  'PATCH /api/todos/{id}/status': {
+    path: { id: string }
+    query: Record<never, never>
+    body: Status
+    answer: Todo | Accepted
+  }
+  'GET /api/teams/{teamId}/todos': {
+    path: { teamId: string }
+    query: { limit?: number | null; page?: number; after?: string }
+    body: undefined
+    answer: TeamTodoPage
+  }
+  'POST /api/teams/{teamId}/todos': {
+    path: { teamId: string }
+    query: Record<never, never>
+    body: NewTeamTodo
+    answer: TeamTodo | Accepted
+  }
+  'GET /api/teams/{teamId}/todos/{id}': {
+    path: { teamId: string; id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: TeamTodo
+  }
+  'PUT /api/teams/{teamId}/todos/{id}': {
+    path: { teamId: string; id: string }
+    query: Record<never, never>
+    body: TeamTodoChange
+    answer: TeamTodo | Accepted
+  }
+  'PATCH /api/teams/{teamId}/todos/{id}': {
+    path: { teamId: string; id: string }
+    query: Record<never, never>
+    body: TeamTodoChange
+    answer: TeamTodo | Accepted
+  }
+  'DELETE /api/teams/{teamId}/todos/{id}': {
+    path: { teamId: string; id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: Accepted | undefined
+  }
+  'PATCH /api/teams/{teamId}/todos/{id}/status': {
+    path: { teamId: string; id: string }
+    query: Record<never, never>
+    body: Status
+    answer: TeamTodo | Accepted
+  }
+  'POST /auth/register': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: NewAccount
+    answer: Account
+  }
+  'POST /auth/login': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: Login
+    answer: Tokens
+  }
+  'POST /auth/refresh': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: RefreshToken
+    answer: Tokens
+  }
+  'POST /auth/logout': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: RefreshToken
+    answer: undefined
+  }
+  'POST /auth/verify-email/request': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: Address
+    answer: MailRequested
+  }
+  'POST /auth/verify-email': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: MailToken
+    answer: undefined
+  }
+  'POST /auth/forgot-password': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: Address
+    answer: MailRequested
+  }
+  'POST /auth/reset-password': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: PasswordReset
+    answer: undefined
+  }
+  'GET /api/profile': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Account
+  }
+  'DELETE /api/profile': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: Password
+    answer: undefined
+  }
+  'GET /api/admin/accounts': {
+    path: Record<never, never>
+    query: { limit?: number | null; after?: string; email?: string }
+    body: undefined
+    answer: ManagedAccounts
+  }
+  'GET /api/admin/accounts/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: ManagedAccount
+  }
+  'DELETE /api/admin/accounts/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'POST /api/admin/accounts/{id}/disable': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: ManagedAccount
+  }
+  'POST /api/admin/accounts/{id}/enable': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: ManagedAccount
+  }
+  'GET /api/admin/accounts/{id}/sessions': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: Sessions
+  }
+  'DELETE /api/admin/accounts/{id}/sessions': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'DELETE /api/admin/sessions/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /api/profile/export': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Export
+  }
+  'POST /api/teams': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: NewTeam
+    answer: Team
+  }
+  'GET /api/teams': {
+    path: Record<never, never>
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: TeamList
+  }
+  'GET /api/teams/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: Team
+  }
+  'PATCH /api/teams/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: NewTeam
+    answer: Team
+  }
+  'DELETE /api/teams/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /api/teams/{id}/members': {
+    path: { id: string }
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: MemberList
+  }
+  'PATCH /api/teams/{id}/members/{userId}': {
+    path: { id: string; userId: string }
+    query: Record<never, never>
+    body: NewRole
+    answer: Member
+  }
+  'DELETE /api/teams/{id}/members/{userId}': {
+    path: { id: string; userId: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'POST /api/teams/{id}/invitations': {
+    path: { id: string }
+    query: Record<never, never>
+    body: NewInvitation
+    answer: SentInvitation
+  }
+  'GET /api/teams/{id}/invitations': {
+    path: { id: string }
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: InvitationList
+  }
+  'DELETE /api/teams/{id}/invitations/{invitationId}': {
+    path: { id: string; invitationId: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /api/invitations': {
+    path: Record<never, never>
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: InvitationList
+  }
+  'POST /api/invitations/accept': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: InvitationToken
+    answer: Team
+  }
+  'POST /api/invitations/decline': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: InvitationToken
+    answer: undefined
+  }
+  'GET /api/teams/{id}/audit': {
+    path: { id: string }
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: AuditList
+  }
+  'PUT /api/todos/{id}/shares': {
+    path: { id: string }
+    query: Record<never, never>
+    body: NewShare
+    answer: Share
+  }
+  'GET /api/todos/{id}/shares': {
+    path: { id: string }
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: ShareList
+  }
+  'DELETE /api/todos/{id}/shares/{shareId}': {
+    path: { id: string; shareId: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /api/shared': {
+    path: Record<never, never>
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: SharedTodoList
+  }
+  'DELETE /api/shared/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /api/admin/audit': {
+    path: Record<never, never>
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: AuditList
+  }
+  'GET /live': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /events': {
+    path: Record<never, never>
+    query: { channel?: string }
+    body: undefined
+    answer: undefined
+  }
+  'GET /asyncapi.json': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Record<string, unknown>
+  }
+  'GET /health': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Health
+  }
+  'GET /ready': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Readiness
+  }
+  'GET /ping': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Ping
+  }
+  'GET /': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Index
+  }
+  'GET /openapi.json': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: Record<string, unknown>
+  }
+  'GET /docs': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /docs/problems/{id}': {
+    path: { id: string }
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+}

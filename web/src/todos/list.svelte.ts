@@ -1,0 +1,169 @@
+// One list on the page: read a page at a time, kept fresh by its channel, shown with the user's changes on top.
+
+import type { ServerMessage } from '../live/messages.ts'
+import { ApiProblem } from '../api/problem.ts'
+import type { Live } from '../live/live.svelte.ts'
+import { keepList, keptList } from './kept-lists.ts'
+import type { Applied, Outbox } from './outbox.svelte.ts'
+import { afterEvent, rowsOfPage, withoutTodo, withPage, withTodo, type Row } from './rows.ts'
+import type { Api } from './send-change.ts'
+import { shownRows } from './shown.ts'
+import { channelOf, teamIdOf, versionOf, type ListId, type Todo } from './todo.ts'
+
+const pageSize = 100
+/** Pages that are read again after a gap: what is behind them is read when somebody goes there. */
+const pagesAgainMax = 5
+/** A list that is older than the channel said is read again. */
+const readAgainMs = 300
+
+export type ListParts = {
+  readonly id: ListId
+  readonly user: string
+  readonly api: Api
+  readonly live: Live
+  readonly outbox: Outbox | undefined
+  /** Everything of the channel, for who shows more of it than todos. */
+  readonly onMessage?: (message: ServerMessage) => void
+}
+
+export type TodoList = ReturnType<typeof createList>
+
+export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts) => {
+  const kept = keptList(localStorage, user, id)
+  let rows = $state.raw<readonly Row[]>(rowsOfPage(kept?.todos ?? []))
+  /** Since when what is shown was not read; undefined: it is current. */
+  let keptAtMs = $state(kept?.readAtMs)
+  let next = $state<string>()
+  let isRead = $state(false)
+  let isReading = $state(false)
+  let problem = $state<string>()
+  let isEnded = $state(false)
+  let isClosed = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const read = async (after?: string) => {
+    const query = { limit: pageSize, ...(after !== undefined && { after }) }
+    const teamId = teamIdOf(id)
+    if (teamId !== undefined) {
+      return pageOf(await api('GET /api/teams/{teamId}/todos', { path: { teamId }, query }))
+    }
+    return id === 'public'
+      ? pageOf(await api('GET /todos', { query }))
+      : pageOf(await api('GET /api/todos', { query }))
+  }
+
+  /** Anew, as far as it was read; again while it is older than `version`. */
+  const readAnew = async (version = 0) => {
+    isReading = true
+    try {
+      const first = await read()
+      let todos = first.todos
+      let cursor = first.next
+      const known = Math.min(rows.length, pagesAgainMax * pageSize)
+      while (isRead && cursor !== undefined && todos.length < known) {
+        const page = await read(cursor)
+        todos = [...todos, ...page.todos]
+        cursor = page.next
+      }
+      if (isClosed) return
+      rows = withPage(rows, todos, 'anew')
+      next = cursor
+      isRead = true
+      keptAtMs = problem = undefined
+      keepList(localStorage, user, id, todos)
+      if (first.version !== undefined && first.version < version) readLater(version)
+    } catch (error) {
+      failed(error, version)
+    } finally {
+      isReading = false
+    }
+  }
+  const readLater = (version: number, afterMs = readAgainMs) => {
+    clearTimeout(timer)
+    if (!isClosed) timer = setTimeout(() => void readAnew(version), afterMs)
+  }
+  const failed = (error: unknown, version: number) => {
+    if (!(error instanceof ApiProblem) || error.isPassing) {
+      return readLater(version, (error as Partial<ApiProblem>).retryAfterMs ?? 3_000)
+    }
+    problem = error.message
+    if (error.status === 404 || error.status === 403) isEnded = true
+  }
+
+  const unwatch = live.watch({
+    channel: channelOf(id),
+    isPrivate: id !== 'public',
+    hasPresence: teamIdOf(id) !== undefined,
+    onMessage(message) {
+      if ('version' in message && message.version !== undefined) void readAnew(message.version)
+      if (message.type === 'event' && message.data.kind !== 'membership') {
+        rows = afterEvent(rows, message.data, Date.now())
+      }
+      const isOver =
+        (message.type === 'unsubscribed' && message.reason === 'access-ended') ||
+        (message.type === 'problem' && [403, 404].includes(message.problem.status))
+      if (isOver) isEnded = true
+      onMessage?.(message)
+    },
+  })
+  void readAnew()
+
+  const shown = $derived(shownRows(rows, outbox?.changes ?? [], id, user))
+  return {
+    id,
+    get rows() {
+      return shown
+    },
+    get isRead() {
+      return isRead
+    },
+    get isReading() {
+      return isReading
+    },
+    get keptAtMs() {
+      return keptAtMs
+    },
+    get hasMore() {
+      return next !== undefined
+    },
+    get problem() {
+      return problem
+    },
+    /** It is gone, or may be seen no more. */
+    get isEnded() {
+      return isEnded
+    },
+    async more() {
+      if (next === undefined || isReading) return
+      isReading = true
+      try {
+        const page = await read(next)
+        rows = withPage(rows, page.todos, 'behind')
+        next = page.next
+      } catch {
+        // Whoever is still there when the network is back asks again.
+      } finally {
+        isReading = false
+      }
+    },
+    applied({ change, todo, etag }: Applied) {
+      if (todo) rows = withTodo(rows, { todo, revision: versionOf(etag), touched: undefined })
+      else if (change.what.kind === 'delete') rows = withoutTodo(rows, change.todoId)
+    },
+    close() {
+      isClosed = true
+      clearTimeout(timer)
+      unwatch()
+    },
+  }
+}
+
+const pageOf = (answer: {
+  readonly body: readonly Todo[] | { readonly todos: readonly Todo[] }
+  readonly etag: string | undefined
+  readonly next: string | undefined
+}) => {
+  const { body, etag, next } = answer
+  const todos: readonly Todo[] = 'todos' in body ? body.todos : body
+  return { todos, version: versionOf(etag), next }
+}
