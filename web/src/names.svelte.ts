@@ -16,6 +16,8 @@ export const createNames = () => {
       if (id === 'deleted') return texts.people.deleted
       return emails.get(id) ?? texts.people.unknown
     },
+    /** Two letters, for who is shown small. */
+    initialsOf: (id: string): string => (emails.get(id) ?? '?').slice(0, 2).toUpperCase(),
     clear: () => emails.clear(),
   }
 }

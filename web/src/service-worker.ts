@@ -7,7 +7,8 @@ const worker = globalThis as unknown as ServiceWorkerGlobalScope
 
 /** The build writes the names of its files here. */
 const files = JSON.parse('__ASSETS__') as readonly string[]
-const scope = '/app/'
+const place = '/app'
+const scope = `${place}/`
 const prefix = 'todos-page-'
 
 /** A hash of the names, which have hashes of what is in them. */
@@ -20,7 +21,7 @@ const cacheName = `${prefix}${version.toString(36)}`
 const pageWithinMs = 3_000
 
 worker.addEventListener('install', (event) => {
-  const all = [scope, `${scope}icon.svg`, `${scope}manifest.webmanifest`]
+  const all = [place, `${scope}icon.svg`, `${scope}manifest.webmanifest`]
   const addresses = [...new Set([...all, ...files.map((file) => scope + file)])]
   event.waitUntil(
     caches
@@ -44,7 +45,7 @@ worker.addEventListener('fetch', (event) => {
   const { request } = event
   const { origin, pathname } = new URL(request.url)
   if (request.method !== 'GET' || origin !== worker.location.origin) return
-  if (!pathname.startsWith(scope)) return
+  if (pathname !== place && !pathname.startsWith(scope)) return
   event.respondWith(request.mode === 'navigate' ? page(request) : asset(request))
 })
 
@@ -55,7 +56,7 @@ const page = async (request: Request): Promise<Response> => {
     if (answer.ok) return answer
     throw new Error(`HTTP ${answer.status}`)
   } catch (error) {
-    const kept = await caches.match(scope)
+    const kept = await caches.match(place)
     if (kept) return kept
     throw error
   }

@@ -447,6 +447,18 @@ export type Operations = {
     body: undefined
     answer: Ping
   }
+  'GET /app': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: undefined
+    answer: undefined
+  }
+  'GET /app/{path}': {
+    path: { path: string }
+    query: Record<never, never>
+    body: undefined
+    answer: string
+  }
   'GET /': {
     path: Record<never, never>
     query: Record<never, never>

@@ -74,12 +74,9 @@ const renew = (): Promise<boolean> => {
 
 const renewNow = async (): Promise<boolean> => {
   try {
-    const renewed = await tokens.renew()
-    if (renewed) {
-      take(renewed)
-      listeners.tokenRenewed()
-      return true
-    }
+    take(await tokens.renew())
+    listeners.tokenRenewed()
+    return true
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.isPassing) throw error
   }

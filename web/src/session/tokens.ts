@@ -1,32 +1,24 @@
-// How the page gets access tokens, and what it keeps of them: nothing that outlives the tab. The one file that
-// knows how a session is carried.
+// How the page gets access tokens. The refresh token is in a cookie that no script can read; the access token is
+// in memory and goes with the tab. The one file that knows how a session is carried.
 
 import { call } from '../api/call.ts'
-import type { Tokens } from '../api/operations.ts'
 
 export type Access = { readonly token: string; readonly lifeMs: number }
 
-let refreshToken: string | undefined
-
-const accessOf = ({ access_token, expires_in, refresh_token }: Tokens): Access => {
-  refreshToken = refresh_token
-  return { token: access_token, lifeMs: expires_in * 1_000 }
-}
+const accessOf = (tokens: { readonly access_token: string; readonly expires_in: number }): Access => ({
+  token: tokens.access_token,
+  lifeMs: tokens.expires_in * 1_000,
+})
 
 export const logIn = async (email: string, password: string): Promise<Access> =>
-  accessOf((await call('POST /auth/login', { body: { email, password } })).body)
+  accessOf((await call('POST /auth/cookie/login', { body: { email, password } })).body)
 
-/** Undefined: the session is over. One tab at a time, since each refresh token is good once. */
-export const renew = async (): Promise<Access | undefined> =>
-  navigator.locks.request('todos.session', async () => {
-    if (refreshToken === undefined) return undefined
-    const { body } = await call('POST /auth/refresh', { body: { refresh_token: refreshToken } })
-    return accessOf(body)
-  })
+/** One tab at a time: each refresh token is good once. */
+export const renew = async (): Promise<Access> =>
+  navigator.locks.request('todos.session', async () =>
+    accessOf((await call('POST /auth/cookie/refresh', { body: {} })).body),
+  )
 
 export const logOut = async (): Promise<void> => {
-  if (refreshToken !== undefined) {
-    await call('POST /auth/logout', { body: { refresh_token: refreshToken } })
-  }
-  refreshToken = undefined
+  await call('POST /auth/cookie/logout', { body: {} })
 }
