@@ -20,6 +20,7 @@ COPY lib ./lib
 COPY server ./server
 COPY worker ./worker
 COPY scripts ./scripts
+COPY web ./web
 RUN npm run build
 
 FROM base AS dependencies
@@ -60,6 +61,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/proto/todos.binpb ./dist/proto/todos.binpb
 COPY sql ./dist/sql
+COPY --from=build /app/web/dist ./web/dist
 USER 1000:1000
 EXPOSE 8080 9090 9464 9465
 ENTRYPOINT ["tini", "--"]

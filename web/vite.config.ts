@@ -1,5 +1,6 @@
 // How the page is built: files with a hash in their names for /app, and a service worker that knows them all.
 
+import { join } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import tailwindcss from '@tailwindcss/vite'
 import { defineConfig, type Plugin } from 'vite'
@@ -7,6 +8,7 @@ import { defineConfig, type Plugin } from 'vite'
 /** The API that `npm run dev:web` shows. */
 const api = process.env['TODO_API_URL'] ?? 'http://127.0.0.1:8080'
 const serviceWorker = 'sw.js'
+const here = (path: string) => join(import.meta.dirname, path)
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -18,7 +20,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
-      input: { index: 'web/index.html', sw: 'web/src/service-worker.ts' },
+      input: { index: here('index.html'), sw: here('src/service-worker.ts') },
       output: {
         entryFileNames: ({ name }) => (name === 'sw' ? serviceWorker : 'assets/[name]-[hash].js'),
       },

@@ -4,6 +4,7 @@
 import t from 'tap'
 import { password } from '../auth-client.ts'
 import { checkView } from './axe.ts'
+import { checkBudgets } from './budgets.ts'
 import { startPageStack } from './stack.ts'
 import { openVisitor } from './visitor.ts'
 
@@ -71,6 +72,7 @@ void t.test('the page', async (t) => {
     await visitor.row(hostile).waitFor()
     t.match(await visitor.row(hostile).textContent(), 'changed by someone')
     await checkView(t, visitor.page, 'public')
+    await checkBudgets(t, stack.browser, stack.url)
   })
 
   await t.test('works in a team with somebody else', async (t) => {
@@ -80,7 +82,7 @@ void t.test('the page', async (t) => {
     await ann.page.getByRole('link', { name: 'Members' }).click()
     await ann.page.getByLabel('Email').fill('bob@web.test')
     await ann.page.getByRole('button', { name: 'Invite' }).click()
-    await ann.page.getByText('bob@web.test').waitFor()
+    await ann.page.getByText('bob@web.test').first().waitFor()
     await bob.register('bob@web.test')
     const token = await mail.token('invitation', 'bob@web.test')
     await bob.open(`/#invitation=${token}`)

@@ -17,6 +17,8 @@ export type Account = { id: string; email: string; created_at: string }
 export type Login = { email: string; password: string }
 export type Tokens = { access_token: string; token_type: "Bearer"; expires_in: number; refresh_token: string }
 export type RefreshToken = { refresh_token: string }
+export type PageTokens = { access_token: string; token_type: "Bearer"; expires_in: number }
+export type Empty = Record<never, never>
 export type Address = { email: string }
 export type MailRequested = { status: "accepted" }
 export type MailToken = { token: string }
@@ -193,6 +195,24 @@ export type Operations = {
     path: Record<never, never>
     query: Record<never, never>
     body: RefreshToken
+    answer: undefined
+  }
+  'POST /auth/cookie/login': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: Login
+    answer: PageTokens
+  }
+  'POST /auth/cookie/refresh': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: Empty
+    answer: PageTokens
+  }
+  'POST /auth/cookie/logout': {
+    path: Record<never, never>
+    query: Record<never, never>
+    body: Empty
     answer: undefined
   }
   'POST /auth/verify-email/request': {

@@ -5,7 +5,10 @@ import { call } from '../api/call.ts'
 
 export type Access = { readonly token: string; readonly lifeMs: number }
 
-const accessOf = (tokens: { readonly access_token: string; readonly expires_in: number }): Access => ({
+const accessOf = (tokens: {
+  readonly access_token: string
+  readonly expires_in: number
+}): Access => ({
   token: tokens.access_token,
   lifeMs: tokens.expires_in * 1_000,
 })

@@ -171,6 +171,7 @@ export const de: Texts = {
     by: (who) => `von ${who}`,
   },
   admin: {
+    forAdmins: 'Für alle, die diesen Server betreiben.',
     accounts: 'Konten',
     find: 'Suchen',
     manage: 'Verwalten',

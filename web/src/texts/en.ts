@@ -169,6 +169,7 @@ export const en = {
     by: (who: string) => `from ${who}`,
   },
   admin: {
+    forAdmins: 'For those who run this server.',
     accounts: 'Accounts',
     find: 'Find',
     manage: 'Manage',

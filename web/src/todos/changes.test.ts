@@ -75,7 +75,11 @@ t.test('each todo has one change under way, in order, once its time has come', a
   t.same(keys(50), ['1', '3'])
   t.same(keys(0, [edit('1', 'a', { state: { kind: 'sending', sinceMs: 0 } }), edit('2', 'b')]), [])
   const conflict = { kind: 'conflict', theirs: milk, etag: '"2"' } as const
-  t.same(keys(0, [edit('1', 'a', { state: conflict }), edit('2', 'b')]), [], 'the user decides first')
+  t.same(
+    keys(0, [edit('1', 'a', { state: conflict }), edit('2', 'b')]),
+    [],
+    'the user decides first',
+  )
   t.same(keys(0, [edit('1', 'a', { state: { kind: 'refused', why: '' } }), edit('2', 'b')]), ['2'])
 })
 
@@ -166,5 +170,8 @@ t.test('each answer is one outcome', async (t) => {
     t.equal(kind, outcome, JSON.stringify(answer))
   }
   const busy = answering({ POST: problem(503, { 'retry-after': '2' }) })
-  t.match(await sendChange(busy.api, create('1', 'a'), () => {}), { afterMs: 2_000, isReached: true })
+  t.match(await sendChange(busy.api, create('1', 'a'), () => {}), {
+    afterMs: 2_000,
+    isReached: true,
+  })
 })
