@@ -5,7 +5,7 @@ import { exitCodes } from '../../bench/command.ts'
 import { bullets, code, fence, linkTo, printedPage, prose } from './markdown.ts'
 import { npmScripts, type NpmScript } from './npm-scripts.ts'
 
-const ofDevelopment = /^(test|typecheck|lint|build|docs|k8s)(:|$)/
+const ofDevelopment = /^(test|typecheck|lint|build|dev|docs|k8s)(:|$)/
 const ofBenchmarks = /^bench(:|$)/
 
 const chapters = [
@@ -36,13 +36,20 @@ const abouts: Readonly<Record<string, string>> = {
     'Breaks every part while clients write, for ten minutes on each stack and engine, and judges the history. `CONSISTENCY_SECONDS` sets another time, `CONSISTENCY_STACK=real`, `kafka-cluster` or `embedded` one stack, `HTTP_ENGINE` one engine, and `CONSISTENCY_FAULTS` a pattern of the faults.',
   'test:live':
     'Kills and replaces processes under 2,000 watchers of each engine, and counts what each has heard. `SUBSCRIBERS` sets another number, `ROUNDS` how often (2), and `STACK=embedded` the stack.',
-  typecheck: 'Checks the types.',
+  'test:web':
+    'Takes the page through a bad network, servers that are replaced and 10,000 todos, in Chromium. `TODOS` sets another number, `STACK=real` or `embedded` the stack, `HTTP_ENGINE` the engine.',
+  typecheck: 'Checks the types, those of the page too.',
+  'typecheck:web': 'Checks the types of the page.',
+  'build:web': 'Builds the page into `web/dist`, where the server finds it.',
+  'dev:web':
+    'Serves the page while it is written, and shows each change at once. `TODO_API_URL` is the server that it shows (`http://127.0.0.1:8080`).',
   docs: 'Installs the tools of the documentation, and serves these pages as a site while they are written.',
   'docs:build': 'Builds the site of the documentation into `.data/site`.',
   'docs:diagrams': 'Draws the pictures in `docs/diagrams/` from their Mermaid sources.',
   'docs:spell': 'Checks the spelling of the pages. `docs/words.txt` has the words of ours.',
+  'docs:screenshots': 'Takes the pictures in `docs/screenshots/` of the page as it is.',
   lint: 'Checks the code with ESLint, and its format with Prettier.',
-  build: 'Compiles what is deployed to `dist/`.',
+  build: 'Compiles what is deployed to `dist/`, and builds the page.',
   'build:proto': 'Builds the descriptors of `proto/`, which the gRPC port serves.',
 }
 

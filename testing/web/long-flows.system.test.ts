@@ -1,0 +1,141 @@
+// What the page goes through with a bad network, a server that is replaced under it, and ten thousand todos. With
+// `npm run test:web` alone: STACK=real has Redis killed, too, HTTP_ENGINE the other engine.
+
+import t from 'tap'
+import { password } from '../auth-client.ts'
+import { eventually } from '../eventually.ts'
+import { startServer } from '../../scripts/stack/processes.ts'
+import { freePort } from '../../scripts/stack/ports.ts'
+import { startPageStack } from './stack.ts'
+import { openVisitor } from './visitor.ts'
+
+const todosMax = Number(process.env['TODOS'] ?? 10_000)
+/** Whatever the list's length: so many elements of the page, and so much memory of its scripts. */
+const elementsMax = 6_000
+const heapBytesMax = 80 * 1024 * 1024
+const atOnce = 40
+/** As long as a server is away. */
+const editsWhileAway = 5
+
+const isAsked = process.env['WEB_FLOWS'] === 'long'
+if (!isAsked) t.comment('npm run test:web runs these')
+
+void t.test('the page in bad times', { skip: !isAsked }, async (t) => {
+  const port = await freePort()
+  const stack = await startPageStack(t, { HTTP_PORT: String(port), AUTH_ACCESS_TTL_SEC: '30' })
+  if (!stack) return
+  const { client, env } = stack
+  let { server } = stack
+  t.teardown(() => server.stop())
+  const ann = await openVisitor(t, stack)
+  await ann.register('ann@long.test')
+  const login = { email: 'ann@long.test', password }
+  const tokenOf = async () => (await client.post('/auth/login', login)).member('access_token')
+  const titles = async () => {
+    const { text } = await client.get('/api/todos?limit=100', `Bearer ${await tokenOf()}`)
+    return (JSON.parse(text) as { todos: { title: string }[] }).todos.map(({ title }) => title)
+  }
+
+  await t.test('a server that is replaced loses no edit, and none is there twice', async (t) => {
+    const expected: string[] = []
+    for (let round = 1; round <= 3; round++) {
+      const stopping = server.stop()
+      for (let i = 1; i <= editsWhileAway; i++) {
+        const title = `round ${round}, edit ${i}`
+        await ann.add(title)
+        expected.push(title)
+        if (i === 3) await stopping
+      }
+      server = await startServer(env)
+      await ann.saved()
+    }
+    t.same((await titles()).sort(), expected.sort())
+    await ann.page.locator('[data-connection=live]').first().waitFor()
+  })
+
+  await t.test('a network that is cut in the middle of a write loses none', async (t) => {
+    const before = await titles()
+    const cdp = await ann.context.newCDPSession(ann.page)
+    await cdp.send('Network.enable')
+    const network = (offline: boolean) =>
+      cdp.send('Network.emulateNetworkConditions', {
+        offline,
+        latency: offline ? 0 : 200,
+        downloadThroughput: -1,
+        uploadThroughput: -1,
+      })
+    await network(false)
+    const expected = []
+    for (let i = 1; i <= 8; i++) {
+      const title = `cut ${i}`
+      expected.push(title)
+      await ann.add(title)
+      await network(i % 2 === 1)
+    }
+    await ann.page.reload()
+    await network(false)
+    await ann.saved()
+    t.same((await titles()).sort(), [...before, ...expected].sort())
+  })
+
+  await t.test('a token that expires is renewed without a word', async (t) => {
+    await ann.open('/mine')
+    await ann.page.waitForTimeout(35_000)
+    await ann.add('Half a minute later')
+    await ann.saved()
+    t.ok((await titles()).includes('Half a minute later'))
+    t.equal(await ann.page.getByText('You are logged out.').count(), 0)
+  })
+
+  await t.test(`${todosMax} todos are scrolled`, async (t) => {
+    const { text } = await client.send('POST', '/api/teams', await tokenOf(), { name: 'Long' })
+    const { id } = JSON.parse(text) as { id: string }
+    let made = 0
+    let token = { text: tokenOf(), untilMs: Date.now() + 15_000 }
+    const make = async (): Promise<void> => {
+      for (let i = ++made; i <= todosMax; i = ++made) {
+        if (token.untilMs < Date.now()) token = { text: tokenOf(), untilMs: Date.now() + 15_000 }
+        const answer = await fetch(`${stack.url}/api/teams/${id}/todos`, {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${await token.text}`,
+            'content-type': 'application/json',
+            prefer: 'respond-async',
+          },
+          body: JSON.stringify({ title: `number ${i}` }),
+        })
+        if (answer.status !== 202) throw new Error(await answer.text())
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, make))
+    await ann.open(`/teams/${id}`)
+    const count = () =>
+      ann.page.evaluate<number>(
+        `Number(document.querySelector('[role=listitem]:last-of-type')?.getAttribute('aria-setsize'))`,
+      )
+    let elements = 0
+    const startedMs = performance.now()
+    await eventually(
+      async () => {
+        await ann.page.evaluate('scrollTo(0, document.body.scrollHeight)')
+        const drawn = await ann.page.evaluate<number>("document.querySelectorAll('*').length")
+        elements = Math.max(elements, drawn)
+        return ann
+          .row('number 1')
+          .filter({ hasText: /number 1(?!\d)/ })
+          .count()
+      },
+      (seen) => seen === 1,
+      240_000,
+    )
+    t.equal(await count(), todosMax)
+    await ann.page.requestGC()
+    const heap = await ann.page.evaluate<number>('performance.memory.usedJSHeapSize')
+    t.comment(
+      `${todosMax} todos in ${Math.round(performance.now() - startedMs)} ms, ${elements} elements at most, ${(heap / 2 ** 20).toFixed(1)} MiB of heap`,
+    )
+    t.ok(elements < elementsMax, `${elements} elements`)
+    t.ok(heap < heapBytesMax, `${heap} bytes`)
+  })
+  t.same(ann.complaints, [], 'the browser did not complain')
+})
