@@ -44,7 +44,7 @@ const memberText = (name: string, schema: JsonSchema, isRequired: boolean): stri
   `${/^\w+$/.test(name) ? name : JSON.stringify(name)}${isRequired ? '' : '?'}: ${typeOf(schema)}`
 
 const objectText = (members: readonly string[]): string =>
-  members.length === 0 ? 'Record<never, never>' : `{ ${members.join('; ')} }`
+  members.length === 0 ? 'object' : `{ ${members.join('; ')} }`
 
 const typeOf = (schema: JsonSchema): string => {
   const { $ref, const: only, enum: some, anyOf } = schema

@@ -31,9 +31,9 @@ export const checkView = async (t: Test, page: Page, name: string): Promise<void
 /** The policy of the page allows no script from elsewhere: it is evaluated by the debugger. */
 const faultsOf = async (page: Page, runOnly: object): Promise<string[]> => {
   if (!(await page.evaluate<boolean>(`'axe' in window`))) await page.evaluate(axe)
-  const { violations } = (await page.evaluate(
+  const { violations } = await page.evaluate<AxeResults>(
     `axe.run(document, { runOnly: ${JSON.stringify(runOnly)}, resultTypes: ['violations'] })`,
-  )) as AxeResults
+  )
   return violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map((one) => one.html.slice(0, 120)).join(' | ')}`,
   )

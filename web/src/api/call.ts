@@ -5,7 +5,7 @@ import { ApiProblem, Unreachable } from './problem.ts'
 
 export type Route = keyof Operations
 
-type Needed<T> = Record<never, never> extends T ? { path?: T } : { path: T }
+type Needed<T> = object extends T ? { path?: T } : { path: T }
 export type Ask<R extends Route> = Needed<Operations[R]['path']> & {
   readonly query?: Operations[R]['query'] & { readonly [name: string]: unknown }
   readonly headers?: Readonly<Record<string, string>>

@@ -18,7 +18,7 @@ export type Login = { email: string; password: string }
 export type Tokens = { access_token: string; token_type: "Bearer"; expires_in: number; refresh_token: string }
 export type RefreshToken = { refresh_token: string }
 export type PageTokens = { access_token: string; token_type: "Bearer"; expires_in: number }
-export type Empty = Record<never, never>
+export type Empty = object
 export type Address = { email: string }
 export type MailRequested = { status: "accepted" }
 export type MailToken = { token: string }
@@ -54,80 +54,80 @@ export type Index = { name: string; version: string; summary: string; documentat
 
 export type Operations = {
   'GET /todos': {
-    path: Record<never, never>
+    path: object
     query: { limit?: number; after?: string }
     body: undefined
     answer: (Todo)[]
   }
   'POST /todos': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: NewTodo
     answer: Todo | Accepted
   }
   'GET /todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: Todo
   }
   'PUT /todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: TodoChange
     answer: Todo | Accepted
   }
   'PATCH /todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: TodoChange
     answer: Todo | Accepted
   }
   'DELETE /todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: Accepted | undefined
   }
   'GET /api/todos': {
-    path: Record<never, never>
+    path: object
     query: { limit?: number | null; page?: number; after?: string }
     body: undefined
     answer: TodoPage
   }
   'POST /api/todos': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: NewTodo
     answer: Todo | Accepted
   }
   'GET /api/todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: Todo
   }
   'PUT /api/todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: TodoChange
     answer: Todo | Accepted
   }
   'PATCH /api/todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: TodoChange
     answer: Todo | Accepted
   }
   'DELETE /api/todos/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: Accepted | undefined
   }
   'PATCH /api/todos/{id}/status': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: Status
     answer: Todo | Accepted
   }
@@ -139,199 +139,199 @@ export type Operations = {
   }
   'POST /api/teams/{teamId}/todos': {
     path: { teamId: string }
-    query: Record<never, never>
+    query: object
     body: NewTeamTodo
     answer: TeamTodo | Accepted
   }
   'GET /api/teams/{teamId}/todos/{id}': {
     path: { teamId: string; id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: TeamTodo
   }
   'PUT /api/teams/{teamId}/todos/{id}': {
     path: { teamId: string; id: string }
-    query: Record<never, never>
+    query: object
     body: TeamTodoChange
     answer: TeamTodo | Accepted
   }
   'PATCH /api/teams/{teamId}/todos/{id}': {
     path: { teamId: string; id: string }
-    query: Record<never, never>
+    query: object
     body: TeamTodoChange
     answer: TeamTodo | Accepted
   }
   'DELETE /api/teams/{teamId}/todos/{id}': {
     path: { teamId: string; id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: Accepted | undefined
   }
   'PATCH /api/teams/{teamId}/todos/{id}/status': {
     path: { teamId: string; id: string }
-    query: Record<never, never>
+    query: object
     body: Status
     answer: TeamTodo | Accepted
   }
   'POST /auth/register': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: NewAccount
     answer: Account
   }
   'POST /auth/login': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: Login
     answer: Tokens
   }
   'POST /auth/refresh': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: RefreshToken
     answer: Tokens
   }
   'POST /auth/logout': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: RefreshToken
     answer: undefined
   }
   'POST /auth/cookie/login': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: Login
     answer: PageTokens
   }
   'POST /auth/cookie/refresh': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: Empty
     answer: PageTokens
   }
   'POST /auth/cookie/logout': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: Empty
     answer: undefined
   }
   'POST /auth/verify-email/request': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: Address
     answer: MailRequested
   }
   'POST /auth/verify-email': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: MailToken
     answer: undefined
   }
   'POST /auth/forgot-password': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: Address
     answer: MailRequested
   }
   'POST /auth/reset-password': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: PasswordReset
     answer: undefined
   }
   'GET /api/profile': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Account
   }
   'DELETE /api/profile': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: Password
     answer: undefined
   }
   'GET /api/admin/accounts': {
-    path: Record<never, never>
+    path: object
     query: { limit?: number | null; after?: string; email?: string }
     body: undefined
     answer: ManagedAccounts
   }
   'GET /api/admin/accounts/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: ManagedAccount
   }
   'DELETE /api/admin/accounts/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
   'POST /api/admin/accounts/{id}/disable': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: ManagedAccount
   }
   'POST /api/admin/accounts/{id}/enable': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: ManagedAccount
   }
   'GET /api/admin/accounts/{id}/sessions': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: Sessions
   }
   'DELETE /api/admin/accounts/{id}/sessions': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
   'DELETE /api/admin/sessions/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
   'GET /api/profile/export': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Export
   }
   'POST /api/teams': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: NewTeam
     answer: Team
   }
   'GET /api/teams': {
-    path: Record<never, never>
+    path: object
     query: { limit?: number | null; after?: string }
     body: undefined
     answer: TeamList
   }
   'GET /api/teams/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: Team
   }
   'PATCH /api/teams/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: NewTeam
     answer: Team
   }
   'DELETE /api/teams/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
@@ -343,19 +343,19 @@ export type Operations = {
   }
   'PATCH /api/teams/{id}/members/{userId}': {
     path: { id: string; userId: string }
-    query: Record<never, never>
+    query: object
     body: NewRole
     answer: Member
   }
   'DELETE /api/teams/{id}/members/{userId}': {
     path: { id: string; userId: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
   'POST /api/teams/{id}/invitations': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: NewInvitation
     answer: SentInvitation
   }
@@ -367,25 +367,25 @@ export type Operations = {
   }
   'DELETE /api/teams/{id}/invitations/{invitationId}': {
     path: { id: string; invitationId: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
   'GET /api/invitations': {
-    path: Record<never, never>
+    path: object
     query: { limit?: number | null; after?: string }
     body: undefined
     answer: InvitationList
   }
   'POST /api/invitations/accept': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: InvitationToken
     answer: Team
   }
   'POST /api/invitations/decline': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: InvitationToken
     answer: undefined
   }
@@ -397,7 +397,7 @@ export type Operations = {
   }
   'PUT /api/todos/{id}/shares': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: NewShare
     answer: Share
   }
@@ -409,97 +409,97 @@ export type Operations = {
   }
   'DELETE /api/todos/{id}/shares/{shareId}': {
     path: { id: string; shareId: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
   'GET /api/shared': {
-    path: Record<never, never>
+    path: object
     query: { limit?: number | null; after?: string }
     body: undefined
     answer: SharedTodoList
   }
   'DELETE /api/shared/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }
   'GET /api/admin/audit': {
-    path: Record<never, never>
+    path: object
     query: { limit?: number | null; after?: string }
     body: undefined
     answer: AuditList
   }
   'GET /live': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: undefined
   }
   'GET /events': {
-    path: Record<never, never>
+    path: object
     query: { channel?: string }
     body: undefined
     answer: undefined
   }
   'GET /asyncapi.json': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Record<string, unknown>
   }
   'GET /health': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Health
   }
   'GET /ready': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Readiness
   }
   'GET /ping': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Ping
   }
   'GET /app': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: undefined
   }
   'GET /app/{path}': {
     path: { path: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: string
   }
   'GET /': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Index
   }
   'GET /openapi.json': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: Record<string, unknown>
   }
   'GET /docs': {
-    path: Record<never, never>
-    query: Record<never, never>
+    path: object
+    query: object
     body: undefined
     answer: undefined
   }
   'GET /docs/problems/{id}': {
     path: { id: string }
-    query: Record<never, never>
+    query: object
     body: undefined
     answer: undefined
   }

@@ -177,7 +177,7 @@ export const en = {
     disabled: 'Disabled',
     enable: 'Enable',
     disable: 'Disable',
-    sessions: (n: number) => `${count(n, 'session', 'sessions')}`,
+    sessions: (n: number) => count(n, 'session', 'sessions'),
     endSession: 'End',
     endSessions: 'End all sessions',
     audit: 'Audit log',

@@ -29,7 +29,7 @@ export const shownRows = (
   if (ofList.length === 0) return all
   const byTodo = Map.groupBy(ofList, ({ todoId }) => todoId)
   return all.flatMap((row) => {
-    const shown = (byTodo.get(row.todo.id) ?? []).reduce(withChange, row as ShownRow | undefined)
+    const shown = (byTodo.get(row.todo.id) ?? []).reduce<ShownRow | undefined>(withChange, row)
     return shown ? [shown] : []
   })
 }
