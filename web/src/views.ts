@@ -41,7 +41,7 @@ const forAll: Readonly<Record<string, () => Promise<Loaded>>> = {
 }
 const forUsers: Readonly<Record<string, () => Promise<Loaded>>> = {
   '/mine': () => import('./views/mine.svelte'),
-  '/shared': () => import('./views/shared.svelte'),
+  '/shared': () => import('./views/shared-todos.svelte'),
   '/teams': () => import('./views/teams.svelte'),
   '/account': () => import('./views/account.svelte'),
   '/admin': () => import('./views/admin.svelte'),
