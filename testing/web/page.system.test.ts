@@ -19,7 +19,6 @@ void t.test('the page', async (t) => {
     await openVisitor(t, stack),
     await openVisitor(t, stack),
   ]
-  const see = (seen: boolean, text: string) => t.ok(seen, text)
 
   await t.test('registers, confirms the address, and stays logged in', async (t) => {
     await ann.register('ann@web.test')
@@ -128,7 +127,7 @@ void t.test('the page', async (t) => {
     await ann.page.reload()
     await ann.row('Written in a tunnel').waitFor()
     await ann.row('Buy oat milk').waitFor()
-    see(await ann.row('Written in a tunnel').locator('[data-pending]').isVisible(), 'marked')
+    t.ok(await ann.row('Written in a tunnel').locator('[data-pending]').isVisible(), 'marked')
     await checkView(t, ann.page, 'mine')
     await ann.context.setOffline(false)
     await ann.saved()
