@@ -47,6 +47,7 @@ export type Share = { id: string; role: "viewer" | "editor"; user_id?: string; e
 export type ShareList = { shares: (Share)[] }
 export type SharedTodo = { todo: Todo; role: "viewer" | "editor"; shared_by: { user_id: string; email: string }; shared_at: string }
 export type SharedTodoList = { todos: (SharedTodo)[] }
+export type SystemStatus = { lists: ({ list: "newest" | "all"; state: "fresh" | "stale" | "empty"; stale_ms: number })[]; lag: number; partitions: ({ partition: number; end: number; applied: number })[]; dead_letters: number; newest_dead_letters: ({ id: number; partition: number; offset: number; reason: string; failed_at: string; bytes: number | null })[] }
 export type Health = { status: "ok" }
 export type Readiness = { status: "ready" | "degraded" | "unready" | "draining"; dependencies: Record<string, string> }
 export type Ping = { status: "pong" }
@@ -430,6 +431,12 @@ export type Operations = {
     query: { limit?: number | null; after?: string }
     body: undefined
     answer: AuditList
+  }
+  'GET /api/admin/status': {
+    path: object
+    query: object
+    body: undefined
+    answer: SystemStatus
   }
   'GET /live': {
     path: object
