@@ -44,7 +44,7 @@ t.test('the README is short', async (t) => {
 })
 
 t.test('each npm command but those of development reads .env, which git ignores', async (t) => {
-  const development = /^(test|typecheck|lint|build|docs|k8s)(:|$)/
+  const development = /^(test|typecheck|lint|build|dev|docs|k8s)(:|$)/
   for (const [name, command] of Object.entries(scripts)) {
     t.equal(command.includes('--import ./scripts/preload.js '), !development.test(name), name)
   }

@@ -44,7 +44,8 @@ const kinds: readonly Kind[] = [
   {
     name: 'endpoint',
     page: 'docs/reference/api.md',
-    texts: () => endpoints.map(({ method, path }) => `${method} ${path}`),
+    // A path that may go on is shown as one with a parameter.
+    texts: () => endpoints.map(({ method, path }) => `${method} ${path.replace('*', '')}`),
   },
   { name: 'setting', page: 'docs/reference/settings.md', texts: () => Object.keys(settings) },
   {

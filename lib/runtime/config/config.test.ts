@@ -44,6 +44,7 @@ t.test('every setting that cannot be is told in one line that names it', async (
   const impossible: Partial<Record<keyof typeof settings, string | undefined>> = {
     HTTP_HOST: undefined,
     DATA_DIR: undefined,
+    PAGE_DIRECTORY: undefined,
     KAFKA_TODO_TOPIC: 'no spaces allowed',
     JWT_SECRET: 'short',
     KAFKA_SASL_USERNAME: undefined,
