@@ -5,6 +5,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
+import { archiveIn } from './backup/places.ts'
 import { readArgumentsOrExit } from './command-line.ts'
 import { embeddedSecret } from './embedded-secret.ts'
 import {
@@ -33,7 +34,12 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** Where calls find no server as long as GRPC_PORT is off. */
 const usualGrpcPorts = { http: 8090, stream: 8091 } as const
 
-type Placed = { readonly directory: string; readonly port: number }
+type Placed = {
+  readonly directory: string
+  readonly port: number
+  /** Where Postgres archives its WAL. */
+  readonly archiveDirectory: string | undefined
+}
 /** Nginx has a port of gRPC too. */
 type Start = (place: Placed) => Promise<(Service & { readonly grpcPort?: number }) | Cluster>
 type Launch = {
@@ -130,7 +136,8 @@ const main = async ({ profile, ports }: Asked) => {
       const { folder, start, environment } = launches[name]
       const usualPort = ports[name] ?? usualPorts[name]
       const port = ports[name] ?? (await nextFreePort(usualPort))
-      const service = await start({ directory: join(data, folder), port })
+      const directory = join(data, folder)
+      const service = await start({ directory, port, archiveDirectory: archiveIn(config) })
       const processes = 'processes' in service ? service.processes : [service]
       running.push(...processes)
       Object.assign(found, environment?.(service.url))

@@ -9,6 +9,7 @@ import { ConfigError, readConfig, type Config } from '../lib/runtime/config/conf
 import { signToken } from '../lib/accounts/access-token.ts'
 import { connectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import { migrate } from '../lib/drivers/postgres/migrate.ts'
+import { archiveIn } from './backup/places.ts'
 import { takeNoArguments } from './command-line.ts'
 import { embeddedSecret } from './embedded-secret.ts'
 import { buildPageIfMissing } from './page.ts'
@@ -70,6 +71,7 @@ const main = async () => {
       startPostgres({
         directory,
         maxConnections: Math.max(maxConnectionsMin, connectionsNeeded(config) + othersMax),
+        archiveDirectory: archiveIn(config),
       }),
     )
     running.postgres = postgres

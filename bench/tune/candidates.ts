@@ -27,6 +27,7 @@ const ownedByBench: readonly string[] = [
   'KAFKA_TODO_TOPIC',
   'JWT_SECRET',
   'DATA_DIR',
+  'BACKUP_DIR',
   'METRICS_PORT',
   'WORKER_METRICS_PORT',
 ]

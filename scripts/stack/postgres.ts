@@ -36,6 +36,7 @@ import {
   type PostgresBinaries,
 } from './postgres-binaries.ts'
 import { startService, type Service } from './service.ts'
+import { archiveSettings } from './wal-archive.ts'
 
 const run = promisify(execFile)
 
@@ -67,6 +68,8 @@ export const startPostgres = async (options: {
   /** false: no fsync, for tests. */
   durable?: boolean
   maxConnections?: number
+  /** Where its WAL is archived; without, it is not. */
+  archiveDirectory?: string | undefined
 }): Promise<Service> => {
   const directory = resolve(options.directory)
   const durable = options.durable ?? true
@@ -79,6 +82,8 @@ export const startPostgres = async (options: {
     await assertReachable(binaries.postgres, owner)
   }
   await assertNotInUse(directory, data)
+  const archive = options.archiveDirectory && resolve(options.archiveDirectory)
+  if (archive) await makeDirectory(archive, owner)
   await initialise(binaries, data, durable, owner)
 
   const port = options.port ?? (await freePort())
@@ -86,6 +91,7 @@ export const startPostgres = async (options: {
     ...accessSettings(data),
     max_connections: options.maxConnections ?? maxConnectionsDefault,
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
+    ...(archive && (await archiveSettings(archive, owner))),
   }
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const start = async () => {

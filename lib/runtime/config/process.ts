@@ -19,6 +19,13 @@ export const processSettings = {
     meaning: 'Where `npm start` keeps its Postgres and its secret.',
     parse: (text: string) => text,
   },
+  BACKUP_DIR: {
+    default: '',
+    unit: 'directory',
+    meaning:
+      'Where `npm run backup` keeps its backups, and `npm start` and `npm run services` archive the WAL of their Postgres. Empty: there is no archive. Another disk than that of the data.',
+    parse: (text: string) => text,
+  },
   LOG_LEVEL: oneOf({
     default: 'info',
     choices: ['debug', 'info', 'warn', 'error', 'silent'],

@@ -1,0 +1,155 @@
+// npm run backup: a base backup of the database, verified, into BACKUP_DIR. With the WAL that Postgres
+// archives there it leads to any later moment. One that fails leaves nothing that looks like a backup.
+
+import { rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { readWalArchive } from '../lib/drivers/postgres/wal-archive.ts'
+import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import { makeBackup } from './backup/base-backup.ts'
+import { isThere, synced } from './backup/copy-files.ts'
+import { embeddedUrl } from './backup/embedded-url.ts'
+import { backupsIn, makePrivate, placesIn, unfinishedPlace, type Places } from './backup/places.ts'
+import { pruneBackups, removeUnfinished } from './backup/prune.ts'
+import type { BackupRecord } from './backup/record.ts'
+import { asOnlyBackup, type Session } from './backup/server.ts'
+import { answerTo, parseOptions, UsageError, usageExitCode } from './command-line.ts'
+import { refusalOf } from './confirm.ts'
+import type { Output, Write } from './database-command.ts'
+
+const keepDefault = 7
+/** A busy archive is minutes behind; one that fails is tried again each minute. */
+const archiveTimeoutMs = 60_000
+const pollIntervalMs = 200
+
+export const usage = `usage: npm run backup [-- --keep N | --list]
+Makes a base backup of the database into BACKUP_DIR, verifies it, and removes the oldest ones.
+  --keep N   how many are kept (${keepDefault}), with all the archived WAL from the oldest of them on
+  --list     print the backups that there are, and make none
+The database is that of DATABASE_DIRECT_URL or DATABASE_URL; where neither is set, that of npm start. It is
+copied where its files are on this machine and may be read; else pg_basebackup is run, of its version.
+Exit codes: 0 done, 1 no backup was made or its WAL is not archived, 2 wrong usage.`
+
+type Request = { readonly keep: number; readonly isList: boolean }
+
+const parseRequest = (args: readonly string[]): Request => {
+  const { values } = parseOptions(args, { keep: { type: 'string' }, list: { type: 'boolean' } })
+  const { keep = String(keepDefault), list: isList = false } = values
+  if (!/^[1-9]\d{0,4}$/.test(keep)) throw new UsageError(`"${keep}" is no number of backups`)
+  return { keep: Number(keep), isList }
+}
+
+/** Returns the exit code. */
+export const backup = async (
+  args: readonly string[],
+  readSettings: () => Config,
+  { out, err }: Pick<Output, 'out' | 'err'>,
+): Promise<number> => {
+  try {
+    const answer = answerTo(args, usage)
+    if (answer !== undefined) {
+      out(answer)
+      return 0
+    }
+    const { keep, isList } = parseRequest(args)
+    const config = readSettings()
+    if (config.BACKUP_DIR === '') {
+      throw new UsageError('BACKUP_DIR is not set: set it to a directory on another disk')
+    }
+    const places = placesIn(config.BACKUP_DIR)
+    if (isList) await list(places, out)
+    else {
+      const url = (await embeddedUrl(config)) ?? (config.DATABASE_DIRECT_URL || config.DATABASE_URL)
+      const fault = await asOnlyBackup(url, async (sql) => {
+        await makeAndPrune(sql, url, places, keep, out)
+        return archiveFault(sql)
+      })
+      if (fault !== undefined) {
+        err(`the backup is whole, and nothing later can be restored: ${fault}`)
+        return 1
+      }
+    }
+    return 0
+  } catch (error) {
+    const refusal = refusalOf(error, usage)
+    err(refusal ?? `no backup was made: ${(error as Error).message}`)
+    return refusal === undefined ? 1 : usageExitCode
+  }
+}
+
+const makeAndPrune = async (
+  sql: Session,
+  url: string,
+  places: Places,
+  keep: number,
+  out: Write,
+): Promise<void> => {
+  await removeUnfinished(places)
+  // To the second: the next one has another name.
+  const name = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  const path = join(places.base, name)
+  if (await isThere(path)) throw new Error(`${path} is there already`)
+  await makePrivate(places.base)
+  const unfinished = unfinishedPlace(places, name)
+  let record: BackupRecord
+  try {
+    record = await makeBackup(sql, url, unfinished, name)
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    throw error
+  }
+  await rename(unfinished, path)
+  await synced(places.base)
+  out(`backup ${path}`)
+  for (const line of describe(record)) out(line)
+  const pruned = await pruneBackups(places, keep)
+  if (pruned.backups.length > 0) out(`removed: ${pruned.backups.join(', ')}`)
+  if (pruned.segments > 0) out(`removed: ${pruned.segments} files of older WAL`)
+}
+
+/** Undefined: what was written until now is in the archive, or there is none. */
+const archiveFault = async (sql: Session): Promise<string | undefined> => {
+  const wanted = (await readWalArchive(sql))?.writtenTo ?? 0
+  for (const deadline = performance.now() + archiveTimeoutMs; ;) {
+    const archive = await readWalArchive(sql)
+    if (archive === undefined) return undefined
+    // The segment that is being written is not archived before it is full.
+    const { archivedTo = 0, failing } = archive
+    const [row] = await sql<{ bytes: string }[]>`
+      SELECT pg_size_bytes(current_setting('wal_segment_size')) AS bytes`
+    if (archivedTo >= wanted - Number(row?.bytes)) return undefined
+    if (performance.now() > deadline) {
+      return failing
+        ? `${failing.file} could not be archived: the log of Postgres says why`
+        : `nothing was archived in ${archiveTimeoutMs / 1_000} s`
+    }
+    await delay(pollIntervalMs)
+  }
+}
+
+const list = async (places: Places, out: Write) => {
+  const backups = await backupsIn(places)
+  if (backups.length === 0) out(`no backup is in ${places.base}`)
+  for (const { path, record } of backups) {
+    out(`${path}  ended ${record.endedAt}  timeline ${record.timeline}  ${megabytes(record)}`)
+  }
+}
+
+const describe = (record: BackupRecord): string[] => [
+  `Postgres ${record.server.version}, ${record.migration ?? 'without tables'}, by ${record.method}`,
+  `${record.files} files, ${megabytes(record)}, each verified by its checksum`,
+  `consistent from ${record.endLsn} of timeline ${record.timeline}, ${record.endedAt}`,
+  ...record.logs.map(({ log, positions }) => {
+    const each = Object.entries(positions).map(([partition, next]) => `${partition}:${next}`)
+    return `log ${log} is applied up to ${each.join(' ') || 'nothing'}`
+  }),
+]
+
+const megabytes = ({ bytes }: BackupRecord): string => `${(bytes / 1e6).toFixed(1)} MB`
+
+if (process.argv[1] === import.meta.filename) {
+  process.exitCode = await backup(process.argv.slice(2), () => readConfigOrExit('script'), {
+    out: console.log,
+    err: console.error,
+  })
+}
