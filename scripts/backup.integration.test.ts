@@ -1,22 +1,26 @@
 // A backup is whole or is not there, and with the archived WAL it leads back to a moment. What a database
 // must not say after it went back in time, it does not say.
 
-import { appendFile, cp, readdir, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { connectPostgres } from '../lib/drivers/postgres/client.ts'
 import { migrate } from '../lib/drivers/postgres/migrate.ts'
+import { readWalArchive } from '../lib/drivers/postgres/wal-archive.ts'
 import { readConfig } from '../lib/runtime/config/config.ts'
+import { eventually } from '../testing/eventually.ts'
 import { testDirectory } from '../testing/services.ts'
 import { backup } from './backup.ts'
 import { backupsIn, placesIn } from './backup/places.ts'
+import { findingLine } from './doctor/finding.ts'
+import { checkPostgres } from './doctor/postgres.ts'
 import { migrationsDirectory } from './paths.ts'
 import { restore } from './restore.ts'
 import { startPostgres } from './stack/postgres.ts'
 
 type Run = { readonly code: number; readonly out: string; readonly err: string }
 
-const startArchiving = async (t: Test) => {
+t.test('a database goes back to before an accident, and knows that it did', async (t) => {
   const directory = await testDirectory(t)
   const backups = join(directory, 'backups')
   const places = placesIn(backups)
@@ -26,11 +30,12 @@ const startArchiving = async (t: Test) => {
     archiveDirectory: places.wal,
   })
   t.teardown(() => postgres.stop())
-  await migrate(postgres.url, migrationsDirectory)
-  const sql = connectPostgres({ url: postgres.url, poolSize: 1 })
+  const { url } = postgres
+  await migrate(url, migrationsDirectory)
+  const sql = connectPostgres({ url, poolSize: 1 })
   t.teardown(() => sql.end({ timeout: 1 }))
   const config = readConfig(
-    { DATABASE_URL: postgres.url, BACKUP_DIR: backups, COMMAND_LOG: 'postgres' },
+    { DATABASE_URL: url, BACKUP_DIR: backups, COMMAND_LOG: 'postgres' },
     'script',
   )
   const run = async (command: typeof backup, ...args: string[]): Promise<Run> => {
@@ -41,16 +46,51 @@ const startArchiving = async (t: Test) => {
     })
     return { code, ...lines }
   }
-  return { directory, places, postgres, sql, run }
-}
-
-t.test('a database goes back to before an accident, and knows that it did', async (t) => {
-  const { directory, places, postgres, sql, run } = await startArchiving(t)
+  const namesOf = async () => (await backupsIn(places)).map(({ record }) => record.name)
   const add = (id: string) => sql`
     INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at, revision)
     VALUES (${id}, ${id}, '', false, 'ann', now(), now(), 1)`
-  await add('before')
-  t.match(await run(backup), { code: 0, err: '' })
+
+  await t.test('a backup is verified, and its WAL is archived', async (t) => {
+    await add('before')
+    t.match(await run(backup), { code: 0, err: '' })
+    const [one] = await backupsIn(places)
+    t.match(one?.record, { method: 'copy', migration: /^\d{3}-.*\.sql$/, timeline: 1 })
+    const archived = await readdir(places.wal)
+    t.ok(archived.includes(`${one?.record.wal[0]?.name}.gz`))
+  })
+
+  await t.test('an archive that fails is seen, and the oldest backup goes', async (t) => {
+    const [oldest] = await namesOf()
+    const segment = (await backupsIn(places))[0]?.record.wal[0]?.name
+    const aside = `${places.wal}-aside`
+    await rename(places.wal, aside)
+    await writeFile(places.wal, 'no directory')
+    await mkdir(join(places.base, '.unfinished-of-a-killed-one'))
+    await sql`SELECT pg_switch_wal()`
+    const failing = async () => (await readWalArchive(sql))?.failing
+    await eventually(failing, (one) => one !== undefined)
+    const lines = (await checkPostgres(config, {})).map(findingLine)
+    t.match(
+      lines.filter((line) => line.startsWith('fault')),
+      [/^fault +postgres +its WAL is not archived: [0-9A-F]{24} failed at /],
+    )
+    t.match(await run(backup, '--keep', '1'), {
+      code: 1,
+      err: /^the backup is whole, and nothing later can be restored: /,
+    })
+    const both = await namesOf()
+    t.equal(both[0], oldest, 'nothing older went')
+    t.same(await readdir(places.base), both, 'but what was interrupted')
+    await rm(places.wal)
+    await rename(aside, places.wal)
+    t.match(await run(backup, '--keep', '1'), {
+      code: 0,
+      out: new RegExp(`^removed: ${both.join(', ')}\nremoved: \\d+ files of older WAL$`, 'm'),
+    })
+    t.notOk((await readdir(places.wal)).includes(`${segment}.gz`))
+  })
+
   await sql`INSERT INTO users (id, email, password_hash) VALUES ('ann', 'ann@example.com', '')`
   await sql`
     INSERT INTO sessions (id, user_id, generation, expires_at)
@@ -65,6 +105,9 @@ t.test('a database goes back to before an accident, and knows that it did', asyn
   await sql`UPDATE list_versions SET changes = changes + 5`
   await sql.end()
   await postgres.stop() // archives the rest
+  const backupsLeft = await readdir(places.base)
+  t.match(await run(backup), { code: 1, err: /^no backup was made: / })
+  t.same(await readdir(places.base), backupsLeft, 'one that fails leaves nothing')
 
   const into = join(directory, 'restored', 'data')
   const restored = await run(restore, '--to', at, '--into', into)
@@ -110,26 +153,4 @@ t.test('a database goes back to before an accident, and knows that it did', asyn
     })
     t.same(await readdir(other), [])
   })
-})
-
-t.test('old backups go, with their WAL, and one that fails leaves nothing', async (t) => {
-  const { places, postgres, sql, run } = await startArchiving(t)
-  for (let i = 0; i < 2; i++) {
-    t.match(await run(backup), { code: 0, err: '' })
-    await sql`SELECT pg_switch_wal() FROM (SELECT pg_sleep(1)) AS slept`
-  }
-  const before = await readdir(places.wal)
-  t.match(await run(backup, '--keep', '1'), { code: 0, out: /^removed: \d+T\d+Z, \d+T\d+Z$/m })
-  t.equal((await backupsIn(places)).length, 1)
-  const left = await readdir(places.wal)
-  t.ok(before.some((name) => !left.includes(name)))
-  const [kept] = await backupsIn(places)
-  t.ok(left.includes(`${kept?.record.wal[0]?.name}.gz`), 'what the kept one begins with stays')
-
-  await cp(join(places.base, 'x'), places.base, { recursive: true }).catch(() => {})
-  await writeFile(join(places.base, '.unfinished-of-a-killed-one'), '')
-  await postgres.stop()
-  t.match(await run(backup), { code: 1, err: /^no backup was made: / })
-  t.equal((await backupsIn(places)).length, 1)
-  await rm(places.wal, { recursive: true })
 })

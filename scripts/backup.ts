@@ -18,7 +18,7 @@ import { refusalOf } from './confirm.ts'
 import type { Output, Write } from './database-command.ts'
 
 const keepDefault = 7
-/** A busy archive is minutes behind; one that fails is tried again each minute. */
+/** For an archive that is behind. */
 const archiveTimeoutMs = 60_000
 const pollIntervalMs = 200
 
@@ -61,8 +61,11 @@ export const backup = async (
     else {
       const url = (await embeddedUrl(config)) ?? (config.DATABASE_DIRECT_URL || config.DATABASE_URL)
       const fault = await asOnlyBackup(url, async (sql) => {
-        await makeAndPrune(sql, url, places, keep, out)
-        return archiveFault(sql)
+        const record = await make(sql, url, places, out)
+        const found = await archiveFault(sql, record)
+        // Else the older ones may be all that there is to go back to.
+        if (found === undefined) await prune(places, keep, out)
+        return found
       })
       if (fault !== undefined) {
         err(`the backup is whole, and nothing later can be restored: ${fault}`)
@@ -77,13 +80,12 @@ export const backup = async (
   }
 }
 
-const makeAndPrune = async (
+const make = async (
   sql: Session,
   url: string,
   places: Places,
-  keep: number,
   out: Write,
-): Promise<void> => {
+): Promise<BackupRecord> => {
   await removeUnfinished(places)
   // To the second: the next one has another name.
   const name = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
@@ -102,13 +104,20 @@ const makeAndPrune = async (
   await synced(places.base)
   out(`backup ${path}`)
   for (const line of describe(record)) out(line)
+  return record
+}
+
+const prune = async (places: Places, keep: number, out: Write): Promise<void> => {
   const pruned = await pruneBackups(places, keep)
   if (pruned.backups.length > 0) out(`removed: ${pruned.backups.join(', ')}`)
   if (pruned.segments > 0) out(`removed: ${pruned.segments} files of older WAL`)
 }
 
 /** Undefined: what was written until now is in the archive, or there is none. */
-const archiveFault = async (sql: Session): Promise<string | undefined> => {
+const archiveFault = async (
+  sql: Session,
+  { endedAt }: BackupRecord,
+): Promise<string | undefined> => {
   const wanted = (await readWalArchive(sql))?.writtenTo ?? 0
   for (const deadline = performance.now() + archiveTimeoutMs; ;) {
     const archive = await readWalArchive(sql)
@@ -118,11 +127,9 @@ const archiveFault = async (sql: Session): Promise<string | undefined> => {
     const [row] = await sql<{ bytes: string }[]>`
       SELECT pg_size_bytes(current_setting('wal_segment_size')) AS bytes`
     if (archivedTo >= wanted - Number(row?.bytes)) return undefined
-    if (performance.now() > deadline) {
-      return failing
-        ? `${failing.file} could not be archived: the log of Postgres says why`
-        : `nothing was archived in ${archiveTimeoutMs / 1_000} s`
-    }
+    if (failing && failing.at >= new Date(endedAt))
+      return `${failing.file} could not be archived: the log of Postgres says why`
+    if (performance.now() > deadline) return `nothing came in ${archiveTimeoutMs / 1_000} s`
     await delay(pollIntervalMs)
   }
 }

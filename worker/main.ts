@@ -10,6 +10,7 @@ import { openEventAppender } from '../lib/events/open.ts'
 import { workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { readWalArchive } from '../lib/drivers/postgres/wal-archive.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { addRedisMetrics } from '../lib/drivers/redis/metrics.ts'
@@ -50,6 +51,7 @@ import { createLagWatch } from './observe/lag.ts'
 import { createWorkerMetrics } from './observe/metrics.ts'
 import { openPages } from './observe/pages.ts'
 import { createWorkerTraces } from './observe/traced.ts'
+import { addWalArchiveMetrics, createWalArchiveWatch } from './observe/wal-archive.ts'
 import { watchProgress, type Progress } from './observe/progress.ts'
 import { createPruning, writesKnownSec } from './prune.ts'
 import { applyBatch } from './todos/apply.ts'
@@ -97,6 +99,8 @@ const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
 addTraceMetrics(metrics.registry, traceCounts)
 addRedisMetrics(metrics.registry, redis)
 addEventMetrics(metrics.registry, events)
+const walArchive = createWalArchiveWatch(() => pool.run(readWalArchive), log)
+addWalArchiveMetrics(metrics.registry, walArchive)
 const mailCounts = createMailCounts()
 addMailMetrics(metrics.registry, mailCounts)
 const mailer = openMailer(config, log)
@@ -192,6 +196,7 @@ const parts: Part[] = [
   { name: 'event appender', close: appender.close },
   { name: 'log', open: () => waitForLog(config, databases, store, log, leaveAtOnce) },
   { name: 'pruning', open: () => Promise.resolve(pruning.start()), close: pruning.stop },
+  { name: 'archive', open: () => Promise.resolve(walArchive.start()), close: walArchive.stop },
   ...(mails
     ? [
         {

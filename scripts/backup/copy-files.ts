@@ -1,5 +1,5 @@
 // Copies a directory file by file and says what was written: a running Postgres may change, lengthen or
-// delete a file meanwhile, and a checksum is of the copy. What is written is on the disk when it returns.
+// delete a file meanwhile, and a checksum is of the copy.
 
 import { createHash } from 'node:crypto'
 import { lstat, mkdir, open, readdir, type FileHandle } from 'node:fs/promises'
@@ -17,7 +17,7 @@ const chunkBytes = 1024 * 1024
 const privateDirectory = 0o700
 const privateFile = 0o600
 
-/** `isLeftOut`: of files, and of directories with all that is in them. */
+/** On the disk when it returns. `isLeftOut`: of files, and of directories with all that is in them. */
 export const copyFiles = async (
   from: string,
   to: string,

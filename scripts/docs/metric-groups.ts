@@ -36,6 +36,7 @@ import type { EventFeed } from '../../worker/events/feed.ts'
 import { addEventMetrics } from '../../worker/events/metrics.ts'
 import { addMailMetrics } from '../../worker/mail/metrics.ts'
 import { createMailCounts } from '../../worker/mail/send-mails.ts'
+import { addWalArchiveMetrics } from '../../worker/observe/wal-archive.ts'
 import { createWorkerMetrics } from '../../worker/observe/metrics.ts'
 
 export type Metric = {
@@ -174,6 +175,13 @@ export const metricGroups: readonly MetricGroup[] = [
     title: 'Appended events',
     about: 'On the page of each worker.',
     metrics: metricsOf((registry) => addEventMetrics(registry, unread as EventFeed)),
+  },
+  {
+    title: 'Archive of the database',
+    about: 'On the page of each worker.',
+    metrics: metricsOf((registry) =>
+      addWalArchiveMetrics(registry, { unarchivedBytes: () => undefined }),
+    ),
   },
   {
     title: 'Every process',

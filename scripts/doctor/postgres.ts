@@ -8,6 +8,7 @@ import { connectionsFault, connectionsNeeded } from '../../lib/drivers/postgres/
 import { openPrimary } from '../../lib/drivers/postgres/primary.ts'
 import { ConnectionLost } from '../../lib/drivers/postgres/errors.ts'
 import { postgresUrls, sessionUrl, urlFault } from '../../lib/drivers/postgres/urls.ts'
+import { readWalArchive, type WalArchive } from '../../lib/drivers/postgres/wal-archive.ts'
 import { dependencyTimeoutMs, fault, ok, warn, type Finding } from './finding.ts'
 
 /** The oldest that its makers still mend. */
@@ -77,6 +78,7 @@ export const checkPostgres = async (
         offSec > clockOffMaxSec
           ? warn('postgres', `its clock is ${offSec.toFixed(0)} s off`, 'synchronise both (NTP)')
           : ok('postgres', 'its clock agrees'),
+        ...(await whileOpen(async () => archiveFindings(await readWalArchive(sql)))),
         ...(pooler === undefined ? [] : [fault('postgres', pooler, 'change it as it says')]),
       ]
     })
@@ -94,4 +96,25 @@ export const checkPostgres = async (
   } finally {
     connection.discard(new ConnectionLost('this connection was closed'))
   }
+}
+
+/** None where Postgres does not archive: then somebody else may back it up, by other means. */
+const archiveFindings = (archive: WalArchive | undefined): readonly Finding[] => {
+  if (archive === undefined) return []
+  const { failing, archivedTo } = archive
+  if (failing !== undefined) {
+    const { file, at } = failing
+    return [
+      fault(
+        'postgres',
+        `its WAL is not archived: ${file} failed at ${at.toISOString()}`,
+        'the log of Postgres says why; it is tried again each minute',
+      ),
+    ]
+  }
+  return [
+    archivedTo === undefined
+      ? warn('postgres', 'it has archived no WAL yet', 'see its archive_command, or wait a minute')
+      : ok('postgres', 'its WAL is archived'),
+  ]
 }

@@ -1,7 +1,7 @@
 // Whether Postgres archives its WAL, and how much it has written since. An archive that fails, or is silent,
 // stops no write: a restore to a moment of today would fail, and a disk fills up.
 
-import type { Sql } from 'postgres'
+import type { Sql } from './pool.ts'
 
 export type WalArchive = {
   /** Where Postgres is in its WAL, in bytes. */
