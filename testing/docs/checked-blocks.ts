@@ -16,6 +16,9 @@ export const reasons = {
   minutes: /^npm run bench|^npm test/,
   stays: /^npm (start|run (-s )?(server|worker|services|dev:web))\b/,
   services: /^npm run (command-log|dead-letters|lag)\b/,
+  minutes: /^npm run (bench|test:)|^npm test/,
+  stays: /^npm (start|run (-s )?(server|worker|services))\b/,
+  services: /^npm run (command-log|dead-letters|lag|backup|restore)\b/,
   docker: /^docker /,
   kubernetes: /^(kubectl|helm) /,
   grpcurl: /^grpcurl /,
@@ -30,15 +33,7 @@ export const reasons = {
 type Reason = keyof typeof reasons
 
 /** What a reader knows and no setting says. */
-const readersOwn = [
-  'URL',
-  'GRPC',
-  'TOKEN',
-  'SERVER_PID',
-  'DATABASE_PID',
-  'REPLICATION_URL',
-  'MAINTENANCE_URL',
-]
+const readersOwn = ['URL', 'GRPC', 'TOKEN', 'SERVER_PID', 'DATABASE_PID', 'MAINTENANCE_URL']
 
 export const reasonOf = ({ info }: Fence): Reason | undefined => {
   const reason = /^sh check=([a-z-]+)$/.exec(info)?.[1]

@@ -1,4 +1,4 @@
-// npm run drill:restore: a whole disaster, on services of its own. Clients write all the time, rows are
+// npm run test:restore: a whole disaster, on services of its own. Clients write all the time, rows are
 // deleted by accident, the database is lost, and it is restored to just before. Then the checker of the
 // consistency test judges whether each acknowledged command was applied exactly once.
 
@@ -22,7 +22,7 @@ const counts = { writers: 30, readers: 4 }
 const appliedTimeoutMs = 180_000
 const violationsShown = 20
 
-const usage = `usage: npm run drill:restore [-- --seconds N]
+const usage = `usage: npm run test:restore [-- --seconds N]
 Starts Postgres, Redis, Kafka, a server and two workers of its own. While clients write, it backs up, deletes
 all todos, loses the database, and restores it to just before the deletion. It prints what was lost (RPO),
 how long it took (RTO), and whether each acknowledged command was applied exactly once.

@@ -63,6 +63,10 @@ export const startSite = async (directory: string, say: (line: string) => void):
   const port = await freePort()
   const environment = {
     DATABASE_URL: url,
+    DATABASE_DIRECT_URL: '',
+    DATABASE_REPLICA_URLS: '',
+    COMMAND_LOG: 'kafka',
+    LIST_CACHE: 'redis',
     REDIS_URL: redis.url,
     KAFKA_BROKERS: kafka.url,
     KAFKA_TODO_TOPIC: topic,
