@@ -2,7 +2,6 @@
 
 import t from 'tap'
 import type { WalArchive } from '../../lib/drivers/postgres/wal-archive.ts'
-import { silentLog } from '../../testing/settings.ts'
 import { createWalArchiveWatch } from './wal-archive.ts'
 
 const failing = { file: '000000010000000000000002', at: new Date(0) }
@@ -10,7 +9,7 @@ const failing = { file: '000000010000000000000002', at: new Date(0) }
 t.test('the WAL since the last archived segment is counted', async (t) => {
   let archive: WalArchive | Error | undefined
   const warned: unknown[] = []
-  const log = { ...silentLog, warn: (...args: unknown[]) => warned.push(args.at(-1)) }
+  const log = { warn: (...args: unknown[]) => void warned.push(args.at(-1)) }
   const watch = createWalArchiveWatch(
     () => (archive instanceof Error ? Promise.reject(archive) : Promise.resolve(archive)),
     log,

@@ -19,7 +19,7 @@ export type WalArchiveWatch = {
 
 export const createWalArchiveWatch = (
   read: () => Promise<WalArchive | undefined>,
-  log: Log,
+  log: Pick<Log, 'warn'>,
 ): WalArchiveWatch => {
   let timer: NodeJS.Timeout | undefined
   let unarchivedBytes: number | undefined

@@ -109,11 +109,12 @@ const runDrill = async (site: Site, clients: Clients, seconds: number): Promise<
   for (const { invariant, detail } of violations.slice(0, violationsShown))
     say(`${invariant}: ${detail}`)
   const acknowledged = evidence.operations.filter(({ outcome }) => outcome === 'ok').length
-  const isLost = violations.filter(({ invariant }) => invariant === 'I1').length
+  // Not in the log, not as the log makes it, or not applied.
+  const lost = violations.filter(({ invariant }) => ['I1', 'I6', 'I7'].includes(invariant)).length
   say('')
   say(`acknowledged: ${acknowledged}; ${atLoss - atAccident} between the accident and the loss`)
   say(`in the log: ${evidence.log.length}; of them ${ahead} applied again after the restore`)
-  say(`RPO: ${isLost} acknowledged commands lost, while the log has them`)
+  say(`RPO: ${lost} acknowledged commands or todos lost, while the log has them`)
   say(
     `     with COMMAND_LOG=postgres: what was not archived, ${inSeconds(unarchivedMs)} at the loss`,
   )

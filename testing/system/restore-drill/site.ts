@@ -81,8 +81,8 @@ export const startSite = async (directory: string, say: (line: string) => void):
   }
   let processes: Running[] = []
   const startProcesses = async () => {
-    for (let n = 0; n < workerCount; n++) processes.push(await startWorker(environment))
-    processes.push(await startServer(environment))
+    const workers = Array.from({ length: workerCount }, () => startWorker(environment))
+    processes = await Promise.all([...workers, startServer(environment)])
   }
   const run = async (script: string, ...args: string[]) => {
     say(`$ npm run ${script}${args.length > 0 ? ` -- ${args.join(' ')}` : ''}`)
