@@ -13,11 +13,8 @@ import { parseShell } from './shell.ts'
 
 /** Why a block is not run, and a command that it must have for this to be so. */
 export const reasons = {
-  minutes: /^npm run bench|^npm test/,
-  stays: /^npm (start|run (-s )?(server|worker|services|dev:web))\b/,
-  services: /^npm run (command-log|dead-letters|lag)\b/,
   minutes: /^npm run (bench|test:)|^npm test/,
-  stays: /^npm (start|run (-s )?(server|worker|services))\b/,
+  stays: /^npm (start|run (-s )?(server|worker|services|dev:web))\b/,
   services: /^npm run (command-log|dead-letters|lag|backup|restore)\b/,
   docker: /^docker /,
   kubernetes: /^(kubectl|helm) /,
