@@ -33,12 +33,22 @@ export const clientOfOne = (connection: RedisConnection): RedisClient => ({
   evaluate: (evaluation) => connection.run((redis) => evaluateOn(redis, evaluation, 'text')),
   evaluateBuffers: (evaluation) =>
     connection.run((redis) => evaluateOn(redis, evaluation, 'buffers')),
-  evaluateAll: (evaluations) => connection.run((redis) => evaluateAllOn(redis, evaluations)),
+  evaluateAll: (evaluations) => evaluateAllOver(connection, evaluations),
   onEachMaster: (tag, work) => connection.run((redis) => work(redis, tag)),
   replace: connection.replace,
   opened: connection.opened,
   close: connection.close,
 })
+
+const evaluateAllOver = async (
+  connection: RedisConnection,
+  evaluations: readonly Evaluation[],
+): Promise<readonly Outcome[]> => {
+  const outcomes = await connection.run((redis) => evaluateAllOn(redis, evaluations))
+  return outcomes.map((one) =>
+    one.isDone ? one : { isDone: false, error: connection.explain(one.error) },
+  )
+}
 
 /** More than a slot moves while one command is on its way. */
 const redirectionsMax = 8
@@ -125,7 +135,7 @@ export const clientOfCluster = (
     some: readonly Evaluation[],
   ): Promise<readonly Outcome[]> => {
     try {
-      const outcomes = await at(master).run((redis) => evaluateAllOn(redis, some))
+      const outcomes = await evaluateAllOver(at(master), some)
       const settle = async (outcome: Outcome, evaluation: Evaluation) =>
         !outcome.isDone && isElsewhere(outcome.error) ? outcomeOf(evaluation) : outcome
       return await Promise.all(outcomes.map((one, i) => settle(one, some[i] as Evaluation)))

@@ -13,6 +13,7 @@ import { eventually } from '../../../testing/eventually.ts'
 import { orSkip, ownRedis, testDirectory } from '../../../testing/services.ts'
 import { silentLog } from '../../../testing/settings.ts'
 import { openRedis } from './connections.ts'
+import { script, type Evaluation } from './scripts.ts'
 
 const timeoutMs = 500
 
@@ -80,6 +81,30 @@ void t.test('so it is when it refuses in a script', async (t) => {
       .run((redis) => redis.eval("return redis.call('SET', KEYS[1], '1')", 1, 'key'))
       .catch((error: Error) => error.message)
   await write()
+  await admin.replicaof('127.0.0.1', other.port)
+  gate.leadTo(other.port)
+  t.match(await write(), /READONLY/)
+  await eventually(write, (seen) => seen === 'OK')
+})
+
+void t.test('and when it refuses one of several scripts', async (t) => {
+  const system = await setUp(t)
+  if (!system) return
+  const { other, gate, admin } = system
+  const client = openRedis(`redis://127.0.0.1:${gate.port}/0`, silentLog).connect({ timeoutMs })
+  t.teardown(() => client.close())
+  const some: Evaluation[] = [
+    { script: script("return redis.call('SET', KEYS[1], '1')"), keys: ['key'], values: [] },
+  ]
+  const write = async () => {
+    try {
+      const [outcome] = await client.evaluateAll(some)
+      return outcome?.isDone ? outcome.reply : outcome?.error.message
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  t.equal(await write(), 'OK')
   await admin.replicaof('127.0.0.1', other.port)
   gate.leadTo(other.port)
   t.match(await write(), /READONLY/)

@@ -15,6 +15,11 @@ export type { Redis } from 'ioredis'
 export type RedisConnection = {
   /** Runs commands. Rejects within the connection's bound, with the first cause. */
   run<T>(work: (redis: Redis) => Promise<T>): Promise<T>
+  /**
+   * For who gets the error of a command as a value, and not from `run`: the first cause, or what to set. Of a
+   * server that is not the one to talk to, the connection leads to another now.
+   */
+  explain(error: Error): Error
   /** Ends it and opens another, but not more often than the back-off allows. */
   replace(reason: string): void
   /** For events and subscriptions. */
@@ -134,6 +139,17 @@ export const connectRedis = (
   }, heartbeatMs)
   heartbeat.unref()
 
+  const explain = (error: Error): Error => {
+    const { message } = error
+    if (isFromWrongServer(message) && !(kind === 'cluster' && isRedirection(message)))
+      replace(message)
+    if (isConnectionLost(message)) return new Error(cause, { cause: error })
+    const refusal = explainRefusal(error, kind === 'sentinel')
+    if (refusal === undefined) return error
+    onRefusal(error, refusal)
+    return new Error(refusal, { cause: error })
+  }
+
   const attempted = firstAttempt(redis)
 
   return {
@@ -153,16 +169,10 @@ export const connectRedis = (
           return work(redis)
         })
       } catch (error) {
-        const { message } = error as Error
-        if (isFromWrongServer(message) && !(kind === 'cluster' && isRedirection(message)))
-          replace(message)
-        if (isConnectionLost(message)) throw new Error(cause, { cause: error })
-        const refusal = explainRefusal(error as Error, kind === 'sentinel')
-        if (refusal === undefined) throw error
-        onRefusal(error as Error, refusal)
-        throw new Error(refusal, { cause: error })
+        throw explain(error as Error)
       }
     },
+    explain,
     close() {
       clearInterval(heartbeat)
       redis.disconnect()
