@@ -20,7 +20,10 @@ export const liveClientsAreTrue = ({ live, log, todos }: Evidence): LiveViolatio
   ])
 }
 
-/** I10: places follow on each other, and so do the revisions of a todo, but for where there is a gap. */
+/**
+ * I10: places follow on each other, and so do the revisions of a todo, but for where there is a gap. Behind
+ * one into another epoch may come what was heard before it: who keeps events has forgotten what it had.
+ */
 const onceAndInOrder = ({ name, heard }: LiveHistory): LiveViolation[] => {
   const violations: LiveViolation[] = []
   const add = (detail: string) =>
@@ -39,6 +42,7 @@ const onceAndInOrder = ({ name, heard }: LiveHistory): LiveViolation[] => {
       case 'gap':
         if (at?.epoch === one.place.epoch && one.place.number < at.number)
           add(`a gap leads from ${textOf(at)} back to ${textOf(one.place)}`)
+        if (at?.epoch !== one.place.epoch) revisions.clear()
         at = one.place
         followed = new Set()
         break

@@ -368,3 +368,37 @@ for (const [name, [invariant, inject]] of Object.entries(anomalies)) {
     t.end()
   })
 }
+
+/** The last event, a gap to `epoch`, the list as it is then, and the same event again. */
+const againBehindGap = (draft: Draft, epochOf: (epoch: string) => string) =>
+  replaceLastHeard(draft, (one) => {
+    const place = { epoch: epochOf(one.place.epoch), number: one.place.number }
+    const held = [...draft.todos].filter(([, row]) => !row.isPersonal)
+    return [
+      one,
+      { kind: 'gap', place },
+      { kind: 'list', todos: new Map(held) },
+      { ...one, place: { ...place, number: place.number + 1 } },
+    ]
+  })
+
+void t.test('an event that comes again behind a gap is one of another epoch', async (t) => {
+  const random = seeded(t)
+  const foundIn = (epochOf: (epoch: string) => string) => {
+    const draft = soundHistory(random)
+    againBehindGap(draft, epochOf)
+    return check(draft).filter(({ invariant }) => invariant === 'I10').length
+  }
+  for (let round = 0; round < 20; round++) {
+    t.equal(
+      foundIn(() => 'another'),
+      0,
+      'who keeps events has forgotten what it had',
+    )
+    t.equal(
+      foundIn((epoch) => epoch),
+      1,
+      'in the same epoch it is a double',
+    )
+  }
+})
