@@ -160,6 +160,7 @@ const notUsed = [
   'DATABASE_URL',
   'DATABASE_DIRECT_URL',
   'DATABASE_REPLICA_URLS',
+  'DATABASE_SHARDS',
   'REDIS_URL',
   'KAFKA_BROKERS',
 ] as const
@@ -174,6 +175,8 @@ const embeddedEnvironment = (databaseUrl: string, secret?: string): NodeJS.Proce
   DATABASE_DIRECT_URL_FILE: '',
   DATABASE_REPLICA_URLS: '',
   DATABASE_REPLICA_URLS_FILE: '',
+  DATABASE_SHARDS: '',
+  DATABASE_SHARDS_FILE: '',
   COMMAND_LOG: 'postgres',
   LIST_CACHE: 'postgres',
   HTTP_HOST: host,

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { seeded } from '../../../testing/seeded.ts'
 import { ConfigError, readConfig, settings } from './config.ts'
+import { shardsIn } from './shard-urls.ts'
 
 const secret = 'x'.repeat(32)
 
@@ -138,6 +139,42 @@ t.test('replicas are URLs, each as that of the primary is', async (t) => {
   refuses('postgres://one,two/db', /each a URL/)
   refuses('postgres://one/db postgres://two/db', /URLs with commas in between$/)
   refuses(Array(17).fill('postgres://one/db').join(), /at most 16 URLs/)
+})
+
+t.test('shards are names with URLs, and nothing serves from them yet', async (t) => {
+  const read = (text: string) => readConfig({ DATABASE_SHARDS: text }, 'script').DATABASE_SHARDS
+  const shards = 'a=postgres://one/db,b2=postgres://u:p,=w@two/db'
+  t.equal(read(' a= postgres://one/db ,\n b2=postgres://u:p,=w@two/db '), shards)
+  t.same(shardsIn(shards), [
+    { name: 'a', url: 'postgres://one/db' },
+    { name: 'b2', url: 'postgres://u:p,=w@two/db' },
+  ])
+  const refuses = (text: string, told: RegExp, more: NodeJS.ProcessEnv = {}) => {
+    try {
+      readConfig({ DATABASE_SHARDS: text, ...more }, 'script')
+      t.fail(text)
+    } catch (error) {
+      const { message } = error as Error
+      t.match(message, told, text)
+      t.notMatch(message, /hunter2|\n/)
+    }
+  }
+  refuses('postgres://u:hunter2@one/db', /bytes long: set it to name=URL/)
+  refuses('A=postgres://u:hunter2@one/db', /a name has lower-case letters/)
+  refuses('a=http://u:hunter2@one/db', /a a URL that begins with postgres/)
+  refuses('a=postgres://one/db,a=postgres://two/db', /the name a is there twice/)
+  refuses('a=postgres://one/db,b=postgres://one/db', /b has the URL of another shard/)
+  refuses(
+    Array.from({ length: 17 }, (_, i) => `s${i}=postgres://${i}/db`).join(),
+    /at most 16 shards/,
+  )
+  refuses('a=postgres://one/db', /has the URL of DATABASE_URL as a/, {
+    DATABASE_URL: 'postgres://one/db',
+  })
+  refuses('a=postgres://one/db', /shards have no replicas yet/, {
+    DATABASE_REPLICA_URLS: 'postgres://two/db',
+  })
+  t.match(faultsOf({ JWT_SECRET: secret, DATABASE_SHARDS: shards }), [/does not serve from shards yet/])
 })
 
 t.test('origins are spelled as browsers spell them', async (t) => {
@@ -319,6 +356,7 @@ t.test('a name that nearly spells a setting is refused', async (t) => {
     ['POSTGRES_URL', 'DATABASE_URL'],
     ['DATABASE_REPLICA_URL', 'DATABASE_REPLICA_URLS'],
     ['DATABASE_READ_URL', 'DATABASE_REPLICA_URLS'],
+    ['DATABASE_SHARD_URLS', 'DATABASE_SHARDS'],
     ['DATABASE_MAX_CONNECTIONS', 'DB_POOL_SIZE'],
     ['REDIS_ADDR', 'REDIS_URL'],
     ['REDIS_URI', 'REDIS_URL'],

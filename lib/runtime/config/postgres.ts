@@ -1,6 +1,7 @@
 // Settings: where Postgres is, and how much of it we use.
 
 import { checkPostgresUrl, parsePostgresUrl, urlsIn } from './postgres-url.ts'
+import { checkShards } from './shard-urls.ts'
 import { wholeNumber, type Setting } from './table.ts'
 
 /** Each process keeps connections to each of them. */
@@ -47,6 +48,14 @@ export const postgresSettings = {
       'Streaming replicas of it, separated by commas: each is Postgres itself and no pooler, and its role is a member of `pg_monitor`. Reads of what is in a replica by then go there, in turns, and all others to DATABASE_URL. Empty: there are none.',
     isSecret: true,
     parse: replicaUrlsOf,
+  },
+  DATABASE_SHARDS: {
+    default: '',
+    unit: 'name=URL, …',
+    meaning:
+      'Databases that share out the todos, each as `name=URL`, separated by commas; DATABASE_URL keeps accounts, teams and the map: see [shards](../explanation/shards.md). **No server or worker starts with it yet**; `npm run migrate`, `npm run shards` and `npm run doctor` know it. Empty: all is in DATABASE_URL.',
+    isSecret: true,
+    parse: checkShards,
   },
   DATABASE_REPLICA_LAG_MAX_MS: wholeNumber({
     default: 5_000,

@@ -1,6 +1,7 @@
 // What one setting needs of another.
 
 import { pairFaults } from './pem.ts'
+import { shardsIn } from './shard-urls.ts'
 
 type Values = Readonly<Record<string, string | number | undefined>>
 
@@ -31,6 +32,7 @@ export const relationFaults = (values: Values): string[] => {
       `KAFKA_MIN_INSYNC_REPLICAS is ${values['KAFKA_MIN_INSYNC_REPLICAS']}: set it to KAFKA_REPLICATION_FACTOR (${values['KAFKA_REPLICATION_FACTOR']}) or less`,
     )
   }
+  faults.push(...shardFaults(values))
   const ports = ['HTTP_PORT', 'METRICS_PORT', 'GRPC_PORT'] as const
   for (const [i, name] of ports.entries()) {
     const port = values[name]
@@ -49,4 +51,20 @@ export const relationFaults = (values: Values): string[] => {
   for (const port of ['HTTP', 'GRPC'])
     faults.push(...pairFaults(values, `${port}_TLS_CERT_FILE`, `${port}_TLS_KEY_FILE`))
   return faults
+}
+
+const shardFaults = (values: Values): string[] => {
+  const shards = shardsIn(String(values['DATABASE_SHARDS']))
+  if (shards.length === 0) return []
+  const same = shards.find(({ url }) => url === values['DATABASE_URL'])
+  return [
+    ...(same
+      ? [
+          `DATABASE_SHARDS has the URL of DATABASE_URL as ${same.name}: set it to a database of its own`,
+        ]
+      : []),
+    ...(values['DATABASE_REPLICA_URLS'] === ''
+      ? []
+      : ['DATABASE_REPLICA_URLS is set, and so is DATABASE_SHARDS: shards have no replicas yet']),
+  ]
 }

@@ -3,6 +3,7 @@
 
 import type { Config } from './config.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
+import { shardsIn } from './shard-urls.ts'
 
 export type Target = {
   readonly text: string
@@ -20,6 +21,14 @@ export const databaseTarget = (
   const setting = isDirect && config.DATABASE_DIRECT_URL ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL'
   return { text: databaseText(config[setting], env), setting, isGiven: isGiven(setting, env) }
 }
+
+/** Where DATABASE_SHARDS leads to, one for each. */
+export const shardTargets = (config: Config, env: NodeJS.ProcessEnv): Target[] =>
+  shardsIn(config.DATABASE_SHARDS).map(({ name, url }) => ({
+    text: `the shard ${name}, ${databaseText(url, env)}`,
+    setting: 'DATABASE_SHARDS',
+    isGiven: true,
+  }))
 
 /** The log of the commands. In Postgres it is a table of the same database. */
 export const commandLogTarget = (config: Config, env: NodeJS.ProcessEnv): Target | undefined =>

@@ -1,0 +1,76 @@
+// npm run shards: the map is made once, for empty databases, goes on where it was interrupted, and says
+// when a URL leads elsewhere.
+
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { readConfig } from '../lib/runtime/config/config.ts'
+import { testDatabase } from '../testing/services.ts'
+import { shards } from './shards.ts'
+
+const run = async (env: NodeJS.ProcessEnv, ...args: string[]) => {
+  const lines: string[] = []
+  const add = (line: string) => void lines.push(line)
+  const code = await shards(args, () => readConfig(env, 'script'), { out: add, err: add })
+  return { code, text: lines.join('\n') }
+}
+
+const setUp = async (t: Test, count: number) => {
+  const [main = '', ...urls] = await Promise.all(
+    Array.from({ length: 1 + count }, () => testDatabase(t)),
+  )
+  const named = (...which: (string | undefined)[]) =>
+    which.map((url, i) => `${'abc'[i]}=${url}`).join()
+  return { main, urls, named }
+}
+
+t.test('without shards it says so', async (t) => {
+  const { main } = await setUp(t, 0)
+  t.same(await run({ DATABASE_URL: main }), {
+    code: 0,
+    text: 'there are no shards: all todos are in DATABASE_URL',
+  })
+  t.match(await run({ DATABASE_URL: main }, 'init'), { code: 1, text: /DATABASE_SHARDS is not set/ })
+  t.match(await run({ DATABASE_URL: main }, 'move'), { code: 2, text: /not a command/ })
+})
+
+t.test('the map is made once, and printed', async (t) => {
+  const { main, urls, named } = await setUp(t, 2)
+  const env = { DATABASE_URL: main, DATABASE_SHARDS: named(...urls), KAFKA_PARTITIONS: '5' }
+  t.match(await run(env), { code: 1, text: /no map of shards: run npm run shards -- init/ })
+  t.match(await run(env, 'init', '--partitions', '1'), { code: 1, text: /too few for 2 shards/ })
+  const text = 'map 1, 5 partitions\na: partitions 0, 2, 4: there\nb: partitions 1, 3: there'
+  t.same(await run(env, 'init'), { code: 0, text })
+  t.same(await run({ ...env, KAFKA_PARTITIONS: '6' }, 'init'), { code: 0, text }, 'it stays')
+  t.same(await run(env), { code: 0, text })
+
+  const swapped = { ...env, DATABASE_SHARDS: named(...urls.toReversed()) }
+  t.match(await run(swapped), { code: 1, text: /a in DATABASE_SHARDS leads to the shard b/ })
+  const one = { ...env, DATABASE_SHARDS: named(urls[0]) }
+  t.match(await run(one), { code: 1, text: /add them to DATABASE_SHARDS/ })
+  const down = { ...env, DATABASE_SHARDS: named(urls[0], 'postgres://127.0.0.1:1/none') }
+  t.match(await run(down), { code: 1, text: /a: .*there\nb: .*does not answer/s })
+})
+
+t.test('nothing is made where something is, and it goes on where it was interrupted', async (t) => {
+  const { main, urls, named } = await setUp(t, 2)
+  const env = { DATABASE_URL: main, DATABASE_SHARDS: named(...urls) }
+  const sql = postgres(urls[1] as string, { max: 1 })
+  t.teardown(() => sql.end())
+  await sql`
+    INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at, revision)
+    VALUES ('one', 'one', '', false, 'ann', now(), now(), 1)`
+  t.match(await run(env, 'init'), { code: 1, text: /b is not empty, it has todos/ })
+  await sql`DELETE FROM todos`
+  await sql`INSERT INTO shard_identity (installation, name) VALUES (gen_random_uuid(), 'b')`
+  t.match(await run(env, 'init'), { code: 1, text: /the shard b of another installation/ })
+  t.match(await run(env), { code: 1, text: /no map of shards/ }, 'half of a map is none')
+  await sql`DELETE FROM shard_identity`
+  t.match(await run(env, 'init'), { code: 0, text: /b: partitions .*: there/ })
+
+  const other = await setUp(t, 1)
+  const taken = { DATABASE_URL: other.main, DATABASE_SHARDS: named(urls[0]) }
+  t.match(await run(taken, 'init'), { code: 1, text: /another installation/ }, "another's shard")
+  const respelt = other.main.replace('127.0.0.1', 'localhost')
+  const self = { DATABASE_URL: other.main, DATABASE_SHARDS: named(`${respelt}?sslmode=disable`) }
+  t.match(await run(self, 'init'), { code: 1, text: /has the map itself/ }, 'DATABASE_URL itself')
+})
