@@ -24,7 +24,9 @@ const bringUpToDate = async (of: string, url: string, setting: string): Promise<
   try {
     const applied = await migrate(url, migrationsDirectory)
     console.log(
-      applied.length === 0 ? `the ${of} is up to date` : `${prefixOf(of)}applied ${applied.join(', ')}`,
+      applied.length === 0
+        ? `the ${of} is up to date`
+        : `${prefixOf(of)}applied ${applied.join(', ')}`,
     )
     return true
   } catch (error) {

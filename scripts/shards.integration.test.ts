@@ -29,7 +29,10 @@ t.test('without shards it says so', async (t) => {
     code: 0,
     text: 'there are no shards: all todos are in DATABASE_URL',
   })
-  t.match(await run({ DATABASE_URL: main }, 'init'), { code: 1, text: /DATABASE_SHARDS is not set/ })
+  t.match(await run({ DATABASE_URL: main }, 'init'), {
+    code: 1,
+    text: /DATABASE_SHARDS is not set/,
+  })
   t.match(await run({ DATABASE_URL: main }, 'move'), { code: 2, text: /not a command/ })
 })
 

@@ -59,7 +59,11 @@ const parseRequest = (args: readonly string[]): Request => {
     if (partitions !== undefined) throw new UsageError('--partitions is for init')
     return { kind: 'print' }
   }
-  return { kind, partitions: partitions === undefined ? undefined : Number(partitions), isConfirmed }
+  return {
+    kind,
+    partitions: partitions === undefined ? undefined : Number(partitions),
+    isConfirmed,
+  }
 }
 
 /** Something is not as it must be; the line says what to do. */
@@ -98,7 +102,8 @@ const withShards = async (
   const pools = new Map([...opened].map(([name, one]) => [name, one.pool('todos', { timeoutMs })]))
   const pool = databases.pool('todos', { timeoutMs })
   try {
-    if (request.kind === 'init') await init(pool, pools, request.partitions ?? config.KAFKA_PARTITIONS)
+    if (request.kind === 'init')
+      await init(pool, pools, request.partitions ?? config.KAFKA_PARTITIONS)
     const map = await readShardMap(pool)
     const lines = await describe(map, pools)
     for (const { text } of lines) out(text)
@@ -124,7 +129,11 @@ const init = async (pool: Pool, pools: ShardPools, partitions: number): Promise<
   }
   const installation = await beginShardMap(pool)
   for (const [name, one] of pools) {
-    const fault = identityFault({ installation }, name, await nameShard(one, { installation, name }))
+    const fault = identityFault(
+      { installation },
+      name,
+      await nameShard(one, { installation, name }),
+    )
     if (fault !== undefined) throw new NotDone(fault)
   }
   await finishShardMap(pool, spreadPartitions(partitions, [...pools.keys()]))

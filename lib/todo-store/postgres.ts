@@ -2,7 +2,7 @@
 // writes is in applying.ts.
 
 import type { RegisteredLog } from '../domain/log-identity.ts'
-import type { Pool } from '../drivers/postgres/pool.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { noReplicas } from '../drivers/postgres/replicas.ts'
 import { clearOutbox, outboxSources, readOutbox } from './outbox.ts'
@@ -130,6 +130,17 @@ export const createPostgresStore = (
       }),
     close: pool.close,
   }
+}
+
+/** Whoever asks: that he is in the team is known elsewhere. */
+export const readTodoOfTeam = async (
+  sql: Sql,
+  teamId: string,
+  id: string,
+): Promise<TodoRow | undefined> => {
+  const [row] = await sql<TodoRow[]>`
+    SELECT ${rowColumns(sql)} FROM todos WHERE id = ${id} AND team_id = ${teamId}`
+  return row
 }
 
 /** At once: ten minutes of commands in one statement would outlast its time-out, and never be done. */

@@ -174,7 +174,9 @@ t.test('shards are names with URLs, and nothing serves from them yet', async (t)
   refuses('a=postgres://one/db', /shards have no replicas yet/, {
     DATABASE_REPLICA_URLS: 'postgres://two/db',
   })
-  t.match(faultsOf({ JWT_SECRET: secret, DATABASE_SHARDS: shards }), [/does not serve from shards yet/])
+  t.match(faultsOf({ JWT_SECRET: secret, DATABASE_SHARDS: shards }), [
+    /does not serve from shards yet/,
+  ])
 })
 
 t.test('origins are spelled as browsers spell them', async (t) => {

@@ -9,7 +9,8 @@ export type ShardUrl = { readonly name: string; readonly url: string }
 export const shardsMax = 16
 
 const namePattern = /^[a-z][a-z0-9-]{0,31}$/
-const form = 'name=URL with commas in between, such as a=postgres://host-a/todos,b=postgres://host-b/todos'
+const form =
+  'name=URL with commas in between, such as a=postgres://host-a/todos,b=postgres://host-b/todos'
 
 /** Of a value that is known to be good. */
 export const shardsIn = (text: string): readonly ShardUrl[] =>
@@ -30,7 +31,9 @@ export const checkShards = (text: string): string => {
   if (shards.length > shardsMax) throw new Error(`at most ${shardsMax} shards`)
   for (const { name, url } of shards) {
     if (!namePattern.test(name)) {
-      throw new Error(`${form}; a name has lower-case letters, digits and -, and begins with a letter`)
+      throw new Error(
+        `${form}; a name has lower-case letters, digits and -, and begins with a letter`,
+      )
     }
     try {
       checkPostgresUrl(url)

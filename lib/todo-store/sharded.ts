@@ -1,0 +1,205 @@
+// Todos in several databases. Each call goes to the shard that the map says, by todo, owner or partition;
+// what is of no shard (keys, the registered log, memberships, shares) to the database of accounts. A shard
+// that does not answer fails the calls for what it has, and no other.
+
+import { mergeSlices } from '../domain/merge-lists.ts'
+import type { RegisteredLog } from '../domain/log-identity.ts'
+import type { PageOwner, Range, Slice } from '../domain/page.ts'
+import {
+  partitionsOfShard,
+  shardOfOwner,
+  shardOfPartition,
+  shardOfTodo,
+  type ShardMap,
+} from '../domain/shard-map.ts'
+import type { Pool } from '../drivers/postgres/pool.ts'
+import { shardTransactions } from './in-shard.ts'
+import { partsOf } from './owners.ts'
+import { readAnyPersonalTodo, readShareRole } from './personal-todos.ts'
+import { createPostgresStore, readTodoOfTeam } from './postgres.ts'
+import type { TodoStore } from './todo-store.ts'
+
+/** Public lists as a whole, and transactions, are those of one shard. */
+type Whole = 'readList' | 'listVersion' | 'transaction' | 'applyCreations' | 'readPublicSlice'
+
+export type ShardedStore = Omit<TodoStore, Whole> & {
+  /** As worker's batches need it. Throws for a partition that is in no shard. */
+  ofPartition(partition: number): TodoStore
+  readonly shards: ReadonlyMap<string, TodoStore>
+  /** Of those that answer. Rejects when none does. */
+  readPublicSlice(range: Range): Promise<PartialSlice>
+}
+
+/** `missing`: shards whose todos are not in it. */
+export type PartialSlice = Slice & { readonly missing: readonly string[] }
+
+export type ShardPools = {
+  readonly map: ShardMap
+  /** Of the database that has accounts, teams and shares. */
+  readonly accounts: Pool
+  /** By name: all that the map has. */
+  readonly shards: ReadonlyMap<string, Pool>
+}
+
+export const createShardedStore = (
+  { map, accounts, shards: pools }: ShardPools,
+  wholeListMax = Infinity,
+): ShardedStore => {
+  const main = createPostgresStore(accounts)
+  const shards = new Map(
+    [...pools].map(([name, pool]): [string, TodoStore] => [
+      name,
+      {
+        ...createPostgresStore(pool, wholeListMax),
+        transaction: shardTransactions(pool, accounts),
+      },
+    ]),
+  )
+  const named = (name: string): TodoStore => {
+    const store = shards.get(name)
+    if (!store) throw new Error(`there is no connection to the shard ${name}`)
+    return store
+  }
+  const ofPartition = (partition: number): TodoStore => {
+    const name = shardOfPartition(map, partition)
+    if (name === undefined) throw new Error(`partition ${partition} is in no shard of the map`)
+    return named(name)
+  }
+  /** Undefined: no shard has such a todo. */
+  const ofTodo = (id: string) => {
+    const name = shardOfTodo(map, id)
+    return name === undefined ? undefined : named(name)
+  }
+  const ofUser = (userId: string) => named(shardOfOwner(map, userId))
+  const ofOwner = (owner: PageOwner) => named(shardOfOwner(map, partsOf(owner).id))
+  /** A partition of one log: see the sink. */
+  const ofSource = (source: string) =>
+    ofPartition(Number(source.slice(source.lastIndexOf('/') + 1)))
+
+  /** What each answers, with its name. Rejects when none does. */
+  const fromAll = async <T>(ask: (store: TodoStore) => Promise<T>) => {
+    const names = [...shards.keys()]
+    const settled = await Promise.allSettled(names.map((name) => ask(named(name))))
+    const answers = settled.flatMap((one, i) =>
+      one.status === 'fulfilled' ? [{ name: names[i] as string, answer: one.value }] : [],
+    )
+    const failed = settled.find((one) => one.status === 'rejected')
+    if (answers.length === 0 && failed) throw failed.reason
+    const missing = names.filter((name) => !answers.some((one) => one.name === name))
+    return { answers, missing }
+  }
+  /** Rejects when one does not answer, after all have been asked. */
+  const onAll = async <T>(ask: (store: TodoStore) => Promise<T>): Promise<T[]> => {
+    const settled = await Promise.allSettled([...shards.values()].map(ask))
+    return settled.map((one) => {
+      if (one.status === 'rejected') throw one.reason
+      return one.value
+    })
+  }
+  /** As it was said last: a shard that is down has applied what it had. */
+  const positions = new Map<string, ReadonlyMap<number, number>>()
+
+  return {
+    ofPartition,
+    shards,
+    readTodo: async (id) => ofTodo(id)?.readTodo(id),
+    async readPersonalTodo(userId, id) {
+      const name = shardOfTodo(map, id)
+      const pool = name === undefined ? undefined : pools.get(name)
+      // The row first: who has a role after that may see what was there before.
+      const found = await pool?.run((sql) => readAnyPersonalTodo(sql, userId, id))
+      if (!found) return undefined
+      const { row, version } = found
+      if (row.user_id === userId) return { row, standing: 'owner', version }
+      const role = await accounts.run((sql) => readShareRole(sql, userId, id))
+      return role && { row, standing: role, version: undefined }
+    },
+    async readTeamTodo(teamId, userId, id) {
+      const name = shardOfTodo(map, id)
+      const pool = name === undefined ? undefined : pools.get(name)
+      const row = await pool?.run((sql) => readTodoOfTeam(sql, teamId, id))
+      if (!row) return undefined
+      const isMember = await accounts.run(async (sql) => {
+        const found = await sql`
+          SELECT FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
+        return found.count > 0
+      })
+      return isMember ? row : undefined
+    },
+    revisionOf: async (id) => (await ofTodo(id)?.revisionOf(id)) ?? 0,
+    readPage: (page, ...rest) => ofOwner(page.owner).readPage(page, ...rest),
+    readPersonalSlice: (userId, ...what) => ofUser(userId).readPersonalSlice(userId, ...what),
+    readTeamSlice: (teamId, ...what) => ofUser(teamId).readTeamSlice(teamId, ...what),
+    pagesVersion: (owner) => ofOwner(owner).pagesVersion(owner),
+    async readPublicSlice(range) {
+      const { answers, missing } = await fromAll((store) => store.readPublicSlice(range))
+      const slices = answers.map(({ answer }) => answer)
+      return { ...mergeSlices(slices, range.count), missing }
+    },
+    async outcomesOf(commandIds) {
+      const { answers } = await fromAll((store) => store.outcomesOf(commandIds))
+      return new Map(answers.flatMap(({ answer }) => [...answer]))
+    },
+    claimIdempotencyKey: main.claimIdempotencyKey,
+    nextOffset: (log, partition) => ofPartition(partition).nextOffset(log, partition),
+    numbersOf: (log, partition, publishers) =>
+      ofPartition(partition).numbersOf(log, partition, publishers),
+    isDeadLetter: (log, partition, offset) =>
+      ofPartition(partition).isDeadLetter(log, partition, offset),
+    async nextOffsets(log) {
+      const { answers } = await fromAll((store) => store.nextOffsets(log))
+      for (const { name, answer } of answers) {
+        const own = new Set(partitionsOfShard(map, name))
+        positions.set(name, new Map([...answer].filter(([partition]) => own.has(partition))))
+      }
+      return new Map([...positions.values()].flatMap((one) => [...one]))
+    },
+    registeredLog: main.registeredLog,
+    async registerLog(log, found) {
+      const partitions = map.shards.length
+      if (found.partitions < partitions) {
+        throw new Error(
+          `the log ${log} has ${found.partitions} partitions and the map of shards ${partitions}: add partitions to it`,
+        )
+      }
+      const spread: typeof found = { ...found, partitions }
+      // Shards first: a worker whose shard knows no log would end.
+      const known = await onAll((store) => store.registerLog(log, spread))
+      const registered = await main.registerLog(log, spread)
+      refuseOthers(log, known, registered)
+      return registered
+    },
+    readOutbox: (source, ...rest) => ofSource(source).readOutbox(source, ...rest),
+    async outboxSources(olderThanSec) {
+      const { answers } = await fromAll((store) => store.outboxSources(olderThanSec))
+      return answers.flatMap(({ answer }) => answer)
+    },
+    clearOutbox: (source, appended) => ofSource(source).clearOutbox(source, appended),
+    async prune(olderThanSec) {
+      const pruned = [
+        await main.prune(olderThanSec),
+        ...(await onAll((store) => store.prune(olderThanSec))),
+      ]
+      return pruned.reduce((sum, one) => sum + one, 0)
+    },
+    ping: main.ping,
+    connectionsAllowed: main.connectionsAllowed,
+    async close() {
+      await Promise.all([main.close(), ...[...shards.values()].map((store) => store.close())])
+    },
+  }
+}
+
+/** One that was restored from a backup may know another log than the others. */
+const refuseOthers = (
+  log: string,
+  known: readonly RegisteredLog[],
+  { identity }: RegisteredLog,
+): void => {
+  const other = known.find((one) => one.identity !== identity)
+  if (other) {
+    throw new Error(
+      `a shard knows the log ${log} as ${other.identity}, and the map's database as ${identity}`,
+    )
+  }
+}
