@@ -10,7 +10,10 @@ import type { Command } from '../domain/command.ts'
 import { decodeCommand } from '../domain/command.ts'
 import { openGate, type CommandConsumer, type CommandPublisher } from './command-log.ts'
 import type { Delivery, Sink } from './command-log.ts'
+import { createHomes } from './homes.ts'
+import { murmur2 } from './kafka/partition.ts'
 import { ensureCommandLog, openConsumer, openPublisher, readEnds } from './open.ts'
+import { fnv1a } from './postgres-partition.ts'
 
 type Settings = Record<string, string>
 const backends: Record<string, (t: Test) => Promise<Settings | undefined>> = {
@@ -147,6 +150,15 @@ const publishAll = async (t: Test, publisher: CommandPublisher, todos: number, c
   return published
 }
 
+const joined = (first: Map<string, Command[]>, second: Map<string, Command[]>) => {
+  const ids = new Set([...first.keys(), ...second.keys()])
+  return new Map([...ids].map((id) => [id, [...(first.get(id) ?? []), ...(second.get(id) ?? [])]]))
+}
+
+/** As servers spread them. */
+const homesOf = ({ COMMAND_LOG }: Settings) =>
+  createHomes(() => partitions, COMMAND_LOG === 'kafka' ? murmur2 : fnv1a)
+
 const sameByTodo = (t: Test, published: Map<string, Command[]>, received: readonly Command[]) => {
   for (const [todoId, commands] of published) {
     t.same(
@@ -189,10 +201,40 @@ for (const [name, backend] of Object.entries(backends)) {
       t.equal(all().length, 25, 'stopped is stopped')
       await one.start(sink)
       await eventually(all, (seen) => seen.length >= 50, startTimeoutMs)
-      const both = new Map(
-        [...first].map(([id, list]) => [id, [...list, ...(second.get(id) ?? [])]]),
+      sameByTodo(t, joined(first, second), all())
+      t.same(faults, [])
+    })
+
+    await t.test('a partition that can not be applied now waits, and no other does', async (t) => {
+      // One at a time: each delivery keeps all others waiting.
+      const { publisher, consumer } = await setUp(t, settings, { WORKER_POOL_SIZE: '1' })
+      const { sink, all, applied, faults } = memorySink()
+      const down = 1
+      let isDown = true
+      let tried = 0
+      await consumer().start((delivery) => {
+        if (!isDown || delivery.partition !== down) return sink(delivery)
+        tried++
+        return Promise.resolve({ kind: 'unavailable' })
+      })
+      const first = await publishAll(t, publisher, 20, 5)
+      const partitionOf = homesOf(settings).partitionOf
+      const waiting = [...first].filter(([id]) => partitionOf(id) === down).length * 5
+      t.ok(waiting > 0 && waiting < 100, `${waiting} wait`)
+      await eventually(all, (seen) => seen.length >= 100 - waiting, startTimeoutMs)
+      // Also what comes while it waits.
+      const second = await publishAll(t, publisher, 20, 5)
+      const waitingToo = [...second].filter(([id]) => partitionOf(id) === down).length * 5
+      await eventually(all, (seen) => seen.length >= 200 - waiting - waitingToo, startTimeoutMs)
+      await eventually(
+        () => tried,
+        (times) => times >= 2,
+        startTimeoutMs,
       )
-      sameByTodo(t, both, all())
+      t.equal(applied.has(down), false)
+      isDown = false
+      await eventually(all, (seen) => seen.length >= 200, startTimeoutMs)
+      sameByTodo(t, joined(first, second), all())
       t.same(faults, [])
     })
 

@@ -58,6 +58,8 @@ export type DeliveryResult =
   /** Every record is applied, now or earlier. */
   | { readonly kind: 'applied' }
   | { readonly kind: 'abandoned' }
+  /** Where this partition is applied does not answer: to be delivered again later, and others meanwhile. */
+  | { readonly kind: 'unavailable' }
   /** The records begin after what the sink expects: the consumer goes back, or stops if it can't. */
   | { readonly kind: 'gap'; readonly expectedOffset: number }
   /** The log ends before what the sink has applied: a leader that has just begun, or a lost log. */

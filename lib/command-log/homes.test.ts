@@ -108,24 +108,27 @@ t.test('all personal todos of one owner are in one bucket, public ones in any', 
   t.end()
 })
 
-t.test('a todo is in the shard that its commands are applied to, and so is its owner\'s list', (t) => {
-  const random = seeded(t)
-  for (let round = 0; round < 200; round++) {
-    const partitions = 1 + random.below(64)
-    const names = ['a', 'b', 'c', 'd'].slice(0, 1 + random.below(4))
-    const map = { installation: '', version: 1, shards: spreadPartitions(partitions, names) }
-    const homes = createHomes(() => partitions, random.below(2) ? murmur2 : fnv1a)
-    const ownerId = `owner-${random.below(1_000_000)}`
-    for (const owner of [ownerId, undefined]) {
-      const id = homes.newTodoId(owner)
-      const shard = shardOfPartition(map, homes.partitionOf(id))
-      if (shardOfTodo(map, id) !== shard) t.fail(`${id} is not in ${shard}`)
-      if (owner !== undefined && shardOfOwner(map, owner) !== shard)
-        t.fail(`the list of ${owner} is not in ${shard}`)
+t.test(
+  "a todo is in the shard that its commands are applied to, and so is its owner's list",
+  (t) => {
+    const random = seeded(t)
+    for (let round = 0; round < 200; round++) {
+      const partitions = 1 + random.below(64)
+      const names = ['a', 'b', 'c', 'd'].slice(0, 1 + random.below(4))
+      const map = { installation: '', version: 1, shards: spreadPartitions(partitions, names) }
+      const homes = createHomes(() => partitions, random.below(2) ? murmur2 : fnv1a)
+      const ownerId = `owner-${random.below(1_000_000)}`
+      for (const owner of [ownerId, undefined]) {
+        const id = homes.newTodoId(owner)
+        const shard = shardOfPartition(map, homes.partitionOf(id))
+        if (shardOfTodo(map, id) !== shard) t.fail(`${id} is not in ${shard}`)
+        if (owner !== undefined && shardOfOwner(map, owner) !== shard)
+          t.fail(`the list of ${owner} is not in ${shard}`)
+      }
     }
-  }
-  t.end()
-})
+    t.end()
+  },
+)
 
 t.test('ids without a bucket go where they always did, also to more partitions', (t) => {
   let count = 3

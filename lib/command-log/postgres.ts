@@ -384,6 +384,7 @@ const deliverOne = (
           )
           return true
         case 'abandoned':
+        case 'unavailable': // claims are tried in random order: others have their turn
           return false
         case 'gap':
         case 'truncated':

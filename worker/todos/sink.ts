@@ -21,6 +21,16 @@ export type SinkSettings = {
   readonly events?: Pick<EventFeed, 'take' | 'slotOf' | 'left'>
   /** Another is one that watches it. */
   readonly apply?: typeof applyBatch
+  /** Where partitions are applied to different databases: so that one keeps no other waiting. */
+  readonly shards?: SinkShards
+}
+
+export type SinkShards = {
+  readonly storeOf: (partition: number) => TodoStore
+  /** Known to be unavailable: it is not tried. */
+  isDown(partition: number): boolean
+  /** After an error: finds out whether it is unavailable, in bounded time. */
+  isDownNow(partition: number): Promise<boolean>
 }
 
 const firstRetryMs = 50
@@ -42,17 +52,21 @@ export const createSink = ({
   logger,
   events,
   apply = applyBatch,
+  shards,
 }: SinkSettings): Sink => {
+  const storeOf = shards?.storeOf ?? (() => store)
   /** Where the last batch of each partition ended. A guess: the transaction compares. */
   const guesses = new Map<number, Guess>()
 
-  /** As the database last said. A guess too: the transaction compares the identity. */
-  let registered: RegisteredLog | undefined
+  /** As each database last said. A guess too: the transaction compares the identity. */
+  const known = new Map<TodoStore, RegisteredLog>()
 
   /** Why records of this log must not be applied; undefined when they may. */
-  const faultOf = async (found: FoundLog): Promise<string | undefined> => {
+  const faultOf = async (found: FoundLog, at: TodoStore): Promise<string | undefined> => {
+    let registered = known.get(at)
     if (registered === undefined || mismatch(log, registered, found) !== undefined) {
-      registered = await store.registeredLog(log)
+      registered = await at.registeredLog(log)
+      if (registered) known.set(at, registered)
       guesses.clear()
     }
     return registered === undefined
@@ -67,29 +81,34 @@ export const createSink = ({
     guess?: Numbers,
   ): Promise<Numbers> => {
     if (publishers.every((publisher) => guess?.has(publisher))) return guess ?? new Map()
-    return new Map([...(guess ?? []), ...(await store.numbersOf(log, partition, publishers))])
+    return new Map([
+      ...(guess ?? []),
+      ...(await storeOf(partition).numbersOf(log, partition, publishers)),
+    ])
   }
 
   return async (delivery) => {
     const { partition } = delivery
+    const at = storeOf(partition)
     let retryMs = firstRetryMs
     while (!delivery.abandoned()) {
+      if (shards?.isDown(partition) === true) return { kind: 'unavailable' }
       try {
         const found = await delivery.foundLog()
         if (found === undefined) throw new Error(`there is no command log ${log} now`)
-        const fault = await faultOf(found)
+        const fault = await faultOf(found, at)
         if (fault !== undefined) return { kind: 'another-log', reason: fault }
         // Read after anything unusual: a zombie, a rebalance or an ambiguous COMMIT all end in the
         // right place.
         const guess = guesses.get(partition)
         guesses.delete(partition)
-        const expected = guess?.nextOffset ?? (await store.nextOffset(log, partition))
+        const expected = guess?.nextOffset ?? (await at.nextOffset(log, partition))
         // After the position: then all that is left of the batches before it is seen.
         const source = `${found.identity}/${partition}`
         if (guess === undefined) await events?.take(source)
         const read = readFrom(expected - 1, delivery)
         const numbers = await numbersOf(partition, publishersOf(read.records), guess?.numbers)
-        if (delivery.inDoubt && !(await continues(store, log, expected, numbers, read))) {
+        if (delivery.inDoubt && !(await continues(at, log, expected, numbers, read))) {
           return { kind: 'rewritten', expectedOffset: expected }
         }
         const next = align(expected, read)
@@ -97,7 +116,7 @@ export const createSink = ({
           const startedMs = performance.now()
           const name = { name: log, identity: found.identity }
           const outbox = events?.slotOf(source, expected + next.records.length)
-          const result = await apply(store, {
+          const result = await apply(at, {
             log: name,
             partition,
             records: next.records,
@@ -115,13 +134,14 @@ export const createSink = ({
             if (result.effects.length >= pacedFrom) await delay(pauseAfter(startedMs))
             return { kind: 'applied' }
           }
-          registered = undefined
+          known.delete(at)
           logger.warn({ partition, expected }, 'another worker applied these records: skipped')
         } else if (guess === undefined) return next
         retryMs = firstRetryMs
       } catch (error) {
         // The database is down, or the outcome of a COMMIT is unknown: never skip, ask again.
         const reason = (error as Error).message
+        if ((await shards?.isDownNow(partition)) === true) return { kind: 'unavailable' }
         logger.warn({ partition, reason, retryMs }, 'batch not applied, trying again')
         await delay(retryMs)
         retryMs = Math.min(retryMs * 2, lastRetryMs)

@@ -28,6 +28,8 @@ import { createBoundsReader } from '../../drivers/kafka/topic.ts'
 const reopenEveryMs = 500
 /** How often a log that seems to have lost records is asked for its bounds. */
 const askEveryMs = 1_000
+/** Between two deliveries of a partition that could not be applied. */
+const unavailablePauseMs = 1_000
 
 export const createKafkaConsumer = (
   settings: SessionSettings & { readonly lossConfirmMs?: number },
@@ -129,6 +131,13 @@ export const createKafkaConsumer = (
         if (doubt && Number(batch.lastOffset()) + 1 >= doubt.offset) doubted.delete(partition)
         return true
       case 'abandoned':
+        return false
+      case 'unavailable':
+        // kafkajs fetches nothing more from a broker while one of its batches is being applied.
+        session?.hold(partition)
+        void pause(unavailablePauseMs).then(() => {
+          if (!stopping) session?.goOn(partition, foundOffset)
+        })
         return false
       case 'gap':
       case 'truncated':

@@ -1,0 +1,70 @@
+// Which shards are unavailable. One that fails a batch is asked, and while it does not answer it is not
+// tried, but asked once a second: a delivery that waits for it would keep those for other shards waiting.
+
+import { withTimeout } from '../../lib/runtime/deadline.ts'
+import type { Log } from '../../lib/runtime/log.ts'
+
+export type ShardWatch = {
+  isDown(name: string): boolean
+  /** Asks it, unless it is known to be down. */
+  isDownNow(name: string): Promise<boolean>
+  /** Why not, by name, of those that are down. */
+  down(): ReadonlyMap<string, string>
+  close(): void
+}
+
+const askEveryMs = 1_000
+const answersMaxMs = 1_000
+
+export const watchShards = (
+  shards: ReadonlyMap<string, { ping(): Promise<void> }>,
+  log: Log,
+): ShardWatch => {
+  const reasons = new Map<string, string>()
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+
+  /** Undefined: it is up. */
+  const faultOf = (name: string): Promise<string | undefined> =>
+    withTimeout(answersMaxMs, async () => shards.get(name)?.ping()).then(
+      () => undefined,
+      (error: Error) => error.message,
+    )
+  const askAgain = () => {
+    timer ??= setTimeout(() => {
+      void askAll().finally(() => {
+        timer = undefined
+        if (reasons.size > 0 && !isClosed) askAgain()
+      })
+    }, askEveryMs).unref()
+  }
+  const askAll = () =>
+    Promise.all(
+      [...reasons.keys()].map(async (shard) => {
+        const reason = await faultOf(shard)
+        if (reason !== undefined) return void reasons.set(shard, reason)
+        reasons.delete(shard)
+        log.warn({ shard }, 'shard available again: its partitions are applied')
+      }),
+    )
+
+  return {
+    isDown: (name) => reasons.has(name),
+    async isDownNow(name) {
+      if (reasons.has(name)) return true
+      const reason = await faultOf(name)
+      if (reason === undefined) return false
+      if (!reasons.has(name) && !isClosed) {
+        log.warn({ shard: name, reason }, 'shard unavailable: its partitions wait, others go on')
+        reasons.set(name, reason)
+        askAgain()
+      }
+      return true
+    },
+    down: () => reasons,
+    close() {
+      isClosed = true
+      clearTimeout(timer)
+    },
+  }
+}
