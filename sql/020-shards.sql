@@ -18,3 +18,16 @@ CREATE TABLE shard_identity (
   installation uuid NOT NULL,
   name         text NOT NULL
 );
+-- What is left to do with todos of a team in another database, written in the transaction that ends a
+-- membership or the team. A worker does it, and again until it is done.
+CREATE TABLE team_chores (
+  team_id     text COLLATE "C" NOT NULL,
+  -- Who is to do nothing there any more. Empty: all todos of the team are to go.
+  user_id     text COLLATE "C" NOT NULL,
+  next_try_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (team_id, user_id)
+);
+CREATE INDEX team_chores_due ON team_chores (next_try_at);
+-- Whose the shared todo is, where the todo may be in another database. Of shares from before: none.
+ALTER TABLE todo_shares ADD COLUMN owner_id text COLLATE "C";
+CREATE INDEX todo_shares_by_owner ON todo_shares (owner_id) WHERE owner_id IS NOT NULL;

@@ -8,7 +8,9 @@ import type { TeamBounds } from '../lib/domain/team.ts'
 import type { ShareBounds } from '../lib/domain/share.ts'
 import { createPostgresShares } from '../lib/shares/postgres.ts'
 import type { Shares } from '../lib/shares/shares.ts'
+import { todosElsewhere } from '../lib/teams/postgres.ts'
 import { testDatabase } from './services.ts'
+import type { TodoLayout } from './todo-layouts.ts'
 import { openTeamsAt, type TeamsUnderTest, type TestAccount } from './teams.ts'
 
 export type SharesUnderTest = TeamsUnderTest & {
@@ -39,15 +41,18 @@ export const openSharesAt = (
   databaseUrl: string,
   bounds: ShareBounds,
   connections = 1,
+  layout?: Pick<TodoLayout, 'elsewhere' | 'homes' | 'poolOf'>,
 ): SharesUnderTest => {
-  const under = openTeamsAt(t, databaseUrl, teamBounds, connections)
+  const elsewhere = layout?.elsewhere
+  const under = openTeamsAt(t, databaseUrl, teamBounds, connections, elsewhere && todosElsewhere)
   const { pool, teams } = under
   return {
     ...under,
-    shares: createPostgresShares(pool, { bounds, appendAudit }),
+    shares: createPostgresShares(pool, { bounds, appendAudit, elsewhere }),
     async todoOf({ userId }) {
-      const id = `todo-${randomUUID()}`
-      await pool.run(
+      const id = layout ? layout.homes.newTodoId(userId) : `todo-${randomUUID()}`
+      const todos = layout ? layout.poolOf(layout.homes.partitionOf(id)) : pool
+      await todos.run(
         (sql) => sql`
           INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at,
             revision, is_personal)

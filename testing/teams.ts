@@ -6,7 +6,7 @@ import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import type { AuditEntry } from '../lib/domain/audit.ts'
 import type { Invitation, TeamBounds } from '../lib/domain/team.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
-import { createPostgresTeams, pruneInvitations } from '../lib/teams/postgres.ts'
+import { createPostgresTeams, pruneInvitations, type TeamSettings } from '../lib/teams/postgres.ts'
 import type { Actor } from '../lib/domain/outcome.ts'
 import type { Outcome, Teams } from '../lib/teams/teams.ts'
 import { readConfig } from '../lib/runtime/config/config.ts'
@@ -45,6 +45,7 @@ export const openTeamsAt = (
   databaseUrl: string,
   bounds: TeamBounds,
   connections = 1,
+  todos?: TeamSettings['todos'],
 ): TeamsUnderTest => {
   const settings = { HTTP_PROCESSES: '1', DB_POOL_SIZE: String(connections) }
   const databases = databasesOf(readConfig({ ...settings, DATABASE_URL: databaseUrl }, 'script'))
@@ -52,7 +53,7 @@ export const openTeamsAt = (
   const pool = databases.pool('todos', { timeoutMs: 30_000 })
   const audit = createPostgresAuditLog(pool)
   const accounts = new Map<string, TestAccount>()
-  const teams = createPostgresTeams(pool, { bounds, appendAudit })
+  const teams = createPostgresTeams(pool, { bounds, appendAudit, todos })
   return {
     teams: {
       ...teams,

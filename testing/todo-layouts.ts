@@ -5,7 +5,9 @@ import type { Test } from 'tap'
 import { createHomes, type Homes } from '../lib/command-log/homes.ts'
 import { fnv1a } from '../lib/command-log/postgres-partition.ts'
 import { spreadPartitions, type ShardMap } from '../lib/domain/shard-map.ts'
+import type { TodosElsewhere } from '../lib/domain/todos-elsewhere.ts'
 import { createPool, type Pool } from '../lib/drivers/postgres/pool.ts'
+import { createTodosElsewhere } from '../lib/todo-store/elsewhere.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { createShardedStore, type ShardedStore } from '../lib/todo-store/sharded.ts'
 import type { LogName, TodoStore } from '../lib/todo-store/todo-store.ts'
@@ -14,7 +16,7 @@ import { testDatabase } from './services.ts'
 export const layoutPartitions = 4
 export const layoutLog: LogName = { name: 'log', identity: 'kafka:cluster:topic' }
 
-type Layout = {
+export type TodoLayout = {
   readonly store: Omit<ShardedStore, 'readPublicSlice'> & Pick<TodoStore, 'readPublicSlice'>
   /** Has accounts, teams and shares. */
   readonly accounts: Pool
@@ -22,12 +24,14 @@ type Layout = {
   /** Has the todos of a partition. */
   readonly poolOf: (partition: number) => Pool
   readonly homes: Homes
+  /** Where todos are in other databases than shares. */
+  readonly elsewhere: TodosElsewhere | undefined
   /** Where each partition's todos are. */
   readonly urls: readonly string[]
 }
 
 /** With a log that is registered. `connections`: of each pool. */
-export type OpenLayout = (t: Test, connections?: number) => Promise<Layout>
+export type OpenLayout = (t: Test, connections?: number) => Promise<TodoLayout>
 
 const timeoutMs = 20_000
 
@@ -49,6 +53,7 @@ const openOne: OpenLayout = async (t, connections = 4) => {
     accounts,
     accountsUrl: url,
     poolOf: () => accounts,
+    elsewhere: undefined,
     homes: homes(),
     urls: Array.from({ length: layoutPartitions }, () => url),
   }
@@ -79,6 +84,7 @@ const openTwo: OpenLayout = async (t, connections = 4) => {
     accounts,
     accountsUrl,
     poolOf: (partition) => shards.get(map.shards[partition] as string) as Pool,
+    elsewhere: createTodosElsewhere(map, shards),
     homes: homes(),
     urls: map.shards.map((name) => urls[names.indexOf(name)] as string),
   }

@@ -5,6 +5,7 @@ import type { AuditAction, NewAuditEntry } from '../domain/audit.ts'
 import { mayWithTodo, type TodoAction } from '../domain/permission.ts'
 import { outcomeOf as settle, RefusedChange, type Actor } from '../domain/outcome.ts'
 import type { Grantee, PersonalStanding, ShareRole } from '../domain/share.ts'
+import type { LockedTodo, TodosElsewhere } from '../domain/todos-elsewhere.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import type { OnShareChanged, Outcome, ShareRefusal } from './shares.ts'
 
@@ -15,6 +16,8 @@ export type Change = {
   readonly sql: Sql
   readonly by: Actor
   readonly record: (action: AuditAction, share: ShareRow) => Promise<void>
+  /** Lets go of it when the transaction has ended. */
+  readonly keep: (locked: LockedTodo) => void
 }
 export type RunChange = <T>(by: Actor, work: (change: Change) => Promise<T>) => Promise<Outcome<T>>
 
@@ -47,15 +50,21 @@ export const createRunChange =
   (pool: Pool, appendAudit: AppendAudit, onChanged: OnShareChanged): RunChange =>
   async (by, work) => {
     const recorded: AuditAction[] = []
+    const kept: LockedTodo[] = []
     const record = async (sql: Sql, action: AuditAction, share: ShareRow) => {
       recorded.push(action)
       await appendAudit(sql, entryOf(by, action, share))
     }
     const outcome = await outcomeOf(
       pool.transaction((sql) =>
-        work({ sql, by, record: (action, share) => record(sql, action, share) }),
+        work({
+          sql,
+          by,
+          record: (action, share) => record(sql, action, share),
+          keep: (locked) => kept.push(locked),
+        }),
       ),
-    )
+    ).finally(() => Promise.all(kept.map((one) => one.release())))
     if (outcome.kind === 'done') for (const action of recorded) onChanged(action)
     return outcome
   }
@@ -73,17 +82,29 @@ const entryOf = (
   return { actorId, requestId, action, subject, details }
 }
 
-/** What `userId` is to a personal todo. */
+/** What `userId` is to a personal todo. `elsewhere`: where that is in another database. */
 export const standingOf = async (
   sql: Sql,
   userId: string,
   todoId: string,
+  elsewhere?: TodosElsewhere,
 ): Promise<PersonalStanding | undefined> => {
+  if (elsewhere) {
+    const ownerId = await elsewhere.ownerOf(todoId)
+    if (ownerId === undefined) return undefined
+    return ownerId === userId ? 'owner' : roleOf(sql, userId, todoId)
+  }
   const [row] = await sql<{ standing: PersonalStanding | null }[]>`
     SELECT CASE WHEN todos.user_id = ${userId} THEN 'owner' ELSE (
       SELECT role FROM todo_roles WHERE todo_id = todos.id AND user_id = ${userId}) END AS standing
     FROM todos WHERE id = ${todoId} AND is_personal AND team_id IS NULL`
   return row?.standing ?? undefined
+}
+
+const roleOf = async (sql: Sql, userId: string, todoId: string): Promise<ShareRole | undefined> => {
+  const [row] = await sql<{ role: ShareRole }[]>`
+    SELECT role FROM todo_roles WHERE todo_id = ${todoId} AND user_id = ${userId}`
+  return row?.role
 }
 
 /** Throws unless `standing` may do it. */

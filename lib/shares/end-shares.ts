@@ -10,6 +10,7 @@ export const endSharesOf = async (sql: Sql, userId: string): Promise<void> => {
     SELECT id FROM todo_shares
     WHERE todo_id IN (
         SELECT id FROM todos WHERE is_personal AND team_id IS NULL AND user_id = ${userId})
+      OR owner_id = ${userId} -- of todos in other databases, too
       OR user_id = ${userId}
       OR user_id IS NULL AND email = (SELECT email FROM users WHERE id = ${userId})
     ORDER BY id FOR UPDATE`

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { pageOf, type Page, type Range } from '../domain/page.ts'
 import type { Grantee, Share, ShareBounds, ShareRole } from '../domain/share.ts'
+import type { TodosElsewhere } from '../domain/todos-elsewhere.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import {
   createRunChange,
@@ -18,6 +19,7 @@ import {
   type ShareRow,
 } from './change.ts'
 import { sharedWith } from './shared-with.ts'
+import { sharesWith, withTodos } from './shares-with.ts'
 import type { OnShareChanged, Shares } from './shares.ts'
 
 export { endSharesOf } from './end-shares.ts'
@@ -26,17 +28,19 @@ export type ShareSettings = {
   readonly bounds: ShareBounds
   readonly appendAudit: AppendAudit
   readonly onChanged?: OnShareChanged
+  /** Where todos are in other databases. */
+  readonly elsewhere?: TodosElsewhere | undefined
 }
 
 export const createPostgresShares = (pool: Pool, settings: ShareSettings): Shares => {
-  const { bounds, appendAudit, onChanged = () => {} } = settings
+  const { bounds, appendAudit, onChanged = () => {}, elsewhere } = settings
   const change = createRunChange(pool, appendAudit, onChanged)
   return {
     share: (by, todoId, grantee, role) =>
-      change(by, (one) => share(one, bounds, todoId, grantee, role)),
+      change(by, (one) => share(one, bounds, todoId, grantee, role, elsewhere)),
     unshare: (by, todoId, shareId) =>
       change(by, async ({ sql, record }) => {
-        permit(await standingOf(sql, by.userId, todoId), 'share-todo')
+        permit(await standingOf(sql, by.userId, todoId, elsewhere), 'share-todo')
         const [ended] = await sql<ShareRow[]>`
           DELETE FROM todo_shares WHERE id = ${shareId} AND todo_id = ${todoId}
           RETURNING ${shareColumns(sql)}`
@@ -46,7 +50,7 @@ export const createPostgresShares = (pool: Pool, settings: ShareSettings): Share
       }),
     leave: (by, todoId) =>
       change(by, async ({ sql, record }) => {
-        permit(await standingOf(sql, by.userId, todoId), 'leave-todo')
+        permit(await standingOf(sql, by.userId, todoId, elsewhere), 'leave-todo')
         const ended = await sql<ShareRow[]>`
           DELETE FROM todo_shares WHERE id = ANY(ARRAY(
             SELECT id FROM todo_shares
@@ -62,23 +66,28 @@ export const createPostgresShares = (pool: Pool, settings: ShareSettings): Share
     list: (userId, todoId, range) =>
       outcomeOf(
         pool.run(async (sql) => {
-          permit(await standingOf(sql, userId, todoId), 'share-todo')
+          permit(await standingOf(sql, userId, todoId, elsewhere), 'share-todo')
           return sharesOf(sql, todoId, range)
         }),
       ),
-    listSharedWith: (userId, range) => pool.run((sql) => sharedWith(sql, userId, range)),
-    standingOf: (userId, todoId) => pool.run((sql) => standingOf(sql, userId, todoId)),
+    listSharedWith: async (userId, range) => {
+      if (!elsewhere) return pool.run((sql) => sharedWith(sql, userId, range))
+      return withTodos(elsewhere, await pool.run((sql) => sharesWith(sql, userId, range)))
+    },
+    standingOf: (userId, todoId) => pool.run((sql) => standingOf(sql, userId, todoId, elsewhere)),
   }
 }
 
 const share = async (
-  { sql, by, record }: Change,
+  one: Change,
   { sharesOfTodoMax }: ShareBounds,
   todoId: string,
   grantee: Grantee,
   role: ShareRole,
+  elsewhere?: TodosElsewhere,
 ): Promise<Share> => {
-  permit(await standingOf(sql, by.userId, todoId), 'share-todo')
+  const { sql, by, record } = one
+  permit(await standingOf(sql, by.userId, todoId, elsewhere), 'share-todo')
   // Whoever deletes the account has to wait, and ends this share as well.
   const accounts = await sql`SELECT FROM users WHERE id = ${by.userId} FOR KEY SHARE`
   if (accounts.count === 0) throw new Refused('no-account')
@@ -94,7 +103,7 @@ const share = async (
   if (known?.role === role) return shown(known)
   const changed = known
     ? await changeRole(sql, known.id, role)
-    : await insert(sql, sharesOfTodoMax, todoId, target, role)
+    : await insert(one, sharesOfTodoMax, todoId, target, role, elsewhere)
   await record('share.granted', changed)
   return shown(changed)
 }
@@ -141,23 +150,28 @@ const changeRole = async (sql: Sql, shareId: string, role: ShareRole): Promise<S
 
 /** Under the lock that those that share the same todo wait for. */
 const insert = async (
-  sql: Sql,
+  { sql, by, keep }: Change,
   sharesOfTodoMax: number,
   todoId: string,
   { teamId, userId, email }: Target,
   role: ShareRole,
+  elsewhere?: TodosElsewhere,
 ): Promise<ShareRow> => {
   const [counted] = await sql<{ shares: number }[]>`
     SELECT count(*)::int AS shares FROM todo_shares WHERE todo_id = ${todoId}`
   if ((counted?.shares ?? 0) >= sharesOfTodoMax) throw new Refused('too-many-shares')
   const [row] = await sql<ShareRow[]>`
-    INSERT INTO todo_shares (id, todo_id, role, team_id, user_id, email)
-    VALUES (${randomUUID()}, ${todoId}, ${role}, ${teamId}, ${userId}, ${email})
+    INSERT INTO todo_shares (id, todo_id, role, team_id, user_id, email, owner_id)
+    VALUES (${randomUUID()}, ${todoId}, ${role}, ${teamId}, ${userId}, ${email}, ${by.userId})
     RETURNING ${shareColumns(sql)}`
   if (!row) throw new Error('an INSERT gives its row')
   // What is being written to it has seen no share, so it is told of to nobody whom it is shared with: the
   // share begins after that.
-  await sql`SELECT FROM todos WHERE id = ${todoId} FOR SHARE`
+  if (elsewhere) {
+    const locked = await elsewhere.lock(todoId)
+    keep(locked)
+    if (!locked.isThere) throw new Refused('unknown-todo')
+  } else await sql`SELECT FROM todos WHERE id = ${todoId} FOR SHARE`
   return row
 }
 

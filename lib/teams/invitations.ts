@@ -9,6 +9,7 @@ import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { hashOfToken, newToken } from '../runtime/single-use-token.ts'
 import { lockAccount, lockTeam, permit, Refused, type Change } from './change.ts'
 import { addMember, teamAsSeenBy } from './members.ts'
+import type { TodosOfTeams } from './todos.ts'
 import type { IssueInvitation, IssuedInvitation } from './teams.ts'
 
 /** Sees to it that the mail is sent if the transaction of `sql` commits. */
@@ -95,10 +96,15 @@ export const withdraw = async (
   await record('invitation.withdrawn', teamId, { invitationId })
 }
 
-export const accept = async (change: Change, bounds: TeamBounds, token: string): Promise<Team> => {
+export const accept = async (
+  change: Change,
+  bounds: TeamBounds,
+  token: string,
+  todos?: TodosOfTeams,
+): Promise<Team> => {
   const { sql, by, record } = change
   const { id, teamId } = await use(change, token, 'accept-invitation')
-  await addMember(sql, bounds, { teamId, userId: by.userId, role: 'member' })
+  await addMember(sql, bounds, { teamId, userId: by.userId, role: 'member' }, todos)
   await record('member.joined', teamId, { userId: by.userId, invitationId: id })
   return teamAsSeenBy(sql, by.userId, teamId)
 }

@@ -6,7 +6,7 @@ import type { AuditAction, AuditDetails } from '../domain/audit.ts'
 import type { TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { entryOf, lockTeam, type AppendAudit } from './change.ts'
-import { deleteTeam, lockMembers, unassign } from './todos.ts'
+import { deleteTeam, lockMembers, todosHere, type TodosOfTeams } from './todos.ts'
 
 /** Each of these has other members, and no other admin. */
 export class TeamsNeedAdmin extends Error {
@@ -30,6 +30,7 @@ export const createLeaveTeams =
     appendAudit: AppendAudit,
     /** Whose rows are locked after those of memberships, and before those of todos. */
     endShares: (sql: Sql, userId: string) => Promise<void> = () => Promise.resolve(),
+    todos: TodosOfTeams = todosHere,
   ): LeaveTeams =>
   async (sql, by, userId) => {
     const record = (action: AuditAction, teamId: string, details?: AuditDetails) =>
@@ -60,13 +61,13 @@ export const createLeaveTeams =
     }
     await endShares(sql, userId)
     // Last: todos are locked after all memberships (todos.ts).
-    await unassign(
+    await todos.unassign(
       sql,
       left.map((one) => one.team_id),
       userId,
     )
     for (const teamId of deserted) {
-      await deleteTeam(sql, teamId)
+      await deleteTeam(sql, teamId, todos)
       await record('team.deleted', teamId)
     }
   }

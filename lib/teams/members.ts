@@ -5,7 +5,7 @@ import { pageOf, type Page, type Range } from '../domain/page.ts'
 import type { Member, Team, TeamBounds, TeamRole } from '../domain/team.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { lockTeam, permit, Refused, type Change } from './change.ts'
-import { unassign } from './todos.ts'
+import { todosHere, type TodosOfTeams } from './todos.ts'
 
 const teamsWithMembers = (sql: Sql) => sql`
   SELECT id, name, created_at AS "createdAt", role, joined_at AS "joinedAt"
@@ -56,6 +56,7 @@ export const addMember = async (
   sql: Sql,
   bounds: TeamBounds,
   { teamId, userId, role }: { teamId: string; userId: string; role: TeamRole },
+  todos: TodosOfTeams = todosHere,
 ): Promise<void> => {
   const [counted] = await sql<{ is_member: boolean; teams: number; members: number }[]>`
     SELECT
@@ -68,6 +69,7 @@ export const addMember = async (
   if (counted.members >= bounds.membersMax) throw new Refused('too-many-members')
   await sql`
     INSERT INTO team_members (team_id, user_id, role) VALUES (${teamId}, ${userId}, ${role})`
+  await todos.rejoin(sql, teamId, userId)
 }
 
 export const setRole = async (
@@ -91,6 +93,7 @@ export const removeMember = async (
   { sql, by, record }: Change,
   teamId: string,
   userId: string,
+  todos: TodosOfTeams = todosHere,
 ): Promise<undefined> => {
   const leaves = userId === by.userId
   await lockTeam(sql, teamId)
@@ -98,7 +101,7 @@ export const removeMember = async (
   await memberOf(sql, teamId, userId)
   await refuseLastAdmin(sql, teamId, userId)
   await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
-  await unassign(sql, [teamId], userId)
+  await todos.unassign(sql, [teamId], userId)
   await record(leaves ? 'member.left' : 'member.removed', teamId, { userId })
 }
 

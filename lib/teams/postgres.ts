@@ -25,10 +25,11 @@ import {
 } from './invitations.ts'
 import { addMember, membersOf, removeMember, setRole, teamAsSeenBy, teamsOf } from './members.ts'
 import type { OnTeamChanged, Teams } from './teams.ts'
-import { deleteTeam } from './todos.ts'
+import { deleteTeam, type TodosOfTeams } from './todos.ts'
 
 export { createIssueInvitation, pruneInvitations } from './invitations.ts'
 export { createLeaveTeams } from './leave-teams.ts'
+export { doTeamChore, todosElsewhere } from './chores.ts'
 
 export type TeamSettings = {
   readonly bounds: TeamBounds
@@ -38,11 +39,13 @@ export type TeamSettings = {
   readonly sendInvitation?: SendInvitation | undefined
   /** Whether one's own invitations are shown only to whom the address is known to belong. */
   readonly requiresVerifiedEmail?: boolean
+  /** Without it they are in the same database. */
+  readonly todos?: TodosOfTeams | undefined
 }
 
 export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams => {
   const { bounds, appendAudit, onChanged = () => {}, sendInvitation } = settings
-  const { requiresVerifiedEmail = false } = settings
+  const { requiresVerifiedEmail = false, todos } = settings
   const change = createRunChange(pool, appendAudit, onChanged)
 
   /** `read`, if `userId` may. */
@@ -85,7 +88,7 @@ export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams =
       change(by, async ({ sql, record }) => {
         await lockTeam(sql, teamId)
         await permit(sql, by.userId, teamId, 'delete-team')
-        await deleteTeam(sql, teamId)
+        await deleteTeam(sql, teamId, todos)
         await record('team.deleted', teamId)
         return undefined
       }),
@@ -95,7 +98,8 @@ export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams =
     listMembers: (userId, teamId, range) =>
       permitted(userId, teamId, 'list-members', (sql) => membersOf(sql, teamId, range)),
     setRole: (by, teamId, userId, role) => change(by, (one) => setRole(one, teamId, userId, role)),
-    removeMember: (by, teamId, userId) => change(by, (one) => removeMember(one, teamId, userId)),
+    removeMember: (by, teamId, userId) =>
+      change(by, (one) => removeMember(one, teamId, userId, todos)),
 
     invite: (by, teamId, email) =>
       change(by, (one) => invite(one, bounds, teamId, email, sendInvitation)),
@@ -110,7 +114,7 @@ export const createPostgresTeams = (pool: Pool, settings: TeamSettings): Teams =
           return invitationsTo(sql, userId, range)
         }),
       ),
-    accept: (by, token) => change(by, (one) => accept(one, bounds, token)),
+    accept: (by, token) => change(by, (one) => accept(one, bounds, token, todos)),
     decline: (by, token) => change(by, (one) => decline(one, token)),
   }
 }

@@ -3,6 +3,15 @@
 
 import type { Sql } from '../drivers/postgres/pool.ts'
 
+export type TodosOfTeams = {
+  /** Nobody is to do what `userId` was to do in these teams. After his memberships are gone. */
+  unassign(sql: Sql, teamIds: readonly string[], userId: string): Promise<void>
+  /** After all memberships are gone. */
+  deleteAll(sql: Sql, teamId: string): Promise<void>
+  /** He is in the team again: what was his to do is. Under the lock of the team. */
+  rejoin(sql: Sql, teamId: string, userId: string): Promise<void>
+}
+
 /** In the worker's order, too: whoever ends or changes more than one of a team locks all of them first. */
 export const lockMembers = async (sql: Sql, teamId: string): Promise<void> => {
   await sql`
@@ -13,11 +22,7 @@ export const lockMembers = async (sql: Sql, teamId: string): Promise<void> => {
  * Nobody is to do what `userId` was to do in these teams. After his memberships are gone: what was
  * assigned to him while they still were is seen here.
  */
-export const unassign = async (
-  sql: Sql,
-  teamIds: readonly string[],
-  userId: string,
-): Promise<void> => {
+const unassign = async (sql: Sql, teamIds: readonly string[], userId: string): Promise<void> => {
   if (teamIds.length === 0) return
   const changed = await sql<{ team_id: string }[]>`
     WITH assigned AS (
@@ -36,14 +41,24 @@ export const unassign = async (
     ) AS locked WHERE team_lists.team_id = locked.team_id`
 }
 
-/** The team, and all that is its own. */
-export const deleteTeam = async (sql: Sql, teamId: string): Promise<void> => {
-  await lockMembers(sql, teamId)
-  await sql`DELETE FROM team_members WHERE team_id = ${teamId}`
+const deleteAll = async (sql: Sql, teamId: string): Promise<void> => {
   // Statements of their own: they see what the worker has committed while this one waited for it.
   await sql`
     DELETE FROM todos WHERE id IN (
       SELECT id FROM todos WHERE team_id = ${teamId} ORDER BY id FOR UPDATE)`
   await sql`DELETE FROM team_lists WHERE team_id = ${teamId}`
+}
+
+export const todosHere: TodosOfTeams = { unassign, deleteAll, rejoin: () => Promise.resolve() }
+
+/** The team, and all that is its own. */
+export const deleteTeam = async (
+  sql: Sql,
+  teamId: string,
+  todos: TodosOfTeams = todosHere,
+): Promise<void> => {
+  await lockMembers(sql, teamId)
+  await sql`DELETE FROM team_members WHERE team_id = ${teamId}`
+  await todos.deleteAll(sql, teamId)
   await sql`DELETE FROM teams WHERE id = ${teamId}`
 }

@@ -11,12 +11,13 @@ import {
   layoutPartitions,
   todoLayouts,
   type OpenLayout,
+  type TodoLayout,
 } from '../../testing/todo-layouts.ts'
 import type { Position, Slice } from '../domain/page.ts'
 import { rowJson, todoJson, type TodoRow } from '../domain/todo.ts'
 import { bucketCount, bucketOfOwner, idStart, uniqueLength } from '../domain/todo-id.ts'
 
-type Layout = Awaited<ReturnType<OpenLayout>>
+type Layout = TodoLayout
 
 const rowOf = (id: string, over: Partial<TodoRow> = {}): TodoRow => ({
   id,

@@ -15,11 +15,12 @@ import {
   layoutPartitions,
   todoLayouts,
   type OpenLayout,
+  type TodoLayout,
 } from '../../testing/todo-layouts.ts'
 import { watchShards } from './shard-watch.ts'
 import { createSink, type SinkShards } from './sink.ts'
 
-type Layout = Awaited<ReturnType<OpenLayout>>
+type Layout = TodoLayout
 type Random = ReturnType<typeof seeded>
 
 const found = { identity: layoutLog.identity, partitions: layoutPartitions }

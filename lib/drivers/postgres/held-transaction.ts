@@ -24,8 +24,8 @@ class Abandoned extends Error {}
 export const holdTransaction = (pool: Pool): HeldTransaction => {
   let begun: Promise<Sql> | undefined
   let over = Promise.resolve()
-  let end = (_how: 'commit' | 'rollback') => {}
-  let lose = (_error: unknown) => {}
+  let end: (how: 'commit' | 'rollback') => void = () => {}
+  let lose: (error: unknown) => void = () => {}
   const lost = new Promise<never>((_, reject) => (lose = reject))
   lost.catch(() => {}) // nobody may be waiting for it
 
@@ -42,7 +42,7 @@ export const holdTransaction = (pool: Pool): HeldTransaction => {
         { timeoutMs: Infinity },
       )
       over.catch((error: unknown) => {
-        reject(error as Error)
+        reject(error)
         lose(error)
       })
     })

@@ -1,0 +1,69 @@
+// What becomes of a team's todos that are in another database when a membership or the team ends: written
+// down in the transaction that ends it, and done by a worker, again until it is done. Nobody sees a team's
+// todos meanwhile who is not in it, nor can be given one to do.
+
+import type { Pool } from '../drivers/postgres/pool.ts'
+import { todosHere, type TodosOfTeams } from './todos.ts'
+
+/** As user_id: all todos of the team are to go. */
+const everybody = ''
+
+export const todosElsewhere: TodosOfTeams = {
+  async unassign(sql, teamIds, userId) {
+    await sql`
+      INSERT INTO team_chores (team_id, user_id)
+      SELECT team_id, ${userId} FROM unnest(${teamIds as string[]}::text[]) AS of (team_id)
+      ORDER BY team_id ON CONFLICT DO NOTHING`
+  },
+  async deleteAll(sql, teamId) {
+    await sql`
+      INSERT INTO team_chores (team_id, user_id) VALUES (${teamId}, ${everybody})
+      ON CONFLICT DO NOTHING`
+  },
+  // Waits for who is doing it just now.
+  async rejoin(sql, teamId, userId) {
+    await sql`DELETE FROM team_chores WHERE team_id = ${teamId} AND user_id = ${userId}`
+  },
+}
+
+/** Until one that failed is tried again: its database may be down, and others are not. */
+const pauseSec = 2
+
+/**
+ * Does one that is due; false: there is none. Rejects when it could not be done, which is tried again.
+ * `poolOf`: of the database that has a team's todos.
+ */
+export const doTeamChore = async (
+  accounts: Pool,
+  poolOf: (teamId: string) => Pool,
+): Promise<boolean> => {
+  let begun: { readonly team_id: string; readonly user_id: string } | undefined
+  try {
+    return await accounts.transaction(async (sql) => {
+      const [chore] = await sql<{ team_id: string; user_id: string }[]>`
+        SELECT team_id, user_id FROM team_chores WHERE next_try_at <= now()
+        ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED`
+      if (!chore) return false
+      begun = chore
+      const { team_id: teamId, user_id: userId } = chore
+      // Committed there first: done twice, it changes nothing.
+      await poolOf(teamId).transaction((shard) =>
+        userId === everybody
+          ? todosHere.deleteAll(shard, teamId)
+          : todosHere.unassign(shard, [teamId], userId),
+      )
+      await sql`DELETE FROM team_chores WHERE team_id = ${teamId} AND user_id = ${userId}`
+      return true
+    })
+  } catch (error) {
+    const failed = begun
+    if (failed) {
+      await accounts.run(
+        (sql) => sql`
+          UPDATE team_chores SET next_try_at = now() + make_interval(secs => ${pauseSec})
+          WHERE team_id = ${failed.team_id} AND user_id = ${failed.user_id}`,
+      )
+    }
+    throw error
+  }
+}
