@@ -5,7 +5,9 @@ import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { ShareBounds, ShareRole } from '../domain/share.ts'
 import { seeded } from '../../testing/seeded.ts'
-import { openShares, type SharesUnderTest } from '../../testing/shares.ts'
+import { eventually } from '../../testing/eventually.ts'
+import { openShares, openSharesAt, type SharesUnderTest } from '../../testing/shares.ts'
+import { todoLayouts, type OpenLayout } from '../../testing/todo-layouts.ts'
 import type { TestAccount } from '../../testing/teams.ts'
 import { endSharesOf } from './postgres.ts'
 import type { Outcome, ShareRefusal } from './shares.ts'
@@ -237,6 +239,11 @@ const suite = (
 }
 
 suite('postgres', openShares)
+const openTwo = todoLayouts.get('two shards') as OpenLayout
+suite('postgres, todos in shards', async (t, shareBounds, connections) => {
+  const layout = await openTwo(t)
+  return openSharesAt(t, layout.accountsUrl, shareBounds, connections, layout)
+})
 
 void t.test('postgres: shares end with what they hang on', async (t) => {
   const under = await openShares(t, bounds)
@@ -264,4 +271,68 @@ void t.test('postgres: shares end with what they hang on', async (t) => {
   await remove(ann)
   t.equal(await count(), 0, 'the account that shared it')
   isRefused(t, await shares.share(ann, other, address(bob), 'viewer'), 'no-account')
+})
+
+void t.test(
+  'todos in shards: a share waits for who writes the todo, and then is seen',
+  async (t) => {
+    const layout = await openTwo(t)
+    const { shares, account, todoOf } = openSharesAt(t, layout.accountsUrl, bounds, 2, layout)
+    const [ann, bob] = [await account('ann'), await account('bob')]
+    const todo = await todoOf(ann)
+    const partition = layout.homes.partitionOf(todo)
+    const shard = layout.store.ofPartition(partition)
+    let sharing: Promise<Outcome<unknown>> | undefined
+    await shard.transaction(async (tx) => {
+      await tx.lockTodos([todo])
+      t.same(await tx.sharedTodos([todo]), new Set())
+      sharing = shares.share(ann, todo, user(bob), 'editor')
+      await eventually(
+        () =>
+          layout.poolOf(partition).run(
+            (sql) => sql`
+            SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`,
+          ),
+        ({ count }) => count === 1,
+      )
+      t.equal(await shares.standingOf(bob.userId, todo), undefined, 'not yet')
+    })
+    valueOf((await sharing) as Outcome<unknown>)
+    t.equal(await shares.standingOf(bob.userId, todo), 'editor')
+    await shard.transaction(async (tx) => {
+      await tx.lockTodos([todo])
+      t.same(await tx.sharedTodos([todo]), new Set([todo]))
+      await tx.write({ inserts: [], updates: [], deletes: [todo] })
+      sharing = shares.share(ann, todo, address(bob), 'viewer')
+      await eventually(
+        () =>
+          layout.poolOf(partition).run(
+            (sql) => sql`
+            SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`,
+          ),
+        ({ count }) => count === 1,
+      )
+    })
+    isRefused(t, (await sharing) as Outcome<unknown>, 'unknown-todo', 'it was deleted meanwhile')
+    t.same(await shares.listSharedWith(bob.userId, first), { items: [], next: undefined })
+  },
+)
+
+void t.test('todos in shards: shares end with who shared them', async (t) => {
+  const layout = await openTwo(t)
+  const { shares, account, todoOf, pool } = openSharesAt(t, layout.accountsUrl, bounds, 2, layout)
+  const [ann, bob] = [await account('ann'), await account('bob')]
+  valueOf(await shares.share(ann, await todoOf(ann), user(bob), 'editor'))
+  valueOf(await shares.share(bob, await todoOf(bob), user(ann), 'editor'))
+  const kept = valueOf(
+    await shares.share(bob, await todoOf(bob), address({ email: 'x@y.z' }), 'editor'),
+  )
+  await pool.transaction((sql) => endSharesOf(sql, ann.userId))
+  const left = await pool.run((sql) => sql<{ id: string }[]>`SELECT id FROM todo_shares`)
+  t.same(
+    left.map(({ id }) => id),
+    [kept.id],
+  )
 })

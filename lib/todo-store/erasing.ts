@@ -43,6 +43,14 @@ export async function* eraseUser(pool: Pool, userId: string): AsyncGenerator<Era
   await pool.run((sql) => sql`DELETE FROM personal_lists WHERE user_id = ${userId}`)
 }
 
+/** The same in each of these: one that does not answer ends it, and it is begun anew. */
+export async function* eraseUserFrom(
+  pools: readonly Pool[],
+  userId: string,
+): AsyncGenerator<Erased> {
+  for (const pool of pools) yield* eraseUser(pool, userId)
+}
+
 const changePages = (sql: Sql, owners: readonly PageOwner[]) =>
   inTransaction(sql).changePages(owners)
 

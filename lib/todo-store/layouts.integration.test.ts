@@ -14,6 +14,7 @@ import {
   type TodoLayout,
 } from '../../testing/todo-layouts.ts'
 import type { Position, Slice } from '../domain/page.ts'
+import { eraseUserFrom } from './erasing.ts'
 import { rowJson, todoJson, type TodoRow } from '../domain/todo.ts'
 import { bucketCount, bucketOfOwner, idStart, uniqueLength } from '../domain/todo-id.ts'
 
@@ -173,6 +174,38 @@ onEach('lists are whole, in order, and each owner has his own', async (t, layout
     )
   }
 })
+
+onEach(
+  'who is erased has nothing left, and others see his todos without a name',
+  async (t, layout) => {
+    const { store, accounts, poolOf } = layout
+    await addTeam(layout, 'team')
+    const rows = ['ann', 'eve'].flatMap((user_id) => [
+      rowOf(idIn(0), { user_id }),
+      rowOf(idIn(1), { user_id }),
+      rowOf(ownId(user_id), { user_id, is_personal: true }),
+      rowOf(ownId('team'), { user_id, is_personal: true, team_id: 'team' }),
+    ])
+    await insert(layout, ...rows)
+    await store.claimIdempotencyKey('ann', 'key', Buffer.from('one'))
+    const versions = new Set<string>()
+    const pools = new Set([
+      accounts,
+      ...Array.from({ length: layoutPartitions }, (_, i) => poolOf(i)),
+    ])
+    for await (const { pages } of eraseUserFrom([...pools], 'ann'))
+      for (const owner of pages?.keys() ?? []) versions.add(owner)
+    t.same([...versions].sort(), ['team:team', 'user:ann'], 'whose pages have changed')
+    t.equal(await store.claimIdempotencyKey('ann', 'key', Buffer.from('another')), 'ours')
+    const [open, , own, ofTeam] = rows
+    t.match(await store.readTodo(open?.id ?? ''), { user_id: 'deleted', revision: 2 })
+    t.equal(await store.readPersonalTodo('ann', own?.id ?? ''), undefined)
+    t.equal(await store.revisionOf(own?.id ?? ''), 0)
+    t.match(await store.readTeamTodo('team', 'boss', ofTeam?.id ?? ''), { user_id: 'deleted' })
+    t.equal(await store.pagesVersion('user:ann'), 0)
+    for (const row of rows.slice(4)) t.equal(await store.revisionOf(row.id), 1, 'nobody else is')
+  },
+)
 
 onEach('each partition goes on where it is, and is known by its own', async (t, layout) => {
   const { store } = layout
