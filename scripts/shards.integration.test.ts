@@ -46,6 +46,12 @@ t.test('the map is made once, and printed', async (t) => {
   t.same(await run({ ...env, KAFKA_PARTITIONS: '6' }, 'init'), { code: 0, text }, 'it stays')
   t.same(await run(env), { code: 0, text })
 
+  const greedy = { ...env, DB_POOL_SIZE: '2000' }
+  t.match(await run(greedy), {
+    code: 1,
+    text: /a: .*connections, and a server and a worker may open 2/,
+  })
+
   const swapped = { ...env, DATABASE_SHARDS: named(...urls.toReversed()) }
   t.match(await run(swapped), { code: 1, text: /a in DATABASE_SHARDS leads to the shard b/ })
   const one = { ...env, DATABASE_SHARDS: named(urls[0]) }

@@ -8,6 +8,7 @@ import {
   spreadPartitions,
   type ShardMap,
 } from '../lib/domain/shard-map.ts'
+import { shardConnectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
 import { closeShards, openShards } from '../lib/drivers/postgres/shards.ts'
@@ -15,6 +16,7 @@ import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { databaseTarget, shardTargets } from '../lib/runtime/config/targets.ts'
 import {
   beginShardMap,
+  connectionsAllowed,
   contentsOf,
   finishShardMap,
   nameShard,
@@ -105,7 +107,7 @@ const withShards = async (
     if (request.kind === 'init')
       await init(pool, pools, request.partitions ?? config.KAFKA_PARTITIONS)
     const map = await readShardMap(pool)
-    const lines = await describe(map, pools)
+    const lines = await describe(map, pools, shardConnectionsNeeded(config))
     for (const { text } of lines) out(text)
     return lines.some(({ isFault }) => isFault) ? 1 : 0
   } finally {
@@ -141,7 +143,11 @@ const init = async (pool: Pool, pools: ShardPools, partitions: number): Promise<
 
 type Line = { readonly text: string; readonly isFault: boolean }
 
-const describe = async (map: ShardMap | undefined, pools: ShardPools): Promise<Line[]> => {
+const describe = async (
+  map: ShardMap | undefined,
+  pools: ShardPools,
+  connectionsNeeded: number,
+): Promise<Line[]> => {
   const fault = mapFault(map, [...pools.keys()])
   const faultLines = fault === undefined ? [] : [{ text: fault, isFault: true }]
   if (!map) {
@@ -150,7 +156,9 @@ const describe = async (map: ShardMap | undefined, pools: ShardPools): Promise<L
       : faultLines
   }
   const names = [...new Set(map.shards)]
-  const states = await Promise.all(names.map((name) => stateOf(map, name, pools.get(name))))
+  const states = await Promise.all(
+    names.map((name) => stateOf(map, name, pools.get(name), connectionsNeeded)),
+  )
   return [
     { text: `map ${map.version}, ${map.shards.length} partitions`, isFault: false },
     ...names.map((name, i) => {
@@ -167,10 +175,14 @@ const stateOf = async (
   map: ShardMap,
   name: string,
   pool: Pool | undefined,
+  connectionsNeeded: number,
 ): Promise<string | undefined> => {
   if (!pool) return 'not in DATABASE_SHARDS'
   try {
-    return identityFault(map, name, await readShardIdentity(pool))
+    const fault = identityFault(map, name, await readShardIdentity(pool))
+    const allowed = await connectionsAllowed(pool)
+    if (fault !== undefined || connectionsNeeded <= allowed) return fault
+    return `allows ${allowed} connections, and a server and a worker may open ${connectionsNeeded}: raise max_connections, or lower DB_POOL_SIZE or WORKER_POOL_SIZE`
   } catch (error) {
     return `does not answer (${(error as Error).message})`
   }

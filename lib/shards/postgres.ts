@@ -21,6 +21,15 @@ export const readShardIdentity = (pool: Pool): Promise<ShardIdentity | undefined
     return row
   })
 
+/** How many connections it allows to users like us, in all. */
+export const connectionsAllowed = (pool: Pool): Promise<number> =>
+  pool.run(async (sql) => {
+    const [row] = await sql<{ allowed: number }[]>`
+      SELECT current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int AS allowed`
+    return row?.allowed ?? 0
+  })
+
 /** What keeps a database from becoming a shard, or from having some; undefined: nothing. */
 export const contentsOf = (pool: Pool): Promise<string | undefined> =>
   pool.run(async (sql) => {

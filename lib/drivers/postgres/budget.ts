@@ -128,6 +128,12 @@ export const connectionsNeeded = (config: Settings): number =>
   config.HTTP_PROCESSES * connectionsOf(forkBudget(config), config) +
   connectionsOf(workerBudget(config), config)
 
+/** To each shard, of a server and one worker: for todos, besides those that DATABASE_URL gets. */
+export const shardConnectionsNeeded = (config: Settings): number =>
+  config.HTTP_PROCESSES * (forkBudget(config).todos + silenceWatch) +
+  workerBudget(config).todos +
+  silenceWatch
+
 /** Which setting to change, in one line; undefined when Postgres allows what may be opened. */
 export const connectionsFault = (config: Settings, allowed: number): string | undefined => {
   const needed = connectionsNeeded(config)
