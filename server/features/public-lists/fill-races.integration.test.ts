@@ -125,7 +125,11 @@ void t.test('the store is asked once per list and version by all processes toget
     memoryBytesMax: 10_000_000,
   }
   const processes = Array.from({ length: 8 }, () => {
-    const lists = createHotLists({ cache: redis.open(), store, settings, log: silentLog })
+    const lists = createHotLists({
+      sources: [{ cache: redis.open(), store }],
+      settings,
+      log: silentLog,
+    })
     t.teardown(() => {
       lists.close()
     })
@@ -188,7 +192,7 @@ void t.test('a storm of changes is coalesced, and the last one is seen', async (
     memoryBytesMax: 10_000_000,
   }
   const restored = once(events, 'restored')
-  const lists = createHotLists({ cache, store, settings, log: silentLog })
+  const lists = createHotLists({ sources: [{ cache, store }], settings, log: silentLog })
   t.teardown(() => {
     lists.close()
   })

@@ -33,6 +33,8 @@ export type FreshList = {
   held(): Held
   /** Whether it was fresh at any time: until then invalidations are unproven. */
   wasFresh(): boolean
+  /** Whether the last attempt to refresh it failed. */
+  isFailing(): boolean
   /** So far. */
   readonly refreshes: Refreshes
   close(): void
@@ -40,10 +42,10 @@ export type FreshList = {
 
 export type Refreshes = { done: number; failed: number }
 
-type Parts = {
+export type FreshListParts = {
   readonly list: ListName
   readonly cache: ListCache
-  readonly store: TodoStore
+  readonly store: Pick<TodoStore, 'readList'>
   readonly settings: FreshnessSettings
   readonly log: Log
   /** Asked when a change is noticed: false lets the list go instead of refreshing it. */
@@ -63,7 +65,7 @@ const pausePerRefresh: Readonly<Record<ListName, number>> = { newest: 1, all: 3 
 const waitForFillerMs = 10
 const checkAgeMs = 250
 
-export const keepFresh = (parts: Parts): FreshList => {
+export const keepFresh = (parts: FreshListParts): FreshList => {
   const { list, cache, store, settings, log, isWanted, onList } = parts
   let held: Held = { kind: 'empty' }
   /** Raised by every event: what was requested before one can't count as fresh after it. */
@@ -71,6 +73,7 @@ export const keepFresh = (parts: Parts): FreshList => {
   /** `unproven`: at the start. What is read is true for then, but not known to stay so. */
   let trust: 'unproven' | 'verified' | 'unverified' = 'unproven'
   let wasFresh = false
+  let isFailing = false
   const refreshes: Refreshes = { done: 0, failed: 0 }
   let closed = false
   let revalidating = false
@@ -89,12 +92,14 @@ export const keepFresh = (parts: Parts): FreshList => {
         )
         tookMs = performance.now() - asked.atMs
         const isUnchanged = asked.epoch === epoch
+        isFailing = false
         adopt(read.snapshot, asked.atMs, read.isCurrent && trust === 'verified' && isUnchanged)
         refreshes.done++
         if (trust !== 'verified' && isUnchanged) await sleepUntilEvent(blindPollMs)
       } catch (error) {
         const reason = error instanceof Error ? error : new Error(String(error))
         refreshes.failed++
+        isFailing = true
         log.warn({ list, reason: reason.message }, 'list not refreshed')
         settleLoaders(reason)
         await sleepUntilEvent(trust === 'unverified' ? blindPollMs : retryMs)
@@ -196,6 +201,7 @@ export const keepFresh = (parts: Parts): FreshList => {
     },
     held: () => held,
     wasFresh: () => wasFresh,
+    isFailing: () => isFailing,
     refreshes,
     close() {
       closed = true

@@ -9,3 +9,7 @@ export const listCaching: readonly string[] = [
   'Vary',
   'Accept-Encoding',
 ]
+
+/** Where todos of shards that are down are not in a list. */
+export const missingShards = (missing: readonly string[] = []): readonly string[] =>
+  missing.length === 0 ? [] : ['Missing-Shards', missing.join(', ')]

@@ -1,15 +1,14 @@
 // The lists in memory, as replies: made when a list changes or is first asked for, not per request.
 
-import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
-import { isTooLong, newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
-import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
+import { newestCount } from '../../../lib/domain/list.ts'
 import { versionPrefix } from '../../http/contract/endpoint.ts'
 import type { ReadySource } from '../../http/engines/engine.ts'
 import { chooseEncoding, etagMatches, type EncodingChoice } from '../../http/encodings.ts'
-import { keepFresh, type FreshnessSettings, type Held, type Refreshes } from './freshness.ts'
+import type { FreshnessSettings, Held, Refreshes } from './freshness.ts'
+import { keepMerged, type ListSource, type MergedSnapshot } from './merged-list.ts'
 import { createListWindow, type ListWindow } from './window.ts'
-import { createListWitness, type Trust } from './witness.ts'
+import { createListWitness, type ListWitness, type Trust } from './witness.ts'
 import { createReadyReplies, type Ready, type ReadyTallies } from './ready-replies.ts'
 
 /** 1 to 1,000, or every todo there is. */
@@ -33,6 +32,8 @@ export type HotLists = {
   held(): { readonly newest: Held; readonly all: Held }
   /** Whether the newest were fresh at any time. */
   wereFresh(): boolean
+  /** Shards whose todos are not in the newest, because they do not answer. */
+  missing(): readonly string[]
   /** Whether changes to the lists would be noticed. */
   trust(): Trust
   readonly counts: ListCounts
@@ -49,8 +50,8 @@ export type ListCounts = {
 }
 
 type Parts = {
-  readonly cache: ListCache
-  readonly store: TodoStore
+  /** One, or one for each shard. */
+  readonly sources: readonly ListSource[]
   readonly settings: FreshnessSettings & { readonly memoryBytesMax: number }
   /** Headers of every reply, besides its own. */
   readonly headers?: readonly string[]
@@ -73,19 +74,19 @@ const limitOfTarget = new Map<string, Limit>(
   ]),
 )
 
-export const createHotLists = ({ cache, store, settings, headers, log }: Parts): HotLists => {
+export const createHotLists = ({ sources, settings, headers, log }: Parts): HotLists => {
   const replies = createReadyReplies(settings.memoryBytesMax, headers)
-  let newest: { window: ListWindow; version: number; bytes: number } | undefined
-  let all: ListSnapshot | undefined
+  let newest:
+    { window: ListWindow; version: string; bytes: number; missing: readonly string[] } | undefined
+  let all: MergedSnapshot | undefined
   let isAllTooLong = false
   /** The whole list costs most to refresh: it is let go unless it was asked for since the last time. */
   let allWasAsked = false
 
   const countLists = () => replies.setListBytes((newest?.bytes ?? 0) + (all?.body.length ?? 0))
 
-  const newestList = keepFresh({
-    cache,
-    store,
+  const newestList = keepMerged({
+    sources,
     settings,
     log,
     list: 'newest',
@@ -95,28 +96,31 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
         window: createListWindow(snapshot.body),
         version: snapshot.version,
         bytes: snapshot.body.length,
+        missing: snapshot.missing,
       }
       replies.forget((limit) => limit > 0)
       countLists()
       for (const limit of usualLimits) find(limit, identity)
     },
   })
-  const allList = keepFresh({
-    cache,
-    store,
+  const allList = keepMerged({
+    sources,
     settings,
     log,
     list: 'all',
     isWanted: () => allWasAsked,
     onList(snapshot) {
-      isAllTooLong = snapshot !== undefined && isTooLong(snapshot)
+      isAllTooLong = snapshot?.body.length === 0
       all = isAllTooLong ? undefined : snapshot
       replies.forget((limit) => limit === 0)
       countLists()
       allWasAsked = false
     },
   })
-  const witness = createListWitness({ cache, store, lists: [newestList, allList], log })
+  const witnesses = sources.map(({ cache, store }, i) => {
+    const lists = [newestList, allList].flatMap(({ parts }) => parts.slice(i, i + 1))
+    return createListWitness({ cache, store, lists, log })
+  })
 
   const find = (limit: Limit, choice: EncodingChoice): Ready | undefined => {
     if (limit === 'all') {
@@ -128,7 +132,7 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
   const findAs = (
     { encoding, isIdentityRefused }: EncodingChoice,
     limit: number,
-    version: number,
+    version: string,
     bodyOf: Parameters<typeof replies.find>[3],
   ): Ready | undefined => {
     if (encoding === undefined) return undefined
@@ -136,8 +140,11 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
       ? replies.findCompressed(limit, encoding, version, bodyOf)
       : replies.find(limit, encoding, version, bodyOf)
   }
-  const bodyOfAll = () => ({ body: (all as ListSnapshot).body })
-  const bodyOfNewest = (limit: number) => (newest as { window: ListWindow }).window.prefix(limit)
+  const bodyOfAll = () => all as MergedSnapshot
+  const bodyOfNewest = (limit: number) => {
+    const { window, missing } = newest as NonNullable<typeof newest>
+    return { ...window.prefix(limit), missing }
+  }
 
   /** For clients that ask for nothing special: made once, so that their requests make nothing. */
   const plainSources = new Map<Limit, ReadySource>()
@@ -174,16 +181,31 @@ export const createHotLists = ({ cache, store, settings, headers, log }: Parts):
     isAllTooLong: () => isAllTooLong,
     held: () => ({ newest: newestList.held(), all: allList.held() }),
     wereFresh: newestList.wasFresh,
-    trust: witness.trust,
+    missing: () => newest?.missing ?? [],
+    trust: () => trustOf(sources, witnesses),
     counts: {
       ready: replies.tallies,
       handled: { hits: 0, misses: 0 },
       refreshes: { newest: newestList.refreshes, all: allList.refreshes },
     },
     close() {
-      witness.close()
+      for (const witness of witnesses) witness.close()
       newestList.close()
       allList.close()
     },
   }
+}
+
+/** The least of all. */
+const trustOf = (sources: readonly ListSource[], witnesses: readonly ListWitness[]): Trust => {
+  let least: Trust = { kind: 'verified' }
+  for (const [i, witness] of witnesses.entries()) {
+    const trust = witness.trust()
+    const { name } = sources[i] as ListSource
+    if (trust.kind === 'unverified') {
+      return name === undefined ? trust : { ...trust, reason: `shard ${name}: ${trust.reason}` }
+    }
+    if (trust.kind === 'unproven') least = trust
+  }
+  return least
 }

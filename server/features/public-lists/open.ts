@@ -16,8 +16,7 @@ export const openHotLists = (
   log: Log,
 ): HotLists =>
   createHotLists({
-    cache,
-    store,
+    sources: [{ cache, store }],
     headers,
     settings: {
       ttlMs: config.CACHE_TTL_SEC * 1_000,

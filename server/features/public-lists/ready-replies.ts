@@ -14,7 +14,7 @@ import {
 import { nextLink } from '../../http/cursor.ts'
 import type { Encoding } from '../../http/encodings.ts'
 import type { Cut } from './window.ts'
-import { listCaching, listType } from './headers.ts'
+import { listCaching, listType, missingShards } from './headers.ts'
 
 /** What one list and encoding is answered with. */
 export type Ready = {
@@ -32,12 +32,12 @@ export type ReadyReplies = {
    * `limit` 0 stands for the whole list. `bodyOf` is called when there is no reply yet; a compressed
    * one is made in the background.
    */
-  find(limit: number, encoding: Encoding, version: number, bodyOf: BodyOf): Ready
+  find(limit: number, encoding: Encoding, version: number | string, bodyOf: BodyOf): Ready
   /** For who refuses identity: compressed however short it is, undefined until that is done. */
   findCompressed(
     limit: number,
     encoding: CompressedEncoding,
-    version: number,
+    version: number | string,
     bodyOf: BodyOf,
   ): Ready | undefined
   /** Resolves when what `findCompressed` began is over: made, without room, or of the past. */
@@ -58,7 +58,7 @@ type CompressedEncoding = Exclude<Encoding, 'identity'>
 type Wanted = {
   readonly limit: number
   readonly encoding: CompressedEncoding
-  readonly version: number
+  readonly version: number | string
   readonly bodyOf: BodyOf
   /** Requests that got it uncompressed. */
   count: number
@@ -96,7 +96,7 @@ export const createReadyReplies = (
   let uses = 0
   const roomBytes = () => Math.max(bytesMax - listBytes, bytesMax / 4)
 
-  const add = (limit: number, encoding: Encoding, version: number, cut: Cut): Ready => {
+  const add = (limit: number, encoding: Encoding, version: number | string, cut: Cut): Ready => {
     const { etag, reply, notModified } = makeReady(limit, encoding, version, cut, headers)
     const ready = {
       etag,
@@ -132,7 +132,7 @@ export const createReadyReplies = (
   const compressLater = (
     limit: number,
     encoding: CompressedEncoding,
-    version: number,
+    version: number | string,
     bodyOf: BodyOf,
   ) => {
     const key = keyOf(limit, encoding)
@@ -167,7 +167,7 @@ export const createReadyReplies = (
     if (!next) return
     const job = (compressing = next)
     const cut = job.bodyOf(job.limit)
-    const { next: place } = cut
+    const { next: place, missing } = cut
     compress(job.encoding, cut, roomBytes() / 2, (result) => {
       compressing = undefined
       const key = keyOf(job.limit, job.encoding)
@@ -175,7 +175,7 @@ export const createReadyReplies = (
       if (wanted.get(key) === job) {
         if (result) {
           wanted.delete(key)
-          add(job.limit, job.encoding, job.version, { body: result, next: place })
+          add(job.limit, job.encoding, job.version, { body: result, next: place, missing })
         } else job.state = 'given-up'
         settle(job)
       }
@@ -276,15 +276,16 @@ const inputBytes = 1024 * 1024
 const makeReady = (
   limit: number,
   encoding: Encoding,
-  version: number,
-  { body, tail, next }: Cut,
+  version: number | string,
+  { body, tail, next, missing }: Cut,
   headers: readonly string[],
 ): { readonly etag: string; readonly reply: Reply; readonly notModified: Reply } => {
   // Two bodies of one version, limit and encoding are the same bytes, on every process and host
   // of one release: a strong ETag.
   const suffix = encoding === 'identity' ? '' : `-${encoding}`
   const etag = `"${version}-${limit === 0 ? 'all' : limit}${suffix}"`
-  const shared = ['ETag', etag, ...listCaching, ...nextLink('/todos', limit, next), ...headers]
+  const link = nextLink('/todos', limit, next)
+  const shared = ['ETag', etag, ...listCaching, ...link, ...missingShards(missing), ...headers]
   const coding = encoding === 'identity' ? [] : ['Content-Encoding', encoding]
   return {
     etag,

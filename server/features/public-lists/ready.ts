@@ -9,7 +9,7 @@ import type { HotLists } from './hot-list.ts'
  * none. Without Redis it serves lists from Postgres, and is no reason to stop a rollout.
  */
 export const listsAreFresh = (
-  lists: Pick<HotLists, 'held' | 'trust' | 'wereFresh'>,
+  lists: Pick<HotLists, 'held' | 'missing' | 'trust' | 'wereFresh'>,
 ): Dependency => ({
   name: 'lists',
   get without() {
@@ -18,6 +18,10 @@ export const listsAreFresh = (
   check() {
     const trust = lists.trust()
     if (trust.kind === 'unverified') return Promise.reject(new Error(`unverified, ${trust.reason}`))
+    const missing = lists.missing()
+    if (missing.length > 0) {
+      return Promise.reject(new Error(`without those of the shards ${missing.join(', ')}`))
+    }
     const { newest } = lists.held()
     if (newest.kind === 'fresh' || (lists.wereFresh() && isBeingRefreshed(newest))) {
       return Promise.resolve()

@@ -22,6 +22,8 @@ export type Cut = {
   readonly tail?: Buffer
   /** The place of its last todo, where others may follow. */
   readonly next?: Position | undefined
+  /** Shards whose todos are not in the list. */
+  readonly missing?: readonly string[] | undefined
 }
 
 /** `body`: a JSON array with one todo a line, as the store makes it; JSON strings hold no raw newline. */

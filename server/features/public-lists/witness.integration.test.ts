@@ -50,7 +50,7 @@ const setUp = (t: Test, cache: ListCache, first = 1_000) => {
       }),
   } as Partial<TodoStore> as TodoStore
   const { log, lines } = kept()
-  const lists = createHotLists({ cache, store, settings, log })
+  const lists = createHotLists({ sources: [{ cache, store }], settings, log })
   t.teardown(() => {
     lists.close()
   })

@@ -441,8 +441,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
   }
   const store = { readList: never, readTodo: never, outcomesOf: never } as unknown as TodoStore
   const lists = createHotLists({
-    cache: cacheAway,
-    store,
+    sources: [{ cache: cacheAway, store }],
     settings: {
       ttlMs: 1_000,
       refreshIntervalMs: 0,
