@@ -42,8 +42,9 @@ try {
   await confirmTargets([...targets, ...shardTargets(config, process.env)], yes)
 } catch (error) {
   const { message } = error as Error
-  console.error(refusalOf(error, usage) ?? message)
-  process.exit(usageExitCode)
+  const refusal = refusalOf(error, usage)
+  console.error(refusal ?? message)
+  process.exit(refusal === undefined ? 1 : usageExitCode)
 }
 let isDone = await bringUpToDate('database', sessionUrl(postgresUrls(config)), 'DATABASE_URL')
 for (const { name, url } of shards) {

@@ -41,16 +41,14 @@ export const createTodosElsewhere = (
     },
     async read(todoIds) {
       const pools = new Set(todoIds.map(poolOf))
-      const found = await Promise.all(
-        [...pools].map((pool) =>
-          pool?.run(
-            (sql) => sql<Todo[]>`
-              SELECT id, title, description, completed, user_id, created_at, updated_at
-              FROM todos WHERE id = ANY(${todoIds as string[]}::text[])
-                AND is_personal AND team_id IS NULL`,
-          ),
-        ),
-      )
+      const readFrom = async (pool: Pool | undefined) =>
+        pool?.run(
+          (sql) => sql<Todo[]>`
+            SELECT id, title, description, completed, user_id, created_at, updated_at
+            FROM todos WHERE id = ANY(${todoIds as string[]}::text[])
+              AND is_personal AND team_id IS NULL`,
+        )
+      const found = await Promise.all([...pools].map(readFrom))
       return new Map(found.flatMap((rows) => rows ?? []).map((todo) => [todo.id, todo]))
     },
   }

@@ -15,7 +15,7 @@ export const shardTransactions =
     const access = holdTransaction(accounts)
     const gone = new Set<string>()
     const working = shard.transaction(async (tx) => {
-      const done = await Promise.race([work(inShard(tx, access, gone)), access.lost])
+      const done = await work(inShard(tx, access, gone))
       // Its session may have ended, and its locks with it: then nothing is committed that relied on them.
       await access.check()
       return done
@@ -43,12 +43,15 @@ const endShares = async (access: HeldTransaction, todoIds: ReadonlySet<string>):
 /** `gone`: gets the personal todos that it deletes. */
 const inShard = (tx: Sql, access: HeldTransaction, gone: Set<string>): StoreTransaction => {
   const here = inTransaction(tx)
-  const elsewhere = async () => inTransaction(await access.sql())
+  /** A statement on a connection that is lost may never be answered. */
+  const elsewhere = <T>(ask: (there: StoreTransaction) => Promise<T>): Promise<T> =>
+    Promise.race([access.sql().then((sql) => ask(inTransaction(sql))), access.lost])
   let locked: Promise<unknown> = Promise.resolve()
-  /** After all that were asked for before. */
+  /** After all that were asked for before, and not at all when one of them failed. */
   const inOrder = <T>(lock: () => Promise<T>): Promise<T> => {
     const mine = locked.then(lock)
-    locked = mine.catch(() => {})
+    locked = mine
+    locked.catch(() => {}) // whoever asked for it is told
     return mine
   }
   /** Of todos that were locked. */
@@ -58,11 +61,11 @@ const inShard = (tx: Sql, access: HeldTransaction, gone: Set<string>): StoreTran
     ...here,
     async lockMemberships(memberships, asked) {
       if (memberships.length === 0 && asked.length === 0) return []
-      return inOrder(async () => (await elsewhere()).lockMemberships(memberships, asked))
+      return inOrder(() => elsewhere((there) => there.lockMemberships(memberships, asked)))
     },
     async lockShares(asked) {
       if (asked.length === 0) return []
-      return inOrder(async () => (await elsewhere()).lockShares(asked))
+      return inOrder(() => elsewhere((there) => there.lockShares(asked)))
     },
     lockTodos: (ids) =>
       inOrder(async () => {
@@ -73,7 +76,7 @@ const inShard = (tx: Sql, access: HeldTransaction, gone: Set<string>): StoreTran
       }),
     async sharedTodos(ids) {
       if (ids.length === 0) return new Set()
-      return inOrder(async () => (await elsewhere()).sharedTodos(ids))
+      return inOrder(() => elsewhere((there) => there.sharedTodos(ids)))
     },
     async write(changes) {
       await here.write(changes)

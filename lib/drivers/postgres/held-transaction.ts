@@ -41,7 +41,7 @@ export const holdTransaction = (pool: Pool): HeldTransaction => {
         },
         { timeoutMs: Infinity },
       )
-      over.catch((error: unknown) => {
+      over.catch((error: Error) => {
         reject(error)
         lose(error)
       })
