@@ -46,6 +46,7 @@ t.test('every setting that cannot be is told in one line that names it', async (
     HTTP_HOST: undefined,
     DATA_DIR: undefined,
     PAGE_DIRECTORY: undefined,
+    BACKUP_DIR: undefined,
     KAFKA_TODO_TOPIC: 'no spaces allowed',
     JWT_SECRET: 'short',
     KAFKA_SASL_USERNAME: undefined,
