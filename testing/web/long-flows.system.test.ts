@@ -1,5 +1,5 @@
 // What the page goes through with a bad network, a server that is replaced under it, and ten thousand todos. With
-// `npm run test:web` alone: STACK=real has Redis killed, too, HTTP_ENGINE the other engine.
+// `npm run test:web` alone: STACK=real is for the other stack, HTTP_ENGINE for the other engine.
 
 import t from 'tap'
 import { password } from '../auth-client.ts'
