@@ -123,6 +123,7 @@ const readIgnore = (text: string): ((path: string) => boolean) => {
       if (line === '*') sent = false
       else if (line.startsWith('!')) sent ||= path.split('/')[0] === line.slice(1)
       else if (line.startsWith('**/*')) sent &&= !path.endsWith(line.slice('**/*'.length))
+      else if (/^[\w/-]+$/.test(line)) sent &&= path !== line && !path.startsWith(`${line}/`)
       else throw new Error(`dockerfile.ts can't do ${line} of .dockerignore`)
     }
     return sent

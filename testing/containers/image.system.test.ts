@@ -55,7 +55,7 @@ void t.test('the image', async (t) => {
     const ours = files.filter((file) => !file.startsWith('node_modules'))
     t.strictSame(
       readdirSync(app).sort(),
-      ['commit', 'dist', 'node_modules', 'package.json'],
+      ['commit', 'dist', 'node_modules', 'package.json', 'web'],
       'no sources, no lockfile',
     )
     t.strictSame(

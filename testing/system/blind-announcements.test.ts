@@ -134,8 +134,8 @@ for (const engine of engineNames) {
       [
         'only the worker may not announce',
         /unverified, version \d+ of the lists is in Postgres and was not announced/,
-        () => admin.acl('SETUSER', 'worker', '-eval'),
-        () => admin.acl('SETUSER', 'worker', '+eval'),
+        () => admin.acl('SETUSER', 'worker', '-eval', '-evalsha'),
+        () => admin.acl('SETUSER', 'worker', '+eval', '+evalsha'),
       ],
       [
         'Redis has become a replica, under open connections',
