@@ -35,6 +35,7 @@ t.test('a failover', async (t) => {
   const directly = connectPostgres({ url: old.url, poolSize: 1 })
   t.teardown(() => directly.end({ timeout: 1 }))
   await directly`CREATE TABLE things (n int PRIMARY KEY)`
+  await directly`CREATE TABLE probes (n int)`
   const add = (pool: Pool, n: number) =>
     pool.transaction((tx) => tx`INSERT INTO things VALUES (${n}) ON CONFLICT DO NOTHING`)
   const things = async (pool: Pool) => {
@@ -68,6 +69,11 @@ t.test('a failover', async (t) => {
     await directly`ALTER SYSTEM SET synchronous_standby_names = '*'`
     await directly`SELECT pg_reload_conf()`
     next.kill('SIGSTOP')
+    // Its processes read their settings each at a moment of its own.
+    await eventually(
+      () => outcome(pool.run((sql) => sql`INSERT INTO probes VALUES (1)`)),
+      (how) => how !== 'done',
+    )
     const waiting = outcome(add(pool, 2))
     await waits()
     t.match(await waiting, /outcome of COMMIT is not known/)
