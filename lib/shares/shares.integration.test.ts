@@ -282,12 +282,8 @@ void t.test(
     const todo = await todoOf(ann)
     const partition = layout.homes.partitionOf(todo)
     const shard = layout.store.ofPartition(partition)
-    let sharing: Promise<Outcome<unknown>> | undefined
-    await shard.transaction(async (tx) => {
-      await tx.lockTodos([todo])
-      t.same(await tx.sharedTodos([todo]), new Set())
-      sharing = shares.share(ann, todo, user(bob), 'editor')
-      await eventually(
+    const untilOneWaits = () =>
+      eventually(
         () =>
           layout.poolOf(partition).run(
             (sql) => sql`
@@ -296,6 +292,12 @@ void t.test(
           ),
         ({ count }) => count === 1,
       )
+    let sharing: Promise<Outcome<unknown>> | undefined
+    await shard.transaction(async (tx) => {
+      await tx.lockTodos([todo])
+      t.same(await tx.sharedTodos([todo]), new Set())
+      sharing = shares.share(ann, todo, user(bob), 'editor')
+      await untilOneWaits()
       t.equal(await shares.standingOf(bob.userId, todo), undefined, 'not yet')
     })
     valueOf((await sharing) as Outcome<unknown>)
@@ -305,15 +307,7 @@ void t.test(
       t.same(await tx.sharedTodos([todo]), new Set([todo]))
       await tx.write({ inserts: [], updates: [], deletes: [todo] })
       sharing = shares.share(ann, todo, address(bob), 'viewer')
-      await eventually(
-        () =>
-          layout.poolOf(partition).run(
-            (sql) => sql`
-            SELECT FROM pg_stat_activity
-            WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`,
-          ),
-        ({ count }) => count === 1,
-      )
+      await untilOneWaits()
     })
     isRefused(t, (await sharing) as Outcome<unknown>, 'unknown-todo', 'it was deleted meanwhile')
     t.same(await shares.listSharedWith(bob.userId, first), { items: [], next: undefined })

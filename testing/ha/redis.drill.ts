@@ -220,22 +220,12 @@ const anotherThan = (master: () => Promise<RedisNode>, old: RedisNode) =>
     (one) => one !== old,
   )
 
-void t.test('Sentinels', async (t) => {
-  const redis = await ownSentinels(t)
-  if (!redis) return
-  const { master, masterName, sentinels } = redis
+/** Of whichever server is the master. `again`: how one that was killed comes back. */
+const faultsOf = (master: () => Promise<RedisNode>, again: string): readonly Fault[] => {
   let old: RedisNode | undefined
-  await drill(t, redis.url, [
+  return [
     {
-      name: 'SENTINEL FAILOVER',
-      async begin() {
-        const old = await master()
-        await sentinels[1]?.command(`SENTINEL FAILOVER ${masterName}`)
-        await anotherThan(master, old)
-      },
-    },
-    {
-      name: 'the master is killed, and started again empty',
+      name: `the master is killed, and ${again}`,
       async begin() {
         old = await master()
         await old.kill()
@@ -252,6 +242,23 @@ void t.test('Sentinels', async (t) => {
       },
       end: async () => old?.thaw(),
     },
+  ]
+}
+
+void t.test('Sentinels', async (t) => {
+  const redis = await ownSentinels(t)
+  if (!redis) return
+  const { master, masterName, sentinels } = redis
+  await drill(t, redis.url, [
+    {
+      name: 'SENTINEL FAILOVER',
+      async begin() {
+        const old = await master()
+        await sentinels[1]?.command(`SENTINEL FAILOVER ${masterName}`)
+        await anotherThan(master, old)
+      },
+    },
+    ...faultsOf(master, 'started again empty'),
     {
       name: 'every Sentinel is killed, and started again',
       async begin() {
@@ -269,7 +276,6 @@ void t.test('a cluster', async (t) => {
   if (!redis) return
   const key = '{todos}:version'
   const master = () => redis.masterOf(key)
-  let old: RedisNode | undefined
   const other = async () => {
     const all = await Promise.all(['a', 'b', 'c'].map(redis.masterOf))
     const from = await master()
@@ -287,24 +293,7 @@ void t.test('a cluster', async (t) => {
         await anotherThan(master, old)
       },
     },
-    {
-      name: 'the master is killed, and started again',
-      async begin() {
-        old = await master()
-        await old.kill()
-        await anotherThan(master, old)
-      },
-      end: async () => old?.startAgain(),
-    },
-    {
-      name: 'the master freezes, and thaws',
-      async begin() {
-        old = await master()
-        old.freeze()
-        await anotherThan(master, old)
-      },
-      end: async () => old?.thaw(),
-    },
+    ...faultsOf(master, 'started again'),
     {
       name: "the lists' slot moves, for three seconds",
       async begin() {
