@@ -58,6 +58,8 @@ export type Accounts = {
     readonly ttlSec: number
   }): Promise<boolean>
   rotate(sessionId: string, generation: number, graceSec: number): Promise<Rotation>
+  /** Whose session it is; undefined when it has ended. */
+  ownerOf(sessionId: string): Promise<string | undefined>
   /** Every listener is notified, unless it was revoked already. */
   revoke(sessionId: string): Promise<void>
   revokedWithin(sec: number): Promise<string[]>

@@ -14,6 +14,8 @@ export type ManagedAccount = User & {
 export type AccountSession = {
   /** It gives nobody access: see refresh-token.ts. */
   readonly id: string
+  /** Null: before this was written down. */
+  readonly begun_at: Date | null
   /** When it began, or was last refreshed. */
   readonly refreshed_at: Date
   readonly expires_at: Date
@@ -55,6 +57,6 @@ export type Administration = {
   /** Those that go on, the newest first. */
   sessions(userId: string): Promise<readonly AccountSession[]>
   endSessions(userId: string, by: By): Promise<Change | undefined>
-  /** False: there is none that goes on. */
-  endSession(sessionId: string, by: By): Promise<boolean>
+  /** False: there is none that goes on, or it is not of `ownerId`, where one is given. */
+  endSession(sessionId: string, by: By, ownerId?: string): Promise<boolean>
 }

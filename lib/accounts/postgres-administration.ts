@@ -116,7 +116,7 @@ export const createPostgresAdministration = (
     sessions: (userId) =>
       pool.run(
         (sql) => sql<AccountSession[]>`
-          SELECT id, rotated_at AS refreshed_at, expires_at FROM sessions
+          SELECT id, begun_at, rotated_at AS refreshed_at, expires_at FROM sessions
           WHERE user_id = ${userId} AND revoked_at IS NULL AND expires_at > now()
           ORDER BY rotated_at DESC, id LIMIT ${sessionsShownMax}`,
       ),
@@ -126,8 +126,12 @@ export const createPostgresAdministration = (
         if (ended.length === 0) return undefined
         return { action: 'session.ended', ended, details: { sessions: ended.length } }
       }),
-    endSession: (id, by) =>
+    endSession: (id, by, ownerId) =>
       pool.transaction(async (sql) => {
+        if (ownerId !== undefined) {
+          const own = await sql`SELECT FROM sessions WHERE id = ${id} AND user_id = ${ownerId}`
+          if (own.count === 0) return false
+        }
         if (!(await revokeSession(sql, id))) return false
         const subject = { kind: 'session' as const, id }
         await appendAudit(sql, { ...by, action: 'session.ended', subject })

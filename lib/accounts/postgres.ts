@@ -85,6 +85,13 @@ export const createPostgresAccounts = (
           ? { kind: 'reused', userId: held.user_id }
           : { kind: 'ended' }
       }),
+    ownerOf: (id) =>
+      pool.run(async (sql) => {
+        const [row] = await sql<{ user_id: string }[]>`
+          SELECT user_id FROM sessions
+          WHERE id = ${id} AND user_id IS NOT NULL AND revoked_at IS NULL AND expires_at > now()`
+        return row?.user_id
+      }),
     revoke: (id) =>
       pool.run(async (sql) => {
         await revokeSession(sql, id)

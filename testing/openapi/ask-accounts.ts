@@ -31,6 +31,7 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('exportProfile', 200, '/api/profile/export', own)
   await ask('exportProfile', 404, '/api/profile/export', { lines: [bearerOf('bob')] })
   await ask('exportProfile', 401, '/api/profile/export')
+  await askSessions(ask)
   const sql = connectPostgres({ url: databaseUrl, poolSize: 1 })
   await askDeletions(ask, sql, own)
   await askCookies(ask)
@@ -67,6 +68,31 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   }
 }
 
+/** Of somebody who is logged in twice, and then not at all. */
+const askSessions = async (ask: Ask) => {
+  const body = { email: 'twice@example.com', password: ann.password }
+  await ask('register', 201, '/auth/register', { body })
+  await ask('login', 200, '/auth/login', { body })
+  const { access_token } = tokensOf(await ask('login', 200, '/auth/login', { body }))
+  const own = { lines: [`Authorization: Bearer ${access_token}`] }
+  await ask('listOwnSessions', 400, '/auth/sessions?x=1', own)
+  const listed = await ask('listOwnSessions', 200, '/auth/sessions', own)
+  const { sessions } = JSON.parse(listed.body) as { sessions: { id: string }[] }
+  const eldest = `/auth/sessions/${sessions[1]?.id}`
+  await ask('endOwnSession', 204, eldest, own)
+  await ask('endOwnSession', 404, eldest, own)
+  await ask('endOwnSession', 400, '/auth/sessions/%00', own)
+  await ask('endOwnSessions', 400, '/auth/sessions?x=1', own)
+  await ask('endOwnSessions', 204, '/auth/sessions', own)
+  for (const [operationId, target] of sessionTargets) await ask(operationId, 401, target, own)
+}
+
+const sessionTargets = [
+  ['listOwnSessions', '/auth/sessions'],
+  ['endOwnSession', '/auth/sessions/none'],
+  ['endOwnSessions', '/auth/sessions'],
+] as const
+
 /** What a page of the server sends. */
 const ofPage = ['Sec-Fetch-Site: same-origin']
 
@@ -82,6 +108,8 @@ const askCookies = async (ask: Ask) => {
   const lines = [...ofPage, `Cookie: ${cookie}`]
   await ask('refreshWithCookie', 200, '/auth/cookie/refresh', { lines, body: {} })
   await ask('logoutWithCookie', 204, '/auth/cookie/logout', { lines, body: {} })
+  const everywhere = '/auth/cookie/logout-everywhere'
+  await ask('logoutEverywhereWithCookie', 204, everywhere, { lines, body: {} })
   await ask('refreshWithCookie', 401, '/auth/cookie/refresh', { lines, body: {} })
   await ask('refreshWithCookie', 401, '/auth/cookie/refresh', { lines: ofPage, body: {} })
   for (const [operationId, target] of cookieTargets) {
@@ -96,6 +124,7 @@ const askCookies = async (ask: Ask) => {
 const cookieTargets = [
   ['refreshWithCookie', '/auth/cookie/refresh'],
   ['logoutWithCookie', '/auth/cookie/logout'],
+  ['logoutEverywhereWithCookie', '/auth/cookie/logout-everywhere'],
 ] as const
 
 /** One's own account, of which nothing is left but one that is needed on. */
@@ -177,6 +206,8 @@ const askEach = async (ask: Ask, status: 429 | 503) => {
     await ask(operationId, status, target, { lines: [...ofPage, cookie], body: {} })
   for (const [operationId, target] of mailTargets)
     await ask(operationId, status, target, { body: mailBodyOf('none') })
+  for (const [operationId, target] of sessionTargets)
+    await ask(operationId, status, target, { lines: [bearerOf('ann')] })
   await ask('readProfile', status, '/api/profile', { lines: [bearerOf('ann')] })
   await ask('exportProfile', status, '/api/profile/export', { lines: [bearerOf('ann')] })
   await ask('deleteProfile', status, '/api/profile', { lines: [bearerOf('ann')], body: ann })

@@ -8,6 +8,7 @@ import { login } from './log-in.ts'
 import { logout } from './log-out.ts'
 import { loginWithCookie } from './cookie/log-in.ts'
 import { logoutWithCookie } from './cookie/log-out.ts'
+import { logoutEverywhereWithCookie } from './cookie/log-out-everywhere.ts'
 import { refreshWithCookie } from './cookie/refresh.ts'
 import type { AccountParts } from './parts.ts'
 import { readProfile } from './read-profile.ts'
@@ -15,6 +16,9 @@ import { refresh } from './refresh.ts'
 import { register } from './register.ts'
 import { requestVerification } from './request-verification.ts'
 import { resetPassword } from './reset-password.ts'
+import { endOwnSession } from './sessions/end-own-session.ts'
+import { endOwnSessions } from './sessions/end-own-sessions.ts'
+import { listOwnSessions } from './sessions/list-own-sessions.ts'
 import { verifyEmail } from './verify-email.ts'
 
 export const accountEndpoints = (parts: AccountParts): Endpoint[] => [
@@ -25,6 +29,10 @@ export const accountEndpoints = (parts: AccountParts): Endpoint[] => [
   loginWithCookie(parts),
   refreshWithCookie(parts),
   logoutWithCookie(parts),
+  logoutEverywhereWithCookie(parts),
+  listOwnSessions(parts),
+  endOwnSession(parts),
+  endOwnSessions(parts),
   requestVerification(parts),
   verifyEmail(parts),
   forgotPassword(parts),

@@ -26,7 +26,7 @@ export type AnswerWith<T> = {
 /** An answer that waits for a write takes up to 20 s of it; after this nobody answers. */
 const timeoutMs = 40_000
 /** Health and documentation have no version, and the path of the session's cookie is without one. */
-const isUnversioned = /^\/(ready|health|ping|openapi\.json|auth\/cookie\/\w+)?$/
+const isUnversioned = /^\/(ready|health|ping|openapi\.json|auth\/cookie\/[\w-]+)?$/
 
 export const call = async <R extends Route>(route: R, ask: Ask<R>): Promise<Answer<R>> => {
   const [method = '', template = ''] = route.split(' ')

@@ -19,6 +19,7 @@ export type Tokens = { access_token: string; token_type: "Bearer"; expires_in: n
 export type RefreshToken = { refresh_token: string }
 export type PageTokens = { access_token: string; token_type: "Bearer"; expires_in: number }
 export type Empty = object
+export type OwnSessions = { sessions: ({ id: string; begun_at: string | null; refreshed_at: string; expires_at: string; is_current: boolean })[] }
 export type Address = { email: string }
 export type MailRequested = { status: "accepted" }
 export type MailToken = { token: string }
@@ -26,7 +27,7 @@ export type PasswordReset = { token: string; password: string }
 export type Password = { password: string }
 export type ManagedAccount = { id: string; email: string; created_at: string; role: "user" | "system-admin"; email_verified_at: string | null; disabled_at: string | null }
 export type ManagedAccounts = { limit: number; accounts: (ManagedAccount)[] }
-export type Sessions = { sessions: ({ id: string; refreshed_at: string; expires_at: string })[] }
+export type Sessions = { sessions: ({ id: string; begun_at: string | null; refreshed_at: string; expires_at: string })[] }
 export type Membership = { team_id: string; team_name: string; role: "admin" | "member"; joined_at: string }
 export type Export = { account: Account; memberships: (Membership)[]; todos: (Todo)[] }
 export type NewTeam = { name: string }
@@ -214,6 +215,30 @@ export type Operations = {
     path: object
     query: object
     body: Empty
+    answer: undefined
+  }
+  'POST /auth/cookie/logout-everywhere': {
+    path: object
+    query: object
+    body: Empty
+    answer: undefined
+  }
+  'GET /auth/sessions': {
+    path: object
+    query: object
+    body: undefined
+    answer: OwnSessions
+  }
+  'DELETE /auth/sessions': {
+    path: object
+    query: object
+    body: undefined
+    answer: undefined
+  }
+  'DELETE /auth/sessions/{id}': {
+    path: { id: string }
+    query: object
+    body: undefined
     answer: undefined
   }
   'POST /auth/verify-email/request': {

@@ -3,9 +3,9 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { Problem } from '../../../http/problem.ts'
 import { accountsUnavailable, orUnavailable } from '../parts.ts'
+import { byOf } from '../sessions/vocabulary.ts'
 import {
   accountId,
-  byOf,
   managedAccount,
   noSuchAccount,
   ownAccount,

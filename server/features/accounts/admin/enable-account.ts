@@ -3,14 +3,8 @@
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { Problem } from '../../../http/problem.ts'
 import { accountsUnavailable, orUnavailable } from '../parts.ts'
-import {
-  accountId,
-  byOf,
-  managedAccount,
-  noSuchAccount,
-  tag,
-  type AdminParts,
-} from './vocabulary.ts'
+import { byOf } from '../sessions/vocabulary.ts'
+import { accountId, managedAccount, noSuchAccount, tag, type AdminParts } from './vocabulary.ts'
 
 export const enableAccount = ({ administration }: AdminParts) =>
   endpoint({

@@ -2,20 +2,10 @@
 
 import { withoutBody } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
-import { Problem, type ProblemKind } from '../../../http/problem.ts'
+import { Problem } from '../../../http/problem.ts'
 import { accountsUnavailable, orUnavailable } from '../parts.ts'
-import { byOf, sessionId, tag, type AdminParts } from './vocabulary.ts'
-
-const noSuchSession: ProblemKind = {
-  type: {
-    slug: 'no-such-session',
-    status: 404,
-    when: 'There is no session with this id, or it has ended.',
-    remedy:
-      'Look for it in `GET /api/admin/accounts/:id/sessions`. One that has ended needs nothing.',
-  },
-  detail: 'there is no such session',
-}
+import { byOf, noSuchSession, sessionId } from '../sessions/vocabulary.ts'
+import { tag, type AdminParts } from './vocabulary.ts'
 
 export const endSession = ({ administration, onRevoked }: AdminParts) =>
   endpoint({

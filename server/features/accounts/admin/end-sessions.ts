@@ -4,7 +4,8 @@ import { withoutBody } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { Problem } from '../../../http/problem.ts'
 import { accountsUnavailable, orUnavailable } from '../parts.ts'
-import { accountId, byOf, noSuchAccount, tag, type AdminParts } from './vocabulary.ts'
+import { byOf } from '../sessions/vocabulary.ts'
+import { accountId, noSuchAccount, tag, type AdminParts } from './vocabulary.ts'
 
 export const endSessions = ({ administration, onRevoked }: AdminParts) =>
   endpoint({

@@ -1,13 +1,14 @@
 // GET /api/admin/accounts/:id/sessions: where an account is logged in.
 
 import { sessionsShownMax } from '../../../../lib/accounts/administration.ts'
-import { described, list, named, object, string, time } from '../../../../lib/domain/shape.ts'
+import { list, named, object } from '../../../../lib/domain/shape.ts'
 import { answer } from '../../../http/contract/answer.ts'
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { Problem } from '../../../http/problem.ts'
 import { noStore } from '../../../http/response-headers.ts'
 import { accountsUnavailable, orUnavailable } from '../parts.ts'
-import { accountId, exampleSessionId, noSuchAccount, tag, type AdminParts } from './vocabulary.ts'
+import { exampleSession, sessionMembers } from '../sessions/vocabulary.ts'
+import { accountId, noSuchAccount, tag, type AdminParts } from './vocabulary.ts'
 
 const sessions = answer({
   status: 200,
@@ -16,26 +17,10 @@ const sessions = answer({
   body: named(
     'Sessions',
     object({
-      sessions: list(
-        object({
-          id: string({ description: 'It gives nobody access.' }),
-          refreshed_at: described(time, 'When it began, or was last refreshed.'),
-          expires_at: time,
-        }),
-      ),
+      sessions: list(object(sessionMembers)),
     }),
   ),
-  examples: [
-    {
-      sessions: [
-        {
-          id: exampleSessionId,
-          refreshed_at: new Date('2026-01-31T12:00:00.000Z'),
-          expires_at: new Date('2026-03-02T12:00:00.000Z'),
-        },
-      ],
-    },
-  ],
+  examples: [{ sessions: [exampleSession] }],
 })
 
 export const listSessions = ({ administration }: AdminParts) =>

@@ -4,22 +4,20 @@ import type { Administration } from '../../../../lib/accounts/administration.ts'
 import { emailLengthMax } from '../../../../lib/domain/credentials.ts'
 import { roles } from '../../../../lib/domain/role.ts'
 import {
-  InvalidField,
   described,
   named,
   nullAs,
   object,
   oneOf,
-  shape,
   string,
   time,
   type Shape,
 } from '../../../../lib/domain/shape.ts'
 import { answer } from '../../../http/contract/answer.ts'
-import type { Principal } from '../../../http/contract/endpoint.ts'
 import type { ProblemKind } from '../../../http/problem.ts'
 import { noStore } from '../../../http/response-headers.ts'
 import { exampleAccount } from '../parts.ts'
+import { idShape } from '../sessions/vocabulary.ts'
 
 export type AdminParts = {
   readonly administration: Administration
@@ -63,24 +61,12 @@ export const managedAccount = answer({
   examples: [exampleManaged],
 })
 
-/** As Postgres can look it up; what is none is refused as one that is not there. */
-const idShape: Shape<string> = shape({ type: 'string', minLength: 1 }, (value, field) => {
-  if (typeof value === 'string' && !value.includes('\0') && value.isWellFormed()) return value
-  throw new InvalidField(field, `${field} must not contain U+0000 or lone surrogates`)
-})
 export const accountId = {
   shape: idShape,
   description: 'The id of an account.',
   example: exampleAccount.id,
   component: 'AccountId',
 }
-export const exampleSessionId = 'q1Zx0v9B2m3n4C5d6F7g8H9jKlMnOpQrStUvWxYzA0E'
-export const sessionId = {
-  shape: idShape,
-  description: 'The id of a session, from the list of an account.',
-  example: exampleSessionId,
-}
-
 export const noSuchAccount: ProblemKind = {
   type: {
     slug: 'no-such-account',
@@ -99,5 +85,3 @@ export const ownAccount: ProblemKind = {
   },
   detail: 'nobody disables or deletes the own account here',
 }
-
-export const byOf = ({ userId }: Principal, requestId: string) => ({ actorId: userId, requestId })

@@ -2,7 +2,7 @@
 //
 // - HttpOnly: no script of the page can read it, one that should not be there included.
 // - SameSite=Strict, and a check of who asks (server/http/own-origin.ts): no other site can use it.
-// - A path of its own: it goes with three requests and no other, so it is in nothing that a cache, a log or
+// - A path of its own: it goes with four requests and no other, so it is in nothing that a cache, a log or
 //   a proxy sees of the rest, and a list stays the same request for everybody. That rules out `__Host-`, which
 //   wants `Path=/`. `__Secure-` keeps out those who can write to the line, but not a neighbour under the same
 //   domain: where a browser sends two of this name, neither is believed.
