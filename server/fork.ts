@@ -48,6 +48,7 @@ import { createMailRequests, mailPolicy } from './features/accounts/mail-request
 import { addAccountMetrics, createAccountCounts } from './features/accounts/metrics.ts'
 import { openPasswords, passwordRulesOf } from './features/accounts/passwords/open.ts'
 import { addEventReaderMetrics } from './features/health/event-reader-metrics.ts'
+import { checkAll } from './features/health/health.ts'
 import { addDependencyMetrics } from './features/health/metrics.ts'
 import { addReplicaMetrics, replicasAreUsed } from './features/health/replicas.ts'
 import { becomesReady } from './features/health/readiness.ts'
@@ -71,6 +72,7 @@ import { allowsOrigin, listHeadersOf, readCors, withCors } from './http/cors.ts'
 import { openEngine } from './http/engines/open.ts'
 import { addConnectionMetrics, addReadyMetrics, addRequestMetrics } from './http/metrics.ts'
 import { boundInFlight, createReadQueue, type InFlight } from './http/pending.ts'
+import { readRequestTotals } from './http/request-totals.ts'
 import { createTracedRouter } from './http/traced-router.ts'
 import {
   addActiveUserMetrics,
@@ -85,6 +87,7 @@ import { createLimitChecks } from './limits/limits.ts'
 import { addLimitMetrics } from './limits/metrics.ts'
 import type { ForkSockets } from './process/hand-sockets.ts'
 import { forkIndex, reportMetrics } from './process/metrics-fork.ts'
+import { openTraffic } from './process/traffic-fork.ts'
 import { createChannels } from './realtime/channels.ts'
 import { addLiveMetrics } from './realtime/counts.ts'
 import { createLive, liveSettingsOf } from './realtime/live.ts'
@@ -335,6 +338,8 @@ export const startFork = async (
           return { partition, end, applied: applied.get(partition) ?? 0 }
         })
       },
+      readTraffic: openTraffic(() => readRequestTotals(registry)),
+      readDependencies: async () => (await checkAll(dependencies)).states,
       letters: openDeadLetters(accountPool, config.KAFKA_TODO_TOPIC),
       heldLists: lists.held,
     },

@@ -20,6 +20,7 @@ import { newTicketKeys } from './http/engines/ticket-keys.ts'
 import { exitWith, messageOf } from './process/exit.ts'
 import { openMetricsPage } from './process/metrics-page.ts'
 import { receiveSockets } from './process/hand-sockets.ts'
+import { answerTraffic } from './process/traffic-primary.ts'
 import type { Ping, Pong } from './process/hung-fork.ts'
 import {
   grpcPortOf,
@@ -54,6 +55,7 @@ const runPrimary = async (config: Config) => {
   const metricsPort = await openMetricsPage(config, log).catch((error: unknown) =>
     exitWith(messageOf(error)),
   )
+  answerTraffic()
   const registered = await withStores(config, log, (stores) => prepareStores(config, stores, log))
   const ticketKeys = newTicketKeys()
   const environmentOf = (index: number) => ({

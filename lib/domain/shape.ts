@@ -160,6 +160,12 @@ export const wholeNumber = (min: number, max?: number): Shape<number> =>
     },
   )
 
+export const number = (min: number): Shape<number> =>
+  shape({ type: 'number', minimum: min }, (value, field) => {
+    if (Number.isFinite(value) && (value as number) >= min) return value as number
+    throw new InvalidField(field, `${field} must be a number of at least ${min}`)
+  })
+
 /** A moment, which JSON writes as text. */
 export const time: Shape<Date> = shape({ type: 'string', format: 'date-time' }, (value, field) => {
   const date = new Date(value instanceof Date ? value : stringOf(value, field))

@@ -21,6 +21,13 @@ const methods = new Set([
 /** What OpenTelemetry calls all the rest. */
 const otherMethod = '_OTHER'
 
+/** Those that handlers answer, and those with ready bytes. */
+export const requestCounts = [
+  'http_server_requests_total',
+  'http_server_ready_requests_total',
+] as const
+export const requestDurations = 'http_server_request_duration_seconds'
+
 export const requestLabels = [
   'http_request_method',
   'http_route',
@@ -33,13 +40,13 @@ export const requestLabels = [
  */
 export const addRequestMetrics = (registry: Registry): ((answered: Answered) => void) => {
   const counts = new Counter({
-    name: 'http_server_requests_total',
+    name: requestCounts[0],
     help: 'Requests by route and status; a method that the route does not have is _OTHER. Without those that are answered with ready bytes, see http_server_ready_requests_total.',
     labelNames: requestLabels,
     registers: [registry],
   })
   const durations = new Histogram({
-    name: 'http_server_request_duration_seconds',
+    name: requestDurations,
     help: 'Time from the head of a request to its reply, by route; HEAD is in GET, and all that no route offers is _OTHER. Without those that are answered with ready bytes.',
     labelNames: ['http_request_method', 'http_route'],
     buckets: durationBuckets,
@@ -69,7 +76,7 @@ export const addReadyMetrics = (
   addCounter(
     registry,
     {
-      name: 'http_server_ready_requests_total',
+      name: requestCounts[1],
       help: 'Requests answered with ready bytes: lists, and the page with its files. Counted, not timed: reading a clock would cost more than the answer. The benchmark measures its latency.',
       labelNames: requestLabels,
     },

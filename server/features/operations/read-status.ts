@@ -3,9 +3,11 @@
 
 import {
   described,
+  dictionary,
   list,
   named,
   nullAs,
+  number,
   object,
   oneOf,
   string,
@@ -22,12 +24,21 @@ export type OperationParts = {
   readonly operations: {
     /** Commands, by partition, in their order. */
     readLag(): Promise<readonly Lag[]>
+    /** Of all processes of this server. Undefined: nobody asked before, so there is nothing to compare with. */
+    readTraffic(): Promise<Traffic | undefined>
+    /** As `/ready` names them. Rejects never. */
+    readDependencies(): Promise<Readonly<Record<string, string>>>
     readonly letters: Pick<DeadLetters, 'count' | 'newest'>
     heldLists(): Readonly<Record<string, HeldList>>
   }
 }
 
 type Lag = { readonly partition: number; readonly end: number; readonly applied: number }
+type Traffic = {
+  readonly perSecond: number
+  readonly p99Ms: number | undefined
+  readonly seconds: number
+}
 type HeldList =
   { readonly kind: 'empty' } | { readonly kind: 'fresh' | 'stale'; readonly asOfMs: number }
 
@@ -35,6 +46,12 @@ type HeldList =
 const lettersMax = 20
 /** However many admins look, what they see is read once in this time. */
 const keepMs = 1_000
+
+type RequestFigures = {
+  readonly per_second: number
+  readonly p99_ms: number | null
+  readonly seconds: number
+}
 
 const letter = object({
   id: wholeNumber(1),
@@ -55,6 +72,24 @@ const status = answer({
   body: named(
     'SystemStatus',
     object({
+      requests: described(
+        nullAs<RequestFigures | null>(
+          object({
+            per_second: described(number(0), 'All of them, whatever they are for.'),
+            p99_ms: described(
+              nullAs<number | null>(number(0), null),
+              'Of those that are timed: an answer that is ready in memory is not. Null: there were none.',
+            ),
+            seconds: described(number(0), 'Over how long: some ten, where it was read before.'),
+          }),
+          null,
+        ),
+        'Of all processes of the server that answers. Null: it was not read before. Read it again.',
+      ),
+      dependencies: described(
+        dictionary(string()),
+        'Of the process that answers, each by name: `ok`, or how it fails. As in `/ready`.',
+      ),
       lists: described(
         list(
           object({
@@ -79,6 +114,8 @@ const status = answer({
   ),
   examples: [
     {
+      requests: { per_second: 1_240.5, p99_ms: 4.2, seconds: 10.1 },
+      dependencies: { postgres: 'ok', kafka: 'ok', redis: 'ok', events: 'ok', lists: 'ok' },
       lists: [
         { list: 'newest', state: 'fresh', stale_ms: 0 },
         { list: 'all', state: 'empty', stale_ms: 0 },
@@ -112,12 +149,16 @@ const unreadable = unavailable(
 export const readStatus = ({ operations }: OperationParts) => {
   let asked: { readonly atMs: number; readonly found: ReturnType<typeof read> } | undefined
   const read = async () => {
-    const [partitions, count, newest] = await Promise.all([
+    const [partitions, traffic, dependencies, count, newest] = await Promise.all([
       operations.readLag(),
+      operations.readTraffic(),
+      operations.readDependencies(),
       operations.letters.count(),
       operations.letters.newest(lettersMax, 0),
     ])
     return {
+      requests: traffic ? figuresOf(traffic) : null,
+      dependencies,
       lag: partitions.reduce((sum, { end, applied }) => sum + Math.max(0, end - applied), 0),
       partitions: partitions.map(({ partition, end, applied }) => ({ partition, end, applied })),
       dead_letters: count,
@@ -154,6 +195,13 @@ export const readStatus = ({ operations }: OperationParts) => {
     },
   })
 }
+
+const figuresOf = ({ perSecond, p99Ms, seconds }: Traffic): RequestFigures => ({
+  per_second: rounded(perSecond),
+  p99_ms: p99Ms === undefined ? null : rounded(p99Ms),
+  seconds: rounded(seconds),
+})
+const rounded = (value: number): number => Math.round(value * 100) / 100
 
 const listsOf = (held: Readonly<Record<string, HeldList>>) =>
   (['newest', 'all'] as const).map((name) => {
