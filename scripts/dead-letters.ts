@@ -1,10 +1,9 @@
 // npm run dead-letters -- list | show | replay | discard: what to do with records that could not be
-// applied. A replay goes through the log like any write, so the order of locks, the offsets and "each
-// command id once" hold for it too. The letter is deleted only when the log has acknowledged it.
+// applied. What a replay is, and when it is refused, is in lib/todo-store/letter-changes.ts.
 
 import type { CommandPublisher, LogProbe, PublishGate } from '../lib/command-log/command-log.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
-import { decodeCommand, type Command } from '../lib/domain/command.ts'
+import type { Command } from '../lib/domain/command.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mismatch } from '../lib/domain/log-identity.ts'
 import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
@@ -13,6 +12,7 @@ import { openDatabases, type Databases } from '../lib/drivers/postgres/databases
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
+import { replayLetter, type Replay } from '../lib/todo-store/letter-changes.ts'
 import { parseRequest, usage } from './dead-letters-arguments.ts'
 import { confirmTargets } from './confirm.ts'
 import { runOnDatabase, type Output } from './database-command.ts'
@@ -171,7 +171,8 @@ const replay = async (
     const letter = await letters.get(id)
     if (!letter) continue // replayed or discarded by somebody else meanwhile
     await gate.verify() // many take long, and the log may be closed meanwhile
-    const refusal = await replayOne(letters, publisher, letter, record)
+    const publish = (command: Command) => publisher.publish(command)
+    const refusal = refusalOf(await replayLetter(letters, publish, letter, { record }), letter)
     if (refusal === undefined) replayed++
     else err(`letter ${id} stays: ${refusal}`)
   }
@@ -179,32 +180,22 @@ const replay = async (
   return replayed === ids.length ? 0 : 1
 }
 
-/** Why it was not replayed; undefined when it was. */
-const replayOne = async (
-  letters: DeadLetters,
-  publisher: CommandPublisher,
-  letter: Letter,
-  record: string | undefined,
-): Promise<string | undefined> => {
-  const decoded = decodeCommand(record === undefined ? letter.record : Buffer.from(record))
-  if (decoded.kind === 'poison') return decoded.reason
-  // It was dealt with under the stamp that it came with, as refused. Under the one that it gets now it
-  // counts by its id, so that a second replay does nothing more.
-  const command: Command = { ...decoded.command, keepsOutcome: true }
-  // The sink would skip it silently, and the letter would be gone for nothing.
-  if (record !== undefined && (await letters.isApplied(command.commandId))) {
-    return `a command "${command.commandId}" was applied before: give the record another commandId`
+/** Why a letter was not replayed; undefined when it was. */
+const refusalOf = (replay: Replay, { id }: Letter): string | undefined => {
+  switch (replay.kind) {
+    case 'replayed':
+      return undefined
+    case 'unreadable':
+      return replay.reason
+    case 'applied-before':
+      return `a command "${replay.commandId}" was applied before: give the record another commandId`
+    case 'unacknowledged':
+      // Not the next one either: it may be about the same todo.
+      throw new Failure(
+        `the log did not acknowledge letter ${id} (${replay.reason}): it and those after it ` +
+          'stay; to replay it again is safe, it applies once',
+      )
   }
-  const outcome = await publisher.publish(command)
-  if (outcome.kind !== 'acknowledged') {
-    // Not the next one either: it may be about the same todo.
-    throw new Failure(
-      `the log did not acknowledge letter ${letter.id} (${outcome.reason}): it and those after it ` +
-        'stay; to replay it again is safe, it applies once',
-    )
-  }
-  await letters.remove([letter.id])
-  return undefined
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -41,6 +41,7 @@ import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/ru
 import { createPostgresShares, endSharesOf } from '../lib/shares/postgres.ts'
 import { createLeaveTeams, createPostgresTeams } from '../lib/teams/postgres.ts'
 import { openDeadLetters } from '../lib/todo-store/dead-letters.ts'
+import { createLetterChanges } from '../lib/todo-store/letter-changes.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { erasureWaits } from './features/accounts/erasure-waits.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
@@ -185,6 +186,7 @@ export const startFork = async (
     [...policies, loginPolicy, mailsPolicy].filter((one) => one !== undefined),
     log,
   )
+  const letters = openDeadLetters(accountPool, config.KAFKA_TODO_TOPIC)
   const mails = createMailRequests(config, outbox, limiter, mailsPolicy)
   const teamCounts = createTeamCounts()
   const eventReader = openEventReader(config, databases, redis, log)
@@ -340,7 +342,12 @@ export const startFork = async (
       },
       readTraffic: openTraffic(() => readRequestTotals(registry)),
       readDependencies: async () => (await checkAll(dependencies)).states,
-      letters: openDeadLetters(accountPool, config.KAFKA_TODO_TOPIC),
+      letters,
+      letterChanges: createLetterChanges(
+        letters,
+        (command) => publisher.publish(command),
+        appendAudit,
+      ),
       heldLists: lists.held,
     },
     dependencies,

@@ -32,11 +32,13 @@ export const auditActions = [
   'account.deleted',
   'session.ended',
   'password.reset',
+  'letter.replayed',
+  'letter.discarded',
 ] as const
 export type AuditAction = (typeof auditActions)[number]
 
 /** What was changed. A change of a membership or an invitation is one of its team. */
-export const auditSubjectKinds = ['team', 'account', 'session', 'todo'] as const
+export const auditSubjectKinds = ['team', 'account', 'session', 'todo', 'letter'] as const
 export type AuditSubjectKind = (typeof auditSubjectKinds)[number]
 export type AuditSubject = { readonly kind: AuditSubjectKind; readonly id: string }
 

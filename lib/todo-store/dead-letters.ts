@@ -1,7 +1,7 @@
 // The records that could never apply, for the operator who lists them, sends them again or
 // discards them. The worker only ever adds to them, in the transaction of their batch: see postgres.ts.
 
-import type { Pool } from '../drivers/postgres/pool.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 
 export type Letter = {
   readonly id: number
@@ -17,13 +17,16 @@ export type LetterSummary = Letter & { readonly size: number | null }
 
 export type DeadLetters = {
   count(): Promise<number>
-  /** Newest first. */
-  newest(limit: number, previewBytes: number): Promise<LetterSummary[]>
+  /** Newest first: of those before the letter with the id `before`, where one is given. */
+  newest(limit: number, previewBytes: number, before?: number): Promise<LetterSummary[]>
   get(id: number): Promise<Letter | undefined>
   /** Those of `ids` that exist, all of them without: in the order in which the log had them. */
   idsOf(ids?: readonly number[]): Promise<number[]>
-  /** How many there were to remove. */
-  remove(ids: readonly number[]): Promise<number>
+  /** How many there were to remove. `onRemoved`, of each: in the transaction that removes it. */
+  remove(
+    ids: readonly number[],
+    onRemoved?: (sql: Sql, id: number) => Promise<void>,
+  ): Promise<number>
   /** Whether this command took effect or was refused for good, and its outcome is kept: the sink skips it. */
   isApplied(commandId: string): Promise<boolean>
   close(): Promise<void>
@@ -47,12 +50,14 @@ export const openDeadLetters = (pool: Pool, log: string): DeadLetters => {
           SELECT count(*) AS count FROM dead_letters WHERE log = ${log}`
         return Number(row?.count)
       }),
-    newest: (limit, previewBytes) =>
+    newest: (limit, previewBytes, before) =>
       pool.run(async (sql) => {
         const rows = await sql<(Row & { size: number | null })[]>`
           SELECT id, partition, record_offset, reason, failed_at, length(record) AS size,
             substring(record FROM 1 FOR ${previewBytes}) AS record
-          FROM dead_letters WHERE log = ${log} ORDER BY id DESC LIMIT ${limit}`
+          FROM dead_letters
+          WHERE log = ${log} ${before === undefined ? sql`` : sql`AND id < ${before}`}
+          ORDER BY id DESC LIMIT ${limit}`
         return rows.map((row) => ({ ...letterOf(row), size: row.size }))
       }),
     get: (id) =>
@@ -70,11 +75,13 @@ export const openDeadLetters = (pool: Pool, log: string): DeadLetters => {
           ORDER BY partition, record_offset`
         return rows.map((row) => Number(row.id))
       }),
-    remove: (ids) =>
-      pool.run(async (sql) => {
-        const result = await sql`
-          DELETE FROM dead_letters WHERE log = ${log} AND id = ANY(${ids as number[]}::bigint[])`
-        return result.count
+    remove: (ids, onRemoved) =>
+      pool.transaction(async (sql) => {
+        const removed = await sql<{ id: string }[]>`
+          DELETE FROM dead_letters WHERE log = ${log} AND id = ANY(${ids as number[]}::bigint[])
+          RETURNING id`
+        if (onRemoved) for (const { id } of removed) await onRemoved(sql, Number(id))
+        return removed.length
       }),
     isApplied: (commandId) =>
       pool.run(async (sql) => {

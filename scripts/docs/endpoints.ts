@@ -7,7 +7,7 @@ import type { Endpoint } from '../../server/http/contract/endpoint.ts'
 import { operationsOf, type DescribedOperation } from '../../server/http/contract/openapi.ts'
 
 /** Handlers use their parts when they are asked for something, and nobody asks here. */
-export const endpoints = createEndpoints({ accounts: {}, publicUrl: '' } as Parts)
+export const endpoints = createEndpoints({ accounts: {}, operations: {}, publicUrl: '' } as Parts)
 export const document = documentOf(endpoints, about)
 export const operations = operationsOf(document)
 

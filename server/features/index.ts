@@ -10,7 +10,7 @@ import { docsEndpoints } from './docs/endpoints.ts'
 import { healthEndpoints } from './health/endpoints.ts'
 import type { ReadinessParts } from './health/get-ready.ts'
 import { liveEndpoints, type LiveEndpointParts } from './live/endpoints.ts'
-import { readStatus, type OperationParts } from './operations/read-status.ts'
+import { operationEndpoints, type OperationParts } from './operations/endpoints.ts'
 import { pageEndpoints } from './page/endpoints.ts'
 import type { PageParts } from './page/vocabulary.ts'
 import { publicChannel, type PublicChannelParts } from './public-lists/channel.ts'
@@ -60,7 +60,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     ...teamEndpoints(parts),
     ...shareEndpoints(parts),
     readAuditLog(parts),
-    readStatus(parts),
+    ...operationEndpoints(parts),
     ...liveEndpoints(parts, createChannelKinds(parts)),
     ...healthEndpoints(parts),
     ...pageEndpoints(parts),

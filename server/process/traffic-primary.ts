@@ -18,7 +18,7 @@ export const answerTraffic = (): void => {
   let samples: Sample[] = []
   let inFlight: Promise<void> | undefined
   let round = 0
-  let onTotals = (_worker: Worker, _totals?: Totals) => {}
+  let onTotals: (worker: Worker, totals?: Totals) => void = () => {}
 
   const ask = (): Promise<ReadonlyMap<number, Totals>> =>
     new Promise((resolve) => {

@@ -45,12 +45,12 @@ export const askAccounts = async (ask: Ask, databaseUrl: string) => {
   await ask('register', 201, '/auth/register', { body: admin })
   await sql`UPDATE users SET role = 'system-admin' WHERE email = ${admin.email}`
   await askMails(ask, sql, ann.email.trim().toLowerCase())
-  await sql.end()
   const { access_token: adminToken } = tokensOf(
     await ask('login', 200, '/auth/login', { body: admin }),
   )
   await ask('login', 200, '/auth/login', { body: ann })
-  await askAdmin(ask, adminToken)
+  await askAdmin(ask, adminToken, sql)
+  await sql.end()
 
   for (const [operationId, target] of [
     ['register', '/auth/register'],

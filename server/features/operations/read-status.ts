@@ -11,7 +11,6 @@ import {
   object,
   oneOf,
   string,
-  time,
   wholeNumber,
 } from '../../../lib/domain/shape.ts'
 import type { DeadLetters } from '../../../lib/todo-store/dead-letters.ts'
@@ -19,18 +18,17 @@ import { answer } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { orProblem, unavailable } from '../../http/problem.ts'
 import { noStore } from '../../http/response-headers.ts'
+import { exampleLetter, letterMembers, shownLetter, tag } from './dead-letters/vocabulary.ts'
 
-export type OperationParts = {
-  readonly operations: {
-    /** Commands, by partition, in their order. */
-    readLag(): Promise<readonly Lag[]>
-    /** Of all processes of this server. Undefined: nobody asked before, so there is nothing to compare with. */
-    readTraffic(): Promise<Traffic | undefined>
-    /** As `/ready` names them. Rejects never. */
-    readDependencies(): Promise<Readonly<Record<string, string>>>
-    readonly letters: Pick<DeadLetters, 'count' | 'newest'>
-    heldLists(): Readonly<Record<string, HeldList>>
-  }
+export type StatusParts = {
+  /** Commands, by partition, in their order. */
+  readLag(): Promise<readonly Lag[]>
+  /** Of all processes of this server. Undefined: nobody asked before, so there is nothing to compare with. */
+  readTraffic(): Promise<Traffic | undefined>
+  /** As `/ready` names them. Rejects never. */
+  readDependencies(): Promise<Readonly<Record<string, string>>>
+  readonly letters: Pick<DeadLetters, 'count' | 'newest'>
+  heldLists(): Readonly<Record<string, HeldList>>
 }
 
 type Lag = { readonly partition: number; readonly end: number; readonly applied: number }
@@ -42,7 +40,7 @@ type Traffic = {
 type HeldList =
   { readonly kind: 'empty' } | { readonly kind: 'fresh' | 'stale'; readonly asOfMs: number }
 
-/** Of dead letters: `npm run dead-letters` lists them all. */
+/** Of dead letters: `GET /api/admin/dead-letters` lists them all. */
 const lettersMax = 20
 /** However many admins look, what they see is read once in this time. */
 const keepMs = 1_000
@@ -52,18 +50,6 @@ type RequestFigures = {
   readonly p99_ms: number | null
   readonly seconds: number
 }
-
-const letter = object({
-  id: wholeNumber(1),
-  partition: wholeNumber(0),
-  offset: wholeNumber(0),
-  reason: described(string(), 'Why it could not be applied.'),
-  failed_at: time,
-  bytes: described(
-    nullAs<number | null>(wholeNumber(0), null),
-    'How long the record is; null: it has none.',
-  ),
-})
 
 const status = answer({
   status: 200,
@@ -109,7 +95,10 @@ const status = answer({
         }),
       ),
       dead_letters: described(wholeNumber(0), 'Commands that could never be applied.'),
-      newest_dead_letters: described(list(letter), `The newest: ${lettersMax} at most.`),
+      newest_dead_letters: described(
+        list(object(letterMembers)),
+        `The newest: ${lettersMax} at most.`,
+      ),
     }),
   ),
   examples: [
@@ -123,16 +112,7 @@ const status = answer({
       lag: 2,
       partitions: [{ partition: 0, end: 1_042, applied: 1_040 }],
       dead_letters: 1,
-      newest_dead_letters: [
-        {
-          id: 7,
-          partition: 0,
-          offset: 512,
-          reason: 'the record is no command',
-          failed_at: new Date('2026-01-31T12:00:00.000Z'),
-          bytes: 12,
-        },
-      ],
+      newest_dead_letters: [exampleLetter],
     },
   ],
 })
@@ -146,7 +126,7 @@ const unreadable = unavailable(
   "the status can't be read now",
 )
 
-export const readStatus = ({ operations }: OperationParts) => {
+export const readStatus = (operations: StatusParts) => {
   let asked: { readonly atMs: number; readonly found: ReturnType<typeof read> } | undefined
   const read = async () => {
     const [partitions, traffic, dependencies, count, newest] = await Promise.all([
@@ -162,14 +142,7 @@ export const readStatus = ({ operations }: OperationParts) => {
       lag: partitions.reduce((sum, { end, applied }) => sum + Math.max(0, end - applied), 0),
       partitions: partitions.map(({ partition, end, applied }) => ({ partition, end, applied })),
       dead_letters: count,
-      newest_dead_letters: newest.map(({ id, partition, offset, reason, failedAt, size }) => ({
-        id,
-        partition,
-        offset,
-        reason,
-        failed_at: failedAt,
-        bytes: size,
-      })),
+      newest_dead_letters: newest.map((one) => shownLetter(one, one.size)),
     }
   }
   return endpoint({
@@ -179,10 +152,7 @@ export const readStatus = ({ operations }: OperationParts) => {
     summary: 'Read how the system does',
     description:
       'For system admins. No record of a dead letter is in it. Metrics say more, on a port of their own.',
-    tag: {
-      name: 'Operations',
-      description: 'What an operator sees of the system without its metrics.',
-    },
+    tag,
     auth: 'system-admin',
     limit: 'user',
     responses: [status],

@@ -20,7 +20,7 @@ import type { Dependency } from '../../../lib/runtime/parts.ts'
 import type { AccountParts } from '../../features/accounts/parts.ts'
 import type { ShareParts } from '../../features/shares/parts.ts'
 import type { WatchParts } from '../../features/live/parts.ts'
-import type { OperationParts } from '../../features/operations/read-status.ts'
+import type { OperationParts } from '../../features/operations/endpoints.ts'
 import type { Page } from '../../features/page/open.ts'
 import type { TeamParts } from '../../features/teams/parts.ts'
 import { createAppliedCommands } from '../../features/todos/applied-commands.ts'
@@ -468,7 +468,7 @@ const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependen
     ...({} as ShareParts), // nor shares anything
     watch: {} as WatchParts, // nor watches
     page: {} as Page, // nor opens the page
-    ...({} as OperationParts), // nor looks after it
+    operations: {} as OperationParts['operations'], // nor looks after it
     dependencies,
     isDraining: () => false,
   })

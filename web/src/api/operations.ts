@@ -41,14 +41,16 @@ export type SentInvitation = { id: string; team_id: string; team_name: string; e
 export type Invitation = { id: string; team_id: string; team_name: string; email: string; created_at: string; expires_at: string }
 export type InvitationList = { invitations: (Invitation)[] }
 export type InvitationToken = { token: string }
-export type AuditEntry = { id: string; at: string; actor_id: string; action: "team.created" | "team.renamed" | "team.deleted" | "member.joined" | "member.left" | "member.removed" | "member.promoted" | "member.demoted" | "invitation.sent" | "invitation.withdrawn" | "invitation.declined" | "share.granted" | "share.revoked" | "role.granted" | "role.revoked" | "account.disabled" | "account.enabled" | "account.deleted" | "session.ended" | "password.reset"; subject: { kind: "team" | "account" | "session" | "todo"; id: string }; details: Record<string, string | number | boolean>; request_id: string }
+export type AuditEntry = { id: string; at: string; actor_id: string; action: "team.created" | "team.renamed" | "team.deleted" | "member.joined" | "member.left" | "member.removed" | "member.promoted" | "member.demoted" | "invitation.sent" | "invitation.withdrawn" | "invitation.declined" | "share.granted" | "share.revoked" | "role.granted" | "role.revoked" | "account.disabled" | "account.enabled" | "account.deleted" | "session.ended" | "password.reset" | "letter.replayed" | "letter.discarded"; subject: { kind: "team" | "account" | "session" | "todo" | "letter"; id: string }; details: Record<string, string | number | boolean>; request_id: string }
 export type AuditList = { entries: (AuditEntry)[] }
 export type NewShare = { role: "viewer" | "editor"; user_id?: string; email?: string; team_id?: string }
 export type Share = { id: string; role: "viewer" | "editor"; user_id?: string; email?: string; team_id?: string; created_at: string }
 export type ShareList = { shares: (Share)[] }
 export type SharedTodo = { todo: Todo; role: "viewer" | "editor"; shared_by: { user_id: string; email: string }; shared_at: string }
 export type SharedTodoList = { todos: (SharedTodo)[] }
-export type SystemStatus = { lists: ({ list: "newest" | "all"; state: "fresh" | "stale" | "empty"; stale_ms: number })[]; lag: number; partitions: ({ partition: number; end: number; applied: number })[]; dead_letters: number; newest_dead_letters: ({ id: number; partition: number; offset: number; reason: string; failed_at: string; bytes: number | null })[] }
+export type SystemStatus = { requests: { per_second: number; p99_ms: number | null; seconds: number } | null; dependencies: Record<string, string>; lists: ({ list: "newest" | "all"; state: "fresh" | "stale" | "empty"; stale_ms: number })[]; lag: number; partitions: ({ partition: number; end: number; applied: number })[]; dead_letters: number; newest_dead_letters: ({ id: number; partition: number; offset: number; reason: string; failed_at: string; bytes: number | null })[] }
+export type DeadLetters = { limit: number; letters: ({ id: number; partition: number; offset: number; reason: string; failed_at: string; bytes: number | null })[] }
+export type DeadLetter = { id: number; partition: number; offset: number; reason: string; failed_at: string; bytes: number | null; record: string; is_cut: boolean }
 export type Health = { status: "ok" }
 export type Readiness = { status: "ready" | "degraded" | "unready" | "draining"; dependencies: Record<string, string> }
 export type Ping = { status: "pong" }
@@ -462,6 +464,30 @@ export type Operations = {
     query: object
     body: undefined
     answer: SystemStatus
+  }
+  'GET /api/admin/dead-letters': {
+    path: object
+    query: { limit?: number | null; after?: string }
+    body: undefined
+    answer: DeadLetters
+  }
+  'GET /api/admin/dead-letters/{id}': {
+    path: { id: number }
+    query: object
+    body: undefined
+    answer: DeadLetter
+  }
+  'DELETE /api/admin/dead-letters/{id}': {
+    path: { id: number }
+    query: object
+    body: undefined
+    answer: undefined
+  }
+  'POST /api/admin/dead-letters/{id}/replay': {
+    path: { id: number }
+    query: object
+    body: undefined
+    answer: undefined
   }
   'GET /live': {
     path: object
