@@ -5,7 +5,13 @@ import { headerOf, type Answer } from '../engines/harness.ts'
 import { bearerOf, type Ask } from './ask.ts'
 
 const accounts = '/api/admin/accounts'
-type Listed = { readonly accounts: readonly { readonly id: string; readonly role: string }[] }
+type Listed = {
+  readonly accounts: readonly {
+    readonly id: string
+    readonly role: string
+    readonly email: string
+  }[]
+}
 type Sessions = { readonly sessions: readonly { readonly id: string }[] }
 const bodyOf = ({ body }: Answer) => JSON.parse(body) as Listed & Sessions
 
@@ -18,7 +24,7 @@ export const askAdmin = async (ask: Ask, token: string, sql: Sql) => {
   await ask('listAccounts', 200, `${accounts}?email=ANN@example.com`, own)
   for (const wrong of ['limit=0', 'after=x', 'email=x'])
     await ask('listAccounts', 400, `${accounts}?${wrong}`, own)
-  const other = `${accounts}/${listed.find(({ role }) => role === 'user')?.id}`
+  const other = `${accounts}/${listed.find(({ email }) => email === 'ann@example.com')?.id}`
   const self = `${accounts}/${listed.find(({ role }) => role === 'system-admin')?.id}`
   await ask('readAccount', 200, other, own)
   await ask('readAuditLog', 200, '/api/admin/audit', own)

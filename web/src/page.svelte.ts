@@ -59,6 +59,13 @@ export const page = {
     if (user !== undefined) forgetLists(localStorage, user)
     await session.logOut()
   },
+  /** Where it fails, nothing is forgotten. */
+  async logOutEverywhere() {
+    const [user, own] = [userId, outbox]
+    await session.logOutEverywhere()
+    own?.clear()
+    if (user !== undefined) forgetLists(localStorage, user)
+  },
 }
 
 export const startPage = () => {

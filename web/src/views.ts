@@ -44,9 +44,14 @@ const forUsers: Readonly<Record<string, () => Promise<Loaded>>> = {
   '/shared': () => import('./views/shared-todos.svelte'),
   '/teams': () => import('./views/teams.svelte'),
   '/account': () => import('./views/account.svelte'),
-  '/admin': () => import('./views/admin.svelte'),
 }
 const team = () => import('./views/team.svelte')
+const admin = () => import('./views/admin.svelte')
+const adminParts: Readonly<Record<string, string>> = {
+  '/admin': 'accounts',
+  '/admin/dead-letters': 'dead-letters',
+  '/admin/audit': 'audit',
+}
 const byMail = {
   verify: () => import('./views/verify.svelte'),
   reset: () => import('./views/reset.svelte'),
@@ -68,9 +73,11 @@ export const chosenView = (path: string, secret: string, isUser: boolean): View 
   const shown = forAll[path]
   if (shown) return view(path, shown)
   const [, teamId, part] = /^\/teams\/([\w-]+)(\/members)?$/.exec(path) ?? []
-  const own = teamId === undefined ? forUsers[path] : team
+  const adminPart = adminParts[path]
+  const own = teamId !== undefined ? team : adminPart ? admin : forUsers[path]
   if (!own) return view('not-found', notFound)
   if (!isUser) return view('/login', logIn)
+  if (adminPart) return view('/admin', own, { part: adminPart })
   return teamId === undefined
     ? view(path, own)
     : view(`/teams/${teamId}`, own, { id: teamId, part: part ? 'members' : 'todos' })

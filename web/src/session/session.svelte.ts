@@ -39,6 +39,11 @@ export const session = {
     await tokens.logOut().catch(() => {})
     end()
   },
+  /** Of every browser. Where the server can not be asked it throws, and nothing is over. */
+  async logOutEverywhere() {
+    await tokens.logOutEverywhere()
+    end()
+  },
   /** It is over already, everywhere: the account is gone, or all sessions were ended. */
   end: () => end(),
   /** A good one, renewed where it is about to expire. Undefined for whoever is logged out or offline. */

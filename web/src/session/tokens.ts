@@ -22,6 +22,11 @@ export const renew = async (): Promise<Access> =>
     accessOf((await call('POST /auth/cookie/refresh', { body: {} })).body),
   )
 
+/** Of every session of whose cookie it is. */
+export const logOutEverywhere = async (): Promise<void> => {
+  await call('POST /auth/cookie/logout-everywhere', { body: {} })
+}
+
 export const logOut = async (): Promise<void> => {
   await call('POST /auth/cookie/logout', { body: {} })
 }
