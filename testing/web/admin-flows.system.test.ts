@@ -128,7 +128,7 @@ void t.test('the page, for those who look after it', async (t) => {
       'account.deleted',
       'session.ended',
     ])
-      await page.getByRole('cell', { name: action }).first().waitFor()
+      await page.locator(`[data-entry='${action}']`).first().waitFor()
     await checkView(t, page, 'audit log')
     await root.open('/status')
     const figure = (name: string) => page.locator(`[data-figure="${name}"]`)

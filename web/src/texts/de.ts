@@ -211,10 +211,6 @@ export const de: Texts = {
     noEntries: 'Noch hat niemand etwas geändert.',
     since: (when) => `seit ${when}`,
     audit: 'Protokoll',
-    when: 'Wann',
-    who: 'Wer',
-    what: 'Was',
-    details: 'Einzelheiten',
   },
   status: {
     dependencies: 'Abhängigkeiten',

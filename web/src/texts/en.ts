@@ -206,10 +206,6 @@ export const en = {
     noEntries: 'Nobody has changed anything yet.',
     since: (when: string) => `since ${when}`,
     audit: 'Audit log',
-    when: 'When',
-    who: 'Who',
-    what: 'What',
-    details: 'Details',
   },
   status: {
     dependencies: 'Dependencies',
