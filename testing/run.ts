@@ -65,10 +65,12 @@ const main = async (args: readonly string[]): Promise<boolean> => {
  * `directory`. Loading a server takes 0.33 s of CPU in place of 0.40.
  */
 const withKeptModules = (directory: string): NodeJS.ProcessEnv => {
-  const hooks = fileURLToPath(new URL('stripped-types.cjs', import.meta.url))
-  const options = [process.env['NODE_OPTIONS'] ?? '', `--require=${JSON.stringify(hooks)}`]
+  const required = ['stripped-types.cjs', 'light-domains.cjs'].map((name) => {
+    const path = fileURLToPath(new URL(name, import.meta.url))
+    return `--require=${JSON.stringify(path)}`
+  })
   return {
-    NODE_OPTIONS: options.join(' ').trim(),
+    NODE_OPTIONS: [process.env['NODE_OPTIONS'] ?? '', ...required].join(' ').trim(),
     STRIPPED_TYPES_DIRECTORY: directory,
     NODE_COMPILE_CACHE: join(directory, 'compiled'),
   }
