@@ -4,7 +4,9 @@
 export const startTimeoutMs = 120_000
 
 /** A question is often a request on a new connection: asked twice as often, waiting took a core. */
-const askEveryMs = 20
+const askEveryMs = { min: 20, max: 100 }
+/** What takes seconds is asked for less often: seen at most so much later than it was so. */
+const laterMax = 1 / 50
 
 /**
  * Asks until `isSo` holds; for what can't be awaited. Fails with what was seen last. The timeout is
@@ -16,13 +18,15 @@ export const eventually = async <T>(
   isSo: (seen: T) => boolean,
   timeoutMs = 60_000,
 ): Promise<T> => {
-  const deadline = performance.now() + timeoutMs
+  const startedAt = performance.now()
   for (;;) {
     const seen = await look()
     if (isSo(seen)) return seen
-    if (performance.now() > deadline) {
+    const waitedMs = performance.now() - startedAt
+    if (waitedMs > timeoutMs) {
       throw new Error(`not so within ${timeoutMs} ms; last seen: ${JSON.stringify(seen)}`)
     }
-    await new Promise((resolve) => setTimeout(resolve, askEveryMs))
+    const pauseMs = Math.min(Math.max(waitedMs * laterMax, askEveryMs.min), askEveryMs.max)
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
