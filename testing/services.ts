@@ -35,7 +35,8 @@ export const testDatabase = async (t: Test): Promise<string> => {
   const template = process.env[sharedVariables.template]
   const name = `test_${randomBytes(6).toString('hex')}`
   const sql = postgres(server, { max: 1, onnotice: () => {} })
-  await sql.unsafe(`CREATE DATABASE ${name} TEMPLATE ${template ?? 'template1'}`)
+  // Without fsync, copied files take half of the CPU of a copy that goes through the WAL, there and when dropped.
+  await sql.unsafe(`CREATE DATABASE ${name} TEMPLATE ${template ?? 'template1'} STRATEGY file_copy`)
   t.teardown(async () => {
     await sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`)
     await sql.end()
