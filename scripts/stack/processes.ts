@@ -2,8 +2,10 @@
 // that it is ready. For tests and benchmarks.
 
 import { execFileSync, fork, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../paths.ts'
+import { childrenOf } from './service.ts'
 
 export type Running = {
   readonly process: ChildProcess
@@ -72,17 +74,30 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
   }
 }
 
-/** The processes that a server's first has forked. */
-export const forksOf = (server: Running): number[] =>
-  execFileSync('ps', ['-axo', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    // The dead that are not buried yet are listed too.
-    .filter(
-      ([, parent, state, ...command]) =>
-        Number(parent) === server.process.pid &&
-        !state?.startsWith('Z') &&
-        command.join(' ').includes('main.ts'),
-    )
-    .map(([child]) => Number(child))
+/** The processes that a server's first has forked. Without `ps` where /proc is: tests ask while they wait. */
+export const forksOf = ({ process: { pid = 0 } }: Running): number[] =>
+  process.platform === 'linux'
+    ? childrenOf(pid).filter(isFork)
+    : execFileSync('ps', ['-axo', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' })
+        .trim()
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .filter(
+          ([, parent, state = '', ...command]) =>
+            Number(parent) === pid && !isDead(state) && isProgram(command.join(' ')),
+        )
+        .map(([child]) => Number(child))
+
+const isFork = (pid: number): boolean => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const state = stat.slice(stat.lastIndexOf(')') + 2)
+    return !isDead(state) && isProgram(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+  } catch {
+    return false // gone meanwhile
+  }
+}
+
+/** The dead that are not buried yet are listed too. */
+const isDead = (state: string): boolean => state.startsWith('Z')
+const isProgram = (command: string): boolean => command.includes('main.ts')

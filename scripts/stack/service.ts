@@ -194,8 +194,11 @@ const send = (target: number, signal: NodeJS.Signals | 0): boolean => {
   }
 }
 
-// Postgres puts each of its processes in a session of its own, out of reach of its group's signals.
-const childrenOf = (pid: number): number[] => {
+/**
+ * None where there is no /proc. Postgres puts each of its processes in a session of its own, out of reach
+ * of its group's signals.
+ */
+export const childrenOf = (pid: number): number[] => {
   try {
     const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
     return pids.split(' ').filter(Boolean).map(Number)

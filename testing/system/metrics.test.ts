@@ -1,11 +1,10 @@
 // The server's page of metrics, against what was really sent to two forks on each engine. Counts are
 // exact, and totals stand while forks are killed, stopped and frozen.
 
-import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { signToken } from '../../lib/accounts/access-token.ts'
-import { startServer, type Running } from '../../scripts/stack/processes.ts'
+import { forksOf, startServer } from '../../scripts/stack/processes.ts'
 import { scrape, type Scrape } from '../../scripts/stack/scrape.ts'
 import { seed } from '../../scripts/seed.ts'
 import { eventually } from '../eventually.ts'
@@ -31,12 +30,6 @@ const environmentFor = async (t: Test, engine: string) => {
     ...generousTimeouts,
   }
 }
-
-const forksOf = (server: Running): number[] =>
-  execFileSync('ps', ['-o', 'pid=', '--ppid', String(server.process.pid)], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map(Number)
 
 const token = signToken(testSecret, 'ann', 3_600)
 const head = (method: string, target: string, ...lines: string[]) =>
