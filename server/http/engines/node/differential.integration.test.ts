@@ -32,7 +32,7 @@ import { closeInStages, createNodeEngine, createParser, rejectMalformed } from '
 import { createUnsent } from '../unsent.ts'
 import { createWires } from './wire.ts'
 
-const cases = Number(process.env['CASES'] ?? 200_000)
+const cases = Number(process.env['CASES'] ?? 100_000)
 const casesOverTcp = cases / 100
 /** Each shakes hands. */
 const casesOverTls = cases / 1_000
