@@ -29,15 +29,18 @@ export const isBackground = (file: string): boolean => ['unit', 'bench'].include
 export const longest: readonly string[] = [
   'server/http/engines/node/differential.integration.test.ts',
   'server/features/docs/answers.integration.test.ts',
-  'server/limits/limits.integration.test.ts',
+  'server/features/todos/team-todos.integration.test.ts',
   'lib/command-log/kafka/broken-broker.integration.test.ts',
   'server/identity/revoked-sessions.integration.test.ts',
-  'server/features/accounts/mail.integration.test.ts',
+  'server/limits/limits.integration.test.ts',
   'lib/rate-limit/failover.integration.test.ts',
-  'lib/command-log/kafka/lost-acks.integration.test.ts',
-  'server/features/accounts/admin/admin.integration.test.ts',
-  'server/features/accounts/login.integration.test.ts',
+  'server/features/accounts/mail.integration.test.ts',
   'lib/drivers/postgres/pool.integration.test.ts',
+  'lib/rate-limit/stores.integration.test.ts',
+  'lib/drivers/postgres/faults.integration.test.ts',
+  'server/features/todos/write-todos.integration.test.ts',
+  'server/features/public-lists/witness.integration.test.ts',
+  'lib/command-log/kafka/lost-acks.integration.test.ts',
 ]
 
 /** Every test, a lane after the other. The longest come first, for the last to end may run alone. */

@@ -3,8 +3,9 @@
 
 import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too old
 import { rm } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { join, relative, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseOptions, readArgumentsOrExit, UsageError } from '../scripts/command-line.ts'
 import { repository } from '../scripts/paths.ts'
@@ -26,6 +27,8 @@ const jobsMax = 4
  * they leave of the cores goes to the background.
  */
 const jobsAtOnce = Math.min(Math.max(availableParallelism(), 2), jobsMax)
+/** Where that much of the cores was idle for so long, one file more is run, at a low priority. */
+const spare = { coresMin: 0.6, lookEveryMs: 2_000 }
 /** More failures than these have one cause, and that is not what ran beside them. */
 const suspectsMax = 3
 
@@ -117,22 +120,42 @@ const runAndReport = async (
  */
 const runAll = async ({ foreground, background }: Queues): Promise<readonly Result[]> => {
   const results: Result[] = []
-  const runNext = async (inBackground: boolean): Promise<void> => {
-    const job = inBackground
+  const take = (inBackground: boolean): Job | undefined =>
+    inBackground
       ? (background.shift() ?? foreground.pop())
       : (foreground.shift() ?? background.shift())
-    if (!job) return
+  /** False where nothing was left to run. */
+  const runNext = async (inBackground: boolean): Promise<boolean> => {
+    const job = take(inBackground)
+    if (!job) return false
     const result = await job.run(inBackground)
     results.push(result)
     const { name, isPassed, seconds } = result
     console.log(`${isPassed ? 'passed' : 'FAILED'} ${name} ${seconds.toFixed(1)} s`)
     if (job.isCheck && !isPassed) foreground.length = background.length = 0
-    return runNext(inBackground)
+    return true
   }
-  const runners = Array.from({ length: jobsAtOnce }, () => runNext(false))
-  await Promise.all([...runners, runNext(true)])
+  const runThemAll = async (inBackground: boolean) => {
+    while (await runNext(inBackground));
+  }
+  const runWhatIsSpare = async () => {
+    while (foreground.length + background.length > 0) {
+      if ((await spareCores()) > spare.coresMin) await runNext(true)
+    }
+  }
+  const runners = Array.from({ length: jobsAtOnce }, () => runThemAll(false))
+  await Promise.all([...runners, runThemAll(true), runWhatIsSpare()])
   return results
 }
+
+/** How many cores did nothing, on average, while it waited. None where we may not have all of them. */
+const spareCores = async (): Promise<number> => {
+  const [before, startedAt] = [idleMs(), performance.now()]
+  await delay(spare.lookEveryMs)
+  const isOurs = cpus().length === availableParallelism()
+  return isOurs ? (idleMs() - before) / (performance.now() - startedAt) : 0
+}
+const idleMs = (): number => cpus().reduce((sum, { times }) => sum + times.idle, 0)
 
 const printFailures = (failed: readonly Result[]): void => {
   for (const { name, output } of failed) console.log(`\nFAILED ${name}\n${whyItFailed(output)}`)

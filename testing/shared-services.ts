@@ -20,7 +20,7 @@ export type SharedServices = {
   stop(): Promise<void>
 }
 
-/** Five files at once may each run four servers and two workers, of some eighty connections in all. */
+/** Six files at once may each run four servers and two workers, of some eighty connections in all. */
 const connectionsMax = 600
 
 export const startSharedServices = async (): Promise<SharedServices> => {
