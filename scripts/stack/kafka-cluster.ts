@@ -11,6 +11,7 @@ import {
   isInCluster,
   listenersAt,
   properties,
+  quickToStart,
   startKafkaNode,
   type KafkaSettings,
 } from './kafka-node.ts'
@@ -21,8 +22,7 @@ const brokerCount = 3
 /** Of the brokers, whose numbers begin with 1. */
 const controllerId = 100
 
-/** The compiler that is quick to start: of a broker's first half minute the other one takes most. */
-const java = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+const java = ['-Xmx256m', ...quickToStart]
 
 export const startKafkaController = async (options: {
   directory: string

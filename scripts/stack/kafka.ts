@@ -22,13 +22,15 @@ export const startKafka = async (options: {
   settings?: Settings
   /** As kafka-storage's --add-scram takes them; only for a directory that holds no log yet. */
   scramUsers?: readonly string[]
+  /** Further options of the Java machine. */
+  java?: readonly string[]
 }): Promise<Service> => {
   const port = options.port ?? (await freePort())
   return startKafkaNode({
     name: 'kafka',
     directory: options.directory,
     port,
-    java: ['-Xmx512m'],
+    java: ['-Xmx512m', ...(options.java ?? [])],
     settings: {
       ...settingsOf({
         port,
