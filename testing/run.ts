@@ -64,17 +64,17 @@ const main = async (args: readonly string[]): Promise<boolean> => {
 }
 
 /**
- * For whatever Node a test starts: what one has stripped of its types and compiled, the others read from
- * `directory`. Loading a server takes 0.33 s of CPU in place of 0.40.
+ * For whatever Node a test starts: what one has stripped of its types, found and compiled, the others read
+ * from `directory`. Loading a server takes 0.27 s of CPU in place of 0.40.
  */
 const withKeptModules = (directory: string): NodeJS.ProcessEnv => {
-  const required = ['stripped-types.cjs', 'light-domains.cjs'].map((name) => {
+  const required = ['quick-start.cjs', 'light-domains.cjs'].map((name) => {
     const path = fileURLToPath(new URL(name, import.meta.url))
     return `--require=${JSON.stringify(path)}`
   })
   return {
     NODE_OPTIONS: [process.env['NODE_OPTIONS'] ?? '', ...required].join(' ').trim(),
-    STRIPPED_TYPES_DIRECTORY: directory,
+    QUICK_START_DIRECTORY: directory,
     NODE_COMPILE_CACHE: join(directory, 'compiled'),
   }
 }
