@@ -15,7 +15,7 @@ import { engineNames } from '../engines/harness.ts'
 
 const clients = 50
 const given = process.env['FLOOD_SECONDS']
-const seconds = Number(given ?? 4)
+const seconds = Number(given ?? 3)
 /** Each client asks, waits for the answer, and pauses: the others are not a flood themselves. */
 const pauseMs = 20
 
