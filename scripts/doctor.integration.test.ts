@@ -64,6 +64,26 @@ t.test('a Postgres that refuses is told from one that is down', async (t) => {
   )
 })
 
+t.test('a replica that is none is a fault, and so is one that is down', async (t) => {
+  const url = await testDatabase(t)
+  const lines = await linesOf({
+    ...free,
+    JWT_SECRET: secret,
+    DATABASE_URL: url,
+    DATABASE_REPLICA_URLS: `${url},postgres://ann:hunter2@127.0.0.1:1/todos`,
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+  })
+  t.match(
+    lines.filter((line) => line.startsWith('fault')),
+    [
+      /postgres +the replica \S+ is left out \(it is no replica: .*\): docs\/how-to\/read-replicas\.md/,
+      /postgres +the replica 127\.0\.0\.1:1 is left out \(.*ECONNREFUSED.*\): /,
+    ],
+  )
+  t.notMatch(lines.join('\n'), 'hunter2')
+})
+
 t.test('a server that runs already is no fault', async (t) => {
   const environment = {
     JWT_SECRET: secret,

@@ -7,10 +7,11 @@ import { checkKafka } from './doctor/kafka.ts'
 import { checkMachine, checkPorts, readMachine } from './doctor/machine.ts'
 import { checkPostgres } from './doctor/postgres.ts'
 import { checkRedis } from './doctor/redis.ts'
+import { checkReplicas } from './doctor/replicas.ts'
 import { checkSettings } from './doctor/settings.ts'
 
 const usage = `usage: npm run doctor [-- --json]
-Looks at settings, this machine, its ports, Postgres, Redis and Kafka. Each line is ok, warn or fault, what
+Looks at settings, this machine, its ports, Postgres and its replicas, Redis and Kafka. Each line is ok, warn or fault, what
 is, and what to do. It keeps nothing: what it writes to Redis to try its rights is gone in a second.
   --json   the same as JSON
 Exit codes: 0 no fault, 1 a fault, 2 wrong usage.`
@@ -22,6 +23,7 @@ export const examine = async (env: NodeJS.ProcessEnv): Promise<readonly Finding[
   const others = await Promise.all([
     checkPorts(config),
     checkPostgres(config, env),
+    ...(config.DATABASE_REPLICA_URLS === '' ? [] : [checkReplicas(config)]),
     ...(config.LIST_CACHE === 'redis' ? [checkRedis(config)] : []),
     ...(config.COMMAND_LOG === 'kafka' ? [checkKafka(config)] : []),
   ])

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { databasesOf } from '../testing/databases.ts'
 import { openGate } from '../lib/command-log/command-log.ts'
 import { ensureCommandLog, openPublisher } from '../lib/command-log/open.ts'
-import { lagAsText, readLag } from './lag.ts'
+import { lagAsJson, lagAsText, readLag } from './lag.ts'
 import { repository } from './paths.ts'
 import { eventually, startTimeoutMs } from '../testing/eventually.ts'
 import { silentLog, testConfig } from '../testing/settings.ts'
@@ -112,6 +112,26 @@ t.test('what is in the way is one line', async (t) => {
   t.equal(wrong.code, 2)
   t.match(wrong.stderr, /^.*; usage: npm run lag .*\n$/)
 })
+
+t.test(
+  'replicas are told with how far each is behind, or why nothing is read from it',
+  async (t) => {
+    const partitions = [{ partition: 0, end: 9, applied: 9, lag: 0 }]
+    const reason = 'it is no replica: it was promoted, and takes writes'
+    const replicas = [
+      { name: 'a:5432', state: { kind: 'used', lagMs: 3.4 } },
+      { name: 'b:5432', state: { kind: 'left out', reason } },
+    ] as const
+    const lines = lagAsText('todos', partitions, replicas).split('\n')
+    t.same(lines.slice(2), ['replica a:5432: 3 ms behind', `replica b:5432: left out: ${reason}`])
+    t.match(JSON.parse(lagAsJson('todos', partitions, replicas)), {
+      replicas: [
+        { replica: 'a:5432', lagMs: 3.4 },
+        { replica: 'b:5432', leftOut: reason },
+      ],
+    })
+  },
+)
 
 t.test('a log that ends before what was applied is pointed out, and hides no lag', async (t) => {
   const text = lagAsText('todos', [

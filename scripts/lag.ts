@@ -1,11 +1,12 @@
-// npm run lag [-- --json]: how many commands of each partition of the log wait to be applied. The
-// environment names the log and the database. For operators and their alarms.
+// npm run lag [-- --json]: how many commands of each partition of the log wait to be applied, and how far
+// replicas of the database are behind it. The environment names them. For operators and their alarms.
 
 import { readEnds } from '../lib/command-log/open.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { createLog } from '../lib/runtime/log.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
-import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
+import { examineReplicas, type ReplicaFound } from '../lib/drivers/postgres/replica-samples.ts'
+import { postgresUrls, replicaUrls } from '../lib/drivers/postgres/urls.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
 import { parseOptions, readArgumentsOrExit } from './command-line.ts'
 
@@ -41,13 +42,44 @@ export const readLag = async (config: Config): Promise<PartitionLag[]> => {
   }
 }
 
+/** As a server would find them. None where there are none, and with one that does not answer it says so. */
+export const readReplicaLag = async (config: Config): Promise<ReplicaFound[]> => {
+  const databases = openDatabases(postgresUrls(config))
+  try {
+    return await examineReplicas(replicaUrls(config), {
+      primary: databases.pool('todos', { timeoutMs: readTimeoutMs }),
+      lagMsMax: config.DATABASE_REPLICA_LAG_MAX_MS,
+      timeoutMs: readTimeoutMs,
+    })
+  } finally {
+    await databases.close()
+  }
+}
+
 const total = (partitions: readonly PartitionLag[]) =>
   partitions.reduce((sum, { lag }) => sum + Math.max(lag, 0), 0)
 
-export const lagAsJson = (log: string, partitions: readonly PartitionLag[]): string =>
-  JSON.stringify({ log, lag: total(partitions), partitions })
+type Printed = (
+  log: string,
+  partitions: readonly PartitionLag[],
+  replicas?: readonly ReplicaFound[],
+) => string
 
-export const lagAsText = (log: string, partitions: readonly PartitionLag[]): string =>
+export const lagAsJson: Printed = (log, partitions, replicas = []) =>
+  JSON.stringify({
+    log,
+    lag: total(partitions),
+    partitions,
+    ...(replicas.length > 0 && {
+      replicas: replicas.map(({ name, state }) => ({
+        replica: name,
+        lagMs: state.lagMs,
+        leftOut: state.kind === 'left out' ? state.reason : undefined,
+      })),
+    }),
+  })
+
+export const lagAsText: Printed = (log, partitions, replicas = []) =>
   [
     ...partitions.map(
       ({ partition, end, applied, lag }) =>
@@ -55,11 +87,17 @@ export const lagAsText = (log: string, partitions: readonly PartitionLag[]): str
         (lag < 0 ? ' (the log ends before the applied offset: is it another log?)' : ''),
     ),
     `${log}: lag ${total(partitions)} in ${partitions.length} partitions`,
+    ...replicas.map(({ name, state }) => {
+      const behind = state.lagMs === undefined ? [] : [`${Math.round(state.lagMs)} ms behind`]
+      const leftOut = state.kind === 'left out' ? [`left out: ${state.reason}`] : []
+      return `replica ${name}: ${[...behind, ...leftOut].join(', ')}`
+    }),
   ].join('\n')
 
 const usage = `usage: npm run lag [-- --json]
 Prints how many commands of each partition of the log wait to be applied. The log is KAFKA_TODO_TOPIC of
-COMMAND_LOG, the database that of DATABASE_URL.
+COMMAND_LOG, the database that of DATABASE_URL. With DATABASE_REPLICA_URLS also how far each replica is
+behind, or why servers read nothing from it.
 Exit codes: 0 printed, 1 failed, 2 wrong usage.`
 
 if (process.argv[1] === import.meta.filename) {
@@ -72,7 +110,8 @@ if (process.argv[1] === import.meta.filename) {
   try {
     const partitions = await readLag(config)
     if (partitions.length === 0) throw new Error(`there is no command log ${log} yet`)
-    console.log((json ? lagAsJson : lagAsText)(log, partitions))
+    const replicas = await readReplicaLag(config)
+    console.log((json ? lagAsJson : lagAsText)(log, partitions, replicas))
   } catch (error) {
     console.error(
       `can't read the lag (${(error as Error).message}): check DATABASE_URL, COMMAND_LOG, KAFKA_BROKERS and KAFKA_TODO_TOPIC`,

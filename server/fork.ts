@@ -135,7 +135,7 @@ export const startFork = async (
   const store = createPostgresStore(
     databases.pool('todos', { timeoutMs, use: pools.store, log }),
     config.LIST_WHOLE_TODOS_MAX,
-    replicas,
+    { replicas, log: config.KAFKA_TODO_TOPIC },
   )
   const redisShare = Math.max(1, Math.floor(config.REDIS_POOL_SIZE / config.HTTP_PROCESSES))
   const cache = openListCache(config, databases, redis, redisShare, log, pools.cache)

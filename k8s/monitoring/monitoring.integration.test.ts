@@ -210,6 +210,52 @@ t.test('an alert leads to the runbook where Prometheus says that it is', async (
   }
 })
 
+t.test(
+  'a replica that is left out, or far behind, fires, and one that is near does not',
+  async (t) => {
+    const test = {
+      rule_files: ['rules.yaml'],
+      evaluation_interval: '1m',
+      tests: [
+        {
+          interval: '1m',
+          input_series: [
+            {
+              series: 'todos_replica_left_out_processes{replica="a",instance="1"}',
+              values: '0x20',
+            },
+            {
+              series: 'todos_replica_left_out_processes{replica="b",instance="1"}',
+              values: '1x20',
+            },
+            { series: 'todos_replica_lag_seconds{replica="a",instance="1"}', values: '0.2x20' },
+            { series: 'todos_replica_lag_seconds{replica="c",instance="1"}', values: '3x20' },
+          ],
+          alert_rule_test: ['TodosReplicaLeftOut b', 'TodosReplicaBehind c'].map((one) => {
+            const [alertname, replica = ''] = one.split(' ')
+            const rule = rules.find(({ alert }) => alert === alertname)
+            return {
+              eval_time: '15m',
+              alertname,
+              exp_alerts: [
+                {
+                  exp_labels: { ...rule?.labels, replica },
+                  exp_annotations: {
+                    summary: rule?.annotations.summary.replace('{{ $labels.replica }}', replica),
+                    runbook_url: `docs/runbook.md#${alertname?.toLowerCase()}`,
+                  },
+                },
+              ],
+            }
+          }),
+        },
+      ],
+    }
+    const said = await orSkip(t, () => promtoolTest(stringify({ groups }), stringify(test)))
+    if (said !== undefined) t.equal(said, '')
+  },
+)
+
 t.test('what is no PromQL, or names what is not there, would be found', async (t) => {
   t.throws(() => parsePromql('sum(rate(a[5m])'), /not PromQL/)
   t.throws(() => parsePromql('sum by le (a)'), /not PromQL/)

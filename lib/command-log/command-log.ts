@@ -3,6 +3,7 @@
 
 import type { Command } from '../domain/command.ts'
 import type { FoundLog } from '../domain/log-identity.ts'
+import type { LogPosition } from '../domain/must-see.ts'
 import type { BatchOutcome } from '../runtime/micro-batch.ts'
 
 /**
@@ -10,6 +11,9 @@ import type { BatchOutcome } from '../runtime/micro-batch.ts'
  * largest would be 150 MB; of usual ones, a few hundred bytes each, it is 3 MB.
  */
 export const pendingBytesMax = 32 * 1024 * 1024
+
+/** Acknowledged: with where the log has the command, unless it did not say. */
+export type PublishOutcome = BatchOutcome<LogPosition>
 
 export interface CommandPublisher {
   /**
@@ -21,7 +25,7 @@ export interface CommandPublisher {
    * `acknowledged` only when the log has the command durably. Never rejects, never hangs. `traceparent`:
    * where requests are traced, what whoever applies the command goes on from.
    */
-  publish(command: Command, traceparent?: string): Promise<BatchOutcome>
+  publish(command: Command, traceparent?: string): Promise<PublishOutcome>
   /** Commands that wait to be sent, or to be acknowledged. */
   pending(): number
   /** Rejects when the log does not answer in time. */

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { encodeCommand } from '../domain/command.ts'
 import type { FoundLog } from '../domain/log-identity.ts'
+import type { LogPosition } from '../domain/must-see.ts'
 import type { Log } from '../runtime/log.ts'
 import type { PoolStats } from '../runtime/pool-stats.ts'
 import { createMicroBatch, NotSent } from '../runtime/micro-batch.ts'
@@ -23,6 +24,7 @@ import {
 } from './command-log.ts'
 import { createHomes, type Homes } from './homes.ts'
 import { fnv1a } from './postgres-partition.ts'
+import { positionsIn } from './positions.ts'
 import { createStamps } from './stamps.ts'
 import { traceIn, withTrace } from './trace-suffix.ts'
 import { createLossWatch, lossConfirmMsDefault, type LossWatch } from './loss.ts'
@@ -163,7 +165,7 @@ export const createPostgresPublisher = (
   const { gate } = settings
   const homes = createHomes(gate.partitions, fnv1a)
   const nextStamp = createStamps()
-  const batch = createMicroBatch<Entry>({
+  const batch = createMicroBatch<Entry, LogPosition>({
     pendingMax: settings.queueMax,
     pendingBytesMax,
     batchMax: 1_000,
@@ -203,14 +205,16 @@ export const createPostgresPublisher = (
   }
 }
 
+/** Resolves with where each is. */
 const append = async (pool: Pool, log: string, homes: Homes, entries: readonly Entry[]) => {
-  const byPartition = new Map<number, string[]>()
-  for (const { todoId, text } of entries) {
-    const partition = homes.partitionOf(todoId)
+  const byPartition = new Map<number, Entry[]>()
+  for (const entry of entries) {
+    const partition = homes.partitionOf(entry.todoId)
     const records = byPartition.get(partition) ?? []
-    records.push(text)
+    records.push(entry)
     byPartition.set(partition, records)
   }
+  const firstOffsets = new Map<number, number>()
   await pool.transaction(async (tx) => {
     const touched = [...byPartition.keys()]
     const rows = await tx<{ partition: number; next_offset: string }[]>`
@@ -220,7 +224,8 @@ const append = async (pool: Pool, log: string, homes: Homes, entries: readonly E
     const offset: number[] = []
     const record: Buffer[] = []
     for (const row of rows) {
-      for (const [i, text] of (byPartition.get(row.partition) ?? []).entries()) {
+      firstOffsets.set(row.partition, Number(row.next_offset))
+      for (const [i, { text }] of (byPartition.get(row.partition) ?? []).entries()) {
         partition.push(row.partition)
         offset.push(Number(row.next_offset) + i)
         record.push(Buffer.from(text))
@@ -238,6 +243,8 @@ const append = async (pool: Pool, log: string, homes: Homes, entries: readonly E
       WHERE p.log = ${log} AND p.partition = added.partition`
     await tx`SELECT pg_notify(${channel}, '')`
   })
+  const batches = [...byPartition].map(([partition, records]) => ({ partition, records }))
+  return positionsIn(entries, batches, firstOffsets)
 }
 
 /** How long a notification may be missed for: an idle consumer polls anyway, this often. */

@@ -5,8 +5,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 
-export type BatchOutcome =
-  | { readonly kind: 'acknowledged' }
+export type BatchOutcome<Receipt = unknown> =
+  /** `receipt`: what `send` resolved with for this item, if it did. */
+  | { readonly kind: 'acknowledged'; readonly receipt?: Receipt | undefined }
   /** Certainly not sent: a retry cannot double anything. */
   | { readonly kind: 'refused'; readonly cause: RefusalCause; readonly reason: string }
   /** Sent, and no answer: it may or may not have happened. */
@@ -23,9 +24,9 @@ export const refusalCauses = [
 ] as const
 export type RefusalCause = (typeof refusalCauses)[number]
 
-export type MicroBatch<Item> = {
+export type MicroBatch<Item, Receipt> = {
   /** Never rejects. `refused` at once when as many items, or bytes, wait or fly as may. */
-  add(item: Item): Promise<BatchOutcome>
+  add(item: Item): Promise<BatchOutcome<Receipt>>
   /** Resolves when nothing waits and nothing flies. */
   idle(): Promise<void>
   pending(): number
@@ -55,11 +56,13 @@ export class SendSmaller extends Error {
   }
 }
 
-type Waiting<Item> = {
+type Receipts<Receipt> = readonly (Receipt | undefined)[] | undefined | void
+
+type Waiting<Item, Receipt> = {
   readonly item: Item
   readonly bytes: number
   readonly addedAtMs: number
-  readonly settle: (outcome: BatchOutcome) => void
+  readonly settle: (outcome: BatchOutcome<Receipt>) => void
   /** It was sent before: a later refusal proves nothing. */
   inDoubt: boolean
 }
@@ -79,7 +82,7 @@ const pollIntervalMs = 25
  * doubt. Nothing waits unsent for longer than `waitMaxMs`, and nothing is accepted while a send has
  * been in flight for longer than that: whoever answers sends is down.
  */
-export const createMicroBatch = <Item>(options: {
+export const createMicroBatch = <Item, Receipt = never>(options: {
   readonly pendingMax: number
   readonly pendingBytesMax: number
   readonly batchMax: number
@@ -90,12 +93,13 @@ export const createMicroBatch = <Item>(options: {
    * and the first `false` ends the batch. The first item is in it whatever the answer.
    */
   readonly beginBatch: () => (item: Item) => boolean
-  readonly send: (items: Item[]) => Promise<void>
+  /** Resolves with a receipt for each item, in their order, where it has any. */
+  readonly send: (items: Item[]) => Promise<Receipts<Receipt>>
   readonly nowMs?: () => number
-}): MicroBatch<Item> => {
+}): MicroBatch<Item, Receipt> => {
   const { pendingMax, pendingBytesMax, batchMax, waitMaxMs, bytesOf, beginBatch, send } = options
   const nowMs = options.nowMs ?? (() => performance.now())
-  const waiting: Waiting<Item>[] = []
+  const waiting: Waiting<Item, Receipt>[] = []
   let pendingBytes = 0
   let flying = 0
   let flyingSinceMs = 0
@@ -119,6 +123,9 @@ export const createMicroBatch = <Item>(options: {
       if (outcome instanceof SendSmaller) {
         for (const one of batch) one.inDoubt ||= !outcome.isNothingTaken
         waiting.unshift(...batch)
+      } else if ('receipts' in outcome) {
+        for (const [i, one] of batch.entries())
+          settle(one, { kind: 'acknowledged', receipt: outcome.receipts?.[i] })
       } else {
         for (const one of batch) settle(one, outcome)
       }
@@ -140,7 +147,7 @@ export const createMicroBatch = <Item>(options: {
     return length
   }
 
-  const settle = (one: Waiting<Item>, outcome: BatchOutcome) => {
+  const settle = (one: Waiting<Item, Receipt>, outcome: BatchOutcome<Receipt>) => {
     pendingBytes -= one.bytes
     const { kind } = outcome
     one.settle(
@@ -183,10 +190,15 @@ export const createMicroBatch = <Item>(options: {
 
 const turnEnd = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-const outcomeOf = async (send: () => Promise<void>): Promise<BatchOutcome | SendSmaller> => {
+type Failure = Exclude<BatchOutcome, { readonly kind: 'acknowledged' }>
+
+const outcomeOf = async <Receipt>(
+  send: () => Promise<Receipts<Receipt>>,
+): Promise<
+  { readonly receipts: readonly (Receipt | undefined)[] | undefined } | Failure | SendSmaller
+> => {
   try {
-    await send()
-    return { kind: 'acknowledged' }
+    return { receipts: (await send()) ?? undefined }
   } catch (error) {
     if (error instanceof SendSmaller) return error
     const reason = error instanceof Error ? error.message : String(error)

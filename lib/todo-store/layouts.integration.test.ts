@@ -116,7 +116,10 @@ onEach('each todo is found by its id, by whom it is for', async (t, layout) => {
   t.same(await store.readPersonalTodo('ann', own.id), { row: own, standing: 'owner', version })
   for (const { id } of [open, ofTeam, shared])
     t.equal(await store.readPersonalTodo('ann', id), undefined)
-  t.same(await store.readTeamTodo('team', 'ann', ofTeam.id), ofTeam)
+  t.same(await store.readTeamTodo('team', 'ann', ofTeam.id), {
+    row: ofTeam,
+    version: await store.pagesVersion('team:team'),
+  })
   t.equal(await store.readTeamTodo('team', 'eve', ofTeam.id), undefined, 'not a member')
   t.equal(await store.readTeamTodo('other', 'ann', ofTeam.id), undefined)
   t.equal(await store.readTeamTodo('team', 'ann', own.id), undefined)
@@ -201,7 +204,9 @@ onEach(
     t.match(await store.readTodo(open?.id ?? ''), { user_id: 'deleted', revision: 2 })
     t.equal(await store.readPersonalTodo('ann', own?.id ?? ''), undefined)
     t.equal(await store.revisionOf(own?.id ?? ''), 0)
-    t.match(await store.readTeamTodo('team', 'boss', ofTeam?.id ?? ''), { user_id: 'deleted' })
+    t.match(await store.readTeamTodo('team', 'boss', ofTeam?.id ?? ''), {
+      row: { user_id: 'deleted' },
+    })
     t.equal(await store.pagesVersion('user:ann'), 0)
     for (const row of rows.slice(4)) t.equal(await store.revisionOf(row.id), 1, 'nobody else is')
   },
@@ -290,7 +295,7 @@ onEach(
       })
     })
     await leaving
-    t.match(await store.readTeamTodo('team', 'boss', todo.id), { title: 'after' })
+    t.match(await store.readTeamTodo('team', 'boss', todo.id), { row: { title: 'after' } })
     await store.ofPartition(partition).transaction(async (tx) => {
       t.same(await tx.lockMemberships([lock], []), [])
     })

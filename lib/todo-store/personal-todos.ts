@@ -4,7 +4,7 @@ import type { PersonalStanding, ShareRole } from '../domain/share.ts'
 import type { TodoRow } from '../domain/todo.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { rowColumns } from './applying.ts'
-import { versionOf, versionOnReplica } from './owners.ts'
+import { versionOf } from './owners.ts'
 import type { PersonalTodo } from './todo-store.ts'
 
 /** The reader's own, or one that is shared with him. */
@@ -48,18 +48,4 @@ export const readShareRole = async (
   const [found] = await sql<{ role: ShareRole }[]>`
     SELECT role FROM todo_roles WHERE todo_id = ${id} AND user_id = ${userId}`
   return found?.role
-}
-
-/** On a replica. */
-export const readOwnTodo = async (
-  sql: Sql,
-  userId: string,
-  id: string,
-): Promise<(PersonalTodo & { readonly version: number }) | undefined> => {
-  const [found] = await sql<(TodoRow & { version: string })[]>`
-    SELECT ${rowColumns(sql)}, ${versionOnReplica(sql, `user:${userId}`)} AS version
-    FROM todos WHERE id = ${id} AND is_personal AND team_id IS NULL AND user_id = ${userId}`
-  if (!found) return undefined
-  const { version, ...row } = found
-  return { row, standing: 'owner', version: Number(version) }
 }

@@ -2,23 +2,21 @@
 // writes is in applying.ts.
 
 import type { RegisteredLog } from '../domain/log-identity.ts'
-import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import type { Pool } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
-import { noReplicas } from '../drivers/postgres/replicas.ts'
 import { clearOutbox, outboxSources, readOutbox } from './outbox.ts'
-import { createReplicaReads, pagesVersion } from './replica-reads.ts'
-import { applyCreations, inTransaction, rowColumns } from './applying.ts'
+import { createReplicaReads, pagesVersion, primaryOnly } from './replica-reads.ts'
+import { applyCreations, inTransaction } from './applying.ts'
 import type { TodoStore } from './todo-store.ts'
 import type { CommandOutcome } from '../domain/command.ts'
-import type { TodoRow } from '../domain/todo.ts'
 
 /** `wholeListMax`: how many todos the list of all may have to be read as a whole. */
 export const createPostgresStore = (
   pool: Pool,
   wholeListMax = Infinity,
-  replicas = noReplicas,
+  places = primaryOnly,
 ): TodoStore => {
-  const reads = createReplicaReads(pool, replicas, wholeListMax)
+  const reads = createReplicaReads(pool, places, wholeListMax)
   return {
     readList: reads.list,
     listVersion: () =>
@@ -27,22 +25,9 @@ export const createPostgresStore = (
           SELECT sum(changes) AS version FROM list_versions`
         return Number(row?.version)
       }),
-    readTodo: (id) =>
-      pool.run(async (sql) => {
-        const [row] = await sql<TodoRow[]>`
-          SELECT ${rowColumns(sql)} FROM todos WHERE id = ${id} AND NOT is_personal`
-        return row
-      }),
+    readTodo: reads.todo,
     readPersonalTodo: reads.personalTodo,
-    readTeamTodo: (teamId, userId, id) =>
-      pool.run(async (sql) => {
-        const [row] = await sql<TodoRow[]>`
-          SELECT ${rowColumns(sql)} FROM todos
-          WHERE id = ${id} AND team_id = ${teamId} AND EXISTS (
-            SELECT FROM team_members AS member
-            WHERE member.team_id = ${teamId} AND member.user_id = ${userId})`
-        return row
-      }),
+    readTeamTodo: reads.teamTodo,
     revisionOf: (id) =>
       pool.run(async (sql) => {
         const [row] = await sql<{ revision: number }[]>`SELECT revision FROM todos WHERE id = ${id}`
@@ -130,17 +115,6 @@ export const createPostgresStore = (
       }),
     close: pool.close,
   }
-}
-
-/** Whoever asks: that he is in the team is known elsewhere. */
-export const readTodoOfTeam = async (
-  sql: Sql,
-  teamId: string,
-  id: string,
-): Promise<TodoRow | undefined> => {
-  const [row] = await sql<TodoRow[]>`
-    SELECT ${rowColumns(sql)} FROM todos WHERE id = ${id} AND team_id = ${teamId}`
-  return row
 }
 
 /** At once: ten minutes of commands in one statement would outlast its time-out, and never be done. */

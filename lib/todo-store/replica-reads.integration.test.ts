@@ -4,6 +4,7 @@
 // its version says.
 
 import t from 'tap'
+import { allCommitted, type MustSee } from '../domain/must-see.ts'
 import type { PageOwner } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
 import { createPool } from '../drivers/postgres/pool.ts'
@@ -13,10 +14,12 @@ import { replicatedPostgres } from '../../testing/replicated-postgres.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { silentLog } from '../../testing/settings.ts'
 import { createPostgresStore } from './postgres.ts'
+import { createPrimaryVersions } from './primary-versions.ts'
 import { hasAll } from './replica-reads.ts'
 import type { TodoStore } from './todo-store.ts'
 
 const { primary, replica, onReplica } = await replicatedPostgres(t)
+const log = { name: 'log', identity: 'log of this test' }
 
 /** As a server process opens it. */
 const openProcess = async () => {
@@ -33,10 +36,11 @@ const openProcess = async () => {
   t.teardown(() => Promise.all([replicas.close(), pool.close(), watch.close()]))
   const isUsed = () => eventually(() => replicas.isAnyUsed(), Boolean)
   await isUsed()
-  return { store: createPostgresStore(pool, Infinity, replicas), replicas, isUsed }
+  const store = createPostgresStore(pool, Infinity, { replicas, log: log.name })
+  return { store, pool, replicas, isUsed }
 }
 const processes = [await openProcess(), await openProcess()] as const
-const { store } = processes[0]
+const { store, pool } = processes[0]
 const countsOf = (outcome: 'answered' | 'behind') =>
   processes.reduce((sum, { replicas }) => sum + replicas.counts[outcome], 0)
 
@@ -44,8 +48,16 @@ const owners = ['user:ann', 'user:bob', 'team:red'] as const
 const partitions = ['public 0', 'public 1'] as const
 type List = (typeof owners)[number] | (typeof partitions)[number]
 const isOwner = (list: List): list is (typeof owners)[number] => !list.startsWith('public')
-const log = { name: 'log', identity: 'log of this test' }
-await store.registerLog(log.name, { identity: log.identity, partitions: 2 })
+const lists = [...partitions, ...owners] as const
+/** Each list has a partition of the log, so that its nth change has the offset n - 1 there. */
+await store.registerLog(log.name, { identity: log.identity, partitions: lists.length })
+await pool.run(
+  (sql) => sql`
+    WITH ann AS (
+      INSERT INTO users (id, email, password_hash) VALUES ('ann', 'ann@example.com', '') RETURNING id),
+    red AS (INSERT INTO teams (id, name) VALUES ('red', 'red') RETURNING id)
+    INSERT INTO team_members (team_id, user_id, role) SELECT red.id, ann.id, 'admin' FROM ann, red`,
+)
 
 const rowOf = (list: List, nth: number): TodoRow => ({
   id: `${list.replace(/\W/, '-')}-${nth}`,
@@ -81,7 +93,7 @@ const write = async (list: List): Promise<void> => {
   const nth = writtenTo(list) + 1
   await store.transaction(async (tx) => {
     const advance = { expected: nth - 1, next: nth, numbers: [] }
-    if (!isOwner(list)) await tx.advanceOffset(log, partitions.indexOf(list), advance, true)
+    await tx.advanceOffset(log, lists.indexOf(list), advance, !isOwner(list))
     await tx.write({
       inserts: [rowOf(list, nth)],
       updates: [],
@@ -93,6 +105,11 @@ const write = async (list: List): Promise<void> => {
   })
   written.set(list, nth)
 }
+
+/** Of what is written to a list by now, as answers to writes that were not waited for say it. */
+const positionsOf = (list: List) => [
+  { partition: lists.indexOf(list), offset: writtenTo(list) - 1 },
+]
 
 type Found = { readonly title: string }
 const nthsOf = (body: Buffer, list: List) =>
@@ -125,15 +142,15 @@ t.test('every read shows what was written before it, and nothing that it has not
     const owner = anyOf(owners)
     const known = writtenTo(owner)
     // A team's version is asked for by its endpoint.
-    const versionMin = owner === 'team:red' ? await store.pagesVersion(owner) : undefined
+    const version = owner === 'team:red' ? await store.pagesVersion(owner) : undefined
     if (random.below(2) === 0) {
-      const page = await store.readPage({ owner, limit: 100, page: 1 }, versionMin)
+      const page = await store.readPage({ owner, limit: 100, page: 1 }, { version })
       const changes = isSound(owner, page.body, known, seen)
       t.equal(page.version, (firstVersions.get(owner) ?? 0) + changes - 1, 'as its version says')
       t.equal(page.total, heldAfter(changes).length)
     } else {
       const slice = owner.startsWith('team:')
-        ? await store.readTeamSlice('red', most, versionMin)
+        ? await store.readTeamSlice('red', most, { version })
         : await store.readPersonalSlice(owner.slice(5), most)
       isSound(owner, slice.body, known, seen)
     }
@@ -144,10 +161,14 @@ t.test('every read shows what was written before it, and nothing that it has not
     seen: Map<List, number>,
     versions: Map<PageOwner, number>,
   ) => {
-    const owner = anyOf(['user:ann', 'user:bob'] as const)
-    const userId = owner.slice(5)
+    const owner = anyOf(owners)
+    const id = owner.slice(5)
     const first = firstVersions.get(owner) ?? 0
     const min = versions.get(owner) ?? first
+    // With the position of the last write, too, he sees what he has written.
+    const saysPosition = random.below(2) === 0
+    const known = saysPosition ? writtenTo(owner) : 0
+    const mustSee = { version: min, positions: saysPosition ? positionsOf(owner) : undefined }
     const changesIn = (version: number) => version - first + 1
     const see = (version: number) => {
       t.ok(version >= min, `${owner}: ${version} after ${min}`)
@@ -155,17 +176,47 @@ t.test('every read shows what was written before it, and nothing that it has not
       seen.set(owner, Math.max(seen.get(owner) ?? 0, changesIn(version)))
     }
     if (random.below(2) === 0) {
-      const { body, version } = await store.readPersonalSlice(userId, most, min)
-      t.equal(isSound(owner, body, 0, seen), changesIn(version), 'as its version says')
+      const { body, version } =
+        owner === 'team:red'
+          ? await store.readTeamSlice(id, most, mustSee)
+          : await store.readPersonalSlice(id, most, mustSee)
+      t.equal(isSound(owner, body, known, seen), changesIn(version), 'as its version says')
       see(version)
       return
     }
     const nth = 1 + random.below(changesIn(min))
-    const { version } = (await store.readPersonalTodo(userId, rowOf(owner, nth).id, min)) ?? {}
+    const todo = rowOf(owner, nth).id
+    const { version } =
+      (await (owner === 'team:red'
+        ? store.readTeamTodo(id, 'ann', todo, mustSee)
+        : store.readPersonalTodo(id, todo, mustSee))) ?? {}
     if (version === undefined) t.same(deletes(nth + 1), [nth], `${nth} was deleted`)
     else {
       t.ok(heldAfter(changesIn(version)).includes(nth), 'as its version says')
+      t.ok(changesIn(version) >= known, `${owner}: ${changesIn(version)} of ${known}`)
       see(version)
+    }
+  }
+
+  /** Todos that somebody found to be deleted. */
+  const gone = new Set<string>()
+  /** One todo, as who names nothing: it is there just when it was at some time since the read began. */
+  const readSingle = async (store: TodoStore) => {
+    const list = anyOf(lists)
+    const known = writtenTo(list)
+    const nth = 1 + random.below(known)
+    const { id } = rowOf(list, nth)
+    const wasGone = gone.has(id) || (known > nth && deletes(nth + 1).includes(nth))
+    const owner = list.slice(5)
+    const found = !isOwner(list)
+      ? await store.readTodo(id, allCommitted)
+      : list === 'team:red'
+        ? await store.readTeamTodo(owner, 'ann', id, allCommitted)
+        : await store.readPersonalTodo(owner, id, allCommitted)
+    if (found) t.notOk(wasGone, `${id} was deleted`)
+    else {
+      t.same(deletes(nth + 1), [nth], `${id} is not there, and was never deleted`)
+      gone.add(id)
     }
   }
 
@@ -202,7 +253,9 @@ t.test('every read shows what was written before it, and nothing that it has not
     const saysVersion = random.below(2) === 0
     while (isWriting) {
       const { store } = anyOf(processes)
-      if (random.below(3) === 0) await readPublic(store, seen)
+      const kind = random.below(4)
+      if (kind === 0) await readPublic(store, seen)
+      else if (kind === 1) await readSingle(store)
       else if (saysVersion) await readWithVersion(store, seen, versions)
       else await readOwner(store, seen)
       const chance = random.below(40)
@@ -241,18 +294,90 @@ t.test(
     const [answered = 0, behind = 0] = counts()
     t.equal((await store.readPage(page)).version, old + 1, 'what was written')
     t.same(counts(), [answered, behind + 1])
-    t.equal((await store.readPage(page, old)).version, old, 'who need not see it')
+    t.equal((await store.readPage(page, { version: old })).version, old, 'who need not see it')
     t.same(counts(), [answered + 1, behind + 1])
     const todo = (nth: number) => rowOf('user:ann', nth).id
     const newest = todo(writtenTo('user:ann'))
-    t.match(await store.readPersonalTodo('ann', newest, old + 1), { version: old + 1 })
-    t.match(await store.readPersonalTodo('ann', todo(1), old), { version: old })
+    t.match(await store.readPersonalTodo('ann', newest, { version: old + 1 }), { version: old + 1 })
+    t.match(await store.readPersonalTodo('ann', todo(1), { version: old }), { version: old })
     t.same(counts(), [answered + 2, behind + 2], 'one todo goes the same ways')
-    t.equal(await store.readPersonalTodo('bob', todo(1), 1), undefined)
+    t.equal(await store.readPersonalTodo('bob', todo(1), { version: 1 }), undefined)
     t.same(counts(), [answered + 2, behind + 3], "another's is asked for on the primary")
     await store.readPage({ ...page, owner: 'user:nobody' })
     t.same(counts(), [answered + 2, behind + 3], 'who has nothing is not looked for')
     await onReplica`SELECT pg_wal_replay_resume()`
+  },
+)
+
+t.test('who says where his write is in the log needs no primary to have it', async (t) => {
+  const page = { owner: 'user:ann', limit: 100, page: 1 } as const
+  const counts = () => [countsOf('answered'), countsOf('behind')]
+  const positions = positionsOf(page.owner)
+  const readWhat = (mustSee: MustSee) =>
+    Promise.all([
+      store.readPage(page, mustSee).then(({ version }) => version),
+      store.readTeamTodo('red', 'ann', rowOf('team:red', 1).id, mustSee).then((one) => one?.row.id),
+    ])
+  await eventually(
+    async () => {
+      const [before = 0] = counts()
+      await readWhat({ positions })
+      return countsOf('answered') - before
+    },
+    (answered) => answered === 2,
+  )
+  await onReplica`SELECT pg_wal_replay_pause()`
+  const version = await store.pagesVersion(page.owner)
+  await write(page.owner)
+  const [answered = 0, behind = 0] = counts()
+  const team = rowOf('team:red', 1).id
+  t.same(await readWhat({ positions }), [version, team], 'what was written before')
+  t.same(counts(), [answered + 2, behind])
+  t.same(await readWhat({ positions: positionsOf(page.owner) }), [version + 1, team])
+  t.same(counts(), [answered + 2, behind + 2], 'the primary has it')
+  const [first] = positions
+  const other = { partition: first?.partition ?? 0, offset: 1_000_000 }
+  t.same(await readWhat({ positions: [other] }), [version + 1, team], 'not applied anywhere')
+  t.same(await readWhat({ positions: [{ partition: 99, offset: 0 }] }), [version + 1, team])
+  t.same(counts(), [answered + 2, behind + 6])
+  await onReplica`SELECT pg_wal_replay_resume()`
+})
+
+t.test(
+  'the primary is asked once for all who ask at one time, and never before they do',
+  async (t) => {
+    let questions = 0
+    const versions = createPrimaryVersions({
+      ...pool,
+      run(work, ...rest) {
+        questions++
+        return pool.run(work, ...rest)
+      },
+    })
+    const askAll = () =>
+      Promise.all([
+        ...Array.from({ length: 20 }, () => versions.ofOwner('user:ann')),
+        versions.ofOwner('team:red'),
+        versions.ofOwner('user:nobody'),
+        versions.ofPublic(),
+      ])
+    const known = await askAll()
+    t.equal(questions, 1)
+    t.equal(known[0], await store.pagesVersion('user:ann'))
+    t.equal(known[20], await store.pagesVersion('team:red'))
+    t.equal(known[21], 0)
+    t.match(JSON.parse(known[22] as string), { 'log 0': writtenTo('public 0') })
+    const early = versions.ofOwner('user:ann')
+    await new Promise((resolve) => setImmediate(resolve))
+    await write('user:ann')
+    const late = askAll()
+    t.ok(((await late)[0] as number) > (known[0] as number), 'after the write')
+    t.ok((await early) >= (known[0] as number))
+    t.equal(questions, 3)
+    await pool.run((sql) => sql`ALTER TABLE team_lists RENAME TO elsewhere`)
+    await t.rejects(versions.ofOwner('user:ann'))
+    await pool.run((sql) => sql`ALTER TABLE elsewhere RENAME TO team_lists`)
+    t.ok(await versions.ofOwner('user:ann'), 'who asks after a question that failed is answered')
   },
 )
 

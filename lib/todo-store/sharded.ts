@@ -16,7 +16,8 @@ import type { Pool } from '../drivers/postgres/pool.ts'
 import { shardTransactions } from './in-shard.ts'
 import { partsOf } from './owners.ts'
 import { readAnyPersonalTodo, readShareRole } from './personal-todos.ts'
-import { createPostgresStore, readTodoOfTeam } from './postgres.ts'
+import { createPostgresStore } from './postgres.ts'
+import { readTodoOfTeam } from './team-todos.ts'
 import type { TodoStore } from './todo-store.ts'
 
 /** Public lists as a whole, and transactions, are those of one shard. */
@@ -102,7 +103,7 @@ export const createShardedStore = (
   return {
     ofPartition,
     shards,
-    readTodo: async (id) => ofTodo(id)?.readTodo(id),
+    readTodo: async (id, ...rest) => ofTodo(id)?.readTodo(id, ...rest),
     async readPersonalTodo(userId, id) {
       const name = shardOfTodo(map, id)
       const pool = name === undefined ? undefined : pools.get(name)
@@ -117,14 +118,14 @@ export const createShardedStore = (
     async readTeamTodo(teamId, userId, id) {
       const name = shardOfTodo(map, id)
       const pool = name === undefined ? undefined : pools.get(name)
-      const row = await pool?.run((sql) => readTodoOfTeam(sql, teamId, id))
-      if (!row) return undefined
+      const found = await pool?.run((sql) => readTodoOfTeam(sql, teamId, id))
+      if (!found) return undefined
       const isMember = await accounts.run(async (sql) => {
-        const found = await sql`
+        const rows = await sql`
           SELECT FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
-        return found.count > 0
+        return rows.count > 0
       })
-      return isMember ? row : undefined
+      return isMember ? found : undefined
     },
     revisionOf: async (id) => (await ofTodo(id)?.revisionOf(id)) ?? 0,
     readPage: (page, ...rest) => ofOwner(page.owner).readPage(page, ...rest),

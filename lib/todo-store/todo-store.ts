@@ -5,6 +5,7 @@ import type { ChannelName } from '../domain/event.ts'
 import type { LogRegistry } from '../domain/log-identity.ts'
 import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
 import type { ListName, ListSnapshot } from '../domain/list.ts'
+import type { MustSee } from '../domain/must-see.ts'
 import type { OwnedSlice, PageName, PageOwner, PageRead, Range, Slice } from '../domain/page.ts'
 import type { PersonalStanding, ShareRole } from '../domain/share.ts'
 import type { Membership, TeamRole } from '../domain/team.ts'
@@ -30,27 +31,37 @@ export type PersonalTodo = {
   readonly version: number | undefined
 }
 
+/** One of a team's, and the version of its list. */
+export type TeamTodo = { readonly row: TodoRow; readonly version: number }
+
+/**
+ * `mustSee`, where a read takes it: what the reader must see, on whatever server that is. Without it one
+ * todo is read on the primary, and a list with all that is committed.
+ */
 export interface TodoStore extends LogRegistry {
   readList(list: ListName): Promise<ListSnapshot>
   listVersion(): Promise<number>
-  /** One that is public. */
-  readTodo(id: string): Promise<TodoRow | undefined>
-  /** One that somebody owns, or that is shared with him. `versionMin`: what must be seen of his own. */
-  readPersonalTodo(
+  /** One that is public: with `mustSee`, whatever it names, as of all that is committed. */
+  readTodo(id: string, mustSee?: MustSee): Promise<TodoRow | undefined>
+  /** One that somebody owns, or that is shared with him. `mustSee`: of his own. */
+  readPersonalTodo(userId: string, id: string, mustSee?: MustSee): Promise<PersonalTodo | undefined>
+  /**
+   * Undefined also when `userId` is not in the team. With `mustSee` that is not asked: he was found to be in
+   * it just now.
+   */
+  readTeamTodo(
+    teamId: string,
     userId: string,
     id: string,
-    versionMin?: number,
-  ): Promise<PersonalTodo | undefined>
-  /** Undefined also when `userId` is not in the team. */
-  readTeamTodo(teamId: string, userId: string, id: string): Promise<TodoRow | undefined>
+    mustSee?: MustSee,
+  ): Promise<TeamTodo | undefined>
   /** Of any todo; 0 of one that is not there. */
   revisionOf(id: string): Promise<number>
-  /** `versionMin`: what the reader must see of the owner's; without it, all that is committed. */
-  readPage(page: PageName, versionMin?: number): Promise<PageRead>
+  readPage(page: PageName, mustSee?: MustSee): Promise<PageRead>
   /** Newest first. It costs the same wherever in the list it is. */
   readPublicSlice(range: Range): Promise<Slice>
-  readPersonalSlice(userId: string, range: Range, versionMin?: number): Promise<OwnedSlice>
-  readTeamSlice(teamId: string, range: Range, versionMin?: number): Promise<OwnedSlice>
+  readPersonalSlice(userId: string, range: Range, mustSee?: MustSee): Promise<OwnedSlice>
+  readTeamSlice(teamId: string, range: Range, mustSee?: MustSee): Promise<OwnedSlice>
   /** Grows with every change to the owner's todos; 0 before the first. */
   pagesVersion(owner: PageOwner): Promise<number>
   /** Outcomes of those that were applied or refused. */

@@ -35,12 +35,13 @@ const requestHeadersAlways = [
   'sentry-trace',
   'traceparent',
   'tracestate',
+  'write-position-min',
   'x-request-id',
 ]
 
 /** What pages may read besides the headers that they always may. */
 const exposed =
-  'Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, List-Version, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
+  'Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, List-Version, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, Write-Position, X-Request-Id'
 
 const allow = (origin: string) => [
   'Access-Control-Allow-Origin',

@@ -1,6 +1,6 @@
-// A server whose reads go to a streaming replica, as its clients see it. What was answered is there for
-// the next request, in whichever process, while the replica stops and goes on, freezes and comes back. A
-// right that has ended there only is no right.
+// Servers of both engines whose reads go to a streaming replica, as their clients see it. What was answered
+// is there for the next request, on whichever server, while the replica stops and goes on, freezes and comes
+// back. What was accepted is there once it is applied. A right that has ended there only is no right.
 
 import t from 'tap'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
@@ -12,7 +12,8 @@ import { seeded } from '../seeded.ts'
 import { generousTimeouts, testSecret } from '../settings.ts'
 import { openTeamsAt } from '../teams.ts'
 
-const rounds = 8
+const rounds = 12
+type Sent = Readonly<Record<string, string>>
 const bounds = {
   teamsOfUserMax: 100,
   membersMax: 100,
@@ -22,6 +23,7 @@ const bounds = {
 
 t.test('reads go to a replica, and show what they would have shown', async (t) => {
   const random = seeded(t)
+  const anyOf = <T>(some: readonly T[]): T => some[random.below(some.length)] as T
   const { primary, replica, onReplica } = await replicatedPostgres(t)
 
   const environment = {
@@ -30,40 +32,48 @@ t.test('reads go to a replica, and show what they would have shown', async (t) =
     LIST_CACHE: 'postgres',
     HTTP_PORT: '0',
     HTTP_HOST: '127.0.0.1',
-    HTTP_PROCESSES: '2',
+    HTTP_PROCESSES: '1',
     JWT_SECRET: testSecret,
     LIMIT_USER_REQUESTS: '0',
     ...generousTimeouts,
   }
-  const server = await startServer({
-    ...environment,
-    DATABASE_REPLICA_URLS: replica.url,
-    DATABASE_REPLICA_LAG_MAX_MS: '600000',
-  })
-  t.teardown(() => server.stop())
+  const startWith = (engine: 'node' | 'uws') =>
+    startServer({
+      ...environment,
+      HTTP_ENGINE: engine,
+      DATABASE_REPLICA_URLS: replica.url,
+      DATABASE_REPLICA_LAG_MAX_MS: '600000',
+    })
+  const servers = await Promise.all([startWith('node'), startWith('uws')])
+  t.teardown(() => Promise.all(servers.map((server) => server.stop())))
   const worker = await startWorker(environment)
   t.teardown(() => worker.stop())
 
   const { account, pool } = openTeamsAt(t, primary.url, bounds)
   const [ann, bob] = [await account('ann'), await account('bob')]
-  /** Each on a connection of its own, so that each process is asked. */
+  /** Each asks any of the servers. */
   const as = (user: { readonly userId: string }) => {
-    const ask = clientOf(server.port, user.userId)
-    return (method: string, path: string, body?: Json, versionMin?: string) =>
-      ask(method, path, body, {
+    const asks = servers.map(({ port }) => clientOf(port, user.userId))
+    return (method: string, path: string, body?: Json, mustSee?: string | Sent) =>
+      anyOf(asks)(method, path, body, {
         connection: 'close',
-        ...(versionMin !== undefined && { 'list-version-min': versionMin }),
+        ...(typeof mustSee === 'string' ? { 'list-version-min': mustSee } : mustSee),
       })
   }
   const [asAnn, asBob] = [as(ann), as(bob)]
-  const isReady = (wanted: 'ready' | 'degraded') =>
-    eventually(
-      () => asAnn('GET', '/ready'),
-      ({ status, body }) => status === 200 && body['status'] === wanted,
+  const isReady = async (wanted: 'ready' | 'degraded') => {
+    const answers = servers.map(({ port }) =>
+      eventually(
+        () => clientOf(port, ann.userId)('GET', '/ready'),
+        ({ status, body }) => status === 200 && body['status'] === wanted,
+      ),
     )
+    return (await Promise.all(answers))[0] as Answer
+  }
   const outcomes = async () => {
-    const { total } = await scrape(server.metricsPort)
-    const of = (outcome: string) => total('todos_replica_reads_total', { outcome })
+    const pages = await Promise.all(servers.map(({ metricsPort }) => scrape(metricsPort)))
+    const of = (outcome: string) =>
+      pages.reduce((sum, { total }) => sum + total('todos_replica_reads_total', { outcome }), 0)
     return { answered: of('answered'), behind: of('behind'), failed: of('failed') }
   }
 
@@ -77,22 +87,61 @@ t.test('reads go to a replica, and show what they would have shown', async (t) =
 
   /** Written, and there for whoever asks next. */
   const writeAndRead = async (nth: number) => {
-    const path = random.below(2) === 0 ? '/api/todos' : teamTodos
+    const path = anyOf(['/api/todos', teamTodos])
     const title = `todo ${nth}`
-    t.equal((await asAnn('POST', path, { title })).status, 201)
+    const made = await asAnn('POST', path, { title })
+    t.equal(made.status, 201)
     const { status, headers, body } = await asAnn('GET', path)
     t.equal(status, 200)
     t.match(body, { todos: [{ title }] }, `${path}: read your writes`)
     const again = await asAnn('GET', path)
     t.equal(again.headers.get('etag'), headers.get('etag'), `${path}: monotonic`)
+    const changed = { title: `${title}, changed` }
+    const at = `${path}/${made.body['id'] as string}`
+    t.equal((await asAnn('PUT', at, changed)).status, 200)
+    for (let n = 0; n < 2; n++) t.match((await asAnn('GET', at)).body, changed, `${path}: one`)
     const { body: exported } = await asAnn('GET', '/api/profile/export')
-    if (path === '/api/todos') t.match(exported, { todos: [{ title }] }, 'and in the export')
+    if (path === '/api/todos') t.match(exported, { todos: [changed] }, 'and in the export')
+  }
+  /** Public ones, which anybody reads: he has nothing to bring back. */
+  const writeAndReadPublic = async (nth: number) => {
+    const wait = { prefer: 'wait=10' }
+    const made = await asAnn('POST', '/todos', { title: `public ${nth}` }, wait)
+    t.equal(made.status, 201)
+    const at = `/todos/${made.body['id'] as string}`
+    t.match(await asBob('GET', at), { status: 200, body: { title: `public ${nth}` } })
+    t.equal((await asAnn('PUT', at, { completed: true }, wait)).status, 200)
+    t.match(await asBob('GET', at), { status: 200, body: { completed: true } })
+    t.equal((await asAnn('DELETE', at, undefined, wait)).status, 204)
+    for (let n = 0; n < 2; n++) t.equal((await asBob('GET', at)).status, 404, 'gone is gone')
+  }
+  /** Not waited for: with its position it is there as soon as it is applied, and does not go again. */
+  const writeAndReadLater = async (nth: number) => {
+    const path = anyOf(['/api/todos', teamTodos])
+    const title = `later ${nth}`
+    const sent = await asAnn('POST', path, { title }, { prefer: 'respond-async' })
+    t.equal(sent.status, 202)
+    const position = sent.headers.get('write-position') ?? ''
+    t.match(position, /^\d+-\d+$/)
+    const mustSee = { 'write-position-min': `${position}, ${position}` }
+    const at = `${path}/${sent.body['id'] as string}`
+    const found = await eventually(
+      () => asAnn('GET', at, undefined, mustSee),
+      ({ status }) => status === 200,
+    )
+    t.match(found.body, { title })
+    for (let n = 0; n < 2; n++) {
+      t.equal((await asAnn('GET', at, undefined, mustSee)).status, 200, 'and it stays')
+      t.match((await asAnn('GET', path, undefined, mustSee)).body, { todos: [{ title }] })
+    }
   }
   for (let nth = 0; nth < rounds; nth++) {
     if (random.below(2) === 0) await onReplica`SELECT pg_wal_replay_pause()`
     else await onReplica`SELECT pg_wal_replay_resume()`
-    await writeAndRead(nth)
+    await anyOf([writeAndRead, writeAndRead, writeAndReadPublic, writeAndReadLater])(nth)
   }
+  await writeAndReadPublic(rounds)
+  await writeAndReadLater(rounds)
 
   await onReplica`SELECT pg_wal_replay_resume()`
   const versionOf = ({ headers }: Answer) => headers.get('list-version') ?? ''
@@ -144,16 +193,20 @@ t.test('reads go to a replica, and show what they would have shown', async (t) =
   t.ok(Number(versionOf(done)) < Number(versionOf(gone)))
   t.equal((await asAnn('GET', own, undefined, versionOf(gone))).status, 404)
   t.equal((await asAnn('GET', '/api/todos', undefined, 'newest')).status, 400)
+  for (const wrong of ['newest', '1', '1-2-3', '1-2,', '-1-2', Array(17).fill('1-2').join()])
+    t.equal((await asAnn('GET', own, undefined, { 'write-position-min': wrong })).status, 400)
 
   replica.kill('SIGSTOP')
-  await writeAndRead(rounds)
+  await writeAndRead(rounds + 1)
   const { body } = await isReady('degraded')
   t.match(body, { dependencies: { replicas: /left out: no answer/ } })
-  await writeAndRead(rounds + 1)
+  await writeAndRead(rounds + 2)
   replica.kill('SIGCONT')
   await isReady('ready')
   t.comment(JSON.stringify(await outcomes()))
-  t.match(server.output(), /"reason":"no answer.*"replica left out/)
-  t.match(server.output(), /"replica is read from again"/)
-  t.notMatch(server.output(), new URL(replica.url).password)
+  for (const server of servers) {
+    t.match(server.output(), /"reason":"no answer.*"replica left out/)
+    t.match(server.output(), /"replica is read from again"/)
+    t.notMatch(server.output(), new URL(replica.url).password)
+  }
 })

@@ -6,6 +6,7 @@
 // whole.
 
 import { encodeCommand } from '../../domain/command.ts'
+import type { LogPosition } from '../../domain/must-see.ts'
 import type { Log } from '../../runtime/log.ts'
 import { createMicroBatch, NotSent, SendSmaller } from '../../runtime/micro-batch.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
@@ -23,6 +24,7 @@ import { encodedMessages } from '../../drivers/kafka/encoded-records.ts'
 import { createKeptAdmin } from '../../drivers/kafka/kept-admin.ts'
 import { takesWrites } from '../../drivers/kafka/replication.ts'
 import { createHomes } from '../homes.ts'
+import { positionsIn } from '../positions.ts'
 import { createStamps } from '../stamps.ts'
 import { murmur2 } from './partition.ts'
 import { createProducer, isTooLarge, type OwnProducer } from '../../drivers/kafka/producer.ts'
@@ -158,6 +160,7 @@ export const createKafkaPublisher = (
         throw new Error(`Kafka did not acknowledge what is for partitions ${missing.join(', ')}`)
       }
       onTaken()
+      return positionsIn(records, batches, firstOffsets(acknowledgements))
     } catch (error) {
       if (!isTooLarge(error)) {
         const reasons = [(error as Error).message, own.complaint()].filter(Boolean)
@@ -177,7 +180,7 @@ export const createKafkaPublisher = (
     }
   }
 
-  const batch = createMicroBatch<KafkaRecord>({
+  const batch = createMicroBatch<KafkaRecord, LogPosition>({
     pendingMax: settings.queueMax,
     pendingBytesMax,
     batchMax: 1_000,
@@ -228,6 +231,17 @@ export const createKafkaPublisher = (
     },
   }
 }
+
+type Acknowledgement = { readonly partition: number; readonly baseOffset?: string }
+
+/** Of each partition, the offset of what was sent to it first. A batch that came twice may have none: -1. */
+const firstOffsets = (acknowledgements: readonly Acknowledgement[]): ReadonlyMap<number, number> =>
+  new Map(
+    acknowledgements.flatMap(({ partition, baseOffset = '-1' }) => {
+      const offset = Number(baseOffset)
+      return offset >= 0 ? [[partition, offset] as const] : []
+    }),
+  )
 
 /**
  * Partitions that batches are for and no acknowledgement is of. kafkajs leaves out, without an error,

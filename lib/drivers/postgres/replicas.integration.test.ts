@@ -9,6 +9,7 @@ import { ownPostgres, testDatabase } from '../../../testing/services.ts'
 import { startPostgresReplica } from '../../../scripts/stack/postgres-replica.ts'
 import type { Log } from '../../runtime/log.ts'
 import { createPool } from './pool.ts'
+import { examineReplicas } from './replica-samples.ts'
 import { openReplicas, type Replicas } from './replicas.ts'
 
 const primary = await ownPostgres(t)
@@ -91,6 +92,20 @@ t.test('one that is far behind, frozen or killed is left out, and comes back', a
   t.ok(lines.length >= 6, lines.join('\n'))
   for (const [n, line] of lines.entries())
     t.match(line, n % 2 === 0 ? /^replica left out: / : /^replica is read from again /)
+})
+
+t.test('a command that looks once finds what a server would', async (t) => {
+  const pool = createPool({ url: primary.url, poolSize: 1, timeoutMs: 5_000 })
+  t.teardown(() => pool.close())
+  const options = { primary: pool, lagMsMax: 60_000, timeoutMs: 5_000 }
+  const [used, none] = await eventually(
+    () => examineReplicas([replica.url, primary.url], options),
+    ([first]) => first?.state.kind === 'used',
+  )
+  t.ok(replica.url.includes(used?.name ?? 'nothing'))
+  t.match(none?.state, { kind: 'left out', reason: /it is no replica/ })
+  const [away] = await examineReplicas(['postgres://127.0.0.1:1/none'], options)
+  t.match(away?.state, { kind: 'left out', reason: /ECONNREFUSED/ })
 })
 
 t.test('without the primary nothing is known of its replicas', async (t) => {

@@ -2,17 +2,12 @@
 // not answer is left out until it has proved itself again, which a round of questions asks each second.
 // Whether a replica has what a reader must see, is for the reader to find out: each read tells its own.
 
-import { parsePostgresUrl } from '../../runtime/config/postgres-url.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 import { createBoundedLog, type Log } from '../../runtime/log.ts'
 import { isConnectionLost } from './errors.ts'
 import { createPool, type Pool, type Sql } from './pool.ts'
-import {
-  judgeReplica,
-  type PrimarySample,
-  type ReplicaSample,
-  type ReplicaState,
-} from './replica-health.ts'
+import type { PrimarySample, ReplicaState } from './replica-health.ts'
+import { replicaNameOf, samplePrimary, stateOf } from './replica-samples.ts'
 
 export type Replicas = {
   /** Without, there is no reason to find out what a reader must see. */
@@ -73,7 +68,7 @@ export const openReplicas = (urls: readonly string[], settings: ReplicaSettings)
   const members = urls.map((url): Member => {
     const pool = createPool({ url, poolSize, timeoutMs, isReadOnly: true })
     const state = { kind: 'left out', reason: notAsked } as const
-    return { name: nameOf(url), pool, state }
+    return { name: replicaNameOf(url), pool, state }
   })
   const counts = { answered: 0, behind: 0, failed: 0 }
   let turn = 0
@@ -100,17 +95,9 @@ export const openReplicas = (urls: readonly string[], settings: ReplicaSettings)
     const sample = await withTimeout(timeoutMs, () => primary.run(samplePrimary)).catch(
       () => undefined,
     )
-    const judge = async (member: Member): Promise<ReplicaState> => {
-      if (!sample) return { kind: 'left out', reason: 'the primary does not say where it is' }
-      try {
-        return judgeReplica(sample, earlier, await member.pool.run(sampleReplica), lagMsMax)
-      } catch (error) {
-        return { kind: 'left out', reason: (error as Error).message }
-      }
-    }
     await Promise.all(
       members.map(async (member) => {
-        setState(member, await judge(member))
+        setState(member, await stateOf(member.pool, sample, earlier, lagMsMax))
       }),
     )
     earlier = sample
@@ -166,40 +153,10 @@ export const openReplicas = (urls: readonly string[], settings: ReplicaSettings)
   }
 }
 
-/** Without what is secret. */
-const nameOf = (url: string): string => {
-  const { hosts } = parsePostgresUrl(url)
-  return hosts.map(({ host = 'localhost', port = 5432 }) => `${host}:${port}`).join(',')
-}
-
 const notAsked = 'it was not asked yet'
 
 /** More wait for it than may, or the server ended a statement that took too long. */
 const isTooSlow = (error: unknown) => {
   const { code } = error as { readonly code?: unknown }
   return code === 'POOL_FULL' || code === '57014'
-}
-
-const samplePrimary = async (sql: Sql): Promise<PrimarySample> => {
-  // What is not flushed yet is not sent to a replica either.
-  const [row] = await sql<PrimarySample[]>`
-    SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
-      current_database() AS database,
-      ('x' || substr(pg_walfile_name(flushed), 1, 8))::bit(32)::int AS timeline,
-      (flushed - '0/0')::float8 AS position,
-      (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "atMs"
-    FROM pg_current_wal_flush_lsn() AS flushed`
-  return row as PrimarySample
-}
-
-const sampleReplica = async (sql: Sql): Promise<ReplicaSample> => {
-  const [row] = await sql<ReplicaSample[]>`
-    SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
-      current_database() AS database,
-      pg_is_in_recovery() AS "isInRecovery",
-      EXISTS (SELECT FROM pg_stat_wal_receiver) AS "isReceiving",
-      (SELECT received_tli FROM pg_stat_wal_receiver) AS timeline,
-      (pg_last_wal_replay_lsn() - '0/0')::float8 AS position,
-      (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::float8 AS "committedAtMs"`
-  return row as ReplicaSample
 }

@@ -1,5 +1,5 @@
-// The version of one's own list, as a client is given it, and gives it back to see no less. Then a replica
-// that has it is enough, and nobody asks the primary.
+// The version of one's own list, or of a team's, as a client is given it, and gives it back to see no less.
+// Then a replica that has it is enough, and nobody asks the primary.
 
 import { InvalidField, shape } from '../../../lib/domain/shape.ts'
 import type { HeaderParameter } from '../../http/contract/parameters.ts'
@@ -11,7 +11,7 @@ const name = 'List-Version'
 export const listVersion: ResponseHeader = {
   name,
   description:
-    'The version of your list that this answer is of. It grows with each change. `List-Version-Min` takes it.',
+    "The version of the list that this answer is of: yours, or the team's. It grows with each change. `List-Version-Min` takes it.",
   schema: { type: 'integer', minimum: 1, maximum: versionMax },
   isRequired: false,
 }
@@ -19,7 +19,7 @@ export const listVersion: ResponseHeader = {
 export const listVersionMin: HeaderParameter<number | undefined> = {
   name: 'List-Version-Min',
   description:
-    'The highest `List-Version` that you were given: the answer is of this version or a later one. Without it, of all that is committed.',
+    'The highest `List-Version` that you were given of this list: the answer is of this version or a later one. Without it, of all that is committed.',
   example: 1_795_000_000_000_042,
   component: 'ListVersionMin',
   shape: shape({ type: 'integer', minimum: 1, maximum: versionMax }, (value, field) => {

@@ -1,6 +1,7 @@
 // Lists that are not public, a page at a time: what is asked for, and how it is answered. By its number,
 // from the cache; or from a place in the list on, from the store.
 
+import type { MustSee } from '../../../lib/domain/must-see.ts'
 import {
   pagedMax,
   placeOf,
@@ -29,6 +30,7 @@ import { orProblem, Problem, unavailable } from '../../http/problem.ts'
 import { invalid, readQueueProblems } from '../../http/problems.ts'
 import { etag, links, privateNoCache } from '../../http/response-headers.ts'
 import { jsonHeaders } from '../../http/security-headers.ts'
+import { listVersion, listVersionOf } from './list-version.ts'
 import type { TodoParts } from './parts.ts'
 
 export const limitMax = 100
@@ -47,7 +49,7 @@ export const pageOf = <T>(todo: Shape<T>) =>
     page: optional(described(wholeNumber(1, pagedMax), 'Not with `after`.')),
     todos: list(todo),
   })
-export const pageHeaders = [etag, privateNoCache, links]
+export const pageHeaders = [etag, privateNoCache, links, listVersion]
 
 /** `route`: the path of the endpoint. */
 export const pageQuery = (route: string) => ({
@@ -93,12 +95,10 @@ export const pageProblems = [
 type Listed = {
   readonly owner: PageOwner
   readonly readSlice: (range: Range) => Promise<OwnedSlice>
-  /** What is of a version before this one is out of date. */
-  readonly versionMin: number | undefined
+  /** What is of a version before its is out of date. */
+  readonly mustSee: MustSee
   /** The reader named it. With less than all from a replica he is content, and others are not. */
   readonly isOfReader: boolean
-  /** The version as a header, where clients are told. */
-  readonly tellVersion?: (version: number) => readonly string[]
   /** Of the list, and of its endpoint. */
   readonly path: string
   readonly route: string
@@ -110,10 +110,11 @@ type PageParts = Pick<TodoParts, 'pages' | 'reads'> & {
 
 export const createPages = ({ store, pages, reads }: PageParts) => {
   const readPage = async (userId: string, listed: Listed, name: PageName) => {
-    const { versionMin, isOfReader } = listed
-    const known = await pages.get(name)
-    if (known && known.version >= (versionMin ?? 0)) return known
-    const read = () => store.readPage(name, versionMin)
+    const { mustSee, isOfReader } = listed
+    // Which commands a page in the cache has is not known.
+    const known = mustSee.positions ? undefined : await pages.get(name)
+    if (known && known.version >= (mustSee.version ?? 0)) return known
+    const read = () => store.readPage(name, mustSee)
     const { isFromReplica, ...snapshot } = await reads.run(userId, read).catch(orUnreadable)
     if (!isFromReplica || !isOfReader) void pages.fill(name, snapshot)
     return snapshot
@@ -147,8 +148,7 @@ const sliceReply = (
 ): Reply => {
   const links = [link('first', pageTarget(listed, limit, 1)), ...nextOf(listed, limit, next)]
   const json = Buffer.concat([Buffer.from(`{"limit":${limit},"todos":`), body, closing])
-  const told = listed.tellVersion?.(version)
-  return reply(contentTag(json), links, () => json, ifNoneMatch, told)
+  return reply(contentTag(json), links, () => json, ifNoneMatch, version)
 }
 
 const pageReply = (
@@ -162,8 +162,7 @@ const pageReply = (
   const head = `{"total":${Math.min(total, pagedMax)},"limit":${limit},"page":${page},"todos":`
   const json = () => Buffer.concat([Buffer.from(head), body, closing])
   const etag = `"${version}-${limit}-${page}"`
-  const told = listed.tellVersion?.(version)
-  return reply(etag, linksOf(listed, name, snapshot), json, ifNoneMatch, told)
+  return reply(etag, linksOf(listed, name, snapshot), json, ifNoneMatch, version)
 }
 
 const closing = Buffer.from('}')
@@ -173,10 +172,11 @@ const reply = (
   links: readonly string[],
   json: () => Buffer,
   ifNoneMatch: string | undefined,
-  more: readonly string[] = [],
+  version: number,
 ): Reply => {
   const link = links.join(', ')
-  const headers = ['ETag', etag, 'Cache-Control', 'private, no-cache', 'Link', link, ...more]
+  const held = ['ETag', etag, 'Cache-Control', 'private, no-cache', 'Link', link]
+  const headers = [...held, ...listVersionOf(version)]
   return unlessHeld(ifNoneMatch, etag, headers, () =>
     createReply(200, [...jsonHeaders, ...headers], json()),
   )

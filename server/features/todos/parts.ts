@@ -51,7 +51,7 @@ export type Collection = {
    * by a share, which the worker then locks.
    */
   readonly permit: (userId: string, id: string, action: TodoAction) => Promise<boolean>
-  /** Done before a write that took effect is answered. The version of the owner's list, where that is told. */
+  /** Done before a write that took effect is answered. The version of its list, where that is told. */
   readonly onChanged: (ownerId: string) => Promise<number | undefined>
 }
 
@@ -115,9 +115,9 @@ export const teamCollection = (
   isPersonal: false,
   teamId,
   waitSec: personalWaitSec,
-  read: (userId, id) => store.readTeamTodo(teamId, userId, id),
+  read: async (userId, id) => (await store.readTeamTodo(teamId, userId, id))?.row,
   forbidden: anothers,
   permit: () => Promise.resolve(false), // asked for by each endpoint: see team/team-todos.ts
   // Pages are compared with the team's version as they are read.
-  onChanged: () => Promise.resolve(undefined),
+  onChanged: () => store.pagesVersion(`team:${teamId}`).catch(() => undefined),
 })

@@ -1,5 +1,6 @@
-// GET /todos/:id: one public todo, from Postgres. Not the hot path: lists are.
+// GET /todos/:id: one public todo, from Postgres or a replica. Not the hot path: lists are.
 
+import { allCommitted } from '../../../lib/domain/must-see.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../http/contract/parameters.ts'
 import { readQueueProblems } from '../../http/problems.ts'
@@ -23,6 +24,6 @@ export const readTodo = ({ store, reads }: TodoParts) =>
     problems: [noSuchTodo, todoUnreadable, ...readQueueProblems],
     handler: ({ client, params, headers }) =>
       answerWithTodo(headers.ifNoneMatch, () =>
-        reads.run(client.key, () => store.readTodo(params.id)),
+        reads.run(client.key, () => store.readTodo(params.id, allCommitted)),
       ),
   })

@@ -36,6 +36,7 @@ import {
 import { prefer, waitSecMax } from '../../http/write-headers.ts'
 import { listVersion } from './list-version.ts'
 import { personalWaitSec } from './parts.ts'
+import { writePosition } from './write-position.ts'
 
 export const publicTag = {
   name: 'Todos',
@@ -128,7 +129,7 @@ export const acceptedPersonal = answer({
   component: 'AcceptedPersonal',
   description:
     'With `Prefer: respond-async`, or when the wait timed out: the command is durably in the log, and will be applied in its order.',
-  headers: [locationUnder('/api/todos'), notWaited],
+  headers: [locationUnder('/api/todos'), notWaited, writePosition],
   ...acceptedBody,
 })
 

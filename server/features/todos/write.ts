@@ -4,6 +4,7 @@
 
 import hyperid from 'hyperid'
 import type { Command, CommandOutcome, TodoChange } from '../../../lib/domain/command.ts'
+import type { LogPosition } from '../../../lib/domain/must-see.ts'
 import { withoutBody } from '../../http/contract/answer.ts'
 import type { Principal } from '../../http/contract/endpoint.ts'
 import type { Reply, Request } from '../../http/engines/engine.ts'
@@ -26,6 +27,7 @@ import {
   writeTooLarge,
 } from './problems.ts'
 import { accepted } from './vocabulary.ts'
+import { writePositionOf } from './write-position.ts'
 
 /** A request to write, as handlers are given it. */
 type WriteRequest = {
@@ -173,13 +175,13 @@ const publish = async (
     case 'acknowledged': {
       if (sec === 0) {
         const wouldWait = prefer.respondAsync && collection.waitSec > 0
-        return acceptedReply(command, collection, wouldWait ? notWaited : [])
+        return acceptedReply(command, collection, outcome.receipt, wouldWait ? notWaited : [])
       }
       request.progress?.('acknowledged')
       const effect = await applied.wait(command.commandId, sec * 1000)
       if (effect === 'applied') request.progress?.('applied')
       return effect === undefined
-        ? acceptedReply(command, collection)
+        ? acceptedReply(command, collection, outcome.receipt)
         : answerTo(effect, command, collection, prefer.waitSec === undefined ? [] : waited)
     }
     case 'refused':
@@ -192,13 +194,13 @@ const publish = async (
   }
 }
 
+/** Its todos are in somebody's list, or a team's. */
+const hasOwner = ({ isPersonal, teamId }: Collection) => isPersonal || teamId !== undefined
+
 /** Most are neither. An outcome is kept where one will ask for it, or may send the command again. */
-const marked = (
-  made: Command,
-  { isPersonal, teamId }: Collection,
-  keepsOutcome: boolean,
-): Command =>
-  isPersonal || teamId !== undefined || keepsOutcome
+const marked = (made: Command, collection: Collection, keepsOutcome: boolean): Command => {
+  const { isPersonal, teamId } = collection
+  return hasOwner(collection) || keepsOutcome
     ? {
         ...made,
         ...(isPersonal && { isPersonal: true }),
@@ -206,6 +208,7 @@ const marked = (
         ...(keepsOutcome && { keepsOutcome: true }),
       }
     : made
+}
 
 const waited = ['Preference-Applied', 'wait']
 const notWaited = ['Preference-Applied', 'respond-async']
@@ -213,12 +216,17 @@ const notWaited = ['Preference-Applied', 'respond-async']
 const acceptedReply = (
   command: Command,
   collection: Collection,
+  position?: LogPosition,
   headers: readonly string[] = [],
 ): Reply => {
   const { todoId, kind } = command
   const isConditional = kind !== 'create' && command.ifRevision !== undefined
   const message = `the todo will be ${kind}d${isConditional ? ' if If-Match holds then' : ''}`
-  return accepted.reply({ id: todoId, message }, [...locationOf(collection, todoId), ...headers])
+  return accepted.reply({ id: todoId, message }, [
+    ...locationOf(collection, todoId),
+    ...(hasOwner(collection) ? writePositionOf(position) : []),
+    ...headers,
+  ])
 }
 
 /** Where the todo is, or will be. */
@@ -253,7 +261,8 @@ const answerTo = async (
       const ownerId = row?.user_id ?? command.userId
       const version = await collection.onChanged(ownerId)
       // Of another's list it says nothing to who edits a todo in it.
-      const more = ownerId === command.userId ? [...headers, ...listVersionOf(version)] : headers
+      const isTold = collection.teamId !== undefined || ownerId === command.userId
+      const more = isTold ? [...headers, ...listVersionOf(version)] : headers
       if (command.kind === 'delete') return withoutBody(204, more)
       if (!row) return acceptedReply(command, collection)
       return command.kind === 'create'

@@ -5,10 +5,9 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { decodeCommand } from '../../../lib/domain/command.ts'
-import type { CommandPublisher } from '../../../lib/command-log/command-log.ts'
+import type { CommandPublisher, PublishOutcome } from '../../../lib/command-log/command-log.ts'
 import { createTokenVerifier, signToken } from '../../../lib/accounts/access-token.ts'
 import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
-import type { BatchOutcome } from '../../../lib/runtime/micro-batch.ts'
 import { noPageCache } from '../../../lib/page-cache/page-cache.ts'
 import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
@@ -431,7 +430,7 @@ const cacheAway: ListCache = {
 }
 
 /** An application without a list to show, whose publisher answers `outcome`. */
-const failing = (t: Test, outcome: BatchOutcome, dependencies: readonly Dependency[] = []) => {
+const failing = (t: Test, outcome: PublishOutcome, dependencies: readonly Dependency[] = []) => {
   const publisher: CommandPublisher = {
     newTodoId: () => 'new',
     publish: () => Promise.resolve(outcome),
@@ -499,7 +498,7 @@ const write = (method: string, target: string) =>
   ).replace('GET', method) + text
 const writes = [write('POST', '/todos'), write('PUT', '/todos/a'), write('DELETE', '/todos/a')]
 
-const serveBoth = async (t: Test, ...staged: [BatchOutcome, (readonly Dependency[])?]) => ({
+const serveBoth = async (t: Test, ...staged: [PublishOutcome, (readonly Dependency[])?]) => ({
   node: await serve(t, 'node', failing(t, ...staged)),
   uws: await serve(t, 'uws', failing(t, ...staged)),
 })

@@ -8,6 +8,7 @@ import { listVersionMin, listVersionOf } from '../list-version.ts'
 import type { TodoParts } from '../parts.ts'
 import { noSuchTodo, todoUnreadable } from '../problems.ts'
 import { id, personalTag, readPersonal } from '../vocabulary.ts'
+import { mustSeeOf, writePositionMin } from '../write-position.ts'
 
 export const readOwnTodo = ({ store, reads }: TodoParts) =>
   endpoint({
@@ -19,11 +20,11 @@ export const readOwnTodo = ({ store, reads }: TodoParts) =>
     auth: 'bearer',
     limit: 'user',
     params: { id },
-    headers: { ifNoneMatch, listVersionMin },
+    headers: { ifNoneMatch, listVersionMin, writePositionMin },
     responses: readPersonal,
     problems: [noSuchTodo, todoUnreadable, ...readQueueProblems],
     async handler({ principal: { userId }, params, headers }) {
-      const read = () => store.readPersonalTodo(userId, params.id, headers.listVersionMin)
+      const read = () => store.readPersonalTodo(userId, params.id, mustSeeOf(headers))
       const { row, version } = (await reads.run(userId, read).catch(unreadable)) ?? {}
       return answerTodo(headers.ifNoneMatch, row, listVersionOf(version))
     },

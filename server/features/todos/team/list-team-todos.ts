@@ -1,5 +1,6 @@
 // GET /api/teams/:teamId/todos: a team's todos, a page at a time.
 
+import { namesSomething } from '../../../../lib/domain/must-see.ts'
 import type { Range } from '../../../../lib/domain/page.ts'
 import { named } from '../../../../lib/domain/shape.ts'
 import { exampleTeamTodo, teamTodoShape } from '../../../../lib/domain/todo.ts'
@@ -7,6 +8,7 @@ import { notModified, type AnswerDescription } from '../../../http/contract/answ
 import { endpoint } from '../../../http/contract/endpoint.ts'
 import { ifNoneMatch } from '../../../http/contract/parameters.ts'
 import { teamProblems } from '../../../identity/team-access.ts'
+import { listVersionMin } from '../list-version.ts'
 import {
   createPages,
   orUnreadable,
@@ -16,6 +18,7 @@ import {
   pageQuery,
 } from '../pages.ts'
 import { teamCollection, type TodoParts } from '../parts.ts'
+import { mustSeeOf, writePositionMin } from '../write-position.ts'
 import { createTeamTodos } from './team-todos.ts'
 import { teamId, teamTodoTag } from './vocabulary.ts'
 
@@ -47,19 +50,22 @@ export const listTeamTodos = (parts: TodoParts) => {
     limit: 'user',
     params: { teamId },
     query: pageQuery(route),
-    headers: { ifNoneMatch },
+    headers: { ifNoneMatch, listVersionMin, writePositionMin },
     responses: [found, notModified(pageHeaders)],
     problems: [...pageProblems, ...teamProblems],
     async handler({ principal: { userId }, params: { teamId }, query, headers }) {
       const owner = `team:${teamId}` as const
+      const named = mustSeeOf(headers)
+      const isOfReader = namesSomething(named)
       // It is asked who is in the team anyway: so is the version, and no page is ever out of date.
-      const [versionMin] = await Promise.all([
-        store.pagesVersion(owner).catch(orUnreadable),
+      const [version] = await Promise.all([
+        isOfReader ? named.version : store.pagesVersion(owner).catch(orUnreadable),
         permit(userId, teamId, ['list-team-todos']),
       ])
       const { path } = teamCollection(parts, teamId)
-      const readSlice = (range: Range) => store.readTeamSlice(teamId, range, versionMin)
-      const listed = { owner, readSlice, versionMin, isOfReader: false, path, route }
+      const mustSee = { ...named, version }
+      const readSlice = (range: Range) => store.readTeamSlice(teamId, range, mustSee)
+      const listed = { owner, readSlice, mustSee, isOfReader, path, route }
       return reply(userId, listed, query, headers.ifNoneMatch)
     },
   })

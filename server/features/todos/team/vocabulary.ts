@@ -18,8 +18,10 @@ import {
   waitedIfAsked,
 } from '../../../http/response-headers.ts'
 import { teamId as id, teamProblems } from '../../../identity/team-access.ts'
+import { listVersion } from '../list-version.ts'
 import { changeProblems, notAMember } from '../problems.ts'
 import { acceptedBody, ignored, newTodoMembers } from '../vocabulary.ts'
+import { writePosition } from '../write-position.ts'
 
 export const teamTodoTag = {
   name: 'Team todos',
@@ -46,24 +48,29 @@ export const acceptedInTeam = answer({
   component: 'AcceptedInTeam',
   description:
     'With `Prefer: respond-async`, or when the wait timed out: the command is durably in the log, and will be applied in its order, if you are still in the team then.',
-  headers: [locationUnder('/api/teams'), notWaited],
+  headers: [locationUnder('/api/teams'), notWaited, writePosition],
   ...acceptedBody,
 })
 export const readInTeam: readonly AnswerDescription[] = [
-  { status: 200, description: 'The todo.', headers: [etag, privateNoCache], content: oneTodo },
-  notModified([etag, privateNoCache]),
+  {
+    status: 200,
+    description: 'The todo.',
+    headers: [etag, privateNoCache, listVersion],
+    content: oneTodo,
+  },
+  notModified([etag, privateNoCache, listVersion]),
 ]
 export const createdInTeam: AnswerDescription = {
   status: 201,
   description: 'The created todo.',
-  headers: [etag, privateNoCache, locationUnder('/api/teams'), waitedIfAsked],
+  headers: [etag, privateNoCache, locationUnder('/api/teams'), waitedIfAsked, listVersion],
   content: oneTodo,
 }
 export const updatedInTeam: AnswerDescription = {
   status: 200,
   component: 'UpdatedInTeam',
   description: 'The updated todo.',
-  headers: [etag, privateNoCache, waitedIfAsked],
+  headers: [etag, privateNoCache, waitedIfAsked, listVersion],
   content: oneTodo,
 }
 export const changeInTeamProblems = [notAMember, ...changeProblems, ...teamProblems] as const
