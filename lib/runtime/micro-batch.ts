@@ -56,7 +56,7 @@ export class SendSmaller extends Error {
   }
 }
 
-type Receipts<Receipt> = readonly (Receipt | undefined)[] | undefined | void
+type Sent<Receipt> = Promise<void> | Promise<readonly (Receipt | undefined)[]>
 
 type Waiting<Item, Receipt> = {
   readonly item: Item
@@ -94,7 +94,7 @@ export const createMicroBatch = <Item, Receipt = never>(options: {
    */
   readonly beginBatch: () => (item: Item) => boolean
   /** Resolves with a receipt for each item, in their order, where it has any. */
-  readonly send: (items: Item[]) => Promise<Receipts<Receipt>>
+  readonly send: (items: Item[]) => Sent<Receipt>
   readonly nowMs?: () => number
 }): MicroBatch<Item, Receipt> => {
   const { pendingMax, pendingBytesMax, batchMax, waitMaxMs, bytesOf, beginBatch, send } = options
@@ -193,7 +193,7 @@ const turnEnd = () => new Promise<void>((resolve) => setImmediate(resolve))
 type Failure = Exclude<BatchOutcome, { readonly kind: 'acknowledged' }>
 
 const outcomeOf = async <Receipt>(
-  send: () => Promise<Receipts<Receipt>>,
+  send: () => Sent<Receipt>,
 ): Promise<
   { readonly receipts: readonly (Receipt | undefined)[] | undefined } | Failure | SendSmaller
 > => {

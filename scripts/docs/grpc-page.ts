@@ -35,8 +35,8 @@ export const grpcPage = (): string =>
       'It is off until `GRPC_PORT` is set. The files are in `proto/todos/v1/`, and the server gives them away by reflection. [Call the API by gRPC](../how-to/grpc.md) has commands to paste.',
       'Each RPC is the same as one request of the [HTTP API](api.md): limits, checks and texts are those of HTTP. A call is a line of the metrics of its HTTP route.',
       bullets([
-        'Metadata of a call: `authorization` with `Bearer TOKEN`, and `traceparent`, `tracestate`, `baggage`, `x-request-id`. `prefer`, `if-match` and `idempotency-key` may come there, too; a field of that name goes first.',
-        'Metadata of an answer: `x-request-id`, what limits say, and the headers `etag`, `location`, `link`, `preference-applied`, `retry-after`.',
+        "Metadata of a call: `authorization` with `Bearer TOKEN`, and `traceparent`, `tracestate`, `baggage`, `x-request-id`. `prefer`, `if-match` and `idempotency-key` may come there, too; a field of that name goes first. Reads of your own todos and of a team's take `list-version-min` and `write-position-min`: [what you must see](../how-to/read-replicas.md#clients-that-say-what-they-must-see).",
+        'Metadata of an answer: `x-request-id`, what limits say, and the headers `etag`, `location`, `link`, `list-version`, `write-position`, `preference-applied`, `retry-after`.',
         'A stream ends with the status that says why. With `google.rpc.RetryInfo`, call again after that.',
         'A deadline ends the wait. A `wait` in `prefer` that would go past it is made shorter, so that the answer says that the write is accepted.',
         'Messages are not compressed, in either direction.',

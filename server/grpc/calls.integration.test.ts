@@ -105,6 +105,25 @@ t.test('fields become path, query, headers and body, and nothing else does', asy
   t.equal(seen[3]?.path, '/v1/todos/%20', 'no id is one that is refused, not another path')
 })
 
+t.test('what a reader must see goes as metadata, and comes back so', async (t) => {
+  const told = ['List-Version', '1042', 'Write-Position', '3-17']
+  const { seen, call } = await start(t, () => json(200, todo, told))
+  const metadata = { 'list-version-min': '1041', 'write-position-min': '3-17, 5-0' }
+  for (const [rpc, fields] of [
+    ['todos.v1.PersonalTodoService/ReadOwnTodo', { id: 'a' }],
+    ['todos.v1.TeamTodoService/ReadTeamTodo', { team_id: 'a', id: 'b' }],
+  ] as const) {
+    const read = await call(rpc, fields, { metadata })
+    const { header } = seen.at(-1) as Seen
+    t.equal(header('list-version-min'), '1041')
+    t.equal(header('write-position-min'), '3-17, 5-0')
+    t.equal(read.kind, 'ok', rpc)
+    if (read.kind !== 'ok') continue
+    t.same(read.metadata.get('list-version'), ['1042'])
+    t.same(read.metadata.get('write-position'), ['3-17'])
+  }
+})
+
 t.test('what is required is sent though it is the default of its type', async (t) => {
   const { seen, call } = await start(t, () => json(202, { id: 'a', message: 'later' }))
   await call('todos.v1.TodoService/CreateTodo', {})

@@ -180,6 +180,24 @@ const keepOwn = async (t: Test, call: Call, ann: As) => {
     message: { todo: { title: 'one', description: 'more' } },
   })
   t.match(await call(`${own}/ReadOwnTodo`, { id }, ann), { message: { etag: '"3"' } })
+  // What the answer to a write says brings a read that has it.
+  const later = { title: 'later', prefer: 'respond-async' }
+  const sent = await call(`${own}/CreateOwnTodo`, later, ann)
+  if (sent.kind === 'error') throw sent.error
+  const { id: laterId } = sent.message['accepted'] as { readonly id: string }
+  const position = String(sent.metadata.get('write-position')[0])
+  t.match(position, /^\d+-\d+$/)
+  const mustSee = { metadata: { ...ann.metadata, 'write-position-min': position } }
+  const found = await eventually(
+    () => call(`${own}/ReadOwnTodo`, { id: laterId }, mustSee),
+    ({ kind }) => kind === 'ok',
+  )
+  t.match(found, { message: { todo: { title: 'later' } } })
+  if (found.kind === 'ok') t.match(found.metadata.get('list-version')[0], /^\d+$/)
+  const wrong = { metadata: { ...ann.metadata, 'write-position-min': 'newest' } }
+  t.match(await call(`${own}/ReadOwnTodo`, { id: laterId }, wrong), {
+    error: { code: codes.INVALID_ARGUMENT },
+  })
   t.match(await call(`${own}/DeleteOwnTodo`, { id }, ann), { kind: 'ok' })
   t.match(await call(`${own}/ReadOwnTodo`, { id }, ann), { error: { code: codes.NOT_FOUND } })
 }
