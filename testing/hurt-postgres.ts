@@ -53,6 +53,13 @@ export const endOpenSessionsReadOnly = (service: RestartableService): Promise<vo
     endSessions,
   ])
 
+/** Of a replica: it has what there is, and shows none of it until it goes on. */
+export const pauseReplay = (service: RestartableService): Promise<void> =>
+  asOperator(service, ['SELECT pg_wal_replay_pause()'])
+
+export const resumeReplay = (service: RestartableService): Promise<void> =>
+  asOperator(service, ['SELECT pg_wal_replay_resume()'])
+
 const readOnly = 'default_transaction_read_only'
 const reload = 'SELECT pg_reload_conf()'
 const endSessions = `

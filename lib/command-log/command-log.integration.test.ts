@@ -360,6 +360,20 @@ for (const [name, backend] of Object.entries(backends)) {
       },
     )
 
+    await t.test('an acknowledgement says where the log has the command', async (t) => {
+      const { publisher, consumer } = await setUp(t, settings)
+      const commands = Array.from({ length: 60 }, (_, todo) => command(idOf(publisher, todo)))
+      const outcomes = await Promise.all(commands.map((one) => publisher.publish(one)))
+      const { sink, all, applied } = memorySink()
+      await consumer().start(sink)
+      await eventually(all, (seen) => seen.length >= commands.length, startTimeoutMs)
+      for (const [i, outcome] of outcomes.entries()) {
+        const at = outcome.kind === 'acknowledged' ? outcome.receipt : undefined
+        const found = at && applied.get(at.partition)?.[at.offset]
+        t.equal(found?.commandId, commands[i]?.commandId, JSON.stringify(outcome))
+      }
+    })
+
     await t.test('the ends of its partitions are known, and asking makes no log', async (t) => {
       const { config, publisher, consumer } = await setUp(t, settings)
       t.same([...(await readEnds(config, databasesOf(config), silentLog)).values()], [0, 0, 0])

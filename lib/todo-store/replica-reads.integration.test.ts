@@ -347,11 +347,14 @@ t.test(
   'the primary is asked once for all who ask at one time, and never before they do',
   async (t) => {
     let questions = 0
+    let onAnswered = Promise.resolve()
     const versions = createPrimaryVersions({
       ...pool,
-      run(work, ...rest) {
+      async run(work, ...rest) {
         questions++
-        return pool.run(work, ...rest)
+        const answer = await pool.run(work, ...rest)
+        await onAnswered
+        return answer
       },
     })
     const askAll = () =>
@@ -367,12 +370,19 @@ t.test(
     t.equal(known[20], await store.pagesVersion('team:red'))
     t.equal(known[21], 0)
     t.match(JSON.parse(known[22] as string), { 'log 0': writtenTo('public 0') })
+    // Its answer is on its way while others write and ask.
+    let arrive = () => {}
+    onAnswered = new Promise((resolve) => (arrive = resolve))
     const early = versions.ofOwner('user:ann')
-    await new Promise((resolve) => setImmediate(resolve))
+    await eventually(
+      () => questions,
+      (count) => count === 2,
+    )
     await write('user:ann')
     const late = askAll()
-    t.ok(((await late)[0] as number) > (known[0] as number), 'after the write')
-    t.ok((await early) >= (known[0] as number))
+    arrive()
+    t.equal((await late)[0], Number(known[0]) + 1, 'with what was written before they asked')
+    t.ok((await early) >= Number(known[0]))
     t.equal(questions, 3)
     await pool.run((sql) => sql`ALTER TABLE team_lists RENAME TO elsewhere`)
     await t.rejects(versions.ofOwner('user:ann'))

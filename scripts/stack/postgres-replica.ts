@@ -24,7 +24,9 @@ const retryMs = 200
  * that has one already, it goes on from where that was.
  */
 export const startPostgresReplica = async (
-  options: Omit<Parameters<typeof startPostgres>[0], 'durable'> & { readonly primary: Service },
+  options: Omit<Parameters<typeof startPostgres>[0], 'durable'> & {
+    readonly primary: Pick<Service, 'url'>
+  },
 ): Promise<Service> => {
   const { primary, ...place } = options
   const directory = resolve(options.directory)

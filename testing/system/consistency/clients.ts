@@ -69,6 +69,8 @@ const pauseMs = 60
 /** After a refusal it waits longer, as `Retry-After` says. */
 const refusedPauseMs = 200
 const rememberedMax = 100
+/** Todos of a list that are read one by one: the oldest that are there. */
+const readOften = 10
 /** Enough to be hurt, few enough to be read at a gap. */
 const personalOneIn = 10
 
@@ -94,6 +96,10 @@ const outcomeOf = ({ status, text }: Answer): Outcome => {
 export type Clients = {
   readonly operations: readonly Operation[]
   readonly reads: readonly ListRead[]
+  /** One that may be there, and one of those who may read it. */
+  someTodo(
+    random: ReturnType<typeof seeded>,
+  ): { readonly path: string; readonly userId: keyof typeof tokens } | undefined
   /** How many operations were answered 202 so far. */
   acknowledged(): number
   /** Resolves when each has finished what it was doing. */
@@ -220,6 +226,14 @@ export const startClients = (
   return {
     operations,
     reads,
+    someTodo(random) {
+      const userId = random.below(2) === 0 ? 'bob' : 'ann'
+      const [list, todos] =
+        random.below(2) === 0 ? ['/api/todos', personalTodos[userId]] : ['/todos', publicTodos]
+      // The newest are changed and deleted as often as the others; few are read often enough.
+      const id = todos[random.below(Math.min(todos.length, readOften) || 1)]
+      return id === undefined ? undefined : { path: `${list}/${id}`, userId }
+    },
     acknowledged: () => acknowledgedCount,
     async stop() {
       stopped = true

@@ -13,11 +13,13 @@ import type { Evidence } from './evidence.ts'
 import { planFaults } from './faults.ts'
 import { startLiveClients } from './live-clients.ts'
 import { finalLists, whatIsLeft } from './left.ts'
+import { singleReadsGoOn, startSingleReaders } from './single-reads.ts'
 import { startSystem } from './system.ts'
 import { chosenRuns, isChosenFault, seconds } from './runs.ts'
 
 const writers = 150
 const readers = 10
+const singleReaders = 4
 const freshTimeoutMs = 20_000
 const enough = 100
 
@@ -34,11 +36,13 @@ for (const { stack, engine } of chosenRuns()) {
       const plan = planFaults(system, random, isChosenFault, (what) => t.comment(what))
       const clients = startClients(system.port, { writers, readers }, random)
       const live = startLiveClients(system.port)
+      const singles = startSingleReaders(system.port, clients, singleReaders, random)
       const { acknowledged } = clients
       await eventually(acknowledged, (count) => count > enough, startTimeoutMs)
       const { faultCount, violations } = await plan.carryOut(seconds, acknowledged)
       t.same(violations, [], 'all worked again after each fault, without a restart')
       await clients.stop()
+      await singles.stop()
 
       const { operations, reads } = clients
       const left = await whatIsLeft(system)
@@ -57,8 +61,11 @@ for (const { stack, engine } of chosenRuns()) {
           `${faultCount} faults; ${log.length} logged, ${log.length - logged} of them again; ` +
           `${system.countPrinted('another worker applied')} batches delivered again, ` +
           `${system.countPrinted('batch not applied')} tried again; ` +
-          `${todos.size} todos; ${reads.length} lists read; live: ${live.counts()}`,
+          `${todos.size} todos; ${reads.length} lists and ${singles.reads.length} todos read; ` +
+          `live: ${live.counts()}`,
       )
+      t.ok(singles.reads.length > enough, 'todos were read meanwhile')
+      t.same(singleReadsGoOn(singles.reads).slice(0, 20), [], 'none went back')
       t.ok(reads.length > enough, 'lists were read meanwhile')
       const events = histories.map(({ heard }) => heard.filter(({ kind }) => kind === 'event'))
       t.ok(events.flat().length > enough, 'events were heard meanwhile')

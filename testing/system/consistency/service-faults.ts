@@ -8,6 +8,8 @@ import {
   makeOpenSessionsReadOnly,
   makePostgresReadOnly,
   makePostgresWritable,
+  pauseReplay,
+  resumeReplay,
 } from '../../hurt-postgres.ts'
 import { failOverRedis, redisRefusals, spoilRedisVersion } from '../../hurt-redis.ts'
 import { aMoment, type Fault } from './fault.ts'
@@ -51,16 +53,18 @@ const ofAny = (name: ServiceName, service: RestartableService): Fault[] =>
   ].map((fault) => ({ ...fault, allWorksMeanwhile: isSpare(name) }))
 
 /**
- * Lists come from Postgres without Redis, and nothing else needs it. Two brokers of three take writes, and
+ * Lists come from Postgres without Redis, and nothing else needs it. The primary reads for its replica. Two brokers of three take writes, and
  * they lead without the controller for as long as none of them goes.
  */
 const isSpare = (name: ServiceName): boolean =>
-  name === 'redis' || name === 'kafka-controller' || isBroker(name)
+  name === 'redis' || name === 'postgres-replica' || name === 'kafka-controller' || isBroker(name)
 
 const ofItsOwn = (name: ServiceName, service: RestartableService, system: System): Fault[] => {
   switch (name) {
     case 'postgres':
       return postgresFaults(service)
+    case 'postgres-replica':
+      return replicaFaults(service)
     case 'redis':
       return redisFaults(service)
     case 'kafka':
@@ -98,6 +102,16 @@ const postgresFaults = (service: RestartableService): Fault[] => [
     begin: () => makeOpenSessionsReadOnly(service),
     allWorksMeanwhile: true,
     end: () => endOpenSessionsReadOnly(service),
+  },
+]
+
+const replicaFaults = (service: RestartableService): Fault[] => [
+  {
+    name: 'postgres-replica falls behind',
+    begin: () => pauseReplay(service),
+    lastsMs: aMoment,
+    allWorksMeanwhile: true,
+    end: () => resumeReplay(service),
   },
 ]
 

@@ -4,20 +4,23 @@ import { join } from 'node:path'
 import { startRestartable, type RestartableService } from '../../restartable.ts'
 import { startKafkaBroker, startKafkaController } from '../../../scripts/stack/kafka-cluster.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
+import { startPostgresReplica } from '../../../scripts/stack/postgres-replica.ts'
 import { startPostgres } from '../../../scripts/stack/postgres.ts'
 import { startRedis } from '../../../scripts/stack/redis.ts'
 
-/** `kafka-cluster`: `real`, with three brokers in place of one. */
-export type Stack = 'real' | 'kafka-cluster' | 'embedded'
+/** `kafka-cluster`: `real`, with three brokers in place of one. `replicated`: with a replica of Postgres. */
+export type Stack = 'real' | 'kafka-cluster' | 'replicated' | 'embedded'
 export const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
 export type BrokerName = (typeof brokerNames)[number]
-export type ServiceName = 'postgres' | 'redis' | 'kafka' | 'kafka-controller' | BrokerName
+export type ServiceName =
+  'postgres' | 'postgres-replica' | 'redis' | 'kafka' | 'kafka-controller' | BrokerName
 export type Services = ReadonlyMap<ServiceName, RestartableService>
 
 /** In the order in which they start. */
 const names: Readonly<Record<Stack, readonly ServiceName[]>> = {
   real: ['postgres', 'redis', 'kafka'],
   'kafka-cluster': ['postgres', 'redis', 'kafka-controller', ...brokerNames],
+  replicated: ['postgres', 'postgres-replica', 'redis', 'kafka'],
   embedded: ['postgres'],
 }
 
@@ -38,6 +41,10 @@ const startOf = (name: ServiceName, started: Services): Start => {
   switch (name) {
     case 'postgres':
       return (place: Place) => startPostgres({ ...place, durable: false })
+    case 'postgres-replica': {
+      const primary = { url: started.get('postgres')?.directUrl() ?? '' }
+      return (place: Place) => startPostgresReplica({ ...place, primary })
+    }
     case 'redis':
       return startRedis
     case 'kafka':

@@ -87,11 +87,15 @@ export const startSystem = async (options: {
       ? { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }
       : {
           REDIS_URL: service('redis').url,
-          ...(stack === 'real' ? { KAFKA_BROKERS: brokers } : kafkaClusterSettings(brokers)),
+          ...(stack === 'kafka-cluster'
+            ? kafkaClusterSettings(brokers)
+            : { KAFKA_BROKERS: brokers }),
         }
+  const replica = services.get('postgres-replica')
   const environment = {
     ...stores,
     DATABASE_URL: database.url,
+    ...(replica && { DATABASE_REPLICA_URLS: replica.url }),
     KAFKA_TODO_TOPIC: topic,
     KAFKA_PARTITIONS: '3',
     HTTP_ENGINE: options.engine,
