@@ -154,6 +154,18 @@ t.test('a batch ends where the caller says, in order, and has at least one', asy
   t.same(sent, [['ab', 'abcd'], ['a'], ['abcdefgh'], ['b', 'c']])
 })
 
+t.test('each is given the receipt of its own item, where there is one', async (t) => {
+  const batch = createMicroBatch<string, number>({
+    ...bounds,
+    send: (items) => Promise.resolve(items.map((item) => item.length || undefined)),
+  })
+  t.same(await Promise.all(['a', '', 'abc'].map((item) => batch.add(item))), [
+    { kind: 'acknowledged', receipt: 1 },
+    { kind: 'acknowledged', receipt: undefined },
+    { kind: 'acknowledged', receipt: 3 },
+  ])
+})
+
 t.test('what is to be sent smaller goes again, first and in order', async (t) => {
   const { send, nth, sends } = heldSends()
   let size = 3
