@@ -2,11 +2,12 @@
 // the chart, with strict validation. Beside the tests: they have only its schemas, offline and in seconds.
 
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { takeNoArguments } from '../../scripts/command-line.ts'
 import { ServiceMissing } from '../../scripts/stack/service.ts'
 import { makeTemporaryDirectory } from '../../scripts/stack/temporary-directory.ts'
 import { nameOf } from './changes.ts'
-import { helm, templateOf } from './helm.ts'
+import { copyWithTests, helm, templateOf } from './helm.ts'
 import { startKubeApi, type KubeApi } from './kube-api.ts'
 import { customResources } from './kube-binaries.ts'
 import { parseManifests, readManifests, type Manifest } from './render.ts'
@@ -19,8 +20,12 @@ Exit codes: 0 every object is taken, 1 one is not, 2 wrong usage.`
 
 type Source = { readonly name: string; readonly manifests: readonly Manifest[] }
 
-const readSources = async (): Promise<readonly Source[]> => {
-  const answers = await helm(chartVariants.map(({ files }) => templateOf(files)))
+const readSources = async (directory: string): Promise<readonly Source[]> => {
+  const copy = await copyWithTests(join(directory, 'chart'))
+  const answers = await helm([
+    ...chartVariants.map(({ files }) => templateOf(files)),
+    templateOf(['production.yaml'], {}, copy),
+  ])
   return [
     ...[...overlays, ...variants].map((name) => ({
       name: `k8s/${name}`,
@@ -34,6 +39,10 @@ const readSources = async (): Promise<readonly Source[]> => {
       name: `k8s/chart ${files.join(' ')}`.trimEnd(),
       manifests: parseManifests(answers[i]?.out ?? '', 'chart'),
     })),
+    {
+      name: 'k8s/chart production.yaml, its tests too',
+      manifests: parseManifests(answers.at(-1)?.out ?? '', 'chart'),
+    },
   ]
 }
 
@@ -41,6 +50,7 @@ const readSources = async (): Promise<readonly Source[]> => {
 const misspelt: readonly (readonly [kind: string, right: string, wrong: string])[] = [
   ['Deployment', '"maxUnavailable":', '"maxUnavailible":'],
   ['NetworkPolicy', '"policyTypes":', '"policyType":'],
+  ['Pod', '"restartPolicy":', '"restartPolice":'],
   ['VirtualService', '"attempts":', '"attempt":'],
   ['PeerAuthentication', '"STRICT"', '"STRICTEST"'],
   ['ScaledObject', '"minReplicaCount":', '"minReplicas":'],
@@ -48,12 +58,20 @@ const misspelt: readonly (readonly [kind: string, right: string, wrong: string])
 ]
 
 const main = async (): Promise<boolean> => {
-  const sources = await readSources()
+  const directory = await makeTemporaryDirectory()
+  try {
+    return await acceptAll(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const acceptAll = async (directory: string): Promise<boolean> => {
+  const sources = await readSources(directory)
   const all = sources.flatMap(({ manifests }) => manifests)
   const definitions = await customResources((group, kind) =>
     all.some((one) => one.kind === kind && one.apiVersion.startsWith(`${group}/`)),
   )
-  const directory = await makeTemporaryDirectory()
   let api: KubeApi | undefined
   try {
     api = await startKubeApi(directory, console.log)
@@ -65,7 +83,6 @@ const main = async (): Promise<boolean> => {
     return (await opinions(api, sources)) && areRefused
   } finally {
     await api?.stop()
-    await rm(directory, { recursive: true, force: true })
   }
 }
 

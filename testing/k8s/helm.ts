@@ -3,7 +3,7 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -33,17 +33,34 @@ export type HelmAnswer = { readonly out: string; readonly fault: string }
 export const templateOf = (
   valuesFiles: readonly string[],
   values: Readonly<Record<string, string>> = {},
+  chart = chartDirectory,
 ): HelmCall => ({
   function: 'Template',
   options: {
     name: 'todos',
-    chart: chartDirectory,
+    chart,
     namespace: 'todos',
     kube_version: '1.30.0',
     values_files: valuesFiles.map((file) => join(chartDirectory, 'values', file)).join(','),
     values: new URLSearchParams(values).toString(),
   },
 })
+
+/** As Helm would find it on an object of `helm test`. */
+export const testHook = 'helm.sh/hook: test'
+/** The annotation of such an object in the copy below. */
+export const testMark = 'todos/test'
+
+/** A copy of the chart in `directory`: the engine prints no hooks, so here they are objects like any other. */
+export const copyWithTests = async (directory: string): Promise<string> => {
+  await cp(chartDirectory, directory, { recursive: true })
+  const tests = join(directory, 'templates/tests')
+  for (const name of await readdir(tests)) {
+    const text = await readFile(join(tests, name), 'utf8')
+    await writeFile(join(tests, name), text.replaceAll(testHook, `${testMark}: hook`))
+  }
+  return directory
+}
 
 /** All in one process, in order. */
 export const helm = async (calls: readonly HelmCall[]): Promise<readonly HelmAnswer[]> => {

@@ -24,12 +24,13 @@ import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2'
 import { Ingress, NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
 import { Job } from 'kubernetes-models/batch/v1'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1'
-import { ConfigMap, Namespace, Secret, Service } from 'kubernetes-models/v1'
+import { ConfigMap, Namespace, Pod, Secret, Service } from 'kubernetes-models/v1'
 import { isFields, type Fields, type Manifest, type Value } from './render.ts'
 
 const models = [
   ConfigMap,
   Namespace,
+  Pod,
   Secret,
   Service,
   Deployment,
