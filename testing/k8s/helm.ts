@@ -15,7 +15,8 @@ const run = promisify(execFile)
 
 export const chartDirectory = fileURLToPath(new URL('k8s/chart', repository))
 
-/** Helm 3.21.0. `.ci/run` fetches the same. */
+/** Of the engine below. `.ci/run` fetches the same. */
+export const helmVersion = '3.21.0'
 export const artifact = 'com.marcnuri.helm-java:linux-amd64:0.0.21'
 const [, jarName = '', version = ''] = artifact.split(':')
 const jarSha256 = 'a01b3a7a746e67ac9541d147dabcea0b295ea1cbb0c456a3f2f5b911ce75bf7a'
