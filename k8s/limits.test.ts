@@ -107,6 +107,19 @@ for (const overlay of overlays) {
     }
   })
 
+  void t.test(
+    `${overlay}: a pod whose node is gone costs as much as behind our Nginx`,
+    async (t) => {
+      const nginx = readFileSync(new URL('nginx/http.conf', repository), 'utf8')
+      const seconds = /proxy_connect_timeout (\d+)s;/.exec(nginx)?.[1]
+      t.ok(Number(seconds) > 0)
+      for (const { metadata } of all('Ingress')) {
+        const name = 'nginx.ingress.kubernetes.io/proxy-connect-timeout'
+        t.equal(metadata?.annotations?.[name], seconds, metadata?.name ?? '')
+      }
+    },
+  )
+
   void t.test(`${overlay}: images are pinned, and ours is one`, async (t) => {
     const images = workloads.flatMap(({ containers }) => containers.map(({ image }) => image ?? ''))
     for (const image of images) {
