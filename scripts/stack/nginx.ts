@@ -17,11 +17,14 @@ const stopTimeoutMs = 5_000
 const templates = join(dirname(fileURLToPath(import.meta.url)), '../../nginx')
 // A process of this machine that is gone refuses at once, and the next is tried. Taken out for a
 // time instead, one that is back already leaves none when another dies: 1,400 errors in a second.
-const serverOptions = 'max_fails=0'
+const localServerOptions = 'max_fails=0'
 
 export type NginxMode = 'http' | 'stream'
-/** With its port of gRPC. */
-export type Nginx = Service & { readonly grpcPort: number }
+export type Nginx = Service & {
+  readonly grpcPort: number
+  /** From now on new connections go there. Those that are open end as Nginx ends them at a reload. */
+  leadTo(upstreams: readonly string[]): Promise<void>
+}
 
 export const startNginx = async (options: {
   directory: string
@@ -36,12 +39,14 @@ export const startNginx = async (options: {
   tls?: Issued
   /** What is changed in the template. */
   edit?: (template: string) => string
+  /** Of each server, where they are not processes of this machine. */
+  serverOptions?: string
 }): Promise<Nginx> => {
   const {
     mode,
-    upstreams,
     grpcUpstreams = [],
     tls,
+    serverOptions = localServerOptions,
     edit = (template: string) => template,
   } = options
   const command = findProgram('nginx')
@@ -61,13 +66,19 @@ export const startNginx = async (options: {
   await mkdir(directory, { recursive: true })
   const config = join(directory, `${mode}.conf`)
   const template = await readFile(join(templates, `${mode}.conf`), 'utf8')
-  const values = { directory, port, grpcPort, upstreams, grpcUpstreams, hasTls: tls !== undefined }
-  await writeFile(config, render(edit(template), values))
+  const hasTls = tls !== undefined
+  const values = { directory, port, grpcPort, grpcUpstreams, hasTls, serverOptions }
+  const write = (upstreams: readonly string[]) =>
+    writeFile(config, render(edit(template), { ...values, upstreams }))
+  await write(options.upstreams)
   if (tls) {
     await copyFile(tls.certFile, join(directory, 'tls.crt'))
     await copyFile(tls.keyFile, join(directory, 'tls.key'))
     const settings = await readFile(join(templates, 'tls.conf'), 'utf8')
-    await writeFile(join(directory, 'tls.conf'), render(settings, values))
+    await writeFile(
+      join(directory, 'tls.conf'),
+      render(settings, { ...values, upstreams: options.upstreams }),
+    )
   }
   const service = await startService({
     name: `nginx-${mode}`,
@@ -82,7 +93,13 @@ export const startNginx = async (options: {
     stopTimeoutMs: stopTimeoutMs,
   })
   // Not spread: that would read `exited`.
-  return Object.assign(service, { grpcPort })
+  return Object.assign(service, {
+    grpcPort,
+    async leadTo(upstreams: readonly string[]) {
+      await write(upstreams)
+      process.kill(service.pid, 'SIGHUP') // to its first process alone: it tells the others
+    },
+  })
 }
 
 /** The template with its placeholders filled in; Nginx's own `$variables` have no braces. */
@@ -95,6 +112,7 @@ const render = (
     upstreams: readonly string[]
     grpcUpstreams: readonly string[]
     hasTls: boolean
+    serverOptions: string
   },
 ): string => {
   const addressOf = (port: number) => `${loopback}:${port}${values.hasTls ? ' ssl' : ''}`
@@ -102,14 +120,14 @@ const render = (
     LISTEN: addressOf(values.port),
     GRPC_LISTEN: addressOf(values.grpcPort),
     DIRECTORY: values.directory,
-    UPSTREAMS: serversOf(values.upstreams),
-    GRPC_UPSTREAMS: serversOf(values.grpcUpstreams),
+    UPSTREAMS: serversOf(values.upstreams, values.serverOptions),
+    GRPC_UPSTREAMS: serversOf(values.grpcUpstreams, values.serverOptions),
   }
   return template.replace(/\$\{(\w+)\}/g, (whole, name: string) => placeholders[name] ?? whole)
 }
 
 /** Nginx takes no empty list: without servers it is given one that is never asked. */
-const serversOf = (upstreams: readonly string[]): string =>
+const serversOf = (upstreams: readonly string[], serverOptions: string): string =>
   upstreams.length === 0
     ? `server ${loopback}:9 down;`
     : triesOf(upstreams)

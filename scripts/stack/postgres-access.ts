@@ -25,16 +25,21 @@ export const scramIterations = 1
 
 export const passwordFileIn = (data: string): string => join(data, 'password')
 
+/** A network of ours beside loopback, and Postgres' address in it. */
+export type Network = { readonly address: string; readonly range: string }
+
 /** Nobody else comes in, by TCP or a socket, whoever may read or write the files of others. */
-const hostRules = `# Written anew at each start. The password is in the file beside this one.
+const hostRules = (
+  network?: Network,
+) => `# Written anew at each start. The password is in the file beside this one.
 host all all ${loopback}/32 scram-sha-256
 host replication all ${loopback}/32 scram-sha-256
-`
+${network ? `host all all ${network.range} scram-sha-256\n` : ''}`
 const hostRulesIn = (data: string): string => join(data, 'pg_hba.conf')
 
 /** The settings that hold whatever the data directory's own files say. */
-export const accessSettings = (data: string) => ({
-  listen_addresses: loopback,
+export const accessSettings = (data: string, network?: Network) => ({
+  listen_addresses: network ? `${loopback},${network.address}` : loopback,
   unix_socket_directories: '',
   hba_file: hostRulesIn(data),
 })
@@ -54,8 +59,9 @@ export const restrictAccess = async (
   data: string,
   binaries: PostgresBinaries,
   owner: Owner | undefined,
+  network?: Network,
 ): Promise<string> => {
-  await writeSecret(hostRulesIn(data), hostRules, owner)
+  await writeSecret(hostRulesIn(data), hostRules(network), owner)
   const file = passwordFileIn(data)
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim()
   if (kept !== '') {

@@ -27,6 +27,7 @@ import {
   scramIterations,
   superuser,
   writePassword,
+  type Network,
 } from './postgres-access.ts'
 import {
   assertReachable,
@@ -70,6 +71,8 @@ export const startPostgres = async (options: {
   maxConnections?: number
   /** Where its WAL is archived; without, it is not. */
   archiveDirectory?: string | undefined
+  /** Clients come from there too. */
+  network?: Network
 }): Promise<Service> => {
   const directory = resolve(options.directory)
   const durable = options.durable ?? true
@@ -88,14 +91,14 @@ export const startPostgres = async (options: {
 
   const port = options.port ?? (await freePort())
   const settings = {
-    ...accessSettings(data),
+    ...accessSettings(data, options.network),
     max_connections: options.maxConnections ?? maxConnectionsDefault,
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
     ...(archive && (await archiveSettings(archive, owner))),
   }
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const start = async () => {
-    const password = await restrictAccess(data, binaries, owner)
+    const password = await restrictAccess(data, binaries, owner, options.network)
     const urlOf = (database: string) =>
       `postgres://${superuser}:${password}@${loopback}:${port}/${database}`
     return startService({

@@ -23,10 +23,17 @@ export type Running = {
   stop(): Promise<void>
 }
 
-export const startServer = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
-  start(new URL('server/main.ts', root), env)
-export const startWorker = (env: NodeJS.ProcessEnv, root: URL = repository): Promise<Running> =>
-  start(new URL('worker/main.ts', root), env)
+/** `launcher`: a program and its arguments that becomes Node, such as one that enters a namespace. */
+export const startServer = (
+  env: NodeJS.ProcessEnv,
+  root: URL = repository,
+  launcher: readonly string[] = [],
+): Promise<Running> => start(new URL('server/main.ts', root), env, launcher)
+export const startWorker = (
+  env: NodeJS.ProcessEnv,
+  root: URL = repository,
+  launcher: readonly string[] = [],
+): Promise<Running> => start(new URL('worker/main.ts', root), env, launcher)
 
 type Ready = {
   readonly port?: number
@@ -34,7 +41,14 @@ type Ready = {
   readonly grpcPort?: number
 }
 
-const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
+const start = async (
+  script: URL,
+  env: NodeJS.ProcessEnv,
+  launcher: readonly string[],
+): Promise<Running> => {
+  // Without options of ours: Node strips the types itself, whatever started us.
+  const [program = process.execPath, ...before] =
+    launcher.length > 0 ? [...launcher, process.execPath] : []
   const child = fork(fileURLToPath(script), {
     // Any number of them may run at once, and most have no load balancer to wait for.
     env: {
@@ -46,7 +60,8 @@ const start = async (script: URL, env: NodeJS.ProcessEnv): Promise<Running> => {
       ...process.env,
       ...env,
     },
-    execArgv: [], // Node strips the types itself, whatever started us
+    execPath: program,
+    execArgv: before,
     silent: true,
   })
   let output = ''

@@ -12,6 +12,7 @@ import type { Operation } from '../system/consistency/evidence.ts'
 import { readKafkaLog, readNextOffsets, readTables } from '../system/consistency/read-back.ts'
 import type { System } from '../system/consistency/system.ts'
 import { longestGapMs } from './gaps.ts'
+import { watchApplied } from './watch-applied.ts'
 
 export type DrillFault = {
   readonly name: string
@@ -32,7 +33,6 @@ type Measured = {
 
 const writers = 40
 const readers = 1
-const pollIntervalMs = 50
 /** Of writes, before the next step: it works again. */
 const enough = 100
 
@@ -122,29 +122,3 @@ const asSeconds = (ms: number) => (ms / 1_000).toFixed(1)
 
 const isOf = ({ detail }: Violation, { title, todoId }: Operation): boolean =>
   title === undefined ? detail.startsWith(`delete ${todoId} `) : detail.startsWith(`set ${title} `)
-
-/** When each partition's position was seen to move. */
-const watchApplied = (system: System) => {
-  const movedAt = new Map<number, number[]>()
-  const positions = new Map<number, number>()
-  let isStopped = false
-  const run = async () => {
-    while (!isStopped) {
-      const next = await readNextOffsets(system.place())
-      for (const [partition, position] of next) {
-        if (positions.get(partition) === position) continue
-        positions.set(partition, position)
-        movedAt.set(partition, [...(movedAt.get(partition) ?? []), performance.now()])
-      }
-      await delay(pollIntervalMs)
-    }
-  }
-  const running = run()
-  return {
-    async stop() {
-      isStopped = true
-      await running
-      return movedAt
-    },
-  }
-}
