@@ -1,10 +1,11 @@
 // The largest record batch that the topic takes, as the broker says. It may change at any time, and
 // not every user may ask: then Kafka's default counts, until the broker refuses a batch.
 
-import kafkajs, { type Admin } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 import { bytesAlone, type KafkaRecord, type RecordBatch } from './batch-bytes.ts'
+import { loadKafkajs } from './kafkajs.ts'
 
 /** Kafka's own default of message.max.bytes: 1 MiB and 12 bytes. */
 export const batchBytesDefault = 1_048_588
@@ -39,7 +40,7 @@ export const createBatchLimit = (topic: string, admin: Admin, log: Log): BatchLi
       saidUnreadable = false
     } catch (error) {
       // No answer is no news: what does not answer is reported by those who publish.
-      if (!(error instanceof kafkajs.KafkaJSProtocolError) || saidUnreadable) return
+      if (!(error instanceof loadKafkajs().KafkaJSProtocolError) || saidUnreadable) return
       saidUnreadable = true
       log.warn(
         { reason: error.message },
@@ -90,10 +91,11 @@ export const createBatchLimit = (topic: string, admin: Admin, log: Log): BatchLi
 const limits = ['max.message.bytes', 'segment.bytes']
 
 const readLimit = async (topic: string, admin: Admin): Promise<number> => {
+  const { TOPIC } = loadKafkajs().ConfigResourceTypes
   await admin.connect()
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: limits }],
+    resources: [{ type: TOPIC, name: topic, configNames: limits }],
   })
   const values = (resources[0]?.configEntries ?? [])
     .filter(({ configName }) => limits.includes(configName))

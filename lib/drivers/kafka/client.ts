@@ -1,9 +1,10 @@
 // Every client of Kafka that we make, through kafkajs 2.2.4, with its defaults overruled here.
 
 import { randomInt } from 'node:crypto'
-import { Kafka, logLevel, type Admin, type ISocketFactory } from 'kafkajs'
+import type { Admin, ISocketFactory } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
+import { loadKafkajs } from './kafkajs.ts'
 import { LogRefusesUs } from './security.ts'
 import { explainFailure, plainText, type KafkaSecurity } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
@@ -29,8 +30,9 @@ export const createClient = (
     socketFactory?: ISocketFactory
     onLogLine?: (line: string) => void
   } = {},
-) =>
-  new Kafka({
+) => {
+  const { Kafka, logLevel } = loadKafkajs()
+  return new Kafka({
     socketFactory: options.socketFactory ?? createOwnSockets({ silentMsMax }).factory,
     ...(settings.security?.tls && { ssl: settings.security.tls }),
     ...(settings.security?.sasl && { sasl: settings.security.sasl }),
@@ -52,6 +54,7 @@ export const createClient = (
         if (level === logLevel.ERROR) log.debug({ kafkajs: details }, message)
       },
   })
+}
 
 /**
  * kafkajs begins with the first of the list, always, and goes on to the second only when that one refuses.

@@ -1,9 +1,10 @@
 // One producer of kafkajs, idempotent, on connections that are ours to watch and to cut. Whoever sends
 // through it has one send in flight, and discards it after a failed one (see lost-acks.integration.test.ts).
 
-import kafkajs, { Partitioners, type Producer, type ProducerRecord } from 'kafkajs'
+import type { Producer, ProducerRecord } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
+import { loadKafkajs } from './kafkajs.ts'
 import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 
@@ -46,7 +47,7 @@ export const createProducer = (
     metadataMaxAge: metadataMaxAgeMs,
     // A topic that was deleted is another one when it is made again: an operator decides.
     allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
+    createPartitioner: loadKafkajs().Partitioners.DefaultPartitioner,
   })
   return {
     producer,
@@ -67,4 +68,4 @@ export const createProducer = (
 /** The topic's limit of a batch, or that of a segment of it. */
 const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
 export const isTooLarge = (error: unknown): boolean =>
-  error instanceof kafkajs.KafkaJSProtocolError && tooLarge.includes(error.type)
+  error instanceof loadKafkajs().KafkaJSProtocolError && tooLarge.includes(error.type)

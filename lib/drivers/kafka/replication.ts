@@ -3,9 +3,10 @@
 // brings it to what they ask for, under writes.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import kafkajs, { type Admin, type PartitionMetadata } from 'kafkajs'
+import type { Admin, PartitionMetadata } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { withAdmin, type KafkaSettings } from './client.ts'
+import { loadKafkajs } from './kafkajs.ts'
 
 export type Replicas = {
   readonly replicationFactor: number
@@ -58,7 +59,7 @@ export const readMinInsync = async (admin: Admin, topic: string): Promise<number
     const entry = entries.find(({ configName }) => configName === minInsyncName)
     return entry && Number(entry.configValue)
   } catch (error) {
-    if (error instanceof kafkajs.KafkaJSProtocolError && error.type.includes('AUTHORIZATION'))
+    if (error instanceof loadKafkajs().KafkaJSProtocolError && error.type.includes('AUTHORIZATION'))
       return undefined
     throw error
   }
@@ -147,7 +148,11 @@ const readSettings = async (admin: Admin, topic: string, configNames?: string[])
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [
-      { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, ...(configNames && { configNames }) },
+      {
+        type: loadKafkajs().ConfigResourceTypes.TOPIC,
+        name: topic,
+        ...(configNames && { configNames }),
+      },
     ],
   })
   return resources[0]?.configEntries ?? []
@@ -167,7 +172,7 @@ const setMinInsync = async (admin: Admin, topic: string, minInsyncReplicas: numb
     validateOnly: false,
     resources: [
       {
-        type: kafkajs.ConfigResourceTypes.TOPIC,
+        type: loadKafkajs().ConfigResourceTypes.TOPIC,
         name: topic,
         configEntries: [...own, { name: minInsyncName, value: String(minInsyncReplicas) }],
       },
