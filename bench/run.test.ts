@@ -107,8 +107,13 @@ void t.test('autocannon through Nginx, one load after the other', async (t) => {
   t.ok(result.cells.every(({ tiers }) => tiers.some(({ name }) => name === 'nginx')))
 })
 
+/** As fast as it could, each would have both cores, and how much it gets proves nothing. */
+const answerAfterMs = 5
+
 const lie = async (t: Test, listener: RequestListener): Promise<string> => {
-  const server = createServer(listener)
+  const server = createServer((request, response) => {
+    setTimeout(() => listener(request, response), answerAfterMs)
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
     server.closeAllConnections()
