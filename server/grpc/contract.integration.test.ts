@@ -12,6 +12,8 @@ import { differencesOf, pathOf, type Differences } from '../../testing/grpc-cont
 
 const operators = 'for who runs the server, by curl and scripts'
 const cookies = 'for a page of the server, whose browser keeps the refresh token'
+const people =
+  'for people who look at where they are logged in; a program ends its own session with Logout'
 const documents = 'a document for browsers and tools'
 /** Endpoints without an RPC, by what documents call them. */
 const httpOnly: Readonly<Record<string, string>> = {
@@ -24,6 +26,10 @@ const httpOnly: Readonly<Record<string, string>> = {
   readTeamAudit: 'events have members of any name, and are read by people',
   readAuditLog: operators,
   readStatus: operators,
+  listDeadLetters: operators,
+  readDeadLetter: operators,
+  replayDeadLetter: operators,
+  discardDeadLetter: operators,
   listAccounts: operators,
   readAccount: operators,
   deleteAccount: operators,
@@ -35,6 +41,10 @@ const httpOnly: Readonly<Record<string, string>> = {
   loginWithCookie: cookies,
   refreshWithCookie: cookies,
   logoutWithCookie: cookies,
+  logoutEverywhereWithCookie: cookies,
+  listOwnSessions: people,
+  endOwnSession: people,
+  endOwnSessions: people,
   getHealth: 'grpc.health.v1 says the same',
   getPing: 'grpc.health.v1 says the same',
   getReady: 'grpc.health.v1 says the same',
