@@ -64,9 +64,14 @@ const differences: Differences = {
   'UpdateOwnStatusRequest.completed':
     'it is required: to toggle is not safe to repeat, and clients repeat calls by themselves',
   'UpdateOwnStatusRequest.status': 'another way to say `completed`',
-  'ListOwnTodosRequest.list_version_min':
-    'answers have no version of the list to give back: each shows all that is committed',
-  'ReadOwnTodoRequest.list_version_min': 'as above',
+  ...Object.fromEntries(
+    ['ListOwnTodos', 'ReadOwnTodo', 'ListTeamTodos', 'ReadTeamTodo'].flatMap((rpc) =>
+      ['list_version_min', 'write_position_min'].map((field) => [
+        `${rpc}Request.${field}`,
+        'it is metadata, as what it gives back was: most calls need none',
+      ]),
+    ),
+  ),
   'InviteResponse.token':
     'it is empty where HTTP leaves it out: it was always there, and presence would change it for clients',
   'WatchRequest.last_event_id': 'it is `since`, as on a WebSocket',
