@@ -22,6 +22,17 @@ export const parseMachineCpu = (stat: string): MachineCpu => {
   return { busy, steal, total: busy + idle + iowait + irq + soft + steal }
 }
 
+/** Seconds of each core since boot in interrupts, hard and soft: the kernel's network is mostly there. */
+export const parseInterrupts = (stat: string): readonly number[] =>
+  [...stat.matchAll(/^cpu\d+ (.*)$/gm)].map(([, fields = '']) => {
+    const [, , , , , irq = 0, soft = 0] = fields.split(' ').map(Number)
+    return (irq + soft) / ticksPerSecond
+  })
+
+/** Empty where /proc/stat is not. */
+export const interrupts = (): readonly number[] =>
+  process.platform === 'linux' ? parseInterrupts(readFileSync('/proc/stat', 'utf8')) : []
+
 export const machineCpu = (): MachineCpu | null =>
   process.platform === 'linux' ? parseMachineCpu(readFileSync('/proc/stat', 'utf8')) : null
 

@@ -1,20 +1,21 @@
-// npm run bench:predict: measures a scenario with one number of server processes, simulates others from
-// the service demands, and measures those too, so that one sees how far off the simulation is. Then it
-// says what 500,000 requests a second and more would take. A law that predicts nothing explains nothing.
+// npm run bench:predict: measures a scenario with one number of server processes under three loads, takes
+// service demands from it that depend on load, simulates other numbers, and measures those too, so that one
+// sees how far off the simulation is. Then it says what 500,000 requests a second and more would take.
 
 import { parseArgs } from 'node:util'
-import { count, cores, percent, significant, time } from './report/figures.ts'
-import { ceilingsOf, sizeFor, type Purchase } from './analysis/sizing.ts'
+import { ceilingsOf, sizeFor, type Purchase, type SizedTier } from './analysis/sizing.ts'
 import { simulate, type Machine, type SimulatedTier } from './analysis/simulate.ts'
-import { measureCell } from './cell.ts'
 import { exitCodes, runProgram, writeJson } from './command.ts'
 import { layOut } from './engines/table.ts'
-import type { Cell } from './result.ts'
+import { measureDemands } from './predict/demands.ts'
+import { closedLoad, interruptsOf, measure, type Measured } from './predict/measure.ts'
+import { comparisonTable, measuredLines, sizeTable, type Comparison } from './predict/tables.ts'
+import { count } from './report/figures.ts'
 import { parseScenario, readScenario, type Scenario } from './scenario.ts'
-import { coresHere, startTarget } from './target.ts'
+import { coresHere } from './target.ts'
 
 const usage = `usage: npm run bench:predict -- [--scenario NAME] [--processes LIST] [--nginx MODE] [options]
-  --processes LIST    of the server: demands are those of the first (1,2,4)
+  --processes LIST    of the server: demands are measured with the first (1,2,4)
   --nginx MODE        none, l4, l7: in front of them (what the scenario says)
   --seconds N         of each run
   --rates LIST        to size for (500000,1000000,10000000)
@@ -24,117 +25,65 @@ const usage = `usage: npm run bench:predict -- [--scenario NAME] [--processes LI
 Exit codes: 0 each within 15%, 1 failed, 2 usage, 3 one was further off.`
 
 const errorMax = 0.15
-/** A tier that takes less of an answer's CPU is not on its way. */
-const shareMin = 0.01
 const requestsSimulated = 300_000
-
-const measure = async (scenario: Scenario, signal: AbortSignal): Promise<Cell> => {
-  const target = await startTarget(scenario, { signal, say: console.log })
-  try {
-    const [load] = scenario.loads
-    if (!load) throw new Error('the scenario has no load')
-    const cell = await measureCell(target, scenario, load, { signal })
-    const shown = cell.tiers.map(
-      (tier) => `${tier.name} ${tier.demand.toFixed(2)} us (${cores(tier.cores)} cores)`,
-    )
-    console.log(
-      `${scenario.processes} processes: ${count(cell.goodPerSecond)} a second; ${shown.join(', ')}`,
-    )
-    for (const { name, value, meaning } of cell.checks.filter(
-      ({ verdict }) => verdict === 'fail',
-    )) {
-      console.log(`  INVALID: ${name}: ${value}. ${meaning}`)
-    }
-    return cell
-  } finally {
-    await target.stop()
-  }
-}
-
-/** The generator first, as a request meets them. */
-const tiersOf = ({ tiers }: Cell): SimulatedTier[] => {
-  const all = tiers.reduce((sum, { demand }) => sum + demand, 0)
-  return tiers
-    .filter(({ demand }) => demand >= all * shareMin)
-    .map(({ name, coresMax, demand }) => ({ name, threads: coresMax, demandUs: demand }))
-}
-
-const withProcesses = (tiers: readonly SimulatedTier[], processes: number): Machine => ({
+const withProcesses = (
+  tiers: readonly SimulatedTier[],
+  processes: number,
+  otherCores: number,
+): Machine => ({
   cores: coresHere,
+  otherCores,
   tiers: tiers.map((tier) => (tier.name === 'server' ? { ...tier, threads: processes } : tier)),
 })
 
-type Comparison = {
-  readonly processes: number
-  readonly measured: Cell
-  readonly simulated: ReturnType<typeof simulate>
-  /** Of the simulation, of what was measured. */
-  readonly off: number
-}
-
 const main = async (options: Options, signal: AbortSignal): Promise<number> => {
-  const comparisons: Comparison[] = []
+  const all: { readonly processes: number; readonly measured: Measured }[] = []
   for (const processes of options.processes) {
     const measured = await measure({ ...options.scenario, processes }, signal)
-    const tiers = tiersOf(comparisons[0]?.measured ?? measured)
-    const { connections, pipelining } = measured.load
-    const simulated = simulate(
-      withProcesses(tiers, processes),
-      { kind: 'closed', connections, pipelining },
-      requestsSimulated,
-      1,
-    )
-    const off = simulated.perSecond / measured.goodPerSecond - 1
-    comparisons.push({ processes, measured, simulated, off })
+    console.log(measuredLines(`${processes} processes`, measured, true))
+    all.push({ processes, measured })
   }
-  const [first] = comparisons
+  const [first] = all
   if (!first) throw new Error('nothing was measured')
-  console.log(`\n${comparisonTable(comparisons)}`)
-  const served = tiersOf(first.measured).filter(({ name }) => name !== 'generator')
-  const { counts } = first.measured
+  const scenario = { ...options.scenario, processes: first.processes }
+  const tiers = await measureDemands(scenario, first.measured, signal)
+  const comparisons = all.map(({ processes, measured }): Comparison => {
+    // What else is busy is known of the first only: the others are to be predicted.
+    const machine = withProcesses(tiers, processes, first.measured.otherCores)
+    const simulated = simulate(machine, closedLoad(measured), requestsSimulated, 1)
+    const off = simulated.perSecond / measured.cell.goodPerSecond - 1
+    return { processes, measured, simulated, off }
+  })
+  console.log(comparisonTable(comparisons))
+  const served = tiers
+    .filter(({ name }) => name !== 'generator')
+    .map((tier): SizedTier => ({
+      ...tier,
+      memoryBytes: first.measured.memoryBytes.get(tier.name) ?? 0,
+    }))
+  const { counts } = first.measured.cell
   const answerBytes = counts.bytes / counts.completed
   const sizes = options.rates.map((rate) => sizeFor(rate, served, answerBytes, options.purchase))
   console.log(`\n${sizeTable(sizes, options.purchase)}`)
+  const { wholeUs } = interruptsOf(first.measured)
+  console.log(
+    `of these cores, interrupts and the network's part of the kernel: ${options.rates
+      .map((rate) => count((rate * wholeUs) / 1e6 / options.purchase.utilization))
+      .join(', ')}, the generator's part included`,
+  )
   const ceilings = ceilingsOf(served, answerBytes, options.purchase)
   console.log('\nwhat is full first')
   console.log(layOut(ceilings.map(({ what, perSecond }) => [what, `${count(perSecond)}/s`])))
-  await writeJson(options.json, { comparisons, answerBytes, sizes, ceilings })
+  await writeJson(options.json, {
+    comparisons: comparisons.map(({ measured, ...rest }) => ({ ...rest, measured: measured.cell })),
+    tiers,
+    answerBytes,
+    sizes,
+    ceilings,
+  })
   const isClose = comparisons.every(({ off }) => Math.abs(off) <= errorMax)
   return isClose ? exitCodes.judged : exitCodes.untrusted
 }
-
-const comparisonTable = (comparisons: readonly Comparison[]): string =>
-  layOut([
-    ['processes', 'measured/s', 'simulated/s', 'off', 'p99 measured', 'p99 simulated'],
-    ...comparisons.map(({ processes, measured, simulated, off }) => [
-      String(processes),
-      count(measured.goodPerSecond),
-      count(simulated.perSecond),
-      percent(off),
-      time(measured.latency?.p99 ?? null),
-      time(simulated.p99Us),
-    ]),
-  ])
-
-const sizeTable = (sizes: readonly ReturnType<typeof sizeFor>[], purchase: Purchase): string =>
-  layOut([
-    [
-      `at ${percent(purchase.utilization)} of the cores`,
-      ...(sizes[0]?.tiers.map(({ name }) => `${name}: cores, machines`) ?? []),
-      'answers Gbit/s',
-      'USD a month',
-      'p50',
-      'p99',
-    ],
-    ...sizes.map((size) => [
-      `${count(size.perSecond)}/s`,
-      ...size.tiers.map((tier) => `${count(tier.cores)}, ${count(tier.machines)}`),
-      significant(size.answersGbit),
-      count(size.usdPerMonth),
-      time(size.p50Us),
-      time(size.p99Us),
-    ]),
-  ])
 
 type Options = {
   readonly scenario: Scenario

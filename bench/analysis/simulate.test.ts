@@ -74,6 +74,40 @@ void t.test('few connections fall unevenly on the processes', (t) => {
   t.end()
 })
 
+void t.test('a turn is shared by what waits, and a switch is paid where cores are shared', (t) => {
+  const server = { ...tier('server', 1, 10), turnUs: 10 }
+  const run = (cores: number, connections: number, more: Partial<SimulatedTier> = {}) =>
+    simulate(
+      { cores, tiers: [tier('generator', 1, 1), { ...server, ...more }] },
+      { kind: 'closed', connections, pipelining: 1 },
+      requests / 10,
+      seed,
+    )
+  isNear(t, run(2, 1).turns['server'] ?? NaN, 1, 0.01, 'one in flight: a turn for each')
+  isNear(t, run(2, 1).perSecond, 1e6 / 21, 0.02, 'nothing overlaps')
+  const many = run(2, 1_000)
+  t.ok((many.turns['server'] ?? NaN) < 0.01, 'a thousand in flight: hardly any')
+  isNear(t, many.perSecond, 1e5, 0.02, 'the request alone')
+  t.equal(many.switches['server'], 0, 'with a core of its own')
+  const shared = run(1, 1, { switchUs: 20 })
+  isNear(t, shared.switches['server'] ?? NaN, 1, 0.01, 'on one core each answer is a switch')
+  isNear(t, shared.perSecond, 1e6 / 41, 0.02, 'which is paid')
+  t.end()
+})
+
+void t.test('what else is busy takes cores away', (t) => {
+  const machine = { cores: 1, tiers: [tier('server', 1, 10)], otherCores: 0.25 }
+  const load = { kind: 'closed', connections: 100, pipelining: 1 } as const
+  isNear(
+    t,
+    simulate(machine, load, requests, seed).perSecond,
+    75_000,
+    0.05,
+    'three quarters are left',
+  )
+  t.end()
+})
+
 void t.test('the same seed, the same answer', (t) => {
   const machine = { cores: 2, tiers: [tier('server', 2, 10)] }
   const run = (seed: number) =>

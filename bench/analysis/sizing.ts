@@ -1,5 +1,5 @@
-// What a rate takes: cores, machines, network and money, from the service demands of one run, and which
-// part reaches its end first. The demands are those of this machine's cores. Pure.
+// What a rate takes: cores, machines, memory, network and money, from service demands as they are at that
+// load, and which part reaches its end first. The demands are those of this machine's cores. Pure.
 
 import { simulate, type SimulatedTier } from './simulate.ts'
 
@@ -12,10 +12,17 @@ export type Purchase = {
   readonly coreHourUsd: number
 }
 
+export type SizedTier = SimulatedTier & {
+  /** That a thread or a process of it holds. */
+  readonly memoryBytes: number
+}
+
 export type TierSize = {
   readonly name: string
   readonly cores: number
   readonly machines: number
+  /** One thread or process a core. */
+  readonly memoryGib: number
 }
 
 export type Size = {
@@ -33,22 +40,25 @@ export type Ceiling = { readonly what: string; readonly perSecond: number }
 
 const hoursPerMonth = 730
 const usPerSecond = 1e6
+const gib = 2 ** 30
 
 const gbitOf = (perSecond: number, answerBytes: number) => (perSecond * answerBytes * 8) / 1e9
 
 /** `tiers`: without the generator, which is other people's machines. */
 export const sizeFor = (
   perSecond: number,
-  tiers: readonly SimulatedTier[],
+  tiers: readonly SizedTier[],
   answerBytes: number,
   purchase: Purchase,
 ): Size => {
   const answersGbit = gbitOf(perSecond, answerBytes)
-  const sizes = tiers.map(({ name, demandUs }): TierSize => {
-    const cores = Math.ceil((perSecond * demandUs) / usPerSecond / purchase.utilization)
+  const { demandsUs, p50Us, p99Us } = atUtilization(tiers, purchase.utilization)
+  const sizes = tiers.map(({ name, memoryBytes }, i): TierSize => {
+    const cores = Math.ceil((perSecond * (demandsUs[i] ?? 0)) / usPerSecond / purchase.utilization)
     // Each tier passes on every byte of the answers; a card is planned as a core is.
     const cards = Math.ceil(answersGbit / (purchase.networkGbit * purchase.utilization))
-    return { name, cores, machines: Math.max(Math.ceil(cores / purchase.machineCores), cards) }
+    const machines = Math.max(Math.ceil(cores / purchase.machineCores), cards)
+    return { name, cores, machines, memoryGib: (cores * memoryBytes) / gib }
   })
   const machines = sizes.reduce((sum, one) => sum + one.machines, 0)
   return {
@@ -56,11 +66,12 @@ export const sizeFor = (
     tiers: sizes,
     answersGbit,
     usdPerMonth: machines * purchase.machineCores * purchase.coreHourUsd * hoursPerMonth,
-    ...timesAt(tiers, purchase.utilization),
+    p50Us,
+    p99Us,
   }
 }
 
-/** Each part alone, the one that ends first at the top. */
+/** Each part alone, the one that ends first at the top. A core that is full takes many requests in a turn. */
 export const ceilingsOf = (
   tiers: readonly SimulatedTier[],
   answerBytes: number,
@@ -85,19 +96,29 @@ const threadsMin = 4
 const requestsSimulated = 200_000
 const connectionsSimulated = 1_000
 
+/** Turns are shared by more requests the fuller a thread is, so the demands are found step by step. */
+const steps = 4
+
 /** A thread has no use for the others' cores, so a few of each tell of any number. */
-const timesAt = (tiers: readonly SimulatedTier[], utilization: number) => {
-  const least = Math.min(...tiers.map(({ demandUs }) => demandUs))
-  const perSecond = (threadsMin * utilization * usPerSecond) / least
-  const few = tiers.map((tier) => ({
-    ...tier,
-    threads: Math.ceil((perSecond * tier.demandUs) / usPerSecond / utilization),
-  }))
-  const { p50Us, p99Us } = simulate(
-    { cores: few.reduce((sum, { threads }) => sum + threads, 0), tiers: few },
-    { kind: 'open', perSecond, connections: connectionsSimulated },
-    requestsSimulated,
-    1,
-  )
-  return { p50Us, p99Us }
+const atUtilization = (tiers: readonly SimulatedTier[], utilization: number) => {
+  let demandsUs = tiers.map(({ demandUs, turnUs = 0 }) => demandUs + turnUs)
+  let times = { p50Us: NaN, p99Us: NaN }
+  for (let step = 0; step < steps; step++) {
+    const perSecond = (threadsMin * utilization * usPerSecond) / Math.min(...demandsUs)
+    const few = tiers.map((tier, i) => ({
+      ...tier,
+      threads: Math.ceil((perSecond * (demandsUs[i] ?? 0)) / usPerSecond / utilization),
+    }))
+    const { turns, p50Us, p99Us } = simulate(
+      { cores: few.reduce((sum, { threads }) => sum + threads, 0), tiers: few },
+      { kind: 'open', perSecond, connections: connectionsSimulated },
+      step < steps - 1 ? requestsSimulated / 10 : requestsSimulated,
+      1,
+    )
+    demandsUs = tiers.map(
+      ({ name, demandUs, turnUs = 0 }) => demandUs + turnUs * (turns[name] ?? 0),
+    )
+    times = { p50Us, p99Us }
+  }
+  return { demandsUs, ...times }
 }
