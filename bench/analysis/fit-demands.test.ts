@@ -31,6 +31,12 @@ void t.test('a request, a turn and a switch are told apart', async (t) => {
   const known = [tier('generator', 6, 8, 12), tier('server', 5, 10, 20)]
   const guess = [tier('generator', 10), tier('server', 10)]
   const fitted = fitDemands(guess, measureAs(known))
+  for (const [i, one] of known.entries()) {
+    for (const cost of ['demandUs', 'turnUs', 'switchUs'] as const) {
+      const share = (fitted[i]?.[cost] ?? 0) / (one[cost] ?? NaN)
+      t.ok(Math.abs(share - 1) < 0.25, `${cost} of ${one.name}: ${share} of it`)
+    }
+  }
   // What they cost under another load is what counts.
   const load = { kind: 'closed', connections: 64, pipelining: 1 } as const
   const inFour = (tiers: readonly SimulatedTier[]) =>
