@@ -34,11 +34,14 @@ export const measureDemands = async (scenario: Scenario, first: Measured, signal
     load: closedLoad(one),
     demandsUs: demandsOf(one),
   })
-  const fitted = fitDemands(tiersOf(first), [
+  const measured = [
     asEquation(coresHere, first),
     asEquation(coresHere, few),
     ...(together ? [asEquation(1, together)] : []),
-  ])
+  ]
+  // A database that woke up once is on nobody's way.
+  const tiers = tiersOf(first).filter(({ name }) => measured.every((one) => name in one.demandsUs))
+  const fitted = fitDemands(tiers, measured)
   console.log(`\n${demandTable(fitted)}\n`)
   return fitted
 }
