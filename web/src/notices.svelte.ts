@@ -24,3 +24,12 @@ export const notify = (notice: Omit<Notice, 'id'>, forMs = shownMs): void => {
 export const dismiss = (id: number): void => {
   notices = notices.filter((one) => one.id !== id)
 }
+
+/** What the newest notice offers, such as to have back what was deleted. False where none does. */
+export const actOnNewest = (): boolean => {
+  const newest = notices.findLast(({ action }) => action)
+  if (!newest) return false
+  dismiss(newest.id)
+  newest.action?.run()
+  return true
+}

@@ -4,6 +4,7 @@
 import { createLive } from './live/live.svelte.ts'
 import { createNames } from './names.svelte.ts'
 import { notify } from './notices.svelte.ts'
+import { endDrafts } from './parts/drafts.svelte.ts'
 import { api, session } from './session/session.svelte.ts'
 import { texts } from './texts/texts.ts'
 import { forgetLists } from './todos/kept-lists.ts'
@@ -27,7 +28,13 @@ const lists = new Set<Listener>()
 const outboxOf = (user: string | undefined): Outbox | undefined =>
   user === undefined
     ? undefined
-    : createOutbox({ api, storage: localStorage, user, onApplied: (applied) => tell(applied) })
+    : createOutbox({
+        api,
+        storage: localStorage,
+        locks: navigator.locks,
+        user,
+        onApplied: (applied) => tell(applied),
+      })
 
 const tell = (applied: Applied) => {
   for (const list of lists) if (list.id === applied.change.list) list.applied(applied)
@@ -77,6 +84,7 @@ export const startPage = () => {
       outbox?.close()
       outbox = outboxOf(userId)
       names.clear()
+      endDrafts()
       live.reconnect()
     },
     tokenRenewed() {

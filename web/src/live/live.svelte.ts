@@ -54,11 +54,14 @@ export const createLive = ({ url, token, onRefused }: LiveParts) => {
 
   const connect = () => {
     clearTimeout(timer)
+    const old = socket
     const opened = new WebSocket(url, 'todos.v1')
     socket = opened
+    old?.close() // it may be connecting still
     isAuthenticated = false
     afterMs = undefined
     opened.onopen = () => {
+      if (socket !== opened) return
       attempts = 0
       status = 'live'
       for (const one of watchers.values()) if (!one.isPrivate) subscribe(one)

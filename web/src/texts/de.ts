@@ -64,12 +64,13 @@ export const de: Texts = {
     theirs: 'Die andere Fassung',
     keepMine: 'Meine behalten',
     keepTheirs: 'Die andere behalten',
+    deleted: 'Gelöscht',
   },
   empty: {
     public: { title: 'Noch keine Aufgaben', text: 'Die erste erscheint hier sofort.' },
     mine: {
       title: 'Alles erledigt',
-      text: 'Schreib auf, was zu tun ist. „n“ beginnt überall eine Aufgabe.',
+      text: 'Schreib auf, was zu tun ist. Mit Alt+N beginnst du von überall.',
     },
     shared: { title: 'Nichts mit dir geteilt', text: 'Was andere teilen, erscheint hier.' },
     teams: { title: 'Noch keine Teams', text: 'Gründe eins, oder tritt mit einer Einladung bei.' },

@@ -62,12 +62,13 @@ export const en = {
     theirs: 'Their version',
     keepMine: 'Keep mine',
     keepTheirs: 'Keep theirs',
+    deleted: 'Deleted',
   },
   empty: {
     public: { title: 'No todos yet', text: 'The first that somebody adds appears here at once.' },
     mine: {
       title: 'All clear',
-      text: 'Write down what is to be done. Press “n” to begin anywhere.',
+      text: 'Write down what is to be done. Press Alt+N to begin from anywhere.',
     },
     shared: { title: 'Nothing shared with you', text: 'Todos that others share appear here.' },
     teams: { title: 'No teams yet', text: 'Create one below, or join one with an invitation.' },

@@ -32,32 +32,51 @@ export type ChangeState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'sending'; readonly sinceMs: number }
   | { readonly kind: 'refused'; readonly why: string }
-  /** Somebody else changed the same. */
-  | { readonly kind: 'conflict'; readonly theirs: Todo; readonly etag: string }
+  /** Somebody else changed the same, or has deleted it: then there is no version of theirs. */
+  | { readonly kind: 'conflict'; readonly theirs: Todo | undefined; readonly etag: string }
 
 const newPrefix = 'new-'
 export const newTodoId = (key: string): string => `${newPrefix}${key}`
 export const isNewId = (id: string): boolean => id.startsWith(newPrefix)
 
-/** Text is only overwritten where it is what the user saw. To tick the same box twice does no harm. */
-export const needsMatch = ({ title, description }: Fields): boolean =>
-  title !== undefined || description !== undefined
+/**
+ * What somebody wrote is only overwritten or deleted where the user saw it. A box has two states: whoever
+ * changes it wants the other one, whatever became of it meanwhile.
+ */
+export const needsMatch = (what: What): boolean =>
+  what.kind === 'delete' ||
+  (what.kind === 'edit' && Object.keys(what.fields).some((name) => name !== 'completed'))
 
-/** What somebody else has made of those that the user changed. */
-export const differs = (fields: Fields, before: Todo, now: Todo): boolean =>
-  (Object.keys(fields) as (keyof Fields)[]).some((name) => before[name] !== now[name])
+/** Whether somebody else has made something else of what the user changed, or of the text they deleted. */
+export const isConflict = (what: What, now: Todo): boolean => {
+  if (what.kind === 'create') return false
+  const { before } = what
+  if (what.kind === 'delete') {
+    return before.title !== now.title || before.description !== now.description
+  }
+  const differ = (name: keyof Fields, a: Fields, b: Fields) =>
+    (a[name] ?? undefined) !== (b[name] ?? undefined)
+  return (Object.keys(what.fields) as (keyof Fields)[]).some(
+    (name) => differ(name, before, now) && differ(name, what.fields, now),
+  )
+}
+
+/** The user says first what is to become of it. */
+export const isUndecided = ({ state }: Change): boolean =>
+  state.kind === 'refused' || state.kind === 'conflict'
 
 /** Which may be sent now: of each todo the first, once its time has come. */
 export const nextToSend = (changes: readonly Change[], nowMs: number): readonly Change[] => {
   const met = new Set<string>()
-  return changes.filter(({ todoId, state, sendAtMs }) => {
+  return changes.filter(({ todoId, state, sendAtMs, what }) => {
     if (met.has(todoId)) return false
-    if (state.kind !== 'refused') met.add(todoId)
+    // An edit that was refused is in nobody's way; without the creation there is nothing to edit.
+    if (state.kind !== 'refused' || what.kind === 'create') met.add(todoId)
     return state.kind === 'waiting' && sendAtMs <= nowMs
   })
 }
 
-/** The others, once `done` is applied: they know the todo's id and what it is by now. */
+/** The others, once `done` is applied: they know the todo's id and what it is by now. None is of what is deleted. */
 export const rebased = (
   changes: readonly Change[],
   done: Change,
@@ -65,12 +84,23 @@ export const rebased = (
   etag: string | undefined,
 ): readonly Change[] =>
   changes
-    .filter(({ key }) => key !== done.key)
+    .filter(({ key, todoId }) => {
+      const isGone = done.what.kind === 'delete' && todoId === done.todoId
+      return key !== done.key && !isGone
+    })
     .map((one) => {
       if (one.todoId !== done.todoId || !todo) return one
       const { what } = one
       const moved = { ...one, todoId: todo.id }
       if (what.kind === 'create') return moved
       const { etag: _old, ...rest } = what
-      return { ...moved, what: { ...rest, before: todo, ...(etag !== undefined && { etag }) } }
+      const next = { ...rest, before: seenAfter(what.before, done.what, todo) }
+      const isKnown = etag !== undefined && !isConflict(next, todo)
+      return { ...moved, what: isKnown ? { ...next, etag } : next }
     })
+
+/** Of what the server has now the user has seen what they changed themselves, and nothing that others did. */
+const seenAfter = (before: Todo, what: What, now: Todo): Todo => {
+  const names = what.kind === 'delete' ? [] : (Object.keys(what.fields) as (keyof Fields)[])
+  return { ...before, id: now.id, ...Object.fromEntries(names.map((name) => [name, now[name]])) }
+}

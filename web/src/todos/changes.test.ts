@@ -144,6 +144,57 @@ t.test('text is written over what the user saw, and nothing else', async (t) => 
   t.same(other.asked, ['GET /api/todos/{id}'])
 })
 
+t.test('two who change the same meet, two who change something else do not', async (t) => {
+  const outcomeOf = async (what: Change['what'], theirs: Partial<Todo>) => {
+    const { api } = answering({
+      PATCH: problem(412),
+      DELETE: problem(412),
+      GET: { body: { ...milk, ...theirs } },
+    })
+    return (await sendChange(api, change('1', { ...what, etag: '"1"' } as typeof what), () => {}))
+      .kind
+  }
+  const fields = (fields: Partial<Todo>) => ({ kind: 'edit', fields, before: milk }) as const
+  for (const [what, theirs, outcome] of [
+    [fields({ title: 'x' }), { title: 'y' }, 'conflict'],
+    [fields({ title: 'x' }), { title: 'x' }, 'again'],
+    [fields({ title: 'x' }), { description: 'y' }, 'again'],
+    [fields({ description: 'x' }), { description: 'y' }, 'conflict'],
+    [fields({ assignee_id: 'ann' }), { assignee_id: 'bob' }, 'conflict'],
+    [fields({ assignee_id: null }), { assignee_id: 'bob' }, 'conflict'],
+    [fields({ assignee_id: 'ann' }), { title: 'y' }, 'again'],
+    [fields({ title: 'x', completed: true }), { completed: true }, 'again'],
+    [{ kind: 'delete', before: milk }, { title: 'y' }, 'conflict'],
+    [{ kind: 'delete', before: milk }, { description: 'y' }, 'conflict'],
+    [{ kind: 'delete', before: milk }, { completed: true }, 'again'],
+  ] as const) {
+    t.equal(
+      await outcomeOf(what, theirs),
+      outcome,
+      `${JSON.stringify(what)} ${JSON.stringify(theirs)}`,
+    )
+  }
+})
+
+t.test('what must be decided on is shown, wherever its todo is', async (t) => {
+  const conflict = { kind: 'conflict', theirs: undefined, etag: '*' } as const
+  const [row, ...none] = shown([edit('1', 'Buy oat milk', { state: conflict })], [])
+  t.same(none, [])
+  t.match(row, { todo: { title: 'Buy milk' }, pending: { key: '1' } }, 'it is deleted')
+  const behind = [edit('1', 'a', { state: conflict }), edit('2', 'b')]
+  t.match(shown(behind), [{ todo: { title: 'b' }, pending: { key: '1' } }], 'one waits behind it')
+  const deleted = change('2', { kind: 'delete', before: milk })
+  t.match(shown([edit('1', 'a', { state: conflict }), deleted]), [{ pending: { key: '1' } }])
+})
+
+t.test('what others did meanwhile is not what the user saw', async (t) => {
+  const tick = change('1', { kind: 'edit', fields: { completed: true }, before: milk })
+  const theirs = { ...milk, title: 'Buy beer', completed: true }
+  const [behind] = rebased([tick, edit('2', 'x')], tick, theirs, '"7"')
+  t.match(behind?.what, { before: { title: 'Buy milk', completed: true } })
+  t.equal(Object.hasOwn(behind?.what ?? {}, 'etag'), false)
+})
+
 t.test('a tick needs no version, but where the server asks for one', async (t) => {
   const tick = change('1', { kind: 'edit', fields: { completed: true }, before: milk })
   const lenient = answering({})
@@ -157,13 +208,16 @@ t.test('a tick needs no version, but where the server asks for one', async (t) =
 t.test('each answer is one outcome', async (t) => {
   const remove = change('1', { kind: 'delete', before: milk })
   for (const [one, answer, outcome] of [
-    [create('1', 'a'), { POST: { status: 202, body: { id: 'a', message: '' } } }, 'later'],
+    [create('1', 'a'), { POST: { status: 202, body: { id: 'a', message: '' } } }, 'accepted'],
     [create('1', 'a'), { POST: new Unreachable('') }, 'later'],
     [create('1', 'a'), { POST: problem(503, { 'retry-after': '2' }) }, 'later'],
     [create('1', 'a'), { POST: problem(401) }, 'later'],
     [create('1', 'a'), { POST: problem(400) }, 'refused'],
     [create('1', 'a'), { POST: {} }, 'applied'],
+    [edit('1', 'a'), { PATCH: problem(404) }, 'conflict'],
+    [edit('1', 'a'), { GET: problem(404) }, 'conflict'],
     [remove, { DELETE: problem(404) }, 'applied'],
+    [remove, { GET: problem(404) }, 'applied'],
     [remove, { DELETE: problem(403) }, 'refused'],
   ] as const) {
     const { kind } = await sendChange(answering(answer).api, one, () => {})

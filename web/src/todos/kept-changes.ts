@@ -8,6 +8,7 @@ export type KeyValue = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key
 export type KeptChanges = {
   /** In the order in which they were made. */
   read(): readonly Change[]
+  has(key: string): boolean
   /** False where the browser keeps no more. */
   keep(change: Change): boolean
   forget(key: string): void
@@ -26,6 +27,7 @@ export const createKeptChanges = (storage: KeyValue, user: string): KeptChanges 
       keys()
         .flatMap((key) => parsed(storage.getItem(key)))
         .sort((a, b) => a.madeAtMs - b.madeAtMs || (a.key < b.key ? -1 : 1)),
+    has: (key) => storage.getItem(prefix + key) !== null,
     keep(change) {
       // What was being sent when the page closed is sent again, under the same key.
       const isSending = change.state.kind === 'sending'

@@ -5,7 +5,7 @@ import { ApiProblem } from '../api/problem.ts'
 import type { Live } from '../live/live.svelte.ts'
 import { keepList, keptList } from './kept-lists.ts'
 import type { Applied, Outbox } from './outbox.svelte.ts'
-import { afterEvent, rowsOfPage, withoutTodo, withPage, withTodo, type Row } from './rows.ts'
+import { afterEvent, rowsOfPage, withAnswer, withoutTodo, withPage, type Row } from './rows.ts'
 import type { Api } from './send-change.ts'
 import { shownRows } from './shown.ts'
 import { channelOf, teamIdOf, versionOf, type ListId, type Todo } from './todo.ts'
@@ -39,6 +39,8 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
   let problem = $state<string>()
   let isEnded = $state(false)
   let isClosed = false
+  /** Deleted since the list was opened: about 40 bytes each. */
+  const gone = new Set<string>()
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const read = async (after?: string) => {
@@ -55,6 +57,7 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
   /** Anew, as far as it was read; again while it is older than `version`. */
   const readAnew = async (version = 0) => {
     isReading = true
+    const sinceMs = Date.now()
     try {
       const first = await read()
       let todos = first.todos
@@ -66,8 +69,9 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
         cursor = page.next
       }
       if (isClosed) return
-      rows = withPage(rows, todos, 'anew')
       next = cursor
+      const hasMore = next !== undefined
+      rows = withPage(rows, { todos, where: 'anew', sinceMs, hasMore, gone })
       isRead = true
       keptAtMs = problem = undefined
       keepList(localStorage, user, id, todos)
@@ -97,7 +101,8 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
     onMessage(message) {
       if ('version' in message && message.version !== undefined) void readAnew(message.version)
       if (message.type === 'event' && message.data.kind !== 'membership') {
-        rows = afterEvent(rows, message.data, Date.now())
+        if (message.data.kind === 'deleted') gone.add(message.data.id)
+        rows = afterEvent(rows, message.data, Date.now(), next !== undefined)
       }
       const isOver =
         (message.type === 'unsubscribed' && message.reason === 'access-ended') ||
@@ -136,10 +141,12 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
     async more() {
       if (next === undefined || isReading) return
       isReading = true
+      const sinceMs = Date.now()
       try {
-        const page = await read(next)
-        rows = withPage(rows, page.todos, 'behind')
-        next = page.next
+        const { todos, next: cursor } = await read(next)
+        next = cursor
+        const hasMore = next !== undefined
+        rows = withPage(rows, { todos, where: 'behind', sinceMs, hasMore, gone })
       } catch {
         // Whoever is still there when the network is back asks again.
       } finally {
@@ -147,8 +154,14 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
       }
     },
     applied({ change, todo, etag }: Applied) {
-      if (todo) rows = withTodo(rows, { todo, revision: versionOf(etag), touched: undefined })
-      else if (change.what.kind === 'delete') rows = withoutTodo(rows, change.todoId)
+      if (change.what.kind === 'delete') {
+        gone.add(change.todoId)
+        rows = withoutTodo(rows, change.todoId)
+      } else if (todo && !gone.has(todo.id)) {
+        const touched = { by: user, atMs: Date.now() }
+        const row = { todo, revision: versionOf(etag), touched }
+        rows = withAnswer(rows, row, change.todoId)
+      }
     },
     close() {
       isClosed = true

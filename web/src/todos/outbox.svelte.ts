@@ -2,7 +2,7 @@
 // the server has said yes or no.
 
 import { SvelteMap } from 'svelte/reactivity'
-import { nextToSend, newTodoId, rebased, type Change, type What } from './change.ts'
+import { isNewId, nextToSend, newTodoId, rebased, type Change, type What } from './change.ts'
 import { createKeptChanges, type KeptChanges, type KeyValue } from './kept-changes.ts'
 import { sendChange, type Api } from './send-change.ts'
 import type { ListId, Todo } from './todo.ts'
@@ -13,6 +13,10 @@ const changesMax = 500
 const atOnceMax = 4
 /** After the first failure; twice as long after each other, up to the last. */
 const retryMs = { first: 500, last: 30_000 }
+/** Whatever a server or what is before it asks for. */
+const retryAfterMaxMs = 300_000
+/** What is acknowledged and not applied yet is asked for again. */
+const acceptedMs = 1_000
 /** How long what is deleted can be had back. */
 export const undoMs = 6_000
 
@@ -25,39 +29,60 @@ export type Applied = {
 export type OutboxParts = {
   readonly api: Api
   readonly storage: KeyValue
+  /** One tab at a time sends a change. */
+  readonly locks: { request<T>(name: string, run: () => Promise<T>): Promise<T> }
   readonly user: string
   readonly onApplied: (applied: Applied) => void
 }
 
-export const createOutbox = ({ api, storage, user, onApplied }: OutboxParts) => {
+export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxParts) => {
   const kept: KeptChanges = createKeptChanges(storage, user)
   let changes = $state.raw<readonly Change[]>(kept.read())
   let isReached = $state(true)
   let isClosed = false
   let failures = 0
+  /** Nothing is sent before: the server was not to be had, or has asked for it. */
+  let pauseUntilMs = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   const inFlight = new SvelteMap<string, true>()
 
   const put = (change: Change) => {
+    if (!changes.some(({ key }) => key === change.key)) return // given up meanwhile
     kept.keep(change)
     changes = changes.map((one) => (one.key === change.key ? change : one))
   }
-  const drop = (key: string) => {
-    kept.forget(key)
-    changes = changes.filter((one) => one.key !== key)
+  /** Another write in its place: what was refused under a key stays refused. */
+  const replace = (change: Change, what: What) => {
+    if (!changes.some(({ key }) => key === change.key)) return
+    const key = crypto.randomUUID()
+    const isAnew = what.kind === 'create' && !isNewId(change.todoId)
+    const todoId = isAnew ? newTodoId(key) : change.todoId
+    const next: Change = { ...change, key, todoId, what, sendAtMs: 0, state: { kind: 'waiting' } }
+    const moved = changes.map((one) => {
+      if (one.key === change.key) return next
+      return isAnew && one.todoId === change.todoId ? { ...one, todoId } : one
+    })
+    for (const one of moved) if (one.todoId !== idIn(changes, one.key)) kept.keep(one)
+    kept.keep(next)
+    kept.forget(change.key)
+    changes = moved
   }
 
   const run = () => {
     clearTimeout(timer)
     if (isClosed) return
     const now = Date.now()
-    for (const change of nextToSend(changes, now)) {
-      if (inFlight.size >= atOnceMax) break
-      if (!inFlight.has(change.key)) void send(change)
+    if (now >= pauseUntilMs) {
+      for (const change of nextToSend(changes, now)) {
+        if (inFlight.size >= atOnceMax) break
+        if (!inFlight.has(change.key)) void send(change)
+      }
     }
-    // Those that can be had back for a while yet.
-    const waiting = changes.filter(({ state }) => state.kind === 'waiting')
-    const nextMs = Math.min(...waiting.map(({ sendAtMs }) => sendAtMs).filter((at) => at > now))
+    // Those that can be had back for a while yet, and all while nobody answers.
+    const times = changes
+      .filter(({ state }) => state.kind === 'waiting')
+      .map(({ sendAtMs }) => Math.max(sendAtMs, pauseUntilMs))
+    const nextMs = Math.min(...times.filter((at) => at > now))
     if (Number.isFinite(nextMs)) timer = setTimeout(run, nextMs - now)
   }
 
@@ -65,16 +90,21 @@ export const createOutbox = ({ api, storage, user, onApplied }: OutboxParts) => 
   const send = async (change: Change) => {
     inFlight.set(change.key, true)
     try {
-      await navigator.locks.request(`todos.change.${change.key}`, () => sendNow(change.key))
+      await locks.request(`todos.change.${change.key}`, () => sendNow(change.key))
     } finally {
       inFlight.delete(change.key)
     }
-    if (failures === 0) run()
+    run()
   }
 
   const sendNow = async (key: string) => {
     const before = changes.find((one) => one.key === key)
     if (!before || isClosed) return
+    if (!kept.has(key)) {
+      // Another tab has sent it or given it up.
+      changes = changes.filter((one) => one.key !== key)
+      return
+    }
     const sending: Change = { ...before, state: { kind: 'sending', sinceMs: Date.now() } }
     changes = changes.map((one) => (one.key === key ? sending : one))
     const outcome = await sendChange(api, sending, (etag) => {
@@ -90,7 +120,8 @@ export const createOutbox = ({ api, storage, user, onApplied }: OutboxParts) => 
         const rest = rebased(changes, now, todo, etag)
         // First those that are to know the todo's new id, then this one: a crash between loses nothing.
         for (const one of rest) if (one.todoId !== idIn(changes, one.key)) kept.keep(one)
-        kept.forget(key)
+        const isLeft = new Set(rest.map((one) => one.key))
+        for (const one of changes) if (!isLeft.has(one.key)) kept.forget(one.key)
         onApplied({ change: now, todo, etag })
         changes = rest
         return
@@ -102,18 +133,17 @@ export const createOutbox = ({ api, storage, user, onApplied }: OutboxParts) => 
           ...now,
           state: { kind: 'conflict', theirs: outcome.theirs, etag: outcome.etag },
         })
+      case 'again':
+        if (now.what.kind === 'create') return
+        return replace(now, { ...now.what, etag: outcome.etag })
+      case 'accepted':
+        return put({ ...now, sendAtMs: Date.now() + acceptedMs, state: { kind: 'waiting' } })
       case 'later': {
-        failures++
-        const pause = Math.min(retryMs.first * 2 ** (failures - 1), retryMs.last)
+        const pause = Math.min(retryMs.first * 2 ** failures, retryMs.last)
+        failures = Math.min(failures + 1, 10)
+        const afterMs = outcome.afterMs ?? pause * (0.5 + Math.random() / 2)
+        pauseUntilMs = Date.now() + Math.min(afterMs, retryAfterMaxMs)
         put({ ...now, state: { kind: 'waiting' } })
-        clearTimeout(timer)
-        timer = setTimeout(
-          () => {
-            failures = Math.min(failures, 10)
-            run()
-          },
-          outcome.afterMs ?? pause * (0.5 + Math.random() / 2),
-        )
       }
     }
   }
@@ -131,13 +161,15 @@ export const createOutbox = ({ api, storage, user, onApplied }: OutboxParts) => 
     add(list: ListId, todoId: string | undefined, what: What, delayMs = 0): boolean {
       if (changes.length >= changesMax) return false
       const key = crypto.randomUUID()
-      const madeAtMs = Date.now()
+      const nowMs = Date.now()
+      // In the order in which they were made, whatever the clock says: a reload reads them in this order.
+      const madeAtMs = Math.max(nowMs, (changes.at(-1)?.madeAtMs ?? 0) + 1)
       const change: Change = {
         key,
         list,
         todoId: todoId ?? newTodoId(key),
         madeAtMs,
-        sendAtMs: madeAtMs + delayMs,
+        sendAtMs: nowMs + delayMs,
         what,
         state: { kind: 'waiting' },
       }
@@ -146,15 +178,23 @@ export const createOutbox = ({ api, storage, user, onApplied }: OutboxParts) => 
       run()
       return true
     },
-    giveUp: (key: string) => drop(key),
-    /** As another write: what was refused under a key stays refused. */
+    /** With a creation goes what was to become of it. */
+    giveUp(key: string) {
+      const given = changes.find((one) => one.key === key)
+      const goes = ({ key: other, todoId }: Change) =>
+        other === key || (given?.what.kind === 'create' && todoId === given.todoId)
+      changes.filter(goes).forEach((one) => kept.forget(one.key))
+      changes = changes.filter((one) => !goes(one))
+      run()
+    },
+    /** In its place: those behind it wait for it. */
     again(change: Change, what: What = change.what) {
-      drop(change.key)
-      this.add(change.list, change.todoId.startsWith('new-') ? undefined : change.todoId, what)
+      replace(change, what)
+      run()
     },
     /** Now, whatever the pause: the network is back, or somebody has logged in. */
     retry() {
-      failures = 0
+      failures = pauseUntilMs = 0
       run()
     },
     /** What another tab has done with them. */
@@ -165,6 +205,7 @@ export const createOutbox = ({ api, storage, user, onApplied }: OutboxParts) => 
       changes = [...sending, ...stored.filter(({ key }) => !keys.has(key))].sort(
         (a, b) => a.madeAtMs - b.madeAtMs,
       )
+      run()
     },
     close() {
       isClosed = true

@@ -8,6 +8,8 @@ export type Row = {
   readonly revision: number | undefined
   /** Who made the last change that was heard of, and when it was heard; undefined: it was read. */
   readonly touched: { readonly by: string; readonly atMs: number } | undefined
+  /** What the page called it until the server had given it an id. */
+  readonly pageId?: string | undefined
 }
 
 export type LiveEvent =
@@ -27,20 +29,34 @@ export type LiveEvent =
 export const rowsOfPage = (todos: readonly Todo[]): Row[] =>
   todos.map((todo) => ({ todo, revision: undefined, touched: undefined }))
 
-/** What is known of a todo that is on the page stays, where it is newer. */
+/** Pages of a list, as they were read. */
+export type Read = {
+  readonly todos: readonly Todo[]
+  readonly where: 'anew' | 'behind'
+  readonly sinceMs: number
+  /** The list goes on: what is older than the last that was read is read later. */
+  readonly hasMore: boolean
+  /** Todos that were deleted since the list was opened: a page may have been read before. */
+  readonly gone: ReadonlySet<string>
+}
+
+/** What is known of a todo stays, where it is newer than what was read. */
 export const withPage = (
   known: readonly Row[],
-  todos: readonly Todo[],
-  where: 'anew' | 'behind',
-): Row[] => {
+  { todos, where, sinceMs, hasMore, gone }: Read,
+): readonly Row[] => {
   const byId = new Map(known.map((row) => [row.todo.id, row]))
-  const page = rowsOfPage(todos).map((row) => {
+  const page = rowsOfPage(todos.filter(({ id }) => !gone.has(id))).map((row) => {
     const before = byId.get(row.todo.id)
-    return before && !isOlder(before, row) ? before : row
+    if (!before) return row
+    return isOlder(before, row) ? { ...row, pageId: before.pageId } : before
   })
-  if (where === 'anew') return page
   const read = new Set(todos.map(({ id }) => id))
-  return [...known.filter(({ todo }) => !read.has(todo.id)), ...page]
+  const others = known.filter(({ todo }) => !read.has(todo.id))
+  if (where === 'behind') return [...others, ...page]
+  // What was heard of since the reading began may be missing there.
+  const heard = others.filter(({ touched }) => touched && touched.atMs >= sinceMs)
+  return heard.reduce<readonly Row[]>((rows, row) => withTodo(rows, row, hasMore), page)
 }
 
 /** The same rows where the event says nothing new. */
@@ -48,26 +64,33 @@ export const afterEvent = (
   rows: readonly Row[],
   event: LiveEvent,
   nowMs: number,
-): readonly Row[] =>
-  event.kind === 'deleted'
-    ? withoutTodo(rows, event.id)
-    : withTodo(rows, {
-        todo: event.todo,
-        revision: event.revision,
-        touched: { by: event.by, atMs: nowMs },
-      })
+  hasMore = false,
+): readonly Row[] => {
+  if (event.kind === 'deleted') return withoutTodo(rows, event.id)
+  const touched = { by: event.by, atMs: nowMs }
+  return withTodo(rows, { todo: event.todo, revision: event.revision, touched }, hasMore)
+}
 
 export const withoutTodo = (rows: readonly Row[], id: string): readonly Row[] =>
   rows.some(({ todo }) => todo.id === id) ? rows.filter(({ todo }) => todo.id !== id) : rows
 
 /** In its place: the newest is first. */
-export const withTodo = (rows: readonly Row[], row: Row): readonly Row[] => {
+const withTodo = (rows: readonly Row[], row: Row, hasMore: boolean): readonly Row[] => {
   const at = rows.findIndex(({ todo }) => todo.id === row.todo.id)
   const known = rows[at]
-  if (known) return isOlder(known, row) ? rows.with(at, row) : rows
+  if (known) {
+    return isOlder(known, row) ? rows.with(at, { ...row, pageId: known.pageId }) : rows
+  }
   const behind = rows.findIndex(({ todo }) => isNewerTodo(row.todo, todo))
-  return behind === -1 ? [...rows, row] : rows.toSpliced(behind, 0, row)
+  if (behind === -1) return hasMore ? rows : [...rows, row]
+  return rows.toSpliced(behind, 0, row)
 }
+
+/** An answer to the user's change of what they knew as `pageId`: its row stays the same row. */
+export const withAnswer = (rows: readonly Row[], row: Row, pageId: string): readonly Row[] =>
+  withTodo(rows, row, false).map((one) =>
+    one.todo.id === row.todo.id && pageId !== one.todo.id && !one.pageId ? { ...one, pageId } : one,
+  )
 
 const isOlder = (a: Row, b: Row): boolean =>
   a.revision !== undefined && b.revision !== undefined

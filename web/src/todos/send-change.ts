@@ -3,7 +3,7 @@
 import type { Answer, AnswerWith, Ask, Route } from '../api/call.ts'
 import type { Accepted } from '../api/operations.ts'
 import { ApiProblem, Unreachable } from '../api/problem.ts'
-import { differs, needsMatch, type Change } from './change.ts'
+import { isConflict, needsMatch, type Change } from './change.ts'
 import { teamIdOf, type Fields, type ListId, type Todo } from './todo.ts'
 
 export type Outcome =
@@ -18,8 +18,12 @@ export type Outcome =
       readonly afterMs: number | undefined
       readonly isReached: boolean
     }
+  /** It will be applied. */
+  | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly why: string }
-  | { readonly kind: 'conflict'; readonly theirs: Todo; readonly etag: string }
+  | { readonly kind: 'conflict'; readonly theirs: Todo | undefined; readonly etag: string }
+  /** Somebody else has changed something else: it is written over what is there now. */
+  | { readonly kind: 'again'; readonly etag: string }
 
 export type Api = <R extends Route>(route: R, ask: Ask<R>) => Promise<Answer<R>>
 
@@ -46,6 +50,9 @@ export const sendChange = async (
     if (error.status === 404 && change.what.kind === 'delete') {
       return { kind: 'applied', todo: undefined, etag: undefined }
     }
+    if (error.status === 404 && change.what.kind === 'edit') {
+      return { kind: 'conflict', theirs: undefined, etag: '*' }
+    }
     return { kind: 'refused', why: error.message }
   }
 }
@@ -65,14 +72,14 @@ const send = async (api: Api, change: Change, onEtag: (etag: string) => void): P
   /** Undefined where nobody else has changed the same. */
   const match = async (): Promise<Outcome | undefined> => {
     const now = await read(api, at)
-    if (what.kind === 'edit' && differs(what.fields, what.before, now.todo)) {
+    if (isConflict(what, now.todo)) {
       return { kind: 'conflict', theirs: now.todo, etag: now.etag }
     }
     etag = now.etag
     onEtag(etag)
     return undefined
   }
-  if (etag === undefined && what.kind === 'edit' && needsMatch(what.fields)) {
+  if (etag === undefined && needsMatch(what)) {
     const conflict = await match()
     if (conflict) return conflict
   }
@@ -82,7 +89,9 @@ const send = async (api: Api, change: Change, onEtag: (etag: string) => void): P
     const status = error instanceof ApiProblem ? error.status : undefined
     if (status === 412) {
       const now = await read(api, at)
-      return { kind: 'conflict', theirs: now.todo, etag: now.etag }
+      return isConflict(what, now.todo)
+        ? { kind: 'conflict', theirs: now.todo, etag: now.etag }
+        : { kind: 'again', etag: now.etag }
     }
     // This server takes no write without (WRITE_IF_MATCH).
     if (status !== 428) throw error
@@ -92,7 +101,7 @@ const send = async (api: Api, change: Change, onEtag: (etag: string) => void): P
 
 const outcomeOf = ({ status, body, etag }: AnswerWith<Todo | Accepted>): Outcome => {
   // Acknowledged, and not applied yet: the same key is asked for its outcome.
-  if (status === 202) return { kind: 'later', afterMs: 1_000, isReached: true }
+  if (status === 202) return { kind: 'accepted' }
   const todo = body && 'title' in body ? body : undefined
   return { kind: 'applied', todo, etag }
 }

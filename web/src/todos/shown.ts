@@ -1,14 +1,16 @@
 // What is shown: what the server has, with the user's changes on top, each marked until it is acknowledged. Pure.
 
-import type { Change, ChangeState } from './change.ts'
+import { isUndecided, type Change } from './change.ts'
 import type { Row } from './rows.ts'
 import type { ListId, Todo } from './todo.ts'
 
 export type ShownRow = {
+  /** Stays the same when the server gives the todo an id. */
+  readonly key: string
   readonly todo: Todo
   readonly revision: number | undefined
   readonly touched: Row['touched']
-  /** The last of the user's changes; undefined: all is acknowledged. */
+  /** Of the user's changes the first to be decided on, else the last; undefined: all is acknowledged. */
   readonly pending: Change | undefined
 }
 
@@ -19,36 +21,55 @@ export const shownRows = (
   user: string,
 ): readonly ShownRow[] => {
   const ofList = changes.filter((change) => change.list === list)
-  const created = ofList
-    .filter(({ what, todoId }) => what.kind === 'create' && !isHeardOf(rows, ofList, todoId, user))
-    .map((change) => createdRow(change, user))
-  const all = [
-    ...created.toReversed(),
-    ...rows.map((row): ShownRow => ({ ...row, pending: undefined })),
-  ]
-  if (ofList.length === 0) return all
+  if (ofList.length === 0) return rows.map((row) => rowOf(row, row.pageId))
   const byTodo = Map.groupBy(ofList, ({ todoId }) => todoId)
+  const heardOf = createdAndHeardOf(rows, ofList, user)
+  const created = ofList
+    .filter(({ what, todoId }) => what.kind === 'create' && !heardOf.has(todoId))
+    .map((change) => createdRow(change, user))
+  const pageIds = new Map([...heardOf].map(([pageId, row]) => [row, pageId]))
+  const known = new Set([...rows, ...created].map(({ todo }) => todo.id))
+  const all = [
+    ...[...byTodo].flatMap(([id, own]) => (known.has(id) ? [] : missingRow(own))),
+    ...created.toReversed(),
+    ...rows.map((row) => rowOf(row, row.pageId ?? pageIds.get(row))),
+  ]
   return all.flatMap((row) => {
-    const shown = (byTodo.get(row.todo.id) ?? []).reduce<ShownRow | undefined>(withChange, row)
-    return shown ? [shown] : []
+    const own = [...(byTodo.get(row.key) ?? []), ...(byTodo.get(row.todo.id) ?? [])]
+    return withChanges(row, [...new Set(own)])
   })
 }
 
-/** Undefined: it is shown no more. */
-const withChange = (row: ShownRow | undefined, change: Change): ShownRow | undefined => {
-  if (!row || change.what.kind === 'create') return row
-  // What was refused is not so: the server's state is shown, and the reason with it.
-  if (!isHoped(change.state)) return { ...row, pending: change }
-  if (change.what.kind === 'delete') return undefined
-  return { ...row, todo: { ...row.todo, ...change.what.fields }, pending: change }
+const rowOf = (row: Row, pageId: string | undefined): ShownRow => ({
+  ...row,
+  key: pageId ?? row.todo.id,
+  pending: undefined,
+})
+
+/** What was refused is not so: the server's state is shown, and the reason with it. */
+const withChanges = (row: ShownRow, changes: readonly Change[]): ShownRow[] => {
+  const undecided = changes.find(isUndecided)
+  if (!undecided && changes.some(({ what }) => what.kind === 'delete')) return []
+  const fields = changes.map((one) =>
+    one.what.kind === 'edit' && !isUndecided(one) ? one.what.fields : {},
+  )
+  const todo = Object.assign({}, row.todo, ...fields) as Todo
+  return [{ ...row, todo, pending: undecided ?? changes.at(-1) }]
 }
 
-const isHoped = ({ kind }: ChangeState): boolean => kind === 'waiting' || kind === 'sending'
+/** Others have deleted it, or it is on a page that was not read: what the user wanted of it is not lost. */
+const missingRow = (changes: readonly Change[]): ShownRow[] => {
+  const { what, state } = changes.find(isUndecided) ?? {}
+  if (!what || what.kind === 'create') return []
+  const todo = (state?.kind === 'conflict' ? state.theirs : undefined) ?? what.before
+  return [rowOf({ todo, revision: undefined, touched: undefined }, undefined)]
+}
 
 const createdRow = (change: Change, user: string): ShownRow => {
   const fields = change.what.kind === 'create' ? change.what.fields : { title: '' }
   const at = new Date(change.madeAtMs).toISOString()
   return {
+    key: change.todoId,
     todo: {
       id: change.todoId,
       description: '',
@@ -64,22 +85,29 @@ const createdRow = (change: Change, user: string): ShownRow => {
   }
 }
 
-/** An event may be faster than the answer. Then the todo would be there twice for a moment. */
-const isHeardOf = (
+/**
+ * An event may be faster than the answer: then the todo would be there twice for a moment. By what the page
+ * calls it, the row that is the same todo. Of several with one title, as many as were heard of.
+ */
+const createdAndHeardOf = (
   rows: readonly Row[],
   changes: readonly Change[],
-  todoId: string,
   user: string,
-): boolean => {
-  const change = changes.find((one) => one.todoId === todoId && one.what.kind === 'create')
-  if (change?.what.kind !== 'create' || change.state.kind !== 'sending') return false
-  const { sinceMs } = change.state
-  const { title } = change.what.fields
-  const later = changes.filter(({ what }) => what.kind === 'create' && what.fields.title === title)
-  const heard = rows.filter(
-    ({ todo, touched }) =>
-      touched?.by === user && touched.atMs >= sinceMs && todo.title.trim() === title.trim(),
+): ReadonlyMap<string, Row> => {
+  const found = new Map<string, Row>()
+  const free = new Set(
+    rows.filter(({ touched, pageId }) => touched?.by === user && pageId === undefined).toReversed(),
   )
-  // Of several with one title, as many are hidden as were heard of.
-  return later.indexOf(change) < heard.length
+  for (const { what, state, todoId } of changes) {
+    if (what.kind !== 'create' || state.kind !== 'sending') continue
+    const title = what.fields.title.trim()
+    const { sinceMs } = state
+    const row = [...free].find(
+      ({ todo, touched }) => todo.title.trim() === title && (touched?.atMs ?? 0) >= sinceMs,
+    )
+    if (!row) continue
+    free.delete(row)
+    found.set(todoId, row)
+  }
+  return found
 }
