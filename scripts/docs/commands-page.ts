@@ -37,7 +37,7 @@ const abouts: Readonly<Record<string, string>> = {
   'test:live':
     'Kills and replaces processes under 2,000 watchers of each engine, and counts what each has heard. `SUBSCRIBERS` sets another number, `ROUNDS` how often (2), and `STACK=embedded` the stack.',
   'test:web':
-    'Takes the page through a bad network, servers that are replaced and 10,000 todos, in Chromium. `TODOS` sets another number, `STACK=real` or `embedded` the stack, `HTTP_ENGINE` the engine.',
+    'Takes the page through all that people do with it, in Chromium: a bad network, servers that are replaced, Redis killed, 10,000 todos, keys alone, each language and width. `TODOS` sets another number, `STACK=real` or `embedded` one stack, `HTTP_ENGINE` one engine.',
   typecheck: 'Checks the types, those of the page too.',
   'typecheck:web': 'Checks the types of the page.',
   'build:web': 'Builds the page into `web/dist`, where the server finds it.',

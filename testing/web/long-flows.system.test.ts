@@ -6,7 +6,7 @@ import { password } from '../auth-client.ts'
 import { eventually } from '../eventually.ts'
 import { startServer } from '../../scripts/stack/processes.ts'
 import { freePort } from '../../scripts/stack/ports.ts'
-import { startPageStack } from './stack.ts'
+import { isLong, isReal, startPageStack } from './stack.ts'
 import { openVisitor } from './visitor.ts'
 
 const todosMax = Number(process.env['TODOS'] ?? 10_000)
@@ -17,14 +17,13 @@ const atOnce = 40
 /** As long as a server is away. */
 const editsWhileAway = 5
 
-const isAsked = process.env['WEB_FLOWS'] === 'long'
-if (!isAsked) t.comment('npm run test:web runs these')
+if (!isLong) t.comment('npm run test:web runs these')
 
-void t.test('the page in bad times', { skip: !isAsked }, async (t) => {
+void t.test('the page in bad times', { skip: !isLong }, async (t) => {
   const port = await freePort()
   const stack = await startPageStack(t, { HTTP_PORT: String(port), AUTH_ACCESS_TTL_SEC: '30' })
   if (!stack) return
-  const { client, env } = stack
+  const { client, env, redis } = stack
   let { server } = stack
   t.teardown(() => server.stop())
   const ann = await openVisitor(t, stack)
@@ -51,6 +50,37 @@ void t.test('the page in bad times', { skip: !isAsked }, async (t) => {
     }
     t.same((await titles()).sort(), expected.sort())
     await ann.page.locator('[data-connection=live]').first().waitFor()
+  })
+
+  await t.test('a Redis that is killed loses no edit', { skip: !isReal }, async (t) => {
+    const before = await titles()
+    const bob = await openVisitor(t, stack)
+    await bob.register('bob@long.test')
+    await ann.open('/')
+    await bob.open('/')
+    const expected: string[] = []
+    for (let round = 1; round <= 3; round++) {
+      await redis?.takeAway()
+      for (let i = 1; i <= editsWhileAway; i++) {
+        const title = `killed ${round}, edit ${i}`
+        await ann.add(title)
+        expected.push(title)
+        if (i === 3) await redis?.giveBack()
+      }
+      await ann.saved()
+      const newest = ann.page.getByRole('checkbox', { name: `Done: killed ${round}, edit 1` })
+      await newest.check()
+      await bob.row(`killed ${round}, edit ${editsWhileAway}`).waitFor()
+      await bob.row(`killed ${round}, edit 1`).locator('.line-through').waitFor()
+    }
+    await ann.saved()
+    const { text } = await client.get('/todos?limit=100')
+    const there = (JSON.parse(text) as { title: string }[]).map(({ title }) => title)
+    t.same(there.filter((title) => title.startsWith('killed')).sort(), expected.sort())
+    t.same(await titles(), before, 'a personal list is as it was')
+    await bob.page.locator('[data-connection=live]').first().waitFor()
+    t.same(bob.complaints, [])
+    await ann.open('/mine')
   })
 
   await t.test('a network that is cut in the middle of a write loses none', async (t) => {

@@ -1,10 +1,11 @@
 // What people do on the page, in a real browser against the real stack. STACK=real has it on Kafka and Redis,
-// HTTP_ENGINE=uws on the other engine; long flows are in long-flows.system.test.ts.
+// HTTP_ENGINE=uws on the other engine; `npm run test:web` has both, and longer flows.
 
 import t from 'tap'
 import { password } from '../auth-client.ts'
 import { checkView } from './axe.ts'
 import { checkBudgets } from './budgets.ts'
+import { startServer } from '../../scripts/stack/processes.ts'
 import { startPageStack } from './stack.ts'
 import { openVisitor } from './visitor.ts'
 
@@ -13,7 +14,7 @@ const hostile = '<img src=x onerror=alert(1)> ‮"\'&lt;'
 void t.test('the page', async (t) => {
   const stack = await startPageStack(t)
   if (!stack) return
-  const { mail } = stack
+  const { mail, env } = stack
   const [ann, bob, visitor] = [
     await openVisitor(t, stack),
     await openVisitor(t, stack),
@@ -74,6 +75,28 @@ void t.test('the page', async (t) => {
     await checkBudgets(t, stack.browser, stack.url)
   })
 
+  await t.test('is the same on the other engine, and live between both', async (t) => {
+    const other = await startServer({
+      ...env,
+      HTTP_ENGINE: env['HTTP_ENGINE'] === 'uws' ? 'node' : 'uws',
+    })
+    t.teardown(() => other.stop())
+    const cleo = await openVisitor(t, {
+      browser: stack.browser,
+      url: `http://127.0.0.1:${other.port}`,
+    })
+    await cleo.register('cleo@web.test')
+    await cleo.open('/')
+    await cleo.page.locator('[data-connection=live]').first().waitFor()
+    await cleo.add('From over there')
+    await visitor.row('From over there').waitFor()
+    await ann.add('From over here')
+    await cleo.row('From over here').waitFor()
+    await cleo.saved()
+    t.same(cleo.complaints, [])
+    await cleo.context.close()
+  })
+
   await t.test('works in a team with somebody else', async (t) => {
     await ann.open('/teams')
     await ann.page.getByLabel('Name of a new team').fill(hostile)
@@ -122,9 +145,12 @@ void t.test('the page', async (t) => {
   await t.test('keeps what is written without a network, and sends it once', async (t) => {
     await ann.open('/mine')
     await ann.page.evaluate('navigator.serviceWorker.ready.then(() => true)')
+    await ann.add('Just before the tunnel')
+    await ann.saved()
     await ann.context.setOffline(true)
     await ann.add('Written in a tunnel')
     await ann.page.reload()
+    await ann.row('Just before the tunnel').waitFor()
     await ann.row('Written in a tunnel').waitFor()
     await ann.row('Buy oat milk').waitFor()
     t.ok(await ann.row('Written in a tunnel').locator('[data-pending]').isVisible(), 'marked')

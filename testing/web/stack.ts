@@ -8,10 +8,12 @@ import type { Browser } from 'playwright-core'
 import type { Test } from 'tap'
 import { repository } from '../../scripts/paths.ts'
 import { startWorker, type Running } from '../../scripts/stack/processes.ts'
+import { startRedis } from '../../scripts/stack/redis.ts'
 import { createAuthClient, startAuthServer, type AuthClient } from '../auth-client.ts'
 import { eventually } from '../eventually.ts'
 import { startMailServer, type MailServer } from '../mail-server.ts'
-import { orSkip, testDirectory, testStacks } from '../services.ts'
+import { restartable, type RestartableService } from '../restartable.ts'
+import { orSkip, testDirectory, testKafka } from '../services.ts'
 import { startBrowser } from './browser.ts'
 
 export type PageStack = {
@@ -21,7 +23,13 @@ export type PageStack = {
   readonly client: AuthClient
   readonly env: Readonly<Record<string, string>>
   readonly server: Running
+  /** With STACK=real. */
+  readonly redis: RestartableService | undefined
 }
+
+/** `npm run test:web`: what takes longer than a run of all tests has time for. */
+export const isLong = process.env['WEB_FLOWS'] === 'long'
+export const isReal = process.env['STACK'] === 'real'
 
 const run = promisify(execFile)
 
@@ -30,9 +38,15 @@ export const startPageStack = async (
   t: Test,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<PageStack | undefined> => {
-  const stack = await testStacks[process.env['STACK'] ?? 'embedded']?.(t)
+  const redis = isReal ? await orSkip(t, () => restartable(t, startRedis)) : undefined
+  const brokers = isReal ? await testKafka(t) : undefined
+  if (isReal && !(redis && brokers)) return undefined
+  const stack =
+    redis && brokers !== undefined
+      ? { REDIS_URL: redis.url, KAFKA_BROKERS: brokers }
+      : { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }
   const browser = await orSkip(t, startBrowser)
-  if (!stack || !browser) return undefined
+  if (!browser) return undefined
   t.teardown(() => browser.close())
   const directory = await testDirectory(t)
   await buildInto(directory)
@@ -55,7 +69,7 @@ export const startPageStack = async (
     () => fetch(`${url}/app`).then(({ status }) => status),
     (status) => status === 200,
   )
-  return { url, browser, mail, client: createAuthClient(server.port), env, server }
+  return { url, browser, mail, client: createAuthClient(server.port), env, server, redis }
 }
 
 const buildInto = async (directory: string) => {

@@ -1,7 +1,9 @@
 // Die Texte der Seite auf Deutsch.
 
+import { isolated } from './isolated.ts'
 import type { Texts } from './texts.ts'
 
+const quoted = (text: string) => `„${isolated(text)}“`
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`
 
 export const de: Texts = {
@@ -50,7 +52,7 @@ export const de: Texts = {
     isDone: 'Erledigt',
     isOpen: 'Offen',
     delete: (title) => `Löschen: ${title}`,
-    deleted: (title) => `„${title.length > 40 ? `${title.slice(0, 40)}…` : title}“ gelöscht`,
+    deleted: (title) => `${quoted(title.length > 40 ? `${title.slice(0, 40)}…` : title)} gelöscht`,
     saving: 'Wird gespeichert …',
     refused: (why) => `Nicht gespeichert: ${why}`,
     changedBy: (who) => `geändert von ${who}`,
@@ -136,7 +138,8 @@ export const de: Texts = {
     rename: 'Umbenennen',
     settings: 'Einstellungen',
     delete: 'Team löschen',
-    deleteAbout: (name) => `„${name}“ und alle Aufgaben darin verschwinden, für alle im Team.`,
+    deleteAbout: (name) =>
+      `${quoted(name)} und alle Aufgaben darin verschwinden, für alle im Team.`,
     roleOf: (who) => `Rolle von ${who}`,
     invite: 'Einladen',
     invitation: 'Einladung in ein Team',

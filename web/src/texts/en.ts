@@ -1,5 +1,8 @@
 // The page's texts in English. Every other language has the same members: the compiler says which are missing.
 
+import { isolated } from './isolated.ts'
+
+const quoted = (text: string) => `“${isolated(text)}”`
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`
 
 export const en = {
@@ -48,7 +51,8 @@ export const en = {
     isDone: 'Done',
     isOpen: 'Open',
     delete: (title: string) => `Delete: ${title}`,
-    deleted: (title: string) => `Deleted “${title.length > 40 ? `${title.slice(0, 40)}…` : title}”`,
+    deleted: (title: string) =>
+      `Deleted ${quoted(title.length > 40 ? `${title.slice(0, 40)}…` : title)}`,
     saving: 'Saving…',
     refused: (why: string) => `Not saved: ${why}`,
     changedBy: (who: string) => `changed by ${who}`,
@@ -134,7 +138,7 @@ export const en = {
     rename: 'Rename',
     settings: 'Settings',
     delete: 'Delete team',
-    deleteAbout: (name: string) => `“${name}” and all of its todos go, for everybody in it.`,
+    deleteAbout: (name: string) => `${quoted(name)} and all of its todos go, for everybody in it.`,
     roleOf: (who: string) => `Role of ${who}`,
     invite: 'Invite',
     invitation: 'Invitation to a team',

@@ -30,7 +30,10 @@ export const chooseLanguage = (next: string) => {
 
 /** In the user's zone, and as their language writes it. */
 export const timeText = (at: string | number): string =>
-  new Date(at).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
+  new Date(at).toLocaleString(locale(), { dateStyle: 'medium', timeStyle: 'short' })
+
+/** British and Americans read the same texts, and other times. */
+const locale = (): string => navigator.languages.find((tag) => tag.startsWith(language)) ?? language
 
 const steps = [
   ['day', 86_400],
@@ -41,6 +44,6 @@ const steps = [
 export const agoText = (atMs: number, nowMs: number): string => {
   const seconds = (nowMs - atMs) / 1_000
   const [unit, length] = steps.find(([, length]) => seconds >= length) ?? ['second', 1]
-  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' })
+  const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'short' })
   return format.format(unit === 'second' ? 0 : -Math.floor(seconds / length), unit)
 }

@@ -13,6 +13,11 @@ import { channelOf, teamIdOf, versionOf, type ListId, type Todo } from './todo.t
 const pageSize = 100
 /** Pages that are read again after a gap: what is behind them is read when somebody goes there. */
 const pagesAgainMax = 5
+/** A list that others add to all day long is read anew, as far as its first pages. */
+const rowsMax = 20_000
+const goneMax = 10_000
+/** How often what is seen is kept, for when there is no network. */
+const keepEveryMs = 1_000
 /** A list that is older than the channel said is read again. */
 const readAgainMs = 300
 
@@ -39,9 +44,10 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
   let problem = $state<string>()
   let isEnded = $state(false)
   let isClosed = false
-  /** Deleted since the list was opened: about 40 bytes each. */
+  /** Deleted since the list was opened. */
   const gone = new Set<string>()
   let timer: ReturnType<typeof setTimeout> | undefined
+  let keeper: ReturnType<typeof setTimeout> | undefined
 
   const read = async (after?: string) => {
     const query = { limit: pageSize, ...(after !== undefined && { after }) }
@@ -52,6 +58,23 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
     return id === 'public'
       ? pageOf(await api('GET /todos', { query }))
       : pageOf(await api('GET /api/todos', { query }))
+  }
+
+  /** What has changed since: else it says that it is as new as that. */
+  const keep = () => {
+    if (keeper === undefined) return
+    clearTimeout(keeper)
+    keeper = undefined
+    const todos = rows.map(({ todo }) => todo)
+    if (isRead) keepList(localStorage, user, id, todos)
+  }
+  const isGone = (todoId: string) => {
+    gone.add(todoId)
+    for (const oldest of gone) if (gone.size > goneMax) gone.delete(oldest)
+  }
+  const show = (next: readonly Row[]) => {
+    rows = next
+    keeper ??= setTimeout(keep, keepEveryMs)
   }
 
   /** Anew, as far as it was read; again while it is older than `version`. */
@@ -71,10 +94,9 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
       if (isClosed) return
       next = cursor
       const hasMore = next !== undefined
-      rows = withPage(rows, { todos, where: 'anew', sinceMs, hasMore, gone })
+      show(withPage(rows, { todos, where: 'anew', sinceMs, hasMore, gone }))
       isRead = true
       keptAtMs = problem = undefined
-      keepList(localStorage, user, id, todos)
       if (first.version !== undefined && first.version < version) readLater(version)
     } catch (error) {
       failed(error, version)
@@ -101,8 +123,9 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
     onMessage(message) {
       if ('version' in message && message.version !== undefined) void readAnew(message.version)
       if (message.type === 'event' && message.data.kind !== 'membership') {
-        if (message.data.kind === 'deleted') gone.add(message.data.id)
-        rows = afterEvent(rows, message.data, Date.now(), next !== undefined)
+        if (message.data.kind === 'deleted') isGone(message.data.id)
+        show(afterEvent(rows, message.data, Date.now(), next !== undefined))
+        if (rows.length > rowsMax && !isReading) void readAnew()
       }
       const isOver =
         (message.type === 'unsubscribed' && message.reason === 'access-ended') ||
@@ -112,6 +135,7 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
     },
   })
   void readAnew()
+  addEventListener('pagehide', keep)
 
   const shown = $derived(shownRows(rows, outbox?.changes ?? [], id, user))
   return {
@@ -155,17 +179,19 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
     },
     applied({ change, todo, etag }: Applied) {
       if (change.what.kind === 'delete') {
-        gone.add(change.todoId)
-        rows = withoutTodo(rows, change.todoId)
+        isGone(change.todoId)
+        show(withoutTodo(rows, change.todoId))
       } else if (todo && !gone.has(todo.id)) {
         const touched = { by: user, atMs: Date.now() }
         const row = { todo, revision: versionOf(etag), touched }
-        rows = withAnswer(rows, row, change.todoId)
+        show(withAnswer(rows, row, change.todoId))
       }
     },
     close() {
       isClosed = true
       clearTimeout(timer)
+      removeEventListener('pagehide', keep)
+      keep()
       unwatch()
     },
   }
