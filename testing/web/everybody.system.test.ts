@@ -60,7 +60,7 @@ void t.test('for everybody', { skip: !isLong }, async (t) => {
   const ann = await open(languages.en)
   await ann.register(email)
   const long = 'A title of a length that people do write when they are in a hurry and think aloud'
-  await ann.add(`${long} ${'withoutanyspace'.repeat(8)}`)
+  await ann.add(`${long} ${'withoutanyspace'.repeat(6)}`)
   await ann.add('Short')
   await ann.saved()
   await ann.open('/')

@@ -118,7 +118,6 @@ void t.test('without a mouse', { skip: !isLong }, async (t) => {
     await keys.press('End')
     await keys.type('s')
     await keys.press('Enter')
-    await page.screenshot({ path: '/tmp/bpf-shops.png' })
     await heading('Flower shops')
     await keys.to('Delete team')
     await keys.press('Enter')

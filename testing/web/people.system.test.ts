@@ -121,7 +121,7 @@ void t.test('people', { skip: !isLong }, async (t) => {
       await ann.saved()
       await conflict.waitFor({ state: 'detached' })
     }
-    await bob.row('Mine').waitFor()
+    await bob.page.getByRole('button', { name: 'Edit: Mine', exact: true }).waitFor()
     await bob.row('Description').getByText('mine', { exact: true }).waitFor()
     await bob.row('Assignee').getByText('ann@people.test', { exact: true }).waitFor()
   })

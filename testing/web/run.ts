@@ -2,6 +2,7 @@
 // of its own. What it measured is printed, as is why it failed; the others run all the same.
 
 import { spawnSync } from 'node:child_process'
+import { takeNoArguments } from '../../scripts/command-line.ts'
 import { whyItFailed } from '../report.ts'
 
 const everywhere = ['page', 'long-flows']
@@ -15,6 +16,12 @@ const runs = [
 ]
 const timeoutSec = 1_200
 const figure = /^ *# (?!Subtest|time=|\{)/
+
+const usage = `usage: npm run test:web
+Takes the page through all that people do with it, in Chromium, and prints what was measured.
+STACK=real or embedded, and HTTP_ENGINE=node or uws: only this one. TODOS=N: a list of so many (10000).
+Exit codes: 0 all passed, 1 a flow failed, 2 wrong usage.`
+takeNoArguments(usage)
 
 const { STACK: stackWanted, HTTP_ENGINE: engineWanted } = process.env
 let failures = 0

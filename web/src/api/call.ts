@@ -32,7 +32,7 @@ export const call = async <R extends Route>(route: R, ask: Ask<R>): Promise<Answ
   const [method = '', template = ''] = route.split(' ')
   const response = await fetch(addressOf(template, ask.path ?? {}, ask.query ?? {}), {
     method,
-    headers: headersOf(method, ask),
+    headers: headersOf(ask),
     signal: AbortSignal.timeout(timeoutMs),
     ...(ask.body !== undefined && { body: JSON.stringify(ask.body) }),
   }).catch((error: unknown) => {
@@ -65,10 +65,8 @@ type Sent = {
   readonly token?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
 }
-const headersOf = (method: string, ask: Sent): Record<string, string> => ({
-  ...(ask.body !== undefined && {
-    'Content-Type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
-  }),
+const headersOf = (ask: Sent): Record<string, string> => ({
+  ...(ask.body !== undefined && { 'Content-Type': 'application/json' }),
   ...(ask.token !== undefined && { Authorization: `Bearer ${ask.token}` }),
   ...ask.headers,
 })

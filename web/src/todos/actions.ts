@@ -18,6 +18,7 @@ export const createActions = (list: ListId, outbox: () => Outbox | undefined) =>
     return isTaken ?? false
   }
   return {
+    list,
     create: (title: string): boolean =>
       taken(outbox()?.add(list, undefined, { kind: 'create', fields: { title } })),
     /** `todoId`: the server may have named it since the row was seen. */
