@@ -60,7 +60,7 @@ void t.test('hostile names', { skip: !isLong }, async (t) => {
   await page.getByRole('button', { name: 'Rename' }).click()
   await page.getByRole('heading', { name: `${team}2` }).waitFor()
   await page.reload()
-  await page.getByRole('region', { name: 'Audit log' }).waitFor()
+  await page.getByRole('heading', { name: 'Audit log' }).waitFor()
   await shows(t, ann, team, 'the audit log')
   await page.getByRole('button', { name: 'Delete team' }).click()
   await shows(t, ann, team, 'the question before it is deleted')

@@ -2,14 +2,17 @@
 // of its own. What it measured is printed, as is why it failed; the others run all the same.
 
 import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { takeNoArguments } from '../../scripts/command-line.ts'
 import { whyItFailed } from '../report.ts'
 
 const everywhere = ['page', 'long-flows']
 /** What is about views alone is the same behind each engine. */
-const views = ['people', 'keyboard', 'hostile-names', 'everybody']
+const all = readdirSync(import.meta.dirname)
+  .flatMap((file) => /^(.*)\.system\.test\.ts$/.exec(file)?.[1] ?? [])
+  .filter((flow) => flow !== 'screenshots')
 const runs = [
-  { stack: 'embedded', engine: 'node', flows: [...everywhere, ...views] },
+  { stack: 'embedded', engine: 'node', flows: all },
   { stack: 'embedded', engine: 'uws', flows: ['page'] },
   { stack: 'real', engine: 'node', flows: ['page'] },
   { stack: 'real', engine: 'uws', flows: everywhere },
