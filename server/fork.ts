@@ -18,6 +18,7 @@ import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openEventAppender, openEventReader } from '../lib/events/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { addRedisMetrics } from '../lib/drivers/redis/metrics.ts'
+import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { createPostgresEndedAccess } from '../lib/ended-access/postgres.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
@@ -124,7 +125,7 @@ export const startFork = async (
   }
   const budget = forkBudget(config)
   const databases = openDatabases(postgresUrls(config), budget)
-  const redis = openRedis(config.REDIS_URL, log)
+  const redis = openRedis(config.REDIS_URL, log, redisTls(config))
   const timeoutMs = config.LIST_REFRESH_TIMEOUT_MS
   const replicas = openReplicas(replicaUrls(config), {
     primary: () => databases.pool('replica watch', { timeoutMs: replicaTimeoutMs }),

@@ -8,6 +8,7 @@ import type { RegisteredLog } from '../lib/domain/log-identity.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
+import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
@@ -88,7 +89,7 @@ const withStores = async <T>(
   work: (stores: Stores) => Promise<T>,
 ): Promise<T> => {
   const databases = openDatabases(postgresUrls(config))
-  const redis = openRedis(config.REDIS_URL, log)
+  const redis = openRedis(config.REDIS_URL, log, redisTls(config))
   const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs })
   const cache = openListCache(config, databases, redis, 1, log)
   try {

@@ -14,6 +14,7 @@ import { readWalArchive } from '../lib/drivers/postgres/wal-archive.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { addRedisMetrics } from '../lib/drivers/redis/metrics.ts'
+import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { openMailer } from '../lib/mail/mailer.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
@@ -74,7 +75,7 @@ const log = createLog('worker', config.LOG_LEVEL)
 redirectConsole(log)
 const pools = { store: createPoolStats(), cache: createPoolStats() }
 const databases = openDatabases(postgresUrls(config), workerBudget(config))
-const redis = openRedis(config.REDIS_URL, log)
+const redis = openRedis(config.REDIS_URL, log, redisTls(config))
 const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs, use: pools.store, log })
 const store = createPostgresStore(pool)
 const cache = openListCache(config, databases, redis, 1, log, pools.cache)

@@ -24,9 +24,9 @@ export const tlsFaultOf = (error: Error): TlsFault | undefined => {
   return code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO' ? 'no-tls' : undefined
 }
 
-/** OpenSSL's messages have line ends, and its own addresses before them. */
+/** OpenSSL's messages have line ends, and places of its own around what they say. */
 export const oneLine = (text: string): string =>
   text
-    .replace(/^[0-9A-F]+:error:/, '')
+    .replace(/^[0-9A-F]+:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/s, '$1')
     .trim()
     .replace(/\s+/g, ' ')

@@ -21,7 +21,7 @@ export const chartSchema = (): string =>
               .map(([name, one]) => [name, schemaOf(one)]),
           ),
         ),
-        secret: closed({ name: text, values: closed(secrets) }),
+        secret: closed({ name: text, certificates: text, values: closed(secrets) }),
         api: program,
         worker: program,
         postgres: closed({ ...store, args: { type: 'array', items: text }, storage: text }),

@@ -14,6 +14,6 @@ may be an IPv6 address (\`[::1]\`) or the directory of a Unix socket (\`?host=/v
   promoted last.
 - Other parameters are refused with what to set, Prisma's among them (\`schema\`, \`pgbouncer\`, \`connection_limit\`).`
 
-export const redisNotes = `A URL is \`redis://\` or, with TLS, \`rediss://user:password@host:6379/0\`. A certificate of an authority of your own
-needs \`NODE_EXTRA_CA_CERTS\`, a variable of Node.js. When Redis refuses the login, a right or TLS, one log line says
-what to set. \`/ready\` repeats it, and the pause between two attempts grows to 5 s.`
+export const redisNotes = `A URL is \`redis://\` or, with TLS, \`rediss://user:password@host:6379/0\`. When Redis refuses the
+login, a right or TLS, one log line says what to set. \`/ready\` repeats it, and the pause between two attempts grows to
+5 s.`

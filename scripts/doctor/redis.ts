@@ -3,10 +3,10 @@
 
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { parseRedisUrl } from '../../lib/runtime/config/redis-url.ts'
-import { withTimeout } from '../../lib/runtime/deadline.ts'
 import { createLog } from '../../lib/runtime/log.ts'
 import { openRedis } from '../../lib/drivers/redis/connections.ts'
 import { addressOf } from '../../lib/drivers/redis/masters.ts'
+import { redisTls } from '../../lib/drivers/redis/tls.ts'
 import { dependencyTimeoutMs, fault, ok, warn, type Finding } from './finding.ts'
 
 /** The first with client-side caching. */
@@ -17,19 +17,10 @@ export const checkRedis = async (config: Config): Promise<readonly Finding[]> =>
   const { hosts, found } = parseRedisUrl(config.REDIS_URL)
   const scheme = found.by === 'address' ? 'redis' : `redis+${found.by}`
   const where = `${scheme}://${hosts.map(addressOf).join()}`
-  const connections = openRedis(config.REDIS_URL, createLog('doctor', 'silent'))
-  const { redis, run } = connections.follow(key, { timeoutMs: dependencyTimeoutMs })
+  const connections = openRedis(config.REDIS_URL, createLog('doctor', 'silent'), redisTls(config))
+  const { run } = connections.follow(key, { timeoutMs: dependencyTimeoutMs })
   try {
-    if (redis.status !== 'ready') {
-      await withTimeout(
-        dependencyTimeoutMs,
-        () =>
-          new Promise<void>((resolve, reject) => {
-            redis.once('ready', resolve)
-            redis.once('error', reject)
-          }),
-      )
-    }
+    await run((one) => one.ping())
     const info = await run((one) => one.info()).catch(() => '')
     const version = /^redis_version:(\S+)/m.exec(info)?.[1]
     const isReplica = /^role:slave/m.test(info)
@@ -66,6 +57,7 @@ export const checkRedis = async (config: Config): Promise<readonly Finding[]> =>
           ),
     ]
   } catch (error) {
+    // The driver's words, which name what to set where that is known.
     const reason = `${where} does not answer (${(error as Error).message})`
     return [fault('redis', reason, 'start it, or set REDIS_URL')]
   } finally {

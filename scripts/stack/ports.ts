@@ -1,7 +1,8 @@
 // Loopback ports: finding one that is free, waiting for one to become free, asking what is on it.
 // Every launcher listens on 127.0.0.1 only.
 
-import { createServer, connect } from 'node:net'
+import { createServer, connect, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export const loopback = '127.0.0.1'
@@ -43,9 +44,10 @@ export const becomesFree = async (port: number, timeoutMs: number): Promise<bool
 }
 
 /** Sends `request` as it is, resolves with the first bytes that come back. */
-export const ask = (port: number, request: string): Promise<string> =>
+export const ask = (port: number, request: string, tls?: ConnectionOptions): Promise<string> =>
   new Promise((resolve, reject) => {
-    const socket = connect({ port, host: loopback, timeout: requestTimeoutMs })
+    const to = { port, host: loopback, timeout: requestTimeoutMs }
+    const socket: Socket = tls ? connectTls({ ...to, ...tls }) : connect(to)
     const settle = (finish: () => void) => {
       socket.destroy()
       finish()

@@ -3,6 +3,7 @@
 
 import { slotCount, slotOf } from '../../lib/drivers/redis/slot.ts'
 import { loopback } from './ports.ts'
+import type { RedisTlsFiles } from './redis.ts'
 import { createRedisNodes, until, type RedisNode } from './redis-nodes.ts'
 
 export type RedisCluster = {
@@ -33,9 +34,10 @@ const migrateTimeoutMs = 5_000
 export const startRedisCluster = async (options: {
   directory: string
   nodeTimeoutMs?: number
+  tls?: RedisTlsFiles | undefined
 }): Promise<RedisCluster> => {
   const { nodeTimeoutMs = 1_000 } = options
-  const all = createRedisNodes(options.directory)
+  const all = createRedisNodes(options.directory, options.tls)
   const start = () =>
     all.add({
       isClusterNode: true,
@@ -107,7 +109,7 @@ export const startRedisCluster = async (options: {
       return found
     }
     return {
-      url: `redis+cluster://${nodes
+      url: `${options.tls ? 'rediss' : 'redis'}+cluster://${nodes
         .slice(0, masterCount)
         .map(({ port }) => `${loopback}:${port}`)
         .join()}`,

@@ -4,8 +4,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ask, freePort, isFree } from './ports.ts'
-import { startRedis } from './redis.ts'
+import { freePort, isFree } from './ports.ts'
+import { askRedis, startRedis, type RedisTlsFiles } from './redis.ts'
 import type { Service } from './service.ts'
 
 export type RedisNode = {
@@ -25,12 +25,12 @@ export type RedisNodes = {
   stop(): Promise<void>
 }
 
-type NodeSettings = Omit<Parameters<typeof startRedis>[0], 'directory' | 'port'> & {
+type NodeSettings = Omit<Parameters<typeof startRedis>[0], 'directory' | 'port' | 'tls'> & {
   /** Writes what it starts from, once. */
   readonly prepare?: (directory: string) => Promise<Partial<Parameters<typeof startRedis>[0]>>
 }
 
-export const createRedisNodes = (directory: string): RedisNodes => {
+export const createRedisNodes = (directory: string, tls?: RedisTlsFiles): RedisNodes => {
   const running = new Set<() => Promise<void>>()
   let made = 0
   return {
@@ -39,14 +39,14 @@ export const createRedisNodes = (directory: string): RedisNodes => {
       await mkdir(own, { recursive: true })
       const port = settings.isClusterNode ? await clusterPort() : await freePort()
       const prepared = await prepare?.(own)
-      const start = () => startRedis({ directory: own, port, ...settings, ...prepared })
+      const start = () => startRedis({ directory: own, port, tls, ...settings, ...prepared })
       let service = await start()
       running.add(() => service.stop())
       return {
         port,
         service: () => service,
         async command(words) {
-          const reply = await ask(port, `${words}\r\n`)
+          const reply = await askRedis(port, words, tls)
           if (reply.startsWith('-')) throw new Error(`${words}: ${reply.trim()}`)
           return reply
         },

@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loopback } from './ports.ts'
+import type { RedisTlsFiles } from './redis.ts'
 import { createRedisNodes, until, type RedisNode } from './redis-nodes.ts'
 
 export type RedisSentinels = {
@@ -26,9 +27,10 @@ export const startRedisSentinels = async (options: {
   directory: string
   replicas?: number
   downAfterMs?: number
+  tls?: RedisTlsFiles | undefined
 }): Promise<RedisSentinels> => {
   const { replicas = 1, downAfterMs = 500 } = options
-  const all = createRedisNodes(options.directory)
+  const all = createRedisNodes(options.directory, options.tls)
   try {
     // A first sync without the pause in which others could join it.
     const settings = { 'repl-diskless-sync-delay': 0 }
@@ -79,7 +81,7 @@ export const startRedisSentinels = async (options: {
     }
     const hosts = sentinels.map(({ port }) => `${loopback}:${port}`).join()
     return {
-      url: `redis+sentinel://${hosts}/${masterName}/0`,
+      url: `${options.tls ? 'rediss' : 'redis'}+sentinel://${hosts}/${masterName}/0`,
       masterName,
       nodes,
       sentinels,

@@ -50,8 +50,17 @@ capabilities:
     limits:
       cpu: 500m
       memory: 256Mi
+  volumeMounts:
+    {{- include "todos.certificateMounts" . | nindent 4 }}
   securityContext:
     {{- include "todos.containerSecurity" . | nindent 4 }}
+{{- end }}
+
+{{/* Of managed stores: authorities, and client certificates with their keys. Settings name the files. */}}
+{{- define "todos.certificateMounts" -}}
+- name: certificates
+  mountPath: /run/certificates
+  readOnly: true
 {{- end }}
 
 {{/* Over zones and over nodes, where there are several; pods of an older rollout are not counted. */}}

@@ -1,16 +1,12 @@
 // A connection to Redis that stays open and is of no use any more: silent, to a replica in the master's
 // place, refused. Each is replaced without a restart, and the first cause is what callers are told.
 
-import { readFile } from 'node:fs/promises'
-import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { createAuthority } from '../../../scripts/stack/certificates.ts'
-import { freePort } from '../../../scripts/stack/ports.ts'
 import { testGate } from '../../../testing/gate.ts'
 import { eventually } from '../../../testing/eventually.ts'
-import { orSkip, ownRedis, testDirectory } from '../../../testing/services.ts'
+import { ownRedis } from '../../../testing/services.ts'
 import { silentLog } from '../../../testing/settings.ts'
 import { openRedis } from './connections.ts'
 import { script, type Evaluation } from './scripts.ts'
@@ -183,52 +179,6 @@ void t.test(
     t.equal(limited.reasons.length, 1)
   },
 )
-
-void t.test('TLS: in, and the first cause where not', async (t) => {
-  const system = await setUp(t)
-  if (!system) return
-  const { admin } = system
-  const authority = await orSkip(t, async () =>
-    createAuthority(await testDirectory(t), 'authority'),
-  )
-  if (!authority) return
-  const server = await authority.issue('redis')
-  const port = await freePort()
-  for (const [name, value] of Object.entries({
-    'tls-cert-file': server.certFile,
-    'tls-key-file': server.keyFile,
-    'tls-ca-cert-file': authority.certFile,
-    'tls-auth-clients': 'no',
-  })) {
-    await admin.config('SET', name, value)
-  }
-  await admin.config('SET', 'tls-port', String(port))
-  const outcomeAt = async (url: string) => {
-    const { log, reasons } = readableLog()
-    const connections = openRedis(url, log)
-    const one = connections.follow('key', { timeoutMs: 5_000 })
-    const outcome = await one
-      .run((redis) => redis.set('key', '1'))
-      .catch((error: Error) => error.message)
-    connections.close()
-    return { outcome, reasons }
-  }
-  const unknown = await outcomeAt(`rediss://127.0.0.1:${port}/0`)
-  t.match(unknown.outcome, /certificate is not trusted: set NODE_EXTRA_CA_CERTS to a file/)
-  t.same(unknown.reasons, [unknown.outcome], 'and once in the log')
-  const usual = getCACertificates()
-  t.teardown(() => setDefaultCACertificates(usual))
-  setDefaultCACertificates([...usual, await readFile(authority.certFile, 'utf8')])
-  await admin.acl('SETUSER', 'todos', 'on', '>a/b', '~*', '+@all')
-  t.same(await outcomeAt(`rediss://todos:a%2Fb@127.0.0.1:${port}/0`), {
-    outcome: 'OK',
-    reasons: [],
-  })
-  t.match(
-    (await outcomeAt(`rediss://localhost:${port}/0`)).outcome,
-    /for another name: set the host/,
-  )
-})
 
 void t.test('Redis at an IPv6 address', async (t) => {
   const system = await setUp(t)

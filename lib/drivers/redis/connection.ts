@@ -8,7 +8,8 @@ import type { RedisHost } from '../../runtime/config/redis-url.ts'
 import type { Log } from '../../runtime/log.ts'
 import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
 import { connectorTo } from './connector.ts'
-import { explainRefusal } from './refusal.ts'
+import { explainRefusal, explainSilence } from './refusal.ts'
+import type { RedisTls } from './tls.ts'
 
 export type { Redis } from 'ioredis'
 
@@ -45,7 +46,8 @@ export type RedisLogin = {
   readonly user: string | undefined
   readonly password: string | undefined
   readonly database: number
-  readonly hasTls: boolean
+  /** Undefined: plain text. */
+  readonly tls: RedisTls | undefined
 }
 
 /**
@@ -89,14 +91,15 @@ export const connectRedis = (
   onRefusal: (cause: Error, reason: string) => void = () => {},
 ): RedisConnection => {
   const { find, login, timeoutMs, kind = 'server' } = settings
-  const { user, password, database, hasTls } = login
+  const { user, password, database, tls } = login
   let address: RedisHost | undefined
   const redis = new Redis({
-    Connector: connectorTo(async () => (address = await find()), hasTls),
+    Connector: connectorTo(async () => (address = await find()), tls),
     db: database,
     ...(user !== undefined && { username: user }),
     ...(password !== undefined && { password }),
-    ...(hasTls && { tls: {} }),
+    // The connector has them. ioredis is to wait for the handshake.
+    ...(tls && { tls: {} }),
     ...connectionOptions,
     retryStrategy: (attempt) => (isRefused ? refusedRetryMs(attempt) : retryMs(attempt)),
     commandTimeout: timeoutMs + behindOursMs,
@@ -109,9 +112,14 @@ export const connectRedis = (
 
   redis.on('error', (error: Error) => {
     const refusal = explainRefusal(error, kind === 'sentinel')
-    isRefused = refusal !== undefined
-    cause = refusal ?? error.message
-    if (refusal !== undefined) onRefusal(error, refusal)
+    const silence = redis.status === 'ready' ? undefined : explainSilence(error, tls !== undefined)
+    // Of an alert of TLS that comes behind our first words, often only the reset arrives.
+    if (!(isRefused && silence !== undefined)) {
+      isRefused = refusal !== undefined
+      cause = refusal ?? silence ?? error.message
+      if (refusal !== undefined) onRefusal(error, refusal)
+      else if (silence !== undefined) onRefusal(new Error(silence), silence)
+    }
     log.debug({ reason: cause }, 'redis connection')
   })
   redis.on('ready', () => {

@@ -9,6 +9,7 @@ import { connectRedis, type RedisConnection } from './connection.ts'
 import { addressOf, fixedMaster, watchMasters, type Masters } from './masters.ts'
 import { askSentinel } from './sentinel.ts'
 import { slotOf } from './slot.ts'
+import type { RedisTls } from './tls.ts'
 
 export type RedisConnections = {
   /** Connects at once. Whoever is done with it before the process ends may close it. */
@@ -24,9 +25,11 @@ export type RedisConnections = {
 const reportedMax = 50
 const askTimeoutMs = 500
 
-export const openRedis = (url: string, log: Log): RedisConnections => {
+/** `tls` counts where the URL is with TLS. */
+export const openRedis = (url: string, log: Log, tls: RedisTls = {}): RedisConnections => {
   const target = parseRedisUrl(url)
   const { found } = target
+  const login = { ...target, tls: target.hasTls ? tls : undefined }
   const open = new Set<{ close(): void }>()
   /** One line for each cause, not one for each attempt of each connection. */
   const reported = new Set<string>()
@@ -50,13 +53,12 @@ export const openRedis = (url: string, log: Log): RedisConnections => {
   }
 
   const kind = found.by === 'cluster' ? 'cluster' : 'server'
-  const at = (host: RedisHost) =>
-    ({ find: () => Promise.resolve(host), login: target, kind }) as const
+  const at = (host: RedisHost) => ({ find: () => Promise.resolve(host), login, kind }) as const
   const masters = openMasters(target, log, (host) => {
     const settings = { ...at(host), timeoutMs: askTimeoutMs }
     if (found.by !== 'sentinel') return connectRedis(settings, log, report)
-    const login = { ...target, user: found.user, password: found.password, database: 0 }
-    return connectRedis({ ...settings, login, kind: 'sentinel' }, log, report)
+    const own = { ...login, user: found.user, password: found.password, database: 0 }
+    return connectRedis({ ...settings, login: own, kind: 'sentinel' }, log, report)
   })
 
   const follow = (slot: number, timeoutMs: number): RedisConnection => {
@@ -66,7 +68,7 @@ export const openRedis = (url: string, log: Log): RedisConnections => {
       if (!master) throw new Error(masters.cause())
       return master
     }
-    const connection = connectRedis({ find, login: target, timeoutMs, kind }, log, report)
+    const connection = connectRedis({ find, login, timeoutMs, kind }, log, report)
     const stop = masters.onLook(() => {
       const [from, to] = [connection.address(), masters.of(slot)]
       if (from && to && addressOf(from) !== addressOf(to))

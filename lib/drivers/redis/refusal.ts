@@ -2,6 +2,7 @@
 // to set. Nothing helps until somebody has set it.
 
 import { oneLine, tlsFaultOf, type TlsFault } from '../../runtime/tls-fault.ts'
+import { NoHandshake } from './connector.ts'
 
 /** What Redis said, and what to set; undefined for what may pass by itself. */
 export const explainRefusal = (error: Error, isSentinel = false): string | undefined => {
@@ -32,14 +33,30 @@ export const explainRefusal = (error: Error, isSentinel = false): string | undef
 
 const tlsAdvice: Readonly<Record<TlsFault, string>> = {
   untrusted:
-    "Redis's certificate is not trusted: set NODE_EXTRA_CA_CERTS to a file with the certificate of who signed it",
+    "Redis's certificate is not trusted: set REDIS_CA_FILE to the certificate of who signed it",
   'out-of-time': "Redis's certificate is not valid now: renew it, or set the clock of this machine",
   'other-name':
     "Redis's certificate is for another name: set the host of REDIS_URL to a name in it",
   'client-certificate':
-    'Redis asks for a client certificate, which is not supported: set its tls-auth-clients to no or optional',
+    'Redis asks for a client certificate that it trusts: set REDIS_CERT_FILE and REDIS_KEY_FILE',
   'no-tls':
     'Redis speaks no TLS on this port: set REDIS_URL to redis://, or its port to the one with TLS',
+}
+
+/**
+ * Of a connection that ended before any answer: what to set where that is no accident. A Redis that goes down
+ * does it, too, and so may a proxy without one.
+ */
+export const explainSilence = (error: Error, hasTls: boolean): string | undefined => {
+  if (error instanceof NoHandshake) {
+    return `Redis does not speak TLS: if it is up, set REDIS_URL to redis://, or its port to the one with TLS (${error.message})`
+  }
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'ECONNRESET' && code !== 'EPIPE') return undefined
+  const advice = hasTls
+    ? 'set REDIS_CERT_FILE and REDIS_KEY_FILE to a client certificate that it trusts'
+    : 'and speaks TLS on this port, set REDIS_URL to rediss://'
+  return `Redis closed the connection unanswered: if it is up${hasTls ? ', ' : ' '}${advice} (${code})`
 }
 
 type RefusedCommand = {

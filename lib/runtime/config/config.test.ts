@@ -368,6 +368,9 @@ t.test('a name that nearly spells a setting is refused', async (t) => {
     ['REDIS_HOSTS', 'REDIS_HOST'],
     ['REDIS_HOSTNAME', 'REDIS_HOST'],
     ['REDIS_PASS', 'REDIS_PASSWORD'],
+    ['REDIS_TLS_CA', 'REDIS_CA_FILE'],
+    ['REDIS_SSL_CERT_FILE', 'REDIS_CERT_FILE'],
+    ['REDIS_CLIENT_KEY', 'REDIS_KEY_FILE'],
     ['JWT_SECRETS_FILE', 'JWT_SECRET_FILE'],
     ['REDIS_URL_FIL', 'REDIS_URL_FILE'],
   ] as const) {
@@ -421,6 +424,7 @@ t.test('what others put into the environment is not refused', async (t) => {
       REDIS_TLS_URL: 'rediss://h',
       REDIS_PUBLIC_URL: 'redis://h',
       REDIS_PASSWORD: 'hunter2',
+      REDIS_TLS_CA_FILE: '/etc/redis/ca.pem',
       REDISHOST: 'h',
       POSTGRES_URL: 'postgres://h/db',
       POSTGRES_PASSWORD: 'hunter2',

@@ -12,6 +12,10 @@ export const isServiceLink = (name: string, value = ''): boolean =>
 /** Railway's own, beside REDIS_URL. */
 const railway = /^REDIS(HOST|PORT|USER|PASSWORD)$/
 
+const pem = '(_(FILE|PATH|PEM|CERTS?|DATA))*'
+/** Said by no URL; of no use to one without TLS. */
+const redisFiles = ['REDIS_CA_FILE', 'REDIS_CERT_FILE', 'REDIS_KEY_FILE']
+
 /**
  * What other programs call our settings. Refused only where that setting has no value: beside one, they
  * are another program's, or the platform's (Railway sets REDIS_PASSWORD, Heroku DATABASE_URL).
@@ -37,6 +41,9 @@ const otherNames: readonly (readonly [RegExp, string])[] = [
     'REDIS_URL',
   ],
   [/^REDIS_(USE_|ENABLE_)?(TLS|SSL)(_ENABLED)?$/, 'REDIS_URL (rediss:// is with TLS)'],
+  [new RegExp(`^REDIS_(SSL_|TLS_|CLIENT_)*(ROOT_)?(CA|CACERTS?)${pem}$`), 'REDIS_CA_FILE'],
+  [new RegExp(`^REDIS_(SSL_|TLS_|CLIENT_)*(CERT|CERTIFICATE)${pem}$`), 'REDIS_CERT_FILE'],
+  [new RegExp(`^REDIS_(SSL_|TLS_|CLIENT_)*(PRIVATE_)?KEY${pem}$`), 'REDIS_KEY_FILE'],
   [/^REDIS_HOSTNAME$/, 'REDIS_HOST'],
   [/^REDIS_(PASS|PASSWD|PWD|AUTH|AUTH_TOKEN)$/, 'REDIS_PASSWORD'],
   [/^REDIS_(POOL|POOL_MAX|MAX_CONNECTIONS|CONNECTIONS)$/, 'REDIS_POOL_SIZE'],
@@ -58,6 +65,9 @@ export const meantBy = (
   const isGiven = (one: string) => Boolean(env[one] ?? env[`${one}_FILE`])
   const isElsewhere =
     isGiven(setting) ||
-    (setting.startsWith('REDIS_') && setting !== 'REDIS_POOL_SIZE' && isGiven('REDIS_URL'))
+    (setting.startsWith('REDIS_') &&
+      setting !== 'REDIS_POOL_SIZE' &&
+      isGiven('REDIS_URL') &&
+      !(redisFiles.includes(setting) && env['REDIS_URL']?.startsWith('rediss')))
   return isElsewhere ? undefined : meant
 }

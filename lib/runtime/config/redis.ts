@@ -1,7 +1,9 @@
 // Settings: where Redis is, and how much of it we use.
 
+import { createPrivateKey } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { certificatesIn, pairFaults, pemFile } from './pem.ts'
 import { parseRedisUrl } from './redis-url.ts'
 import { wholeNumber, type Setting } from './table.ts'
 
@@ -43,6 +45,21 @@ export const redisSettings = {
     isSecret: true,
     parse: (text: string): string => text,
   },
+  REDIS_CA_FILE: pemFile(
+    'certificates',
+    "Certificates that Redis's must be signed by, where REDIS_URL is with TLS. Without, those that Node.js trusts.",
+    certificatesIn,
+  ),
+  REDIS_CERT_FILE: pemFile(
+    'a certificate',
+    'Client certificate, for a Redis with `tls-auth-clients yes`. Needs REDIS_KEY_FILE.',
+    certificatesIn,
+  ),
+  REDIS_KEY_FILE: pemFile(
+    'a private key without a passphrase',
+    'Private key of REDIS_CERT_FILE.',
+    createPrivateKey,
+  ),
   REDIS_POOL_SIZE: wholeNumber({
     default: availableParallelism(),
     min: 1,
@@ -61,4 +78,22 @@ export const redisUrlOfParts = (
   const login = password === '' ? '' : `:${encodeURIComponent(password)}@`
   const name = isIPv6(host) ? `[${host}]` : host || 'localhost'
   return `redis://${login}${name}:${values['REDIS_PORT']}/0`
+}
+
+/** What the files of TLS need; one line each. */
+export const redisTlsFaults = (
+  values: Readonly<Record<string, string | number | undefined>>,
+): string[] => {
+  const files = ['REDIS_CA_FILE', 'REDIS_CERT_FILE', 'REDIS_KEY_FILE'].filter(
+    (name) => values[name] !== '',
+  )
+  const isWithTls = String(values['REDIS_URL']).startsWith('rediss')
+  return [
+    ...(isWithTls
+      ? []
+      : files.map(
+          (name) => `${name} is set but REDIS_URL is without TLS: let it begin with rediss`,
+        )),
+    ...pairFaults(values, 'REDIS_CERT_FILE', 'REDIS_KEY_FILE'),
+  ]
 }

@@ -1,6 +1,7 @@
 // What one setting needs of another.
 
 import { pairFaults } from './pem.ts'
+import { redisTlsFaults } from './redis.ts'
 import { shardsIn } from './shard-urls.ts'
 
 type Values = Readonly<Record<string, string | number | undefined>>
@@ -32,6 +33,7 @@ export const relationFaults = (values: Values): string[] => {
       `KAFKA_MIN_INSYNC_REPLICAS is ${values['KAFKA_MIN_INSYNC_REPLICAS']}: set it to KAFKA_REPLICATION_FACTOR (${values['KAFKA_REPLICATION_FACTOR']}) or less`,
     )
   }
+  faults.push(...redisTlsFaults(values))
   faults.push(...shardFaults(values))
   const ports = ['HTTP_PORT', 'METRICS_PORT', 'GRPC_PORT'] as const
   for (const [i, name] of ports.entries()) {

@@ -1,4 +1,4 @@
-// TLS and SASL to Kafka, as settings: what each needs of the others, and other clients' names for them.
+// TLS and SASL to Kafka, and TLS to Redis, as settings: what each needs of the others, and other clients' names.
 
 import { join } from 'node:path'
 import t from 'tap'
@@ -103,4 +103,29 @@ t.test("other clients' names are refused, with ours", async (t) => {
       ])
     }
   }
+})
+
+t.test('files of TLS to Redis need a URL that is with TLS, and each other', async (t) => {
+  const made = await orSkip(t, async () => {
+    const authority = await createAuthority(await testDirectory(t), 'authority')
+    return { ca: authority.certFile, client: await authority.issue('client') }
+  })
+  if (!made) return
+  const files = {
+    REDIS_CA_FILE: made.ca,
+    REDIS_CERT_FILE: made.client.certFile,
+    REDIS_KEY_FILE: made.client.keyFile,
+  }
+  for (const url of ['rediss://h', 'rediss+sentinel://h/todos', 'rediss+cluster://h']) {
+    t.same(faultsOf({ ...files, REDIS_URL: url }), [], url)
+  }
+  t.match(faultsOf({ REDIS_CA_FILE: made.ca, REDIS_URL: 'redis+cluster://h' }), [
+    /^REDIS_CA_FILE is set but REDIS_URL is without TLS: let it begin with rediss$/,
+  ])
+  t.match(faultsOf({ REDIS_CERT_FILE: made.client.certFile, REDIS_URL: 'rediss://h' }), [
+    /^REDIS_KEY_FILE is not set: REDIS_CERT_FILE is, and needs it$/,
+  ])
+  t.match(faultsOf({ REDIS_TLS_CA: made.ca, REDIS_URL: 'rediss://h' }), [
+    /^REDIS_TLS_CA is not a setting: did you mean REDIS_CA_FILE\?$/,
+  ])
 })
