@@ -4,13 +4,21 @@ import t from 'tap'
 import { parseServices } from './services-arguments.ts'
 
 t.test('ports by name', async (t) => {
-  t.same(parseServices([]), { profile: 'single', ports: {} })
+  t.same(parseServices([]), { profile: 'single', redis: 'sentinel', ports: {} })
   const { ports } = parseServices(['--ports', 'KAFKA=9192, REDIS=6380'])
   t.same(ports, { KAFKA: 9192, REDIS: 6380 })
 })
 
 t.test('a profile', async (t) => {
-  t.same(parseServices(['--profile', 'ha']), { profile: 'ha', ports: {} })
+  const ha = ['--profile', 'ha']
+  t.same(parseServices(ha), { profile: 'ha', redis: 'sentinel', ports: {} })
+  t.match(parseServices([...ha, '--redis', 'cluster']), { redis: 'cluster' })
+  for (const [args, message] of [
+    [[...ha, '--redis', 'twice'], '--redis twice is not sentinel or cluster'],
+    [['--redis', 'cluster'], '--redis needs --profile ha'],
+  ] as const) {
+    t.throws(() => parseServices(args), { name: 'UsageError', message })
+  }
   const unknown = () => parseServices(['--profile', 'big'])
   t.throws(unknown, { name: 'UsageError', message: '--profile big is not single or ha' })
 })

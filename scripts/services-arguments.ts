@@ -20,11 +20,20 @@ export type Ports = Readonly<Partial<Record<keyof typeof usualPorts | 'SERVER', 
 /** `ha`: of what can be replicated, as many as survive the loss of one. */
 export type Profile = 'single' | 'ha'
 
-export type Asked = { readonly profile: Profile; readonly ports: Ports }
+/** How the replicated Redis finds a new master. */
+export type RedisKind = 'sentinel' | 'cluster'
 
-export const servicesUsage = `usage: npm run services [-- [--profile ha] [--ports NAME=PORT,…]]
+export type Asked = {
+  readonly profile: Profile
+  readonly redis: RedisKind
+  readonly ports: Ports
+}
+
+export const servicesUsage = `usage: npm run services [-- [--profile ha [--redis cluster]] [--ports NAME=PORT,…]]
 Starts Postgres, Redis, Kafka and Nginx on this machine, and prints the environment for server and worker.
-  --profile ha   replicated ones: three Kafka brokers with a controller of their own. Their data is apart.
+  --profile ha      replicated ones: three Kafka brokers with a controller of their own, Redis with Sentinels,
+                    Postgres with Patroni where that and etcd are on this machine. Their data is apart.
+  --redis cluster   a Redis Cluster of six nodes in place of Sentinels; only with --profile ha
   --ports KAFKA=9192,REDIS=6380   of ${names.join(', ')}
 Without ports, each takes its usual one, or the next that is free:
 ${Object.entries(usualPorts)
@@ -37,11 +46,18 @@ Exit codes: 0 stopped, 1 failed, 2 wrong usage.`
 export const parseServices = (args: readonly string[]): Asked => {
   const { values } = parseOptions(args, {
     profile: { type: 'string' },
+    redis: { type: 'string' },
     ports: { type: 'string' },
   })
-  const { profile = 'single' } = values
+  const { profile = 'single', redis = 'sentinel' } = values
   if (profile !== 'single' && profile !== 'ha') {
     throw new UsageError(`--profile ${profile} is not single or ha`)
+  }
+  if (redis !== 'sentinel' && redis !== 'cluster') {
+    throw new UsageError(`--redis ${redis} is not sentinel or cluster`)
+  }
+  if (values.redis !== undefined && profile !== 'ha') {
+    throw new UsageError('--redis needs --profile ha')
   }
   const ports: Partial<Record<keyof typeof usualPorts | 'SERVER', number>> = {}
   for (const pair of values.ports?.split(',') ?? []) {
@@ -55,5 +71,5 @@ export const parseServices = (args: readonly string[]): Asked => {
     if (Object.values(ports).includes(port)) throw new UsageError(`--ports has ${port} twice`)
     ports[name] = port
   }
-  return { profile, ports }
+  return { profile, redis, ports }
 }

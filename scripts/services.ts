@@ -8,21 +8,11 @@ import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { archiveIn } from './backup/places.ts'
 import { readArgumentsOrExit } from './command-line.ts'
 import { embeddedSecret } from './embedded-secret.ts'
-import {
-  parseServices,
-  servicesUsage,
-  usualPorts,
-  type Asked,
-  type Profile,
-} from './services-arguments.ts'
-import { kafkaClusterSettings, startKafkaCluster } from './stack/kafka-cluster.ts'
-import { startKafka } from './stack/kafka.ts'
+import { parseServices, servicesUsage, usualPorts, type Asked } from './services-arguments.ts'
+import { storesOf, type Launch } from './services-profiles.ts'
 import { startNginx } from './stack/nginx.ts'
 import { isFree, loopback, nextFreePort } from './stack/ports.ts'
-import { passwordFileIn } from './stack/postgres-access.ts'
-import { startPostgres } from './stack/postgres.ts'
-import { startRedis } from './stack/redis.ts'
-import type { Cluster, Service } from './stack/service.ts'
+import type { Service } from './stack/service.ts'
 
 const data = join(dirname(fileURLToPath(import.meta.url)), '../.data/services')
 /** It holds the passwords. */
@@ -34,40 +24,7 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** Where calls find no server as long as GRPC_PORT is off. */
 const usualGrpcPorts = { http: 8090, stream: 8091 } as const
 
-type Placed = {
-  readonly directory: string
-  readonly port: number
-  /** Where Postgres archives its WAL. */
-  readonly archiveDirectory: string | undefined
-}
-/** Nginx has a port of gRPC too. */
-type Start = (place: Placed) => Promise<(Service & { readonly grpcPort?: number }) | Cluster>
-type Launch = {
-  readonly folder: string
-  readonly start: Start
-  /** What the server and the worker are to be told of it. */
-  readonly environment?: (url: string) => Readonly<Record<string, string>>
-}
 type Name = keyof typeof usualPorts
-
-/** In this order: Postgres knows best how to say that another one of us is running. */
-const singles: Readonly<Record<'POSTGRES' | 'REDIS' | 'KAFKA', Launch>> = {
-  POSTGRES: {
-    folder: 'postgres',
-    start: startPostgres,
-    environment: (url) => ({ DATABASE_URL: url }),
-  },
-  REDIS: { folder: 'redis', start: startRedis, environment: (url) => ({ REDIS_URL: url }) },
-  KAFKA: { folder: 'kafka', start: startKafka, environment: (url) => ({ KAFKA_BROKERS: url }) },
-}
-
-/** What takes a single one's place in the profile. */
-const profiles: Readonly<Record<Profile, Partial<typeof singles>>> = {
-  single: {},
-  ha: {
-    KAFKA: { folder: 'kafka-cluster', start: startKafkaCluster, environment: kafkaClusterSettings },
-  },
-}
 
 const nginx = (mode: keyof typeof usualGrpcPorts, upstreams: Upstreams): Launch => ({
   folder: `nginx-${mode}`,
@@ -85,14 +42,8 @@ type Upstreams = {
   readonly grpcUpstreams: readonly string[]
 }
 
-const launchesOf = (profile: Profile, upstreams: Upstreams): Readonly<Record<Name, Launch>> => ({
-  ...singles,
-  ...profiles[profile],
-  NGINX_HTTP: nginx('http', upstreams),
-  NGINX_STREAM: nginx('stream', upstreams),
-})
-
-const main = async ({ profile, ports }: Asked) => {
+const main = async (asked: Asked) => {
+  const { ports } = asked
   const config = readConfigOrExit('script')
   const serverPort = ports.SERVER ?? config.HTTP_PORT
   // With a port for each process they follow each other.
@@ -103,7 +54,12 @@ const main = async ({ profile, ports }: Asked) => {
   )
   const { GRPC_PORT: grpcPort } = config
   const grpcUpstreams = grpcPort === 'off' ? [] : [`${loopback}:${grpcPort}`]
-  const launches = launchesOf(profile, { upstreams, grpcUpstreams })
+  const { stores, remarks } = await storesOf(asked)
+  const launches: Readonly<Record<Name, Launch>> = {
+    ...stores,
+    NGINX_HTTP: nginx('http', { upstreams, grpcUpstreams }),
+    NGINX_STREAM: nginx('stream', { upstreams, grpcUpstreams }),
+  }
   const names = Object.keys(launches) as Name[]
   for (const name of names) {
     const port = ports[name]
@@ -144,6 +100,7 @@ const main = async ({ profile, ports }: Asked) => {
       const moved = port === usualPort ? '' : `  (${usualPort} is in use)`
       const grpc = 'grpcPort' in service ? `  gRPC on ${service.grpcPort}` : ''
       say(`${service.name.padEnd(14)}${service.url}${moved}${grpc}`)
+      if ('processes' in service) for (const one of processes) say(lineOf(one))
       for (const one of processes) {
         void one.exited.then((how) => {
           if (!stopping) say(`${one.name} exited (${how}), see ${one.logFile}`)
@@ -157,6 +114,7 @@ const main = async ({ profile, ports }: Asked) => {
     return
   }
 
+  for (const remark of remarks) say(remark)
   const secret = config.JWT_SECRET ?? embeddedSecret(data)
   if (!stopping)
     say(
@@ -168,6 +126,7 @@ const main = async ({ profile, ports }: Asked) => {
           ...(grpcPort !== 'off' && { GRPC_PORT: String(grpcPort) }),
         },
         upstreams,
+        stores.POSTGRES.folder,
       ),
     )
   const stayAwake = setInterval(() => {}, 60_000)
@@ -177,9 +136,14 @@ const main = async ({ profile, ports }: Asked) => {
   say('stopped')
 }
 
+/** What somebody needs who wants to see it fail over. */
+const lineOf = ({ name, port, pid }: Service): string =>
+  `  ${name.padEnd(20)}port ${String(port).padEnd(8)}pid ${pid}`
+
 const guide = (
   environment: Readonly<Record<string, string>>,
   upstreams: readonly string[],
+  postgresFolder: string,
 ): string => {
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${value}`)
   writeFileSync(environmentFile, `${exports.join('\n')}\n`, { mode: secretMode })
@@ -189,7 +153,7 @@ The environment to use, in every terminal (or: source ${relative('', environment
 
 ${exports.join('\n')}
 
-The password of Postgres is random, and kept in ${relative('', passwordFileIn(join(data, 'postgres/data')))}
+The password of Postgres is random, and kept in ${relative('', join(data, postgresFolder))}
 
 Then:
 

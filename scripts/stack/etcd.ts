@@ -8,17 +8,17 @@ import { ServiceMissing, findProgram, startService, type Service } from './servi
 const startTimeoutMs = 10_000
 const stopTimeoutMs = 5_000
 
+export const findEtcd = (): string => {
+  const command = findProgram('etcd')
+  if (command !== undefined) return command
+  throw new ServiceMissing('etcd', 'install etcd (apt-get install etcd-server, brew install etcd)')
+}
+
 export const startEtcd = async (options: {
   directory: string
   port?: number
 }): Promise<Service> => {
-  const command = findProgram('etcd')
-  if (command === undefined) {
-    throw new ServiceMissing(
-      'etcd',
-      'install etcd (apt-get install etcd-server, brew install etcd)',
-    )
-  }
+  const command = findEtcd()
   const port = options.port ?? (await freePort())
   const peerUrl = `http://${loopback}:${await freePort()}`
   const url = `http://${loopback}:${port}`

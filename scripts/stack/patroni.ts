@@ -3,16 +3,17 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
-import { startEtcd } from './etcd.ts'
-import { freePort, loopback } from './ports.ts'
+import { findEtcd, startEtcd } from './etcd.ts'
+import { freePort, loopback, nextFreePorts } from './ports.ts'
 import { postgresEnvironment, superuser, writeSecret } from './postgres-access.ts'
-import { postgresOwner, type Owner } from './postgres-binaries.ts'
+import { assertReachable, postgresOwner, type Owner } from './postgres-binaries.ts'
 import { makeDirectory } from './postgres.ts'
 import { ServiceMissing, findProgram, startService, type Service } from './service.ts'
+import { archiveSettings } from './wal-archive.ts'
 
 /** What a node says of itself: see Patroni's `GET /patroni`. */
 export type NodeReport = {
@@ -27,6 +28,8 @@ export type PatroniNode = {
   /** Past whatever stands in front of it. */
   readonly url: string
   readonly port: number
+  /** Its Patroni, which runs or ran last. */
+  patroni(): Service
   /** Undefined while its Patroni does not answer. */
   report(): Promise<NodeReport | undefined>
   /** `node`: both of them. */
@@ -40,6 +43,7 @@ export type PatroniCluster = {
   /** With every node, as DATABASE_URL has them. */
   readonly url: string
   readonly nodes: readonly PatroniNode[]
+  readonly etcd: Service
   /** Undefined while none leads. */
   leader(): Promise<PatroniNode | undefined>
   /** A planned one. Rejects with what Patroni says when it does not do it. */
@@ -66,15 +70,28 @@ export const startPatroni = async (options: {
   readonly directory: string
   readonly nodeCount: number
   readonly front?: Front
+  /** Of the first node's Postgres; the others have the next that are free. */
+  readonly port?: number
+  /** With fsync: without, a machine that goes down may lose what a killed process keeps. */
+  readonly durable?: boolean
+  /** Where the WAL is archived; without, it is not. */
+  readonly archiveDirectory?: string | undefined
 }): Promise<PatroniCluster> => {
-  const { directory, nodeCount, front = noFront } = options
+  const { directory, nodeCount, front = noFront, durable = false, archiveDirectory } = options
   const programs = await findPrograms()
   const owner = await postgresOwner()
   await makeDirectory(directory, owner)
+  if (owner !== undefined) {
+    await assertReachable(directory, owner)
+    await assertReachable(programs.patroni, owner)
+  }
+  const archive = archiveDirectory && resolve(archiveDirectory)
+  if (archive) await makeDirectory(archive, owner)
   const etcd = await startEtcd({ directory: join(directory, 'etcd') })
-  const passwords = { superuser: newPassword(), replicator: newPassword() }
+  const passwords = await keptPasswords(directory)
   const nodes: PatroniNode[] = []
   const ports: number[] = []
+  const wanted = options.port === undefined ? [] : await nextFreePorts(options.port, nodeCount)
   const stop = async () => {
     // Not the leader first: the others would begin a failover.
     await Promise.all(nodes.map((node) => node.stop()))
@@ -82,7 +99,7 @@ export const startPatroni = async (options: {
   }
   try {
     for (let n = 0; n < nodeCount; n++) {
-      const port = await freePort()
+      const port = wanted[n] ?? (await freePort())
       const advertisedPort = await front(n, 'postgres', port)
       ports.push(advertisedPort)
       nodes.push(
@@ -95,6 +112,10 @@ export const startPatroni = async (options: {
           passwords,
           programs,
           owner,
+          parameters: {
+            ...(durable ? {} : { fsync: 'off' }),
+            ...(archive && (await archiveSettings(archive, owner))),
+          },
         }),
       )
     }
@@ -109,6 +130,7 @@ export const startPatroni = async (options: {
     return {
       url: urlOf(database),
       nodes,
+      etcd,
       leader,
       async switchover() {
         const name = (await leader())?.name
@@ -128,8 +150,37 @@ export const startPatroni = async (options: {
 }
 
 const noFront: Front = (_node, _of, port) => Promise.resolve(port)
+
+type Passwords = { readonly superuser: string; readonly replicator: string }
+
+/** The data keeps them, too. */
+const keptPasswords = async (directory: string): Promise<Passwords> => {
+  const file = join(directory, 'passwords.json')
+  const kept = await readFile(file, 'utf8').catch(() => '')
+  if (kept !== '') return JSON.parse(kept) as Passwords
+  const made = { superuser: newPassword(), replicator: newPassword() }
+  await writeSecret(file, JSON.stringify(made), undefined)
+  return made
+}
+
 const newPassword = () => randomBytes(16).toString('hex')
 const restUrls = new WeakMap<PatroniNode, string>()
+
+/** What of it is not on this machine, and how it gets there; undefined where all is. */
+export const whyNoPatroni = async (): Promise<string | undefined> => {
+  const missing: string[] = []
+  const lookFor = (error: unknown) => {
+    if (!(error instanceof ServiceMissing)) throw error
+    missing.push(error.message)
+  }
+  await findPrograms().catch(lookFor)
+  try {
+    findEtcd()
+  } catch (error) {
+    lookFor(error)
+  }
+  return missing.length === 0 ? undefined : missing.join('; ')
+}
 
 type Programs = { readonly patroni: string; readonly binaries: string }
 
@@ -161,7 +212,9 @@ type NodePlace = {
   readonly port: number
   readonly advertisedPort: number
   readonly etcdPort: number
-  readonly passwords: { readonly superuser: string; readonly replicator: string }
+  readonly passwords: Passwords
+  /** Of Postgres. */
+  readonly parameters: Readonly<Record<string, string | number>>
   readonly programs: Programs
   readonly owner: Owner | undefined
 }
@@ -202,6 +255,7 @@ const startNode = async (place: NodePlace): Promise<PatroniNode> => {
     name,
     url: `postgres://${superuser}:${passwords.superuser}@${loopback}:${port}/${database}`,
     port,
+    patroni: () => patroni,
     async report() {
       try {
         const answer = await fetch(`${restUrl}/patroni`, { signal: inTime() })
@@ -256,8 +310,7 @@ const settingsOf = (place: NodePlace, restPort: number, data: string) => {
       data_dir: data,
       bin_dir: programs.binaries,
       pgpass: join(directory, 'pgpass'),
-      // Processes are killed here, and no machine: what is written stays.
-      parameters: { unix_socket_directories: '', fsync: 'off' },
+      parameters: { unix_socket_directories: '', ...place.parameters },
       authentication: {
         superuser: { username: superuser, password: passwords.superuser },
         replication: { username: replicator, password: passwords.replicator },
@@ -275,7 +328,8 @@ const makeDatabase = async (url: string): Promise<void> => {
   for (;;) {
     const sql = connectPostgres({ url, poolSize: 1 })
     try {
-      await sql`CREATE DATABASE ${sql(database)}`
+      const found = await sql`SELECT FROM pg_database WHERE datname = ${database}`
+      if (found.count === 0) await sql`CREATE DATABASE ${sql(database)}`
       return
     } catch (error) {
       if (Date.now() > deadline) throw error

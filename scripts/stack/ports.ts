@@ -33,6 +33,13 @@ export const nextFreePort = async (port: number): Promise<number> => {
   return port
 }
 
+/** So many, each the next that is free. */
+export const nextFreePorts = async (port: number, count: number): Promise<number[]> => {
+  const ports: number[] = []
+  while (ports.length < count) ports.push(await nextFreePort((ports.at(-1) ?? port - 1) + 1))
+  return ports
+}
+
 /** A process that was just killed may hold its port for a moment. */
 export const becomesFree = async (port: number, timeoutMs: number): Promise<boolean> => {
   const deadline = Date.now() + timeoutMs

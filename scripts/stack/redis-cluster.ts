@@ -2,7 +2,7 @@
 // resharding does it, and nodes can be added.
 
 import { slotCount, slotOf } from '../../lib/drivers/redis/slot.ts'
-import { loopback } from './ports.ts'
+import { loopback, nextFreePorts } from './ports.ts'
 import type { RedisTlsFiles } from './redis.ts'
 import { createRedisNodes, until, type RedisNode } from './redis-nodes.ts'
 
@@ -34,12 +34,16 @@ const migrateTimeoutMs = 5_000
 export const startRedisCluster = async (options: {
   directory: string
   nodeTimeoutMs?: number
+  /** Of the first node; the others have the next that are free. */
+  port?: number
   tls?: RedisTlsFiles | undefined
 }): Promise<RedisCluster> => {
-  const { nodeTimeoutMs = 1_000 } = options
+  const { nodeTimeoutMs = 1_000, port } = options
+  const ports = port === undefined ? [] : await nextFreePorts(port, 2 * masterCount)
   const all = createRedisNodes(options.directory, options.tls)
-  const start = () =>
+  const start = (port?: number) =>
     all.add({
+      ...(port !== undefined && { port }),
       isClusterNode: true,
       settings: {
         'cluster-node-timeout': nodeTimeoutMs,
@@ -47,7 +51,9 @@ export const startRedisCluster = async (options: {
       },
     })
   try {
-    const nodes = await Promise.all(Array.from({ length: 2 * masterCount }, start))
+    const nodes = await Promise.all(
+      Array.from({ length: 2 * masterCount }, (_, n) => start(ports[n])),
+    )
     const [first] = nodes as [RedisNode, ...RedisNode[]]
     const slotsEach = Math.ceil(slotCount / masterCount)
     for (const [i, node] of nodes.entries()) {

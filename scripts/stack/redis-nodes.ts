@@ -25,7 +25,7 @@ export type RedisNodes = {
   stop(): Promise<void>
 }
 
-type NodeSettings = Omit<Parameters<typeof startRedis>[0], 'directory' | 'port' | 'tls'> & {
+type NodeSettings = Omit<Parameters<typeof startRedis>[0], 'directory' | 'tls'> & {
   /** Writes what it starts from, once. */
   readonly prepare?: (directory: string) => Promise<Partial<Parameters<typeof startRedis>[0]>>
 }
@@ -34,10 +34,10 @@ export const createRedisNodes = (directory: string, tls?: RedisTlsFiles): RedisN
   const running = new Set<() => Promise<void>>()
   let made = 0
   return {
-    async add({ prepare, ...settings }) {
+    async add({ prepare, port: wanted, ...settings }) {
       const own = join(directory, String(made++))
       await mkdir(own, { recursive: true })
-      const port = settings.isClusterNode ? await clusterPort() : await freePort()
+      const port = wanted ?? (settings.isClusterNode ? await clusterPort() : await freePort())
       const prepared = await prepare?.(own)
       const start = () => startRedis({ directory: own, port, tls, ...settings, ...prepared })
       let service = await start()

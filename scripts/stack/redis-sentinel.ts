@@ -3,7 +3,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loopback } from './ports.ts'
+import { loopback, nextFreePorts } from './ports.ts'
 import type { RedisTlsFiles } from './redis.ts'
 import { createRedisNodes, until, type RedisNode } from './redis-nodes.ts'
 
@@ -27,17 +27,27 @@ export const startRedisSentinels = async (options: {
   directory: string
   replicas?: number
   downAfterMs?: number
+  /** Of the first master; its replica has the next that is free. */
+  port?: number
+  /** Of the first Sentinel. */
+  sentinelPort?: number
   tls?: RedisTlsFiles | undefined
 }): Promise<RedisSentinels> => {
-  const { replicas = 1, downAfterMs = 500 } = options
+  const { replicas = 1, downAfterMs = 500, port, sentinelPort } = options
+  const ports = port === undefined ? [] : await nextFreePorts(port, 1 + replicas)
+  const sentinelPorts =
+    sentinelPort === undefined ? [] : await nextFreePorts(sentinelPort, sentinelCount)
   const all = createRedisNodes(options.directory, options.tls)
   try {
     // A first sync without the pause in which others could join it.
     const settings = { 'repl-diskless-sync-delay': 0 }
-    const first = await all.add({ settings })
+    const first = await all.add({ settings, ...portOf(ports[0]) })
     const others = await Promise.all(
-      Array.from({ length: replicas }, () =>
-        all.add({ settings: { ...settings, replicaof: `${loopback} ${first.port}` } }),
+      Array.from({ length: replicas }, (_, n) =>
+        all.add({
+          ...portOf(ports[n + 1]),
+          settings: { ...settings, replicaof: `${loopback} ${first.port}` },
+        }),
       ),
     )
     const nodes = [first, ...others]
@@ -45,8 +55,9 @@ export const startRedisSentinels = async (options: {
       (await first.command('INFO replication')).includes(`connected_slaves:${replicas}`),
     )
     const sentinels = await Promise.all(
-      Array.from({ length: sentinelCount }, () =>
+      Array.from({ length: sentinelCount }, (_, n) =>
         all.add({
+          ...portOf(sentinelPorts[n]),
           async prepare(directory) {
             const sentinelFile = join(directory, 'sentinel.conf')
             await writeFile(
@@ -93,3 +104,5 @@ export const startRedisSentinels = async (options: {
     throw error
   }
 }
+
+const portOf = (port: number | undefined) => (port === undefined ? {} : { port })
