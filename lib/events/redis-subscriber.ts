@@ -50,7 +50,8 @@ export const createSubscriber = (settings: Settings): Subscriber => {
   let closed = false
 
   // A cluster carries what is published on any node to all of them. Sharded channels (SSUBSCRIBE) would
-  // need a connection to each master, and would have to follow each slot that moves.
+  // need a connection to each master, and would have to follow each slot that moves. What it costs is in
+  // docs/how-to/redis-sentinel-cluster.md.
   const subscribe = async (some: readonly string[]) => {
     for (let i = 0; i < some.length; i += namesAtOnce) {
       await connection.run((client) => client.subscribe(...some.slice(i, i + namesAtOnce)))
