@@ -10,6 +10,7 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { signToken } from '../../lib/accounts/access-token.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
+import { scrape } from '../../scripts/stack/scrape.ts'
 import type { RedisNode } from '../../scripts/stack/redis-nodes.ts'
 import { eventually } from '../eventually.ts'
 import { ownCluster, ownSentinels } from '../redis-topologies.ts'
@@ -22,6 +23,8 @@ const freshAgainMaxMs = 5_000
 const ageMaxMs = 5_000
 /** A list that lags so far behind Postgres is not fresh. */
 const freshMaxMs = 1_000
+/** Before or after a list that is not, /ready and the gauge must tell: each answer is of another process. */
+const toldWithinMs = 1_500
 const settleMs = 7_000
 const limit = 30
 const token = signToken(testSecret, 'ann', 36_000)
@@ -92,7 +95,19 @@ const watchSystem = ({ server, sql }: Awaited<ReturnType<typeof startSystem>>) =
   let written = 0
   /** When each todo was seen in Postgres first, by its number. */
   const appliedAtMs: number[] = [0]
-  const seen = { lists: 0, wrong: [] as string[], oldestMs: 0, badAtMs: 0, degraded: 0, readies: 0 }
+  const seen = {
+    lists: 0,
+    wrong: [] as string[],
+    oldestMs: 0,
+    badAtMs: 0,
+    degraded: 0,
+    readies: 0,
+    staleMaxSec: 0,
+    /** When a list was not fresh, when /ready said so, and when the gauge did. */
+    old: [] as number[],
+    saidByReady: [] as number[],
+    saidByGauge: [] as number[],
+  }
   const limits = { address: '', passed: 0, refused: 0 }
   const loop = async (everyMs: number, work: () => Promise<void>) => {
     while (!closed) {
@@ -126,7 +141,9 @@ const watchSystem = ({ server, sql }: Awaited<ReturnType<typeof startSystem>>) =
       seen.lists++
       seen.oldestMs = Math.max(seen.oldestMs, ageMs)
       if (ageMs > ageMaxMs) seen.wrong.push(`a list that is ${Math.round(ageMs)} ms old`)
-      if (ageMs > freshMaxMs) seen.badAtMs = atMs
+      if (ageMs <= freshMaxMs) return
+      seen.badAtMs = atMs
+      seen.old.push(atMs)
     }),
     loop(50, async () => {
       const { status, text } = await ask(server.port, 'GET', '/ready')
@@ -136,6 +153,14 @@ const watchSystem = ({ server, sql }: Awaited<ReturnType<typeof startSystem>>) =
       if (dependencies['lists'] === 'ok') return
       seen.degraded++
       seen.badAtMs = performance.now()
+      seen.saidByReady.push(performance.now())
+    }),
+    loop(100, async () => {
+      const { samples } = await scrape(server.metricsPort)
+      const stale = samples.filter(({ name }) => name === 'todos_list_stale_seconds')
+      const staleSec = Math.max(0, ...stale.map(({ value }) => value))
+      seen.staleMaxSec = Math.max(seen.staleMaxSec, staleSec)
+      if (staleSec > 0) seen.saidByGauge.push(performance.now())
     }),
     loop(20, async () => {
       if (limits.address === '') return
@@ -170,6 +195,8 @@ const drill = async (t: Test, redisUrl: string, faults: readonly Fault[]) => {
   for (const [i, { name, begin, end }] of faults.entries()) {
     const before = { ...seen, wrong: seen.wrong.length }
     seen.oldestMs = 0
+    seen.staleMaxSec = 0
+    seen.old = []
     Object.assign(limits, { address: `192.168.0.${i + 1}`, passed: 0, refused: 0 })
     await eventually(
       () => limits.refused,
@@ -181,7 +208,11 @@ const drill = async (t: Test, redisUrl: string, faults: readonly Fault[]) => {
     await delay(settleMs)
     await end?.()
     if (end) await delay(settleMs)
-    const wrong = seen.wrong.slice(before.wrong)
+    const wrong = [
+      ...seen.wrong.slice(before.wrong),
+      ...untold(seen.old, seen.saidByReady, 'by /ready'),
+      ...untold(seen.old, seen.saidByGauge, 'by todos_list_stale_seconds'),
+    ]
     const isBad = seen.badAtMs > beganMs
     const freshAgainMs = isBad ? Math.max(0, seen.badAtMs - masterMs) : 0
     rows.push({
@@ -190,6 +221,7 @@ const drill = async (t: Test, redisUrl: string, faults: readonly Fault[]) => {
       'not fresh, s': isBad ? seconds(seen.badAtMs - beganMs) : 0,
       'of it with the new master, s': seconds(freshAgainMs),
       'oldest list, s': seconds(seen.oldestMs),
+      'stale gauge, s': Number(seen.staleMaxSec.toFixed(1)),
       'lists asked': seen.lists - before.lists,
       '/ready degraded': `${seen.degraded - before.degraded} of ${seen.readies - before.readies}`,
       [`passed of ${limit}`]: limits.passed,
@@ -209,6 +241,12 @@ const drill = async (t: Test, redisUrl: string, faults: readonly Fault[]) => {
     lines.some((line) => line.includes('"redis masters"')),
     'a log line names the masters',
   )
+}
+
+/** Lists that were not fresh, and nobody said so. */
+const untold = (old: readonly number[], said: readonly number[], by: string): string[] => {
+  const count = old.filter((at) => !said.some((one) => Math.abs(one - at) < toldWithinMs)).length
+  return count === 0 ? [] : [`${count} lists were not fresh, and it was not said ${by}`]
 }
 
 const seconds = (ms: number) => Number((ms / 1_000).toFixed(1))
