@@ -33,7 +33,7 @@ const abouts: Readonly<Record<string, string>> = {
   'test:system': 'Runs the tests of whole processes, which are killed, restarted and drained.',
   'test:bench': 'Runs the tests of the benchmarks.',
   'test:consistency':
-    'Breaks every part while clients write, for ten minutes on each stack and engine, and judges the history. `CONSISTENCY_SECONDS` sets another time, `CONSISTENCY_STACK=real`, `kafka-cluster`, `replicated` or `embedded` one stack, `HTTP_ENGINE` one engine, and `CONSISTENCY_FAULTS` a pattern of the faults.',
+    'Breaks every part while clients write, for ten minutes on each stack and engine, and judges the history. `CONSISTENCY_SECONDS` sets another time, `CONSISTENCY_STACK=real`, `kafka-cluster`, `replicated`, `ha` or `embedded` one stack, `HTTP_ENGINE` one engine, and `CONSISTENCY_FAULTS` a pattern of the faults.',
   'test:live':
     'Kills and replaces processes under 2,000 watchers of each engine, and counts what each has heard. `SUBSCRIBERS` sets another number, `ROUNDS` how often (2), and `STACK=embedded` the stack.',
   'test:web':

@@ -11,6 +11,7 @@ import { orSkip, testDirectory, testTopic } from '../services.ts'
 import { seeded } from '../seeded.ts'
 import type { RestartableService } from '../restartable.ts'
 import {
+  findCoordinator,
   moveLeaders,
   readPartitions,
   reassign,
@@ -23,6 +24,7 @@ import { startDrill, type DrillFault } from './drill.ts'
 /** Far longer than a broker is missed. */
 const lastsMs = 12_000
 const diskMegabytes = 160
+const chosenFaults = new RegExp(process.env['FAILOVER_FAULTS'] ?? '')
 
 t.test('nothing acknowledged is lost, whatever happens to one broker', async (t) => {
   const random = seeded(t)
@@ -38,7 +40,9 @@ t.test('nothing acknowledged is lost, whatever happens to one broker', async (t)
   if (!system) return
   t.teardown(() => system.stop())
   const drill = startDrill(t, system, random)
-  for (const fault of faultsOf(system, hasDisk ? disk : undefined)) await drill.carryOut(fault)
+  for (const fault of faultsOf(system, hasDisk ? disk : undefined)) {
+    if (chosenFaults.test(fault.name)) await drill.carryOut(fault)
+  }
   await drill.printTable()
   t.same(system.endedByThemselves(), [], 'no process of ours ended')
 })
@@ -61,11 +65,15 @@ const faultsOf = (system: System, disk: string | undefined): DrillFault[] => {
     return broker(partitions.find(({ partitionId }) => partitionId === 0)?.leader ?? 1)
   }
   let hurt = broker(1)
-  const hurtLeader = async (how: (one: RestartableService) => unknown) => {
-    hurt = await leader()
+  const hurtOne = async (one: RestartableService, how: (one: RestartableService) => unknown) => {
+    hurt = one
     await how(hurt)
     await delay(lastsMs)
   }
+  const hurtLeader = async (how: (one: RestartableService) => unknown) =>
+    hurtOne(await leader(), how)
+  const hurtCoordinator = async (how: (one: RestartableService) => unknown) =>
+    hurtOne(broker(await findCoordinator(system.place())), how)
   const comesBack = async () => {
     await hurt.giveBack()
     await inSync()
@@ -105,6 +113,19 @@ const faultsOf = (system: System, disk: string | undefined): DrillFault[] => {
     {
       name: 'leader frozen (SIGSTOP)',
       begin: () => hurtLeader((one) => one.freeze()),
+      end: async () => {
+        hurt.thaw()
+        await inSync()
+      },
+    },
+    {
+      name: 'coordinator of the workers killed (kill -9)',
+      begin: () => hurtCoordinator((one) => one.takeAway()),
+      end: comesBack,
+    },
+    {
+      name: 'coordinator of the workers frozen (SIGSTOP)',
+      begin: () => hurtCoordinator((one) => one.freeze()),
       end: async () => {
         hurt.thaw()
         await inSync()

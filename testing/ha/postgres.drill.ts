@@ -3,50 +3,40 @@
 // back by themselves, and what it took is printed. `npm run test:ha -- postgres` runs it: it takes minutes.
 
 import t from 'tap'
-import { startGate, type Gate } from '../gate.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
 import { connectPostgres } from '../../lib/drivers/postgres/client.ts'
-import {
-  startPatroni,
-  type Front,
-  type PatroniCluster,
-  type PatroniNode,
-} from '../../scripts/stack/patroni.ts'
+import type { PatroniNode } from '../../scripts/stack/patroni.ts'
 import { orSkip, testDirectory, testTopic } from '../services.ts'
 import { seeded } from '../seeded.ts'
 import { check } from '../system/consistency/check.ts'
 import { startClients } from '../system/consistency/clients.ts'
 import { finalLists, whatIsLeft } from '../system/consistency/left.ts'
+import {
+  failoverTimeoutMs,
+  leaderOf,
+  rejoined,
+  startGatedPatroni,
+  synchronousStandbyOf,
+} from '../system/consistency/gated-patroni.ts'
+import { nodeFaults, type NodeFault } from '../system/consistency/node-faults.ts'
 import { startSystem } from '../system/consistency/system.ts'
 import { works } from '../system/consistency/works.ts'
-import { nodeFaults, type NodeFault } from './node-faults.ts'
 import { longestGapMs, startProbes } from './probes.ts'
 
-const nodeCount = 3
 const writers = 30
 const readers = 5
 const enough = 100
-const failoverTimeoutMs = 60_000
-const rejoinTimeoutMs = 90_000
 const freshTimeoutMs = 20_000
 const chosenFaults = new RegExp(process.env['FAILOVER_FAULTS'] ?? '')
 const chosenStack = process.env['FAILOVER_STACK'] === 'real' ? 'real' : 'embedded'
 
 t.test(`Postgres fails over, ${chosenStack} stack`, async (t) => {
   const random = seeded(t)
-  const gates: Gate[][] = []
-  t.teardown(() => Promise.all(gates.flat().map((gate) => gate.shut())))
-  const front: Front = async (node, _of, port) => {
-    const gate = await startGate(port)
-    gates[node] = [...(gates[node] ?? []), gate]
-    return gate.port
-  }
   const directory = await testDirectory(t)
-  const patroni = await orSkip(t, () =>
-    startPatroni({ directory: `${directory}/patroni`, nodeCount, front }),
-  )
-  if (!patroni) return
-  t.teardown(() => patroni.stop())
+  const gated = await orSkip(t, () => startGatedPatroni(`${directory}/patroni`))
+  if (!gated) return
+  t.teardown(() => gated.stop())
+  const { patroni } = gated
   let primary = await leaderOf(patroni)
   const system = await orSkip(t, () =>
     startSystem({
@@ -64,7 +54,6 @@ t.test(`Postgres fails over, ${chosenStack} stack`, async (t) => {
   const probes = startProbes(system.port)
   const { acknowledged, operations } = clients
   await eventually(acknowledged, (count) => count > enough, startTimeoutMs)
-  const gatesOf = (node: PatroniNode) => gates[patroni.nodes.indexOf(node)] ?? []
   const rows: string[][] = []
 
   const carryOut = async ({ name, to, movesLeader, begin, end }: NodeFault) => {
@@ -106,7 +95,7 @@ t.test(`Postgres fails over, ${chosenStack} stack`, async (t) => {
     ])
     t.comment((rows.at(-1) ?? []).join(' | '))
   }
-  for (const fault of nodeFaults({ patroni, gatesOf })) {
+  for (const fault of nodeFaults(gated)) {
     if (chosenFaults.test(fault.name)) await carryOut(fault)
   }
   await Promise.all([clients.stop(), probes.stop()])
@@ -141,49 +130,6 @@ t.test(`Postgres fails over, ${chosenStack} stack`, async (t) => {
   ]
   for (const row of [header, ...rows]) t.comment(row.join(' | '))
 })
-
-const leaderOf = async (
-  patroni: PatroniCluster,
-  isWanted: (node: PatroniNode) => boolean = () => true,
-): Promise<PatroniNode> => {
-  const found = await eventually(
-    () => patroni.leader(),
-    (node) => node !== undefined && isWanted(node),
-    failoverTimeoutMs,
-  )
-  return found as PatroniNode
-}
-
-const synchronousStandbyOf = async ({ nodes }: PatroniCluster): Promise<PatroniNode> => {
-  const found = await eventually(
-    async () => {
-      const reports = await Promise.all(nodes.map((node) => node.report()))
-      return nodes[reports.findIndex((one) => one?.sync_standby === true)]
-    },
-    (node) => node !== undefined,
-    rejoinTimeoutMs,
-  )
-  return found as PatroniNode
-}
-
-/** All nodes are there, on one timeline, and one of them is the synchronous standby. */
-const rejoined = (patroni: PatroniCluster, primary: PatroniNode) =>
-  eventually(
-    () => Promise.all(patroni.nodes.map(async (node) => ({ node, report: await node.report() }))),
-    (all) => {
-      const timelines = new Set(all.map(({ report }) => report?.timeline))
-      return (
-        timelines.size === 1 &&
-        all.some(({ report }) => report?.sync_standby) &&
-        all.every(
-          ({ node, report }) =>
-            report?.role === (node === primary ? 'primary' : 'replica') &&
-            ['running', 'streaming'].includes(report.state),
-        )
-      )
-    },
-    rejoinTimeoutMs,
-  )
 
 /** Past the gates: no process of ours is connected to it but to ask what it is. */
 const nobodyIsOn = async ({ url }: PatroniNode): Promise<void> => {

@@ -21,6 +21,7 @@ const names = readdirSync(new URL('testing/ha/', repository))
 const usage = `usage: npm run test:ha [-- NAME …]
 Breaks replicated services while clients write, and prints for each fault what was lost and for how long
 nothing was taken. Every drill of testing/ha, or those named.
+FAILOVER_FAULTS=PATTERN only faults of kafka and postgres whose names match it.
 TAP_TIMEOUT=SECONDS a drill has (${timeoutSecondsDefault}), SEED=N repeats what is random. Needs minutes of the whole machine.
 Exit codes: 0 all passed, 1 a drill failed, 2 wrong usage.`
 

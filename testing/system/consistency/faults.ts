@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { seeded } from '../../seeded.ts'
 import { carryOut, type Draw, type Fault } from './fault.ts'
+import { leaderFaults } from './leader-faults.ts'
 import { processFaults } from './process-faults.ts'
 import { serviceFaults } from './service-faults.ts'
 import type { System } from './system.ts'
@@ -41,7 +42,9 @@ export const planFaults = (
     const chosen = faults.filter(({ name }) => isChosen(name))
     return { next: inTurn(chosen, drawsOf(random)), draw: drawsOf(random), chosen }
   }
-  const [services, processes] = [laneOf(serviceFaults(system)), laneOf(processFaults(system))]
+  const { haStores } = system
+  const ofServices = haStores ? leaderFaults(system, haStores) : serviceFaults(system)
+  const [services, processes] = [laneOf(ofServices), laneOf(processFaults(system))]
   const rounds = drawsOf(random)
   return {
     async carryOut(seconds, acknowledged) {

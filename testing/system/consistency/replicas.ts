@@ -17,6 +17,19 @@ const partitionsOf = async (admin: Admin, topic: string) => {
   return topics[0]?.partitions ?? []
 }
 
+/** The broker that coordinates the workers: the leader of the partition that their group is kept in. */
+export const findCoordinator = ({ brokers, topic }: Topic): Promise<number> =>
+  asOperator(brokers, async (admin) => {
+    const groups = '__consumer_offsets'
+    const { topics } = await admin.fetchTopicMetadata({ topics: [groups] })
+    const partitions = topics[0]?.partitions ?? []
+    const kept = Math.abs(javaHash(`${topic}-worker`)) % partitions.length
+    return partitions.find(({ partitionId }) => partitionId === kept)?.leader ?? 1
+  })
+
+const javaHash = (text: string): number =>
+  Buffer.from(text).reduce((hash, byte) => (Math.imul(31, hash) + byte) | 0, 0)
+
 /** Resolves when each partition has all of its replicas in sync. */
 export const untilInSync = (place: Topic, replicas = 3): Promise<unknown> =>
   eventually(

@@ -8,8 +8,11 @@ import { startPostgresReplica } from '../../../scripts/stack/postgres-replica.ts
 import { startPostgres } from '../../../scripts/stack/postgres.ts'
 import { startRedis } from '../../../scripts/stack/redis.ts'
 
-/** `kafka-cluster`: `real`, with three brokers in place of one. `replicated`: with a replica of Postgres. */
-export type Stack = 'real' | 'kafka-cluster' | 'replicated' | 'embedded'
+/**
+ * `kafka-cluster`: `real`, with three brokers in place of one. `replicated`: with a replica of Postgres. `ha`: with
+ * three brokers, Sentinels and Patroni.
+ */
+export type Stack = 'real' | 'kafka-cluster' | 'replicated' | 'ha' | 'embedded'
 export const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
 export type BrokerName = (typeof brokerNames)[number]
 export type ServiceName =
@@ -21,6 +24,7 @@ const names: Readonly<Record<Stack, readonly ServiceName[]>> = {
   real: ['postgres', 'redis', 'kafka'],
   'kafka-cluster': ['postgres', 'redis', 'kafka-controller', ...brokerNames],
   replicated: ['postgres', 'postgres-replica', 'redis', 'kafka'],
+  ha: ['kafka-controller', ...brokerNames],
   embedded: ['postgres'],
 }
 

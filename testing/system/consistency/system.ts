@@ -15,6 +15,7 @@ import { kafkaClusterSettings } from '../../../scripts/stack/kafka-cluster.ts'
 import { becomesFree, freePort } from '../../../scripts/stack/ports.ts'
 import { testSecret } from '../../settings.ts'
 import { keepEmbeddedLog, type LogPlace } from './read-back.ts'
+import { startHaStores, type HaStores } from './ha-stores.ts'
 import {
   brokersOf,
   startServices,
@@ -35,6 +36,8 @@ export type System = {
   readonly workerCount: number
   /** The services that the system must survive the loss of. */
   readonly services: Services
+  /** Of the stack `ha`. */
+  readonly haStores: HaStores | undefined
   readonly worker: (n: number) => Running
   /** Where the log and the tables are, past the gates. */
   readonly place: () => LogPlace
@@ -71,8 +74,21 @@ export const startSystem = async (options: {
   const { topic, stack } = options
   const except = options.database ? (['postgres'] as const) : []
   const services = await startServices(stack, options.directory, except)
+  const haStores =
+    stack === 'ha'
+      ? await startHaStores(options.directory).catch(async (error: unknown) => {
+          await stopServices(services)
+          throw error
+        })
+      : undefined
   const service = (name: ServiceName) => services.get(name) as RestartableService
-  const database = options.database ?? service('postgres')
+  const database =
+    options.database ??
+    (haStores && {
+      url: haStores.postgres.patroni.url,
+      directUrl: () => haStores.primary().url,
+    }) ??
+    service('postgres')
   const place = (): LogPlace => ({
     databaseUrl: database.directUrl(),
     topic,
@@ -86,8 +102,8 @@ export const startSystem = async (options: {
     stack === 'embedded'
       ? { COMMAND_LOG: 'postgres', LIST_CACHE: 'postgres' }
       : {
-          REDIS_URL: service('redis').url,
-          ...(stack === 'kafka-cluster'
+          REDIS_URL: haStores?.redis.url ?? service('redis').url,
+          ...(stack === 'kafka-cluster' || stack === 'ha'
             ? kafkaClusterSettings(brokers)
             : { KAFKA_BROKERS: brokers }),
         }
@@ -151,6 +167,7 @@ export const startSystem = async (options: {
     port,
     workerCount,
     services,
+    haStores,
     place,
     environment,
     forks,
@@ -193,6 +210,7 @@ export const startSystem = async (options: {
     async stop() {
       await stopAll()
       await stopServices(services)
+      await haStores?.stop()
     },
   }
 }

@@ -1,13 +1,9 @@
-// What is done to the nodes of Patroni in the drill, and how each of them is mended. Gates stand between
+// What is done to the nodes of Patroni, and how each of them is mended. Gates stand between
 // a node and all that reach it, and between it and etcd.
 
-import type { Gate } from '../gate.ts'
-import type { PatroniCluster, PatroniNode } from '../../scripts/stack/patroni.ts'
-
-export type Cluster = {
-  readonly patroni: PatroniCluster
-  readonly gatesOf: (node: PatroniNode) => readonly Gate[]
-}
+import type { Gate } from '../../gate.ts'
+import type { PatroniNode } from '../../../scripts/stack/patroni.ts'
+import type { GatedPatroni } from './gated-patroni.ts'
 
 export type NodeFault = {
   readonly name: string
@@ -20,7 +16,7 @@ export type NodeFault = {
   readonly end?: (node: PatroniNode) => unknown
 }
 
-export const nodeFaults = ({ patroni, gatesOf }: Cluster): readonly NodeFault[] => [
+export const nodeFaults = ({ patroni, gatesOf }: GatedPatroni): readonly NodeFault[] => [
   {
     name: 'switchover, planned',
     to: 'leader',
