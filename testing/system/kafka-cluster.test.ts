@@ -17,7 +17,7 @@ import { readTopic } from '../read-topic.ts'
 import type { RestartableService } from '../restartable.ts'
 import { orSkip, testDatabase, testDirectory, testTopic } from '../services.ts'
 import { silentLog, testConfig, testSecret } from '../settings.ts'
-import { readPartitions, untilInSync } from './consistency/replicas.ts'
+import { findCoordinator, readPartitions, untilInSync } from './consistency/replicas.ts'
 import { asOperator } from './consistency/topic.ts'
 import { brokerNames, brokersOf, startNamed, stopServices } from './consistency/services.ts'
 
@@ -27,6 +27,8 @@ const pauseMs = 50
 const refusedPauseMs = 250
 /** Of writes, before the next step. */
 const enough = 20
+/** Ten times what it takes a group to find another coordinator. */
+const appliedTimeoutMs = 60_000
 
 t.test('a cluster of three brokers loses no write and takes none on one replica', async (t) => {
   const directory = await testDirectory(t)
@@ -75,6 +77,14 @@ t.test('a cluster of three brokers loses no write and takes none on one replica'
       inARow(({ status }) => status === 200),
       startTimeoutMs,
     )
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
+  t.teardown(() => sql.end())
+  /** Of these ids, those that no worker has applied. */
+  const missing = async (ids: Iterable<string> = acknowledged) => {
+    const rows = await sql<{ id: string }[]>`SELECT id FROM todos`
+    const applied = new Set(rows.map(({ id }) => id))
+    return [...ids].filter((id) => !applied.has(id))
+  }
   await areTaken(t, 'writes are taken')
 
   await t.test('a topic with one replica gets those that are asked for', async (t) => {
@@ -120,6 +130,22 @@ t.test('a cluster of three brokers loses no write and takes none on one replica'
     await untilInSync(place)
   })
 
+  // It takes connections, and answers no heartbeat.
+  await t.test('the broker that coordinates the workers is frozen', async (t) => {
+    const frozen = broker(await findCoordinator(place))
+    frozen.freeze()
+    await areTaken(t, 'writes are taken without it')
+    const taken = [...acknowledged]
+    await eventually(
+      () => missing(taken),
+      ({ length }) => length === 0,
+      appliedTimeoutMs,
+    )
+    t.pass('and applied, while it is frozen')
+    frozen.thaw()
+    await untilInSync(place)
+  })
+
   await t.test('one replica alone', async (t) => {
     const [one, other] = [broker(1), broker(2)]
     await one.takeAway()
@@ -144,13 +170,11 @@ t.test('a cluster of three brokers loses no write and takes none on one replica'
   const { values } = await readTopic(place.brokers, topic)
   const ids = values.map((value) => (JSON.parse(value) as { commandId: string }).commandId)
   t.comment(`${acknowledged.size} acknowledged, ${ids.length} logged, of ${new Set(ids).size} ids`)
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
-  t.teardown(() => sql.end())
-  const missing = async () => {
-    const rows = await sql<{ id: string }[]>`SELECT id FROM todos`
-    return [...acknowledged].filter((id) => !new Set(rows.map((row) => row.id)).has(id))
-  }
-  await eventually(missing, ({ length }) => length === 0, startTimeoutMs).catch(() => {})
+  await eventually(
+    () => missing(),
+    ({ length }) => length === 0,
+    startTimeoutMs,
+  ).catch(() => {})
   t.same(await missing(), [], 'each acknowledged todo is there')
   const twice = await sql`SELECT title FROM todos GROUP BY title HAVING count(*) > 1`
   t.same([...twice], [], 'and none of them twice')

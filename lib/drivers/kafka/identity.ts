@@ -8,6 +8,7 @@ import type { FoundLog } from '../../domain/log-identity.ts'
 import type { Log } from '../../runtime/log.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 import { createClient, type KafkaSettings } from './client.ts'
+import { clusterMakerOf } from './cluster-maker.ts'
 import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 import { decodeMetadata, encodeMetadataRequest } from './metadata-v10.ts'
@@ -168,12 +169,5 @@ type Cluster = {
   }
 }
 
-/** As kafkajs makes one for each of its producers, consumers and admins. */
-const createCluster = (client: Kafka): Cluster => {
-  const symbol = Object.getOwnPropertySymbols(client).find(
-    ({ description }) => description === 'private:Kafka:createCluster',
-  )
-  if (symbol === undefined) throw new Error('this kafkajs is not 2.2.4: see identity.ts')
-  const create = (client as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
-  return (create as (options: object) => Cluster)({ allowAutoTopicCreation: false })
-}
+const createCluster = (client: Kafka): Cluster =>
+  clusterMakerOf<Cluster>(client).create({ allowAutoTopicCreation: false })

@@ -5,6 +5,7 @@ import type { EachBatchPayload } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { withTimeout } from '../../runtime/deadline.ts'
 import { createClient, retryEveryMs, silentMsMax, type KafkaSettings } from './client.ts'
+import { replaceLostCoordinators } from './coordinator.ts'
 import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 
@@ -83,6 +84,7 @@ export const openSession = (settings: SessionSettings, log: Log, on: SessionEven
     // While the broker is down, what it logs of its attempts is all that kafkajs reports.
     onLogLine: () => !isOver && on.onSign(),
   })
+  replaceLostCoordinators(client)
   const consumer = client.consumer({
     groupId: settings.groupId,
     sessionTimeout: sessionTimeoutMs,
