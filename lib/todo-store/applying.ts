@@ -2,9 +2,10 @@
 // statements only; rows are always locked in id order, because unordered `unnest` deadlocked in 404 of
 // 480 concurrent batches, ordered in none.
 
-import type { CommandOutcome, CreateTodo } from '../domain/command.ts'
+import type { CreateTodo } from '../domain/command.ts'
 import type { PageOwner } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
+import { bucketOf } from '../domain/todo-id.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { leaveCreated, leaveEvents } from './outbox.ts'
 import { partsOf } from './owners.ts'
@@ -24,7 +25,7 @@ const advanced = (
   sql: Sql,
   log: LogName,
   partition: number,
-  { expected, next, numbers }: Advance,
+  { expected, next, moves = 0, numbers }: Advance,
   listsMayChange: boolean,
 ) => {
   const publishers = numbers.map(({ publisher }) => publisher)
@@ -49,7 +50,7 @@ const advanced = (
             WHERE log = ${log.name} AND partition = ${partition}
               AND known.publisher = given.publisher), 0))
       ON CONFLICT (log, partition) DO UPDATE SET next_offset = excluded.next_offset
-      WHERE stored.next_offset = ${expected}
+      WHERE stored.next_offset = ${expected} AND stored.moves = ${moves}
       RETURNING log, partition),
     numbered AS (
       INSERT INTO publisher_numbers (log, partition, publisher, number)
@@ -175,11 +176,12 @@ export const inTransaction = (tx: Sql): StoreTransaction => ({
     await Promise.all(written)
   },
   async recordOutcomes(outcomes) {
-    if (outcomes.size === 0) return
+    if (outcomes.length === 0) return
     await tx`
-      INSERT INTO command_outcomes (command_id, outcome)
-      SELECT * FROM unnest(${[...outcomes.keys()]}::text[],
-        ${[...outcomes.values()] as CommandOutcome[]}::text[])`
+      INSERT INTO command_outcomes (command_id, outcome, bucket)
+      SELECT * FROM unnest(${outcomes.map((one) => one.commandId)}::text[],
+        ${outcomes.map((one) => one.outcome)}::text[],
+        ${outcomes.map((one) => bucketOf(one.todoId) ?? null)}::int[])`
   },
   // One behind the other, as in write().
   async changePages(owners) {

@@ -219,7 +219,8 @@ onEach('each partition goes on where it is, and is known by its own', async (t, 
       const numbers = [{ publisher: `p${partition}`, expected, next }]
       const ours = await tx.advanceOffset(log, partition, { expected, next, numbers }, true)
       if (ours) {
-        await tx.recordOutcomes(new Map([[`c${partition}-${next}`, 'applied']]))
+        const commandId = `c${partition}-${next}`
+        await tx.recordOutcomes([{ commandId, todoId: 'todo', outcome: 'applied' }])
         await tx.deadLetter(log, partition, [{ offset: next - 1, reason: 'poison', record: null }])
       }
       return ours
@@ -319,7 +320,7 @@ onEach('shares go with their todo, unless that stays', async (t, layout) => {
     // Refused by the database, and undone by itself.
     const refused = tx.savepoint(async (inner) => {
       await inner.write(remove)
-      await inner.recordOutcomes(new Map([['c', null as never]]))
+      await inner.recordOutcomes([{ commandId: 'c', todoId: todo.id, outcome: null as never }])
     })
     await t.rejects(refused)
   })

@@ -63,6 +63,22 @@ export const createPostgresStore = (
           SELECT next_offset FROM command_offsets WHERE log = ${log} AND partition = ${partition}`
         return Number(row?.next_offset ?? 0)
       }),
+    positionOf: (log, partition) =>
+      pool.run(async (sql) => {
+        // One statement, so one snapshot.
+        const [row] = await sql<PositionRow[]>`
+          SELECT (SELECT next_offset FROM command_offsets
+              WHERE log = ${log} AND partition = ${partition}) AS next_offset,
+            (SELECT moves FROM command_offsets
+              WHERE log = ${log} AND partition = ${partition}) AS moves,
+            (SELECT coalesce(json_agg(json_build_array(bucket, shard)), '[]')
+              FROM buckets_elsewhere WHERE partition = ${partition}) AS elsewhere`
+        return {
+          nextOffset: Number(row?.next_offset ?? 0),
+          moves: row?.moves ?? 0,
+          elsewhere: new Map(row?.elsewhere),
+        }
+      }),
     numbersOf: (log, partition, publishers) =>
       pool.run(async (sql) => {
         const rows = await sql<{ publisher: string; number: string }[]>`
@@ -115,6 +131,12 @@ export const createPostgresStore = (
       }),
     close: pool.close,
   }
+}
+
+type PositionRow = {
+  readonly next_offset: string | null
+  readonly moves: number | null
+  readonly elsewhere: [number, string][]
 }
 
 /** At once: ten minutes of commands in one statement would outlast its time-out, and never be done. */

@@ -70,6 +70,8 @@ export interface TodoStore extends LogRegistry {
   claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>
   /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
   nextOffset(log: string, partition: number): Promise<number>
+  /** The same, and which buckets of the partition are in another shard from there on. */
+  positionOf(log: string, partition: number): Promise<Position>
   /**
    * The highest number of each publisher that was dealt with in a partition: applied, refused or set
    * aside. 0 of one that was never heard of.
@@ -113,16 +115,33 @@ export type LogName = { readonly name: string; readonly identity: string }
 /** By publisher. */
 export type Numbers = ReadonlyMap<string, number>
 
+export type Position = {
+  readonly nextOffset: number
+  /** Has changed when `elsewhere` has. */
+  readonly moves: number
+  /** By bucket. */
+  readonly elsewhere: ReadonlyMap<number, string>
+}
+
 /** Where a partition is, and where it is after a batch. */
 export type Advance = {
   readonly expected: number
   readonly next: number
+  /** As positionOf() said; 0 without. */
+  readonly moves?: number
   readonly numbers: readonly PublisherAdvance[]
 }
 export type PublisherAdvance = {
   readonly publisher: string
   readonly expected: number
   readonly next: number
+}
+
+/** The todo's bucket says where it belongs. */
+export type KeptOutcome = {
+  readonly commandId: string
+  readonly todoId: string
+  readonly outcome: CommandOutcome
 }
 
 export type Member = Membership & { readonly role: TeamRole }
@@ -185,7 +204,7 @@ export interface StoreTransaction {
   /** Those that are shared with somebody. After lockTodos(): who shares one then waits for us. */
   sharedTodos(ids: readonly string[]): Promise<ReadonlySet<string>>
   write(changes: TodoChanges): Promise<void>
-  recordOutcomes(outcomes: ReadonlyMap<string, CommandOutcome>): Promise<void>
+  recordOutcomes(outcomes: readonly KeptOutcome[]): Promise<void>
   /** The new version of each owner's pages. To be called last: it locks in order, users before teams. */
   changePages(owners: readonly PageOwner[]): Promise<Map<PageOwner, number>>
   /** To be appended after the transaction. */

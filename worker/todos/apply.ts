@@ -1,11 +1,12 @@
 // One batch, one transaction: the offset, the publishers' numbers, the rows and the dead letters are
 // stored together or not at all.
 
-import type { CommandOutcome, CreateTodo } from '../../lib/domain/command.ts'
+import type { CreateTodo } from '../../lib/domain/command.ts'
 import {
   storeErrorKind,
   type Advance,
   type DeadLetter,
+  type KeptOutcome,
   type LeftEvent,
   type LogName,
   type Numbers,
@@ -30,6 +31,17 @@ export type Batch = {
   readonly numbers: Numbers
   /** Undefined: nobody is told. */
   readonly outbox?: OutboxSlot | undefined
+  /** Undefined: all of it is for this store. */
+  readonly part?: BatchPart | undefined
+}
+
+/** What of a batch is for the store that it is applied to, where some is for another. */
+export type BatchPart = {
+  readonly has: (todoId: string) => boolean
+  /** By what is known of that: see positionOf() of the store. */
+  readonly moves: number
+  /** What does not decode is dealt with there. */
+  readonly isHome: boolean
 }
 
 export type ApplyResult =
@@ -55,6 +67,9 @@ export type Letter = DeadLetter & { readonly command?: Command; readonly request
 /** For those who watch. A batch whose COMMIT was lost and settled later is not reported. */
 export type AppliedBatch = Effects & {
   readonly partition: number
+  /** Where it was applied, if not in the partition's home. */
+  readonly shard?: string
+  /** Counted once, in the partition's home. */
   readonly records: number
   /** What its transaction took. */
   readonly seconds: number
@@ -62,7 +77,7 @@ export type AppliedBatch = Effects & {
 
 /** Rejects when the store does not answer: its stored position then shows whether it was applied. */
 export const applyBatch = async (store: TodoStore, batch: Batch): Promise<ApplyResult> => {
-  const fresh = freshOf(batch.records, batch.numbers)
+  const fresh = freshIn(batch)
   for (const apply of [applyCreations, applyTogether]) {
     try {
       const result = await apply(store, batch, fresh)
@@ -73,6 +88,18 @@ export const applyBatch = async (store: TodoStore, batch: Batch): Promise<ApplyR
     }
   }
   return applyOneByOne(store, batch, fresh)
+}
+
+/** The numbers are of all records everywhere: then they are the same wherever the offset is. */
+const freshIn = ({ records, numbers, part }: Batch): Fresh => {
+  const fresh = freshOf(records, numbers)
+  if (!part) return fresh
+  return {
+    ...fresh,
+    commands: fresh.commands.filter(({ command }) => part.has(command.todoId)),
+    poison: part.isHome ? fresh.poison : [],
+    duplicates: part.isHome ? fresh.duplicates : 0,
+  }
 }
 
 type Apply = (store: TodoStore, batch: Batch, fresh: Fresh) => Promise<ApplyResult | undefined>
@@ -220,13 +247,13 @@ const applyAlone = (
     return effects[0] as Effect
   })
 
-const outcomesToKeep = (commands: readonly FreshCommand[], effects: readonly Effect[]) => {
-  const outcomes = new Map<string, CommandOutcome>()
-  for (const [i, { command, outcome }] of effects.entries()) {
-    if (commands[i]?.hasRow) outcomes.set(command.commandId, outcome)
-  }
-  return outcomes
-}
+const outcomesToKeep = (
+  commands: readonly FreshCommand[],
+  effects: readonly Effect[],
+): KeptOutcome[] =>
+  effects.flatMap(({ command: { commandId, todoId }, outcome }, i) =>
+    commands[i]?.hasRow ? [{ commandId, todoId, outcome }] : [],
+  )
 
 const resultOf = (
   { commands, duplicates, poison, numbers }: Fresh,
@@ -252,8 +279,8 @@ const changedPages = (effects: readonly Effect[]): PageOwner[] => [
   ...new Set(effects.flatMap(({ todo }) => (todo && pagesOf(todo)) ?? [])),
 ]
 
-const advanceOf = ({ records }: Batch, { numbers }: Fresh): Advance => {
+const advanceOf = ({ records, part }: Batch, { numbers }: Fresh): Advance => {
   const [first, last] = [records[0], records.at(-1)]
   if (!first || !last) throw new Error('a batch has at least one record')
-  return { expected: first.offset, next: last.offset + 1, numbers }
+  return { expected: first.offset, next: last.offset + 1, moves: part?.moves ?? 0, numbers }
 }

@@ -14,7 +14,8 @@ import { testGate } from '../../testing/gate.ts'
 import { ownPostgres, testDatabase, testDirectory } from '../../testing/services.ts'
 import { silentLog } from '../../testing/settings.ts'
 import { seeded } from '../../testing/seeded.ts'
-import { align, createSink } from './sink.ts'
+import { align } from './align.ts'
+import { createSink } from './sink.ts'
 
 const record = (offset: number, stamp?: Stamp) => ({
   offset,

@@ -2,14 +2,15 @@
 // settles what an error left open by reading the stored offset again.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Delivery, DeliveryResult, Sink } from '../../lib/command-log/command-log.ts'
+import type { Delivery, Sink } from '../../lib/command-log/command-log.ts'
 import type { FoundLog, RegisteredLog } from '../../lib/domain/log-identity.ts'
 import { anotherLog, mismatch } from '../../lib/domain/log-identity.ts'
+import { bucketOf } from '../../lib/domain/todo-id.ts'
 import type { Log } from '../../lib/runtime/log.ts'
-import type { Numbers, PublisherAdvance, TodoStore } from '../../lib/todo-store/todo-store.ts'
+import type { Position, TodoStore } from '../../lib/todo-store/todo-store.ts'
 import type { EventFeed } from '../events/feed.ts'
 import { applyBatch, type AppliedBatch } from './apply.ts'
-import { publishersOf, readRecord, type ReadRecord } from './fresh.ts'
+import { applyPart, type Part, type PartPosition, type PartResult } from './sink-part.ts'
 
 export type SinkSettings = {
   readonly log: string
@@ -26,11 +27,20 @@ export type SinkSettings = {
 }
 
 export type SinkShards = {
+  /** The partition's home. */
   readonly storeOf: (partition: number) => TodoStore
   /** Known to be unavailable: it is not tried. */
   isDown(partition: number): boolean
   /** After an error: finds out whether it is unavailable, in bounded time. */
   isDownNow(partition: number): Promise<boolean>
+  /** The same of a shard by its name, to which buckets of a partition were moved. */
+  readonly named?: NamedShards
+}
+
+export type NamedShards = {
+  readonly storeOf: (shard: string) => TodoStore
+  isDown(shard: string): boolean
+  isDownNow(shard: string): Promise<boolean>
 }
 
 const firstRetryMs = 50
@@ -42,8 +52,12 @@ const lastRetryMs = 2_000
 const transactionIntervalMs = 20
 /** Commands that make a transaction a large one: while there are fewer, nobody is kept waiting. */
 const pacedFrom = 20
-/** Remembered for each partition. Each start of a server is another one, and the last few write. */
-const publishersMax = 1_000
+
+/** What is thought to be so: the transactions compare. By shard; the partition's home has no name. */
+type Guess = {
+  readonly position: Position
+  readonly parts: ReadonlyMap<string | undefined, PartPosition>
+}
 
 export const createSink = ({
   log,
@@ -55,7 +69,6 @@ export const createSink = ({
   shards,
 }: SinkSettings): Sink => {
   const storeOf = shards?.storeOf ?? (() => store)
-  /** Where the last batch of each partition ended. A guess: the transaction compares. */
   const guesses = new Map<number, Guess>()
 
   /** As each database last said. A guess too: the transaction compares the identity. */
@@ -74,69 +87,87 @@ export const createSink = ({
       : mismatch(log, registered, found)
   }
 
-  /** Asked for when there is one that is not in the guess. */
-  const numbersOf = async (
-    partition: number,
-    publishers: readonly string[],
-    guess?: Numbers,
-  ): Promise<Numbers> => {
-    if (publishers.every((publisher) => guess?.has(publisher))) return guess ?? new Map()
-    return new Map([
-      ...(guess ?? []),
-      ...(await storeOf(partition).numbersOf(log, partition, publishers)),
-    ])
+  const homeOf = async (partition: number): Promise<Position> => {
+    if (shards) return storeOf(partition).positionOf(log, partition)
+    return { nextOffset: await store.nextOffset(log, partition), moves: 0, elsewhere: nowhere }
+  }
+
+  const named = (shard: string): TodoStore => {
+    if (!shards?.named) throw new Error(`there is no connection to the shard ${shard}`)
+    return shards.named.storeOf(shard)
+  }
+
+  const settings = { log, events, apply, onApplied }
+
+  const attemptElsewhere = async (
+    part: Part,
+    shard: string,
+    delivery: Delivery,
+    found: FoundLog,
+    at: PartPosition | undefined,
+  ): Promise<PartResult> => {
+    if (shards?.named?.isDown(shard) === true) return unavailable
+    try {
+      const reason = await faultOf(found, part.store)
+      if (reason !== undefined)
+        return { kind: 'not-applied', result: { kind: 'another-log', reason } }
+      const { partition } = delivery
+      const position = at ?? { nextOffset: await part.store.nextOffset(log, partition) }
+      return await applyPart(settings, part, found.identity, delivery, position)
+    } catch (error) {
+      if ((await shards?.named?.isDownNow(shard)) === true) return unavailable
+      throw error
+    }
+  }
+
+  /** The home first: then no other part is ever ahead of it. */
+  const attempt = async (delivery: Delivery, found: FoundLog): Promise<PartResult> => {
+    const { partition } = delivery
+    const guess = guesses.get(partition)
+    guesses.delete(partition)
+    const position = guess?.position ?? (await homeOf(partition))
+    const after = new Map<string | undefined, PartPosition>()
+    let last: PartResult = { kind: 'known' }
+    let effects = 0
+    const startedMs = performance.now()
+    const parts = partsOf(storeOf(partition), position, named)
+    for (const part of parts) {
+      const { shard } = part
+      const at = guess?.parts.get(shard)
+      last =
+        shard === undefined
+          ? await applyPart(settings, part, found.identity, delivery, at ?? position)
+          : await attemptElsewhere(part, shard, delivery, found, at)
+      if (last.kind === 'stale' || last.kind === 'not-applied') {
+        known.delete(part.store)
+        return last
+      }
+      if (last.kind === 'applied') {
+        after.set(shard, last.position)
+        effects += last.effects
+      }
+    }
+    if (after.size === parts.length) guesses.set(partition, { position, parts: after })
+    if (effects >= pacedFrom) await delay(pauseAfter(startedMs))
+    return last
   }
 
   return async (delivery) => {
     const { partition } = delivery
-    const at = storeOf(partition)
     let retryMs = firstRetryMs
     while (!delivery.abandoned()) {
       if (shards?.isDown(partition) === true) return { kind: 'unavailable' }
       try {
         const found = await delivery.foundLog()
         if (found === undefined) throw new Error(`there is no command log ${log} now`)
-        const fault = await faultOf(found, at)
+        const fault = await faultOf(found, storeOf(partition))
         if (fault !== undefined) return { kind: 'another-log', reason: fault }
         // Read after anything unusual: a zombie, a rebalance or an ambiguous COMMIT all end in the
         // right place.
-        const guess = guesses.get(partition)
-        guesses.delete(partition)
-        const expected = guess?.nextOffset ?? (await at.nextOffset(log, partition))
-        // After the position: then all that is left of the batches before it is seen.
-        const source = `${found.identity}/${partition}`
-        if (guess === undefined) await events?.take(source)
-        const read = readFrom(expected - 1, delivery)
-        const numbers = await numbersOf(partition, publishersOf(read.records), guess?.numbers)
-        if (delivery.inDoubt && !(await continues(at, log, expected, numbers, read))) {
-          return { kind: 'rewritten', expectedOffset: expected }
-        }
-        const next = align(expected, read)
-        if (next.kind === 'apply') {
-          const startedMs = performance.now()
-          const name = { name: log, identity: found.identity }
-          const outbox = events?.slotOf(source, expected + next.records.length)
-          const result = await apply(at, {
-            log: name,
-            partition,
-            records: next.records,
-            numbers,
-            outbox,
-          })
-          if (result.kind === 'applied') {
-            if (outbox) events?.left(outbox, result.events)
-            const seconds = (performance.now() - startedMs) / 1_000
-            onApplied({ ...result, partition, records: next.records.length, seconds })
-            guesses.set(partition, {
-              nextOffset: expected + next.records.length,
-              numbers: numbersAfter(numbers, result.numbers),
-            })
-            if (result.effects.length >= pacedFrom) await delay(pauseAfter(startedMs))
-            return { kind: 'applied' }
-          }
-          known.delete(at)
-          logger.warn({ partition, expected }, 'another worker applied these records: skipped')
-        } else if (guess === undefined) return next
+        const result = await attempt(delivery, found)
+        if (result.kind === 'applied' || result.kind === 'known') return { kind: 'applied' }
+        if (result.kind === 'not-applied') return result.result
+        logger.warn({ partition }, 'another worker applied these records, or a bucket was moved')
         retryMs = firstRetryMs
       } catch (error) {
         // The database is down, or the outcome of a COMMIT is unknown: never skip, ask again.
@@ -151,59 +182,34 @@ export const createSink = ({
   }
 }
 
+const unavailable: PartResult = { kind: 'not-applied', result: { kind: 'unavailable' } }
+const nowhere: Position['elsewhere'] = new Map()
+
 const pauseAfter = (startedMs: number) =>
   Math.max(0, transactionIntervalMs - (performance.now() - startedMs))
 
-type Guess = { readonly nextOffset: number; readonly numbers: Numbers }
-
-const numbersAfter = (before: Numbers, advanced: readonly PublisherAdvance[]): Numbers => {
-  const after = new Map(before.size > publishersMax ? [] : before)
-  for (const { publisher, next } of advanced) after.set(publisher, next)
-  return after
-}
-
-type ReadDelivery = Omit<Delivery, 'records'> & { readonly records: readonly ReadRecord[] }
-
-/** What was applied long ago is not decoded again. */
-const readFrom = (offset: number, delivery: Delivery): ReadDelivery => ({
-  ...delivery,
-  records: delivery.records.filter((one) => one.offset >= offset).map(readRecord),
-})
-
-/** Outcomes and numbers are kept for a week: what is older is not expected to be known. */
-const knownAgeMsMax = 6 * 24 * 3_600_000
-
-/** Whether the record before `expected` is one that was applied; true when that can't be found out. */
-const continues = async (
-  store: TodoStore,
-  log: string,
-  expected: number,
-  numbers: Numbers,
-  { partition, records }: ReadDelivery,
-): Promise<boolean> => {
-  const decoded = records.find(({ offset }) => offset === expected - 1)?.decoded
-  if (decoded?.kind !== 'command') return true
-  const { commandId, atMs } = decoded.command
-  if (Date.now() - atMs > knownAgeMsMax) return true
-  const { stamp } = decoded
-  // Dealt with, whatever became of it. A number that is higher belongs to a record that never was.
-  if (stamp) return stamp.number <= (numbers.get(stamp.by) ?? 0)
-  if ((await store.outcomesOf([commandId])).has(commandId)) return true
-  return store.isDeadLetter(log, partition, expected - 1)
-}
-
-export type Alignment<R> =
-  DeliveryResult | { readonly kind: 'apply'; readonly records: readonly R[] }
-
-/** What a delivery holds for a store that expects `expectedOffset` next. Pure. */
-export const align = <R extends { readonly offset: number }>(
-  expectedOffset: number,
-  delivery: { readonly records: readonly R[]; readonly endOffset: number },
-): Alignment<R> => {
-  const { records, endOffset } = delivery
-  if (endOffset < expectedOffset) return { kind: 'truncated', expectedOffset }
-  const fresh = records.filter((record) => record.offset >= expectedOffset)
-  if (fresh.length === 0) return { kind: 'applied' }
-  const isContiguous = fresh.every((record, i) => record.offset === expectedOffset + i)
-  return isContiguous ? { kind: 'apply', records: fresh } : { kind: 'gap', expectedOffset }
+/** By where the buckets of the partition are. */
+const partsOf = (
+  home: TodoStore,
+  { moves, elsewhere }: Position,
+  named: (shard: string) => TodoStore,
+): Part[] => {
+  if (elsewhere.size === 0 && moves === 0) return [{ store: home }]
+  const shardOf = (todoId: string): string | undefined => {
+    const bucket = bucketOf(todoId)
+    return bucket === undefined ? undefined : elsewhere.get(bucket)
+  }
+  const partOf = (shard: string | undefined) => ({
+    has: (todoId: string) => shardOf(todoId) === shard,
+    moves: shard === undefined ? moves : 0,
+    isHome: shard === undefined,
+  })
+  return [
+    { store: home, batch: partOf(undefined) },
+    ...[...new Set(elsewhere.values())].map((shard) => ({
+      store: named(shard),
+      shard,
+      batch: partOf(shard),
+    })),
+  ]
 }
