@@ -59,3 +59,32 @@ t.test('walked to its end, it is all todos in order, each once', (t) => {
   }
   t.end()
 })
+
+t.test('a todo that is moved is in two lists, and listed once: as it was changed last', (t) => {
+  const todo = (number: number, changed: number) => ({
+    id: `todo-${number}`,
+    created_at: new Date(1_000 + number).toISOString(),
+    title: `changed at ${changed}`,
+    updated_at: new Date(5_000 + changed).toISOString(),
+  })
+  const old = [3, 2, 1].map((number) => todo(number, 0))
+  const moved = [todo(3, 1), todo(2, 0), todo(0, 0)]
+  for (const shards of [
+    [old, moved],
+    [moved, old],
+  ]) {
+    const all = mergeSlices(
+      shards.map((shard) => sliceOf(shard, 3)),
+      3,
+    )
+    t.same(JSON.parse(all.body.toString()), [todo(3, 1), todo(2, 0), todo(1, 0)])
+    t.equal(all.next?.id, 'todo-1')
+    const first = mergeSlices(
+      shards.map((shard) => sliceOf(shard, 1)),
+      1,
+    )
+    t.same(JSON.parse(first.body.toString()), [todo(3, 1)])
+    t.equal(first.next?.id, 'todo-3')
+  }
+  t.end()
+})

@@ -34,20 +34,26 @@ const isBefore = (one: Position, other: Position): boolean => {
 export const mergeSlices = (slices: readonly Slice[], count: number): Slice => {
   const lists = slices.map(({ body }) => linesOf(body))
   const heads = lists.map((list) => list.next().value)
-  const taken: Buffer[] = []
-  let last: Position | undefined
-  while (taken.length < count) {
+  const taken: Line[] = []
+  for (;;) {
     const first = newestOf(heads)
     const head = heads[first]
     if (!head) break
-    taken.push(taken.length === 0 ? head.todo : Buffer.concat([comma, head.todo]))
-    last = head.place
+    const last = taken.at(-1)
+    // In two of them while it is moved from one to the other.
+    if (last?.place.id === head.place.id) taken[taken.length - 1] = changedLast(last, head)
+    else if (taken.length === count) break
+    else taken.push(head)
     heads[first] = lists[first]?.next().value
   }
   const isMore = heads.some(Boolean) || slices.some(({ next }) => next !== undefined)
   return {
-    body: Buffer.concat([open, ...taken, close]),
-    next: isMore ? last : undefined,
+    body: Buffer.concat([
+      open,
+      ...taken.flatMap(({ todo }, i) => (i === 0 ? [todo] : [comma, todo])),
+      close,
+    ]),
+    next: isMore ? taken.at(-1)?.place : undefined,
   }
 }
 
@@ -60,6 +66,13 @@ const newestOf = (heads: readonly (Line | undefined)[]): number => {
   }
   return newest
 }
+
+const changedLast = (one: Line, other: Line): Line =>
+  changedAt(one) < changedAt(other) ? other : one
+
+/** Times of one form sort as text. */
+const changedAt = ({ todo }: Line): string =>
+  (JSON.parse(todo.toString()) as { readonly updated_at?: string }).updated_at ?? ''
 
 const open = Buffer.from('[')
 const comma = Buffer.from(',\n')

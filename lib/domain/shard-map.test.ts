@@ -3,9 +3,13 @@
 
 import t from 'tap'
 import {
+  guestsOfShard,
+  homeOfBucket,
   identityFault,
   mapFault,
+  partitionOfBucket,
   partitionsOfShard,
+  shardOfBucket,
   shardOfPartition,
   shardOfTodo,
   spreadPartitions,
@@ -22,6 +26,16 @@ t.test('partitions are spread evenly', (t) => {
   t.same(spreadPartitions(5, ['a', 'b']), ['a', 'b', 'a', 'b', 'a'])
   t.same(partitionsOfShard(mapOf(5, 'a', 'b'), 'b'), [1, 3])
   t.equal(shardOfPartition(mapOf(5, 'a', 'b'), 5), undefined, 'a partition that is not in the map')
+  t.end()
+})
+
+t.test('a bucket that was moved is where the map says, and its partition stays', (t) => {
+  const map = { ...mapOf(4, 'a', 'b'), moved: new Map([[6, 'c']]) }
+  t.same([shardOfBucket(map, 6), homeOfBucket(map, 6), partitionOfBucket(map, 6)], ['c', 'a', 2])
+  t.equal(shardOfBucket(map, 2), 'a')
+  t.same([guestsOfShard(map, 'c'), guestsOfShard(map, 'a')], [[6], []])
+  t.equal(mapFault(map, ['a', 'b', 'c']), undefined)
+  t.match(mapFault(map, ['a', 'b']), /has the shards c: add/)
   t.end()
 })
 

@@ -8,8 +8,10 @@ export type ShardMap = {
   readonly installation: string
   /** Grows with each change of the map. */
   readonly version: number
-  /** By partition of the log, all there are. */
+  /** By partition of the log, all there are: its home. */
   readonly shards: readonly string[]
+  /** By bucket: those that are in another shard than the home of their partition. */
+  readonly moved?: ReadonlyMap<number, string>
 }
 
 /** What a shard says of itself. */
@@ -23,9 +25,17 @@ export const spreadPartitions = (partitions: number, names: readonly string[]): 
 export const shardOfPartition = ({ shards }: ShardMap, partition: number): string | undefined =>
   shards[partition]
 
-/** As whoever publishes chooses it: see homes.ts. */
-export const shardOfBucket = ({ shards }: ShardMap, bucket: number): string =>
-  shards[bucket % shards.length] as string
+/** As whoever publishes chooses it: see homes.ts. Where a bucket is moved to, it stays the same. */
+export const partitionOfBucket = ({ shards }: ShardMap, bucket: number): number =>
+  bucket % shards.length
+
+/** Whose database says in which shard the bucket is. */
+export const homeOfBucket = (map: ShardMap, bucket: number): string =>
+  map.shards[partitionOfBucket(map, bucket)] as string
+
+/** As the map has it: it may have been moved since. */
+export const shardOfBucket = (map: ShardMap, bucket: number): string =>
+  map.moved?.get(bucket) ?? homeOfBucket(map, bucket)
 
 /** Undefined for an id without a bucket, which no shard has. */
 export const shardOfTodo = (map: ShardMap, todoId: string): string | undefined => {
@@ -40,6 +50,14 @@ export const shardOfOwner = (map: ShardMap, ownerId: string): string =>
 export const partitionsOfShard = ({ shards }: ShardMap, name: string): number[] =>
   shards.flatMap((shard, partition) => (shard === name ? [partition] : []))
 
+/** All that have something. */
+export const shardsUsed = ({ shards, moved }: ShardMap): Set<string> =>
+  new Set([...shards, ...(moved?.values() ?? [])])
+
+/** Buckets that a shard has though their home is another. */
+export const guestsOfShard = ({ moved }: ShardMap, name: string): number[] =>
+  [...(moved ?? [])].flatMap(([bucket, shard]) => (shard === name ? [bucket] : []))
+
 /** Why the map and the settings contradict each other, in one line; undefined when they do not. */
 export const mapFault = (
   map: ShardMap | undefined,
@@ -50,7 +68,7 @@ export const mapFault = (
       ? undefined
       : 'DATABASE_SHARDS is set and there is no map of shards: run npm run shards -- init'
   }
-  const used = new Set(map.shards)
+  const used = shardsUsed(map)
   if (names.length === 0) {
     return `the todos are in the shards ${[...used].join(', ')}: set DATABASE_SHARDS to them`
   }

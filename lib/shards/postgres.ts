@@ -3,15 +3,23 @@
 import type { ShardIdentity, ShardMap } from '../domain/shard-map.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 
+type MapRow = {
+  readonly installation: string
+  readonly version: string
+  readonly shards: string[]
+  readonly moved: [number, string][]
+}
+
 /** Undefined: there is none, or it is not finished. */
 export const readShardMap = (pool: Pool): Promise<ShardMap | undefined> =>
   pool.run(async (sql) => {
     // One statement: version and rows are of one moment.
-    const [row] = await sql<{ installation: string; version: string; shards: string[] }[]>`
+    const [row] = await sql<MapRow[]>`
       SELECT installation, version, to_json(ARRAY(
-        SELECT shard FROM shard_partitions ORDER BY partition)) AS shards
+        SELECT shard FROM shard_partitions ORDER BY partition)) AS shards,
+        (SELECT coalesce(json_agg(json_build_array(bucket, shard)), '[]') FROM shard_buckets) AS moved
       FROM shard_map WHERE version > 0`
-    return row && { ...row, version: Number(row.version) }
+    return row && { ...row, version: Number(row.version), moved: new Map(row.moved) }
   })
 
 /** Undefined: it is no shard. */

@@ -2,54 +2,102 @@
 
 import { shardOfTodo, type ShardMap } from '../domain/shard-map.ts'
 import type { Todo } from '../domain/todo.ts'
+import { bucketOf } from '../domain/todo-id.ts'
 import type { TodosElsewhere } from '../domain/todos-elsewhere.ts'
 import { holdTransaction } from '../drivers/postgres/held-transaction.ts'
 import type { Pool } from '../drivers/postgres/pool.ts'
+import { createFollow } from './follow.ts'
 
 /** `shards`: by name, all that the map has. */
 export const createTodosElsewhere = (
   map: ShardMap,
   shards: ReadonlyMap<string, Pool>,
 ): TodosElsewhere => {
-  const poolOf = (todoId: string): Pool | undefined => {
-    const name = shardOfTodo(map, todoId)
-    return name === undefined ? undefined : shards.get(name)
+  const follow = createFollow(map, shards)
+  const poolOf = (name: string): Pool => {
+    const pool = shards.get(name)
+    if (!pool) throw new Error(`there is no connection to the shard ${name}`)
+    return pool
   }
+  const readIn = (name: string, todoIds: readonly string[]) =>
+    poolOf(name).run(
+      (sql) => sql<Todo[]>`
+        SELECT id, title, description, completed, user_id, created_at, updated_at
+        FROM todos WHERE id = ANY(${todoIds as string[]}::text[])
+          AND is_personal AND team_id IS NULL`,
+    )
+
   return {
     async ownerOf(todoId) {
-      const rows = await poolOf(todoId)?.run(
-        (sql) => sql<{ user_id: string }[]>`
-          SELECT user_id FROM todos WHERE id = ${todoId} AND is_personal AND team_id IS NULL`,
+      const bucket = bucketOf(todoId)
+      if (bucket === undefined) return undefined
+      const rows = await follow(
+        bucket,
+        (name) =>
+          poolOf(name).run(
+            (sql) => sql<{ user_id: string }[]>`
+              SELECT user_id FROM todos WHERE id = ${todoId} AND is_personal AND team_id IS NULL`,
+          ),
+        ({ length }) => length > 0,
       )
-      return rows?.[0]?.user_id
+      return rows[0]?.user_id
     },
     async lock(todoId) {
-      const pool = poolOf(todoId)
-      if (!pool) return { isThere: false, release: () => Promise.resolve() }
-      const held = holdTransaction(pool)
+      const bucket = bucketOf(todoId)
+      if (bucket === undefined) return nothing
+      let last = nothing
+      const lockIn = async (name: string): Promise<Locked> => {
+        await last.release()
+        last = nothing
+        return (last = await lockRow(poolOf(name), todoId))
+      }
       try {
-        const sql = await held.sql()
-        const found = await Promise.race([
-          sql`SELECT FROM todos WHERE id = ${todoId} FOR SHARE`,
-          held.lost,
-        ])
-        return { isThere: found.count > 0, release: held.abandon }
+        return await follow(bucket, lockIn, ({ isThere }) => isThere)
       } catch (error) {
-        await held.abandon()
+        await last.release()
         throw error
       }
     },
     async read(todoIds) {
-      const pools = new Set(todoIds.map(poolOf))
-      const readFrom = async (pool: Pool | undefined) =>
-        pool?.run(
-          (sql) => sql<Todo[]>`
-            SELECT id, title, description, completed, user_id, created_at, updated_at
-            FROM todos WHERE id = ANY(${todoIds as string[]}::text[])
-              AND is_personal AND team_id IS NULL`,
+      const names = new Set(todoIds.map((todoId) => shardOfTodo(map, todoId)))
+      names.delete(undefined)
+      const found = await Promise.all([...names].map(async (name = '') => readIn(name, todoIds)))
+      const todos = new Map(found.flat().map((todo) => [todo.id, todo]))
+      // Read in a home, it is right. What is not there may have been moved, and so may what is elsewhere.
+      const unsure = todoIds.filter((todoId) => {
+        const bucket = bucketOf(todoId)
+        if (bucket === undefined) return false
+        return !todos.has(todoId) || map.moved?.has(bucket) === true
+      })
+      for (const todoId of unsure) {
+        const bucket = bucketOf(todoId) as number
+        const rows = await follow(
+          bucket,
+          (name) => readIn(name, [todoId]),
+          ({ length }) => length > 0,
         )
-      const found = await Promise.all([...pools].map(readFrom))
-      return new Map(found.flatMap((rows) => rows ?? []).map((todo) => [todo.id, todo]))
+        todos.delete(todoId)
+        for (const todo of rows) todos.set(todo.id, todo)
+      }
+      return todos
     },
+  }
+}
+
+type Locked = Awaited<ReturnType<TodosElsewhere['lock']>>
+const nothing: Locked = { isThere: false, release: () => Promise.resolve() }
+
+const lockRow = async (pool: Pool, todoId: string): Promise<Locked> => {
+  const held = holdTransaction(pool)
+  try {
+    const sql = await held.sql()
+    const found = await Promise.race([
+      sql`SELECT FROM todos WHERE id = ${todoId} FOR SHARE`,
+      held.lost,
+    ])
+    return { isThere: found.count > 0, release: held.abandon }
+  } catch (error) {
+    await held.abandon()
+    throw error
   }
 }

@@ -4,15 +4,17 @@
 
 import { mergeSlices } from '../domain/merge-lists.ts'
 import type { RegisteredLog } from '../domain/log-identity.ts'
-import type { PageOwner, Range, Slice } from '../domain/page.ts'
+import type { Range, Slice } from '../domain/page.ts'
 import {
+  guestsOfShard,
+  partitionOfBucket,
   partitionsOfShard,
-  shardOfOwner,
   shardOfPartition,
-  shardOfTodo,
   type ShardMap,
 } from '../domain/shard-map.ts'
+import { bucketOf, bucketOfOwner } from '../domain/todo-id.ts'
 import type { Pool } from '../drivers/postgres/pool.ts'
+import { createFollow } from './follow.ts'
 import { shardTransactions } from './in-shard.ts'
 import { partsOf } from './owners.ts'
 import { readAnyPersonalTodo, readShareRole } from './personal-todos.ts'
@@ -66,16 +68,33 @@ export const createShardedStore = (
     if (name === undefined) throw new Error(`partition ${partition} is in no shard of the map`)
     return named(name)
   }
-  /** Undefined: no shard has such a todo. */
-  const ofTodo = (id: string) => {
-    const name = shardOfTodo(map, id)
-    return name === undefined ? undefined : named(name)
+  const follow = createFollow(map, pools)
+  /** Of a todo, by its id. Undefined: no shard has such a todo. */
+  const ofTodo = async <T>(id: string, read: (name: string) => Promise<T | undefined>) => {
+    const bucket = bucketOf(id)
+    if (bucket === undefined) return undefined
+    return follow(bucket, read, (found) => found !== undefined)
   }
-  const ofUser = (userId: string) => named(shardOfOwner(map, userId))
-  const ofOwner = (owner: PageOwner) => named(shardOfOwner(map, partsOf(owner).id))
-  /** A partition of one log: see the sink. */
-  const ofSource = (source: string) =>
-    ofPartition(Number(source.slice(source.lastIndexOf('/') + 1)))
+  const poolOf = (name: string): Pool => {
+    const pool = pools.get(name)
+    if (!pool) throw new Error(`there is no connection to the shard ${name}`)
+    return pool
+  }
+  /** An owner's todos have a version since the first change of one, wherever they are. */
+  const ofOwner = <T extends { readonly version: number }>(
+    ownerId: string,
+    read: (store: TodoStore) => Promise<T>,
+  ): Promise<T> =>
+    follow(
+      bucketOfOwner(ownerId),
+      (name) => read(named(name)),
+      ({ version }) => version > 0,
+    )
+  /** A partition of one log, in its home or in a shard with some of its buckets: see the sink. */
+  const ofSource = (source: string) => {
+    const [, shard, partition] = /(?:@([^@/]+))?\/(\d+)$/.exec(source) ?? []
+    return shard === undefined ? ofPartition(Number(partition)) : named(shard)
+  }
 
   /** What each answers, with its name. Rejects when none does. */
   const fromAll = async <T>(ask: (store: TodoStore) => Promise<T>) => {
@@ -103,12 +122,12 @@ export const createShardedStore = (
   return {
     ofPartition,
     shards,
-    readTodo: async (id, ...rest) => ofTodo(id)?.readTodo(id, ...rest),
+    readTodo: (id, ...rest) => ofTodo(id, (name) => named(name).readTodo(id, ...rest)),
     async readPersonalTodo(userId, id) {
-      const name = shardOfTodo(map, id)
-      const pool = name === undefined ? undefined : pools.get(name)
       // The row first: who has a role after that may see what was there before.
-      const found = await pool?.run((sql) => readAnyPersonalTodo(sql, userId, id))
+      const found = await ofTodo(id, (name) =>
+        poolOf(name).run((sql) => readAnyPersonalTodo(sql, userId, id)),
+      )
       if (!found) return undefined
       const { row, version } = found
       if (row.user_id === userId) return { row, standing: 'owner', version }
@@ -116,9 +135,9 @@ export const createShardedStore = (
       return role && { row, standing: role, version: undefined }
     },
     async readTeamTodo(teamId, userId, id) {
-      const name = shardOfTodo(map, id)
-      const pool = name === undefined ? undefined : pools.get(name)
-      const found = await pool?.run((sql) => readTodoOfTeam(sql, teamId, id))
+      const found = await ofTodo(id, (name) =>
+        poolOf(name).run((sql) => readTodoOfTeam(sql, teamId, id)),
+      )
       if (!found) return undefined
       const isMember = await accounts.run(async (sql) => {
         const rows = await sql`
@@ -127,11 +146,25 @@ export const createShardedStore = (
       })
       return isMember ? found : undefined
     },
-    revisionOf: async (id) => (await ofTodo(id)?.revisionOf(id)) ?? 0,
-    readPage: (page, ...rest) => ofOwner(page.owner).readPage(page, ...rest),
-    readPersonalSlice: (userId, ...what) => ofUser(userId).readPersonalSlice(userId, ...what),
-    readTeamSlice: (teamId, ...what) => ofUser(teamId).readTeamSlice(teamId, ...what),
-    pagesVersion: (owner) => ofOwner(owner).pagesVersion(owner),
+    async revisionOf(id) {
+      const revision = await ofTodo(
+        id,
+        async (name) => (await named(name).revisionOf(id)) || undefined,
+      )
+      return revision ?? 0
+    },
+    readPage: (page, ...rest) =>
+      ofOwner(partsOf(page.owner).id, (store) => store.readPage(page, ...rest)),
+    readPersonalSlice: (userId, ...what) =>
+      ofOwner(userId, (store) => store.readPersonalSlice(userId, ...what)),
+    readTeamSlice: (teamId, ...what) =>
+      ofOwner(teamId, (store) => store.readTeamSlice(teamId, ...what)),
+    async pagesVersion(owner) {
+      const read = await ofOwner(partsOf(owner).id, async (store) => ({
+        version: await store.pagesVersion(owner),
+      }))
+      return read.version
+    },
     async readPublicSlice(range) {
       const { answers, missing } = await fromAll((store) => store.readPublicSlice(range))
       const slices = answers.map(({ answer }) => answer)
@@ -143,6 +176,7 @@ export const createShardedStore = (
     },
     claimIdempotencyKey: main.claimIdempotencyKey,
     nextOffset: (log, partition) => ofPartition(partition).nextOffset(log, partition),
+    positionOf: (log, partition) => ofPartition(partition).positionOf(log, partition),
     numbersOf: (log, partition, publishers) =>
       ofPartition(partition).numbersOf(log, partition, publishers),
     isDeadLetter: (log, partition, offset) =>
@@ -150,10 +184,17 @@ export const createShardedStore = (
     async nextOffsets(log) {
       const { answers } = await fromAll((store) => store.nextOffsets(log))
       for (const { name, answer } of answers) {
-        const own = new Set(partitionsOfShard(map, name))
-        positions.set(name, new Map([...answer].filter(([partition]) => own.has(partition))))
+        const applied = new Set([
+          ...partitionsOfShard(map, name),
+          ...guestsOfShard(map, name).map((bucket) => partitionOfBucket(map, bucket)),
+        ])
+        positions.set(name, new Map([...answer].filter(([partition]) => applied.has(partition))))
       }
-      return new Map([...positions.values()].flatMap((one) => [...one]))
+      // What some part of is not applied is not applied.
+      const lowest = new Map<number, number>()
+      for (const [partition, next] of [...positions.values()].flatMap((one) => [...one]))
+        lowest.set(partition, Math.min(next, lowest.get(partition) ?? Infinity))
+      return lowest
     },
     registeredLog: main.registeredLog,
     async registerLog(log, found) {
