@@ -33,7 +33,8 @@ t.test('without shards it says so', async (t) => {
     code: 1,
     text: /DATABASE_SHARDS is not set/,
   })
-  t.match(await run({ DATABASE_URL: main }, 'move'), { code: 2, text: /not a command/ })
+  t.match(await run({ DATABASE_URL: main }, 'mvoe'), { code: 2, text: /not a command/ })
+  t.match(await run({ DATABASE_URL: main }, 'move'), { code: 1, text: /there are no shards/ })
 })
 
 t.test('the map is made once, and printed', async (t) => {
@@ -82,4 +83,29 @@ t.test('nothing is made where something is, and it goes on where it was interrup
   const respelt = other.main.replace('127.0.0.1', 'localhost')
   const self = { DATABASE_URL: other.main, DATABASE_SHARDS: named(`${respelt}?sslmode=disable`) }
   t.match(await run(self, 'init'), { code: 1, text: /has the map itself/ }, 'DATABASE_URL itself')
+})
+
+t.test('a bucket is moved, and back, and a move that was interrupted is finished', async (t) => {
+  const { main, urls, named } = await setUp(t, 2)
+  const env = { DATABASE_URL: main, DATABASE_SHARDS: named(...urls), KAFKA_PARTITIONS: '2' }
+  t.match(await run(env, 'init'), { code: 0 })
+  for (const wrong of [['1'], ['4096', 'b'], ['one', 'b'], ['1', 'b', '--partitions', '3']])
+    t.match(await run(env, 'move', ...wrong), { code: 2 }, wrong.join(' '))
+  t.match(await run(env, 'move', '1', 'c'), { code: 1, text: /c is not in DATABASE_SHARDS/ })
+  t.match(await run(env, 'move', '2', '4', 'b'), {
+    code: 0,
+    text: /bucket 2: a to b: 0 todos.*bucket 4: a to b: .*b: partitions 1 and 2 buckets of others/s,
+  })
+  t.match(await run(env, 'move', '2', 'b'), { code: 0, text: /bucket 2: in b already/ })
+  t.match(await run(env, 'move', '2', 'a'), { code: 0, text: /b: partitions 1 and 1 buckets/ })
+
+  const sql = postgres(main, { max: 2 })
+  t.teardown(() => sql.end())
+  await sql`INSERT INTO shard_moves (bucket, from_shard, to_shard) VALUES (4, 'b', 'a')`
+  t.match(await run(env), { code: 1, text: /bucket 4: the move from b to a is not finished/ })
+  await sql.begin(async (other) => {
+    await other`SELECT pg_advisory_xact_lock(hashtext('moves of buckets'))`
+    t.match(await run(env, 'move'), { code: 1, text: /another process is moving buckets/ })
+  })
+  t.match(await run(env, 'move'), { code: 0, text: /bucket 4: b to a.*a: partitions 0: there/s })
 })

@@ -1,19 +1,23 @@
-// npm run shards [-- init]: which database has which todos. Printed; or made, once, for databases that
-// are empty.
+// npm run shards [-- init|move]: which database has which todos. Printed; made, once, for databases that
+// are empty; or changed, while todos are written.
 
 import {
+  guestsOfShard,
   identityFault,
   mapFault,
   partitionsOfShard,
+  shardsUsed,
   spreadPartitions,
   type ShardMap,
 } from '../lib/domain/shard-map.ts'
+import { bucketCount } from '../lib/domain/todo-id.ts'
 import { shardConnectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
-import { closeShards, openShards } from '../lib/drivers/postgres/shards.ts'
+import { closeShards, openShards, type ShardDatabases } from '../lib/drivers/postgres/shards.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { databaseTarget, shardTargets } from '../lib/runtime/config/targets.ts'
+import { movesBegun, type BegunMove } from '../lib/shards/moves.ts'
 import {
   beginShardMap,
   connectionsAllowed,
@@ -23,25 +27,42 @@ import {
   readShardIdentity,
   readShardMap,
 } from '../lib/shards/postgres.ts'
+import { NotMoved } from '../lib/todo-store/move/move-bucket.ts'
 import { parseOptions, UsageError } from './command-line.ts'
 import { confirmTargets, yesOption } from './confirm.ts'
 import { runOnDatabase, type Output } from './database-command.ts'
+import { moveBuckets } from './move-buckets.ts'
 
-const usage = `usage: npm run shards [-- init [--partitions N]] [-- --yes]
-Prints which shard of DATABASE_SHARDS has which partitions of the command log, and whether each is there.
+const usage = `usage: npm run shards [-- init [--partitions N] | move [BUCKET... SHARD]] [-- --yes]
+Prints which shard of DATABASE_SHARDS has which partitions of the command log and how many buckets of others,
+which moves are not finished, and whether each shard is there.
   init              makes the map, and names each shard: DATABASE_URL and all shards must be migrated and
                     empty; begun anew after a failure, it goes on
+  move BUCKET... SHARD
+                    moves buckets, from 0 to ${bucketCount - 1}, to a shard while servers and workers run; one after
+                    the other: writes of the bucket's partition wait meanwhile, none is refused. What was
+                    interrupted is finished first; move alone does just that
   --partitions N    of the command log; KAFKA_PARTITIONS without it
   -y, --yes         write to the default database, where DATABASE_URL is not set
 Exit codes: 0 done, 1 failed, or a shard is not as the map says, 2 wrong usage, or not told where to write.`
 
 const timeoutMs = 10_000
+/** Of a statement over a whole bucket, and how long its partition stays locked by a mover that vanished. */
+const moveTimeoutMs = 60_000
+/** Of an index on all todos of a shard. */
+const indexTimeoutMs = 6 * 3_600_000
 
 type Request =
   | { readonly kind: 'print' }
   | {
       readonly kind: 'init'
       readonly partitions: number | undefined
+      readonly isConfirmed: boolean
+    }
+  | {
+      readonly kind: 'move'
+      /** Undefined: to finish what was begun. */
+      readonly wanted: { readonly buckets: readonly number[]; readonly to: string } | undefined
       readonly isConfirmed: boolean
     }
 
@@ -53,6 +74,10 @@ const parseRequest = (args: readonly string[]): Request => {
   )
   const [kind, ...rest] = positionals
   const { partitions, yes: isConfirmed = false } = values
+  if (kind === 'move') {
+    if (partitions !== undefined) throw new UsageError('--partitions is for init')
+    return { kind, wanted: wantedMoves(rest), isConfirmed }
+  }
   if (rest.length > 0) throw new UsageError(`"${rest[0]}" is one too many`)
   if (kind !== undefined && kind !== 'init') throw new UsageError(`"${kind}" is not a command`)
   if (partitions !== undefined && !/^[1-9]\d{0,2}$/.test(partitions))
@@ -66,6 +91,19 @@ const parseRequest = (args: readonly string[]): Request => {
     partitions: partitions === undefined ? undefined : Number(partitions),
     isConfirmed,
   }
+}
+
+const wantedMoves = (rest: readonly string[]) => {
+  const to = rest.at(-1)
+  if (to === undefined) return undefined
+  const buckets = rest.slice(0, -1).map((text) => {
+    const bucket = Number(text)
+    if (!/^\d{1,4}$/.test(text) || bucket >= bucketCount)
+      throw new UsageError(`"${text}" is not a bucket from 0 to ${bucketCount - 1}`)
+    return bucket
+  })
+  if (buckets.length === 0) throw new UsageError(`give the buckets that are to go to ${to}`)
+  return { buckets: [...new Set(buckets)], to }
 }
 
 /** Something is not as it must be; the line says what to do. */
@@ -85,7 +123,7 @@ export const shards = (
       parse: parseRequest,
       run: (request, config, databases) => withShards(request, config, databases, output),
       explain: (error) =>
-        error instanceof NotDone
+        error instanceof NotDone || error instanceof NotMoved
           ? error.message
           : `not done (${error.message}): check DATABASE_URL and DATABASE_SHARDS, and npm run migrate`,
     },
@@ -101,13 +139,18 @@ const withShards = async (
   { out }: Output,
 ): Promise<number> => {
   const opened = openShards(config)
-  const pools = new Map([...opened].map(([name, one]) => [name, one.pool('todos', { timeoutMs })]))
+  const limitMs = request.kind === 'move' ? moveTimeoutMs : timeoutMs
+  const pools = new Map(
+    [...opened].map(([name, one]) => [name, one.pool('todos', { timeoutMs: limitMs })]),
+  )
   const pool = databases.pool('todos', { timeoutMs })
   try {
     if (request.kind === 'init')
       await init(pool, pools, request.partitions ?? config.KAFKA_PARTITIONS)
+    if (request.kind === 'move') await move(databases, opened, pool, pools, request.wanted, out)
     const map = await readShardMap(pool)
-    const lines = await describe(map, pools, shardConnectionsNeeded(config))
+    const moves = map ? await movesBegun(pool) : []
+    const lines = await describe(map, pools, moves, shardConnectionsNeeded(config))
     for (const { text } of lines) out(text)
     return lines.some(({ isFault }) => isFault) ? 1 : 0
   } finally {
@@ -141,11 +184,35 @@ const init = async (pool: Pool, pools: ShardPools, partitions: number): Promise<
   await finishShardMap(pool, spreadPartitions(partitions, [...pools.keys()]))
 }
 
+const move = async (
+  databases: Databases,
+  opened: ShardDatabases,
+  main: Pool,
+  pools: ShardPools,
+  wanted: { readonly buckets: readonly number[]; readonly to: string } | undefined,
+  out: (line: string) => void,
+): Promise<void> => {
+  const map = await readShardMap(main)
+  const fault = mapFault(map, [...pools.keys()])
+  if (!map || fault !== undefined) throw new NotDone(fault ?? 'there are no shards')
+  if (wanted && !pools.has(wanted.to)) throw new NotDone(`${wanted.to} is not in DATABASE_SHARDS`)
+  for (const [name, pool] of pools) {
+    const wrong = identityFault(map, name, await readShardIdentity(pool))
+    if (wrong !== undefined) throw new NotDone(wrong)
+  }
+  const lock = databases.pool('one-off', { timeoutMs })
+  const slow = new Map(
+    [...opened].map(([name, one]) => [name, one.pool('one-off', { timeoutMs: indexTimeoutMs })]),
+  )
+  await moveBuckets({ map, pools, main, lock, slow, out }, wanted)
+}
+
 type Line = { readonly text: string; readonly isFault: boolean }
 
 const describe = async (
   map: ShardMap | undefined,
   pools: ShardPools,
+  moves: readonly BegunMove[],
   connectionsNeeded: number,
 ): Promise<Line[]> => {
   const fault = mapFault(map, [...pools.keys()])
@@ -155,7 +222,7 @@ const describe = async (
       ? [{ text: 'there are no shards: all todos are in DATABASE_URL', isFault: false }]
       : faultLines
   }
-  const names = [...new Set(map.shards)]
+  const names = [...shardsUsed(map)]
   const states = await Promise.all(
     names.map((name) => stateOf(map, name, pools.get(name), connectionsNeeded)),
   )
@@ -164,8 +231,17 @@ const describe = async (
     ...names.map((name, i) => {
       const state = states[i]
       const has = `partitions ${partitionsOfShard(map, name).join(', ')}`
-      return { text: `${name}: ${has}: ${state ?? 'there'}`, isFault: state !== undefined }
+      const guests = guestsOfShard(map, name).length
+      const alsoHas = guests === 0 ? '' : ` and ${guests} buckets of others`
+      return {
+        text: `${name}: ${has}${alsoHas}: ${state ?? 'there'}`,
+        isFault: state !== undefined,
+      }
     }),
+    ...moves.map(({ bucket, from, to }) => ({
+      text: `bucket ${bucket}: the move from ${from} to ${to} is not finished: npm run shards -- move goes on with it`,
+      isFault: true,
+    })),
     ...faultLines,
   ]
 }

@@ -2,7 +2,7 @@
 // down in the transaction that ends it, and done by a worker, again until it is done. Nobody sees a team's
 // todos meanwhile who is not in it, nor can be given one to do.
 
-import type { Pool } from '../drivers/postgres/pool.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import { todosHere, type TodosOfTeams } from './todos.ts'
 
 /** As user_id: all todos of the team are to go. */
@@ -31,11 +31,11 @@ const pauseSec = 2
 
 /**
  * Does one that is due; false: there is none. Rejects when it could not be done, which is tried again.
- * `poolOf`: of the database that has a team's todos.
+ * `poolOf`: of the database that has a team's todos, until the transaction that it is given ends.
  */
 export const doTeamChore = async (
   accounts: Pool,
-  poolOf: (teamId: string) => Pool,
+  poolOf: (teamId: string, sql: Sql) => Pool | Promise<Pool>,
 ): Promise<boolean> => {
   let begun: { readonly team_id: string; readonly user_id: string } | undefined
   try {
@@ -47,7 +47,8 @@ export const doTeamChore = async (
       begun = chore
       const { team_id: teamId, user_id: userId } = chore
       // Committed there first: done twice, it changes nothing.
-      await poolOf(teamId).transaction((shard) =>
+      const pool = await poolOf(teamId, sql)
+      await pool.transaction((shard) =>
         userId === everybody
           ? todosHere.deleteAll(shard, teamId)
           : todosHere.unassign(shard, [teamId], userId),

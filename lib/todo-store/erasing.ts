@@ -43,12 +43,18 @@ export async function* eraseUser(pool: Pool, userId: string): AsyncGenerator<Era
   await pool.run((sql) => sql`DELETE FROM personal_lists WHERE user_id = ${userId}`)
 }
 
-/** The same in each of these: one that does not answer ends it, and it is begun anew. */
+/**
+ * The same in each of these: one that does not answer ends it, and it is begun anew. `mapVersion`: of the
+ * map of shards; rejects while a bucket is moved. One may have gone from a pool to another before it.
+ */
 export async function* eraseUserFrom(
   pools: readonly Pool[],
   userId: string,
+  mapVersion = () => Promise.resolve(0),
 ): AsyncGenerator<Erased> {
+  const before = await mapVersion()
   for (const pool of pools) yield* eraseUser(pool, userId)
+  if ((await mapVersion()) !== before) throw new Error('a bucket was moved meanwhile')
 }
 
 const changePages = (sql: Sql, owners: readonly PageOwner[]) =>
