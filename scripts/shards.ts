@@ -18,6 +18,7 @@ import { closeShards, openShards, type ShardDatabases } from '../lib/drivers/pos
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { databaseTarget, shardTargets } from '../lib/runtime/config/targets.ts'
 import { movesBegun, type BegunMove } from '../lib/shards/moves.ts'
+import { freeShares } from '../lib/shards/free-shares.ts'
 import {
   beginShardMap,
   connectionsAllowed,
@@ -181,6 +182,7 @@ const init = async (pool: Pool, pools: ShardPools, partitions: number): Promise<
     )
     if (fault !== undefined) throw new NotDone(fault)
   }
+  await freeShares(pool)
   await finishShardMap(pool, spreadPartitions(partitions, [...pools.keys()]))
 }
 

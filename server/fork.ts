@@ -10,8 +10,9 @@ import { createRefreshTokens } from '../lib/accounts/refresh-token.ts'
 import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { openProbe, openPublisher, readEnds } from '../lib/command-log/open.ts'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
-import { forkBudget } from '../lib/drivers/postgres/budget.ts'
-import { openDatabases } from '../lib/drivers/postgres/databases.ts'
+import { forkBudget, shardForkBudget } from '../lib/drivers/postgres/budget.ts'
+import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
+import type { Pool } from '../lib/drivers/postgres/pool.ts'
 import { openReplicas, replicaTimeoutMs } from '../lib/drivers/postgres/replicas.ts'
 import { postgresUrls, replicaUrls } from '../lib/drivers/postgres/urls.ts'
 import { openTracing } from '../lib/drivers/otel/open.ts'
@@ -20,12 +21,14 @@ import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { addRedisMetrics } from '../lib/drivers/redis/metrics.ts'
 import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { createPostgresEndedAccess } from '../lib/ended-access/postgres.ts'
+import type { ListCache } from '../lib/list-cache/list-cache.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
 import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import { limitPolicies } from '../lib/rate-limit/request-policies.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
+import { shardsIn } from '../lib/runtime/config/shard-urls.ts'
 import { withTimeout } from '../lib/runtime/deadline.ts'
 import { createLog, redirectConsole } from '../lib/runtime/log.ts'
 import { addPoolMetrics, addProcessMetrics } from '../lib/runtime/metrics.ts'
@@ -39,11 +42,16 @@ import {
 } from '../lib/runtime/parts.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
+import { addShardMetrics } from '../lib/shards/metrics.ts'
+import { connectShards, type Shards } from '../lib/shards/open.ts'
 import { createPostgresShares, endSharesOf } from '../lib/shares/postgres.ts'
-import { createLeaveTeams, createPostgresTeams } from '../lib/teams/postgres.ts'
-import { openDeadLetters } from '../lib/todo-store/dead-letters.ts'
+import { createLeaveTeams, createPostgresTeams, todosElsewhere } from '../lib/teams/postgres.ts'
+import { openDeadLetters, openShardedDeadLetters } from '../lib/todo-store/dead-letters.ts'
+import { createTodosElsewhere } from '../lib/todo-store/elsewhere.ts'
 import { createLetterChanges } from '../lib/todo-store/letter-changes.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { createShardedStore } from '../lib/todo-store/sharded.ts'
+import type { ReadingStore, TodoStore } from '../lib/todo-store/todo-store.ts'
 import { erasureWaits } from './features/accounts/erasure-waits.ts'
 import { createFailedLogins, failedLoginPolicy } from './features/accounts/failed-logins.ts'
 import { createMailRequests, mailPolicy } from './features/accounts/mail-requests.ts'
@@ -56,6 +64,7 @@ import { addReplicaMetrics, replicasAreUsed } from './features/health/replicas.t
 import { becomesReady } from './features/health/readiness.ts'
 import { createChannelKinds, createEndpoints } from './features/index.ts'
 import { openPage } from './features/page/open.ts'
+import type { ListSource } from './features/public-lists/merged-list.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
 import { listsAreFresh } from './features/public-lists/ready.ts'
@@ -133,13 +142,29 @@ export const startFork = async (
     lagMsMax: config.DATABASE_REPLICA_LAG_MAX_MS,
     log,
   })
-  const store = createPostgresStore(
-    databases.pool('todos', { timeoutMs, use: pools.store, log }),
-    config.LIST_WHOLE_TODOS_MAX,
-    { replicas, log: config.KAFKA_TODO_TOPIC },
-  )
+  const todoPool = databases.pool('todos', { timeoutMs, use: pools.store, log })
   const redisShare = Math.max(1, Math.floor(config.REDIS_POOL_SIZE / config.HTTP_PROCESSES))
-  const cache = openListCache(config, databases, redis, redisShare, log, pools.cache)
+  const shardUses = createShardUses(config)
+  const shards = connectShards(config, todoPool, {
+    budget: shardForkBudget(config),
+    timeoutMs,
+    uses: shardUses.todos,
+    log,
+  })
+  const { store, lists: sources } = shards
+    ? openShardedTodos(config, todoPool, shards, (name, at) =>
+        openListCache(config, at, redis, redisShare, log, shardUses.lists.get(name), name),
+      )
+    : openTodos(
+        createPostgresStore(todoPool, config.LIST_WHOLE_TODOS_MAX, {
+          replicas,
+          log: config.KAFKA_TODO_TOPIC,
+        }),
+        openListCache(config, databases, redis, redisShare, log, pools.cache),
+      )
+  // Before anything is read from one. While the map can't be read, lists can't either, and all else is a 503.
+  const shardFault = await shards?.start().catch(() => undefined)
+  if (shardFault !== undefined) throw new Error(shardFault)
   const pages = openPageCache(config, redis, log)
   const probe = openProbe(config, databases, log)
   const gate = openLogGate(config, databases, store, registered, probe, log)
@@ -156,7 +181,7 @@ export const startFork = async (
       })
     : watched
   const cors = readCors(config.CORS_ORIGINS, config.CORS_REQUEST_HEADERS)
-  const lists = openHotLists(config, cache, store, listHeadersOf(cors), log)
+  const lists = openHotLists(config, sources, listHeadersOf(cors), log)
   const page = openPage(config, listHeadersOf(cors), log)
   const applied = createAppliedCommands(store)
   const secret = config.JWT_SECRET as string
@@ -172,8 +197,10 @@ export const startFork = async (
     appendAudit,
     onChanged: shareCounts.add,
     bounds: { sharesOfTodoMax: config.SHARES_PER_TODO_MAX },
+    elsewhere: shards && createTodosElsewhere(shards.map, shards.pools),
   })
-  const leaveTeams = createLeaveTeams(appendAudit, endSharesOf)
+  const todosOfTeams = shards && todosElsewhere
+  const leaveTeams = createLeaveTeams(appendAudit, endSharesOf, todosOfTeams)
   const passwords = openPasswords(config)
   const policies = limitPolicies(config)
   const processLimits = createProcessLimits(config)
@@ -187,7 +214,9 @@ export const startFork = async (
     [...policies, loginPolicy, mailsPolicy].filter((one) => one !== undefined),
     log,
   )
-  const letters = openDeadLetters(accountPool, config.KAFKA_TODO_TOPIC)
+  const letters = shards
+    ? openShardedDeadLetters(accountPool, shards.pools, config.KAFKA_TODO_TOPIC)
+    : openDeadLetters(accountPool, config.KAFKA_TODO_TOPIC)
   const mails = createMailRequests(config, outbox, limiter, mailsPolicy)
   const teamCounts = createTeamCounts()
   const eventReader = openEventReader(config, databases, redis, log)
@@ -207,6 +236,7 @@ export const startFork = async (
         }
       : undefined,
     requiresVerifiedEmail: config.AUTH_EMAIL_VERIFICATION === 'required',
+    todos: todosOfTeams,
     bounds: {
       teamsOfUserMax: config.TEAMS_PER_USER_MAX,
       membersMax: config.TEAM_MEMBERS_MAX,
@@ -226,6 +256,17 @@ export const startFork = async (
       }),
       close: replicas.close,
     },
+    ...(shards
+      ? [
+          {
+            name: 'shards',
+            // What the others have is served.
+            ready: { name: 'shards', without: 'degraded', check: shards.check } as const,
+            close: shards.close,
+            closeTimeoutMs: databasesCloseTimeoutMs,
+          },
+        ]
+      : []),
     { name: 'redis', close: redis.close },
     { name: 'limits', open: limiter.open },
     { name: 'passwords', close: passwords.close },
@@ -248,9 +289,14 @@ export const startFork = async (
       ready: {
         name: config.LIST_CACHE,
         without: 'degraded',
-        check: () => withTimeout(1_000, cache.ping),
+        check: () =>
+          withTimeout(1_000, async () => {
+            // A shard that is down is told of by itself.
+            const up = sources.filter(({ name }) => !shards?.watch.isDown(name ?? ''))
+            await Promise.all(up.map(({ cache }) => cache.ping()))
+          }),
       },
-      close: cache.close,
+      close: () => Promise.all(sources.map(({ cache }) => cache.close())),
     },
     { name: 'pages', close: pages.close },
     {
@@ -295,11 +341,12 @@ export const startFork = async (
     reads: createReadQueue(
       {
         waitingMax: config.READ_QUEUE_MAX,
-        connections: budget.todos * (1 + replicas.replicas.length),
+        connections: budget.todos * (shards?.names.length ?? 1 + replicas.replicas.length),
         waitMsMax: config.LIST_REFRESH_TIMEOUT_MS,
       },
       inFlight,
     ),
+    hasKeyedBuckets: shards !== undefined,
     requiresIfMatch: config.WRITE_IF_MATCH === 'required',
     accounts: {
       accounts,
@@ -387,8 +434,9 @@ export const startFork = async (
   addActiveUserMetrics(registry, activeUsers)
   addDependencyMetrics(registry, dependencies)
   addReplicaMetrics(registry, replicas)
+  addShardMetrics(registry, shards && { ...shards, ...shards.watch })
   addRedisMetrics(registry, redis)
-  addPoolMetrics(registry, pools)
+  addPoolMetrics(registry, { ...pools, ...shardUses.all })
   addTraceMetrics(registry, traceCounts)
   addProcessMetrics(registry, forkIndex())
 
@@ -425,6 +473,41 @@ export const startFork = async (
     },
     stop: () => closeParts(parts, log),
   }
+}
+
+type Todos = { readonly store: ReadingStore & PublicChannelStore; readonly lists: ListSource[] }
+type PublicChannelStore = Pick<TodoStore, 'listVersion'>
+
+const openTodos = (store: TodoStore, cache: ListCache): Todos => ({
+  store,
+  lists: [{ cache, store }],
+})
+
+const openShardedTodos = (
+  config: Config,
+  accounts: Pool,
+  { map, pools, databases }: Shards,
+  cacheOf: (name: string, at: Databases) => ListCache,
+): Todos => {
+  const store = createShardedStore({ map, accounts, shards: pools }, config.LIST_WHOLE_TODOS_MAX)
+  return {
+    // No number says how new a list of several shards is: whoever watches it is asked to wait for none.
+    store: { ...store, listVersion: () => Promise.resolve(0) },
+    lists: [...databases].map(([name, at]) => {
+      return { name, cache: cacheOf(name, at), store: store.ofShard(name) }
+    }),
+  }
+}
+
+/** How much the pools of each shard are used. */
+const createShardUses = (config: Config) => {
+  const usesOf = () =>
+    new Map(shardsIn(config.DATABASE_SHARDS).map(({ name }) => [name, createPoolStats()]))
+  const uses = { todos: usesOf(), lists: usesOf() }
+  const all = Object.entries(uses).flatMap(([of, some]) =>
+    [...some].map(([name, use]) => [`shard ${name} ${of}`, use] as const),
+  )
+  return { ...uses, all: Object.fromEntries(all) }
 }
 
 const refuseWith = (fault: string | undefined): Promise<void> =>

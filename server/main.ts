@@ -5,17 +5,19 @@ import '../lib/runtime/node-version.ts' // first: it refuses a Node that is too 
 import cluster from 'node:cluster'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RegisteredLog } from '../lib/domain/log-identity.ts'
-import { openDatabases } from '../lib/drivers/postgres/databases.ts'
+import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import { connectShards, unshardedFault } from '../lib/shards/open.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { mailWarning } from '../lib/runtime/config/mail.ts'
 import { createLog, redirectConsole, type Log } from '../lib/runtime/log.ts'
 import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { createShardedStore } from '../lib/todo-store/sharded.ts'
 import { startFork } from './fork.ts'
 import { newTicketKeys } from './http/engines/ticket-keys.ts'
 import { exitWith, messageOf } from './process/exit.ts'
@@ -91,16 +93,30 @@ const withStores = async <T>(
   const databases = openDatabases(postgresUrls(config))
   const redis = openRedis(config.REDIS_URL, log, redisTls(config))
   const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs })
-  const cache = openListCache(config, databases, redis, 1, log)
+  const store = createPostgresStore(pool)
+  const shards = connectShards(config, pool, { timeoutMs: storeTimeoutMs, log })
+  const sharded =
+    shards && createShardedStore({ map: shards.map, accounts: pool, shards: shards.pools })
+  const cacheOf = (at: Databases, shard?: string) =>
+    openListCache(config, at, redis, 1, log, undefined, shard)
+  const lists =
+    shards && sharded
+      ? [...shards.databases].map(([name, at]) => {
+          return { name, cache: cacheOf(at, name), store: sharded.ofShard(name) }
+        })
+      : [{ cache: cacheOf(databases), store }]
   try {
     return await work({
       databases,
-      store: createPostgresStore(pool),
+      store,
       logs: openCommandLogs(pool),
-      cache,
+      lists,
+      registry: sharded ?? store,
+      shardFault: shards ? shards.start : () => unshardedFault(pool),
     })
   } finally {
-    await cache.close()
+    await Promise.all(lists.map(({ cache }) => cache.close()))
+    await shards?.close()
     await databases.close()
     redis.close()
   }

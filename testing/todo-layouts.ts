@@ -49,7 +49,7 @@ const openOne: OpenLayout = async (t, connections = 4) => {
   t.teardown(() => store.close())
   await register(store)
   return {
-    store: { ...store, ofPartition: () => store, shards: new Map() },
+    store: { ...store, ofPartition: () => store, ofShard: () => store, shards: new Map() },
     accounts,
     accountsUrl: url,
     poolOf: () => accounts,
@@ -74,7 +74,7 @@ const openTwo: OpenLayout = async (t, connections = 4) => {
     version: 1,
     shards: spreadPartitions(layoutPartitions, names),
   }
-  const store = createShardedStore({ map, accounts, shards })
+  const store = createShardedStore({ map: () => map, accounts, shards })
   t.teardown(() => store.close())
   // As whoever makes a map will do: the todos that shares name are elsewhere.
   await accounts.run((sql) => sql`ALTER TABLE todo_shares DROP CONSTRAINT todo_shares_todo_id_fkey`)
@@ -84,7 +84,7 @@ const openTwo: OpenLayout = async (t, connections = 4) => {
     accounts,
     accountsUrl,
     poolOf: (partition) => shards.get(map.shards[partition] as string) as Pool,
-    elsewhere: createTodosElsewhere(map, shards),
+    elsewhere: createTodosElsewhere(() => map, shards),
     homes: homes(),
     urls: map.shards.map((name) => urls[names.indexOf(name)] as string),
   }

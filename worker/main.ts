@@ -6,8 +6,9 @@ import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
 import { createPostgresErasures } from '../lib/accounts/postgres-erasures.ts'
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
+import { shardOfPartition } from '../lib/domain/shard-map.ts'
 import { openEventAppender } from '../lib/events/open.ts'
-import { workerBudget } from '../lib/drivers/postgres/budget.ts'
+import { shardWorkerBudget, workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { readWalArchive } from '../lib/drivers/postgres/wal-archive.ts'
@@ -22,7 +23,10 @@ import { openPageCache } from '../lib/page-cache/open.ts'
 import { forgetEndedAccess, pruneEndedAccess } from '../lib/ended-access/postgres.ts'
 import { openForgetLimits } from '../lib/rate-limit/forget.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
-import { createIssueInvitation, pruneInvitations } from '../lib/teams/postgres.ts'
+import { addShardMetrics } from '../lib/shards/metrics.ts'
+import { connectShards, unshardedFault } from '../lib/shards/open.ts'
+import { createPruneShares } from '../lib/shares/prune.ts'
+import { createIssueInvitation, doTeamChore, pruneInvitations } from '../lib/teams/postgres.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit } from '../lib/runtime/config/config.ts'
 import { kafkaSecurityWarning } from '../lib/runtime/config/kafka-security.ts'
@@ -36,9 +40,12 @@ import {
 } from '../lib/runtime/parts.ts'
 import { addTraceMetrics, createTraceCounts, messagingSystemOf } from '../lib/runtime/tracing.ts'
 import { createPoolStats } from '../lib/runtime/pool-stats.ts'
-import { eraseUser } from '../lib/todo-store/erasing.ts'
+import { createTodosElsewhere } from '../lib/todo-store/elsewhere.ts'
+import { eraseUserFrom } from '../lib/todo-store/erasing.ts'
 import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { createShardedStore } from '../lib/todo-store/sharded.ts'
 import { createAnnouncer } from './announce/announcer.ts'
+import { createTeamChores } from './erase/team-chores.ts'
 import { createErasing, createErasureCounts } from './erase/erase-accounts.ts'
 import { addErasureMetrics } from './erase/metrics.ts'
 import { createEventFeed } from './events/feed.ts'
@@ -57,7 +64,7 @@ import { watchProgress, type Progress } from './observe/progress.ts'
 import { createPruning, writesKnownSec } from './prune.ts'
 import { applyBatch } from './todos/apply.ts'
 import { logBatch } from './todos/batch-log.ts'
-import { createSink } from './todos/sink.ts'
+import { createSink, type SinkShards } from './todos/sink.ts'
 import { waitForLog } from './todos/wait-for-log.ts'
 
 /** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
@@ -77,16 +84,45 @@ const pools = { store: createPoolStats(), cache: createPoolStats() }
 const databases = openDatabases(postgresUrls(config), workerBudget(config))
 const redis = openRedis(config.REDIS_URL, log, redisTls(config))
 const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs, use: pools.store, log })
-const store = createPostgresStore(pool)
-const cache = openListCache(config, databases, redis, 1, log, pools.cache)
+const main = createPostgresStore(pool)
+const shards = connectShards(config, pool, {
+  budget: shardWorkerBudget(config),
+  timeoutMs: storeTimeoutMs,
+  log,
+})
+const sharded =
+  shards && createShardedStore({ map: shards.map, accounts: pool, shards: shards.pools })
+const store = sharded ?? main
+const lists =
+  shards && sharded
+    ? [...shards.databases].map(([name, at]) => {
+        const cache = openListCache(config, at, redis, 1, log, undefined, name)
+        return { name, cache, store: sharded.ofShard(name) }
+      })
+    : [
+        {
+          name: undefined,
+          cache: openListCache(config, databases, redis, 1, log, pools.cache),
+          store: main,
+        },
+      ]
 const pages = openPageCache(config, redis, log)
 const traceCounts = createTraceCounts()
 const tracing = await openTracing(config, 'todos-worker', traceCounts, log)
 const traces = tracing && createWorkerTraces(tracing, messagingSystemOf(config.COMMAND_LOG))
-const announcer = createAnnouncer(store, traces ? traces.announcing(cache) : cache, log)
+const announcers = new Map(
+  lists.map(({ name, cache, store: at }) => [
+    name,
+    createAnnouncer(at, traces ? traces.announcing(cache) : cache, log),
+  ]),
+)
+const announceAll = () => {
+  for (const announcer of announcers.values()) announcer.changed()
+}
 const appender = openEventAppender(config, databases, redis, log)
 const events = createEventFeed(store, appender, log)
 const consumer = openConsumer(config, databases, log)
+const elsewhere = shards && createTodosElsewhere(shards.map, shards.pools)
 const pruning = createPruning([
   () => store.prune(writesKnownSec),
   () => pruneRateLimits(pool),
@@ -94,11 +130,17 @@ const pruning = createPruning([
   () => pruneInvitations(pool),
   appender.prune,
   () => pruneEndedAccess(pool),
+  ...(elsewhere ? [createPruneShares(pool, elsewhere)] : []),
 ])
 const lag = createLagWatch(log)
-const metrics = createWorkerMetrics(lag.lags, pools, announcer.counts)
+const metrics = createWorkerMetrics(
+  lag.lags,
+  pools,
+  [...announcers.values()].map(({ counts }) => counts),
+)
 addTraceMetrics(metrics.registry, traceCounts)
 addRedisMetrics(metrics.registry, redis)
+addShardMetrics(metrics.registry, shards && { ...shards, ...shards.watch })
 addEventMetrics(metrics.registry, events)
 const walArchive = createWalArchiveWatch(() => pool.run(readWalArchive), log)
 addWalArchiveMetrics(metrics.registry, walArchive)
@@ -125,15 +167,15 @@ addErasureMetrics(metrics.registry, erasureCounts)
 const forgetLimits = openForgetLimits(config, pool, redis)
 const erasing = createErasing({
   erasures: createPostgresErasures(pool),
-  eraseUser: (userId) => eraseUser(pool, userId),
+  eraseUser: (userId) => eraseUserFrom([pool, ...(shards?.pools.values() ?? [])], userId),
   async readEnds() {
-    const registered = await store.registeredLog(config.KAFKA_TODO_TOPIC)
+    const registered = await main.registeredLog(config.KAFKA_TODO_TOPIC)
     if (!registered) throw new Error('the database knows no command log')
     return { identity: registered.identity, ends: await ends.read() }
   },
   readApplied,
-  async onErased({ lists, pages: changed }) {
-    if (lists) announcer.changed()
+  async onErased({ lists: changedLists, pages: changed }) {
+    if (changedLists) announceAll()
     if (changed) await pages.changed(changed)
   },
   async forget(userId) {
@@ -147,11 +189,33 @@ const erasing = createErasing({
   counts: erasureCounts,
   log,
 })
+/** Undefined: it is not known now which has it, or none does. */
+const shardOf = (partition: number): string | undefined => {
+  try {
+    return shards && shardOfPartition(shards.map(), partition)
+  } catch {
+    return undefined
+  }
+}
+const sinkShards: SinkShards | undefined = shards &&
+  sharded && {
+    // Whichever, of a partition that is in none: it is down.
+    storeOf: (partition) => sharded.ofShard(shardOf(partition) ?? (shards.names[0] as string)),
+    isDown(partition) {
+      const name = shardOf(partition)
+      return name === undefined || shards.watch.isDown(name)
+    },
+    async isDownNow(partition) {
+      const name = shardOf(partition)
+      return name === undefined || shards.watch.isDownNow(name)
+    },
+  }
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
-  store,
+  store: (lists[0] as (typeof lists)[number]).store,
+  ...(sinkShards && { shards: sinkShards }),
   onApplied(batch) {
-    announcer.changed()
+    announcers.get(shardOf(batch.partition))?.changed()
     if (batch.pages.size > 0) void pages.changed(batch.pages)
     metrics.applied(batch)
     logBatch(batch, log)
@@ -167,6 +231,8 @@ const leaveAtOnce = (reason: string): never => {
   process.exit(1)
 }
 
+const chores = shards && createTeamChores((poolOf) => doTeamChore(pool, poolOf), shards, log)
+
 let metricsPort: number | undefined
 let progress: Progress | undefined
 const consuming = () => progress && consumer
@@ -180,7 +246,7 @@ const parts: Part[] = [
         (isLiveness) =>
           isLiveness
             ? livePage(consuming(), progress?.stall())
-            : healthPage(consuming(), progress?.stall(), events.fault()),
+            : healthPage(consuming(), progress?.stall(), events.fault(), shards?.watch.down()),
         log,
       ).catch((error: unknown) => {
         process.stderr.write(`${(error as Error).message}\n`)
@@ -191,11 +257,23 @@ const parts: Part[] = [
   },
   ...(tracing ? [{ name: 'traces', close: tracing.close }] : []),
   { name: 'databases', close: databases.close, closeTimeoutMs: databasesCloseTimeoutMs },
+  ...(shards
+    ? [{ name: 'shards', close: shards.close, closeTimeoutMs: databasesCloseTimeoutMs }]
+    : []),
   { name: 'redis', close: redis.close },
   { name: 'pages', close: pages.close },
-  { name: 'list cache', close: cache.close },
+  { name: 'list cache', close: () => Promise.all(lists.map(({ cache }) => cache.close())) },
   { name: 'event appender', close: appender.close },
-  { name: 'log', open: () => waitForLog(config, databases, store, log, leaveAtOnce) },
+  {
+    name: 'log',
+    open: () =>
+      waitForLog(
+        config,
+        { databases, main, store, shardFault: shards ? shards.start : () => unshardedFault(pool) },
+        log,
+        leaveAtOnce,
+      ),
+  },
   { name: 'pruning', open: () => Promise.resolve(pruning.start()), close: pruning.stop },
   { name: 'archive', open: () => Promise.resolve(walArchive.start()), close: walArchive.stop },
   ...(mails
@@ -210,8 +288,8 @@ const parts: Part[] = [
     : []),
   {
     name: 'announcements',
-    open: () => Promise.resolve(announcer.start()),
-    close: announcer.close,
+    open: () => Promise.resolve(announcers.forEach((announcer) => announcer.start())),
+    close: () => Promise.all([...announcers.values()].map((announcer) => announcer.close())),
   },
   { name: 'events', open: () => Promise.resolve(events.start()), close: events.close },
   { name: 'consumer', close: consumer.stop, closeTimeoutMs: consumerCloseTimeoutMs },
@@ -221,7 +299,9 @@ const parts: Part[] = [
       progress = watchProgress({
         ends,
         readApplied,
-        consumer,
+        consumer: sinkShards
+          ? { ...consumer, isOurs: (one) => consumer.isOurs(one) && !sinkShards.isDown(one) }
+          : consumer,
         lag,
         log,
       })
@@ -230,6 +310,9 @@ const parts: Part[] = [
     close: () => progress?.stop(),
   },
   // Closed before what it reads from and announces to.
+  ...(chores
+    ? [{ name: 'team chores', open: () => Promise.resolve(chores.start()), close: chores.stop }]
+    : []),
   { name: 'erasures', open: () => Promise.resolve(erasing.start()), close: erasing.stop },
   // After the progress, which is to notice that nobody lets the consumer in.
   { name: 'deliveries', open: () => consumer.start(lag.watch(sink), leaveAtOnce) },

@@ -1,6 +1,6 @@
 // A todo's id says its home: the bucket that it is in, for good. Buckets are spread over the log's
 // partitions by whoever publishes; that may change, a bucket never does. Ids of other lengths are from
-// before, or made from an Idempotency-Key: they have no bucket. Pure.
+// before, or made from an Idempotency-Key where all is in one database: they have no bucket. Pure.
 
 /** Enough for any number of partitions and databases to come; two characters say which. */
 export const bucketCount = 4_096
@@ -39,3 +39,12 @@ export const bucketOfOwner = (ownerId: string): number => {
   }
   return (hash ^ (hash >>> 12) ^ (hash >>> 24)) & (bucketCount - 1)
 }
+
+/**
+ * An id made of a hash, whose characters are of this alphabet: the same for the same hash and owner.
+ * Without an owner, the hash says the bucket.
+ */
+export const idOfHash = (hash: string, ownerId?: string): string =>
+  ownerId === undefined
+    ? hash.slice(0, todoIdLength)
+    : idStart(hash.slice(0, uniqueLength), bucketOfOwner(ownerId)) + hash.charAt(uniqueLength + 2)

@@ -9,7 +9,7 @@ import type { ListCache } from './list-cache.ts'
 import { createPostgresListCache } from './postgres.ts'
 import { createRedisListCache } from './redis.ts'
 
-/** `poolSize`: Redis data connections of this process. */
+/** `poolSize`: Redis data connections of this process. `shard`: whose lists, where there are several. */
 export const openListCache = (
   config: Config,
   databases: Databases,
@@ -17,9 +17,10 @@ export const openListCache = (
   poolSize: number,
   log: Log,
   use?: PoolStats,
+  shard?: string,
 ): ListCache => {
   const watched = use && { use }
   return config.LIST_CACHE === 'redis'
-    ? createRedisListCache(redis, { ttlSec: config.CACHE_TTL_SEC, poolSize, ...watched })
+    ? createRedisListCache(redis, { ttlSec: config.CACHE_TTL_SEC, poolSize, shard, ...watched })
     : createPostgresListCache(databases, { log, ...watched })
 }

@@ -56,14 +56,18 @@ export type PlainLists = {
 export const createPlainLists = (
   onData: (work: (client: RedisClient) => Promise<unknown>) => Promise<unknown>,
   ttlSec: number,
+  /** Whose list it is, where there are several: `GET todos:limit:10:of:a`. */
+  shard?: string,
 ): PlainLists => {
+  const keyOf = (key: string) => (shard === undefined ? key : `${key}:of:${shard}`)
   const latest = new Map<ListName, ListSnapshot>()
   let timer: NodeJS.Timeout | undefined
 
-  const copyOne = async ({ key, bodyOf }: PlainList, snapshot: ListSnapshot) => {
+  const copyOne = async ({ key: name, bodyOf }: PlainList, snapshot: ListSnapshot) => {
     const { version, body } = snapshot
     const copied = isTooLong(snapshot) ? undefined : bodyOf(body)
     if (copied === undefined) return
+    const key = keyOf(name)
     const keys = [key, versionKeyOf(key)] as const
     const values = [version, copied, ttlSec]
     await onData((client) => client.evaluate({ script: copyScript, keys, values }))
@@ -86,7 +90,7 @@ export const createPlainLists = (
     },
     async drop() {
       latest.clear()
-      const keys = Object.values(copies).flatMap((some) => some.map(({ key }) => key))
+      const keys = Object.values(copies).flatMap((some) => some.map(({ key }) => keyOf(key)))
       const dropOne = (key: string) =>
         onData((client) => client.run(key, (redis) => redis.unlink(key, versionKeyOf(key))))
       await Promise.all(keys.map(dropOne))

@@ -12,6 +12,8 @@ import type { CacheEvent } from './list-cache.ts'
 type Settings = {
   readonly redis: RedisConnections
   readonly versionKey: string
+  /** In the slot of the version's key. */
+  readonly canaryPrefix: string
   /** Those that commands go through. */
   readonly clients: readonly RedisClient[]
 }
@@ -21,7 +23,6 @@ export type Watching = {
   stop(): void
 }
 
-export const canaryPrefix = '{todos}:canary:'
 const invalidations = '__redis__:invalidate'
 const commandTimeoutMs = 500
 const canaryTimeoutMs = 1_000
@@ -36,7 +37,7 @@ type State = 'unproven' | 'watching' | 'lost'
  * invalidations of a key come from its slot's master only: the connection follows it.
  */
 export const watchVersion = (
-  { redis, versionKey, clients }: Settings,
+  { redis, versionKey, canaryPrefix, clients }: Settings,
   onEvent: (event: CacheEvent) => void,
 ): Watching => {
   const tracking = redis.follow(versionKey, { timeoutMs: commandTimeoutMs })

@@ -16,12 +16,14 @@ import {
   overruleScript,
 } from './redis-scripts.ts'
 import { createPlainLists } from './redis-plain-lists.ts'
-import { canaryPrefix, watchVersion, type Watching } from './redis-watch.ts'
+import { watchVersion, type Watching } from './redis-watch.ts'
 
 export type RedisCacheSettings = {
   readonly ttlSec: number
   /** Data connections of this process (in a cluster: to each master); they take turns. */
   readonly poolSize: number
+  /** Whose lists they are, where todos are in several databases: each has versions of its own. */
+  readonly shard?: string | undefined
   /** Told how much they are used. */
   readonly use?: PoolStats
 }
@@ -35,18 +37,22 @@ export type RedisCacheSettings = {
 // runs or it is replaced itself.
 // The whole list is under another name than in the release before, which would serve the empty body
 // of one that is too long.
-const versionKey = '{todos}:version'
-const listKeys = { newest: '{todos}:limit:1000', all: '{todos}:whole' } as const satisfies Record<
-  ListName,
-  string
->
-const leaseKey = (list: ListName) => `{todos}:filling:${list}`
-const everyKey = [
-  versionKey,
-  ...Object.values(listKeys),
-  leaseKey('newest'),
-  leaseKey('all'),
-] as const
+const keysOf = (shard: string | undefined) => {
+  const tag = shard === undefined ? '{todos}' : `{todos:${shard}}`
+  const version = `${tag}:version`
+  const lists = { newest: `${tag}:limit:1000`, all: `${tag}:whole` } as const satisfies Record<
+    ListName,
+    string
+  >
+  const leaseOf = (list: ListName) => `${tag}:filling:${list}`
+  return {
+    version,
+    lists,
+    leaseOf,
+    canaryPrefix: `${tag}:canary:`,
+    every: [version, ...Object.values(lists), leaseOf('newest'), leaseOf('all')] as const,
+  }
+}
 
 const commandTimeoutMs = 500
 /** A filler that dies leaves its lease for this long; nobody else asks Postgres meanwhile. */
@@ -56,7 +62,8 @@ export const createRedisListCache = (
   redis: RedisConnections,
   settings: RedisCacheSettings,
 ): ListCache => {
-  const { ttlSec, poolSize } = settings
+  const { ttlSec, poolSize, shard } = settings
+  const keys = keysOf(shard)
   const clients = Array.from({ length: poolSize }, () =>
     redis.connect({ timeoutMs: commandTimeoutMs }),
   )
@@ -72,17 +79,19 @@ export const createRedisListCache = (
     }
   }
   const evaluate = (script: Script, ...values: (string | number | Buffer)[]) =>
-    onData((client) => client.evaluate({ script, keys: everyKey, values }))
-  const pingKey = `${canaryPrefix}ping:${randomUUID()}`
-  const plainLists = createPlainLists(onData, ttlSec)
+    onData((client) => client.evaluate({ script, keys: keys.every, values }))
+  const pingKey = `${keys.canaryPrefix}ping:${randomUUID()}`
+  const plainLists = createPlainLists(onData, ttlSec, shard)
   let watching: Watching | undefined
 
   return {
     async get(list) {
-      const keys = [versionKey, listKeys[list], leaseKey(list)] as const
-      const found = await onData((client) =>
-        client.evaluateBuffers({ script: getScript, keys, values: [leaseMs] }),
-      )
+      const evaluation = {
+        script: getScript,
+        keys: [keys.version, keys.lists[list], keys.leaseOf(list)],
+        values: [leaseMs],
+      } as const
+      const found = await onData((client) => client.evaluateBuffers(evaluation))
       const [kind, version, body] = found as Buffer[]
       if (version && body) return { kind: 'hit', snapshot: { version: Number(version), body } }
       return { kind: kind?.toString() === 'fill' ? 'fill' : 'wait' }
@@ -94,8 +103,8 @@ export const createRedisListCache = (
         version,
         body,
         ttlSec,
-        listKeys[list],
-        leaseKey(list),
+        keys.lists[list],
+        keys.leaseOf(list),
       )
       if (filled !== 1) return 'refused'
       plainLists.copy(list, snapshot)
@@ -104,7 +113,7 @@ export const createRedisListCache = (
     announce: async (version) => Number(await evaluate(announceScript, version)),
     // Of one key: while its slot moves, a script with keys that are not there is put off.
     async known() {
-      const evaluation = { script: knownScript, keys: [versionKey], values: [] } as const
+      const evaluation = { script: knownScript, keys: [keys.version], values: [] } as const
       return Number(await onData((client) => client.evaluate(evaluation)))
     },
     async overrule(known, version) {
@@ -112,7 +121,10 @@ export const createRedisListCache = (
       if (isOverruled === 1) await plainLists.drop()
     },
     watch(onEvent) {
-      watching = watchVersion({ redis, versionKey, clients }, onEvent)
+      watching = watchVersion(
+        { redis, versionKey: keys.version, canaryPrefix: keys.canaryPrefix, clients },
+        onEvent,
+      )
     },
     reconnect() {
       const reason = 'it may be another Redis than the one that is announced to'

@@ -92,6 +92,81 @@ export const openDeadLetters = (pool: Pool, log: string): DeadLetters => {
   }
 }
 
+/** Ids of letters of several databases: each numbers its own. There are 16 shards at most. */
+const idsPerShard = 16
+
+/**
+ * `shards`: by name; an id holds as long as these are the same. Rejects when one does not answer: a letter
+ * that is not shown is taken for none. `accounts`: has what is written when one is removed.
+ */
+export const openShardedDeadLetters = (
+  accounts: Pool,
+  shards: ReadonlyMap<string, Pool>,
+  log: string,
+): DeadLetters => {
+  const names = [...shards.keys()].sort()
+  const all = names.map((name) => openDeadLetters(shards.get(name) as Pool, log))
+  const idOf = (id: number, nth: number) => id * idsPerShard + nth
+  const ownId = (id: number) => Math.floor(id / idsPerShard)
+  const nthOf = (id: number) => id % idsPerShard
+  const fromAll = async <T>(ask: (letters: DeadLetters, nth: number) => Promise<T>): Promise<T[]> =>
+    Promise.all(all.map(ask))
+
+  return {
+    async count() {
+      const counts = await fromAll((letters) => letters.count())
+      return counts.reduce((sum, count) => sum + count, 0)
+    },
+    async newest(limit, previewBytes, before) {
+      const found = await fromAll(async (letters, nth) => {
+        const ownBefore = before === undefined ? before : Math.ceil((before - nth) / idsPerShard)
+        const own = await letters.newest(limit, previewBytes, ownBefore)
+        return own.map((letter) => ({ ...letter, id: idOf(letter.id, nth) }))
+      })
+      return found
+        .flat()
+        .sort((a, b) => b.id - a.id)
+        .slice(0, limit)
+    },
+    async get(id) {
+      const letter = await all[nthOf(id)]?.get(ownId(id))
+      return letter && { ...letter, id }
+    },
+    async idsOf(ids) {
+      const found = await fromAll(async (letters, nth) => {
+        const own = ids?.filter((id) => nthOf(id) === nth).map(ownId)
+        return (await letters.idsOf(own)).map((id) => idOf(id, nth))
+      })
+      return found.flat()
+    },
+    async remove(ids, onRemoved) {
+      let count = 0
+      for (const id of ids) {
+        const letters = all[nthOf(id)]
+        if (!letters) continue
+        if (!onRemoved) {
+          count += await letters.remove([ownId(id)])
+          continue
+        }
+        // Committed when the letter is gone. Who dies in between has removed it, and nothing says so.
+        await accounts.transaction(async (sql) => {
+          const removed = await letters.remove([ownId(id)])
+          if (removed > 0) await onRemoved(sql, id)
+          count += removed
+        })
+      }
+      return count
+    },
+    async isApplied(commandId) {
+      const found = await fromAll((letters) => letters.isApplied(commandId))
+      return found.some(Boolean)
+    },
+    async close() {
+      await fromAll((letters) => letters.close())
+    },
+  }
+}
+
 const letterOf = (row: Row): Letter => ({
   id: Number(row.id),
   partition: row.partition,

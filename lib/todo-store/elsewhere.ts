@@ -10,7 +10,7 @@ import { createFollow } from './follow.ts'
 
 /** `shards`: by name, all that the map has. */
 export const createTodosElsewhere = (
-  map: ShardMap,
+  map: () => ShardMap,
   shards: ReadonlyMap<string, Pool>,
 ): TodosElsewhere => {
   const follow = createFollow(map, shards)

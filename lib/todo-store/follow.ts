@@ -15,8 +15,9 @@ export type Follow = <T>(
 const movesMax = 5
 
 export const createFollow =
-  (map: ShardMap, pools: ReadonlyMap<string, Pool>): Follow =>
+  (mapNow: () => ShardMap, pools: ReadonlyMap<string, Pool>): Follow =>
   async (bucket, read, isThere) => {
+    const map = mapNow()
     const home = homeOfBucket(map, bucket)
     let shard = shardOfBucket(map, bucket)
     for (let moves = 0; moves < movesMax; moves++) {

@@ -4,7 +4,6 @@
 
 import { mergeSlices } from '../domain/merge-lists.ts'
 import type { RegisteredLog } from '../domain/log-identity.ts'
-import type { Range, Slice } from '../domain/page.ts'
 import {
   guestsOfShard,
   partitionOfBucket,
@@ -20,24 +19,19 @@ import { partsOf } from './owners.ts'
 import { readAnyPersonalTodo, readShareRole } from './personal-todos.ts'
 import { createPostgresStore } from './postgres.ts'
 import { readTodoOfTeam } from './team-todos.ts'
-import type { TodoStore } from './todo-store.ts'
+import type { ReadingStore, TodoStore } from './todo-store.ts'
 
-/** Public lists as a whole, and transactions, are those of one shard. */
-type Whole = 'readList' | 'listVersion' | 'transaction' | 'applyCreations' | 'readPublicSlice'
-
-export type ShardedStore = Omit<TodoStore, Whole> & {
+export type ShardedStore = ReadingStore & {
   /** As worker's batches need it. Throws for a partition that is in no shard. */
   ofPartition(partition: number): TodoStore
+  /** Throws for one that DATABASE_SHARDS does not have. */
+  ofShard(name: string): TodoStore
   readonly shards: ReadonlyMap<string, TodoStore>
-  /** Of those that answer. Rejects when none does. */
-  readPublicSlice(range: Range): Promise<PartialSlice>
 }
 
-/** `missing`: shards whose todos are not in it. */
-export type PartialSlice = Slice & { readonly missing: readonly string[] }
-
 export type ShardPools = {
-  readonly map: ShardMap
+  /** As it is now. Throws while that is not known: then nobody is sent anywhere. */
+  readonly map: () => ShardMap
   /** Of the database that has accounts, teams and shares. */
   readonly accounts: Pool
   /** By name: all that the map has. */
@@ -64,7 +58,7 @@ export const createShardedStore = (
     return store
   }
   const ofPartition = (partition: number): TodoStore => {
-    const name = shardOfPartition(map, partition)
+    const name = shardOfPartition(map(), partition)
     if (name === undefined) throw new Error(`partition ${partition} is in no shard of the map`)
     return named(name)
   }
@@ -121,6 +115,7 @@ export const createShardedStore = (
 
   return {
     ofPartition,
+    ofShard: named,
     shards,
     readTodo: (id, ...rest) => ofTodo(id, (name) => named(name).readTodo(id, ...rest)),
     async readPersonalTodo(userId, id) {
@@ -185,8 +180,8 @@ export const createShardedStore = (
       const { answers } = await fromAll((store) => store.nextOffsets(log))
       for (const { name, answer } of answers) {
         const applied = new Set([
-          ...partitionsOfShard(map, name),
-          ...guestsOfShard(map, name).map((bucket) => partitionOfBucket(map, bucket)),
+          ...partitionsOfShard(map(), name),
+          ...guestsOfShard(map(), name).map((bucket) => partitionOfBucket(map(), bucket)),
         ])
         positions.set(name, new Map([...answer].filter(([partition]) => applied.has(partition))))
       }
@@ -198,7 +193,7 @@ export const createShardedStore = (
     },
     registeredLog: main.registeredLog,
     async registerLog(log, found) {
-      const partitions = map.shards.length
+      const partitions = map().shards.length
       if (found.partitions < partitions) {
         throw new Error(
           `the log ${log} has ${found.partitions} partitions and the map of shards ${partitions}: add partitions to it`,

@@ -109,6 +109,18 @@ export interface TodoStore extends LogRegistry {
   close(): Promise<void>
 }
 
+/** What a server asks, wherever todos are. Public lists as a whole, and transactions, are of one database. */
+export type ReadingStore = Omit<
+  TodoStore,
+  'readList' | 'listVersion' | 'transaction' | 'applyCreations' | 'readPublicSlice'
+> & {
+  /** Of those databases that answer. Rejects when none does. */
+  readPublicSlice(range: Range): Promise<PartialSlice>
+}
+
+/** `missing`: shards whose todos are not in it. */
+export type PartialSlice = Slice & { readonly missing?: readonly string[] }
+
 /** A log's name can lead to another log than it did: see log-identity.ts. */
 export type LogName = { readonly name: string; readonly identity: string }
 

@@ -9,6 +9,7 @@ import type { EventReader } from '../../lib/events/events.ts'
 import type { LimiterCounts } from '../../lib/rate-limit/failover.ts'
 import { addBuildInfo, addPoolMetrics, addProcessMetrics } from '../../lib/runtime/metrics.ts'
 import { addTraceMetrics, createTraceCounts } from '../../lib/runtime/tracing.ts'
+import { addShardMetrics } from '../../lib/shards/metrics.ts'
 import { addAccountMetrics, createAccountCounts } from '../../server/features/accounts/metrics.ts'
 import { addEventReaderMetrics } from '../../server/features/health/event-reader-metrics.ts'
 import { addDependencyMetrics } from '../../server/features/health/metrics.ts'
@@ -150,6 +151,11 @@ export const metricGroups: readonly MetricGroup[] = [
     }),
   },
   {
+    title: 'Shards',
+    about: 'On both pages, with `DATABASE_SHARDS` only.',
+    metrics: metricsOf((registry) => addShardMetrics(registry, { names: [], isDown: () => false })),
+  },
+  {
     title: 'Server processes',
     about: 'On the page of the server, counted by its first process.',
     metrics: metricsOf((registry) => countForks(registry, 1)),
@@ -158,7 +164,7 @@ export const metricGroups: readonly MetricGroup[] = [
     title: 'Worker',
     about: 'On the page of each worker.',
     metrics: definitionsIn(
-      createWorkerMetrics(() => new Map(), {}, unread as AnnouncementCounts).registry,
+      createWorkerMetrics(() => new Map(), {}, [unread as AnnouncementCounts]).registry,
     ).filter(({ name }) => !sharedNames.has(name)),
   },
   {

@@ -45,6 +45,12 @@ export const etagIfKnown = header('ETag', 'The version of today, for `If-Match`.
   component: 'ETag-if-known',
   isRequired: false,
 })
+/** Of a list of what several databases have. */
+export const missingShardsIfAny = header(
+  'Missing-Shards',
+  'Shards whose todos are not in the list, because they do not answer; without it the list is whole.',
+  { isRequired: false },
+)
 export const etagIfAny: ResponseHeader = {
   ...etag,
   component: 'ETag-if-any',

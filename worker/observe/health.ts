@@ -23,16 +23,25 @@ export const livePage = (consumer: Consumer | undefined, stall?: Stall): Page =>
   return page(stall?.cause === 'not-delivered' ? stallText(stall) : undefined)
 }
 
-/** `events`: why they are not appended. Commands are applied all the same, so that is no reason to fail. */
+/**
+ * `events`: why they are not appended; `shards`: those that are down, with why. Commands are applied all the
+ * same, or those of the other shards, so neither is a reason to fail.
+ */
 export const healthPage = (
   consumer: Consumer | undefined,
   stall?: Stall,
   events?: string,
+  shards: ReadonlyMap<string, string> = new Map(),
 ): Page => {
   if (!consumer) return page('the worker has not begun yet: its log says what it waits for')
   const health = stall ? page(stallText(stall)) : livePage(consumer)
-  if (health.status !== 200 || events === undefined) return health
-  return { ...health, body: JSON.stringify({ status: 'ok', events: `not appended: ${events}` }) }
+  if (health.status !== 200 || (events === undefined && shards.size === 0)) return health
+  const body = {
+    status: 'ok',
+    ...(events !== undefined && { events: `not appended: ${events}` }),
+    ...(shards.size > 0 && { shards: Object.fromEntries(shards) }),
+  }
+  return { ...health, body: JSON.stringify(body) }
 }
 
 const page = (fault: string | undefined): Page => ({

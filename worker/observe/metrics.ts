@@ -27,7 +27,8 @@ const commandResults = ['applied', 'refused', 'duplicate', 'dead-lettered'] as c
 export const createWorkerMetrics = (
   lags: () => ReadonlyMap<number, number>,
   pools: Readonly<Record<string, PoolStats>>,
-  announcements: AnnouncementCounts,
+  /** Of each list. */
+  announcements: readonly AnnouncementCounts[],
 ): WorkerMetrics => {
   const registry = new Registry()
   const registers = [registry]
@@ -76,7 +77,11 @@ export const createWorkerMetrics = (
       help: "Announcements of the lists' version to server processes, by result; while they fail, servers read lists from Postgres.",
       labelNames: ['result'],
     },
-    () => Object.entries(announcements).map(([result, count]) => [{ result }, count]),
+    () =>
+      (['done', 'failed'] as const).map((result) => [
+        { result },
+        announcements.reduce((sum, counts) => sum + counts[result], 0),
+      ]),
   )
   addPoolMetrics(registry, pools)
   addBuildInfo(registry, 'worker')

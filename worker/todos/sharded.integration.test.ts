@@ -5,6 +5,7 @@ import postgres from 'postgres'
 import t from 'tap'
 import type { DeliveryResult } from '../../lib/command-log/command-log.ts'
 import { encodeCommand, type Command } from '../../lib/domain/command.ts'
+import { watchShards } from '../../lib/shards/shard-watch.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { randomCommands } from '../../testing/random-commands.ts'
 import { seeded } from '../../testing/seeded.ts'
@@ -17,7 +18,6 @@ import {
   type OpenLayout,
   type TodoLayout,
 } from '../../testing/todo-layouts.ts'
-import { watchShards } from './shard-watch.ts'
 import { createSink, type SinkShards } from './sink.ts'
 
 type Layout = TodoLayout

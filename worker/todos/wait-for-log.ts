@@ -8,6 +8,7 @@ import type { Databases } from '../../lib/drivers/postgres/databases.ts'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { withTimeout } from '../../lib/runtime/deadline.ts'
 import type { Log } from '../../lib/runtime/log.ts'
+import type { LogRegistry } from '../../lib/domain/log-identity.ts'
 import type { TodoStore } from '../../lib/todo-store/todo-store.ts'
 
 const retryMs = 1_000
@@ -15,11 +16,19 @@ const pingTimeoutMs = 2_000
 /** While a worker waits for the same thing. */
 const sayAgainMs = 60_000
 
+type Waited = {
+  readonly databases: Databases
+  /** Of DATABASE_URL. */
+  readonly main: Pick<TodoStore, 'listVersion' | 'ping'>
+  readonly store: LogRegistry
+  /** What is wrong with the shards, or with doing without. Rejects when that can't be found out. */
+  readonly shardFault: () => Promise<string | undefined>
+}
+
 /** `onFatal`: nothing is applied or skipped, what to do is the operator's to decide. It does not return. */
 export const waitForLog = async (
   config: Config,
-  databases: Databases,
-  store: TodoStore,
+  { databases, main, store, shardFault }: Waited,
   log: Log,
   onFatal: (reason: string) => never,
 ): Promise<void> => {
@@ -28,13 +37,15 @@ export const waitForLog = async (
     try {
       const fault = await databases.fault()
       if (fault !== undefined) onFatal(fault)
-      await store.listVersion() // without its table nothing could be applied
+      await main.listVersion() // without its table nothing could be applied
+      const shardsAre = await shardFault()
+      if (shardsAre !== undefined) onFatal(shardsAre)
       const settled = await settleLog(config, databases, store, log)
       if (settled.kind === 'another') onFatal(settled.reason)
       else for (const note of settled.notes) log.warn(note)
       return
     } catch (error) {
-      logWaiting(await whatItWaitsFor(config, store, error as Error))
+      logWaiting(await whatItWaitsFor(config, main, error as Error))
       await delay(error instanceof LogRefusesUs ? refusedPauseMs : retryMs)
     }
   }

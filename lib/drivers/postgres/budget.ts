@@ -8,6 +8,8 @@ const pools = [
   'todos',
   // Asks where the primary is, to compare replicas with it.
   'replica watch',
+  // Asks whether a shard is there, and itself, while its pool may be full.
+  'shard watch',
   'accounts',
   'limits',
   'list cache',
@@ -55,6 +57,7 @@ const searchesOf = (url: string) => (parsePostgresUrl(url).hosts.length > 1 ? 1 
 const none: Budget = {
   todos: 0,
   'replica watch': 0,
+  'shard watch': 0,
   accounts: 0,
   limits: 0,
   'list cache': 0,
@@ -102,10 +105,22 @@ export const workerBudget = (config: Settings): Budget => ({
     : {}),
 })
 
+/** To each shard: for what it has, which is todos and their lists. */
+const onShard = (budget: Budget): Budget => ({
+  ...none,
+  todos: budget.todos,
+  'shard watch': 1,
+  'list cache': budget['list cache'],
+  'list versions': budget['list versions'],
+})
+export const shardForkBudget = (config: Settings): Budget => onShard(forkBudget(config))
+export const shardWorkerBudget = (config: Settings): Budget => onShard(workerBudget(config))
+
 /** For a command, and for the server's first process, which checks its stores before it starts others. */
 export const scriptBudget: Budget = {
   ...none,
   todos: 1,
+  'shard watch': 1,
   limits: 1,
   'list cache': 1,
   publisher: 2,
@@ -128,11 +143,12 @@ export const connectionsNeeded = (config: Settings): number =>
   config.HTTP_PROCESSES * connectionsOf(forkBudget(config), config) +
   connectionsOf(workerBudget(config), config)
 
-/** To each shard, of a server and one worker: for todos, besides those that DATABASE_URL gets. */
-export const shardConnectionsNeeded = (config: Settings): number =>
-  config.HTTP_PROCESSES * (forkBudget(config).todos + silenceWatch) +
-  workerBudget(config).todos +
-  silenceWatch
+/** To each shard, of a server and one worker: besides those that DATABASE_URL gets. */
+export const shardConnectionsNeeded = (config: Settings): number => {
+  const sumOf = (budget: Budget) =>
+    Object.values(budget).reduce((sum, one) => sum + one, 0) + silenceWatch
+  return config.HTTP_PROCESSES * sumOf(shardForkBudget(config)) + sumOf(shardWorkerBudget(config))
+}
 
 /** Which setting to change, in one line; undefined when Postgres allows what may be opened. */
 export const connectionsFault = (config: Settings, allowed: number): string | undefined => {

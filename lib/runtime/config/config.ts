@@ -97,11 +97,6 @@ export const readConfig = (env: NodeJS.ProcessEnv, role: Role): Config => {
   }
   if (!hasRedisUrl) values['REDIS_URL'] = redisUrlOfParts(values)
   faults.push(...relationFaults(values))
-  if (role !== 'script' && values['DATABASE_SHARDS'] !== '') {
-    faults.push(
-      'DATABASE_SHARDS is set, and this release does not serve from shards yet: unset it (docs/explanation/shards.md says what is missing)',
-    )
-  }
   // A setting that is at fault itself needs one line only.
   if (!faults.some((fault) => fault.startsWith('KAFKA_')))
     faults.push(...kafkaSecurityFaults(values))

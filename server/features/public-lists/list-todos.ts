@@ -3,10 +3,10 @@
 
 import { newestCount } from '../../../lib/domain/list.ts'
 import { listInParts, partCount } from '../../../lib/domain/list-parts.ts'
-import type { Range, Slice } from '../../../lib/domain/page.ts'
+import type { Range } from '../../../lib/domain/page.ts'
 import { list, optional, string } from '../../../lib/domain/shape.ts'
 import { exampleTodo, todoShape } from '../../../lib/domain/todo.ts'
-import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
+import type { PartialSlice, ReadingStore } from '../../../lib/todo-store/todo-store.ts'
 import { notModified, unlessHeld, type AnswerDescription } from '../../http/contract/answer.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
 import { count, ifNoneMatch } from '../../http/contract/parameters.ts'
@@ -26,19 +26,20 @@ import {
   etag,
   etagIfAny,
   linkToNext,
+  missingShardsIfAny,
   noCache,
   vary,
 } from '../../http/response-headers.ts'
-import { listCaching, listType } from './headers.ts'
+import { listCaching, listType, missingShards } from './headers.ts'
 import type { HotLists, Limit } from './hot-list.ts'
 
 const path = '/todos'
-const headers = [etag, noCache, vary, linkToNext]
+const headers = [etag, noCache, vary, linkToNext, missingShardsIfAny]
 const newestFirst: AnswerDescription = {
   status: 200,
   description: `The todos, newest first, all of one version, which the \`ETag\` names. With \`limit\`, a \`Link\` says where the list goes on. The newest ${newestCount} have one also where nothing follows: the next list is empty then. The list of all is streamed from the database when it is too long to be held: it has no \`ETag\` then, and is not of one version. Each todo is as it was when it was read, and those that came meanwhile are not in it.`,
   isReady: true,
-  headers: [etagIfAny, noCache, vary, linkToNext, contentEncoding],
+  headers: [etagIfAny, noCache, vary, linkToNext, missingShardsIfAny, contentEncoding],
   content: {
     mediaType: 'application/json',
     shape: list(todoShape),
@@ -63,7 +64,7 @@ const afterWithoutLimit = invalid(
 
 export type ListParts = {
   readonly lists: HotLists
-  readonly store: Pick<TodoStore, 'readPublicSlice'>
+  readonly store: Pick<ReadingStore, 'readPublicSlice'>
   readonly reads: ReadQueue
 }
 
@@ -122,15 +123,25 @@ export const listTodos = ({ lists, store, reads }: ListParts) =>
     },
   })
 
-const sliceReply = ({ body, next }: Slice, limit: number, ifNoneMatch?: string): Reply => {
+const sliceReply = (
+  { body, next, missing }: PartialSlice,
+  limit: number,
+  ifNoneMatch?: string,
+): Reply => {
   const etag = contentTag(body)
-  const headers = ['ETag', etag, ...listCaching, ...nextLink(path, limit, next)]
+  const headers = [
+    'ETag',
+    etag,
+    ...listCaching,
+    ...nextLink(path, limit, next),
+    ...missingShards(missing),
+  ]
   return unlessHeld(ifNoneMatch, etag, headers, () =>
     createReply(200, [...listType, ...headers], body),
   )
 }
 
-type ReadSlice = (range: Range) => Promise<Slice>
+type ReadSlice = (range: Range) => Promise<PartialSlice>
 
 const loaded = async (
   lists: HotLists,
@@ -147,13 +158,24 @@ const loaded = async (
 const isTooLong = (lists: HotLists, limit: Limit): boolean =>
   limit === 'all' && lists.isAllTooLong()
 
-/** The list of all, as fast as the client reads it. */
-const streamOf = (read: ReadSlice): Reply =>
-  createStreamed(
-    200,
-    [...listType, ...listCaching],
-    listInParts((after) => read({ after, count: partCount })),
-  )
+/**
+ * The list of all, as fast as the client reads it. Its headers are sent before all of it is read: should
+ * a shard that was there go down meanwhile, the answer is cut off rather than passed off as whole.
+ */
+const streamOf = async (read: ReadSlice): Promise<Reply> => {
+  const first = await read({ after: undefined, count: partCount })
+  const isMissing = new Set(first.missing)
+  let begun: PartialSlice | undefined = first
+  const next = async (after: Range['after']) => {
+    const slice = begun ?? (await read({ after, count: partCount }))
+    begun = undefined // a client may read for minutes
+    const other = slice.missing?.find((shard) => !isMissing.has(shard))
+    if (other !== undefined) throw new Error(`the shard ${other} does not answer any more`)
+    return slice
+  }
+  const headers = [...listType, ...listCaching, ...missingShards(first.missing)]
+  return createStreamed(200, headers, listInParts(next))
+}
 
 const load = async (
   lists: HotLists,

@@ -1,22 +1,20 @@
 // The lists in memory, by configuration.
 
-import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
 import type { Config } from '../../../lib/runtime/config/config.ts'
 import { listMemory } from '../../../lib/runtime/config/list-memory.ts'
 import type { Log } from '../../../lib/runtime/log.ts'
-import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
 import { createHotLists, type HotLists } from './hot-list.ts'
+import type { ListSource } from './merged-list.ts'
 
-/** `headers`: of every reply, besides its own. */
+/** `sources`: one, or one for each shard. `headers`: of every reply, besides its own. */
 export const openHotLists = (
   config: Config,
-  cache: ListCache,
-  store: TodoStore,
+  sources: readonly ListSource[],
   headers: readonly string[],
   log: Log,
 ): HotLists =>
   createHotLists({
-    sources: [{ cache, store }],
+    sources,
     headers,
     settings: {
       ttlMs: config.CACHE_TTL_SEC * 1_000,

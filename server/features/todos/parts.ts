@@ -31,6 +31,8 @@ export type TodoParts = {
   readonly teams: Pick<Teams, 'standing'>
   readonly pages: PageCache
   readonly reads: ReadQueue
+  /** Whether ids of keyed creations say a bucket: where todos are in shards, each must. */
+  readonly hasKeyedBuckets?: boolean
   /** Then no todo is changed or deleted without If-Match. */
   readonly requiresIfMatch: boolean
 }

@@ -5,6 +5,7 @@
 import hyperid from 'hyperid'
 import type { Command, CommandOutcome, TodoChange } from '../../../lib/domain/command.ts'
 import type { LogPosition } from '../../../lib/domain/must-see.ts'
+import { idOfHash } from '../../../lib/domain/todo-id.ts'
 import { withoutBody } from '../../http/contract/answer.ts'
 import type { Principal } from '../../http/contract/endpoint.ts'
 import type { Reply, Request } from '../../http/engines/engine.ts'
@@ -61,9 +62,7 @@ export const createWriter = (parts: TodoParts, collection: Collection) => ({
   create(input: CreateRequest): Promise<Reply> {
     const { idempotencyKey } = input.headers
     if (idempotencyKey === undefined) {
-      const personalOf = collection.isPersonal ? input.principal.userId : undefined
-      const ownerId = collection.teamId ?? personalOf
-      const todoId = parts.publisher.newTodoId(ownerId)
+      const todoId = parts.publisher.newTodoId(ownerOf(collection, input.principal.userId))
       const command = createCommand(input, newId(), todoId)
       return publish(parts, collection, command, input)
     }
@@ -74,6 +73,10 @@ export const createWriter = (parts: TodoParts, collection: Collection) => ({
   toggle: (input: ChangeRequest) => changeTodo(parts, collection, input, { kind: 'toggle' }),
   remove: (input: ChangeRequest) => changeTodo(parts, collection, input, { kind: 'delete' }),
 })
+
+/** Of a todo that not everybody sees: all of one owner's are in one bucket. */
+const ownerOf = ({ isPersonal, teamId }: Collection, userId: string): string | undefined =>
+  teamId ?? (isPersonal ? userId : undefined)
 
 const createCommand = (
   { principal, requestId, body }: CreateRequest,
@@ -143,7 +146,8 @@ const createOnce = async (
   const assigned = typeof assignee_id === 'string' ? [assignee_id] : []
   await claimKey(parts, userId, key, [...place, title, description, ...assigned])
   const id = idFromKey(userId, key)
-  return publish(parts, collection, createCommand(input, id, id), input, true)
+  const todoId = parts.hasKeyedBuckets ? idOfHash(id, ownerOf(collection, userId)) : id
+  return publish(parts, collection, createCommand(input, id, todoId), input, true)
 }
 
 /** A key stands for one request: that with these values. */

@@ -1,8 +1,9 @@
-// Which shards are unavailable. One that fails a batch is asked, and while it does not answer it is not
-// tried, but asked once a second: a delivery that waits for it would keep those for other shards waiting.
+// Which shards are unavailable. One that fails is asked, and while it does not answer it is not tried, but
+// asked once a second: what waits for it would keep what is for other shards waiting. One that answers
+// must also be the one that it is meant to be.
 
-import { withTimeout } from '../../lib/runtime/deadline.ts'
-import type { Log } from '../../lib/runtime/log.ts'
+import { withTimeout } from '../runtime/deadline.ts'
+import type { Log } from '../runtime/log.ts'
 
 export type ShardWatch = {
   isDown(name: string): boolean
@@ -16,20 +17,29 @@ export type ShardWatch = {
 const askEveryMs = 1_000
 const answersMaxMs = 1_000
 
+/** `ping` rejects unless it answers, and is itself. */
 export const watchShards = (
   shards: ReadonlyMap<string, { ping(): Promise<void> }>,
   log: Log,
 ): ShardWatch => {
   const reasons = new Map<string, string>()
+  const asking = new Map<string, Promise<string | undefined>>()
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
 
-  /** Undefined: it is up. */
-  const faultOf = (name: string): Promise<string | undefined> =>
-    withTimeout(answersMaxMs, async () => shards.get(name)?.ping()).then(
-      () => undefined,
-      (error: Error) => error.message,
-    )
+  /** Undefined: it is up. However many want to know, it is asked once at a time. */
+  const faultOf = (name: string): Promise<string | undefined> => {
+    const asked = asking.get(name)
+    if (asked) return asked
+    const answer = withTimeout(answersMaxMs, async () => shards.get(name)?.ping())
+      .then(
+        () => undefined,
+        (error: Error) => error.message,
+      )
+      .finally(() => asking.delete(name))
+    asking.set(name, answer)
+    return answer
+  }
   const askAgain = () => {
     timer ??= setTimeout(() => {
       void askAll().finally(() => {
@@ -44,7 +54,7 @@ export const watchShards = (
         const reason = await faultOf(shard)
         if (reason !== undefined) return void reasons.set(shard, reason)
         reasons.delete(shard)
-        log.warn({ shard }, 'shard available again: its partitions are applied')
+        log.warn({ shard }, 'shard available again')
       }),
     )
 
@@ -55,7 +65,7 @@ export const watchShards = (
       const reason = await faultOf(name)
       if (reason === undefined) return false
       if (!reasons.has(name) && !isClosed) {
-        log.warn({ shard: name, reason }, 'shard unavailable: its partitions wait, others go on')
+        log.warn({ shard: name, reason }, 'shard unavailable: what it has waits, others go on')
         reasons.set(name, reason)
         askAgain()
       }

@@ -1,0 +1,167 @@
+// The shards of a process: its connections to each, which of them are down, and the map that says which has
+// what. A shard is used only while it is known to be the one that DATABASE_SHARDS says, and by the map that
+// is known to be the one.
+
+import { identityFault, mapFault } from '../domain/shard-map.ts'
+import type { Budget } from '../drivers/postgres/budget.ts'
+import { isConnectionLost, isReadOnly } from '../drivers/postgres/errors.ts'
+import type { Databases } from '../drivers/postgres/databases.ts'
+import type { Pool } from '../drivers/postgres/pool.ts'
+import { closeShards, openShards } from '../drivers/postgres/shards.ts'
+import type { Config } from '../runtime/config/config.ts'
+import type { Log } from '../runtime/log.ts'
+import type { PoolStats } from '../runtime/pool-stats.ts'
+import { NoMap, watchShardMap, type MapWatch } from './map-watch.ts'
+import { readShardIdentity, readShardMap } from './postgres.ts'
+import { watchShards, type ShardWatch } from './shard-watch.ts'
+
+export type Shards = {
+  readonly names: readonly string[]
+  readonly map: MapWatch['map']
+  /** For todos: a use of one that is down is refused at once. */
+  readonly pools: ReadonlyMap<string, Pool>
+  /** By shard, for what has connections of its own there. */
+  readonly databases: ReadonlyMap<string, Databases>
+  readonly watch: Pick<ShardWatch, 'isDown' | 'isDownNow' | 'down'>
+  /** Rejects with those that are down, each with its reason. */
+  check(): Promise<void>
+  /**
+   * Reads the map, asks all shards, and goes on doing so; until then no shard is used. Resolves with what
+   * contradicts the settings, and what to do, in one line; a shard that is down contradicts nothing.
+   * Rejects when the map can't be read now: it is tried again.
+   */
+  start(): Promise<string | undefined>
+  close(): Promise<void>
+}
+
+type Settings = {
+  readonly budget?: Budget
+  readonly timeoutMs: number
+  /** By shard: told how much its pool is used. */
+  readonly uses?: ReadonlyMap<string, PoolStats>
+  readonly log: Log
+}
+
+/** A shard that is known to be down. Its code is that of a connection that is lost: it may be back. */
+export class ShardDown extends Error {
+  override readonly name = 'ShardDown'
+  readonly code = 'CONNECTION_LOST'
+}
+
+const watchTimeoutMs = 1_000
+
+/** Undefined: there are none. `accounts`: of the database that has the map. */
+export const connectShards = (
+  config: Config,
+  accounts: Pool,
+  { budget, timeoutMs, uses, log }: Settings,
+): Shards | undefined => {
+  if (config.DATABASE_SHARDS === '') return undefined
+  const databases = openShards(config, budget)
+  const names = [...databases.keys()]
+  const mapWatch = watchShardMap(() => readShardMap(accounts), log)
+  /** Was found to be itself at any time. Where it is only silent later, its connections say so. */
+  const known = new Set<string>()
+  const notThemselves = new Map<string, string>()
+
+  const pinging = new Map(
+    [...databases].map(([name, one]) => {
+      const pool = one.pool('shard watch', { timeoutMs: watchTimeoutMs })
+      const ping = async () => {
+        const map = mapWatch.map()
+        await pool.ping()
+        const found = await readShardIdentity(pool).catch(orNoTables(name))
+        const fault = identityFault(map, name, found)
+        if (fault !== undefined) {
+          known.delete(name)
+          notThemselves.set(name, fault)
+          throw new Error(fault)
+        }
+        notThemselves.delete(name)
+        known.add(name)
+      }
+      return [name, { ping }]
+    }),
+  )
+  const watch = watchShards(pinging, log)
+  const pools = new Map(
+    [...databases].map(([name, one]) => {
+      const use = uses?.get(name)
+      const pool = one.pool('todos', { timeoutMs, log, ...(use && { use }) })
+      return [name, guarded(pool, name, watch, () => known.has(name))]
+    }),
+  )
+
+  return {
+    names,
+    map: mapWatch.map,
+    pools,
+    databases,
+    watch,
+    async check() {
+      await Promise.all(names.map((name) => watch.isDownNow(name)))
+      const down = [...watch.down()].map(([name, reason]) => `${name}: ${reason}`)
+      if (down.length > 0) throw new Error(down.join('; '))
+      mapWatch.map()
+    },
+    async start() {
+      const map = await mapWatch
+        .read()
+        .catch((error: unknown) => {
+          if (error instanceof NoMap) return undefined
+          throw error
+        })
+        .finally(mapWatch.start)
+      const fault = mapFault(map, names)
+      if (fault !== undefined) return fault
+      await Promise.all(names.map((name) => watch.isDownNow(name)))
+      return [...notThemselves.values()][0]
+    },
+    async close() {
+      mapWatch.close()
+      watch.close()
+      await closeShards(databases)
+    },
+  }
+}
+
+/** Why todos that are in shards can't be served without them; undefined: there are none. */
+export const unshardedFault = async (accounts: Pool): Promise<string | undefined> => {
+  const map = await readShardMap(accounts).catch((error: unknown) => {
+    // Of a release that had no shards.
+    if ((error as { readonly code?: unknown }).code === '42P01') return undefined
+    throw error
+  })
+  return mapFault(map, [])
+}
+
+/** Refuses at once while it is down; what fails on a lost connection has it asked. */
+const guarded = (pool: Pool, name: string, watch: ShardWatch, isKnown: () => boolean): Pool => {
+  const through = async <T>(use: () => Promise<T>): Promise<T> => {
+    if (watch.isDown(name)) {
+      throw new ShardDown(`the shard ${name} is down (${watch.down().get(name)})`)
+    }
+    if (!isKnown()) {
+      void watch.isDownNow(name)
+      throw new ShardDown(`the shard ${name} was not asked yet who it is`)
+    }
+    try {
+      return await use()
+    } catch (error) {
+      if (isConnectionLost(error) || isReadOnly(error)) void watch.isDownNow(name)
+      throw error
+    }
+  }
+  return {
+    ...pool,
+    run: (work) => through(() => pool.run(work)),
+    transaction: (work, options) => through(() => pool.transaction(work, options)),
+  }
+}
+
+const orNoTables =
+  (name: string) =>
+  (error: unknown): never => {
+    if ((error as { readonly code?: unknown }).code !== '42P01') throw error
+    throw new Error(`the shard ${name} has no tables yet: run npm run migrate`, { cause: error })
+  }

@@ -1,0 +1,259 @@
+// A server and a worker whose todos are in two shards, as clients see them. One shard's Postgres is stopped:
+// its owners' todos are a 503, all else goes on, and nothing that was acknowledged is lost.
+
+import t, { type Test } from 'tap'
+import { migrate } from '../../lib/drivers/postgres/migrate.ts'
+import { shardOfTodo } from '../../lib/domain/shard-map.ts'
+import { migrationsDirectory } from '../../scripts/paths.ts'
+import { startPostgres } from '../../scripts/stack/postgres.ts'
+import { startServer, startWorker } from '../../scripts/stack/processes.ts'
+import { scrape } from '../../scripts/stack/scrape.ts'
+import { eventually } from '../eventually.ts'
+import { clientOf, type Answer, type Json } from '../json-client.ts'
+import { restartable } from '../restartable.ts'
+import { testDatabase, testStacks, testTopic } from '../services.ts'
+import { generousTimeouts, testSecret } from '../settings.ts'
+import { shardedDatabases, type ShardedDatabases } from '../sharded-databases.ts'
+import { openTeamsAt } from '../teams.ts'
+
+const partitions = 4
+const bounds = { teamsOfUserMax: 100, membersMax: 100, invitationsMax: 100, invitationTtlSec: 60 }
+
+const startOn = async (t: Test, stack: Record<string, string>, databases: ShardedDatabases) => {
+  const environment = {
+    ...generousTimeouts,
+    ...stack,
+    ...databases.settings,
+    KAFKA_TODO_TOPIC: testTopic(),
+    KAFKA_PARTITIONS: String(partitions),
+    HTTP_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PROCESSES: '2',
+    JWT_SECRET: testSecret,
+    LIMIT_USER_REQUESTS: '0',
+    LOG_LEVEL: 'warn',
+  }
+  const server = await startServer(environment)
+  t.teardown(() => server.stop())
+  const worker = await startWorker(environment)
+  t.teardown(() => worker.stop())
+  const { account, pool } = openTeamsAt(t, databases.settings.DATABASE_URL, bounds)
+  const idOf = ({ userId }: { readonly userId: string }) => userId
+  const users = {
+    ann: await databases.ownerIn('a', (n) => account(`ann${n}`), idOf),
+    bob: await databases.ownerIn('b', (n) => account(`bob${n}`), idOf),
+  }
+  const ask = clientOf(server.port, undefined)
+  return {
+    server,
+    worker,
+    pool,
+    users,
+    asAnn: clientOf(server.port, users.ann.userId),
+    asBob: clientOf(server.port, users.bob.userId),
+    ready: () => ask('GET', '/ready'),
+    newest: () => ask('GET', '/todos?limit=100'),
+  }
+}
+
+const idOf = ({ body }: Answer) => String(body['id'])
+const todosOf = ({ body }: Answer) => body['todos'] as readonly Json[]
+const titlesOf = (list: Answer) => (list.body as unknown as Json[]).map(({ title }) => title)
+const statusIs = (status: string) => (answer: Answer) => answer.body['status'] === status
+
+for (const [name, stackOf] of Object.entries(testStacks)) {
+  t.test(`${name}: todos of two shards are those of one service`, async (t) => {
+    const stack = await stackOf(t)
+    if (!stack) return
+    const databases = await shardedDatabases(t, partitions)
+    const { map } = databases
+    const { asAnn, asBob, users, pool, ready, newest } = await startOn(t, stack, databases)
+    await eventually(ready, statusIs('ready'))
+
+    for (const [as, shard] of [
+      [asAnn, 'a'],
+      [asBob, 'b'],
+    ] as const) {
+      const made = await as('POST', '/api/todos', { title: `mine in ${shard}` })
+      t.equal(made.status, 201)
+      t.equal(shardOfTodo(map, idOf(made)), shard)
+      const path = `/api/todos/${idOf(made)}`
+      const etag = made.headers.get('etag') ?? ''
+      const changed = await as('PATCH', path, { title: 'changed' }, { 'if-match': etag })
+      t.match(changed, { status: 200, body: { title: 'changed' } })
+      t.equal((await as('PATCH', path, { title: 'late' }, { 'if-match': etag })).status, 412)
+      t.match(todosOf(await as('GET', '/api/todos')), [{ title: 'changed' }])
+      t.equal((await as('DELETE', path)).status, 204)
+      t.equal((await as('GET', path)).status, 404)
+    }
+
+    await t.test('public ones, from wherever they are', async (t) => {
+      const titles = Array.from({ length: 12 }, (_, i) => `public ${i}`)
+      const made = await Promise.all(
+        titles.map((title) => asAnn('POST', '/todos', { title }, { prefer: 'wait=10' })),
+      )
+      t.same(new Set(made.map(({ status }) => status)), new Set([201]))
+      const shards = made.map((one) => shardOfTodo(map, idOf(one)))
+      t.same(new Set(shards), new Set(['a', 'b']))
+      const list = await eventually(newest, (one) => titlesOf(one).length === titles.length)
+      t.same(titlesOf(list).toSorted(), titles.toSorted())
+      t.match(list.headers.get('etag'), /^"\d+\.\d+-100"$/, 'one version for each shard')
+      const page = await asAnn('GET', '/todos?limit=5')
+      const next = /<([^>]*)>/.exec(page.headers.get('link') ?? '')?.[1] ?? ''
+      t.same(
+        [...titlesOf(page), ...titlesOf(await asAnn('GET', next.replace('limit=5', 'limit=7')))],
+        titlesOf(list),
+      )
+      const id = idOf(made[0] as Answer)
+      t.equal(
+        (await asBob('PATCH', `/todos/${id}`, { title: 'x' }, { prefer: 'wait=10' })).status,
+        403,
+      )
+      t.equal((await asAnn('DELETE', `/todos/${id}`, undefined, { prefer: 'wait=10' })).status, 204)
+      t.equal((await asAnn('GET', `/todos/${id}`)).status, 404)
+    })
+
+    await t.test('an Idempotency-Key stands for one todo, in the shard of its owner', async (t) => {
+      for (const path of ['/api/todos', '/todos']) {
+        const headers = { 'idempotency-key': `key of ${path}`, prefer: 'wait=10' }
+        const once = await asBob('POST', path, { title: 'once' }, headers)
+        const twice = await asBob('POST', path, { title: 'once' }, headers)
+        t.same([once.status, twice.status], [201, 201])
+        t.equal(idOf(twice), idOf(once))
+        t.match(await asBob('GET', `${path}/${idOf(once)}`), {
+          status: 200,
+          body: { title: 'once' },
+        })
+      }
+    })
+
+    await t.test('a team, who leaves it, and what is shared', async (t) => {
+      const team = idOf(await asAnn('POST', '/api/teams', { name: 'red' }))
+      await pool.run(
+        (sql) => sql`
+          INSERT INTO team_members (team_id, user_id, role)
+          VALUES (${team}, ${users.bob.userId}, 'member')`,
+      )
+      const path = `/api/teams/${team}/todos`
+      const made = await asAnn('POST', path, { title: 'ours', assignee_id: users.bob.userId })
+      t.equal(made.status, 201)
+      t.match(await asBob('GET', path), { status: 200, body: { todos: [{ title: 'ours' }] } })
+      t.equal((await asBob('DELETE', `/api/teams/${team}/members/${users.bob.userId}`)).status, 204)
+      t.equal((await asBob('GET', path)).status, 404)
+      await eventually(
+        () => asAnn('GET', `${path}/${idOf(made)}`),
+        ({ body }) => body['assignee_id'] === null,
+      )
+
+      const own = await asAnn('POST', '/api/todos', { title: 'shared' })
+      const todo = `/api/todos/${idOf(own)}`
+      const share = { email: users.bob.email, role: 'editor' }
+      t.equal((await asAnn('POST', `${todo}/shares`, share)).status, 201)
+      t.match(await asBob('GET', todo), { status: 200, body: { title: 'shared' } })
+      t.equal((await asBob('PATCH', todo, { completed: true })).status, 200)
+      t.match(await asBob('GET', '/api/shared/todos'), { body: { todos: [{ completed: true }] } })
+      t.equal((await asAnn('DELETE', todo)).status, 204)
+      t.equal((await asBob('GET', todo)).status, 404)
+      await eventually(
+        () => pool.run((sql) => sql`SELECT FROM todo_shares`),
+        ({ count }) => count === 0,
+      )
+    })
+  })
+}
+
+t.test('a shard that is down takes nothing along, and comes back whole', async (t) => {
+  const b = await restartable(t, (options) => startPostgres({ ...options, durable: false }))
+  await migrate(b.directUrl(), migrationsDirectory)
+  const databases = await shardedDatabases(t, partitions, b.url)
+  const stack = {
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    LIST_STALE_IF_ERROR_SEC: '1',
+    LIST_REFRESH_TIMEOUT_MS: '2000',
+  }
+  const { asAnn, asBob, ready, newest, server, worker } = await startOn(t, stack, databases)
+  await eventually(ready, statusIs('ready'))
+  const [annsPath, bobsPath] = await Promise.all(
+    [asAnn, asBob].map(
+      async (as) => `/api/todos/${idOf(await as('POST', '/api/todos', { title: 'own' }))}`,
+    ),
+  )
+  const create = (title: string) => asAnn('POST', '/todos', { title })
+  for (let i = 0; i < 8; i++) t.equal((await create(`before ${i}`)).status, 202)
+  const isWhole = (count: number) => (list: Answer) =>
+    !list.headers.has('missing-shards') && titlesOf(list).length === count
+  await eventually(newest, isWhole(8))
+
+  await b.takeAway()
+  const lost = await eventually(
+    () => asBob('GET', bobsPath as string),
+    ({ status }) => status === 503,
+  )
+  t.match(lost.headers.get('retry-after'), /^\d+$/)
+  t.equal((await asBob('GET', '/api/todos')).status, 503)
+  const degraded = await eventually(ready, statusIs('degraded'))
+  t.match(degraded, { status: 200, body: { dependencies: { shards: /^fails: b: / } } })
+  t.match(await asAnn('GET', annsPath as string), { status: 200, body: { title: 'own' } })
+  t.equal((await asAnn('POST', '/api/todos', { title: 'meanwhile' })).status, 201)
+  const partial = await eventually(newest, ({ headers }) => headers.has('missing-shards'))
+  t.equal(partial.headers.get('missing-shards'), 'b')
+  t.ok(titlesOf(partial).length > 0 && titlesOf(partial).length < 8, 'those of the other shard')
+  const after = await asAnn('GET', '/todos?limit=1&after=2099-01-01T00:00:00.000Z_x')
+  t.ok(after.status === 400 || after.headers.get('missing-shards') === 'b')
+
+  const ids = await Promise.all(Array.from({ length: 8 }, async (_, i) => create(`while ${i}`)))
+  t.same(new Set(ids.map(({ status }) => status)), new Set([202]), 'acknowledged by the log')
+  const late = await asBob('POST', '/api/todos', { title: 'late' }, { prefer: 'respond-async' })
+  t.equal(late.status, 202)
+  const metrics = await scrape(server.metricsPort)
+  t.equal(metrics.total('todos_shard_unavailable_processes', { shard: 'b' }), 2)
+  t.equal(metrics.total('todos_shard_unavailable_processes', { shard: 'a' }), 0)
+  t.match(worker.output(), /shard unavailable/)
+
+  await b.giveBack()
+  await eventually(ready, statusIs('ready'))
+  const whole = await eventually(newest, isWhole(16))
+  t.same(
+    titlesOf(whole).toSorted(),
+    ['before', 'while'].flatMap((when) => Array.from({ length: 8 }, (_, i) => `${when} ${i}`)),
+  )
+  const mine = await eventually(
+    () => asBob('GET', '/api/todos'),
+    (list) => list.status === 200 && todosOf(list).length === 2,
+  )
+  t.same(new Set(todosOf(mine).map(({ title }) => title)), new Set(['own', 'late']))
+})
+
+t.test('a start says what contradicts the map, and what to do', async (t) => {
+  const { settings } = await shardedDatabases(t, partitions)
+  const [a = '', b = ''] = settings.DATABASE_SHARDS.split(',').map((one) => one.slice(2))
+  const environment = {
+    COMMAND_LOG: 'postgres',
+    LIST_CACHE: 'postgres',
+    HTTP_PORT: '0',
+    JWT_SECRET: testSecret,
+  }
+  for (const [start, wrong, text] of [
+    [
+      startServer,
+      { ...settings, DATABASE_SHARDS: `a=${b},b=${a}` },
+      /a in DATABASE_SHARDS leads to the shard b/,
+    ],
+    [
+      startWorker,
+      { ...settings, DATABASE_SHARDS: `a=${b},b=${a}` },
+      /a in DATABASE_SHARDS leads to the shard b/,
+    ],
+    [
+      startServer,
+      { ...settings, DATABASE_URL: await testDatabase(t) },
+      /run npm run shards -- init/,
+    ],
+    [startWorker, { ...settings, DATABASE_SHARDS: `a=${a}` }, /add them to DATABASE_SHARDS/],
+    [startServer, { DATABASE_URL: settings.DATABASE_URL }, /set DATABASE_SHARDS to them/],
+    [startWorker, { DATABASE_URL: settings.DATABASE_URL }, /set DATABASE_SHARDS to them/],
+  ] as const) {
+    await t.rejects(start({ ...environment, ...wrong }), { message: text })
+  }
+})

@@ -1,0 +1,62 @@
+// Does what the end of a membership, or of a team, has left to do on shards: one chore after the other, and
+// again until it is done. Any worker may; one that dies leaves it to another.
+
+import type { Pool } from '../../lib/drivers/postgres/pool.ts'
+import { shardOfOwner } from '../../lib/domain/shard-map.ts'
+import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
+import type { Shards } from '../../lib/shards/open.ts'
+
+export type TeamChores = {
+  start(): void
+  /** The one that is being done is finished. */
+  stop(): Promise<void>
+}
+
+/** Looked at this often: one statement, of a table that is nearly always empty. */
+const pollIntervalMs = 1_000
+/** In one round. Chores of a shard that is down fail at once, and wait: those behind them have their turn. */
+const failuresMax = 10
+
+export const createTeamChores = (
+  doOne: (poolOf: (teamId: string) => Pool) => Promise<boolean>,
+  { map, pools }: Pick<Shards, 'map' | 'pools'>,
+  log: Log,
+): TeamChores => {
+  const warn = createBoundedLog((fields, message) => log.warn(fields, message))
+  let isStopping = false
+  let timer: NodeJS.Timeout | undefined
+  let round = Promise.resolve()
+
+  const poolOf = (teamId: string): Pool => {
+    const name = shardOfOwner(map(), teamId)
+    const pool = pools.get(name)
+    if (!pool) throw new Error(`there is no connection to the shard ${name}`)
+    return pool
+  }
+  const doAll = async () => {
+    for (let failures = 0; !isStopping && failures < failuresMax;) {
+      try {
+        if (!(await doOne(poolOf))) return
+      } catch (error) {
+        failures++
+        warn(
+          { reason: (error as Error).message },
+          'todos of a team wait to be changed: trying again',
+        )
+      }
+    }
+  }
+  const next = () => {
+    round = doAll().then(() => {
+      if (!isStopping) timer = setTimeout(next, pollIntervalMs).unref()
+    })
+  }
+  return {
+    start: next,
+    async stop() {
+      isStopping = true
+      clearTimeout(timer)
+      await round
+    },
+  }
+}
