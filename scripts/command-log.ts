@@ -17,12 +17,16 @@ import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.
 import { createLog } from '../lib/runtime/log.ts'
 import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
+import { openShardedLogs } from '../lib/todo-store/sharded-logs.ts'
 import { parseRequest, usage, type AdoptFrom } from './command-log-arguments.ts'
 import { confirmTargets } from './confirm.ts'
 import { runOnDatabase, type Output, type Write } from './database-command.ts'
 import { widen, WidenFailure } from './command-log-partitions.ts'
+import { onShards } from './on-shards.ts'
 
 const timeoutMs = 15_000
+const fixedPartitions =
+  'not done: the map of shards has a row for each partition, and their number stays as it is'
 
 /** Returns the exit code. */
 export const commandLog = (
@@ -36,20 +40,26 @@ export const commandLog = (
       parse: parseRequest,
       async run(request, config, databases) {
         const { out } = output
-        const logs = openCommandLogs(databases.pool('todos', { timeoutMs }))
-        switch (request.kind) {
-          case 'show':
-            for (const line of describe(await readState(config, databases, logs))) out(line)
-            break
-          case 'adopt':
-            await adopt(config, databases, logs, request.from, out)
-            break
-          case 'partitions':
-            await widen(config, databases, logs, request, out)
-            break
-          case 'replicas':
-            await replicate(config, request.timeoutMs, out)
-        }
+        const main = databases.pool('todos', { timeoutMs })
+        await onShards(config, main, timeoutMs, async (shards) => {
+          const logs = shards
+            ? openShardedLogs(shards.map, main, shards.pools)
+            : openCommandLogs(main)
+          switch (request.kind) {
+            case 'show':
+              for (const line of describe(await readState(config, databases, logs))) out(line)
+              break
+            case 'adopt':
+              await adopt(config, databases, logs, request.from, out)
+              break
+            case 'partitions':
+              if (shards) throw new WidenFailure(fixedPartitions)
+              await widen(config, databases, logs, request, out)
+              break
+            case 'replicas':
+              await replicate(config, request.timeoutMs, out)
+          }
+        })
         return 0
       },
       explain: (error) =>
@@ -190,7 +200,10 @@ const adopt = async (
     : Math.min(found.partitions, stored?.partitions ?? found.partitions)
   await logs.adopt(log, { ...found, partitions }, positions)
   out(`stored:  ${stored?.identity ?? 'none'}`)
-  out(`adopted: ${found.identity}, commands are spread over ${partitions} partitions`)
+  const adopted = await logs.registered(log)
+  out(
+    `adopted: ${found.identity}, commands are spread over ${adopted?.partitions ?? partitions} partitions`,
+  )
   out(`from ${from}: ${effect}`)
 }
 

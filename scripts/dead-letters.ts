@@ -11,12 +11,18 @@ import { createLog } from '../lib/runtime/log.ts'
 import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
-import { openDeadLetters, type DeadLetters, type Letter } from '../lib/todo-store/dead-letters.ts'
+import {
+  openDeadLetters,
+  openShardedDeadLetters,
+  type DeadLetters,
+  type Letter,
+} from '../lib/todo-store/dead-letters.ts'
 import { replayLetter, type Replay } from '../lib/todo-store/letter-changes.ts'
 import { parseRequest, usage } from './dead-letters-arguments.ts'
 import { confirmTargets } from './confirm.ts'
 import { runOnDatabase, type Output } from './database-command.ts'
 import { letterLine, letterText } from './letter-text.ts'
+import { onShards } from './on-shards.ts'
 
 const timeoutMs = 10_000
 const previewBytes = 160
@@ -49,10 +55,25 @@ const run = async (
   request: ReturnType<typeof parseRequest>,
   config: Config,
   databases: Databases,
+  output: Output,
+): Promise<number> => {
+  const log = config.KAFKA_TODO_TOPIC
+  const main = databases.pool('todos', { timeoutMs })
+  return onShards(config, main, timeoutMs, (shards) => {
+    const letters = shards
+      ? openShardedDeadLetters(main, shards.pools, log)
+      : openDeadLetters(main, log)
+    return runOn(letters, request, config, output)
+  })
+}
+
+const runOn = async (
+  letters: DeadLetters,
+  request: ReturnType<typeof parseRequest>,
+  config: Config,
   { out, err }: Output,
 ): Promise<number> => {
   const log = config.KAFKA_TODO_TOPIC
-  const letters = openDeadLetters(databases.pool('todos', { timeoutMs }), log)
   switch (request.kind) {
     case 'list': {
       const newest = await letters.newest(request.limit, previewBytes)

@@ -9,6 +9,7 @@ import { checkPostgres } from './doctor/postgres.ts'
 import { checkRedis } from './doctor/redis.ts'
 import { checkReplicas } from './doctor/replicas.ts'
 import { checkSettings } from './doctor/settings.ts'
+import { checkShards } from './doctor/shards.ts'
 
 const usage = `usage: npm run doctor [-- --json]
 Looks at settings, this machine, its ports, Postgres and its replicas, Redis and Kafka. Each line is ok, warn or fault, what
@@ -23,6 +24,7 @@ export const examine = async (env: NodeJS.ProcessEnv): Promise<readonly Finding[
   const others = await Promise.all([
     checkPorts(config),
     checkPostgres(config, env),
+    ...(config.DATABASE_SHARDS === '' ? [] : [checkShards(config)]),
     ...(config.DATABASE_REPLICA_URLS === '' ? [] : [checkReplicas(config)]),
     ...(config.LIST_CACHE === 'redis' ? [checkRedis(config)] : []),
     ...(config.COMMAND_LOG === 'kafka' ? [checkKafka(config)] : []),

@@ -7,8 +7,10 @@ import { createLog } from '../lib/runtime/log.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
 import { examineReplicas, type ReplicaFound } from '../lib/drivers/postgres/replica-samples.ts'
 import { postgresUrls, replicaUrls } from '../lib/drivers/postgres/urls.ts'
-import { createPostgresStore } from '../lib/todo-store/postgres.ts'
+import { openCommandLogs } from '../lib/todo-store/command-logs.ts'
+import { openShardedLogs } from '../lib/todo-store/sharded-logs.ts'
 import { parseOptions, readArgumentsOrExit } from './command-line.ts'
+import { onShards } from './on-shards.ts'
 
 export type PartitionLag = {
   readonly partition: number
@@ -26,10 +28,15 @@ const readTimeoutMs = 10_000
 export const readLag = async (config: Config): Promise<PartitionLag[]> => {
   const log = createLog('lag', 'silent')
   const databases = openDatabases(postgresUrls(config))
-  const store = createPostgresStore(databases.pool('todos', { timeoutMs: readTimeoutMs }))
+  const main = databases.pool('todos', { timeoutMs: readTimeoutMs })
   try {
     // First: read after the ends, it could be ahead of them.
-    const applied = await store.nextOffsets(config.KAFKA_TODO_TOPIC)
+    const applied = await onShards(config, main, readTimeoutMs, (shards) =>
+      (shards
+        ? openShardedLogs(shards.map, main, shards.pools)
+        : openCommandLogs(main)
+      ).nextOffsets(config.KAFKA_TODO_TOPIC),
+    )
     const ends = await readEnds(config, databases, log)
     return [...ends]
       .map(([partition, end]) => {

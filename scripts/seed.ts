@@ -2,11 +2,15 @@
 // announces the new lists within a second.
 
 import hyperid from 'hyperid'
-import { readConfigOrExit } from '../lib/runtime/config/config.ts'
-import { databaseTarget } from '../lib/runtime/config/targets.ts'
+import { shardOfBucket, type ShardMap } from '../lib/domain/shard-map.ts'
+import { bucketCount, idAlphabet, idStart } from '../lib/domain/todo-id.ts'
+import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import { shardsIn } from '../lib/runtime/config/shard-urls.ts'
+import { databaseTarget, shardTargets } from '../lib/runtime/config/targets.ts'
 import { createPool } from '../lib/drivers/postgres/pool.ts'
 import { parseOptions, readArgumentsOrExit, usageExitCode, UsageError } from './command-line.ts'
 import { confirmTargets, refusalOf, yesOption } from './confirm.ts'
+import { onShards } from './on-shards.ts'
 
 export const seedCountDefault = 10_000
 const chunkSize = 1_000
@@ -41,7 +45,13 @@ const whens = [
   'when it is quiet',
 ]
 
-export type SeedTarget = { readonly databaseUrl: string; readonly count: number }
+export type SeedTarget = {
+  readonly databaseUrl: string
+  readonly count: number
+  /** Of a shard: what it has, and which of the todos are its share. */
+  readonly shard?: SeedShare
+}
+type SeedShare = { readonly buckets: readonly number[]; readonly nth: number; readonly of: number }
 
 /** True when this database was seeded before. */
 export const isSeeded = async (databaseUrl: string): Promise<boolean> => {
@@ -56,22 +66,28 @@ export const isSeeded = async (databaseUrl: string): Promise<boolean> => {
 
 /** `onProgress` gets the number of rows inserted, after each chunk. */
 export const seed = async (
-  { databaseUrl, count }: SeedTarget,
+  { databaseUrl, count, shard }: SeedTarget,
   onProgress: (done: number) => void,
 ): Promise<void> => {
   const pool = createPool({ url: databaseUrl, poolSize: 1, timeoutMs })
-  const newId = hyperid({ urlSafe: true, fixedLength: true })
+  const newUnique = hyperid({ urlSafe: true, fixedLength: true })
+  const newId = (n: number) =>
+    shard ? idStart(newUnique(), pick(shard.buckets, n)) + idAlphabet.charAt(0) : newUnique()
+  const { nth, of } = shard ?? { nth: 0, of: 1 }
   const nowMs = Date.now()
   try {
     for (let done = 0; done < count; done += chunkSize) {
-      const numbers = Array.from({ length: Math.min(chunkSize, count - done) }, (_, i) => done + i)
+      const numbers = Array.from(
+        { length: Math.min(chunkSize, count - done) },
+        (_, i) => (done + i) * of + nth,
+      )
       await pool.transaction(async (tx) => {
         // In the past and a minute apart, so that whatever a user creates comes before them.
         await tx`
           INSERT INTO todos
             (id, title, description, completed, user_id, created_at, updated_at, revision)
           SELECT id, title, description, completed, user_id, created_at, created_at, 1
-          FROM unnest(${numbers.map(() => newId())}::text[], ${numbers.map(titleOf)}::text[],
+          FROM unnest(${numbers.map(newId)}::text[], ${numbers.map(titleOf)}::text[],
             ${numbers.map(descriptionOf)}::text[], ${tx.array(numbers.map((n) => n % 3 === 0))}::boolean[],
             ${numbers.map((n) => `user-${n % 50}`)}::text[],
             ${tx.array(numbers.map((n) => new Date(nowMs - (n + 1) * 60_000)))}::timestamptz[])
@@ -87,10 +103,42 @@ export const seed = async (
   }
 }
 
-const pick = (words: readonly string[], n: number): string => words[n % words.length] as string
+const pick = <T>(some: readonly T[], n: number): T => some[n % some.length] as T
 const titleOf = (n: number): string => `${pick(verbs, n)} ${pick(things, n * 7 + 3)}`
 const descriptionOf = (n: number): string =>
   `Number ${n + 1} on the list: best done ${pick(whens, n * 3 + 1)}.`
+
+/** Each shard gets as many as any other, or one more, in turns: a page of the newest has some of each. */
+const targetsOf = async (
+  config: Config,
+  count: number,
+): Promise<(SeedTarget & { readonly name?: string })[]> => {
+  const pool = createPool({ url: config.DATABASE_URL, poolSize: 1, timeoutMs })
+  const bucketsIn = (map: ShardMap, name: string) =>
+    Array.from({ length: bucketCount }, (_, bucket) => bucket).filter(
+      (bucket) => shardOfBucket(map, bucket) === name,
+    )
+  try {
+    return await onShards(config, pool, timeoutMs, (shards) => {
+      const urls = shardsIn(config.DATABASE_SHARDS)
+      if (!shards) return Promise.resolve([{ databaseUrl: config.DATABASE_URL, count }])
+      return Promise.resolve(
+        urls.map(({ name, url }, nth) => {
+          const buckets = bucketsIn(shards.map, name)
+          const own = Math.floor((count + urls.length - 1 - nth) / urls.length)
+          return {
+            name,
+            databaseUrl: url,
+            count: own,
+            shard: { buckets, nth, of: urls.length },
+          }
+        }),
+      )
+    })
+  } finally {
+    await pool.close()
+  }
+}
 
 /** One line that redraws itself on a terminal; elsewhere only its end is printed. */
 export const progressBar = (label: string, total: number) => (done: number) => {
@@ -102,7 +150,8 @@ export const progressBar = (label: string, total: number) => (done: number) => {
 }
 
 const usage = `usage: npm run seed [-- COUNT] [--yes]
-Adds COUNT fixture todos (10000) to the database of DATABASE_URL. The worker announces the new lists.
+Adds COUNT fixture todos (10000) to the database of DATABASE_URL, or to the shards. The worker announces the
+new lists.
   -y, --yes   write to the default database, where DATABASE_URL is not set
 Exit codes: 0 done, 1 failed, 2 wrong usage, or not told where to write.`
 
@@ -118,8 +167,12 @@ if (process.argv[1] === import.meta.filename) {
   const { count, isConfirmed } = readArgumentsOrExit(usage, parse)
   const config = readConfigOrExit('script')
   try {
-    await confirmTargets([databaseTarget(config, process.env)], isConfirmed)
-    await seed({ databaseUrl: config.DATABASE_URL, count }, progressBar('seeding', count))
+    const targets = [databaseTarget(config, process.env), ...shardTargets(config, process.env)]
+    await confirmTargets(targets, isConfirmed)
+    for (const target of await targetsOf(config, count)) {
+      const label = target.name === undefined ? 'seeding' : `seeding ${target.name}`
+      await seed(target, progressBar(label, target.count))
+    }
   } catch (error) {
     const { message } = error as Error
     const refusal = refusalOf(error, usage)

@@ -4,7 +4,7 @@ export type Level = 'ok' | 'warn' | 'fault'
 
 export type Finding = {
   readonly level: Level
-  readonly area: 'settings' | 'machine' | 'ports' | 'postgres' | 'redis' | 'kafka'
+  readonly area: 'settings' | 'machine' | 'ports' | 'shards' | 'postgres' | 'redis' | 'kafka'
   readonly found: string
   /** Only where something is to be done. */
   readonly advice?: string
