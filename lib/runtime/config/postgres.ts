@@ -53,7 +53,7 @@ export const postgresSettings = {
     default: '',
     unit: 'name=URL, …',
     meaning:
-      'Databases that share out the todos, each as `name=URL`, separated by commas; DATABASE_URL keeps accounts, teams and the map: see [shards](../explanation/shards.md). **No server or worker starts with it yet**; `npm run migrate`, `npm run shards` and `npm run doctor` know it. Empty: all is in DATABASE_URL.',
+      'Databases that share out the todos, each as `name=URL`, separated by commas; DATABASE_URL keeps accounts, teams and the map: see [how to begin](../how-to/shard-the-database.md). Set for servers, workers and commands alike. Empty: all is in DATABASE_URL.',
     isSecret: true,
     parse: checkShards,
   },
