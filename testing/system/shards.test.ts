@@ -17,6 +17,7 @@ import { shardedDatabases, type ShardedDatabases } from '../sharded-databases.ts
 import { openTeamsAt } from '../teams.ts'
 
 const partitions = 4
+const waits = { prefer: 'wait=10' }
 const bounds = { teamsOfUserMax: 100, membersMax: 100, invitationsMax: 100, invitationTtlSec: 60 }
 
 const startOn = async (t: Test, stack: Record<string, string>, databases: ShardedDatabases) => {
@@ -89,9 +90,9 @@ const walk = async (t: Test, system: System, map: ShardMap) => {
 
   await t.test('public ones, from wherever they are', async (t) => {
     const titles = Array.from({ length: 12 }, (_, i) => `public ${i}`)
-    const made = await Promise.all(
-      titles.map((title) => asAnn('POST', '/todos', { title }, { prefer: 'wait=10' })),
-    )
+    const made: Answer[] = []
+    // One after the other: what is sent together is for one partition.
+    for (const title of titles) made.push(await asAnn('POST', '/todos', { title }, waits))
     t.same(new Set(made.map(({ status }) => status)), new Set([201]))
     const shards = made.map((one) => shardOfTodo(map, idOf(one)))
     t.same(new Set(shards), new Set(['a', 'b']))
@@ -107,11 +108,8 @@ const walk = async (t: Test, system: System, map: ShardMap) => {
       titlesOf(list),
     )
     const id = idOf(made[0] as Answer)
-    t.equal(
-      (await asBob('PATCH', `/todos/${id}`, { title: 'x' }, { prefer: 'wait=10' })).status,
-      403,
-    )
-    t.equal((await asAnn('DELETE', `/todos/${id}`, undefined, { prefer: 'wait=10' })).status, 204)
+    t.equal((await asBob('PATCH', `/todos/${id}`, { title: 'x' }, waits)).status, 403)
+    t.equal((await asAnn('DELETE', `/todos/${id}`, undefined, waits)).status, 204)
     t.equal((await asAnn('GET', `/todos/${id}`)).status, 404)
   })
 
@@ -153,7 +151,9 @@ const walk = async (t: Test, system: System, map: ShardMap) => {
     t.equal((await asAnn('PUT', `${todo}/shares`, share)).status, 200)
     t.match(await asBob('GET', todo), { status: 200, body: { title: 'shared' } })
     t.equal((await asBob('PATCH', todo, { completed: true })).status, 200)
-    t.match(await asBob('GET', '/api/shared'), { body: { todos: [{ completed: true }] } })
+    t.match(await asBob('GET', '/api/shared'), {
+      body: { todos: [{ todo: { completed: true } }] },
+    })
     t.equal((await asAnn('DELETE', todo)).status, 204)
     t.equal((await asBob('GET', todo)).status, 404)
     await eventually(
@@ -197,8 +197,7 @@ const down = async (t: Test, system: System, b: RestartableService) => {
   const after = nextOf(await asAnn('GET', '/todos?limit=1'))
   t.equal((await asAnn('GET', after)).headers.get('missing-shards'), 'b', 'nor in what follows')
 
-  const ids = await Promise.all(Array.from({ length: 8 }, async (_, i) => create(`while ${i}`)))
-  t.same(new Set(ids.map(({ status }) => status)), new Set([202]), 'acknowledged by the log')
+  for (let i = 0; i < 8; i++) t.equal((await create(`while ${i}`)).status, 202, 'acknowledged')
   const late = await asBob('POST', '/api/todos', { title: 'late' }, { prefer: 'respond-async' })
   t.equal(late.status, 202)
   const metrics = await scrape(server.metricsPort)

@@ -228,27 +228,36 @@ const anomalies: Record<string, Anomaly> = {
   'a partition that the log does not have': ['I7', (draft) => draft.nextOffsets.set(9, 1)],
   'a list that went back': [
     'I8',
-    (draft) => draft.reads.push({ connection: 1, version: 2, todos: draft.reads[0]?.todos ?? [] }),
+    (draft) =>
+      draft.reads.push({ connection: 1, version: '2', todos: draft.reads[0]?.todos ?? [] }),
   ],
   'a list without a version': [
     'I8',
-    (draft) => draft.reads.push({ connection: 2, version: NaN, todos: [] }),
+    (draft) => draft.reads.push({ connection: 2, version: '', todos: [] }),
+  ],
+  'a list of shards that goes back in one of them': [
+    'I8',
+    (draft) => {
+      const { todos = [] } = draft.reads[0] ?? {}
+      for (const version of ['3.4', 'none.5', '2.6'])
+        draft.reads.push({ connection: 2, version, todos })
+    },
   ],
   'two lists of one version': [
     'I8',
-    (draft) => draft.reads.push({ connection: 2, version: 3, todos: [] }),
+    (draft) => draft.reads.push({ connection: 2, version: '3', todos: [] }),
   ],
   'a refused write in a list': [
     'I8',
     (draft) => {
       const { title = '' } = draft.operations.find(isRefused) as Operation
-      draft.reads.push({ connection: 1, version: 4, todos: [{ id: 't0', title }] })
+      draft.reads.push({ connection: 1, version: '4', todos: [{ id: 't0', title }] })
     },
   ],
   'a list of what nobody wrote': [
     'I8',
     (draft) =>
-      draft.reads.push({ connection: 1, version: 4, todos: [{ id: 't0', title: 'nobody' }] }),
+      draft.reads.push({ connection: 1, version: '4', todos: [{ id: 't0', title: 'nobody' }] }),
   ],
   'a personal todo in a list': [
     'I8',
@@ -256,7 +265,7 @@ const anomalies: Record<string, Anomaly> = {
       const { title = '', todoId = '' } = draft.operations.find(
         ({ kind, isPersonal }) => isPersonal && kind === 'create',
       ) as Operation
-      draft.reads.push({ connection: 1, version: 4, todos: [{ id: todoId, title }] })
+      draft.reads.push({ connection: 1, version: '4', todos: [{ id: todoId, title }] })
     },
   ],
   'a list that stays stale': [

@@ -158,6 +158,13 @@ const nothingWaiting = ({ log, ends, nextOffsets }: Evidence): Violation[] =>
     ]
   })
 
+/** One for each shard. */
+type Versions = readonly number[]
+
+/** A shard whose todos are not in a list does not go back. */
+const versionsIn = (text: string): Versions =>
+  text === '' ? [] : text.split('.').map((one) => (one === 'none' ? Infinity : Number(one)))
+
 /** I8: lists never go back on a connection, and one version is one list, of what was asked for. */
 const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] => {
   const refused = new Set(
@@ -167,14 +174,19 @@ const readsAreTrue = ({ operations, reads, finalLists }: Evidence): Violation[] 
   const personal = new Set(
     operations.filter(({ isPersonal }) => isPersonal).map(({ title }) => title),
   )
-  const newest = new Map<number, number>()
-  const byVersion = new Map<number, string>()
+  const newest = new Map<number, Versions>()
+  const byVersion = new Map<string, string>()
   const violations: Violation[] = []
   const add = (detail: string) => violations.push({ invariant: 'I8', detail })
   for (const { connection, version, todos } of reads) {
-    const before = newest.get(connection) ?? 0
-    if (!(version >= before)) add(`connection ${connection} went from ${before} to ${version}`)
-    newest.set(connection, version)
+    const before = newest.get(connection) ?? []
+    const now = versionsIn(version)
+    const isBack = now.length < before.length || now.some((one, i) => one < (before[i] ?? 0))
+    if (now.length === 0 || isBack)
+      add(`connection ${connection} went from ${before.join('.')} to ${version}`)
+    // A shard that is missing comes back where it was, or later.
+    const seen = now.map((one, i) => (one === Infinity ? (before[i] ?? 0) : one))
+    newest.set(connection, seen)
     const list = asText(todos.map(({ id, title }) => [id, title]))
     if ((byVersion.get(version) ?? list) !== list) add(`version ${version} is two lists`)
     byVersion.set(version, list)

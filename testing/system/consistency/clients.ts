@@ -75,6 +75,9 @@ const readOften = 10
 const personalOneIn = 10
 
 /** Version of a list; NaN when it names none. */
+/** Of a public list: a number, or one for each shard, `none` of one that is missing. '': there is none. */
+export const versionsOf = ({ etag }: Answer): string =>
+  /^"((?:\d+|none)(?:\.(?:\d+|none))*)-/.exec(etag)?.[1] ?? ''
 export const versionOf = ({ etag }: Answer): number => Number(/^"(\d+)-/.exec(etag)?.[1])
 
 /** What an answer that waited for a write says came of it. */
@@ -208,7 +211,7 @@ export const startClients = (
       if (answer?.status === 200) {
         if (answer.socket !== known) connection = ++connections
         known = answer.socket
-        reads.push({ connection, version: versionOf(answer), todos: listOf(answer.text) })
+        reads.push({ connection, version: versionsOf(answer), todos: listOf(answer.text) })
       } else {
         agent.destroy()
         agent = new Agent({ keepAlive: true, maxSockets: 1 })

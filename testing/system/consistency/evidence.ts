@@ -92,7 +92,8 @@ export type Listed = { readonly id: string; readonly title: string }
 /** A list as one connection read it, in the order of its reads; all of one length at most. */
 export type ListRead = {
   readonly connection: number
-  readonly version: number
+  /** As the ETag says it: a number, or one for each shard with dots in between. '': none. */
+  readonly version: string
   readonly todos: readonly Listed[]
 }
 

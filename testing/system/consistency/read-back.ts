@@ -10,6 +10,8 @@ import { readTopicEnds } from './topic.ts'
 
 export type LogPlace = {
   readonly databaseUrl: string
+  /** Of the databases that have todos: those of the shards, or the one. */
+  readonly todoUrls: readonly string[]
   readonly topic: string
   readonly brokers: string
 }
@@ -92,19 +94,36 @@ const embeddedEndsOf = async (sql: postgres.ISql, topic: string): Promise<Map<nu
   return new Map(rows.map((one) => [one.partition, Number(one.next_offset)]))
 }
 
-/** What a list that is fresh carries at least. */
-export const readListVersion = async ({ databaseUrl }: LogPlace): Promise<number> => {
-  const sql = connect(databaseUrl)
-  const [row] = await sql<{ version: string }[]>`SELECT sum(changes) AS version FROM list_versions`
-  await sql.end()
-  return Number(row?.version)
+/** What a list that is fresh carries at least: of each database that has todos. */
+export const readListVersions = ({ todoUrls }: LogPlace): Promise<number[]> =>
+  Promise.all(
+    todoUrls.map(async (url) => {
+      const sql = connect(url)
+      const [row] = await sql<{ version: string }[]>`
+        SELECT sum(changes) AS version FROM list_versions`
+      await sql.end()
+      return Number(row?.version)
+    }),
+  )
+
+export const readNextOffsets = async ({ todoUrls, topic }: LogPlace) => {
+  const all = await Promise.all(
+    todoUrls.map(async (url) => {
+      const sql = connect(url)
+      const offsets = await nextOffsetsOf(sql, topic)
+      await sql.end()
+      return offsets
+    }),
+  )
+  return merged(all)
 }
 
-export const readNextOffsets = async ({ databaseUrl, topic }: LogPlace) => {
-  const sql = connect(databaseUrl)
-  const offsets = await nextOffsetsOf(sql, topic)
-  await sql.end()
-  return offsets
+/** Each partition is applied to one database; of the others, some know of it and have applied nothing. */
+const merged = (all: readonly ReadonlyMap<number, number>[]): Map<number, number> => {
+  const next = new Map<number, number>()
+  for (const [partition, offset] of all.flatMap((one) => [...one]))
+    next.set(partition, Math.max(offset, next.get(partition) ?? 0))
+  return next
 }
 
 const nextOffsetsOf = async (sql: postgres.ISql, topic: string): Promise<Map<number, number>> => {
@@ -113,9 +132,25 @@ const nextOffsetsOf = async (sql: postgres.ISql, topic: string): Promise<Map<num
   return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
 }
 
+/** One of all databases, newest first as each has them. A todo that is in two is one too many. */
+export const readTables = async ({ todoUrls, topic }: LogPlace): Promise<Tables> => {
+  const all = await Promise.all(todoUrls.map((url) => readTablesOf(url, topic)))
+  const rows = all.flatMap(({ todos }) => [...todos])
+  const todos = new Map(
+    rows.sort(([a, one], [b, other]) => other.createdMs - one.createdMs || (a < b ? 1 : -1)),
+  )
+  if (todos.size < rows.length) throw new Error('a todo is in two databases')
+  return {
+    todos,
+    outcomes: new Map(all.flatMap(({ outcomes }) => [...outcomes])),
+    nextOffsets: merged(all.map(({ nextOffsets }) => nextOffsets)),
+    deadLetters: all.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
+  }
+}
+
 /** One snapshot of all tables: Postgres itself says what belongs together. */
-export const readTables = async ({ databaseUrl, topic }: LogPlace): Promise<Tables> => {
-  const sql = connect(databaseUrl)
+const readTablesOf = async (url: string, topic: string): Promise<Tables> => {
+  const sql = connect(url)
   const tables = await sql.begin('ISOLATION LEVEL REPEATABLE READ', async (tx) => {
     const todos = await tx<(Row & { id: string; created: Date; updated: Date })[]>`
       SELECT id, title, description, completed, user_id AS "userId", revision, is_personal AS "isPersonal",

@@ -10,7 +10,7 @@ const given = environment['CONSISTENCY_SECONDS']
 /** How long each run is hurt. */
 export const seconds = Number(given ?? shortSec)
 
-const stacks: readonly Stack[] = ['real', 'kafka-cluster', 'replicated', 'ha', 'embedded']
+const stacks: readonly Stack[] = ['real', 'kafka-cluster', 'replicated', 'ha', 'embedded', 'shards']
 /** A short run is made without those that take long to start. */
 const shortStacks: readonly Stack[] = ['real', 'embedded']
 /** A short run is made on the engine that everybody has. */

@@ -62,7 +62,9 @@ const isSpare = (name: ServiceName): boolean =>
 const ofItsOwn = (name: ServiceName, service: RestartableService, system: System): Fault[] => {
   switch (name) {
     case 'postgres':
-      return postgresFaults(service)
+    case 'shard-a':
+    case 'shard-b':
+      return postgresFaults(name, service)
     case 'postgres-replica':
       return replicaFaults(service)
     case 'redis':
@@ -81,24 +83,24 @@ const ofItsOwn = (name: ServiceName, service: RestartableService, system: System
 const flapsMin = 2
 const flapsMax = 4
 
-const postgresFaults = (service: RestartableService): Fault[] => [
+const postgresFaults = (name: ServiceName, service: RestartableService): Fault[] => [
   {
-    name: 'postgres answers for moments only',
+    name: `${name} answers for moments only`,
     begin: (draw) => flapPostgres(service, flapsMin + draw(flapsMax - flapsMin + 1), draw),
     end: () => service.thaw(),
   },
   {
-    name: 'postgres ends every session',
+    name: `${name} ends every session`,
     begin: () => endPostgresSessions(service),
   },
   {
-    name: 'postgres read-only',
+    name: `${name} read-only`,
     begin: () => makePostgresReadOnly(service),
     lastsMs: aMoment,
     end: () => makePostgresWritable(service),
   },
   {
-    name: 'postgres read-only for the sessions it has',
+    name: `${name} read-only for the sessions it has`,
     begin: () => makeOpenSessionsReadOnly(service),
     allWorksMeanwhile: true,
     end: () => endOpenSessionsReadOnly(service),

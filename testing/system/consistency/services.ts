@@ -10,13 +10,15 @@ import { startRedis } from '../../../scripts/stack/redis.ts'
 
 /**
  * `kafka-cluster`: `real`, with three brokers in place of one. `replicated`: with a replica of Postgres. `ha`: with
- * three brokers, Sentinels and Patroni.
+ * three brokers, Sentinels and Patroni. `shards`: `real`, with todos in two more databases.
  */
-export type Stack = 'real' | 'kafka-cluster' | 'replicated' | 'ha' | 'embedded'
+export type Stack = 'real' | 'kafka-cluster' | 'replicated' | 'ha' | 'embedded' | 'shards'
+export const shardNames = ['shard-a', 'shard-b'] as const
 export const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
 export type BrokerName = (typeof brokerNames)[number]
+export type ShardName = (typeof shardNames)[number]
 export type ServiceName =
-  'postgres' | 'postgres-replica' | 'redis' | 'kafka' | 'kafka-controller' | BrokerName
+  'postgres' | ShardName | 'postgres-replica' | 'redis' | 'kafka' | 'kafka-controller' | BrokerName
 export type Services = ReadonlyMap<ServiceName, RestartableService>
 
 /** In the order in which they start. */
@@ -26,6 +28,7 @@ const names: Readonly<Record<Stack, readonly ServiceName[]>> = {
   replicated: ['postgres', 'postgres-replica', 'redis', 'kafka'],
   ha: ['kafka-controller', ...brokerNames],
   embedded: ['postgres'],
+  shards: ['postgres', ...shardNames, 'redis', 'kafka'],
 }
 
 export const isBroker = (name: ServiceName): name is BrokerName =>
@@ -44,6 +47,8 @@ type Place = Parameters<Start>[0]
 const startOf = (name: ServiceName, started: Services): Start => {
   switch (name) {
     case 'postgres':
+    case 'shard-a':
+    case 'shard-b':
       return (place: Place) => startPostgres({ ...place, durable: false })
     case 'postgres-replica': {
       const primary = { url: started.get('postgres')?.directUrl() ?? '' }

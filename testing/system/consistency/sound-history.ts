@@ -127,7 +127,7 @@ export const soundHistory = (random: Random): Draft => {
     outcomes,
     deadLetters: 0,
     nextOffsets: new Map(ends),
-    reads: [1, 2, 3].map((version) => ({ connection: 1, version, todos: list })),
+    reads: ['1', '2', '3'].map((version) => ({ connection: 1, version, todos: list })),
     finalLists: [list, list],
     live: soundLiveClients(changes, random),
   }

@@ -12,12 +12,15 @@ import {
   type Running,
 } from '../../../scripts/stack/processes.ts'
 import { kafkaClusterSettings } from '../../../scripts/stack/kafka-cluster.ts'
+import { shards as shardsCommand } from '../../../scripts/shards.ts'
+import { readConfig } from '../../../lib/runtime/config/config.ts'
 import { becomesFree, freePort } from '../../../scripts/stack/ports.ts'
 import { testSecret } from '../../settings.ts'
 import { keepEmbeddedLog, type LogPlace } from './read-back.ts'
 import { startHaStores, type HaStores } from './ha-stores.ts'
 import {
   brokersOf,
+  shardNames,
   startServices,
   stopServices,
   type ServiceName,
@@ -58,6 +61,17 @@ export type System = {
   stop(): Promise<void>
 }
 
+const partitions = 3
+
+const makeMap = async (settings: Readonly<Record<string, string>>): Promise<void> => {
+  const printed: string[] = []
+  const add = (line: string) => void printed.push(line)
+  const read = () => readConfig(settings, 'script')
+  const args = ['init', '--partitions', String(partitions)]
+  if ((await shardsCommand(args, read, { out: add, err: add })) !== 0)
+    throw new Error(printed.join('\n'))
+}
+
 const processCount = 2
 const workerCount = 2
 const restartTimeoutMs = 60_000
@@ -82,6 +96,7 @@ export const startSystem = async (options: {
         })
       : undefined
   const service = (name: ServiceName) => services.get(name) as RestartableService
+<<<<<<< HEAD
   const database =
     options.database ??
     (haStores && {
@@ -89,12 +104,18 @@ export const startSystem = async (options: {
       directUrl: () => haStores.primary().url,
     }) ??
     service('postgres')
+=======
+  const database = options.database ?? service('postgres')
+  const shards = stack === 'shards' ? shardNames.map((name) => service(name)) : []
+>>>>>>> 7184b35 (tests: the consistency checker runs on shards, each of which is hurt)
   const place = (): LogPlace => ({
     databaseUrl: database.directUrl(),
+    todoUrls: shards.length > 0 ? shards.map((one) => one.directUrl()) : [database.directUrl()],
     topic,
     brokers: brokersOf(services, (one) => one.directUrl()),
   })
-  await migrate(place().databaseUrl, migrationsDirectory)
+  const { databaseUrl, todoUrls } = place()
+  for (const url of new Set([databaseUrl, ...todoUrls])) await migrate(url, migrationsDirectory)
   if (stack === 'embedded') await keepEmbeddedLog(place().databaseUrl)
   const port = await freePort()
   const brokers = brokersOf(services, (one) => one.url)
@@ -108,12 +129,19 @@ export const startSystem = async (options: {
             : { KAFKA_BROKERS: brokers }),
         }
   const replica = services.get('postgres-replica')
-  const environment = {
-    ...stores,
+  const databases = {
     DATABASE_URL: database.url,
     ...(replica && { DATABASE_REPLICA_URLS: replica.url }),
+    ...(shards.length > 0 && {
+      DATABASE_SHARDS: shardNames.map((name, i) => `${name}=${shards[i]?.url}`).join(),
+    }),
+  }
+  if (shards.length > 0) await makeMap(databases)
+  const environment = {
+    ...stores,
+    ...databases,
     KAFKA_TODO_TOPIC: topic,
-    KAFKA_PARTITIONS: '3',
+    KAFKA_PARTITIONS: String(partitions),
     HTTP_ENGINE: options.engine,
     HTTP_HOST: '127.0.0.1',
     HTTP_PORT: String(port),

@@ -5,8 +5,8 @@
 import { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '../../eventually.ts'
-import { exchange, versionOf } from './clients.ts'
-import { readEnds, readListVersion, readNextOffsets } from './read-back.ts'
+import { exchange, versionsOf } from './clients.ts'
+import { readEnds, readListVersions, readNextOffsets } from './read-back.ts'
 import type { System } from './system.ts'
 
 /** Ten times what it takes; a cached list that nobody knows to be stale is kept for 300 s. */
@@ -56,11 +56,14 @@ export const works = async (
     (next) => [...ends].every(([one, end]) => (new Map(next).get(one) ?? 0) >= end),
   )
 
-  const version = await readListVersion(system.place())
+  const versions = await readListVersions(system.place())
   await until(
-    `lists are as new as ${version}`,
-    async () => versionOf(await askAnew(system.port, '/todos?limit=1')),
-    inARow((served) => served >= version),
+    `lists are as new as ${versions.join('.')}`,
+    async () => versionsOf(await askAnew(system.port, '/todos?limit=1')),
+    inARow((served) => {
+      const each = served.split('.').map(Number)
+      return versions.every((version, i) => (each[i] ?? 0) >= version)
+    }),
   )
   if (expect === 'works-and-ready') {
     await until(

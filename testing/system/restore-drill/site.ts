@@ -99,7 +99,7 @@ export const startSite = async (directory: string, say: (line: string) => void):
   return {
     port,
     place: () => {
-      return { databaseUrl: url, topic, brokers: kafka.url }
+      return { databaseUrl: url, todoUrls: [url], topic, brokers: kafka.url }
     },
     backup: () => run('backup'),
     async deleteAllTodos() {
