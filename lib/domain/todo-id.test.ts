@@ -8,6 +8,7 @@ import {
   bucketOf,
   bucketOfOwner,
   idAlphabet,
+  idOfHash,
   idStart,
   todoIdLength,
   uniqueLength,
@@ -65,5 +66,15 @@ t.test("an owner's bucket is the same for good, and owners are spread over all",
     t.ok(Math.min(...counts) > 20, `none has fewer than ${Math.min(...counts)}`)
     t.ok(Math.max(...counts) < 250, `none has more than ${Math.max(...counts)}`)
   }
+  t.end()
+})
+
+t.test('an id of a hash is the same for the same owner, and in its bucket', (t) => {
+  const hash = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABCxyzxyzxy'
+  t.equal(idOfHash(hash), idOfHash(hash))
+  t.equal(bucketOf(idOfHash(hash)), 66, 'without an owner the hash says it')
+  t.equal(bucketOf(idOfHash(hash, 'ann')), bucketOfOwner('ann'))
+  t.not(idOfHash(hash, 'ann'), idOfHash(hash, 'bob'))
+  t.match(idOfHash(hash, 'ann'), idPattern)
   t.end()
 })
