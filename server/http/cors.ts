@@ -41,7 +41,7 @@ const requestHeadersAlways = [
 
 /** What pages may read besides the headers that they always may. */
 const exposed =
-  'Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, List-Version, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, Write-Position, X-Request-Id'
+  'Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, List-Version, Location, Missing-Shards, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, Write-Position, X-Request-Id'
 
 const allow = (origin: string) => [
   'Access-Control-Allow-Origin',

@@ -17,7 +17,7 @@ const preflight = (target: string, origin: string) =>
 
 const allow = (origin: string) => `access-control-allow-origin: ${origin}`
 const expose =
-  'access-control-expose-headers: Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, List-Version, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, Write-Position, X-Request-Id'
+  'access-control-expose-headers: Accept-Encoding, Accept-Patch, Accept-Post, Allow, ETag, Link, List-Version, Location, Missing-Shards, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, Write-Position, X-Request-Id'
 const grants = [
   'access-control-allow-methods: GET, HEAD, POST, PUT, PATCH, DELETE',
   'access-control-allow-headers: authorization, baggage, content-type, idempotency-key, if-match, if-none-match, list-version-min, prefer, sentry-trace, traceparent, tracestate, write-position-min, x-request-id, x-datadog-trace-id, newrelic',

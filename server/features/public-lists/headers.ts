@@ -12,12 +12,4 @@ export const listCaching: readonly string[] = [
 
 /** Where todos of shards that are down are not in a list. */
 export const missingShards = (missing: readonly string[] = []): readonly string[] =>
-  missing.length === 0
-    ? []
-    : [
-        'Missing-Shards',
-        missing.join(', '),
-        // Besides what pages may read anyhow; of no use, and no harm, to others.
-        'Access-Control-Expose-Headers',
-        'Missing-Shards',
-      ]
+  missing.length === 0 ? [] : ['Missing-Shards', missing.join(', ')]
