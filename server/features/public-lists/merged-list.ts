@@ -3,7 +3,7 @@
 // added up or compared: the merged list is named by all of them. So what is proven of one database's list
 // (freshness.ts) holds for each part, and a shard that is down makes no other part old.
 
-import { isTooLong, type ListSnapshot } from '../../../lib/domain/list.ts'
+import { isTooLong, newestCount, type ListSnapshot } from '../../../lib/domain/list.ts'
 import { mergeSlices } from '../../../lib/domain/merge-lists.ts'
 import type { ListCache } from '../../../lib/list-cache/list-cache.ts'
 import type { TodoStore } from '../../../lib/todo-store/todo-store.ts'
@@ -36,11 +36,13 @@ type Parts = Omit<FreshListParts, 'cache' | 'store' | 'onList'> & {
 }
 
 export const keepMerged = ({ sources, onList, ...rest }: Parts): MergedList => {
+  // What follows the newest so many of each shard is not known here.
+  const countMax = rest.list === 'newest' ? newestCount : Infinity
   const snapshots = sources.map((): ListSnapshot | undefined => undefined)
   let isShown = false
 
   const show = () => {
-    const merged = merge(sources, parts, snapshots)
+    const merged = merge(sources, parts, snapshots, countMax)
     if (!merged && !isShown) return
     isShown = merged !== undefined
     onList(merged)
@@ -90,6 +92,7 @@ const merge = (
   sources: readonly ListSource[],
   parts: readonly FreshList[],
   snapshots: readonly (ListSnapshot | undefined)[],
+  countMax: number,
 ): MergedSnapshot | undefined => {
   const [first, ...others] = snapshots
   if (first && others.length === 0)
@@ -97,18 +100,18 @@ const merge = (
   if (snapshots.some((snapshot, i) => !snapshot && parts[i]?.isFailing() !== true)) return undefined
   const held = snapshots.filter((snapshot) => snapshot !== undefined)
   if (held.length === 0) return undefined
-  const count = held.some(isTooLong) ? 0 : Infinity
+  const isLong = held.some(isTooLong)
   return {
     version: snapshots.map((snapshot) => snapshot?.version ?? 'none').join('.'),
-    body: count === 0 ? Buffer.alloc(0) : mergeAll(held),
+    body: isLong ? Buffer.alloc(0) : mergeAll(held, countMax),
     missing: sources.flatMap(({ name = '' }, i) => (snapshots[i] ? [] : [name])),
   }
 }
 
-const mergeAll = (held: readonly ListSnapshot[]): Buffer =>
+const mergeAll = (held: readonly ListSnapshot[], countMax: number): Buffer =>
   mergeSlices(
     held.map(({ body }) => ({ body, next: undefined })),
-    Infinity,
+    countMax,
   ).body
 
 /** The oldest of what is held. `version`: of the first part, whose name it is where it is the only one. */

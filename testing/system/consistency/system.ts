@@ -96,7 +96,6 @@ export const startSystem = async (options: {
         })
       : undefined
   const service = (name: ServiceName) => services.get(name) as RestartableService
-<<<<<<< HEAD
   const database =
     options.database ??
     (haStores && {
@@ -104,10 +103,7 @@ export const startSystem = async (options: {
       directUrl: () => haStores.primary().url,
     }) ??
     service('postgres')
-=======
-  const database = options.database ?? service('postgres')
   const shards = stack === 'shards' ? shardNames.map((name) => service(name)) : []
->>>>>>> 7184b35 (tests: the consistency checker runs on shards, each of which is hurt)
   const place = (): LogPlace => ({
     databaseUrl: database.directUrl(),
     todoUrls: shards.length > 0 ? shards.map((one) => one.directUrl()) : [database.directUrl()],
