@@ -103,8 +103,8 @@ export const lagAsText: Printed = (log, partitions, replicas = []) =>
 
 const usage = `usage: npm run lag [-- --json]
 Prints how many commands of each partition of the log wait to be applied. The log is KAFKA_TODO_TOPIC of
-COMMAND_LOG, the database that of DATABASE_URL. With DATABASE_REPLICA_URLS also how far each replica is
-behind, or why servers read nothing from it.
+COMMAND_LOG, the database that of DATABASE_URL, and those of DATABASE_SHARDS. With DATABASE_REPLICA_URLS also
+how far each replica is behind, or why servers read nothing from it.
 Exit codes: 0 printed, 1 failed, 2 wrong usage.`
 
 if (process.argv[1] === import.meta.filename) {

@@ -76,6 +76,7 @@ void t.test('pods, nodes and zones come and go', async (t) => {
     rows.push(
       ...(await carryOut(fault, clients, () => ({
         databaseUrl: stores.databaseUrl,
+        todoUrls: [stores.databaseUrl],
         brokers: stores.brokers,
         topic,
       }))),
