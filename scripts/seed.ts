@@ -109,7 +109,7 @@ const descriptionOf = (n: number): string =>
   `Number ${n + 1} on the list: best done ${pick(whens, n * 3 + 1)}.`
 
 /** Each shard gets as many as any other, or one more, in turns: a page of the newest has some of each. */
-const targetsOf = async (
+export const targetsOf = async (
   config: Config,
   count: number,
 ): Promise<(SeedTarget & { readonly name?: string })[]> => {
