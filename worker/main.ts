@@ -24,6 +24,7 @@ import { forgetEndedAccess, pruneEndedAccess } from '../lib/ended-access/postgre
 import { openForgetLimits } from '../lib/rate-limit/forget.ts'
 import { pruneRateLimits } from '../lib/rate-limit/postgres.ts'
 import { addShardMetrics } from '../lib/shards/metrics.ts'
+import { settledMapVersion } from '../lib/shards/moves.ts'
 import { connectShards, unshardedFault } from '../lib/shards/open.ts'
 import { createPruneShares } from '../lib/shares/prune.ts'
 import { createIssueInvitation, doTeamChore, pruneInvitations } from '../lib/teams/postgres.ts'
@@ -165,9 +166,12 @@ const readApplied = () => store.nextOffsets(config.KAFKA_TODO_TOPIC)
 const erasureCounts = createErasureCounts()
 addErasureMetrics(metrics.registry, erasureCounts)
 const forgetLimits = openForgetLimits(config, pool, redis)
+/** Todos of who is erased may be moved meanwhile, from a shard that was not looked at to one that was. */
+const mapVersion = shards && (() => settledMapVersion(pool))
 const erasing = createErasing({
   erasures: createPostgresErasures(pool),
-  eraseUser: (userId) => eraseUserFrom([pool, ...(shards?.pools.values() ?? [])], userId),
+  eraseUser: (userId) =>
+    eraseUserFrom([pool, ...(shards?.pools.values() ?? [])], userId, mapVersion),
   async readEnds() {
     const registered = await main.registeredLog(config.KAFKA_TODO_TOPIC)
     if (!registered) throw new Error('the database knows no command log')
@@ -209,13 +213,18 @@ const sinkShards: SinkShards | undefined = shards &&
       const name = shardOf(partition)
       return name === undefined || shards.watch.isDownNow(name)
     },
+    named: {
+      storeOf: sharded.ofShard,
+      isDown: shards.watch.isDown,
+      isDownNow: shards.watch.isDownNow,
+    },
   }
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
   store: (lists[0] as (typeof lists)[number]).store,
   ...(sinkShards && { shards: sinkShards }),
   onApplied(batch) {
-    announcers.get(shardOf(batch.partition))?.changed()
+    announcers.get(batch.shard ?? shardOf(batch.partition))?.changed()
     if (batch.pages.size > 0) void pages.changed(batch.pages)
     metrics.applied(batch)
     logBatch(batch, log)

@@ -59,7 +59,8 @@ export const createTodosElsewhere = (
       }
     },
     async read(todoIds) {
-      const names = new Set(todoIds.map((todoId) => shardOfTodo(map, todoId)))
+      const now = map()
+      const names = new Set(todoIds.map((todoId) => shardOfTodo(now, todoId)))
       names.delete(undefined)
       const found = await Promise.all([...names].map(async (name = '') => readIn(name, todoIds)))
       const todos = new Map(found.flat().map((todo) => [todo.id, todo]))
@@ -67,7 +68,7 @@ export const createTodosElsewhere = (
       const unsure = todoIds.filter((todoId) => {
         const bucket = bucketOf(todoId)
         if (bucket === undefined) return false
-        return !todos.has(todoId) || map.moved?.has(bucket) === true
+        return !todos.has(todoId) || now.moved?.has(bucket) === true
       })
       for (const todoId of unsure) {
         const bucket = bucketOf(todoId) as number

@@ -1,9 +1,9 @@
 // Does what the end of a membership, or of a team, has left to do on shards: one chore after the other, and
 // again until it is done. Any worker may; one that dies leaves it to another.
 
-import type { Pool } from '../../lib/drivers/postgres/pool.ts'
-import { shardOfOwner } from '../../lib/domain/shard-map.ts'
+import type { Pool, Sql } from '../../lib/drivers/postgres/pool.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
+import { settledShardOfOwner } from '../../lib/shards/moves.ts'
 import type { Shards } from '../../lib/shards/open.ts'
 
 export type TeamChores = {
@@ -18,7 +18,7 @@ const pollIntervalMs = 1_000
 const failuresMax = 10
 
 export const createTeamChores = (
-  doOne: (poolOf: (teamId: string) => Pool) => Promise<boolean>,
+  doOne: (poolOf: (teamId: string, sql: Sql) => Promise<Pool>) => Promise<boolean>,
   { map, pools }: Pick<Shards, 'map' | 'pools'>,
   log: Log,
 ): TeamChores => {
@@ -27,8 +27,8 @@ export const createTeamChores = (
   let timer: NodeJS.Timeout | undefined
   let round = Promise.resolve()
 
-  const poolOf = (teamId: string): Pool => {
-    const name = shardOfOwner(map(), teamId)
+  const poolOf = async (teamId: string, sql: Sql): Promise<Pool> => {
+    const name = await settledShardOfOwner(sql, map(), teamId)
     const pool = pools.get(name)
     if (!pool) throw new Error(`there is no connection to the shard ${name}`)
     return pool

@@ -50,7 +50,7 @@ const open = async (t: Test) => {
   if (!map) throw new Error('there is no map')
   const pools = shards()
   // Never told of a move: it goes by a map that is as old as can be.
-  const store = createShardedStore({ map, accounts: main, shards: pools })
+  const store = createShardedStore({ map: () => map, accounts: main, shards: pools })
   await store.registerLog(log, found)
   const moving = shards()
   const parts = { map, pools: moving, slow: moving, main, lock: main, out: () => {} }
