@@ -23,7 +23,7 @@ const zone = { id: 'Asia/Kathmandu', offsetMinutes: 345 } as const
 /** What a view says, in texts and for screen readers, but for what people wrote. */
 const said = `[...new Set([
   ...[...document.querySelectorAll('body *')]
-    .filter((one) => !one.closest('[data-todo], script, style, code, time, table, #skip'))
+    .filter((one) => !one.closest('[data-todo], script, noscript, style, code, time, table, #skip'))
     .flatMap((one) => [
       ...[...one.childNodes].filter(({ nodeType }) => nodeType === 3).map((text) => text.data),
       one.getAttribute('aria-label'), one.getAttribute('placeholder'),
@@ -82,9 +82,11 @@ void t.test('for everybody', { skip: !isLong }, async (t) => {
   const looked: Record<string, Record<string, readonly string[]>> = {}
   for (const [language, locale] of Object.entries(languages)) {
     await t.test(`each view in ${language}, at each width`, async (t) => {
-      const storageState = await ann.context.storageState()
-      const one: Visitor = await open(locale, { storageState })
+      const one: Visitor = await open(locale)
       const { page } = one
+      await one.page.addInitScript(`localStorage.setItem('todos.language', 'en')`)
+      await one.logIn(email)
+      await one.page.addInitScript(`localStorage.setItem('todos.language', '${language}')`)
       t.teardown(() => one.context.close())
       looked[language] = {}
       for (const view of views) {
@@ -130,10 +132,9 @@ void t.test('for everybody', { skip: !isLong }, async (t) => {
   })
 
   await t.test('times are in the zone of the user', async (t) => {
-    const storageState = await ann.context.storageState()
-    const far = await open(languages.en, { storageState, timezoneId: zone.id })
+    const far = await open(languages.en, { timezoneId: zone.id })
     t.teardown(() => far.context.close())
-    await far.open('/mine')
+    await far.logIn(email)
     const time = far.row('Short').locator('time')
     await time.waitFor()
     const at = new Date((await time.getAttribute('datetime')) ?? '')

@@ -105,7 +105,7 @@ void t.test('hostile names', { skip: !isLong }, async (t) => {
   await dialog.getByLabel('Email').fill(emails.bob)
   await dialog.getByRole('button', { name: 'Share', exact: true }).click()
   await dialog.getByRole('listitem').getByText(emails.bob).waitFor()
-  await dialog.getByLabel('With').selectOption({ label: `${team}2` })
+  await dialog.getByLabel('With', { exact: true }).selectOption({ label: `${team}2` })
   await dialog.getByRole('button', { name: 'Share', exact: true }).click()
   await dialog.getByRole('listitem').getByText(`${team}2`).waitFor()
   await shows(t, ann, todo, 'what is shared, and with whom')

@@ -215,6 +215,12 @@ void t.test('people', { skip: !isLong }, async (t) => {
     await ann.open('/')
     await ann.add('For everybody')
     await ann.saved()
+    await ann.open('/teams')
+    await ann.page.getByRole('link', { name: 'Travellers' }).click()
+    await ann.page.getByRole('link', { name: 'Members' }).click()
+    // A team has an admin, always.
+    await ann.page.getByLabel('Role of bob@people.test').selectOption({ label: 'Admin' })
+    await ann.page.getByText('role admin').first().waitFor()
     await ann.open('/account')
     await ann.page.getByRole('button', { name: 'Delete account' }).click()
     const dialog = ann.page.getByRole('dialog')
