@@ -115,7 +115,8 @@ const ofPostgres = (fault: NodeFault, haStores: HaStores): Fault => {
     allWorksMeanwhile: true,
     async end() {
       await fault.end?.(hurt)
-      await rejoined(patroni, await haStores.findPrimary())
+      // Who comes back may call itself the primary for a moment, so it is not looked for again.
+      await rejoined(patroni, haStores.primary())
     },
   }
 }
