@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { seeded } from '../../seeded.ts'
 import { carryOut, type Draw, type Fault } from './fault.ts'
 import { leaderFaults } from './leader-faults.ts'
+import { moveFaults } from './move-faults.ts'
 import { processFaults } from './process-faults.ts'
 import { serviceFaults } from './service-faults.ts'
 import type { System } from './system.ts'
@@ -43,7 +44,10 @@ export const planFaults = (
     return { next: inTurn(chosen, drawsOf(random)), draw: drawsOf(random), chosen }
   }
   const { haStores } = system
-  const ofServices = haStores ? leaderFaults(system, haStores) : serviceFaults(system)
+  const ofServices = [
+    ...(haStores ? leaderFaults(system, haStores) : serviceFaults(system)),
+    ...(system.stack === 'shards' ? moveFaults(system) : []),
+  ]
   const [services, processes] = [laneOf(ofServices), laneOf(processFaults(system))]
   const rounds = drawsOf(random)
   return {

@@ -5,7 +5,7 @@ import postgres from 'postgres'
 import { readTopic } from '../../read-topic.ts'
 import type { Command } from '../../../lib/domain/command.ts'
 import type { Evidence, Logged, Row } from './evidence.ts'
-import type { Stack } from './services.ts'
+import { shardNames, type Stack } from './services.ts'
 import { readTopicEnds } from './topic.ts'
 
 export type LogPlace = {
@@ -110,26 +110,42 @@ export const readNextOffsets = async ({ todoUrls, topic }: LogPlace) => {
   const all = await Promise.all(
     todoUrls.map(async (url) => {
       const sql = connect(url)
-      const offsets = await nextOffsetsOf(sql, topic)
+      const positions = await sql.begin((tx) => positionsOf(tx, topic))
       await sql.end()
-      return offsets
+      return positions
     }),
   )
   return merged(all)
 }
 
-/** Each partition is applied to one database; of the others, some know of it and have applied nothing. */
-const merged = (all: readonly ReadonlyMap<number, number>[]): Map<number, number> => {
-  const next = new Map<number, number>()
-  for (const [partition, offset] of all.flatMap((one) => [...one]))
-    next.set(partition, Math.max(offset, next.get(partition) ?? 0))
-  return next
+/** Of one database: where it is in each partition, and of its buckets that are in another shard, which. */
+type Positions = {
+  readonly next: ReadonlyMap<number, number>
+  readonly guests: readonly { readonly partition: number; readonly shard: string }[]
 }
 
-const nextOffsetsOf = async (sql: postgres.ISql, topic: string): Promise<Map<number, number>> => {
+/**
+ * The home of a partition is ahead of all others, and of those only shards that have some of its buckets go
+ * on. What one of these has not applied is not applied.
+ */
+const merged = (all: readonly Positions[]): Map<number, number> => {
+  const home = new Map<number, number>()
+  for (const [partition, offset] of all.flatMap(({ next }) => [...next]))
+    home.set(partition, Math.max(offset, home.get(partition) ?? 0))
+  const applied = new Map(home)
+  for (const { partition, shard } of all.flatMap(({ guests }) => guests)) {
+    const there = all[shardNames.findIndex((name) => name === shard)]?.next.get(partition) ?? 0
+    applied.set(partition, Math.min(there, applied.get(partition) ?? 0))
+  }
+  return applied
+}
+
+const positionsOf = async (sql: postgres.ISql, topic: string): Promise<Positions> => {
   const rows = await sql<{ partition: number; next_offset: string }[]>`
     SELECT partition, next_offset FROM command_offsets WHERE log = ${topic}`
-  return new Map(rows.map((row) => [row.partition, Number(row.next_offset)]))
+  const guests = await sql<{ partition: number; shard: string }[]>`
+    SELECT DISTINCT partition, shard FROM buckets_elsewhere`
+  return { next: new Map(rows.map((row) => [row.partition, Number(row.next_offset)])), guests }
 }
 
 /** One of all databases, newest first as each has them. A todo that is in two is one too many. */
@@ -143,13 +159,13 @@ export const readTables = async ({ todoUrls, topic }: LogPlace): Promise<Tables>
   return {
     todos,
     outcomes: new Map(all.flatMap(({ outcomes }) => [...outcomes])),
-    nextOffsets: merged(all.map(({ nextOffsets }) => nextOffsets)),
+    nextOffsets: merged(all.map(({ positions }) => positions)),
     deadLetters: all.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
   }
 }
 
 /** One snapshot of all tables: Postgres itself says what belongs together. */
-const readTablesOf = async (url: string, topic: string): Promise<Tables> => {
+const readTablesOf = async (url: string, topic: string) => {
   const sql = connect(url)
   const tables = await sql.begin('ISOLATION LEVEL REPEATABLE READ', async (tx) => {
     const todos = await tx<(Row & { id: string; created: Date; updated: Date })[]>`
@@ -167,7 +183,7 @@ const readTablesOf = async (url: string, topic: string): Promise<Tables> => {
         ]),
       ),
       outcomes: new Map(outcomes.map((one) => [one.command_id, one.outcome])),
-      nextOffsets: await nextOffsetsOf(tx, topic),
+      positions: await positionsOf(tx, topic),
       deadLetters: Number(letters?.count),
     }
   })
