@@ -5,15 +5,10 @@
 import type { Erasure, Erasures, LogEnds } from '../../lib/accounts/erasures.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
 import type { Erased } from '../../lib/todo-store/erasing.ts'
+import { createRounds, type Rounds } from '../rounds.ts'
 
 export type ErasureCounts = { done: number; failed: number }
 export const createErasureCounts = (): ErasureCounts => ({ done: 0, failed: 0 })
-
-export type Erasing = {
-  start(): void
-  /** The step that is being done is finished. */
-  stop(): Promise<void>
-}
 
 /** Looked at this often: one statement, of a table that is nearly always empty. */
 const pollIntervalMs = 1_000
@@ -30,12 +25,14 @@ export const createErasing = (parts: {
   readonly forget: (userId: string) => Promise<void>
   readonly counts: ErasureCounts
   readonly log: Log
-}): Erasing => {
+}): Rounds => {
   const { erasures, counts, log } = parts
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
-  let isStopping = false
 
-  const advance = async ({ userId, log: noted }: Erasure): Promise<void> => {
+  const advance = async (
+    { userId, log: noted }: Erasure,
+    isStopping: () => boolean,
+  ): Promise<void> => {
     // Before the ends: read after them, it could be ahead of them.
     const applied = await parts.readApplied()
     const found = await parts.readEnds()
@@ -44,7 +41,7 @@ export const createErasing = (parts: {
     if (!isApplied(noted.ends, applied)) return erasures.postpone(userId)
     for await (const erased of parts.eraseUser(userId)) {
       await parts.onErased(erased)
-      if (isStopping) return
+      if (isStopping()) return
       await erasures.keep(userId)
     }
     await parts.forget(userId)
@@ -53,34 +50,18 @@ export const createErasing = (parts: {
     counts.done++
   }
 
-  const advanceAll = async () => {
+  return createRounds(pollIntervalMs, async (isStopping) => {
     try {
-      while (!isStopping) {
+      while (!isStopping()) {
         const erasure = await erasures.claim()
         if (!erasure) return
-        await advance(erasure)
+        await advance(erasure, isStopping)
       }
     } catch (error) {
       counts.failed++
       warn({ reason: (error as Error).message }, 'an account is not erased yet: trying again')
     }
-  }
-
-  let timer: NodeJS.Timeout | undefined
-  let round = Promise.resolve()
-  const next = () => {
-    round = advanceAll().then(() => {
-      if (!isStopping) timer = setTimeout(next, pollIntervalMs).unref()
-    })
-  }
-  return {
-    start: next,
-    async stop() {
-      isStopping = true
-      clearTimeout(timer)
-      await round
-    },
-  }
+  })
 }
 
 const isApplied = (

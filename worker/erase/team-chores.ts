@@ -5,12 +5,7 @@ import type { Pool, Sql } from '../../lib/drivers/postgres/pool.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
 import { settledShardOfOwner } from '../../lib/shards/moves.ts'
 import type { Shards } from '../../lib/shards/open.ts'
-
-export type TeamChores = {
-  start(): void
-  /** The one that is being done is finished. */
-  stop(): Promise<void>
-}
+import { createRounds, type Rounds } from '../rounds.ts'
 
 /** Looked at this often: one statement, of a table that is nearly always empty. */
 const pollIntervalMs = 1_000
@@ -21,11 +16,8 @@ export const createTeamChores = (
   doOne: (poolOf: (teamId: string, sql: Sql) => Promise<Pool>) => Promise<boolean>,
   { map, pools }: Pick<Shards, 'map' | 'pools'>,
   log: Log,
-): TeamChores => {
+): Rounds => {
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
-  let isStopping = false
-  let timer: NodeJS.Timeout | undefined
-  let round = Promise.resolve()
 
   const poolOf = async (teamId: string, sql: Sql): Promise<Pool> => {
     const name = await settledShardOfOwner(sql, map(), teamId)
@@ -33,8 +25,8 @@ export const createTeamChores = (
     if (!pool) throw new Error(`there is no connection to the shard ${name}`)
     return pool
   }
-  const doAll = async () => {
-    for (let failures = 0; !isStopping && failures < failuresMax;) {
+  return createRounds(pollIntervalMs, async (isStopping) => {
+    for (let failures = 0; !isStopping() && failures < failuresMax;) {
       try {
         if (!(await doOne(poolOf))) return
       } catch (error) {
@@ -45,18 +37,5 @@ export const createTeamChores = (
         )
       }
     }
-  }
-  const next = () => {
-    round = doAll().then(() => {
-      if (!isStopping) timer = setTimeout(next, pollIntervalMs).unref()
-    })
-  }
-  return {
-    start: next,
-    async stop() {
-      isStopping = true
-      clearTimeout(timer)
-      await round
-    },
-  }
+  })
 }

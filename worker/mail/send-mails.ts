@@ -5,6 +5,7 @@ import type { Mail } from '../../lib/domain/mail.ts'
 import type { MailOutbox, QueuedMail } from '../../lib/mail/outbox.ts'
 import { MailRefused, type Mailer } from '../../lib/mail/mailer.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
+import { createRounds, type Rounds } from '../rounds.ts'
 
 /** Undefined: nothing is to be sent. */
 export type Compose = (
@@ -23,12 +24,6 @@ export const createMailCounts = (): MailCounts => ({
   dropped: 0,
 })
 
-export type MailSending = {
-  start(): void
-  /** The one that is being sent is finished. */
-  stop(): Promise<void>
-}
-
 /** An empty outbox is looked at this often: one statement. */
 const pollIntervalMs = 1_000
 
@@ -38,7 +33,7 @@ export const createMailSending = (parts: {
   readonly compose: Compose
   readonly counts: MailCounts
   readonly log: Log
-}): MailSending => {
+}): Rounds => {
   const { outbox, mailer, compose, counts, log } = parts
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
 
@@ -76,12 +71,9 @@ export const createMailSending = (parts: {
     }
   }
 
-  let timer: NodeJS.Timeout | undefined
-  let isStopping = false
-  let round = Promise.resolve()
-  const sendAll = async () => {
+  return createRounds(pollIntervalMs, async (isStopping) => {
     try {
-      while (!isStopping) {
+      while (!isStopping()) {
         const queued = await outbox.claim()
         if (!queued) return
         await attempt(queued)
@@ -89,18 +81,5 @@ export const createMailSending = (parts: {
     } catch (error) {
       warn({ reason: (error as Error).message }, "the outbox of mail can't be read")
     }
-  }
-  const next = () => {
-    round = sendAll().then(() => {
-      if (!isStopping) timer = setTimeout(next, pollIntervalMs).unref()
-    })
-  }
-  return {
-    start: next,
-    async stop() {
-      isStopping = true
-      clearTimeout(timer)
-      await round
-    },
-  }
+  })
 }
