@@ -26,7 +26,7 @@ t.test('the SDK is loaded for an endpoint, and for nothing else', async (t) => {
   t.equal(await open({}), undefined)
   t.equal(await open({ ...endpoint, OTEL_SDK_DISABLED: 'true' }), undefined)
   t.same(sdk(), [])
-  t.ok(wanted.has('kafkajs'), 'what a server process imports was looked at')
+  t.ok(wanted.has('ioredis'), 'what a server process imports was looked at')
 
   const tracing = await open({ ...endpoint, OTEL_TRACES_SAMPLER: 'always_off' })
   t.ok(sdk().length > 0)
