@@ -80,8 +80,9 @@ t.test('two subjects with autocannon', (t) => checkRun(t, [10], ['autocannon']))
 t.test('one subject with TLS', async (t) => {
   const file = join(await testDirectory(t), 'result.json')
   // The handshakes of all connections are in the window: on a busy machine they take most of a short one.
-  const cell = ['--rounds', '1', '--window', '3000', '--depths', '1', '--limits', '10']
-  const run = start(t, [...cell, '--only', 'uws-tls', '--json', file])
+  const cell = ['--rounds', '1', '--window', '3000', '--depths', '16', '--limits', '10']
+  const generator = ['--generator', 'autocannon']
+  const run = start(t, [...cell, ...generator, '--only', 'uws-tls', '--json', file])
   const [code] = await run.exited
   t.equal(code, 0, run.output())
   const { rows, leftOut } = JSON.parse(await readFile(file, 'utf8')) as Result

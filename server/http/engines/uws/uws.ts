@@ -20,6 +20,7 @@ import { closeWhenCalm } from '../listener.ts'
 import { abandon, sendStream } from '../send-stream.ts'
 import { loadUws } from './load.ts'
 import { createUnsent } from '../unsent.ts'
+import { createCorkLevel, endCorked } from './cork.ts'
 import { peerOf, UwsRequest } from './request.ts'
 import { createSink } from './sink.ts'
 import { countedBytesMin, createUnsentBound, sendAsItDrains } from './unsent.ts'
@@ -46,6 +47,7 @@ export const createUwsEngine = async (
   let listening: us_listen_socket | undefined
 
   const buffered = createUnsentBound()
+  const corkLevel = createCorkLevel()
   const unsent = createUnsent(unsentBytesMax)
   const server = tls
     ? uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile })
@@ -130,9 +132,15 @@ export const createUwsEngine = async (
     // uWS closes with input unread: a reset, that may overtake the answers to what is pipelined. So
     // here the client is to close, and who does not is cut when the drain ends.
     if (draining && !close) response.writeHeader('Connection', 'close')
-    if (method === 'HEAD' || hasNoBody(reply)) endWithoutBody(response, reply, method, close)
-    else if (lengthOf(reply) < countedBytesMin) response.end(reply.body, close)
-    else {
+    const isBodiless = method === 'HEAD' || hasNoBody(reply)
+    const headBytes = close || draining ? head.bytes + closeBytes : head.bytes
+    const fits = corkLevel.takes(headBytes, isBodiless ? 0 : lengthOf(reply))
+    if (isBodiless) endWithoutBody(response, reply, method, close)
+    else if (lengthOf(reply) < countedBytesMin && !close) {
+      if (endCorked(response, reply.body, (bytes) => fits && buffered.allows(bytes))) return
+      response.onAborted(countLost)
+      response.close()
+    } else {
       // Under backpressure the bundled build takes end() for unanswered, and ends the process.
       let onAborted = () => {}
       response.onAborted(() => onAborted())
@@ -200,7 +208,13 @@ export const createUwsEngine = async (
 const drainPollIntervalMs = 10
 
 /** A reply's head as uWS takes it: one call for all headers, for each call copies across from V8. */
-type Head = { readonly status: string; readonly name: string; readonly value: string }
+type Head = {
+  readonly status: string
+  readonly name: string
+  readonly value: string
+  /** On the wire, with what uWS adds to it. */
+  readonly bytes: number
+}
 
 const ok = '200 OK'
 
@@ -210,7 +224,8 @@ const writeHead = (response: HttpResponse, { status, name, value }: Head) => {
   if (name !== '') response.writeHeader(name, value)
 }
 
-const headOf = ({ status, headers }: Reply): Head => {
+const headOf = (reply: Reply): Head => {
+  const { headers } = reply
   let name = ''
   let value = ''
   for (let i = 0; i < headers.length; i += 2) {
@@ -221,8 +236,19 @@ const headOf = ({ status, headers }: Reply): Head => {
       value = headers[i + 1] ?? ''
     } else value += `\r\n${headers[i]}: ${headers[i + 1]}`
   }
-  return { status: status === 200 ? ok : `${status} ${STATUS_CODES[status]}`, name, value }
+  const status = reply.status === 200 ? ok : `${reply.status} ${STATUS_CODES[reply.status]}`
+  return { status, name, value, bytes: bytesOf(status, name, value, reply) }
 }
+
+const bytesOf = (status: string, name: string, value: string, reply: Reply): number =>
+  addedBytes +
+  status.length +
+  (name === '' ? 0 : name.length + value.length + ': \r\n'.length) +
+  (hasNoBody(reply) ? 0 : 'Content-Length: \r\n'.length + String(lengthOf(reply)).length)
+
+const addedBytes = 'HTTP/1.1 \r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nuWebSockets: 20\r\n\r\n'
+  .length
+const closeBytes = 'Connection: close\r\n'.length
 
 /** Of replies that are sent again and again. Others are not kept: that would cost more than to make one. */
 const readyHeads = new WeakMap<ReadyReply, Head>()
