@@ -1,5 +1,9 @@
 -- How far each publisher's records have been dealt with: one row says what a row for each command said.
 
+-- Workers change this table first. A later migration changes it, too, in the same transaction: were it locked
+-- only then, behind the table of outcomes, one of the two would end in a deadlock.
+LOCK TABLE command_offsets IN ACCESS EXCLUSIVE MODE;
+
 -- A publisher numbers its records, and in one partition they come in that order, but for those that come
 -- twice. So a record with a number up to this one was applied, refused or set aside before.
 CREATE TABLE publisher_numbers (

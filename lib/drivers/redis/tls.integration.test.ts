@@ -10,7 +10,7 @@ import {
   type Authority,
   type Issued,
 } from '../../../scripts/stack/certificates.ts'
-import { startRedis, type RedisTlsFiles } from '../../../scripts/stack/redis.ts'
+import { askRedis, startRedis, type RedisTlsFiles } from '../../../scripts/stack/redis.ts'
 import { startRedisCluster } from '../../../scripts/stack/redis-cluster.ts'
 import { startRedisSentinels } from '../../../scripts/stack/redis-sentinel.ts'
 import { eventually } from '../../../testing/eventually.ts'
@@ -127,12 +127,13 @@ void t.test(
   async (t) => {
     const system = await orSkip(t, async () => {
       const made = await makeCertificates(t)
-      const service = await startRedis({
-        directory: await testDirectory(t),
-        tls: { caFile: made.authority.certFile, ...made.server },
-        settings: { 'tls-auth-clients': 'no', user: 'todos on >a/b ~* +@all' },
-      })
+      const tls = { caFile: made.authority.certFile, ...made.server }
+      const directory = await testDirectory(t)
+      const settings = { 'tls-auth-clients': 'no' }
+      const service = await startRedis({ directory, tls, settings })
       t.teardown(() => service.stop())
+      const reply = await askRedis(service.port, 'ACL SETUSER todos on >a/b ~* +@all', tls)
+      t.match(reply, /^\+OK/)
       return { ...made, url: service.url.replace('//', '//todos:a%2Fb@') }
     })
     if (!system) return
