@@ -30,11 +30,21 @@ export const findCoordinator = ({ brokers, topic }: Topic): Promise<number> =>
 const javaHash = (text: string): number =>
   Buffer.from(text).reduce((hash, byte) => (Math.imul(31, hash) + byte) | 0, 0)
 
-/** Resolves when each partition has all of its replicas in sync. */
-export const untilInSync = (place: Topic, replicas = 3): Promise<unknown> =>
+/**
+ * Resolves when each partition has all of its replicas in sync, as every broker has it: one that was frozen
+ * says for a moment what was true before.
+ */
+export const untilInSync = ({ brokers, topic }: Topic, replicas = 3): Promise<unknown> =>
   eventually(
-    () => readPartitions(place).catch(() => []),
-    (partitions) => partitions.length > 0 && partitions.every(({ isr }) => isr.length >= replicas),
+    () =>
+      Promise.all(
+        brokers.split(',').map((one) => readPartitions({ brokers: one, topic }).catch(() => [])),
+      ),
+    (told) =>
+      told.every(
+        (partitions) =>
+          partitions.length > 0 && partitions.every(({ isr }) => isr.length >= replicas),
+      ),
     syncTimeoutMs,
   )
 
