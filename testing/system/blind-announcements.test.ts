@@ -166,7 +166,12 @@ for (const engine of engineNames) {
         const failures = () => linesOf(worker, /are not announced/).length
         const saidByWorker = reasonsIn(linesOf(worker, /are not announced/).slice(beforeWorker))
         t.ok(saidByWorker.length > 0)
-        t.same(saidByWorker, [...new Set(saidByWorker)], 'in the worker, too')
+        // Once more where the replica gets the version from its new master: it refuses the next one.
+        const repeated = saidByWorker.length - new Set(saidByWorker).size
+        t.ok(
+          repeated <= (what.includes('replica') ? 1 : 0),
+          `in the worker, too: ${saidByWorker.join()}`,
+        )
         await eventually(
           () => linesOf(worker, /announced again/).length,
           (count) => count === failures(),
