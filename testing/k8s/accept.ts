@@ -75,7 +75,8 @@ const acceptAll = async (directory: string): Promise<boolean> => {
   let api: KubeApi | undefined
   try {
     api = await startKubeApi(directory, console.log)
-    for (const one of [...definitions, ...readOverlay('base').manifests.filter(isNamespace)]) {
+    const namespaces = readOverlay('base').manifests.filter(isNamespace)
+    for (const one of [...definitions, ...namespaces, serviceAccount]) {
       const faults = await api.faults(one, { isDryRun: false })
       if (faults.length > 0) throw new Error(`${nameOf(one)}: ${faults.join()}`)
     }
@@ -84,6 +85,13 @@ const acceptAll = async (directory: string): Promise<boolean> => {
   } finally {
     await api?.stop()
   }
+}
+
+/** A controller, of which there is none here, makes it in each namespace. No pod is taken without. */
+const serviceAccount: Manifest = {
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: 'default', namespace: 'todos' },
 }
 
 const isNamespace = ({ kind }: Manifest): boolean => kind === 'Namespace'
