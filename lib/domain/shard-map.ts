@@ -43,6 +43,13 @@ export const shardOfTodo = (map: ShardMap, todoId: string): string | undefined =
   return bucket === undefined ? undefined : shardOfBucket(map, bucket)
 }
 
+/** Of a shard, what there is of each. Throws where nobody has connected to it. */
+export const ofShard = <T>(all: ReadonlyMap<string, T>, name: string): T => {
+  const found = all.get(name)
+  if (found === undefined) throw new Error(`there is no connection to the shard ${name}`)
+  return found
+}
+
 /** Where all personal todos of a user are, or all todos of a team. */
 export const shardOfOwner = (map: ShardMap, ownerId: string): string =>
   shardOfBucket(map, bucketOfOwner(ownerId))

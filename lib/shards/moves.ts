@@ -4,6 +4,7 @@
 
 import { homeOfBucket, type ShardMap } from '../domain/shard-map.ts'
 import { bucketOfOwner } from '../domain/todo-id.ts'
+import { keepingAlive } from '../drivers/postgres/keep-alive.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 
 export type BegunMove = {
@@ -77,12 +78,8 @@ export const aloneWithMoves = (pool: Pool, work: () => Promise<void>): Promise<b
       const [row] = await sql<{ is_ours: boolean }[]>`
         SELECT pg_try_advisory_xact_lock(hashtext('moves of buckets')) AS is_ours`
       if (row?.is_ours !== true) return false
-      const alive = setInterval(() => void sql`SELECT 1`.catch(() => {}), keepAliveMs)
-      await work().finally(() => clearInterval(alive))
+      await keepingAlive(sql, work)
       return true
     },
     { timeoutMs: Infinity },
   )
-
-/** A pool ends a session that has nothing to do for two seconds: see pool.ts. */
-const keepAliveMs = 500

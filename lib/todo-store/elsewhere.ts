@@ -1,6 +1,6 @@
 // Personal todos in their shards, for those who share them.
 
-import { shardOfTodo, type ShardMap } from '../domain/shard-map.ts'
+import { ofShard, shardOfTodo, type ShardMap } from '../domain/shard-map.ts'
 import type { Todo } from '../domain/todo.ts'
 import { bucketOf } from '../domain/todo-id.ts'
 import type { TodosElsewhere } from '../domain/todos-elsewhere.ts'
@@ -14,11 +14,7 @@ export const createTodosElsewhere = (
   shards: ReadonlyMap<string, Pool>,
 ): TodosElsewhere => {
   const follow = createFollow(map, shards)
-  const poolOf = (name: string): Pool => {
-    const pool = shards.get(name)
-    if (!pool) throw new Error(`there is no connection to the shard ${name}`)
-    return pool
-  }
+  const poolOf = (name: string) => ofShard(shards, name)
   const readIn = (name: string, todoIds: readonly string[]) =>
     poolOf(name).run(
       (sql) => sql<Todo[]>`

@@ -3,7 +3,7 @@
 // Anything else, and that something is not there, is right if the home says afterwards where it was read.
 
 import { homeOfBucket, shardOfBucket, type ShardMap } from '../domain/shard-map.ts'
-import type { Pool } from '../drivers/postgres/pool.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 
 export type Follow = <T>(
   bucket: number,
@@ -23,17 +23,16 @@ export const createFollow =
     for (let moves = 0; moves < movesMax; moves++) {
       const found = await read(shard)
       if (shard === home && isThere(found)) return found
-      const now = (await elsewhere(pools.get(home), bucket)) ?? home
+      const now = (await pools.get(home)?.run((sql) => shardElsewhere(sql, bucket))) ?? home
       if (now === shard) return found
       shard = now
     }
     throw new Error(`bucket ${bucket} is moved again and again`)
   }
 
-const elsewhere = async (home: Pool | undefined, bucket: number): Promise<string | undefined> => {
-  const rows = await home?.run(
-    (sql) => sql<{ shard: string }[]>`
-      SELECT shard FROM buckets_elsewhere WHERE bucket = ${bucket}`,
-  )
-  return rows?.[0]?.shard
+/** As the home of the bucket says. Undefined: it is at home. */
+export const shardElsewhere = async (sql: Sql, bucket: number): Promise<string | undefined> => {
+  const [row] = await sql<{ shard: string }[]>`
+    SELECT shard FROM buckets_elsewhere WHERE bucket = ${bucket}`
+  return row?.shard
 }

@@ -6,6 +6,7 @@ import { mergeSlices } from '../domain/merge-lists.ts'
 import type { RegisteredLog } from '../domain/log-identity.ts'
 import {
   guestsOfShard,
+  ofShard,
   partitionOfBucket,
   partitionsOfShard,
   shardOfPartition,
@@ -52,11 +53,7 @@ export const createShardedStore = (
       },
     ]),
   )
-  const named = (name: string): TodoStore => {
-    const store = shards.get(name)
-    if (!store) throw new Error(`there is no connection to the shard ${name}`)
-    return store
-  }
+  const named = (name: string) => ofShard(shards, name)
   const ofPartition = (partition: number): TodoStore => {
     const name = shardOfPartition(map(), partition)
     if (name === undefined) throw new Error(`partition ${partition} is in no shard of the map`)
@@ -69,11 +66,7 @@ export const createShardedStore = (
     if (bucket === undefined) return undefined
     return follow(bucket, read, (found) => found !== undefined)
   }
-  const poolOf = (name: string): Pool => {
-    const pool = pools.get(name)
-    if (!pool) throw new Error(`there is no connection to the shard ${name}`)
-    return pool
-  }
+  const poolOf = (name: string) => ofShard(pools, name)
   /** An owner's todos have a version since the first change of one, wherever they are. */
   const ofOwner = <T extends { readonly version: number }>(
     ownerId: string,

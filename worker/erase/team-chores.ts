@@ -1,6 +1,7 @@
 // Does what the end of a membership, or of a team, has left to do on shards: one chore after the other, and
 // again until it is done. Any worker may; one that dies leaves it to another.
 
+import { ofShard } from '../../lib/domain/shard-map.ts'
 import type { Pool, Sql } from '../../lib/drivers/postgres/pool.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
 import { settledShardOfOwner } from '../../lib/shards/moves.ts'
@@ -20,10 +21,7 @@ export const createTeamChores = (
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
 
   const poolOf = async (teamId: string, sql: Sql): Promise<Pool> => {
-    const name = await settledShardOfOwner(sql, map(), teamId)
-    const pool = pools.get(name)
-    if (!pool) throw new Error(`there is no connection to the shard ${name}`)
-    return pool
+    return ofShard(pools, await settledShardOfOwner(sql, map(), teamId))
   }
   return createRounds(pollIntervalMs, async (isStopping) => {
     for (let failures = 0; !isStopping() && failures < failuresMax;) {

@@ -1,6 +1,7 @@
 // A transaction of another database that is begun when it is needed, and stays open until what needed it
 // has ended: so that what it has locked there stays locked while it is relied on here.
 
+import { keepingAlive } from './keep-alive.ts'
 import type { Pool, Sql } from './pool.ts'
 
 export type HeldTransaction = {
@@ -15,9 +16,6 @@ export type HeldTransaction = {
   /** Rolls it back, if it was begun. Never rejects. */
   abandon(): Promise<void>
 }
-
-/** A pool ends a session that has nothing to do for two seconds: see pool.ts. */
-const keepAliveMs = 500
 
 class Abandoned extends Error {}
 
@@ -35,8 +33,7 @@ export const holdTransaction = (pool: Pool): HeldTransaction => {
       over = pool.transaction(
         async (sql) => {
           resolve(sql)
-          const alive = setInterval(() => void sql`SELECT 1`.catch(() => {}), keepAliveMs)
-          const how = await ended.finally(() => clearInterval(alive))
+          const how = await keepingAlive(sql, () => ended)
           if (how === 'rollback') throw new Abandoned()
         },
         { timeoutMs: Infinity },

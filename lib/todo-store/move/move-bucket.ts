@@ -7,7 +7,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { homeOfBucket, partitionOfBucket, type ShardMap } from '../../domain/shard-map.ts'
+import { keepingAlive } from '../../drivers/postgres/keep-alive.ts'
 import type { Pool, Sql } from '../../drivers/postgres/pool.ts'
+import { shardElsewhere } from '../follow.ts'
 import { copyBucket, deleteBucket, lockBucket, readBucket } from './bucket-rows.ts'
 
 export type Shards = {
@@ -33,13 +35,11 @@ export class NotMoved extends Error {}
 /** Another part of the batch that the home has just applied is being applied. */
 const partsInStepMsMax = 2_000
 const pollIntervalMs = 5
-/** A pool ends a session that has nothing to do for two seconds: see pool.ts. */
-const keepAliveMs = 500
 
 /** Where it is, as its home says. */
 export const shardOfBucketNow = async ({ map, pools }: Shards, bucket: number): Promise<string> => {
   const home = homeOfBucket(map, bucket)
-  return (await poolNamed(pools, home).run((sql) => elsewhere(sql, bucket))) ?? home
+  return (await poolNamed(pools, home).run((sql) => shardElsewhere(sql, bucket))) ?? home
 }
 
 /** Undefined: it was there already. */
@@ -62,8 +62,7 @@ export const moveBucket = async (
     return poolNamed(pools, name).transaction(
       async (sql) => {
         sessions.set(name, sql)
-        const alive = setInterval(() => void sql`SELECT 1`.catch(() => {}), keepAliveMs)
-        return work(sql).finally(() => clearInterval(alive))
+        return keepingAlive(sql, () => work(sql))
       },
       { timeoutMs: Infinity },
     )
@@ -76,7 +75,7 @@ export const moveBucket = async (
       await onStep('lock')
       const startedMs = performance.now()
       const positions = await lockPositions(decisive, partition)
-      if (((await elsewhere(decisive, bucket)) ?? home) !== from)
+      if (((await shardElsewhere(decisive, bucket)) ?? home) !== from)
         throw new NotMoved(`bucket ${bucket} is being moved by another process`)
       if (from !== home) await lockInStep(source, partition, positions)
       await lockBucket(source, bucket)
@@ -125,7 +124,7 @@ export const deleteLeftCopy = async (
   await poolNamed(pools, home).transaction(async (decisive) => {
     // Under the lock of a move: none is on its way.
     await lockPositions(decisive, partitionOfBucket(map, bucket))
-    if ((await elsewhere(decisive, bucket)) === name) return
+    if ((await shardElsewhere(decisive, bucket)) === name) return
     await poolNamed(pools, name).transaction(async (sql) => {
       await deleteBucket(sql, bucket)
       await raiseLists(sql)
@@ -137,13 +136,6 @@ const poolNamed = (pools: ReadonlyMap<string, Pool>, name: string): Pool => {
   const pool = pools.get(name)
   if (!pool) throw new NotMoved(`${name} is not in DATABASE_SHARDS`)
   return pool
-}
-
-/** Undefined: it is at home. */
-const elsewhere = async (sql: Sql, bucket: number): Promise<string | undefined> => {
-  const [row] = await sql<{ shard: string }[]>`
-    SELECT shard FROM buckets_elsewhere WHERE bucket = ${bucket}`
-  return row?.shard
 }
 
 /** Of each log: nearly always there is one. */
