@@ -4,6 +4,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import t, { type Test } from 'tap'
 import { restartable } from '../../../testing/restartable.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
+import { freePort } from '../../../scripts/stack/ports.ts'
 import { eventually } from '../../../testing/eventually.ts'
 import { orSkip, testKafka, testTopic } from '../../../testing/services.ts'
 import { silentLog } from '../../../testing/settings.ts'
@@ -40,6 +41,19 @@ t.test('a topic keeps its identity until it is made again', async (t) => {
   const another = createTopicProbe({ ...settings, topic: testTopic() }, silentLog)
   t.teardown(() => another.close())
   t.equal(await another.find(), undefined)
+})
+
+t.test('brokers of the list that refuse are passed over, wherever it begins', async (t) => {
+  const broker = await testKafka(t)
+  if (broker === undefined) return
+  const gone = await Promise.all([freePort(), freePort()])
+  const brokers = [...gone.map((port) => `127.0.0.1:${port}`), broker].join()
+  // Each client begins with the next of the list.
+  for (let begin = 0; begin < 3; begin++) {
+    const probe = createTopicProbe({ brokers, topic: testTopic() }, silentLog)
+    t.teardown(() => probe.close())
+    t.equal(await probe.find(), undefined, 'there is no such topic, says the one that answers')
+  }
 })
 
 t.test('who connected anew asks over a new connection', async (t) => {

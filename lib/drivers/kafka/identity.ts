@@ -33,7 +33,9 @@ export const createTopicProbe = (settings: KafkaSettings, log: Log): KafkaProbe 
 
   const open = () => {
     const sockets = createOwnSockets({ silentMsMax: askTimeoutMs })
-    const options = { retries: 0, socketFactory: sockets.factory }
+    // Whichever of the list is asked first, one that refuses leads to the next.
+    const retries = settings.brokers.split(',').length - 1
+    const options = { retries, socketFactory: sockets.factory }
     const cluster = createCluster(createClient(settings, log, askTimeoutMs, options))
     const discard = () => {
       cluster.disconnect().catch(() => {})
