@@ -12,7 +12,8 @@ export const usualPorts = {
 
 /** SERVER is not started here: Nginx passes requests on to it. */
 const names = [...Object.keys(usualPorts), 'SERVER'] as readonly (
-  keyof typeof usualPorts | 'SERVER'
+  | keyof typeof usualPorts
+  | 'SERVER'
 )[]
 
 export type Ports = Readonly<Partial<Record<keyof typeof usualPorts | 'SERVER', number>>>

@@ -36,13 +36,14 @@ const check = (tool: string, ...args: string[]): Job => {
   return { isCheck: true, run: (inBackground) => runTool(tool, args, inBackground) }
 }
 const checks: readonly Job[] = [
-  check('tsc'),
+  // The compiler's errors are among its own.
+  check('oxlint'),
   check(
     'svelte-check',
     ...'--tsconfig ./tsconfig.json --workspace web --fail-on-warnings'.split(' '),
   ),
   check('eslint', '.'),
-  check('prettier', '--check', '.'),
+  check('oxfmt', '--check'),
 ]
 
 const main = async (args: readonly string[]): Promise<boolean> => {

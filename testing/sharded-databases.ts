@@ -36,9 +36,7 @@ export const shardedDatabases = async (
   const args = ['init', '--partitions', String(partitions)]
   const read = () => readConfig(settings, 'script')
   if ((await shards(args, read, { out: add, err: add })) !== 0) throw new Error(printed.join('\n'))
-  const pool = createPool({ url: main, poolSize: 1, timeoutMs: 10_000 })
-  const map = await readShardMap(pool).finally(pool.close)
-  if (!map) throw new Error('no map')
+  const map = await readMap(main)
   return {
     settings,
     map,
@@ -48,5 +46,16 @@ export const shardedDatabases = async (
         if (shardOfOwner(map, idOf(made)) === shard) return made
       }
     },
+  }
+}
+
+const readMap = async (url: string): Promise<ShardMap> => {
+  const pool = createPool({ url, poolSize: 1, timeoutMs: 10_000 })
+  try {
+    const map = await readShardMap(pool)
+    if (!map) throw new Error('no map')
+    return map
+  } finally {
+    await pool.close()
   }
 }

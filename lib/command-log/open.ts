@@ -51,11 +51,7 @@ const replicasOf = (config: Config): Replicas => ({
 })
 
 /** Makes the log unless it is there; returns how many partitions it has. Rejects when it is down. */
-export const ensureCommandLog = (
-  config: Config,
-  databases: Databases,
-  log: Log,
-): Promise<number> =>
+export const ensureCommandLog = (config: Config, databases: Databases, log: Log): Promise<number> =>
   config.COMMAND_LOG === 'kafka'
     ? ensureTopic(
         {

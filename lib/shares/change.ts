@@ -55,16 +55,21 @@ export const createRunChange =
       recorded.push(action)
       await appendAudit(sql, entryOf(by, action, share))
     }
-    const outcome = await outcomeOf(
-      pool.transaction((sql) =>
-        work({
-          sql,
-          by,
-          record: (action, share) => record(sql, action, share),
-          keep: (locked) => kept.push(locked),
-        }),
-      ),
-    ).finally(() => Promise.all(kept.map((one) => one.release())))
+    const change = async () => {
+      try {
+        return await pool.transaction((sql) =>
+          work({
+            sql,
+            by,
+            record: (action, share) => record(sql, action, share),
+            keep: (locked) => kept.push(locked),
+          }),
+        )
+      } finally {
+        await Promise.all(kept.map((one) => one.release()))
+      }
+    }
+    const outcome = await outcomeOf(change())
     if (outcome.kind === 'done') for (const action of recorded) onChanged(action)
     return outcome
   }

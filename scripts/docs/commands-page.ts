@@ -48,7 +48,7 @@ const abouts: Readonly<Record<string, string>> = {
   'docs:diagrams': 'Draws the pictures in `docs/diagrams/` from their Mermaid sources.',
   'docs:spell': 'Checks the spelling of the pages. `docs/words.txt` has the words of ours.',
   'docs:screenshots': 'Takes the pictures in `docs/screenshots/` of the page as it is.',
-  lint: 'Checks the code with ESLint, and its format with Prettier.',
+  lint: 'Checks types and rules with `oxlint`, Svelte files with `eslint`, and the format with `oxfmt`.',
   build: 'Compiles what is deployed to `dist/`, and builds the page.',
   'build:proto': 'Builds the descriptors of `proto/`, which the gRPC port serves.',
 }

@@ -133,7 +133,8 @@ const messageLink = ({ name, typeName }: DescMessage): string =>
 
 const boundsText = (field: DescField): string | undefined => {
   const bounds = optionOf(contract.registry, field, 'todos.v1.bounds') as
-    Readonly<Record<string, string | number>> | undefined
+    | Readonly<Record<string, string | number>>
+    | undefined
   if (!bounds) return undefined
   return Object.entries(bounds)
     .map(([name, value]) => `${name.replace('_', ' ')} ${code(String(value))}`)

@@ -46,7 +46,8 @@ const splitFences = (all: readonly string[]) => {
   const fences: Fence[] = []
   const lines: string[] = []
   let open:
-    { fence: string; indent: number; info: string; line: number; text: string[] } | undefined
+    | { fence: string; indent: number; info: string; line: number; text: string[] }
+    | undefined
   for (const [i, line] of all.entries()) {
     const [, indent = '', fence = '', info = ''] = /^([ >]*)(`{3,}|~{3,})(.*)$/.exec(line) ?? []
     if (open) {

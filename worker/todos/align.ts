@@ -3,7 +3,8 @@
 import type { DeliveryResult } from '../../lib/command-log/command-log.ts'
 
 export type Alignment<R> =
-  DeliveryResult | { readonly kind: 'apply'; readonly records: readonly R[] }
+  | DeliveryResult
+  | { readonly kind: 'apply'; readonly records: readonly R[] }
 
 /** `expectedOffset`: what the store expects next. */
 export const align = <R extends { readonly offset: number }>(

@@ -57,9 +57,7 @@ export const mailWayOf = (config: Pick<Config, 'SMTP_URL' | 'COMMAND_LOG'>): Mai
 }
 
 /** Said at start; undefined: nothing to say. */
-export const mailWarning = (
-  config: Pick<Config, 'SMTP_URL' | 'COMMAND_LOG'>,
-): string | undefined =>
+export const mailWarning = (config: Pick<Config, 'SMTP_URL' | 'COMMAND_LOG'>): string | undefined =>
   mailWayOf(config) === 'none'
     ? 'no mail can be sent, so that no address is confirmed and no password reset: set SMTP_URL'
     : undefined

@@ -20,7 +20,13 @@ export type Shards = {
 
 /** Told of before it is done: whoever throws has died there. */
 export type MoveStep =
-  'lock' | 'copy' | 'verify' | 'commit copy' | 'commit move' | 'commit deletion' | 'moved'
+  | 'lock'
+  | 'copy'
+  | 'verify'
+  | 'commit copy'
+  | 'commit move'
+  | 'commit deletion'
+  | 'moved'
 export type OnStep = (step: MoveStep) => void | Promise<void>
 
 export type Moved = {

@@ -38,7 +38,8 @@ type Traffic = {
   readonly seconds: number
 }
 type HeldList =
-  { readonly kind: 'empty' } | { readonly kind: 'fresh' | 'stale'; readonly asOfMs: number }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'fresh' | 'stale'; readonly asOfMs: number }
 
 /** Of dead letters: `GET /api/admin/dead-letters` lists them all. */
 const lettersMax = 20

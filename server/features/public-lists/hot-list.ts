@@ -77,7 +77,8 @@ const limitOfTarget = new Map<string, Limit>(
 export const createHotLists = ({ sources, settings, headers, log }: Parts): HotLists => {
   const replies = createReadyReplies(settings.memoryBytesMax, headers)
   let newest:
-    { window: ListWindow; version: string; bytes: number; missing: readonly string[] } | undefined
+    | { window: ListWindow; version: string; bytes: number; missing: readonly string[] }
+    | undefined
   let all: MergedSnapshot | undefined
   let isAllTooLong = false
   /** The whole list costs most to refresh: it is let go unless it was asked for since the last time. */

@@ -18,7 +18,13 @@ export const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
 export type BrokerName = (typeof brokerNames)[number]
 export type ShardName = (typeof shardNames)[number]
 export type ServiceName =
-  'postgres' | ShardName | 'postgres-replica' | 'redis' | 'kafka' | 'kafka-controller' | BrokerName
+  | 'postgres'
+  | ShardName
+  | 'postgres-replica'
+  | 'redis'
+  | 'kafka'
+  | 'kafka-controller'
+  | BrokerName
 export type Services = ReadonlyMap<ServiceName, RestartableService>
 
 /** In the order in which they start. */

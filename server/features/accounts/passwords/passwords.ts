@@ -14,7 +14,8 @@ export type Busy = { readonly kind: 'busy'; readonly reason: string }
 export type Hashed = { readonly kind: 'hashed'; readonly hash: string }
 /** `isOutdated`: to be hashed again, at today's cost and in its one spelling. */
 export type Checked =
-  { readonly kind: 'right'; readonly isOutdated: boolean } | { readonly kind: 'wrong' }
+  | { readonly kind: 'right'; readonly isOutdated: boolean }
+  | { readonly kind: 'wrong' }
 
 export type Passwords = {
   /** `client`: whose it is; one client may have a quarter of those that wait, and no more. */
