@@ -1,6 +1,6 @@
 // What some two thousand processes of a test run would each do again at their start is kept: TypeScript
-// without its types, and where the modules of packages are. The start of a server takes two thirds of it.
-// testing/run.ts has every Node require this, by NODE_OPTIONS.
+// without its types, and where the modules of packages are; packages come as bundles (bundled-packages.ts).
+// The start of a server takes half of it. testing/run.ts has every Node require this, by NODE_OPTIONS.
 
 'use strict'
 
@@ -59,16 +59,21 @@ const isRelative = (specifier) => specifier.startsWith('.') && specifier.endsWit
 
 const resolutions = `${directory}/resolutions.json`
 
-const readResolutions = () => {
+/**
+ * @param {string} path
+ * @returns {unknown}
+ */
+const readJson = (path) => {
   try {
-    /** @type {Record<string, Resolved>} */
-    const kept = JSON.parse(readFileSync(resolutions, 'utf8'))
-    return kept
+    return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
     return {} // nobody has been here yet
   }
 }
+const readResolutions = () => /** @type {Record<string, Resolved>} */ (readJson(resolutions))
 const known = readResolutions()
+/** Where bundled-packages.ts has them. */
+const packages = /** @type {Record<string, string>} */ (readJson(`${directory}/packages.json`))
 /** @type {Record<string, Resolved>} */
 const found = {}
 
@@ -92,7 +97,10 @@ const resolve = (specifier, context, next) => {
   if (isOurs(parentURL) && isRelative(specifier)) {
     return { url: new URL(specifier, parentURL).href, shortCircuit: true }
   }
-  const key = [parentURL, specifier, conditions.includes('require')].join(' ')
+  const isRequired = conditions.includes('require')
+  const bundle = isOurs(parentURL) && !isRequired && packages[specifier]
+  if (bundle) return { url: bundle, format: 'module', shortCircuit: true }
+  const key = [parentURL, specifier, isRequired].join(' ')
   const kept = known[key]
   if (kept) return { ...kept, shortCircuit: true }
   const result = next(specifier, context)

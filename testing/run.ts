@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseOptions, readArgumentsOrExit, UsageError } from '../scripts/command-line.ts'
 import { repository } from '../scripts/paths.ts'
 import { makeTemporaryDirectory } from '../scripts/stack/temporary-directory.ts'
+import { bundlePackages } from './bundled-packages.ts'
 import { isNeverRetried, isTest, laneOf, listTests, isBackground } from './lanes.ts'
 import { skipsOf, slowest, whyItFailed } from './report.ts'
 import { killTree, runTest, runTool, type Result } from './run-node.ts'
@@ -53,10 +54,15 @@ const main = async (args: readonly string[]): Promise<boolean> => {
   const services = needsServices ? startSharedServices() : undefined
   services?.catch(() => {})
   const directory = await makeTemporaryDirectory()
+  // As long as the services take.
+  const bundles = needsServices ? bundlePackages(directory) : undefined
+  bundles?.catch(() => {})
   const env = { ...process.env, ...withKeptModules(directory) }
   try {
-    const run = async (file: string, inBackground = false) =>
-      runTest(file, { ...env, ...(await services)?.env }, { inBackground })
+    const run = async (file: string, inBackground = false) => {
+      await bundles
+      return runTest(file, { ...env, ...(await services)?.env }, { inBackground })
+    }
     return await runAndReport(args.length === 0 ? checks : [], files, run)
   } finally {
     await (await services)?.stop()
@@ -66,7 +72,7 @@ const main = async (args: readonly string[]): Promise<boolean> => {
 
 /**
  * For whatever Node a test starts: what one has stripped of its types, found and compiled, the others read
- * from `directory`. Loading a server takes 0.27 s of CPU in place of 0.40.
+ * from `directory`, and packages as bundles. Loading a server takes 0.19 s of CPU in place of 0.40.
  */
 const withKeptModules = (directory: string): NodeJS.ProcessEnv => {
   const required = ['quick-start.cjs', 'light-domains.cjs'].map((name) => {
