@@ -29,8 +29,11 @@ export const buildImage = async (options: {
   without: readonly string[]
   /** Variables of this machine that its RUN steps may see. */
   env: Readonly<Record<string, string>>
+  /** What is done in place of a RUN step; each must be there. */
+  instead: Readonly<Record<string, (workdir: string) => void>>
 }): Promise<Image> => {
   const { context, directory, without, env } = options
+  const instead = new Map(Object.entries(options.instead))
   const isSent = readIgnore(readFileSync(join(context, '.dockerignore'), 'utf8'))
   const stages = new Map<string, Stage>()
   let stage: Stage | undefined
@@ -77,9 +80,14 @@ export const buildImage = async (options: {
         }
         break
       }
-      case 'RUN':
-        await run(rest, join(stage.root, stage.workdir), { ...env, ...stage.env })
+      case 'RUN': {
+        const workdir = join(stage.root, stage.workdir)
+        const other = instead.get(rest)
+        if (other) other(workdir)
+        else await run(rest, workdir, { ...env, ...stage.env })
+        instead.delete(rest)
         break
+      }
       case 'USER':
         stage.user = rest
         break
@@ -98,6 +106,7 @@ export const buildImage = async (options: {
     }
   }
   if (!stage) throw new Error('the Dockerfile is empty')
+  for (const step of instead.keys()) throw new Error(`the Dockerfile has no RUN ${step}`)
   return stage
 }
 
