@@ -94,6 +94,9 @@ const keepResolutions = () => {
 /** @type {import('node:module').ResolveHookSync} */
 const resolve = (specifier, context, next) => {
   const { parentURL = '', conditions } = context
+  // Types are stripped below: to load it takes 0.4 s, for what Node 22 does by itself.
+  if (specifier === 'tsx')
+    return { url: 'data:text/javascript,', format: 'module', shortCircuit: true }
   if (isOurs(parentURL) && isRelative(specifier)) {
     return { url: new URL(specifier, parentURL).href, shortCircuit: true }
   }
