@@ -49,13 +49,14 @@ const checks: readonly Job[] = [
 
 const main = async (args: readonly string[]): Promise<boolean> => {
   const files = args.length === 0 ? listTests(root) : testsAt(args)
-  const needsServices = files.some((file) => laneOf(file) !== 'unit')
+  const startsProcesses = files.some((file) => laneOf(file) !== 'unit')
+  const sharesServices = startsProcesses && process.env['SHARED_SERVICES'] !== 'false'
   // They start while the checks run. Whoever waits for them gets the reason when they did not.
-  const services = needsServices ? startSharedServices() : undefined
+  const services = sharesServices ? startSharedServices() : undefined
   services?.catch(() => {})
   const directory = await makeTemporaryDirectory()
-  // As long as the services take.
-  const bundles = needsServices ? bundlePackages(directory) : undefined
+  // Made while they start.
+  const bundles = startsProcesses ? bundlePackages(directory) : undefined
   bundles?.catch(() => {})
   const env = { ...process.env, ...withKeptModules(directory) }
   try {
@@ -185,6 +186,7 @@ const testsAt = (args: readonly string[]): readonly string[] => {
 const usage = `usage: npm test [-- LANE, FILE or FOLDER …]
 Runs those tests, or all of them with types, lint and format. Lanes: unit, integration, system, bench.
 TAP_TIMEOUT=SECONDS a file has (300), SEED=N repeats random tests, CI=true fails where a service is missing.
+SHARED_SERVICES=false: each file starts the services that it needs itself, as where it is run alone.
 Exit codes: 0 all passed, 1 a test failed, 2 wrong usage.`
 
 const wanted = readArgumentsOrExit(usage, (args) => {
