@@ -36,18 +36,19 @@ export const createAnswerCheck = (document: OpenApi): AnswerCheck => {
   const byId = new Map(operations.map((one) => [one.operation.operationId, one]))
   const seen = new Set<string>()
 
-  const checkHeaders = (t: Test, described: Response, values: Map<string, string>) => {
-    const names = new Set<string>()
-    for (const [name, header] of Object.entries(described.headers ?? {})) {
-      names.add(name.toLowerCase())
-      t.same(faultsOfHeader(header, values.get(name.toLowerCase())), [], name)
-    }
-    for (const name of values.keys()) {
-      t.ok(
-        isTransport.test(name) || isDocumentedForAll.test(name) || names.has(name),
-        `${name} is documented`,
-      )
-    }
+  const faultsOfHeaders = (described: Response, values: Map<string, string>): string[] => {
+    const headers = Object.entries(described.headers ?? {})
+    const names = new Set(headers.map(([name]) => name.toLowerCase()))
+    const isKnown = (name: string) =>
+      isTransport.test(name) || isDocumentedForAll.test(name) || names.has(name)
+    return [
+      ...headers.flatMap(([name, header]) =>
+        faultsOfHeader(header, values.get(name.toLowerCase())).map((fault) => `${name}: ${fault}`),
+      ),
+      ...[...values.keys()]
+        .filter((name) => !isKnown(name))
+        .map((name) => `${name} is not documented`),
+    ]
   }
 
   const faultsOfHeader = ({ required, schema }: Header, value: string | undefined): string[] =>
@@ -57,24 +58,20 @@ export const createAnswerCheck = (document: OpenApi): AnswerCheck => {
         : []
       : faults(schema, valueOf(schema, value))
 
-  const checkBody = (t: Test, { content }: Response, mediaType: string, body: string) => {
-    if (!content) {
-      t.equal(body, '', 'no body')
-      return
-    }
+  const faultsOfBody = ({ content }: Response, mediaType: string, body: string): string[] => {
+    if (!content) return body === '' ? [] : ['it has a body']
     const media = content[mediaType]
-    if (!media) {
-      t.fail(`${mediaType} is not described`)
-      return
-    }
+    if (!media) return [`${mediaType} is not described`]
     const value = mediaType.endsWith('json') ? (JSON.parse(body) as unknown) : body
-    t.same(faults(media.schema, value), [], 'the body is as described')
-    if (mediaType === 'application/problem+json') checkType(t, media, value as Typed)
+    return [
+      ...faults(media.schema, value).map((fault) => `the body: ${fault}`),
+      ...(mediaType === 'application/problem+json' ? faultsOfType(media, value as Typed) : []),
+    ]
   }
 
-  const checkType = (t: Test, { examples = {} }: Media, { type }: Typed) => {
+  const faultsOfType = ({ examples = {} }: Media, { type }: Typed): string[] => {
     const described = Object.values(examples).map(({ value }) => (value as Typed).type)
-    t.ok(described.includes(type), `${type} is described`)
+    return described.includes(type) ? [] : [`${type} is not described`]
   }
 
   return {
@@ -88,14 +85,19 @@ export const createAnswerCheck = (document: OpenApi): AnswerCheck => {
       }
       seen.add(`${operationId} ${status}`)
       const values = headersOf(answer)
-      checkHeaders(t, described, values)
       const mediaType = values.get('content-type')?.split(';', 1)[0] ?? ''
-      if (isHead) t.equal(answer.body, '', 'a HEAD has no body')
-      else checkBody(t, described, mediaType, answer.body)
-      if (mediaType === '') return
-      t.equal(values.get('x-content-type-options'), 'nosniff')
-      const isList = what.path === '/todos' && status === '200'
-      t.equal(values.has('content-security-policy'), !isList, 'Content-Security-Policy')
+      const found = faultsOfHeaders(described, values)
+      if (!isHead) found.push(...faultsOfBody(described, mediaType, answer.body))
+      else if (answer.body !== '') found.push('a HEAD has a body')
+      if (mediaType !== '') {
+        if (values.get('x-content-type-options') !== 'nosniff') found.push('it may be sniffed')
+        const isList = what.path === '/todos' && status === '200'
+        if (values.has('content-security-policy') === isList) {
+          found.push(`Content-Security-Policy is ${isList ? 'there' : 'missing'}`)
+        }
+      }
+      // One assertion for an answer: of a score each, tap's bookkeeping took as long as the asking.
+      t.same(found, [], `${operationId} ${status} is as described`)
     },
     unseen: () =>
       operations
