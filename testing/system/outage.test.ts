@@ -26,7 +26,7 @@ import { testSecret } from '../settings.ts'
 import { askingOf } from './outage-clients.ts'
 
 /** Of each client. Without a pause they would take both cores from what they watch. */
-const readEveryMs = 10
+const readEveryMs = 50
 
 t.test('a server whose dependencies come and go', async (t) => {
   const services = await orSkip(t, async () => ({
