@@ -28,8 +28,11 @@ const jobsMax = 4
  * they leave of the cores goes to the background.
  */
 const jobsAtOnce = Math.min(Math.max(availableParallelism(), 2), jobsMax)
-/** Where that much of the cores was idle for so long, one file more is run, at a low priority. */
-const spare = { coresMin: 0.6, lookEveryMs: 2_000 }
+/**
+ * Where that much of the cores was idle for so long, one file more is run, at a low priority. At 0.6 a fifth
+ * of a run's CPU was left unused.
+ */
+const spare = { coresMin: 0.35, lookEveryMs: 2_000 }
 /** More failures than these have one cause, and that is not what ran beside them. */
 const suspectsMax = 3
 
@@ -49,14 +52,14 @@ const checks: readonly Job[] = [
 
 const main = async (args: readonly string[]): Promise<boolean> => {
   const files = args.length === 0 ? listTests(root) : testsAt(args)
-  const startsProcesses = files.some((file) => laneOf(file) !== 'unit')
-  const sharesServices = startsProcesses && process.env['SHARED_SERVICES'] !== 'false'
+  const sharesServices =
+    process.env['SHARED_SERVICES'] !== 'false' && files.some((file) => laneOf(file) !== 'unit')
   // They start while the checks run. Whoever waits for them gets the reason when they did not.
   const services = sharesServices ? startSharedServices() : undefined
   services?.catch(() => {})
   const directory = await makeTemporaryDirectory()
   // Made while they start.
-  const bundles = startsProcesses ? bundlePackages(directory) : undefined
+  const bundles = sharesServices ? bundlePackages(directory) : undefined
   bundles?.catch(() => {})
   const env = { ...process.env, ...withKeptModules(directory) }
   try {
