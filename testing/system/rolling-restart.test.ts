@@ -33,19 +33,19 @@ const clientsFor = (engine: string) => {
   const writer = (name: string, depth: number): Client => ({
     name,
     depth,
-    pauseMs: 10,
+    pauseMs: 25,
     next: () => post(token, `title ${++titles}`),
     onAnswer: ({ name: title }, body) => {
       acknowledged.set((JSON.parse(body) as { id: string }).id, title)
     },
   })
   const clients = [
-    ...many(8, { name: 'keep-alive', depth: 1, pauseMs: 20, next: list }),
-    ...many(2, { name: 'pipelined', depth: 80, pauseMs: 50, next: list }),
+    ...many(8, { name: 'keep-alive', depth: 1, pauseMs: 40, next: list }),
+    ...many(2, { name: 'pipelined', depth: 80, pauseMs: 100, next: list }),
     ...many(2, {
       name: 'pipelined, of several lists',
       depth: 8,
-      pauseMs: 20,
+      pauseMs: 40,
       next: () => get(`/todos?limit=${1 + (turn++ % 3)}`),
     }),
     // On each process's sockets there is always one that is about to be accepted.
@@ -53,7 +53,7 @@ const clientsFor = (engine: string) => {
       name: 'new connection',
       depth: 1,
       requestsPerConnection: 1,
-      pauseMs: 15,
+      pauseMs: 30,
       next: list,
     }),
     // Idle longer than a busy one, shorter than HTTP_DRAIN_DELAY_MS: each must hear of the close.
