@@ -1,4 +1,4 @@
-// The worker killed with -9 in the middle of 10,000 writes, and started again: every acknowledged
+// The worker killed with -9 in the middle of 5,000 writes, and started again: every acknowledged
 // write is there once. On the embedded stack and on Kafka, Redis and Postgres.
 
 import { Agent, request } from 'node:http'
@@ -16,7 +16,7 @@ import { generousTimeouts, silentLog, testConfig, testSecret } from '../settings
 import { seeded } from '../seeded.ts'
 import { testDatabase, testTopic, testStacks } from '../services.ts'
 
-const writes = 10_000
+const writes = 5_000
 const connections = 32
 const kills = 3
 
