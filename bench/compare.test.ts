@@ -26,6 +26,9 @@ t.test('usage errors end with 2 and say what would be right', async (t) => {
   await refused(['node', 'no-such-branch'], /"no-such-branch" is neither an engine/)
 })
 
+/** As fast as it could, it and its clients would have both cores for six seconds. */
+const answerAfterMs = 5
+
 /** Answers every list with the same one todo. */
 const startAnswering = async (t: Test): Promise<string> => {
   const todo = {
@@ -39,7 +42,9 @@ const startAnswering = async (t: Test): Promise<string> => {
   }
   const body = JSON.stringify([todo])
   const headers = { 'content-type': 'application/json', 'content-length': body.length }
-  const server = createServer((_, response) => response.writeHead(200, headers).end(body))
+  const server = createServer((_, response) => {
+    setTimeout(() => response.writeHead(200, headers).end(body), answerAfterMs)
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
