@@ -3,7 +3,7 @@
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { freePort, loopback } from '../../../scripts/stack/ports.ts'
 import { nobody, publicEndpoint } from '../../../testing/endpoint.ts'
@@ -32,7 +32,7 @@ const longBytes = partBytes * longParts
 
 /** An application that remembers which sources are open, and how many parts they were asked for. */
 const serve = async (t: Test, name: EngineName, overrides: Partial<EngineSettings> = {}) => {
-  const sources = { open: 0, opened: 0, parts: 0 }
+  const sources = { open: 0, opened: 0, parts: 0, ended: 0 }
   const inFlight = { count: 0 }
   const answered: Answered[] = []
   let makeLate = () => {}
@@ -61,6 +61,14 @@ const serve = async (t: Test, name: EngineName, overrides: Partial<EngineSetting
       sources.open--
     }
   }
+  async function* atOnce() {
+    try {
+      yield await Promise.resolve(Buffer.alloc(4_000, 'a'))
+      yield Buffer.alloc(4_000, 'b')
+    } finally {
+      sources.ended++
+    }
+  }
   const streamed = (path: string, body: () => AsyncIterable<Buffer>) => ({
     ...publicEndpoint('GET', path, () => createStreamed(200, ['Content-Type', 'a/b'], body())),
     isStreamed: true,
@@ -74,10 +82,12 @@ const serve = async (t: Test, name: EngineName, overrides: Partial<EngineSetting
       streamed('/endless', () => source(Infinity, partBytes)),
       streamed('/heavy', () => source(Infinity, 1_000_000)),
       streamed('/late', lateSource),
+      streamed('/at-once', atOnce),
       streamed('/down', () => source(3, 2, 0, new Problem(down))),
       streamed('/broken', () => source(3, 2, 0)),
       streamed('/breaks', () => source(longParts, partBytes, 20)),
       publicEndpoint('GET', '/plain', () => createReply(200, [], 'plain')),
+      publicEndpoint('GET', '/corkful', () => createReply(200, [], Buffer.alloc(15_000, 'c'))),
     ],
     log: silentLog,
     onAnswered: (one) => answered.push(one),
@@ -378,6 +388,28 @@ void t.test('uws: a request behind a stream closes the connection', async (t) =>
   socket.write(ask('/plain'))
   socket.resume()
   await untilClosed(socket)
+  await settled()
+})
+
+void t.test('uws: a stream behind another answer of one read keeps every part', async (t) => {
+  const { port, sources, settled } = await serve(t, 'uws')
+  const socket = (await connectTo(t, port, '')).pause()
+  socket.setNoDelay(true)
+  // The other answer fills the cork of a read. In the end the socket takes only some of one.
+  let count = 0
+  do {
+    socket.write(ask('/corkful') + ask('/at-once'))
+    count++
+    for (let polls = 0; sources.ended < count && polls < 100; polls++) await delay(1)
+  } while (sources.ended === count)
+  const answers = await read(socket.resume(), { count: 2 * count })
+  const whole = 'a'.repeat(4_000) + 'b'.repeat(4_000)
+  const streams = answers.filter((_, i) => i % 2 === 1)
+  t.ok(
+    streams.every(({ body }) => body === whole),
+    `${count} streams`,
+  )
+  t.equal(streams.length, count)
   await settled()
 })
 

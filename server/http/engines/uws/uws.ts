@@ -3,7 +3,7 @@
 // self-test.ts and docs/explanation/engines.md.
 
 import { STATUS_CODES } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { everyAddress } from '../../../../lib/runtime/listen-host.ts'
 import type { Log } from '../../../../lib/runtime/log.ts'
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js'
@@ -150,12 +150,15 @@ export const createUwsEngine = async (
       else onAborted = sendAsItDrains(response, reply, unsent).onAborted
     }
   }
-  const stream = (
+  const stream = async (
     response: HttpResponse,
     reply: Reply,
     parts: AsyncIterable<Buffer>,
     request: UwsRequest,
   ): Promise<void> => {
+    // The cork of the read that it came with is sent then: what does not fit behind others in it may be lost.
+    await nextTurn()
+    if (request.isAborted) return abandon(reply)
     response.cork(() => {
       writeHead(response, headOf(reply))
       // It is for the client to close, as above.
@@ -163,7 +166,7 @@ export const createUwsEngine = async (
     })
     const { gone, over } = sendStream(parts, createSink(response), unsent)
     request.whenAborted(gone)
-    return over
+    await over
   }
   const write = (response: HttpResponse, reply: Reply, method: string, head = headOf(reply)) => {
     corked = { response, reply, method, head }
