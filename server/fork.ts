@@ -394,6 +394,7 @@ export const startFork = async (
       letterChanges: createLetterChanges(
         letters,
         (command) => publisher.publish(command),
+        accountPool,
         appendAudit,
       ),
       heldLists: lists.held,

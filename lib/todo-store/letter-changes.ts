@@ -4,7 +4,7 @@
 
 import type { NewAuditEntry } from '../domain/audit.ts'
 import { decodeCommand, type Command } from '../domain/command.ts'
-import type { Sql } from '../drivers/postgres/pool.ts'
+import type { Pool, Sql } from '../drivers/postgres/pool.ts'
 import type { DeadLetters, Letter } from './dead-letters.ts'
 
 /** To the log. Never rejects. */
@@ -24,14 +24,18 @@ export type Replay =
   /** Whether the log has it is not known. To replay it again is safe, it applies once. */
   | { readonly kind: 'unacknowledged'; readonly reason: string }
 
-type Written = (sql: Sql, id: number) => Promise<void>
+type Options = {
+  /** Published in the letter's place. */
+  readonly record?: string | undefined
+  /** Before the letter is removed, which somebody else may have done meanwhile. */
+  readonly onPublished?: () => Promise<void>
+}
 
-/** `record`: published in the letter's place. `written`: in the transaction that removes the letter. */
 export const replayLetter = async (
   letters: DeadLetters,
   publish: Publish,
   letter: Letter,
-  { record, written }: { readonly record?: string | undefined; readonly written?: Written } = {},
+  { record, onPublished }: Options = {},
 ): Promise<Replay> => {
   const decoded = decodeCommand(record === undefined ? letter.record : Buffer.from(record))
   if (decoded.kind === 'poison') return { kind: 'unreadable', reason: decoded.reason }
@@ -43,7 +47,8 @@ export const replayLetter = async (
     return { kind: 'applied-before', commandId }
   const outcome = await publish(command)
   if (outcome.kind !== 'acknowledged') return { kind: 'unacknowledged', reason: outcome.reason }
-  await letters.remove([letter.id], written)
+  await onPublished?.()
+  await letters.remove([letter.id])
   return { kind: 'replayed' }
 }
 
@@ -56,24 +61,27 @@ export type LetterChanges = {
   discard(id: number, by: By): Promise<boolean>
 }
 
+/** `accounts`: of the database that has the audit log. */
 export const createLetterChanges = (
   letters: DeadLetters,
   publish: Publish,
+  accounts: Pool,
   appendAudit: (sql: Sql, entry: NewAuditEntry) => Promise<void>,
 ): LetterChanges => {
-  const writes =
-    (action: 'letter.replayed' | 'letter.discarded', by: By): Written =>
-    (sql, id) =>
-      appendAudit(sql, { ...by, action, subject: { kind: 'letter', id: String(id) } })
+  const entryOf = (action: NewAuditEntry['action'], by: By, id: number): NewAuditEntry => {
+    return { ...by, action, subject: { kind: 'letter', id: String(id) } }
+  }
   return {
     async replay(id, by) {
       const letter = await letters.get(id)
-      return (
-        letter && replayLetter(letters, publish, letter, { written: writes('letter.replayed', by) })
-      )
+      const entry = entryOf('letter.replayed', by, id)
+      // The log has it, whoever has replayed or discarded the letter meanwhile.
+      const onPublished = () => accounts.run((sql) => appendAudit(sql, entry))
+      return letter && replayLetter(letters, publish, letter, { onPublished })
     },
     async discard(id, by) {
-      return (await letters.remove([id], writes('letter.discarded', by))) > 0
+      const entry = entryOf('letter.discarded', by, id)
+      return (await letters.remove([id], (sql) => appendAudit(sql, entry))) > 0
     },
   }
 }

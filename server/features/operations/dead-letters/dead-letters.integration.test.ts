@@ -2,7 +2,9 @@
 // what becomes of a letter. What a replay does beyond the log is tested with the operator's command.
 
 import t from 'tap'
-import { createPostgresAuditLog } from '../../../../lib/audit/postgres.ts'
+import { appendAudit, createPostgresAuditLog } from '../../../../lib/audit/postgres.ts'
+import { openDeadLetters } from '../../../../lib/todo-store/dead-letters.ts'
+import { createLetterChanges } from '../../../../lib/todo-store/letter-changes.ts'
 import { createPostgresStore } from '../../../../lib/todo-store/postgres.ts'
 import { loggedIn, startAuthServer } from '../../../../testing/auth-client.ts'
 import { databasesAt } from '../../../../testing/databases.ts'
@@ -114,6 +116,43 @@ void t.test('dead letters', async (t) => {
     }
     await eventually(applied, (lag) => lag === 0)
     t.match([...(await sql`SELECT title FROM todos`)], [{ title: 'From a letter' }])
+  })
+
+  await t.test('replayed by several, or discarded meanwhile: each is written down', async (t) => {
+    const id = await insert(
+      Buffer.from(
+        JSON.stringify({
+          schema: 1,
+          kind: 'delete',
+          commandId: 'c',
+          todoId: 't',
+          userId: 'u',
+          atMs: 1,
+        }),
+      ),
+    )
+    const by = (actorId: string) => ({ actorId, requestId: 'r' })
+    const letters = openDeadLetters(pool, log)
+    const acknowledged = { kind: 'acknowledged' } as const
+    const others = createLetterChanges(
+      letters,
+      () => Promise.resolve(acknowledged),
+      pool,
+      appendAudit,
+    )
+    const publish = async () => {
+      t.match(await others.replay(id, by('ann')), { kind: 'replayed' })
+      t.equal(await others.discard(id, by('bob')), false)
+      return acknowledged
+    }
+    const changes = createLetterChanges(letters, publish, pool, appendAudit)
+    t.match(await changes.replay(id, by('cid')), { kind: 'replayed' })
+    const { entries } = await audit.read({ count: 2 })
+    const subject = { kind: 'letter', id: String(id) }
+    t.match(entries, [
+      { action: 'letter.replayed', actorId: 'cid', subject },
+      { action: 'letter.replayed', actorId: 'ann', subject },
+    ])
   })
 
   await t.test('are for system admins', async (t) => {
