@@ -56,9 +56,18 @@ export const createTodosElsewhere = (
     },
     async read(todoIds) {
       const now = map()
-      const names = new Set(todoIds.map((todoId) => shardOfTodo(now, todoId)))
+      const shardOf = (todoId: string) => shardOfTodo(now, todoId)
+      const names = new Set(todoIds.map(shardOf))
       names.delete(undefined)
-      const found = await Promise.all([...names].map(async (name = '') => readIn(name, todoIds)))
+      // Each where it is, and nowhere else: a move that was interrupted leaves copies.
+      const found = await Promise.all(
+        [...names].map(async (name = '') =>
+          readIn(
+            name,
+            todoIds.filter((todoId) => shardOf(todoId) === name),
+          ),
+        ),
+      )
       const todos = new Map(found.flat().map((todo) => [todo.id, todo]))
       // Read in a home, it is right. What is not there may have been moved, and so may what is elsewhere.
       const unsure = todoIds.filter((todoId) => {
