@@ -14,6 +14,7 @@ import { deadLetters } from './dead-letters.ts'
 import { examine } from './doctor.ts'
 import { readLag } from './lag.ts'
 import { seed, targetsOf } from './seed.ts'
+import { shards as shardsCommand } from './shards.ts'
 
 const partitions = 4
 
@@ -65,6 +66,34 @@ t.test('what shards have is shown and changed as one', async (t) => {
     t.same(applied, [7, 8, 0, 0])
     t.match(await run(commandLog, 'show'), { code: 0, text: /partition 1: .*position 8/ })
     t.match(await run(commandLog, 'partitions', '8'), { code: 1, text: /stays as it is/ })
+  })
+
+  await t.test('a shard with a bucket of another goes on where that one does', async (t) => {
+    // Of partition 2, whose home is a.
+    t.match(await run(shardsCommand, 'move', '2', 'b'), { code: 0 })
+    const position = async () =>
+      (
+        await Promise.all(
+          shards.map(
+            (sql) => sql<{ next_offset: string }[]>`
+              SELECT next_offset FROM command_offsets WHERE log = ${log} AND partition = 2`,
+          ),
+        )
+      ).map(([row]) => Number(row?.next_offset))
+    for (const [i, sql] of shards.entries())
+      await sql`
+        UPDATE command_offsets SET next_offset = ${9 - i} WHERE log = ${log} AND partition = 2`
+    t.match(await run(commandLog, 'show'), { code: 0, text: /partition 2: .*position 8/ })
+    const main = postgres(settings.DATABASE_URL, { max: 1, onnotice: () => {} })
+    t.teardown(() => main.end())
+    await main`UPDATE command_log_partitions SET next_offset = 20 WHERE log = ${log}`
+    await main`
+      INSERT INTO command_log (log, partition, record_offset, record)
+      SELECT ${log}, partition, 0, 'x' FROM generate_series(0, ${partitions - 1}) AS partition`
+    t.match(await run(commandLog, 'adopt', '--from', 'stored'), { code: 0 })
+    t.same(await position(), [8, 8], 'what one has not applied, neither has')
+    t.match(await run(commandLog, 'adopt', '--from', 'end'), { code: 0 })
+    t.same(await position(), [20, 20])
   })
 
   await t.test('dead letters have one id each', async (t) => {

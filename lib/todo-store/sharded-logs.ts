@@ -1,7 +1,12 @@
 // The logs that the database of the map knows, and the positions that each shard has: for the operator's
 // command that says which log it is. All shards are asked and changed, or it is said which was not.
 
-import { partitionsOfShard, type ShardMap } from '../domain/shard-map.ts'
+import {
+  guestsOfShard,
+  partitionOfBucket,
+  partitionsOfShard,
+  type ShardMap,
+} from '../domain/shard-map.ts'
 import type { Pool } from '../drivers/postgres/pool.ts'
 import { openCommandLogs, type CommandLogs } from './command-logs.ts'
 
@@ -12,25 +17,31 @@ export const openShardedLogs = (
 ): CommandLogs => {
   const main = openCommandLogs(accounts)
   const shards = [...pools].map(([name, pool]) => {
-    return { name, logs: openCommandLogs(pool), partitions: new Set(partitionsOfShard(map, name)) }
+    const guests = guestsOfShard(map, name).map((bucket) => partitionOfBucket(map, bucket))
+    const applied = new Set([...partitionsOfShard(map, name), ...guests])
+    return { name, logs: openCommandLogs(pool), applied }
   })
   return {
     registered: main.registered,
     names: main.names,
     async nextOffsets(log) {
       const found = await Promise.all(
-        shards.map(async ({ logs, partitions }) =>
-          [...(await logs.nextOffsets(log))].filter(([partition]) => partitions.has(partition)),
+        shards.map(async ({ logs, applied }) =>
+          [...(await logs.nextOffsets(log))].filter(([partition]) => applied.has(partition)),
         ),
       )
-      return new Map(found.flat())
+      // What some part of is not applied is not applied.
+      const lowest = new Map<number, number>()
+      for (const [partition, next] of found.flat())
+        lowest.set(partition, Math.min(next, lowest.get(partition) ?? Infinity))
+      return lowest
     },
     async adopt(log, found, positions) {
       const spread = { ...found, partitions: map.shards.length }
       // Shards first, as with a new log: begun anew, it goes on. Until the last, all servers refuse writes.
-      for (const { name, logs, partitions } of shards) {
-        const own = [...positions].filter(([partition]) => partitions.has(partition))
-        await logs.adopt(log, spread, new Map(own)).catch((error: unknown) => {
+      for (const { name, logs } of shards) {
+        // Of all partitions: buckets of any may have been moved here. Of others nobody asks for it.
+        await logs.adopt(log, spread, positions).catch((error: unknown) => {
           const { message } = error as Error
           throw new Error(`the shard ${name} has not adopted it (${message}): run this again`, {
             cause: error,
