@@ -6,7 +6,6 @@ import { appendAudit, createPostgresAuditLog } from '../lib/audit/postgres.ts'
 import { createPostgresAccountTokens } from '../lib/accounts/postgres-account-tokens.ts'
 import { createPostgresErasures } from '../lib/accounts/postgres-erasures.ts'
 import { openConsumer, openEndsReader } from '../lib/command-log/open.ts'
-import { shardOfPartition } from '../lib/domain/shard-map.ts'
 import { openEventAppender } from '../lib/events/open.ts'
 import { shardWorkerBudget, workerBudget } from '../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../lib/drivers/postgres/databases.ts'
@@ -65,7 +64,8 @@ import { watchProgress, type Progress } from './observe/progress.ts'
 import { createPruning, writesKnownSec } from './prune.ts'
 import { applyBatch } from './todos/apply.ts'
 import { logBatch } from './todos/batch-log.ts'
-import { createSink, type SinkShards } from './todos/sink.ts'
+import { createPartitionShards } from './todos/partition-shards.ts'
+import { createSink } from './todos/sink.ts'
 import { waitForLog } from './todos/wait-for-log.ts'
 
 /** A batch takes milliseconds; one that takes this long is on a lost connection, and tried again. */
@@ -193,38 +193,13 @@ const erasing = createErasing({
   counts: erasureCounts,
   log,
 })
-/** Undefined: it is not known now which has it, or none does. */
-const shardOf = (partition: number): string | undefined => {
-  try {
-    return shards && shardOfPartition(shards.map(), partition)
-  } catch {
-    return undefined
-  }
-}
-const sinkShards: SinkShards | undefined = shards &&
-  sharded && {
-    // Whichever, of a partition that is in none: it is down.
-    storeOf: (partition) => sharded.ofShard(shardOf(partition) ?? (shards.names[0] as string)),
-    isDown(partition) {
-      const name = shardOf(partition)
-      return name === undefined || shards.watch.isDown(name)
-    },
-    async isDownNow(partition) {
-      const name = shardOf(partition)
-      return name === undefined || shards.watch.isDownNow(name)
-    },
-    named: {
-      storeOf: sharded.ofShard,
-      isDown: shards.watch.isDown,
-      isDownNow: shards.watch.isDownNow,
-    },
-  }
+const partitionShards = shards && sharded && createPartitionShards(shards, sharded.ofShard)
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
   store: (lists[0] as (typeof lists)[number]).store,
-  ...(sinkShards && { shards: sinkShards }),
+  ...(partitionShards && { shards: partitionShards }),
   onApplied(batch) {
-    announcers.get(batch.shard ?? shardOf(batch.partition))?.changed()
+    announcers.get(batch.shard ?? partitionShards?.homeOf(batch.partition))?.changed()
     if (batch.pages.size > 0) void pages.changed(batch.pages)
     metrics.applied(batch)
     logBatch(batch, log)
@@ -308,8 +283,8 @@ const parts: Part[] = [
       progress = watchProgress({
         ends,
         readApplied,
-        consumer: sinkShards
-          ? { ...consumer, isOurs: (one) => consumer.isOurs(one) && !sinkShards.isDown(one) }
+        consumer: partitionShards
+          ? { ...consumer, isOurs: (one) => consumer.isOurs(one) && !partitionShards.isHeldUp(one) }
           : consumer,
         lag,
         log,
