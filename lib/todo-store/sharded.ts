@@ -103,7 +103,7 @@ export const createShardedStore = (
       return one.value
     })
   }
-  /** As it was said last: a shard that is down has applied what it had. */
+  /** As each said it last: a shard that is down has applied what it had. */
   const positions = new Map<string, ReadonlyMap<number, number>>()
 
   return {
@@ -171,18 +171,20 @@ export const createShardedStore = (
       ofPartition(partition).isDeadLetter(log, partition, offset),
     async nextOffsets(log) {
       const { answers } = await fromAll((store) => store.nextOffsets(log))
-      for (const { name, answer } of answers) {
-        const applied = new Set([
-          ...partitionsOfShard(map(), name),
-          ...guestsOfShard(map(), name).map((bucket) => partitionOfBucket(map(), bucket)),
-        ])
-        positions.set(name, new Map([...answer].filter(([partition]) => applied.has(partition))))
-      }
-      // What some part of is not applied is not applied.
+      for (const { name, answer } of answers) positions.set(name, answer)
+      const now = map()
+      // What some part of is not applied is not applied; nor is what nobody has said to be.
       const lowest = new Map<number, number>()
-      for (const [partition, next] of [...positions.values()].flatMap((one) => [...one]))
-        lowest.set(partition, Math.min(next, lowest.get(partition) ?? Infinity))
-      return lowest
+      for (const name of shards.keys()) {
+        const guests = guestsOfShard(now, name).map((bucket) => partitionOfBucket(now, bucket))
+        for (const partition of [...partitionsOfShard(now, name), ...guests]) {
+          const next = positions.get(name)?.get(partition) ?? 0
+          lowest.set(partition, Math.min(next, lowest.get(partition) ?? Infinity))
+        }
+      }
+      const isKnown = (partition: number) =>
+        [...positions.values()].some((one) => one.has(partition))
+      return new Map([...lowest].filter(([partition]) => isKnown(partition)))
     },
     registeredLog: main.registeredLog,
     async registerLog(log, found) {
