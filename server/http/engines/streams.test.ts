@@ -418,8 +418,14 @@ void t.test('node: to HTTP/1.0 it is sent until the connection closes', async (t
   const got = await allOf(await connectTo(t, port, ask('/long', 'GET', '1.0')))
   t.notMatch(got.slice(0, 500), /transfer-encoding/i)
   t.ok(isLong(got.slice(got.indexOf('\r\n\r\n') + 4)))
-  const broken = await connectTo(t, port, ask('/breaks', 'GET', '1.0'))
-  await allOf(broken)
-  t.match(broken.errored, { code: 'ECONNRESET' }, 'a close would say that it is complete')
+  // libuv shows one reset of a hundred, which comes with the last bytes, as an end. Of a close, it shows none.
+  let code: string | undefined
+  for (let tries = 0; tries < 5 && code === undefined; tries++) {
+    const broken = await connectTo(t, port, ask('/breaks', 'GET', '1.0'))
+    await allOf(broken)
+    const error: NodeJS.ErrnoException | null = broken.errored
+    code = error?.code
+  }
+  t.equal(code, 'ECONNRESET', 'a close would say that it is complete')
   await settled()
 })
