@@ -27,6 +27,7 @@ import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
 import { limitPolicies } from '../lib/rate-limit/request-policies.ts'
+import { secretsIn } from '../lib/runtime/config/accounts.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
 import { shardsIn } from '../lib/runtime/config/shard-urls.ts'
 import { withTimeout } from '../lib/runtime/deadline.ts'
@@ -185,11 +186,12 @@ export const startFork = async (
   const page = openPage(config, listHeadersOf(cors), log)
   const applied = createAppliedCommands(store)
   const secret = config.JWT_SECRET as string
+  const accepted = secretsIn(config.JWT_SECRETS_ACCEPTED)
   const accountPool = databases.pool('accounts', { timeoutMs, use: pools.accounts, log })
   const accounts = createPostgresAccounts(accountPool, databases.listen, log)
   const revoked = createRevokedSessions(accounts, log)
   const verifyToken = withoutRevoked(
-    createTokenVerifier(secret, { leewaySec: config.AUTH_CLOCK_LEEWAY_SEC }),
+    createTokenVerifier(secret, { accepted, leewaySec: config.AUTH_CLOCK_LEEWAY_SEC }),
     revoked.has,
   )
   const shareCounts = createShareCounts()
@@ -366,7 +368,7 @@ export const startFork = async (
       requiresVerifiedEmail: config.AUTH_EMAIL_VERIFICATION === 'required',
       log,
       onRevoked: revoked.add,
-      refreshTokens: createRefreshTokens(secret),
+      refreshTokens: createRefreshTokens(secret, accepted),
       signAccessToken: createAccessTokenSigner(secret, config.AUTH_ACCESS_TTL_SEC),
       profileTtlMs: pageTtlSec(config) * 1_000,
       accessTtlSec: config.AUTH_ACCESS_TTL_SEC,

@@ -161,6 +161,30 @@ void t.test('a token that is cached vouches for no other', async (t) => {
   t.same(verify(token), ann)
 })
 
+void t.test(
+  'a token that another accepted secret has signed is as good, and no other',
+  async (t) => {
+    const [old, next] = ['old secret of more than 32 bytes!', 'next secret of more than 32 bytes']
+    const accepted = [old, next, testSecret]
+    for (const cache of [true, false]) {
+      const verify = createTokenVerifier(testSecret, { cache, accepted })
+      for (const secret of accepted) {
+        const token = sign({ sub: 'ann', exp: nowSec + 10 }, secret)
+        for (const turn of ['first', 'again']) t.same(verify(token), ann, turn)
+        t.same(verify(sign({ sub: 'ann', exp: nowSec - 1 }, secret)), expired, 'as any other')
+        t.match(verify(sign({}, secret)), { reason: 'the token has no sub' })
+        t.match(verify(sign({ sub: 'ann' }, secret, 'none')), {
+          reason: 'the token must be signed with HS256',
+        })
+      }
+      const refused = { kind: 'invalid', reason: 'the signature does not match' }
+      t.same(verify(sign({ sub: 'ann' }, `${old}.`)), refused)
+      t.same(verify(sign({ sub: 'ann' }, accepted.join())), refused, 'they are no one secret')
+    }
+    t.match(createTokenVerifier(testSecret)(sign({ sub: 'ann' }, old)), { kind: 'invalid' })
+  },
+)
+
 void t.test('what a caller does to an answer changes no later one', async (t) => {
   const verify = createTokenVerifier(testSecret)
   const token = sign({ sub: 'ann' })

@@ -37,20 +37,34 @@ export const createTokenVerifier = (
   {
     cache = true,
     leewaySec = 0,
+    accepted = [],
   }: {
     readonly cache?: boolean
+    /** Other secrets that may have signed a token: while one takes the place of another. */
+    readonly accepted?: readonly string[]
     /** How far the clock of who signs may be from this one. */
     readonly leewaySec?: number
   } = {},
 ): ((token: string) => Verified) => {
   const leewayMs = leewaySec * 1_000
-  const verify = createVerifier({
-    key: secret,
-    algorithms: ['HS256'],
-    requiredClaims: ['sub'],
-    cache: false,
-    clockTolerance: leewayMs,
-  })
+  const verifiers = [...new Set([secret, ...accepted])].map((key) =>
+    createVerifier({
+      key,
+      algorithms: ['HS256'],
+      requiredClaims: ['sub'],
+      cache: false,
+      clockTolerance: leewayMs,
+    }),
+  )
+  /** Each in turn. Tokens name no key: those of before do not, nor need those that others sign. */
+  const verify = (token: string, tried = 0): Claims => {
+    try {
+      return (verifiers[tried] as (token: string) => Claims)(token)
+    } catch (error) {
+      if (tried + 1 < verifiers.length && isOtherSignature(error)) return verify(token, tried + 1)
+      throw error
+    }
+  }
   /** In the order in which they came. */
   const remembered = new Map<string, Remembered>()
 
@@ -78,7 +92,7 @@ export const createTokenVerifier = (
       remembered.delete(token)
     }
     try {
-      const claims = withoutStacks(() => verify(token) as Claims)
+      const claims = withoutStacks(() => verify(token))
       const verified = verifiedOf(claims)
       if (cache && verified.kind === 'valid' && token.length <= rememberedLengthMax)
         remember(token, verified, claims)
@@ -131,6 +145,9 @@ export const createAccessTokenSigner = (
   const sign = createSigner({ key: secret, algorithm: 'HS256', expiresIn: ttlSec * 1000 })
   return (sub, sid) => sign({ sub, sid, jti: randomUUID() })
 }
+
+const isOtherSignature = (error: unknown): boolean =>
+  error instanceof TokenError && error.code === TokenError.codes.invalidSignature
 
 // fast-jwt's messages may repeat what the client sent; these may go into a header.
 const reasonOf = (error: unknown): string => {

@@ -17,6 +17,15 @@ t.test('what is written is read, and written the same again', async (t) => {
   }
 })
 
+t.test('a token of another accepted secret is read, and none is written with it', async (t) => {
+  const token = { family: newFamily(), generation: 3 }
+  const old = createRefreshTokens('old secret of more than 32 bytes!')
+  const both = createRefreshTokens(testSecret, ['old secret of more than 32 bytes!'])
+  t.same(both.read(old.write(token)), token)
+  t.equal(both.write(token), tokens.write(token))
+  t.equal(both.read(createRefreshTokens(`${testSecret}.`).write(token)), undefined)
+})
+
 t.test('a token with any letter changed, added, lost or moved is none', async (t) => {
   const random = seeded(t)
   const alphabet = 'ABCXYZabcxyz0189-_.=+/ \n\0\u{1F600}'

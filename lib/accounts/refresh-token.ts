@@ -21,24 +21,35 @@ export const newFamily = (): string => randomBytes(familyBytes).toString('base64
 export const sessionIdOf = (family: string): string =>
   createHash('sha256').update(family).digest('base64url')
 
-export const createRefreshTokens = (secret: string): RefreshTokens => {
-  // A key of their own: the secret itself signs access tokens.
-  const key = Buffer.from(hkdfSync('sha256', secret, '', 'todos refresh token', 32))
-  const write = ({ family, generation }: RefreshToken): string => {
-    const named = `${family}.${generation}`
-    return `${named}.${createHmac('sha256', key).update(named).digest('base64url')}`
-  }
+/** `accepted`: other secrets with which a token may have been written. */
+export const createRefreshTokens = (
+  secret: string,
+  accepted: readonly string[] = [],
+): RefreshTokens => {
+  const key = keyOf(secret)
+  const keys = [key, ...accepted.map(keyOf)]
   return {
-    write,
+    write: (token) => textOf(key, token),
     read(text) {
       const [, family, digits] = form.exec(text) ?? []
       if (family === undefined || digits === undefined) return undefined
       const token = { family, generation: Number(digits) }
       const given = Buffer.from(text)
-      const written = Buffer.from(write(token))
-      // The lengths differ when the number has zeros in front.
-      const isOurs = given.length === written.length && timingSafeEqual(given, written)
+      const isOurs = keys.some((one) => {
+        const written = Buffer.from(textOf(one, token))
+        // The lengths differ when the number has zeros in front.
+        return given.length === written.length && timingSafeEqual(given, written)
+      })
       return isOurs ? token : undefined
     },
   }
+}
+
+/** A key of their own: the secret itself signs access tokens. */
+const keyOf = (secret: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', secret, '', 'todos refresh token', 32))
+
+const textOf = (key: Buffer, { family, generation }: RefreshToken): string => {
+  const named = `${family}.${generation}`
+  return `${named}.${createHmac('sha256', key).update(named).digest('base64url')}`
 }

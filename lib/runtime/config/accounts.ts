@@ -11,6 +11,32 @@ const isPlaceholder =
 export const accessTtlSecMax = 86_400
 export const clockLeewaySecMax = 60
 
+/** Each is tried on a token that none before it has signed, which costs 6 us. */
+const acceptedSecretsMax = 3
+const acceptedSecretsText = `up to ${acceptedSecretsMax} secrets, separated by commas`
+
+const checkSecret = (text: string): string => {
+  if (Buffer.byteLength(text) < 32) {
+    throw new Error('a secret of at least 32 bytes, such as the output of: openssl rand -hex 32')
+  }
+  if (isKeyFile.test(text)) {
+    throw new Error(
+      'a secret, not a key in PEM or JWK, whose public half may be known: openssl rand -hex 32',
+    )
+  }
+  if (isPlaceholder.test(text)) {
+    throw new Error('a secret of your own, not an example of one: openssl rand -hex 32')
+  }
+  return text
+}
+
+/** Of JWT_SECRETS_ACCEPTED. */
+export const secretsIn = (text: string): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+
 export const accountSettings = {
   JWT_SECRET: {
     default: undefined,
@@ -18,21 +44,22 @@ export const accountSettings = {
     meaning: 'HS256 secret of the access tokens. Required by the server.',
     isSecret: true,
     requiredBy: ['server'],
+    parse: checkSecret,
+  } satisfies Setting<string>,
+  JWT_SECRETS_ACCEPTED: {
+    default: '',
+    unit: 'secrets',
+    meaning:
+      'Other secrets with which tokens may be signed, separated by commas: the old one, or the next, [while one takes the place of another](../how-to/keys.md). The server signs with none of them. Empty: there are none.',
+    isSecret: true,
     parse(text: string) {
-      if (Buffer.byteLength(text) < 32) {
-        throw new Error(
-          'a secret of at least 32 bytes, such as the output of: openssl rand -hex 32',
-        )
+      const secrets = secretsIn(text)
+      try {
+        if (secrets.length <= acceptedSecretsMax) return secrets.map(checkSecret).join()
+      } catch (error) {
+        throw new Error(`${acceptedSecretsText}, each ${(error as Error).message}`)
       }
-      if (isKeyFile.test(text)) {
-        throw new Error(
-          'a secret, not a key in PEM or JWK, whose public half may be known: openssl rand -hex 32',
-        )
-      }
-      if (isPlaceholder.test(text)) {
-        throw new Error('a secret of your own, not an example of one: openssl rand -hex 32')
-      }
-      return text
+      throw new Error(acceptedSecretsText)
     },
   } satisfies Setting<string>,
   AUTH_ACCESS_TTL_SEC: wholeNumber({

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { seeded } from '../../../testing/seeded.ts'
+import { secretsIn } from './accounts.ts'
 import { ConfigError, readConfig, settings } from './config.ts'
 import { shardsIn } from './shard-urls.ts'
 
@@ -312,6 +313,28 @@ t.test('a secret is required by the server, never repeated, and has 32 bytes', a
   t.notMatch(fault, /hunter2/)
   t.same(faultsOf({ JWT_SECRET: 'ü'.repeat(16) }), [], 'bytes, not characters')
   t.doesNotThrow(() => readConfig({}, 'worker'), 'a worker needs none')
+})
+
+t.test('further secrets are secrets, with commas between, and three at most', async (t) => {
+  const others = ['a', 'b', 'c', 'd'].map((one) => one.repeat(32))
+  const faults = (text: string) => faultsOf({ JWT_SECRET: secret, JWT_SECRETS_ACCEPTED: text })
+  const acceptedOf = (text: string) =>
+    secretsIn(
+      readConfig({ JWT_SECRET: secret, JWT_SECRETS_ACCEPTED: text }, 'server').JWT_SECRETS_ACCEPTED,
+    )
+  t.same(acceptedOf(''), [])
+  t.same(acceptedOf(others.slice(0, 3).join(' ,\n')), others.slice(0, 3))
+  t.match(faults(others.join()), [
+    /^JWT_SECRETS_ACCEPTED is 131 bytes long: set it to up to 3 secr/,
+  ])
+  for (const bad of [
+    'hunter2',
+    'change-me-change-me-change-me-change-me',
+    `-----BEGIN ${others[0]}`,
+  ])
+    t.match(faults(`${others[0]},${bad}`), [
+      /^JWT_SECRETS_ACCEPTED is \d+ bytes long: set it to up to 3 secrets, .* each a secret/,
+    ])
 })
 
 t.test('a secret that is a key file, or was copied from an example, is refused', async (t) => {

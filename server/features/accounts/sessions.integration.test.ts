@@ -199,6 +199,34 @@ void t.test('with another secret all sessions are over', async (t) => {
   await tokensAfter(t, later, fresh)
 })
 
+void t.test('while a secret takes the place of another, sessions go on in both', async (t) => {
+  const [old, next] = ['one of before'.repeat(4), 'another'.repeat(8)]
+  const { client, env } = await startAuthServer(t, {
+    JWT_SECRET: old,
+    JWT_SECRETS_ACCEPTED: `${old},${next}`,
+  })
+  const { client: later } = await startAuthServer(t, {
+    DATABASE_URL: env['DATABASE_URL'] ?? '',
+    JWT_SECRET: next,
+    JWT_SECRETS_ACCEPTED: old,
+  })
+  const first = await loggedIn(client, 'a@b')
+  t.equal((await profileWith(later, first.accessToken)).status, 200, 'signed with the old one')
+  const second = await tokensAfter(t, later, first.refreshToken)
+  t.equal((await profileWith(client, second.accessToken)).status, 200, 'signed with the next one')
+  const third = await tokensAfter(t, client, second.refreshToken)
+  const { client: last } = await startAuthServer(t, {
+    DATABASE_URL: env['DATABASE_URL'] ?? '',
+    JWT_SECRET: next,
+  })
+  t.equal(
+    (await profileWith(last, third.accessToken)).status,
+    401,
+    'the old one is accepted no more',
+  )
+  t.equal((await profileWith(last, second.accessToken)).status, 200)
+})
+
 void t.test('logins clear away what ended long ago', async (t) => {
   const { client, sql } = await startAuthServer(t)
   for (let i = 0; i < 12; i++) await loggedIn(client, 'a@b')
