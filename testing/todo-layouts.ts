@@ -23,6 +23,8 @@ export type TodoLayout = {
   readonly accountsUrl: string
   /** Has the todos of a partition. */
   readonly poolOf: (partition: number) => Pool
+  /** The name of its shard. */
+  readonly shardOf: (partition: number) => string
   readonly homes: Homes
   /** Where todos are in other databases than shares. */
   readonly elsewhere: TodosElsewhere | undefined
@@ -53,6 +55,7 @@ const openOne: OpenLayout = async (t, connections = 4) => {
     accounts,
     accountsUrl: url,
     poolOf: () => accounts,
+    shardOf: () => 'none',
     elsewhere: undefined,
     homes: homes(),
     urls: Array.from({ length: layoutPartitions }, () => url),
@@ -84,6 +87,7 @@ const openTwo: OpenLayout = async (t, connections = 4) => {
     accounts,
     accountsUrl,
     poolOf: (partition) => shards.get(map.shards[partition] as string) as Pool,
+    shardOf: (partition) => map.shards[partition] as string,
     elsewhere: createTodosElsewhere(() => map, shards),
     homes: homes(),
     urls: map.shards.map((name) => urls[names.indexOf(name)] as string),

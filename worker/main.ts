@@ -215,7 +215,7 @@ const leaveAtOnce = (reason: string): never => {
   process.exit(1)
 }
 
-const chores = shards && createTeamChores((poolOf) => doTeamChore(pool, poolOf), shards, log)
+const chores = shards && createTeamChores((shardOf) => doTeamChore(pool, shardOf), shards, log)
 
 let metricsPort: number | undefined
 let progress: Progress | undefined

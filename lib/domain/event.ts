@@ -2,6 +2,7 @@
 // events are numbered in the order in which they happened. Pure.
 
 import type { TeamRole } from './team.ts'
+import { rowJson, type TodoRow } from './todo.ts'
 
 /** `todos` is the public list, `user:` a user's own, `team:` a team's, `todo:` one that is shared. */
 export type ChannelName = 'todos' | `user:${string}` | `team:${string}` | `todo:${string}`
@@ -28,6 +29,21 @@ export type AnyOf = typeof anyOf
 /** Somebody's role in a team from now on; null: none. */
 export const membershipBody = (by: string, userId: string, role: TeamRole | null): string =>
   JSON.stringify({ kind: 'membership', by, user_id: userId, role })
+
+/** A todo that `by` has changed, as it is since then. */
+export const updatedBody = (by: string, todo: TodoRow): string =>
+  `{"kind":"updated","by":${JSON.stringify(by)},"revision":${todo.revision},"todo":${rowJson(todo)}}`
+
+/** One to be appended, as a line of what is left in the outbox. Without a body: a gap. */
+export const lineOf = (channel: ChannelName, body: string | undefined): string =>
+  body === undefined ? channel : `${channel} ${body}`
+
+const teamSourcePrefix = 'team:'
+/** Who has left something in the outbox is no partition of a log but the end of a membership. */
+export const teamSource = (teamId: string, shard: string | undefined): string =>
+  `${teamSourcePrefix}${teamId}${shard === undefined ? '' : `@${shard}`}`
+/** Of these nobody but a sweep appends what is left. */
+export const sweptSources = `${teamSourcePrefix}%`
 
 /** Events that are kept for whoever was away: older ones can't be had, and the list is read anew. */
 export const keptEvents = 1_000

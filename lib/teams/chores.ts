@@ -3,16 +3,16 @@
 // todos meanwhile who is not in it, nor can be given one to do.
 
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
-import { todosHere, type TodosOfTeams } from './todos.ts'
+import { todosHere, unassign, type TodosOfTeams } from './todos.ts'
 
 /** As user_id: all todos of the team are to go. */
 const everybody = ''
 
 export const todosElsewhere: TodosOfTeams = {
-  async unassign(sql, teamIds, userId) {
+  async unassign(sql, { teamIds, userId, by }) {
     await sql`
-      INSERT INTO team_chores (team_id, user_id)
-      SELECT team_id, ${userId} FROM unnest(${teamIds as string[]}::text[]) AS of (team_id)
+      INSERT INTO team_chores (team_id, user_id, by_id)
+      SELECT team_id, ${userId}, ${by} FROM unnest(${teamIds as string[]}::text[]) AS of (team_id)
       ORDER BY team_id ON CONFLICT DO NOTHING`
   },
   async deleteAll(sql, teamId) {
@@ -26,32 +26,39 @@ export const todosElsewhere: TodosOfTeams = {
   },
 }
 
+type Chore = {
+  readonly team_id: string
+  readonly user_id: string
+  readonly by_id: string | null
+}
+export type ShardOfTeam = (
+  teamId: string,
+  sql: Sql,
+) => Promise<{ readonly name: string; readonly pool: Pool }>
+
 /** Until one that failed is tried again: its database may be down, and others are not. */
 const pauseSec = 2
 
 /**
  * Does one that is due; false: there is none. Rejects when it could not be done, which is tried again.
- * `poolOf`: of the database that has a team's todos, until the transaction that it is given ends.
+ * `shardOf`: the database that has a team's todos, until the transaction that it is given ends.
  */
-export const doTeamChore = async (
-  accounts: Pool,
-  poolOf: (teamId: string, sql: Sql) => Pool | Promise<Pool>,
-): Promise<boolean> => {
-  let begun: { readonly team_id: string; readonly user_id: string } | undefined
+export const doTeamChore = async (accounts: Pool, shardOf: ShardOfTeam): Promise<boolean> => {
+  let begun: Chore | undefined
   try {
     return await accounts.transaction(async (sql) => {
-      const [chore] = await sql<{ team_id: string; user_id: string }[]>`
-        SELECT team_id, user_id FROM team_chores WHERE next_try_at <= now()
+      const [chore] = await sql<Chore[]>`
+        SELECT team_id, user_id, by_id FROM team_chores WHERE next_try_at <= now()
         ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED`
       if (!chore) return false
       begun = chore
-      const { team_id: teamId, user_id: userId } = chore
+      const { team_id: teamId, user_id: userId, by_id: by } = chore
       // Committed there first: done twice, it changes nothing.
-      const pool = await poolOf(teamId, sql)
+      const { pool, name } = await shardOf(teamId, sql)
       await pool.transaction((shard) =>
         userId === everybody
           ? todosHere.deleteAll(shard, teamId)
-          : todosHere.unassign(shard, [teamId], userId),
+          : unassign(shard, { teamIds: [teamId], userId, by: by ?? userId }, name),
       )
       await sql`DELETE FROM team_chores WHERE team_id = ${teamId} AND user_id = ${userId}`
       return true

@@ -61,11 +61,8 @@ export const createLeaveTeams =
     }
     await endShares(sql, userId)
     // Last: todos are locked after all memberships (todos.ts).
-    await todos.unassign(
-      sql,
-      left.map((one) => one.team_id),
-      userId,
-    )
+    const teamIds = left.map((one) => one.team_id)
+    await todos.unassign(sql, { teamIds, userId, by: by.actorId })
     for (const teamId of deserted) {
       await deleteTeam(sql, teamId, todos)
       await record('team.deleted', teamId)

@@ -101,7 +101,7 @@ export const removeMember = async (
   await memberOf(sql, teamId, userId)
   await refuseLastAdmin(sql, teamId, userId)
   await sql`DELETE FROM team_members WHERE team_id = ${teamId} AND user_id = ${userId}`
-  await todos.unassign(sql, [teamId], userId)
+  await todos.unassign(sql, { teamIds: [teamId], userId, by: by.userId })
   await record(leaves ? 'member.left' : 'member.removed', teamId, { userId })
 }
 

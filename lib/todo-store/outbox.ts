@@ -1,7 +1,7 @@
 // What a batch's transaction leaves for whoever appends its events. Of public todos that were made, which
 // are most, only ids: their bodies, 400 bytes each, would cost as much as the rows themselves.
 
-import type { ChannelName } from '../domain/event.ts'
+import { lineOf, sweptSources, type ChannelName } from '../domain/event.ts'
 import type { TodoRow } from '../domain/todo.ts'
 import type { Sql } from '../drivers/postgres/pool.ts'
 import { rowColumns } from './applying.ts'
@@ -28,7 +28,9 @@ export const leaveEvents = async (
   outbox: OutboxSlot,
   events: readonly LeftEvent[],
 ): Promise<void> => {
-  const lines = outbox.isFull ? null : events.map(lineOf).join('\n')
+  const lines = outbox.isFull
+    ? null
+    : events.map(({ channel, body }) => lineOf(channel, body)).join('\n')
   await sql`
     WITH ${forgotten(sql, outbox)}
     INSERT INTO event_outbox (source, number, events)
@@ -36,9 +38,6 @@ export const leaveEvents = async (
     ON CONFLICT (source, number) DO UPDATE
     SET created = NULL, events = excluded.events, made_at = now()`
 }
-
-const lineOf = ({ channel, body }: LeftEvent): string =>
-  body === undefined ? channel : `${channel} ${body}`
 
 const eventIn = (line: string): LeftEvent => {
   const end = line.indexOf(' ')
@@ -88,7 +87,7 @@ const readTodos = async (sql: Sql, ids: readonly string[]): Promise<(TodoRow | u
 export const outboxSources = async (sql: Sql, olderThanSec: number): Promise<string[]> => {
   const rows = await sql<{ source: string }[]>`
     SELECT DISTINCT source FROM event_outbox
-    WHERE made_at < now() - make_interval(secs => ${olderThanSec})`
+    WHERE made_at < now() - make_interval(secs => ${olderThanSec}) OR source LIKE ${sweptSources}`
   return rows.map(({ source }) => source)
 }
 

@@ -77,9 +77,9 @@ export const createShardedStore = (
       (name) => read(named(name)),
       ({ version }) => version > 0,
     )
-  /** A partition of one log, in its home or in a shard with some of its buckets: see the sink. */
+  /** A partition of one log, in its home or in a shard with some of its buckets (see the sink); or a team there. */
   const ofSource = (source: string) => {
-    const [, shard, partition] = /(?:@([^@/]+))?\/(\d+)$/.exec(source) ?? []
+    const [, shard, partition] = /(?:@([^@/]+))?(?:\/(\d+))?$/.exec(source) ?? []
     return shard === undefined ? ofPartition(Number(partition)) : named(shard)
   }
 

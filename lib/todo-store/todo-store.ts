@@ -94,7 +94,7 @@ export interface TodoStore extends LogRegistry {
   ): Promise<boolean>
   /** What is left of this source, in order, from the first on: so many at most. */
   readOutbox(source: string, rowsMax: number, eventOf: CreatedEvent): Promise<OutboxRow[]>
-  /** Sources that have had something left for so long. */
+  /** Sources that have had something left for so long, or of which nobody else appends anything. */
   outboxSources(olderThanSec: number): Promise<string[]>
   /** Forgets what was appended. */
   clearOutbox(source: string, appended: number): Promise<void>

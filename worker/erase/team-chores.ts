@@ -2,10 +2,10 @@
 // again until it is done. Any worker may; one that dies leaves it to another.
 
 import { ofShard } from '../../lib/domain/shard-map.ts'
-import type { Pool, Sql } from '../../lib/drivers/postgres/pool.ts'
 import { createBoundedLog, type Log } from '../../lib/runtime/log.ts'
 import { settledShardOfOwner } from '../../lib/shards/moves.ts'
 import type { Shards } from '../../lib/shards/open.ts'
+import type { ShardOfTeam } from '../../lib/teams/chores.ts'
 import { createRounds, type Rounds } from '../rounds.ts'
 
 /** Looked at this often: one statement, of a table that is nearly always empty. */
@@ -14,19 +14,20 @@ const pollIntervalMs = 1_000
 const failuresMax = 10
 
 export const createTeamChores = (
-  doOne: (poolOf: (teamId: string, sql: Sql) => Promise<Pool>) => Promise<boolean>,
+  doOne: (shardOf: ShardOfTeam) => Promise<boolean>,
   { map, pools }: Pick<Shards, 'map' | 'pools'>,
   log: Log,
 ): Rounds => {
   const warn = createBoundedLog((fields, message) => log.warn(fields, message))
 
-  const poolOf = async (teamId: string, sql: Sql): Promise<Pool> => {
-    return ofShard(pools, await settledShardOfOwner(sql, map(), teamId))
+  const shardOf: ShardOfTeam = async (teamId, sql) => {
+    const name = await settledShardOfOwner(sql, map(), teamId)
+    return { name, pool: ofShard(pools, name) }
   }
   return createRounds(pollIntervalMs, async (isStopping) => {
     for (let failures = 0; !isStopping() && failures < failuresMax;) {
       try {
-        if (!(await doOne(poolOf))) return
+        if (!(await doOne(shardOf))) return
       } catch (error) {
         failures++
         warn(

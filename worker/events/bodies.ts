@@ -4,6 +4,7 @@ import {
   publicChannel,
   teamChannel,
   todoChannel,
+  updatedBody,
   userChannel,
   type ChannelName,
 } from '../../lib/domain/event.ts'
@@ -35,8 +36,8 @@ const bodyOf = ({ command }: Effect, todo: TodoRow): string => {
     const { id, revision } = todo
     return `{"kind":"deleted","by":${by},"revision":${revision + 1},"id":${JSON.stringify(id)}}`
   }
-  const kind = command.kind === 'create' ? 'created' : 'updated'
-  return `{"kind":"${kind}","by":${by},"revision":${todo.revision},"todo":${rowJson(todo)}}`
+  if (command.kind !== 'create') return updatedBody(command.userId, todo)
+  return `{"kind":"created","by":${by},"revision":${todo.revision},"todo":${rowJson(todo)}}`
 }
 
 /** As bodyOf() would tell of each, at a quarter of its cost: most of what a worker does is this. */
