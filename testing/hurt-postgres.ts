@@ -60,6 +60,15 @@ export const pauseReplay = (service: RestartableService): Promise<void> =>
 export const resumeReplay = (service: RestartableService): Promise<void> =>
   asOperator(service, ['SELECT pg_wal_replay_resume()'])
 
+/** Of a replica: it takes writes, and has todos and versions that its primary never had. */
+export const promoteAndDiverge = (service: RestartableService): Promise<void> =>
+  asOperator(service, [
+    'SELECT pg_promote()',
+    `UPDATE todos SET revision = revision + 1000, title = 'diverged ' || title`,
+    'UPDATE personal_lists SET version = version + 1000',
+    'UPDATE list_versions SET changes = changes + 1000',
+  ])
+
 const readOnly = 'default_transaction_read_only'
 const reload = 'SELECT pg_reload_conf()'
 const endSessions = `

@@ -13,6 +13,7 @@ import type { Evidence, LiveHistory } from './evidence.ts'
 import { planFaults } from './faults.ts'
 import { startLiveClients } from './live-clients.ts'
 import { finalLists, whatIsLeft } from './left.ts'
+import { startPageReaders } from './page-reads.ts'
 import { singleReadsGoOn, startSingleReaders } from './single-reads.ts'
 import { startSystem } from './system.ts'
 import { chosenRuns, isChosenFault, seconds } from './runs.ts'
@@ -20,6 +21,7 @@ import { chosenRuns, isChosenFault, seconds } from './runs.ts'
 const writers = 150
 const readers = 10
 const singleReaders = 4
+const pageReaders = 4
 const freshTimeoutMs = 20_000
 const enough = 100
 
@@ -37,12 +39,14 @@ for (const { stack, engine } of chosenRuns()) {
       const clients = startClients(system.port, { writers, readers }, random)
       const live = startLiveClients(system.port)
       const singles = startSingleReaders(system.port, clients, singleReaders, random)
+      const pages = startPageReaders(system.port, pageReaders, random)
       const { acknowledged } = clients
       await eventually(acknowledged, (count) => count > enough, startTimeoutMs)
       const { faultCount, violations } = await plan.carryOut(seconds, acknowledged)
       t.same(violations, [], 'all worked again after each fault, without a restart')
       await clients.stop()
       await singles.stop()
+      await pages.stop()
 
       const { operations, reads } = clients
       const left = await whatIsLeft(system)
@@ -61,13 +65,16 @@ for (const { stack, engine } of chosenRuns()) {
       t.comment(
         `${count('ok')} acknowledged, ${count('fail')} refused, ${count('info')} in doubt; ` +
           `${faultCount} faults; ${log.length} logged, ${log.length - logged} of them again; ` +
+          `a replica left out ${system.countPrinted('replica left out')} times; ` +
           `${system.countPrinted('another worker applied')} batches delivered again, ` +
           `${system.countPrinted('batch not applied')} tried again; ` +
-          `${todos.size} todos; ${reads.length} lists and ${singles.reads.length} todos read; ` +
+          `${todos.size} todos; ${reads.length} lists, ${singles.reads.length} todos and ${pages.count()} pages read; ` +
           `live: ${live.counts()}`,
       )
       t.ok(singles.reads.length > enough, 'todos were read meanwhile')
       t.same(singleReadsGoOn(singles.reads).slice(0, 20), [], 'none went back')
+      t.ok(pages.count() > enough, 'pages were read meanwhile')
+      t.same(pages.violations.slice(0, 20), [], 'none went back, each version is one page')
       t.ok(reads.length > enough, 'lists were read meanwhile')
       const events = histories.map(({ heard }) => heard.filter(({ kind }) => kind === 'event'))
       t.ok(events.flat().length > enough, 'events were heard meanwhile')

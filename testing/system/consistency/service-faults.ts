@@ -9,6 +9,7 @@ import {
   makePostgresReadOnly,
   makePostgresWritable,
   pauseReplay,
+  promoteAndDiverge,
   resumeReplay,
 } from '../../hurt-postgres.ts'
 import { failOverRedis, redisRefusals, spoilRedisVersion } from '../../hurt-redis.ts'
@@ -114,6 +115,28 @@ const replicaFaults = (service: RestartableService): Fault[] => [
     lastsMs: aMoment,
     allWorksMeanwhile: true,
     end: () => resumeReplay(service),
+  },
+  {
+    // What its todos and versions are then, they are nowhere else.
+    name: 'postgres-replica promoted by mistake and written to',
+    begin: () => promoteAndDiverge(service),
+    lastsMs: aMoment,
+    allWorksMeanwhile: true,
+    async end() {
+      await service.takeAway()
+      await service.loseData()
+      await service.giveBack()
+    },
+  },
+  {
+    name: 'postgres-replica replaced by one made anew',
+    async begin() {
+      await service.takeAway()
+      await service.loseData()
+    },
+    lastsMs: aMoment,
+    allWorksMeanwhile: true,
+    end: () => service.giveBack(),
   },
 ]
 

@@ -127,7 +127,8 @@ export const startSystem = async (options: {
   const replica = services.get('postgres-replica')
   const databases = {
     DATABASE_URL: database.url,
-    ...(replica && { DATABASE_REPLICA_URLS: replica.url }),
+    // Less than it falls behind at times: it is to be left out then.
+    ...(replica && { DATABASE_REPLICA_URLS: replica.url, DATABASE_REPLICA_LAG_MAX_MS: '1000' }),
     ...(shards.length > 0 && {
       DATABASE_SHARDS: shardNames.map((name, i) => `${name}=${shards[i]?.url}`).join(),
     }),
