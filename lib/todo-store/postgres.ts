@@ -5,7 +5,7 @@ import type { RegisteredLog } from '../domain/log-identity.ts'
 import type { Pool } from '../drivers/postgres/pool.ts'
 import { registeredLog } from './command-logs.ts'
 import { clearOutbox, outboxSources, readOutbox } from './outbox.ts'
-import { createReplicaReads, pagesVersion, primaryOnly } from './replica-reads.ts'
+import { createReplicaReads, primaryOnly } from './replica-reads.ts'
 import { applyCreations, inTransaction } from './applying.ts'
 import type { TodoStore } from './todo-store.ts'
 import type { CommandOutcome } from '../domain/command.ts'
@@ -37,7 +37,7 @@ export const createPostgresStore = (
     readPublicSlice: reads.publicSlice,
     readPersonalSlice: (userId, ...what) => reads.slice(`user:${userId}`, ...what),
     readTeamSlice: (teamId, ...what) => reads.slice(`team:${teamId}`, ...what),
-    pagesVersion: (owner) => pool.run((sql) => pagesVersion(sql, owner)),
+    pagesVersion: reads.version,
     outcomesOf: (commandIds) =>
       pool.run(async (sql) => {
         const rows = await sql<{ command_id: string; outcome: CommandOutcome }[]>`

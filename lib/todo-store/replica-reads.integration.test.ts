@@ -385,7 +385,7 @@ t.test(
     t.ok((await early) >= Number(known[0]))
     t.equal(questions, 3)
     await pool.run((sql) => sql`ALTER TABLE team_lists RENAME TO elsewhere`)
-    await t.rejects(versions.ofOwner('user:ann'))
+    await t.rejects(versions.ofOwner('team:red'))
     await pool.run((sql) => sql`ALTER TABLE elsewhere RENAME TO team_lists`)
     t.ok(await versions.ofOwner('user:ann'), 'who asks after a question that failed is answered')
   },

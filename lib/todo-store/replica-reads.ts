@@ -84,6 +84,8 @@ export const createReplicaReads = (
   }
 
   return {
+    version: (owner: PageOwner): Promise<number> => primary.ofOwner(owner),
+
     page: (page: PageName, mustSee = allCommitted): Promise<PageRead> =>
       ofOwner(page.owner, mustSee, async (sql, version, isFromReplica) => ({
         ...(await readPage(sql, page, version)),
@@ -158,11 +160,6 @@ export const createReplicaReads = (
       return found?.snapshot ?? pool.run((sql) => readList(sql, list, wholeListMax))
     },
   }
-}
-
-export const pagesVersion = async (sql: Sql, owner: PageOwner): Promise<number> => {
-  const [row] = await sql<{ version: string }[]>`SELECT ${versionOf(sql, owner)} AS version`
-  return Number(row?.version)
 }
 
 type Changes = Readonly<Record<string, number>>

@@ -62,7 +62,7 @@ export interface TodoStore extends LogRegistry {
   readPublicSlice(range: Range): Promise<Slice>
   readPersonalSlice(userId: string, range: Range, mustSee?: MustSee): Promise<OwnedSlice>
   readTeamSlice(teamId: string, range: Range, mustSee?: MustSee): Promise<OwnedSlice>
-  /** Grows with every change to the owner's todos; 0 before the first. */
+  /** Grows with every change to the owner's todos; 0 before the first. One question for all who ask meanwhile. */
   pagesVersion(owner: PageOwner): Promise<number>
   /** Outcomes of those that were applied or refused. */
   outcomesOf(commandIds: readonly string[]): Promise<Map<string, CommandOutcome>>

@@ -57,7 +57,9 @@ export const listTeamTodos = (parts: TodoParts) => {
       const owner = `team:${teamId}` as const
       const named = mustSeeOf(headers)
       const isOfReader = namesSomething(named)
-      // It is asked who is in the team anyway: so is the version, and no page is ever out of date.
+      // The primary is asked who is in the team anyway: so is the version, and no page is out of date. Redis
+      // and replicas know only what has come there so far: a worker may have died before it announced a
+      // change, and the end of a membership announces none. What the reader has seen, he alone can say.
       const [version] = await Promise.all([
         isOfReader ? named.version : store.pagesVersion(owner).catch(orUnreadable),
         permit(userId, teamId, ['list-team-todos']),
