@@ -200,6 +200,7 @@ export const startFork = async (
     onChanged: shareCounts.add,
     bounds: { sharesOfTodoMax: config.SHARES_PER_TODO_MAX },
     elsewhere: shards && createTodosElsewhere(shards.map, shards.pools),
+    replicas,
   })
   const todosOfTeams = shards && todosElsewhere
   const leaveTeams = createLeaveTeams(appendAudit, endSharesOf, todosOfTeams)

@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import { appendAudit } from '../lib/audit/postgres.ts'
 import type { TeamBounds } from '../lib/domain/team.ts'
 import type { ShareBounds } from '../lib/domain/share.ts'
+import type { Replicas } from '../lib/drivers/postgres/replicas.ts'
 import { createPostgresShares } from '../lib/shares/postgres.ts'
 import type { Shares } from '../lib/shares/shares.ts'
 import { todosElsewhere } from '../lib/teams/postgres.ts'
@@ -42,13 +43,19 @@ export const openSharesAt = (
   bounds: ShareBounds,
   connections = 1,
   layout?: Pick<TodoLayout, 'elsewhere' | 'homes' | 'poolOf'>,
+  replicas?: Replicas,
 ): SharesUnderTest => {
   const elsewhere = layout?.elsewhere
   const under = openTeamsAt(t, databaseUrl, teamBounds, connections, elsewhere && todosElsewhere)
   const { pool, teams } = under
   return {
     ...under,
-    shares: createPostgresShares(pool, { bounds, appendAudit, elsewhere }),
+    shares: createPostgresShares(pool, {
+      bounds,
+      appendAudit,
+      elsewhere,
+      ...(replicas && { replicas }),
+    }),
     async todoOf({ userId }) {
       const id = layout ? layout.homes.newTodoId(userId) : `todo-${randomUUID()}`
       const todos = layout ? layout.poolOf(layout.homes.partitionOf(id)) : pool

@@ -6,6 +6,7 @@ import { pageOf, type Page, type Range } from '../domain/page.ts'
 import type { Grantee, Share, ShareBounds, ShareRole } from '../domain/share.ts'
 import type { TodosElsewhere } from '../domain/todos-elsewhere.ts'
 import type { Pool, Sql } from '../drivers/postgres/pool.ts'
+import { noReplicas, type Replicas } from '../drivers/postgres/replicas.ts'
 import {
   createRunChange,
   granteeOf,
@@ -18,9 +19,9 @@ import {
   type Change,
   type ShareRow,
 } from './change.ts'
-import { sharedWith } from './shared-with.ts'
-import { sharesWith, withTodos } from './shares-with.ts'
+import { sharedWith, sharesWith, versionedSharesWith } from './shared-with.ts'
 import type { OnShareChanged, Shares } from './shares.ts'
+import { fromElsewhere, fromReplica } from './todos-of-shares.ts'
 
 export { endSharesOf } from './end-shares.ts'
 
@@ -30,10 +31,13 @@ export type ShareSettings = {
   readonly onChanged?: OnShareChanged
   /** Where todos are in other databases. */
   readonly elsewhere?: TodosElsewhere | undefined
+  /** Of this database: todos are read there. */
+  readonly replicas?: Replicas
 }
 
 export const createPostgresShares = (pool: Pool, settings: ShareSettings): Shares => {
   const { bounds, appendAudit, onChanged = () => {}, elsewhere } = settings
+  const { replicas = noReplicas } = settings
   const change = createRunChange(pool, appendAudit, onChanged)
   return {
     share: (by, todoId, grantee, role) =>
@@ -71,8 +75,15 @@ export const createPostgresShares = (pool: Pool, settings: ShareSettings): Share
         }),
       ),
     listSharedWith: async (userId, range) => {
-      if (!elsewhere) return pool.run((sql) => sharedWith(sql, userId, range))
-      return withTodos(elsewhere, await pool.run((sql) => sharesWith(sql, userId, range)))
+      if (elsewhere)
+        return fromElsewhere(elsewhere, await pool.run((sql) => sharesWith(sql, userId, range)))
+      const found =
+        replicas.isAnyUsed() &&
+        (await fromReplica(
+          replicas,
+          await pool.run((sql) => versionedSharesWith(sql, userId, range)),
+        ))
+      return found || pool.run((sql) => sharedWith(sql, userId, range))
     },
     standingOf: (userId, todoId) => pool.run((sql) => standingOf(sql, userId, todoId, elsewhere)),
   }

@@ -8,11 +8,14 @@ import { allCommitted, type MustSee } from '../domain/must-see.ts'
 import type { PageOwner } from '../domain/page.ts'
 import type { TodoRow } from '../domain/todo.ts'
 import { createPool } from '../drivers/postgres/pool.ts'
-import { openReplicas } from '../drivers/postgres/replicas.ts'
+import { openReplicas, type Replicas } from '../drivers/postgres/replicas.ts'
+import { createHomes } from '../command-log/homes.ts'
+import { fnv1a } from '../command-log/postgres-partition.ts'
 import { eventually } from '../../testing/eventually.ts'
 import { replicatedPostgres } from '../../testing/replicated-postgres.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { silentLog } from '../../testing/settings.ts'
+import { openSharesAt } from '../../testing/shares.ts'
 import { createPostgresStore } from './postgres.ts'
 import { createPrimaryVersions } from './primary-versions.ts'
 import { hasAll } from './replica-reads.ts'
@@ -390,6 +393,115 @@ t.test(
     t.ok(await versions.ofOwner('user:ann'), 'who asks after a question that failed is answered')
   },
 )
+
+t.test('what is shared is seen as on the primary, and its end at once', async (t) => {
+  const random = seeded(t)
+  const { replicas } = processes[0]
+  // Between what the primary says and what the replica shows.
+  let beforeRead = (): Promise<void> => Promise.resolve()
+  const hooked: Replicas = {
+    ...replicas,
+    async read(...what) {
+      await beforeRead()
+      return replicas.read(...what)
+    },
+  }
+  const { shares, account } = openSharesAt(
+    t,
+    primary.url,
+    { sharesOfTodoMax: 9 },
+    2,
+    undefined,
+    hooked,
+  )
+  const readers = createPostgresStore(pool, Infinity, { replicas: hooked, log: log.name })
+  const [eve, owner] = [await account('eve'), await account('owner')]
+  const { newTodoId } = createHomes(() => 1, fnv1a)
+  const ids = [1, 2, 3].map(() => newTodoId(owner.userId)).sort()
+  /** As a worker does. */
+  const write = async (id: string, title: string) => {
+    const row = { ...rowOf('user:ann', 1), id, title, user_id: owner.userId }
+    await store.transaction(async (tx) => {
+      await tx.write({ inserts: [row], updates: [], deletes: [] })
+      await tx.changePages([`user:${owner.userId}`])
+    })
+  }
+  const change = async (id: string, title: string) => {
+    await store.transaction(async (tx) => {
+      const row = (await tx.lockTodos([id])).get(id) as TodoRow
+      const updated = { ...row, title, revision: row.revision + 1 }
+      await tx.write({ inserts: [], updates: [updated], deletes: [] })
+      await tx.changePages([`user:${owner.userId}`])
+    })
+  }
+  const titles = new Map(ids.map((id) => [id, 'first']))
+  for (const id of ids) await write(id, 'first')
+  const shared = new Map<string, string>()
+  const share = async (id: string) => {
+    const grantee = { kind: 'user', userId: eve.userId } as const
+    const made = await shares.share(owner, id, grantee, 'viewer')
+    if (made.kind === 'refused') throw new Error(made.refusal)
+    shared.set(id, made.value.id)
+  }
+  const unshare = async (id: string) => {
+    await shares.unshare(owner, id, shared.get(id) as string)
+    shared.delete(id)
+  }
+  const seen = async () => {
+    const list = await shares.listSharedWith(eve.userId, { after: undefined, count: 10 })
+    const single = await Promise.all(
+      ids.map((id) => readers.readPersonalTodo(eve.userId, id, allCommitted)),
+    )
+    return {
+      list: list.items.map(({ todo }) => `${todo.id} ${todo.title}`).sort(),
+      single: single.flatMap((one) => (one ? [`${one.row.id} ${one.row.title}`] : [])),
+    }
+  }
+  const before = countsOf('answered')
+  for (let round = 0; round < 60; round++) {
+    const id = ids[random.below(ids.length)] as string
+    const dice = random.below(6)
+    if (dice === 0) await onReplica`SELECT pg_wal_replay_pause()`
+    else if (dice === 1) await onReplica`SELECT pg_wal_replay_resume()`
+    else if (dice < 4) {
+      titles.set(id, `round ${round}`)
+      await change(id, `round ${round}`)
+    } else if (shared.has(id)) await unshare(id)
+    else await share(id)
+    const expected = ids.filter((one) => shared.has(one)).map((one) => `${one} ${titles.get(one)}`)
+    t.same(await seen(), { list: expected, single: expected }, `round ${round}`)
+  }
+
+  await onReplica`SELECT pg_wal_replay_resume()`
+  const [id = ''] = ids
+  if (!shared.has(id)) await share(id)
+  await eventually(
+    () => seen().then(() => countsOf('answered')),
+    (answered) => answered > before,
+  )
+  const isReplayed = (title: string) =>
+    eventually(
+      () => onReplica`SELECT FROM todos WHERE id = ${id} AND title = ${title}`,
+      ({ count }) => count === 1,
+    )
+  for (const read of ['list', 'single'] as const) {
+    if (!shared.has(id)) await share(id)
+    const secret = `not for ${read} readers`
+    beforeRead = async () => {
+      beforeRead = () => Promise.resolve()
+      await unshare(id)
+      await change(id, secret)
+      await isReplayed(secret)
+    }
+    const shown =
+      read === 'list'
+        ? (await shares.listSharedWith(eve.userId, { after: undefined, count: 10 })).items.map(
+            ({ todo }) => todo.title,
+          )
+        : [(await readers.readPersonalTodo(eve.userId, id, allCommitted))?.row.title]
+    t.notOk(shown.includes(secret), `${read}: nothing that was written behind the end of a share`)
+  }
+})
 
 t.test('a replica that takes writes of its own answers nothing, at once', async (t) => {
   const page = { owner: 'user:bob', limit: 100, page: 1 } as const

@@ -83,6 +83,27 @@ export const createReplicaReads = (
     )
   }
 
+  /**
+   * The primary says what it is to him, and in which version of its owner's list. A replica has it just so, or is
+   * passed by: in a later version there may be what was written after the share had ended.
+   */
+  const sharedTodo = async (
+    userId: string,
+    id: string,
+    onPrimary: () => Promise<PersonalTodo | undefined>,
+  ): Promise<PersonalTodo | undefined> => {
+    const known = await primary.ofShared(userId, id)
+    if (!known) return undefined
+    const { ownerId, standing, version } = known
+    if (standing === 'owner' || version === 0) return onPrimary()
+    const owner = `user:${ownerId}` as const
+    const found = await replicas.read(
+      (sql) => readSingle(sql, owner, id, versionOnReplica(sql, owner, log)),
+      (had) => had.row !== undefined && Number(had.version) === version,
+    )
+    return found?.row ? { row: found.row, standing, version: undefined } : onPrimary()
+  }
+
   return {
     version: (owner: PageOwner): Promise<number> => primary.ofOwner(owner),
 
@@ -106,23 +127,26 @@ export const createReplicaReads = (
       return (found ?? (await pool.run((sql) => readSingle(sql, 'public', id)))).row
     },
 
-    /**
-     * On a replica only the reader's own, whose bucket says that they can be: what is shared may be his no
-     * more.
-     */
     async personalTodo(
       userId: string,
       id: string,
       mustSee?: MustSee,
     ): Promise<PersonalTodo | undefined> {
+      const onPrimary = () => pool.run((sql) => readPersonalTodo(sql, userId, id))
+      if (!mustSee || !replicas.isAnyUsed()) return onPrimary()
+      // Its bucket says whether it can be the reader's own.
       const bucket = bucketOf(id)
-      const found =
-        mustSee && (bucket === undefined || bucket === bucketOfOwner(userId))
-          ? await singleOnReplica(`user:${userId}`, id, mustSee, ({ row }) => row !== undefined)
-          : undefined
+      const canBeOwn = bucket === undefined || bucket === bucketOfOwner(userId)
+      if (!canBeOwn) return sharedTodo(userId, id, onPrimary)
+      const found = await singleOnReplica(
+        `user:${userId}`,
+        id,
+        mustSee,
+        ({ row }) => row !== undefined,
+      )
       return found?.row
         ? { row: found.row, standing: 'owner', version: Number(found.version) }
-        : pool.run((sql) => readPersonalTodo(sql, userId, id))
+        : onPrimary()
     },
 
     /** `mustSee`: of somebody who was found to be a member just now. */
