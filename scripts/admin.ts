@@ -7,11 +7,11 @@ import { createPostgresAdministration } from '../lib/accounts/postgres-administr
 import { appendAudit } from '../lib/audit/postgres.ts'
 import { operatorId } from '../lib/domain/audit.ts'
 import { normaliseEmail } from '../lib/domain/credentials.ts'
-import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import type { Config } from '../lib/runtime/config/config.ts'
 import { databaseTarget } from '../lib/runtime/config/targets.ts'
 import { parseOptions, UsageError } from './command-line.ts'
-import { confirmTargets, yesOption } from './confirm.ts'
-import { runOnDatabase, type Output } from './database-command.ts'
+import { yesOption } from './confirm.ts'
+import { runIfStarted, runOnDatabase, type Output } from './database-command.ts'
 
 const usage = `usage: npm run admin -- list | grant EMAIL | revoke EMAIL
   list          the system admins, the eldest account first
@@ -103,11 +103,4 @@ const run = async (
   return 0
 }
 
-if (process.argv[1] === import.meta.filename) {
-  process.exitCode = await admin(process.argv.slice(2), () => readConfigOrExit('script'), {
-    out: console.log,
-    err: console.error,
-    confirm: (config, isConfirmed) =>
-      confirmTargets([databaseTarget(config, process.env)], isConfirmed),
-  })
-}
+await runIfStarted(import.meta.filename, admin, (config, env) => [databaseTarget(config, env)])

@@ -11,7 +11,7 @@ import {
   readRanges,
   replicateCommandLog,
 } from '../lib/command-log/open.ts'
-import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import type { Config } from '../lib/runtime/config/config.ts'
 import { mismatch, type FoundLog, type RegisteredLog } from '../lib/domain/log-identity.ts'
 import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
 import { createLog } from '../lib/runtime/log.ts'
@@ -19,8 +19,7 @@ import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import { openCommandLogs, type CommandLogs } from '../lib/todo-store/command-logs.ts'
 import { openShardedLogs } from '../lib/todo-store/sharded-logs.ts'
 import { parseRequest, usage, type AdoptFrom } from './command-log-arguments.ts'
-import { confirmTargets } from './confirm.ts'
-import { runOnDatabase, type Output, type Write } from './database-command.ts'
+import { runIfStarted, runOnDatabase, type Output, type Write } from './database-command.ts'
 import { widen, WidenFailure } from './command-log-partitions.ts'
 import { onShards } from './on-shards.ts'
 
@@ -220,14 +219,7 @@ const replicate = async (config: Config, timeoutMs: number, out: Write) => {
   )
 }
 
-if (process.argv[1] === import.meta.filename) {
-  process.exitCode = await commandLog(process.argv.slice(2), () => readConfigOrExit('script'), {
-    out: console.log,
-    err: console.error,
-    confirm: (config, isConfirmed) =>
-      confirmTargets(
-        [databaseTarget(config, process.env), commandLogTarget(config, process.env)],
-        isConfirmed,
-      ),
-  })
-}
+await runIfStarted(import.meta.filename, commandLog, (config, env) => [
+  databaseTarget(config, env),
+  commandLogTarget(config, env),
+])

@@ -3,9 +3,10 @@
 
 import { openDatabases, type Databases } from '../lib/drivers/postgres/databases.ts'
 import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
-import type { Config } from '../lib/runtime/config/config.ts'
+import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import type { Target } from '../lib/runtime/config/targets.ts'
 import { answerTo, usageExitCode } from './command-line.ts'
-import { refusalOf } from './confirm.ts'
+import { confirmTargets, refusalOf } from './confirm.ts'
 
 export type Write = (line: string) => void
 export type Output = {
@@ -51,4 +52,18 @@ export const runOnDatabase = async <Request extends object>(
   } finally {
     await databases?.close()
   }
+}
+
+/** As npm runs it, when `file` is what was started. `targets`: what a request that writes is about to write to. */
+export const runIfStarted = async (
+  file: string,
+  command: (args: readonly string[], readSettings: () => Config, output: Output) => Promise<number>,
+  targets: (config: Config, env: NodeJS.ProcessEnv) => readonly (Target | undefined)[],
+): Promise<void> => {
+  if (process.argv[1] !== file) return
+  process.exitCode = await command(process.argv.slice(2), () => readConfigOrExit('script'), {
+    out: (line) => console.log(line),
+    err: (line) => console.error(line),
+    confirm: (config, isConfirmed) => confirmTargets(targets(config, process.env), isConfirmed),
+  })
 }

@@ -4,7 +4,7 @@
 import type { CommandPublisher, LogProbe, PublishGate } from '../lib/command-log/command-log.ts'
 import { openProbe, openPublisher } from '../lib/command-log/open.ts'
 import type { Command } from '../lib/domain/command.ts'
-import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import type { Config } from '../lib/runtime/config/config.ts'
 import { mismatch } from '../lib/domain/log-identity.ts'
 import { commandLogTarget, databaseTarget } from '../lib/runtime/config/targets.ts'
 import { createLog } from '../lib/runtime/log.ts'
@@ -19,8 +19,7 @@ import {
 } from '../lib/todo-store/dead-letters.ts'
 import { replayLetter, type Replay } from '../lib/todo-store/letter-changes.ts'
 import { parseRequest, usage } from './dead-letters-arguments.ts'
-import { confirmTargets } from './confirm.ts'
-import { runOnDatabase, type Output } from './database-command.ts'
+import { runIfStarted, runOnDatabase, type Output } from './database-command.ts'
 import { letterLine, letterText } from './letter-text.ts'
 import { onShards } from './on-shards.ts'
 
@@ -219,14 +218,7 @@ const refusalOf = (replay: Replay, { id }: Letter): string | undefined => {
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
-  process.exitCode = await deadLetters(process.argv.slice(2), () => readConfigOrExit('script'), {
-    out: console.log,
-    err: console.error,
-    confirm: (config, isConfirmed) =>
-      confirmTargets(
-        [databaseTarget(config, process.env), commandLogTarget(config, process.env)],
-        isConfirmed,
-      ),
-  })
-}
+await runIfStarted(import.meta.filename, deadLetters, (config, env) => [
+  databaseTarget(config, env),
+  commandLogTarget(config, env),
+])

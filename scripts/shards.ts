@@ -15,7 +15,7 @@ import { shardConnectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
 import { closeShards, openShards, type ShardDatabases } from '../lib/drivers/postgres/shards.ts'
-import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
+import type { Config } from '../lib/runtime/config/config.ts'
 import { databaseTarget, shardTargets } from '../lib/runtime/config/targets.ts'
 import { movesBegun, type BegunMove } from '../lib/shards/moves.ts'
 import { freeShares } from '../lib/shards/free-shares.ts'
@@ -30,8 +30,8 @@ import {
 } from '../lib/shards/postgres.ts'
 import { NotMoved } from '../lib/todo-store/move/move-bucket.ts'
 import { parseOptions, UsageError } from './command-line.ts'
-import { confirmTargets, yesOption } from './confirm.ts'
-import { runOnDatabase, type Output } from './database-command.ts'
+import { yesOption } from './confirm.ts'
+import { runIfStarted, runOnDatabase, type Output } from './database-command.ts'
 import { moveBuckets } from './move-buckets.ts'
 
 const usage = `usage: npm run shards [-- init [--partitions N] | move [BUCKET... SHARD]] [-- --yes]
@@ -266,14 +266,7 @@ const stateOf = async (
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
-  process.exitCode = await shards(process.argv.slice(2), () => readConfigOrExit('script'), {
-    out: (line) => console.log(line),
-    err: (line) => console.error(line),
-    confirm: (config, isConfirmed) =>
-      confirmTargets(
-        [databaseTarget(config, process.env), ...shardTargets(config, process.env)],
-        isConfirmed,
-      ),
-  })
-}
+await runIfStarted(import.meta.filename, shards, (config, env) => [
+  databaseTarget(config, env),
+  ...shardTargets(config, env),
+])
