@@ -65,6 +65,7 @@ import { addReplicaMetrics, replicasAreUsed } from './features/health/replicas.t
 import { becomesReady } from './features/health/readiness.ts'
 import { createChannelKinds, createEndpoints } from './features/index.ts'
 import { openPage } from './features/page/open.ts'
+import { loadAtStart } from './features/public-lists/first-load.ts'
 import type { ListSource } from './features/public-lists/merged-list.ts'
 import { addListMetrics } from './features/public-lists/metrics.ts'
 import { openHotLists } from './features/public-lists/open.ts'
@@ -312,7 +313,12 @@ export const startFork = async (
     { name: 'memberships', close: memberships.close },
     { name: 'revoked sessions', close: revoked.close },
     { name: 'ended access', close: endedAccess.close },
-    { name: 'lists', open: () => lists.load(10), ready: listsAreFresh(lists), close: lists.close },
+    {
+      name: 'lists',
+      open: () => loadAtStart(lists),
+      ready: listsAreFresh(lists),
+      close: lists.close,
+    },
   ]
   const dependencies = dependenciesOf(stores)
 

@@ -292,6 +292,30 @@ void t.test('a process that hangs is killed, and does not keep the others', asyn
   t.match(lines(server), [{ msg: 'a server process did not exit in time, sent SIGKILL' }])
 })
 
+void t.test('a database that is slow to answer at the start is waited for', async (t) => {
+  const url = await testDatabase(t)
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  t.teardown(() => sql.end({ timeout: 1 }))
+  const refreshTimeoutMs = 300
+  const starting = await sql.begin(async (transaction) => {
+    await transaction`LOCK TABLE todos IN ACCESS EXCLUSIVE MODE`
+    const env = { DATABASE_URL: url, LIST_REFRESH_TIMEOUT_MS: String(refreshTimeoutMs) }
+    const started = start(t, env)
+    started.catch(() => {}) // seen below
+    const waits = async () => {
+      const [row] = await transaction<{ count: number }[]>`
+        SELECT count(*)::int FROM pg_locks WHERE relation = 'todos'::regclass AND NOT granted`
+      return row?.count ?? 0
+    }
+    await eventually(waits, (count) => count > 0, startTimeoutMs)
+    await delay(5 * refreshTimeoutMs)
+    return { started }
+  })
+  const server = await starting.started
+  t.ok(lines(server).some(({ msg }) => msg === 'list not refreshed'))
+  t.match(await ask(t, server.port, '/todos?limit=10'), { status: 200 })
+})
+
 void t.test('SIGHUP while processes can not start: the old ones go on serving', async (t) => {
   const directory = await testDirectory(t)
   const postgres = await startPostgres({ directory: join(directory, 'pg'), durable: false })
