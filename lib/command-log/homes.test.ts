@@ -130,6 +130,37 @@ t.test(
   },
 )
 
+t.test(
+  'while a partition is not taken, new todos go to others, and what has an owner does not',
+  (t) => {
+    const count = 6
+    const taken = new Set([1, 4])
+    const homes = createHomes(
+      () => count,
+      murmur2,
+      (partition) => taken.has(partition),
+    )
+    const ownerId = 'ann'
+    const home = homes.partitionOf(homes.newTodoId(ownerId))
+    for (let round = 0; round < count; round++) {
+      const partition = homes.partitionOf(homes.newTodoId())
+      t.ok(taken.has(partition), `${partition} is taken`)
+      t.equal(homes.partitionOf(homes.newTodoId(ownerId)), home)
+      homes.sending((one) => one !== partition)
+      t.equal(
+        homes.partitionOf(homes.newTodoId()),
+        partition,
+        'a send that takes none of it changes nothing',
+      )
+      homes.sending((one) => one === partition)
+      t.not(homes.partitionOf(homes.newTodoId()), partition, 'the next goes elsewhere')
+    }
+    taken.clear()
+    t.ok(homes.partitionOf(homes.newTodoId()) < count, 'while none is, they go somewhere')
+    t.end()
+  },
+)
+
 t.test('ids without a bucket go where they always did, also to more partitions', (t) => {
   let count = 3
   const homes = createHomes(() => count, murmur2)

@@ -17,18 +17,32 @@ export type Homes = {
   partitionOf(todoId: string): number
   /** `ownerId`: of a todo that only its owner sees. The others go along with the next send. */
   newTodoId(ownerId?: string): string
-  /** To be called when a send is made up: ids from now on are for the one after it. */
-  sending(): void
+  /**
+   * To be called when a send is made up: ids from now on are for the one after it. `mayFill`: whether it
+   * takes what is for a partition, where not every send takes all.
+   */
+  sending(mayFill?: (partition: number) => boolean): void
 }
 
-export const createHomes = (partitions: () => number, hash: IdHash): Homes => {
+/** `isTaken`: whether what is sent to a partition is taken now. New todos go elsewhere while it is not. */
+export const createHomes = (
+  partitions: () => number,
+  hash: IdHash,
+  isTaken: (partition: number) => boolean = () => true,
+): Homes => {
   const newUnique = hyperid({ urlSafe: true, fixedLength: true })
   let sends = Math.floor(Math.random() * bucketCount)
   let ids = 0
 
+  const partitionOfNextSend = () => sends % Math.min(partitions(), bucketCount)
+
   const bucketOfNextSend = () => {
     const count = partitions()
-    const partition = sends % Math.min(count, bucketCount)
+    let partition = partitionOfNextSend()
+    for (let skipped = 0; skipped < count && !isTaken(partition); skipped++) {
+      sends++
+      partition = partitionOfNextSend()
+    }
     const buckets = Math.ceil((bucketCount - partition) / count)
     return partition + count * (ids++ % buckets)
   }
@@ -45,8 +59,8 @@ export const createHomes = (partitions: () => number, hash: IdHash): Homes => {
         partitions(),
         hash,
       ),
-    sending() {
-      sends++
+    sending(mayFill) {
+      if (mayFill === undefined || mayFill(partitionOfNextSend())) sends++
     },
   }
 }

@@ -30,6 +30,8 @@ export type MicroBatch<Item, Receipt> = {
   /** Resolves when nothing waits and nothing flies. */
   idle(): Promise<void>
   pending(): number
+  /** How long the send that is in flight has been; 0 while none is. */
+  inFlightMs(): number
 }
 
 /** Throw this from `send` when nothing left the process: the items are refused, not unknown. */
@@ -185,6 +187,7 @@ export const createMicroBatch = <Item, Receipt = never>(options: {
     },
     idle: () => (running ? new Promise((resolve) => onIdle.push(resolve)) : Promise.resolve()),
     pending: () => waiting.length + flying,
+    inFlightMs: () => (flying > 0 ? nowMs() - flyingSinceMs : 0),
   }
 }
 

@@ -24,6 +24,11 @@ export type Dependency = {
   readonly check: () => Promise<void>
 }
 
+/** What `check` rejects with when a part of it fails, and the rest serves: no reason to be out of rotation. */
+export class Degraded extends Error {
+  override readonly name = 'Degraded'
+}
+
 /** To close takes milliseconds: what takes longer waits for a service that does not answer. */
 export const closeTimeoutMsDefault = 1_000
 

@@ -4,18 +4,21 @@
 
 import type { Test } from 'tap'
 import { setTimeout as delay } from 'node:timers/promises'
+import { bucketOf } from '../../lib/domain/todo-id.ts'
 import { eventually, startTimeoutMs } from '../eventually.ts'
 import type { seeded } from '../seeded.ts'
 import { check, type Violation } from '../system/consistency/check.ts'
 import { startClients } from '../system/consistency/clients.ts'
 import type { Operation } from '../system/consistency/evidence.ts'
 import { readKafkaLog, readNextOffsets, readTables } from '../system/consistency/read-back.ts'
-import type { System } from '../system/consistency/system.ts'
+import { partitions, type System } from '../system/consistency/system.ts'
 import { longestGapMs } from './gaps.ts'
 import { watchApplied } from './watch-applied.ts'
 
 export type DrillFault = {
   readonly name: string
+  /** Before it is measured. */
+  readonly prepare?: () => Promise<unknown>
   /** Resolves when it has lasted long enough. */
   readonly begin: () => Promise<unknown>
   readonly end?: () => Promise<unknown>
@@ -59,6 +62,7 @@ export const startDrill = (t: Test, system: System, random: ReturnType<typeof se
 
   return {
     async carryOut(fault: DrillFault) {
+      await fault.prepare?.()
       await more()
       const applied = watchApplied(system)
       const fromMs = performance.now()
@@ -88,6 +92,10 @@ export const startDrill = (t: Test, system: System, random: ReturnType<typeof se
         const endsOf = (wanted: string) =>
           those.filter(({ outcome }) => outcome === wanted).map(({ endMs }) => endMs)
         const taken = endsOf('ok')
+        const ofPartition = Array.from({ length: partitions }, (_, n) => {
+          const its = those.filter((one) => one.outcome === 'ok' && partitionOf(one) === n)
+          return longestGapMs([fromMs, ...its.map(({ endMs }) => endMs), toMs])
+        })
         return [
           fault,
           taken.length,
@@ -96,6 +104,7 @@ export const startDrill = (t: Test, system: System, random: ReturnType<typeof se
           counted('I1', those),
           counted('I2', those),
           asSeconds(longestGapMs(taken)),
+          asSeconds(Math.max(...ofPartition)),
           asSeconds(withoutAppliedMs),
         ]
       })
@@ -115,8 +124,15 @@ const columns = [
   'lost',
   'doubled',
   's without a write taken',
+  's without one taken by a partition',
   's without one applied',
 ]
+
+/** Undefined for one of an id without a bucket: there is none here. */
+const partitionOf = ({ todoId }: Operation): number | undefined => {
+  const bucket = todoId === undefined ? undefined : bucketOf(todoId)
+  return bucket === undefined ? undefined : bucket % partitions
+}
 
 const asSeconds = (ms: number) => (ms / 1_000).toFixed(1)
 

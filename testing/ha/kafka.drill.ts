@@ -18,11 +18,13 @@ import {
   untilInSync,
 } from '../system/consistency/replicas.ts'
 import type { ServiceName } from '../system/consistency/services.ts'
-import { startSystem, type System } from '../system/consistency/system.ts'
+import { send, startSystem, type System } from '../system/consistency/system.ts'
 import { startDrill, type DrillFault } from './drill.ts'
 
 /** Far longer than a broker is missed. */
 const lastsMs = 12_000
+/** Far longer than a worker is missed. */
+const workerLastsMs = 25_000
 const diskMegabytes = 160
 const chosenFaults = new RegExp(process.env['FAILOVER_FAULTS'] ?? '')
 
@@ -74,6 +76,10 @@ const faultsOf = (system: System, disk: string | undefined): DrillFault[] => {
     hurtOne(await leader(), how)
   const hurtCoordinator = async (how: (one: RestartableService) => unknown) =>
     hurtOne(broker(await findCoordinator(system.place())), how)
+  const thaws = async () => {
+    hurt.thaw()
+    await inSync()
+  }
   const comesBack = async () => {
     await hurt.giveBack()
     await inSync()
@@ -113,10 +119,7 @@ const faultsOf = (system: System, disk: string | undefined): DrillFault[] => {
     {
       name: 'leader frozen (SIGSTOP)',
       begin: () => hurtLeader((one) => one.freeze()),
-      end: async () => {
-        hurt.thaw()
-        await inSync()
-      },
+      end: thaws,
     },
     {
       name: 'coordinator of the workers killed (kill -9)',
@@ -126,10 +129,7 @@ const faultsOf = (system: System, disk: string | undefined): DrillFault[] => {
     {
       name: 'coordinator of the workers frozen (SIGSTOP)',
       begin: () => hurtCoordinator((one) => one.freeze()),
-      end: async () => {
-        hurt.thaw()
-        await inSync()
-      },
+      end: thaws,
     },
     {
       name: 'broker replaced by an empty one',
@@ -139,6 +139,22 @@ const faultsOf = (system: System, disk: string | undefined): DrillFault[] => {
           await (disk !== undefined && one === broker(3) ? empty(disk) : one.loseData())
         }),
       end: comesBack,
+    },
+    {
+      name: 'worker killed (kill -9)',
+      begin: async () => {
+        await system.takeWorker(0)
+        await delay(workerLastsMs)
+      },
+      end: () => system.giveWorker(0),
+    },
+    {
+      name: 'worker frozen (SIGSTOP)',
+      begin: async () => {
+        send(system.worker(0).process.pid ?? 0, 'SIGSTOP')
+        await delay(workerLastsMs)
+      },
+      end: () => Promise.resolve(send(system.worker(0).process.pid ?? 0, 'SIGCONT')),
     },
     ...full,
     {
@@ -170,6 +186,21 @@ const faultsOf = (system: System, disk: string | undefined): DrillFault[] => {
       },
       /** Until one is back. */
       isWriteless: true,
+    },
+    {
+      name: 'leader frozen (SIGSTOP), one server process',
+      prepare: () => system.restartServer({ HTTP_PROCESSES: '1' }),
+      begin: () => hurtLeader((one) => one.freeze()),
+      end: thaws,
+    },
+    {
+      name: 'leader out of reach for clients only, one server process',
+      begin: () =>
+        hurtLeader(({ gate }) => {
+          gate.inspect('to-service', () => 'drop')
+          gate.inspect('to-client', () => 'drop')
+        }),
+      end: () => Promise.resolve(hurt.gate.passAll()),
     },
   ]
 }

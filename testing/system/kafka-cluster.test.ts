@@ -6,7 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { openGate, type PublishOutcome } from '../../lib/command-log/command-log.ts'
+import { createKafkaPublisher } from '../../lib/command-log/kafka/publisher.ts'
 import { findMissingReplicas } from '../../lib/command-log/open.ts'
+import { idStart, uniqueLength } from '../../lib/domain/todo-id.ts'
 import { replicateTopic } from '../../lib/drivers/kafka/replication.ts'
 import { ensureTopic, retentionMs } from '../../lib/drivers/kafka/topic.ts'
 import { kafkaClusterSettings } from '../../scripts/stack/kafka-cluster.ts'
@@ -119,6 +122,51 @@ t.test('a cluster of three brokers loses no write and takes none on one replica'
     t.pass('and the server is ready without it')
     await killed.giveBack()
     await untilInSync(place)
+  })
+
+  // It is in sync with the others, which reach it by another listener: nobody takes its place.
+  await t.test('a leader that says nothing keeps back its own partitions only', async (t) => {
+    const own = { brokers: place.brokers, topic: testTopic() }
+    const partitions = 3
+    await ensureTopic({ ...own, partitions, replicationFactor: 3 }, silentLog, startTimeoutMs)
+    const bounds = { queueMax: 1_000, waitMaxMs: 1_000, timeoutMs: 5_000 }
+    const publisher = createKafkaPublisher({ ...own, ...bounds }, openGate(partitions), silentLog)
+    t.teardown(() => publisher.close())
+    let made = 0
+    const publish = (todoId: string) =>
+      publisher.publish({
+        kind: 'delete',
+        commandId: `c${++made}`,
+        todoId,
+        userId: 'ann',
+        atMs: 1,
+      })
+    const todoIn = (partition: number) => idStart('x'.repeat(uniqueLength), partition) + 'A'
+    const isAcknowledged = ({ kind }: PublishOutcome) => kind === 'acknowledged'
+    for (let n = 0; n < partitions; n++) {
+      await eventually(() => publish(todoIn(n)), isAcknowledged, startTimeoutMs)
+    }
+    const all = await readPartitions(own)
+    const silent = all.find(({ partitionId }) => partitionId === 0)?.leader ?? 1
+    const others = all.filter(({ leader }) => leader !== silent).map((one) => one.partitionId)
+    t.ok(others.length > 0, 'not all have one leader')
+    const { gate } = broker(silent)
+    gate.inspect('to-service', () => 'drop')
+    gate.inspect('to-client', () => 'drop')
+    const kept = publish(todoIn(0))
+    for (let n = 0; n < enough; n++) {
+      const outcomes = await Promise.all(others.map((partition) => publish(todoIn(partition))))
+      if (!outcomes.every(isAcknowledged)) t.fail(JSON.stringify(outcomes))
+    }
+    t.not((await kept).kind, 'acknowledged')
+    for (let n = 0; n < enough; n++) {
+      const todoId = publisher.newTodoId()
+      if (!isAcknowledged(await publish(todoId))) t.fail(`${todoId} is not taken`)
+    }
+    t.pass('all new todos go to the others')
+    await t.rejects(publisher.ping(), { name: 'Degraded', message: /no writes for partitions 0: / })
+    gate.passAll()
+    await eventually(() => publish(todoIn(0)), isAcknowledged, startTimeoutMs)
   })
 
   // With it kafkajs begins, always, and it takes connections still.

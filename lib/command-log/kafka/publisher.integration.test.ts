@@ -9,7 +9,8 @@ import { orSkip, testDirectory, testTopic } from '../../../testing/services.ts'
 import { silentLog } from '../../../testing/settings.ts'
 import { openGate } from '../command-log.ts'
 import { createTopicProbe } from '../../drivers/kafka/identity.ts'
-import { createKafkaPublisher, unacknowledged } from './publisher.ts'
+import { unacknowledged } from './lane.ts'
+import { createKafkaPublisher } from './publisher.ts'
 import { ensureTopic, growTopic } from '../../drivers/kafka/topic.ts'
 
 const publisherOf = async (

@@ -37,7 +37,7 @@ export const createClient = (
     ...(settings.security?.tls && { ssl: settings.security.tls }),
     ...(settings.security?.sasl && { sasl: settings.security.sasl }),
     clientId: 'todos',
-    brokers: fromTheNext(settings.brokers.split(',').map(forKafkajs)),
+    brokers: fromTheNext(settings),
     connectionTimeout: connectTimeoutMs,
     requestTimeout: requestTimeoutMs,
     retry: {
@@ -58,14 +58,18 @@ export const createClient = (
 
 /**
  * kafkajs begins with the first of the list, always, and goes on to the second only when that one refuses.
- * One that is frozen takes connections and says nothing: each client of ours would be given up in its turn.
+ * One that is frozen takes connections and says nothing. So each owner of settings begins with the next
+ * one each time, and not all with the same.
  */
-const fromTheNext = (brokers: readonly string[]): string[] => {
-  const first = begun++ % brokers.length
+const fromTheNext = (settings: KafkaSettings): string[] => {
+  const brokers = settings.brokers.split(',').map(forKafkajs)
+  const count = begun.get(settings) ?? randomInt(brokers.length)
+  begun.set(settings, count + 1)
+  const first = count % brokers.length
   return [...brokers.slice(first), ...brokers.slice(0, first)]
 }
-/** Clients so far: not all processes begin with the same broker. */
-let begun = randomInt(1_000)
+/** Clients so far, by the object that they were made from. */
+const begun = new WeakMap<KafkaSettings, number>()
 
 /** kafkajs cuts a broker at its colons: those of an IPv6 address are told by sockets.ts. */
 const forKafkajs = (broker: string): string =>

@@ -5,12 +5,15 @@ import type { Producer, ProducerRecord } from 'kafkajs'
 import type { Log } from '../../runtime/log.ts'
 import { createClient, retryEveryMs, type KafkaSettings } from './client.ts'
 import { loadKafkajs } from './kafkajs.ts'
+import { followLeaders, type Leaders } from './leaders.ts'
 import { explainFailure, plainText } from './security.ts'
 import { createOwnSockets } from './sockets.ts'
 
 /** A producer whose connections are ours to watch and to cut. */
 export type OwnProducer = {
-  readonly producer: Producer
+  /** Resolves when it has connected, and knows who leads the topic's partitions. */
+  connect(): Promise<void>
+  readonly leaders: Pick<Leaders, 'answer' | 'replicas'>
   send(record: ProducerRecord): ReturnType<Producer['send']>
   /** Why kafkajs goes on trying what was sent last; undefined when it has said nothing. */
   complaint(): string | undefined
@@ -20,13 +23,15 @@ export type OwnProducer = {
   readonly lost: Promise<never>
   /** For good: a send that kafkajs is trying again must reach nobody any more. */
   discard(): void
+  /** With what it has sent being answered. */
+  disconnect(): Promise<void>
 }
 
 /**
  * Far below the time that passes between the topic's growth and the use of its new partitions
  * (command-log-partitions.ts): with kafkajs's five minutes, the first sends to those would fail.
  */
-const metadataMaxAgeMs = 2_000
+const leadersMaxAgeMs = 2_000
 
 export const createProducer = (
   settings: KafkaSettings & { timeoutMs: number },
@@ -41,16 +46,20 @@ export const createProducer = (
     socketFactory: sockets.factory,
     onLogLine: (line) => (complaint = line),
   })
+  const leaders = followLeaders(client, settings.topic, leadersMaxAgeMs)
   const producer = client.producer({
     idempotent: true,
     maxInFlightRequests: 1,
-    metadataMaxAge: metadataMaxAgeMs,
     // A topic that was deleted is another one when it is made again: an operator decides.
     allowAutoTopicCreation: false,
     createPartitioner: loadKafkajs().Partitioners.DefaultPartitioner,
   })
   return {
-    producer,
+    async connect() {
+      await leaders.connect()
+      await producer.connect()
+    },
+    leaders,
     send(record) {
       complaint = undefined
       return producer.send(record)
@@ -59,8 +68,13 @@ export const createProducer = (
     explain: (error) => explainFailure(error, settings.security ?? plainText, sockets.lastFault()),
     lost: sockets.lost,
     discard() {
+      leaders.stop()
       producer.disconnect().catch(() => {})
       sockets.discard()
+    },
+    async disconnect() {
+      leaders.stop()
+      await producer.disconnect()
     },
   }
 }

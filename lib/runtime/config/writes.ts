@@ -9,7 +9,7 @@ export const writeSettings = {
     max: 1_000_000,
     unit: 'commands',
     meaning:
-      'Commands that may wait for an acknowledgement in one process; more, and more than 32 MB of them, get a 503 at once.',
+      'Commands that may wait for an acknowledgement in one process; more, and more than 32 MB of them, get a 503 at once. In a Kafka cluster, partitions of different brokers have a queue each, with an equal share.',
   }),
   PUBLISH_WAIT_MAX_MS: wholeNumber({
     default: 1_000,

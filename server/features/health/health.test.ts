@@ -3,7 +3,7 @@
 import { Registry } from '@prometheus-io/client'
 import t from 'tap'
 import { NoAnswer, withTimeout } from '../../../lib/runtime/deadline.ts'
-import type { Dependency } from '../../../lib/runtime/parts.ts'
+import { Degraded, type Dependency } from '../../../lib/runtime/parts.ts'
 import { checkAll } from './health.ts'
 import { addDependencyMetrics } from './metrics.ts'
 
@@ -35,6 +35,16 @@ t.test('failures are told apart by their kind', async (t) => {
   }
   const hangs = dependency('one', () => withTimeout(1, () => new Promise<void>(() => {})))
   t.same((await checkAll([hangs])).failures, { one: 'timeout' })
+})
+
+t.test('what fails in part only degrades, whatever the dependency is to the server', async (t) => {
+  const needed = { ...dependency('log', () => Promise.resolve()), without: 'unready' as const }
+  const fails = (error: Error) => checkAll([{ ...needed, check: () => Promise.reject(error) }])
+  t.match(await fails(new Degraded('half of it')), {
+    status: 'degraded',
+    states: { log: 'fails: half of it' },
+  })
+  t.match(await fails(new Error('all of it')), { status: 'unready' })
 })
 
 t.test('a scrape asks each dependency, and shows which fails and why', async (t) => {

@@ -1,7 +1,7 @@
 // What a server depends on, checked, each by name.
 
 import type { Tag } from '../../http/contract/endpoint.ts'
-import type { Dependency } from '../../../lib/runtime/parts.ts'
+import { Degraded, type Dependency } from '../../../lib/runtime/parts.ts'
 
 export const tag: Tag = {
   name: 'Health',
@@ -34,7 +34,7 @@ export const checkAll = async (dependencies: readonly Dependency[]): Promise<Rep
     const error = result.reason as Error
     states[name] = `fails: ${error.message}`
     failures[name] = failureKindOf(error)
-    if (status !== 'unready') status = without
+    if (status !== 'unready') status = error instanceof Degraded ? 'degraded' : without
   }
   return { status, states, failures }
 }

@@ -102,7 +102,8 @@ export const createLogGate = (options: {
     async verify() {
       await checking?.catch(() => {}) // it may have begun before the connection did
       options.probe.renew()
-      await checkNow()
+      // What failed may be one broker of several, which the second time is not asked.
+      await checkNow().catch(checkNow)
     },
     close: () => clearInterval(timer),
   }

@@ -47,10 +47,15 @@ export type System = {
   /** The settings of the server and the workers. */
   readonly environment: Readonly<Record<string, string>>
   killWorker(n: number): Promise<void>
+  /** Killed, and missing until it is given back. */
+  takeWorker(n: number): Promise<void>
+  giveWorker(n: number): Promise<void>
   /** The server's processes but its first. */
   forks(): number[]
   killFork(pid: number): Promise<void>
   killServer(): Promise<void>
+  /** Stopped in order, and started with other settings. */
+  restartServer(changes: Readonly<Record<string, string>>): Promise<void>
   /** What nobody killed and ended all the same, with its last words. */
   endedByThemselves(): string[]
   /** How often a text is in what the server or the workers printed, the killed ones included. */
@@ -61,7 +66,8 @@ export type System = {
   stop(): Promise<void>
 }
 
-const partitions = 3
+/** Of the log. */
+export const partitions = 3
 
 const makeMap = async (settings: Readonly<Record<string, string>>): Promise<void> => {
   const printed: string[] = []
@@ -152,10 +158,13 @@ export const startSystem = async (options: {
   const killed = new Set<Running>()
   const killedForks = new Set<number>()
   /** A server that finds its database unavailable logs it and exits: an operator would start it again. */
-  const launch = async (start: (env: NodeJS.ProcessEnv) => Promise<Running>): Promise<Running> => {
+  const launch = async (
+    start: (env: NodeJS.ProcessEnv) => Promise<Running>,
+    changes: Readonly<Record<string, string>> = {},
+  ): Promise<Running> => {
     for (const deadline = performance.now() + restartTimeoutMs; ;) {
       try {
-        const running = await start(environment)
+        const running = await start({ ...environment, ...changes })
         everyone.push(running)
         return running
       } catch (error) {
@@ -182,6 +191,8 @@ export const startSystem = async (options: {
   }
   await startWorkers()
   const forks = () => forksOf(server)
+  const takeWorker = (n: number) => kill(workers[n] as Running)
+  const giveWorker = async (n: number) => void (workers[n] = await launch(startWorker))
   const stopAll = async () => {
     for (const one of [server, ...workers]) killed.add(one)
     await Promise.all([server, ...workers.splice(0)].map((one) => one.stop()))
@@ -198,9 +209,11 @@ export const startSystem = async (options: {
     forks,
     worker: (n) => workers[n] as Running,
     async killWorker(n) {
-      await kill(workers[n] as Running)
-      workers[n] = await launch(startWorker)
+      await takeWorker(n)
+      await giveWorker(n)
     },
+    takeWorker,
+    giveWorker,
     async killFork(pid) {
       killForks([pid])
       const deadline = performance.now() + settleTimeoutMs
@@ -216,6 +229,11 @@ export const startSystem = async (options: {
       // A fork that was being started just now leaves by itself.
       await becomesFree(port, settleTimeoutMs)
       server = await launch(startServer)
+    },
+    async restartServer(changes) {
+      killed.add(server)
+      await server.stop()
+      server = await launch(startServer, changes)
     },
     endedByThemselves: () => [
       ...everyone
