@@ -143,8 +143,14 @@ t.test('a cluster of three brokers loses no write and takes none on one replica'
       })
     const todoIn = (partition: number) => idStart('x'.repeat(uniqueLength), partition) + 'A'
     const isAcknowledged = ({ kind }: PublishOutcome) => kind === 'acknowledged'
+    const answers = () =>
+      publisher.ping().then(
+        () => true,
+        () => false,
+      )
+    await eventually(answers, Boolean, startTimeoutMs)
     for (let n = 0; n < partitions; n++) {
-      await eventually(() => publish(todoIn(n)), isAcknowledged, startTimeoutMs)
+      t.match(await publish(todoIn(n)), { kind: 'acknowledged' }, 'ready is to be ready for all')
     }
     const all = await readPartitions(own)
     const silent = all.find(({ partitionId }) => partitionId === 0)?.leader ?? 1

@@ -29,6 +29,8 @@ const sendBytesMax = 4 * 1024 * 1024
 const slowFromMs = 200
 
 type ProducerState =
+  /** Nothing has failed, or come, yet. */
+  | { readonly kind: 'new'; readonly reason: string }
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'up'; readonly own: OwnProducer; records: number }
 
@@ -36,6 +38,8 @@ export type Lane = {
   publish(record: KafkaRecord): Promise<PublishOutcome>
   /** Why it takes nothing; undefined when it does. */
   downReason(): string | undefined
+  /** It takes nothing, and it is not known yet whether it will. */
+  isNew(): boolean
   /** What can go elsewhere had better. */
   isSlow(): boolean
   /** Who has the partitions, as it learned last; undefined while it is down. */
@@ -73,7 +77,7 @@ export type LaneParts = {
 
 export const createLane = (parts: LaneParts): Lane => {
   const { topic, bounds, gate, homes, limit, open, connecting, isOurs, log } = parts
-  let state: ProducerState = { kind: 'down', reason: 'not connected to Kafka yet' }
+  let state: ProducerState = { kind: 'new', reason: 'not connected to Kafka yet' }
   /** Since a write failed, until one is acknowledged. */
   let isRefusing = false
 
@@ -103,7 +107,7 @@ export const createLane = (parts: LaneParts): Lane => {
 
   const fail = (own: OwnProducer, error: Error) => {
     own.discard()
-    if (connecting.isClosed() || state.kind === 'down' || state.own !== own) return
+    if (connecting.isClosed() || state.kind !== 'up' || state.own !== own) return
     state = { kind: 'down', reason: `Kafka does not answer: ${error.message}` }
     void connect()
     // Kafka closes connections that have been idle for long: no news.
@@ -123,7 +127,7 @@ export const createLane = (parts: LaneParts): Lane => {
 
   const producerFor = async (records: number): Promise<OwnProducer> => {
     if (state.kind === 'up' && state.records + records > bounds.recordsMax) await replace(state.own)
-    if (state.kind === 'down') throw new NotSent(state.reason)
+    if (state.kind !== 'up') throw new NotSent(state.reason)
     state.records += records
     return state.own
   }
@@ -196,12 +200,13 @@ export const createLane = (parts: LaneParts): Lane => {
 
   return {
     publish(record) {
-      return state.kind === 'down'
-        ? Promise.resolve({ kind: 'refused', cause: 'log-unavailable', reason: state.reason })
-        : batch.add(record)
+      return state.kind === 'up'
+        ? batch.add(record)
+        : Promise.resolve({ kind: 'refused', cause: 'log-unavailable', reason: state.reason })
     },
-    downReason: () => (state.kind === 'down' ? state.reason : undefined),
-    isSlow: () => state.kind === 'down' || batch.inFlightMs() > slowFromMs,
+    downReason: () => (state.kind === 'up' ? undefined : state.reason),
+    isNew: () => state.kind === 'new',
+    isSlow: () => state.kind !== 'up' || batch.inFlightMs() > slowFromMs,
     replicas: () => (state.kind === 'up' ? state.own.leaders.replicas() : undefined),
     pending: batch.pending,
     idle: batch.idle,

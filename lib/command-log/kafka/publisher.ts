@@ -119,9 +119,11 @@ export const createKafkaPublisher = (
   }
   const lanesNow = () => (state.kind === 'started' ? state.lanes : [])
 
-  /** While it takes nothing at all. */
+  /** While it takes nothing at all, or has just started: who waits for it to be ready waits for all. */
   const downReason = (): string | undefined => {
     if (state.kind === 'starting') return state.reason
+    const isNew = state.lanes.find((lane) => lane.isNew())
+    if (isNew) return isNew.downReason()
     const reasons = state.lanes.map((lane) => lane.downReason())
     return reasons.every((reason) => reason !== undefined) ? reasons[0] : undefined
   }
