@@ -50,6 +50,32 @@ t.jobs = 2
 /** Holds up this whole process. */
 const alone = { buffered: false }
 
+t.test('what a process holds that is gone amid a transaction is free in seconds', async (t) => {
+  const url = await testDatabase(t)
+  const gate = await testGate(t, Number(new URL(url).port))
+  const gone = openPool(t, { url: gate.urlOf(url) })
+  await makeThings(gone)
+  const [limits] = await gone.run(
+    (sql) => sql<{ statement: string; idle: string }[]>`
+      SELECT current_setting('statement_timeout') AS statement,
+        current_setting('idle_in_transaction_session_timeout') AS idle`,
+  )
+  t.same(limits, { statement: '20s', idle: '8s' })
+
+  // It has the lock when this is resolved, and Postgres hears nothing of it any more.
+  await new Promise<void>((resolve) => {
+    const held = gone.transaction(async (tx) => {
+      await tx`UPDATE things SET n = n + 1`
+      gate.silence()
+      resolve()
+      await tx`UPDATE things SET n = n + 1`
+    })
+    held.catch(() => {}) // it finds its connection silent
+  })
+  const other = openPool(t, { url })
+  t.match(await write(other), [{ n: 1 }], 'what it had not committed is undone')
+})
+
 const spoilers: Record<string, (pool: Pool) => Promise<unknown>> = {
   'was ended by an operator': (pool) =>
     pool.run((sql) => sql`SELECT pg_terminate_backend(pg_backend_pid())`),

@@ -375,6 +375,9 @@ export const createPool = (settings: PoolSettings): Pool => {
   }
 }
 
+/** Between two statements of a transaction, which usually are milliseconds apart. */
+const idleMsMax = 8_000
+
 /** What holds for a session, or where that is not ours for a transaction. */
 const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string[] => {
   const limitMs = timeoutMs === Infinity ? 0 : timeoutMs
@@ -384,7 +387,9 @@ const sessionSettings = ({ plansOnce = false, timeoutMs }: PoolSettings): string
     `plan_cache_mode = ${plansOnce ? 'force_generic_plan' : 'force_custom_plan'}`,
     // What nobody waits for any more ends, with its locks, even if its client can't say so.
     `statement_timeout = ${limitMs}`,
-    `idle_in_transaction_session_timeout = ${limitMs}`,
+    // A process that is frozen amid a transaction: what it has locked is free before another one applies
+    // what it applied (10 s, session.ts of Kafka). Who holds a transaction open keeps it alive (keep-alive.ts).
+    `idle_in_transaction_session_timeout = ${Math.min(limitMs, idleMsMax)}`,
   ]
 }
 
