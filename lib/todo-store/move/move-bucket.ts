@@ -5,6 +5,7 @@
 // decides: before it nothing has happened but a copy that nobody asks for, after it what is left is to be
 // deleted. Two of the three are often one. Whoever moves may die anywhere; begun anew, it goes on.
 
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { homeOfBucket, partitionOfBucket, type ShardMap } from '../../domain/shard-map.ts'
 import { keepingAlive } from '../../drivers/postgres/keep-alive.ts'
@@ -74,6 +75,7 @@ export const moveBucket = async (
     )
   }
 
+  const move = randomUUID()
   let heldMs = 0
   let todos = 0
   await inShard(from, async (source) => {
@@ -93,7 +95,9 @@ export const moveBucket = async (
           if (isGuestHouse) await lockInStep(destination, partition, positions)
           else await joinPartition(decisive, destination, partition)
         }
-        await deleteBucket(destination, bucket) // of a copy that was never used
+        await deleteCopy(destination, bucket) // that was never used
+        if (to !== home)
+          await destination`INSERT INTO guest_buckets (bucket, move) VALUES (${bucket}, ${move})`
         await onStep('copy')
         await copyBucket(source, destination, bucket)
         await onStep('verify')
@@ -105,13 +109,13 @@ export const moveBucket = async (
       })
 
       todos = rows.counts.get('todos') ?? 0
-      await setElsewhere(decisive, bucket, partition, to === home ? undefined : to)
+      await setElsewhere(decisive, bucket, partition, to === home ? undefined : { shard: to, move })
       if (from === home) await deleteAll(source, bucket, rows.counts)
       await onStep('commit move')
       heldMs = performance.now() - startedMs
     })
     if (from === home) return
-    await deleteBucket(source, bucket)
+    await deleteCopy(source, bucket)
     await raiseLists(source)
     await onStep('commit deletion')
   })
@@ -132,10 +136,16 @@ export const deleteLeftCopy = async (
     await lockPositions(decisive, partitionOfBucket(map, bucket))
     if ((await shardElsewhere(decisive, bucket)) === name) return
     await poolNamed(pools, name).transaction(async (sql) => {
-      await deleteBucket(sql, bucket)
+      await deleteCopy(sql, bucket)
       await raiseLists(sql)
     })
   })
+}
+
+/** In a shard that is not the bucket's home. */
+const deleteCopy = async (sql: Sql, bucket: number): Promise<void> => {
+  await deleteBucket(sql, bucket)
+  await sql`DELETE FROM guest_buckets WHERE bucket = ${bucket}`
 }
 
 const poolNamed = (pools: ReadonlyMap<string, Pool>, name: string): Pool => {
@@ -210,14 +220,14 @@ const setElsewhere = async (
   sql: Sql,
   bucket: number,
   partition: number,
-  shard: string | undefined,
+  there: { readonly shard: string; readonly move: string } | undefined,
 ): Promise<void> => {
-  if (shard === undefined) await sql`DELETE FROM buckets_elsewhere WHERE bucket = ${bucket}`
+  if (there === undefined) await sql`DELETE FROM buckets_elsewhere WHERE bucket = ${bucket}`
   else
     await sql`
-      INSERT INTO buckets_elsewhere (bucket, partition, shard)
-      VALUES (${bucket}, ${partition}, ${shard})
-      ON CONFLICT (bucket) DO UPDATE SET shard = excluded.shard`
+      INSERT INTO buckets_elsewhere (bucket, partition, shard, move)
+      VALUES (${bucket}, ${partition}, ${there.shard}, ${there.move})
+      ON CONFLICT (bucket) DO UPDATE SET shard = excluded.shard, move = excluded.move`
   await sql`
     UPDATE command_offsets SET moves = moves + 1
     WHERE partition = ${partition} AND log NOT LIKE '(%'`
