@@ -1,4 +1,4 @@
-// npm run backup: a base backup of the database, verified, into BACKUP_DIR. With the WAL that Postgres
+// npm run backup: a base backup of each database, verified, into BACKUP_DIR. With the WAL that Postgres
 // archives there it leads to any later moment. One that fails leaves nothing that looks like a backup.
 
 import { rename, rm } from 'node:fs/promises'
@@ -8,11 +8,11 @@ import { readWalArchive } from '../lib/drivers/postgres/wal-archive.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
 import { makeBackup } from './backup/base-backup.ts'
 import { isThere, synced } from './backup/copy-files.ts'
-import { embeddedUrl } from './backup/embedded-url.ts'
-import { backupsIn, makePrivate, placesIn, unfinishedPlace, type Places } from './backup/places.ts'
+import { databasesOf, type Database } from './backup/databases.ts'
+import { backupsIn, makePrivate, unfinishedPlace, type Places } from './backup/places.ts'
 import { pruneBackups, removeUnfinished } from './backup/prune.ts'
 import type { BackupRecord } from './backup/record.ts'
-import { asOnlyBackup, type Session } from './backup/server.ts'
+import { asOnlyBackup, assertIsShard, type Session } from './backup/server.ts'
 import { answerTo, parseOptions, UsageError, usageExitCode } from './command-line.ts'
 import { refusalOf } from './confirm.ts'
 import type { Output, Write } from './database-command.ts'
@@ -22,21 +22,31 @@ const keepDefault = 7
 const archiveTimeoutMs = 60_000
 const pollIntervalMs = 200
 
-export const usage = `usage: npm run backup [-- --keep N | --list]
-Makes a base backup of the database into BACKUP_DIR, verifies it, and removes the oldest ones.
-  --keep N   how many are kept (${keepDefault}), with all the archived WAL from the oldest of them on
-  --list     print the backups that there are, and make none
-The database is that of DATABASE_DIRECT_URL or DATABASE_URL; where neither is set, that of npm start. It is
-copied where its files are on this machine and may be read; else pg_basebackup is run, of its version.
-Exit codes: 0 done, 1 no backup was made or its WAL is not archived, 2 wrong usage.`
+export const usage = `usage: npm run backup [-- [--keep N | --list] [--only NAME]]
+Makes a base backup of each database into BACKUP_DIR, verifies it, and removes the oldest ones.
+  --keep N     how many are kept of each (${keepDefault}), with all the archived WAL from the oldest of them on
+  --list       print the backups that there are, and make none
+  --only NAME  of one: a shard of DATABASE_SHARDS, or DATABASE_URL
+The databases are that of DATABASE_DIRECT_URL or DATABASE_URL, or where neither is set, that of npm start; and
+each shard. One is copied where its files are on this machine and may be read; else pg_basebackup is run, of its
+version. One that fails keeps no other from being backed up.
+Exit codes: 0 done, 1 one was not backed up or its WAL is not archived, 2 wrong usage.`
 
-type Request = { readonly keep: number; readonly isList: boolean }
+type Request = {
+  readonly keep: number
+  readonly isList: boolean
+  readonly only: string | undefined
+}
 
 const parseRequest = (args: readonly string[]): Request => {
-  const { values } = parseOptions(args, { keep: { type: 'string' }, list: { type: 'boolean' } })
-  const { keep = String(keepDefault), list: isList = false } = values
+  const { values } = parseOptions(args, {
+    keep: { type: 'string' },
+    list: { type: 'boolean' },
+    only: { type: 'string' },
+  })
+  const { keep = String(keepDefault), list: isList = false, only } = values
   if (!/^[1-9]\d{0,4}$/.test(keep)) throw new UsageError(`"${keep}" is no number of backups`)
-  return { keep: Number(keep), isList }
+  return { keep: Number(keep), isList, only }
 }
 
 /** Returns the exit code. */
@@ -51,32 +61,56 @@ export const backup = async (
       out(answer)
       return 0
     }
-    const { keep, isList } = parseRequest(args)
+    const { keep, isList, only } = parseRequest(args)
     const config = readSettings()
     if (config.BACKUP_DIR === '') {
       throw new UsageError('BACKUP_DIR is not set: set it to a directory on another disk')
     }
-    const places = placesIn(config.BACKUP_DIR)
-    if (isList) await list(places, out)
-    else {
-      const url = (await embeddedUrl(config)) ?? (config.DATABASE_DIRECT_URL || config.DATABASE_URL)
-      const fault = await asOnlyBackup(url, async (sql) => {
-        const record = await make(sql, url, places, out)
-        const found = await archiveFault(sql, record)
-        // Else the older ones may be all that there is to go back to.
-        if (found === undefined) await prune(places, keep, out)
-        return found
-      })
-      if (fault !== undefined) {
-        err(`the backup is whole, and nothing later can be restored: ${fault}`)
-        return 1
+    const databases = await databasesOf(config, only)
+    let code = 0
+    for (const database of databases) {
+      const named = {
+        out: prefixed(out, databases, database),
+        err: prefixed(err, databases, database),
       }
+      if (isList) await list(database.places, named.out)
+      else if (!(await backUp(database, keep, named))) code = 1
     }
-    return 0
+    return code
   } catch (error) {
     const refusal = refusalOf(error, usage)
     err(refusal ?? `no backup was made: ${(error as Error).message}`)
     return refusal === undefined ? 1 : usageExitCode
+  }
+}
+
+/** Where there are no shards, nobody asks which database it was. */
+const prefixed = (
+  write: Write,
+  { length }: readonly Database[],
+  { label, shard }: Database,
+): Write => (length === 1 && shard === undefined ? write : (line) => write(`${label}: ${line}`))
+
+/** False: it failed, or nothing later than it can be restored. */
+const backUp = async (
+  { url, places, shard }: Database,
+  keep: number,
+  { out, err }: Pick<Output, 'out' | 'err'>,
+): Promise<boolean> => {
+  try {
+    const fault = await asOnlyBackup(url, async (sql) => {
+      await assertIsShard(sql, shard)
+      const record = await make(sql, url, places, out)
+      const found = await archiveFault(sql, record)
+      // Else the older ones may be all that there is to go back to.
+      if (found === undefined) await prune(places, keep, out)
+      return found
+    })
+    if (fault !== undefined) err(`the backup is whole, and nothing later can be restored: ${fault}`)
+    return fault === undefined
+  } catch (error) {
+    err(`no backup was made: ${(error as Error).message}`)
+    return false
   }
 }
 

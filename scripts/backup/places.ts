@@ -6,8 +6,9 @@ import { join, resolve } from 'node:path'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import type { BackupRecord } from './record.ts'
 
-/** The one database that there is. Each shard will have a folder of its own beside it. */
-const database = 'main'
+/** Of DATABASE_URL. A shard may have this name, too: shards are in a folder of their own. */
+const mainFolder = 'main'
+const shardsFolder = 'shards'
 
 /** They hold all that the database holds. */
 const privateMode = 0o700
@@ -17,8 +18,10 @@ export type Places = {
   readonly wal: string
 }
 
-export const placesIn = (backupDirectory: string): Places => {
-  const root = join(resolve(backupDirectory), database)
+/** `shard`: undefined for the database of DATABASE_URL. */
+export const placesIn = (backupDirectory: string, shard?: string): Places => {
+  const folder = shard === undefined ? mainFolder : join(shardsFolder, shard)
+  const root = join(resolve(backupDirectory), folder)
   return { base: join(root, 'base'), wal: join(root, 'wal') }
 }
 

@@ -24,6 +24,19 @@ export const asOnlyBackup = async <T>(
   }
 }
 
+/** Throws where it is another database: its backup would be taken for that of `shard`. */
+export const assertIsShard = async (sql: Session, shard: string | undefined): Promise<void> => {
+  const [has] = await sql<{ is_there: boolean }[]>`
+    SELECT to_regclass('shard_identity') IS NOT NULL AS is_there`
+  const [found] = has?.is_there
+    ? await sql<{ name: string }[]>`SELECT name FROM shard_identity`
+    : []
+  if (found === undefined || found.name === shard) return
+  throw new Error(
+    `${shard === undefined ? 'DATABASE_URL' : `${shard} in DATABASE_SHARDS`} leads to the shard ${found.name}: set its URL`,
+  )
+}
+
 export type Server = {
   readonly version: string
   readonly major: number
