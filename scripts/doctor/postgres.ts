@@ -99,22 +99,26 @@ export const checkPostgres = async (
 }
 
 /** None where Postgres does not archive: then somebody else may back it up, by other means. */
-const archiveFindings = (archive: WalArchive | undefined): readonly Finding[] => {
+export const archiveFindings = (
+  archive: WalArchive | undefined,
+  area: 'postgres' | 'shards' = 'postgres',
+  its = 'its',
+): readonly Finding[] => {
   if (archive === undefined) return []
   const { failing, archivedTo } = archive
   if (failing !== undefined) {
     const { file, at } = failing
     return [
       fault(
-        'postgres',
-        `its WAL is not archived: ${file} failed at ${at.toISOString()}`,
+        area,
+        `${its} WAL is not archived: ${file} failed at ${at.toISOString()}`,
         'the log of Postgres says why; it is tried again each minute',
       ),
     ]
   }
   return [
     archivedTo === undefined
-      ? warn('postgres', 'it has archived no WAL yet', 'see its archive_command, or wait a minute')
-      : ok('postgres', 'its WAL is archived'),
+      ? warn(area, `${its} WAL is not archived yet`, 'see archive_command, or wait a minute')
+      : ok(area, `${its} WAL is archived`),
   ]
 }

@@ -6,9 +6,11 @@ import { shardConnectionsNeeded } from '../../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../../lib/drivers/postgres/databases.ts'
 import { closeShards, openShards } from '../../lib/drivers/postgres/shards.ts'
 import type { Pool } from '../../lib/drivers/postgres/pool.ts'
+import { readWalArchive } from '../../lib/drivers/postgres/wal-archive.ts'
 import { postgresUrls } from '../../lib/drivers/postgres/urls.ts'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { connectionsAllowed, readShardIdentity, readShardMap } from '../../lib/shards/postgres.ts'
+import { archiveFindings } from './postgres.ts'
 import { dependencyTimeoutMs, fault, ok, type Finding } from './finding.ts'
 
 export const checkShards = async (config: Config): Promise<readonly Finding[]> => {
@@ -23,9 +25,13 @@ export const checkShards = async (config: Config): Promise<readonly Finding[]> =
     const each = [...shards].map(([name, one]) =>
       checkOne(map, name, one.pool('todos', settings), needed),
     )
+    const archives = [...shards].map(([name, one]) =>
+      checkArchive(name, one.pool('one-off', settings)),
+    )
     return [
       ok('shards', `map ${map.version}, ${map.shards.length} partitions`),
       ...(await Promise.all(each)),
+      ...(await Promise.all(archives)).flat(),
     ]
   } catch (error) {
     const { message } = error as Error
@@ -35,6 +41,13 @@ export const checkShards = async (config: Config): Promise<readonly Finding[]> =
     await databases.close()
   }
 }
+
+/** None of one that does not answer, which is said elsewhere. */
+const checkArchive = (name: string, pool: Pool): Promise<readonly Finding[]> =>
+  pool.run(readWalArchive).then(
+    (archive) => archiveFindings(archive, 'shards', `${name}'s`),
+    () => [],
+  )
 
 const checkOne = async (
   map: { readonly installation: string },
