@@ -38,9 +38,14 @@ t.test('a database goes back to before an accident, and knows that it did', asyn
     { DATABASE_URL: url, BACKUP_DIR: backups, COMMAND_LOG: 'postgres' },
     'script',
   )
-  const run = async (command: typeof backup, ...args: string[]): Promise<Run> => {
+  const run = (command: typeof backup, ...args: string[]) => runWith(config, command, ...args)
+  const runWith = async (
+    settings: typeof config,
+    command: typeof backup,
+    ...args: string[]
+  ): Promise<Run> => {
     const lines = { out: '', err: '' }
-    const code = await command(args, () => config, {
+    const code = await command(args, () => settings, {
       out: (line) => (lines.out += `${line}\n`),
       err: (line) => (lines.err += `${line}\n`),
     })
@@ -89,6 +94,35 @@ t.test('a database goes back to before an accident, and knows that it did', asyn
       out: new RegExp(`^removed: ${both.join(', ')}\nremoved: \\d+ files of older WAL$`, 'm'),
     })
     t.notOk((await readdir(places.wal)).includes(`${segment}.gz`))
+  })
+
+  await t.test('a shard is backed up and restored alone, and waits to join', async (t) => {
+    // Of this Postgres, the shard b; that of DATABASE_URL does not answer.
+    const sharded = readConfig(
+      {
+        DATABASE_URL: 'postgres://todos:secret@127.0.0.1:1/todos',
+        DATABASE_SHARDS: `b=${url}`,
+        BACKUP_DIR: backups,
+      },
+      'script',
+    )
+    await sql`INSERT INTO shard_identity (installation, name) VALUES (gen_random_uuid(), 'b')`
+    t.match(await runWith(sharded, backup), {
+      code: 1,
+      out: /^b: backup .*\/shards\/b\/base\//,
+      err: /^DATABASE_URL: no backup was made: /,
+    })
+    t.match(await run(backup), { code: 1, err: /DATABASE_URL leads to the shard b: set its URL/ })
+    t.match(await runWith(sharded, backup, '--only', 'c'), { code: 2, err: /none of .*, b/ })
+    t.match(await runWith(sharded, backup, '--list'), { code: 0, out: /^b: \/.*\/shards\/b\//m })
+    const into = join(directory, 'restored-shard', 'data')
+    const args = ['--to', 'latest', '--into', into]
+    t.match(await runWith(sharded, restore, ...args), { code: 2, err: /give --only .* b/ })
+    t.match(await runWith(sharded, restore, '--only', 'b', ...args), {
+      code: 0,
+      out: /^next: start Postgres there, then npm run restore -- --join/m,
+    })
+    await sql`DELETE FROM shard_identity`
   })
 
   await sql`INSERT INTO users (id, email, password_hash) VALUES ('ann', 'ann@example.com', '')`

@@ -5,7 +5,9 @@ import { readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
-import { backupsIn, placesIn } from './backup/places.ts'
+import { shardsIn } from '../lib/runtime/config/shard-urls.ts'
+import { databasesOf, type Database } from './backup/databases.ts'
+import { backupsIn } from './backup/places.ts'
 import type { BackupRecord } from './backup/record.ts'
 import { answerTo, UsageError, usageExitCode } from './command-line.ts'
 import { commandLog } from './command-log.ts'
@@ -13,6 +15,8 @@ import { refusalOf } from './confirm.ts'
 import type { Output } from './database-command.ts'
 import { migrationsDirectory } from './paths.ts'
 import { parseRequest, usage, type Request } from './restore/arguments.ts'
+import { fence } from './restore/fence.ts'
+import { joinRestored } from './restore/join/join.ts'
 import { makeCurrent, type MadeCurrent } from './restore/make-current.ts'
 import { planRestore } from './restore/plan.ts'
 import { archiveHistory, assertEmpty, copyBackup, emptyAgain, recover } from './restore/recover.ts'
@@ -24,6 +28,7 @@ export const restore = async (
   readSettings: () => Config,
   { out, err }: Pick<Output, 'out' | 'err'>,
 ): Promise<number> => {
+  let failed = 'nothing was restored'
   try {
     const answer = answerTo(args, usage)
     if (answer !== undefined) {
@@ -32,26 +37,36 @@ export const restore = async (
     }
     const request = parseRequest(args)
     const config = readSettings()
+    if (request.kind === 'join') {
+      failed = 'nothing has joined'
+      await joinRestored(config, request, out)
+      return 0
+    }
     if (config.BACKUP_DIR === '') {
       throw new UsageError('BACKUP_DIR is not set: set it to where the backups are')
     }
-    await restoreInto(resolve(request.into), request, config, { out, err })
+    const [database, ...others] = await databasesOf(config, request.only)
+    if (database === undefined || others.length > 0) {
+      const names = shardsIn(config.DATABASE_SHARDS).map(({ name }) => name)
+      throw new UsageError(`give --only DATABASE_URL, or a shard: ${names.join(', ')}`)
+    }
+    await restoreInto(resolve(request.into), database, request, config, { out, err })
     return 0
   } catch (error) {
     const refusal = refusalOf(error, usage)
-    err(refusal ?? `nothing was restored: ${(error as Error).message}`)
+    err(refusal ?? `${failed}: ${(error as Error).message}`)
     return refusal === undefined ? 1 : usageExitCode
   }
 }
 
 const restoreInto = async (
   into: string,
+  { places, shard, url: lostUrl }: Database,
   request: Request,
   config: Config,
   output: Pick<Output, 'out' | 'err'>,
 ): Promise<void> => {
   const { out } = output
-  const places = placesIn(config.BACKUP_DIR)
   await assertEmpty(into)
   const plan = await planRestore(places, await backupsIn(places), request)
   const { record } = plan.backup
@@ -59,22 +74,24 @@ const restoreInto = async (
   try {
     out(`from the backup ${record.name}, which ended at ${record.endedAt}`)
     await copyBackup(plan, into)
-    const databaseUrl = config.DATABASE_DIRECT_URL || config.DATABASE_URL
     const { service, url } = await recover(
       plan,
       request.target,
       { into, wal: places.wal, temporary },
-      databaseUrl,
+      lostUrl,
     )
+    let mustJoin = false
     try {
       const made = await makeCurrent(url, request)
       const timeline = await archiveHistory(into, places.wal)
       for (const line of describe(made, timeline)) out(line)
-      await showLog(url, record, config, output)
+      await showLog(url, shard, record, config, output)
+      // Last: nobody uses it from here on.
+      mustJoin = await fence(url, shard, made.lastCommitAt ?? new Date(record.endedAt))
     } finally {
       await service.stop()
     }
-    for (const line of nextSteps(into, request)) out(line)
+    for (const line of nextSteps(into, request, mustJoin)) out(line)
   } catch (error) {
     await emptyAgain(into)
     throw error
@@ -103,16 +120,20 @@ const newestKnown = (): string | undefined => readdirSync(migrationsDirectory).s
 /** The log that the settings name, against the restored database: how far it is ahead. */
 const showLog = async (
   url: string,
+  shard: string | undefined,
   record: BackupRecord,
   config: Config,
   { out, err }: Pick<Output, 'out' | 'err'>,
 ): Promise<void> => {
   const known = record.logs.find(({ log }) => log === config.KAFKA_TODO_TOPIC)
   const isEmbedded = known?.identity.startsWith('postgres:')
+  const restored: Partial<Config> =
+    shard === undefined
+      ? { DATABASE_URL: url, DATABASE_DIRECT_URL: '' }
+      : { DATABASE_SHARDS: shardsWith(config, shard, url) }
   const settings: Config = {
     ...config,
-    DATABASE_URL: url,
-    DATABASE_DIRECT_URL: '',
+    ...restored,
     COMMAND_LOG: isEmbedded ? 'postgres' : config.COMMAND_LOG,
   }
   const code = await commandLog(['show'], () => settings, { out, err })
@@ -120,7 +141,16 @@ const showLog = async (
     out('see how far the log is ahead before you start workers: npm run command-log -- show')
 }
 
-const nextSteps = (into: string, { target, keepsSessions }: Request): string[] => [
+const shardsWith = ({ DATABASE_SHARDS }: Config, shard: string, url: string): string =>
+  shardsIn(DATABASE_SHARDS)
+    .map((one) => `${one.name}=${one.name === shard ? url : one.url}`)
+    .join()
+
+const nextSteps = (
+  into: string,
+  { target, keepsSessions }: Request,
+  mustJoin: boolean,
+): string[] => [
   `restored into ${into}`,
   ...(target.kind === 'latest'
     ? []
@@ -128,7 +158,9 @@ const nextSteps = (into: string, { target, keepsSessions }: Request): string[] =
         `accounts, roles, passwords and shares are as they were at ${target.text}: docs/how-to/backups.md`,
       ]),
   ...(keepsSessions ? ['sessions that were revoked since are good again'] : []),
-  'next: empty Redis (FLUSHDB), start Postgres there, workers, servers; then npm run backup',
+  mustJoin
+    ? 'next: start Postgres there, then npm run restore -- --join; empty Redis (FLUSHDB); then npm run backup'
+    : 'next: empty Redis (FLUSHDB), start Postgres there, workers, servers; then npm run backup',
 ]
 
 if (process.argv[1] === import.meta.filename) {

@@ -88,6 +88,20 @@ export const mapFault = (
     : undefined
 }
 
+/**
+ * Of a shard that was restored, and whose contents nobody has compared with the others' yet: under this
+ * name nobody uses it. `to`: the moment. No shard can be given such a name.
+ */
+export const restoredName = (name: string, to: string): string => `${name} as of ${to}`
+
+/** Undefined: it is in use. */
+export const restoredTo = (
+  name: string,
+): { readonly name: string; readonly to: string } | undefined => {
+  const [, shard, to] = /^(\S+) as of (.+)$/.exec(name) ?? []
+  return shard === undefined || to === undefined ? undefined : { name: shard, to }
+}
+
 /** Why a database is not the shard that DATABASE_SHARDS says; undefined when it is. */
 export const identityFault = (
   { installation }: Pick<ShardMap, 'installation'>,
@@ -95,6 +109,8 @@ export const identityFault = (
   found: ShardIdentity | undefined,
 ): string | undefined => {
   if (found?.installation === installation && found.name === name) return undefined
+  if (found?.installation === installation && restoredTo(found.name)?.name === name)
+    return `${name} was restored, and is used by nobody yet: run npm run restore -- --join`
   const is = !found
     ? 'a database that is no shard, or has the map itself'
     : found.installation === installation

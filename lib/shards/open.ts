@@ -2,7 +2,7 @@
 // what. A shard is used only while it is known to be the one that DATABASE_SHARDS says, and by the map that
 // is known to be the one.
 
-import { identityFault, mapFault } from '../domain/shard-map.ts'
+import { identityFault, mapFault, restoredTo } from '../domain/shard-map.ts'
 import type { Budget } from '../drivers/postgres/budget.ts'
 import { isConnectionLost, isReadOnly } from '../drivers/postgres/errors.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
@@ -74,7 +74,8 @@ export const connectShards = (
         const fault = identityFault(map, name, found)
         if (fault !== undefined) {
           known.delete(name)
-          notThemselves.set(name, fault)
+          // One that was restored is itself, and down until it has joined again.
+          if (!found || restoredTo(found.name)?.name !== name) notThemselves.set(name, fault)
           throw new Error(fault)
         }
         notThemselves.delete(name)

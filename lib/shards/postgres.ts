@@ -18,7 +18,12 @@ export const readShardMap = (pool: Pool): Promise<ShardMap | undefined> =>
       SELECT installation, version, to_json(ARRAY(
         SELECT shard FROM shard_partitions ORDER BY partition)) AS shards,
         (SELECT coalesce(json_agg(json_build_array(bucket, shard)), '[]') FROM shard_buckets) AS moved
-      FROM shard_map WHERE version > 0`
+      FROM shard_map WHERE version <> 0`
+    if (row && Number(row.version) < 0) {
+      throw new Error(
+        'DATABASE_URL was restored, and is not compared with its shards yet: run npm run restore -- --join',
+      )
+    }
     return row && { ...row, version: Number(row.version), moved: new Map(row.moved) }
   })
 

@@ -3,9 +3,11 @@
 
 import { parseOptions, UsageError } from '../command-line.ts'
 
-export const usage = `usage: npm run restore -- --to TIME|LSN|latest --into DIRECTORY
+export const usage = `usage: npm run restore -- --to TIME|LSN|latest --into DIRECTORY [--only NAME]
+       npm run restore -- --join [--accept-loss]
 Makes a data directory of Postgres from a backup in BACKUP_DIR and the WAL that is archived there, as it was
 at a moment, and makes it ready to be started. DIRECTORY must be empty, or not be there.
+  --only NAME       which database, where there are several: a shard of DATABASE_SHARDS, or DATABASE_URL
   --to TIME         2026-11-27T11:45:00Z, or with an offset: what was committed up to then
   --to LSN          0/3000148: what is before this place of the WAL
   --to latest       all that is archived
@@ -15,14 +17,20 @@ at a moment, and makes it ready to be started. DIRECTORY must be empty, or not b
   --keep-sessions   leave sessions as they were then; else all are revoked: some were revoked since
 It starts the restored Postgres for as long as it works on it. It looks at the command log, and changes
 nothing but DIRECTORY and a file in the archive that says which timeline is taken.
-Exit codes: 0 restored, 1 failed or refused: DIRECTORY is as it was, 2 wrong usage.`
+  --join            where there are shards, the next step, when all databases run: what one that was restored
+                    has is compared with the others, and mended, before anybody uses it; or refused
+  --accept-loss     join although the log has lost commands that are to be applied again
+Exit codes: 0 done, 1 failed or refused: DIRECTORY is as it was, 2 wrong usage.`
 
 export type Target =
   | { readonly kind: 'latest' }
   | { readonly kind: 'time'; readonly text: string; readonly ms: number }
   | { readonly kind: 'lsn'; readonly text: string }
 
+export type JoinRequest = { readonly kind: 'join'; readonly acceptsLoss: boolean }
 export type Request = {
+  readonly kind: 'restore'
+  readonly only: string | undefined
   readonly target: Target
   readonly into: string
   readonly backup: string | undefined
@@ -36,18 +44,30 @@ const options = {
   backup: { type: 'string' },
   timeline: { type: 'string' },
   'keep-sessions': { type: 'boolean' },
+  only: { type: 'string' },
+  join: { type: 'boolean' },
+  'accept-loss': { type: 'boolean' },
 } as const
 
 /** Throws UsageError. */
-export const parseRequest = (args: readonly string[]): Request => {
+export const parseRequest = (args: readonly string[]): Request | JoinRequest => {
   const { values } = parseOptions(args, options)
-  const { to, into, backup, timeline, 'keep-sessions': keepsSessions = false } = values
+  const { join = false, 'accept-loss': acceptsLoss = false, ...restores } = values
+  if (join) {
+    const [other] = Object.keys(restores)
+    if (other !== undefined) throw new UsageError(`--${other} is not for --join`)
+    return { kind: 'join', acceptsLoss }
+  }
+  if (acceptsLoss) throw new UsageError('--accept-loss is for --join')
+  const { only, to, into, backup, timeline, 'keep-sessions': keepsSessions = false } = restores
   if (to === undefined) throw new UsageError('give --to TIME, LSN or latest')
   if (into === undefined || into === '') throw new UsageError('give --into DIRECTORY')
   if (timeline !== undefined && !/^[1-9]\d{0,8}$/.test(timeline)) {
     throw new UsageError(`--timeline "${timeline}" is no number`)
   }
   return {
+    kind: 'restore',
+    only,
     target: parseTarget(to),
     into,
     backup,
