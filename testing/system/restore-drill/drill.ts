@@ -1,9 +1,10 @@
-// npm run test:restore: a whole disaster, on services of its own. Clients write all the time, rows are
+// npm run test:restore: whole disasters, on services of its own. Clients write all the time, rows are
 // deleted by accident, the database is lost, and it is restored to just before. Then the checker of the
-// consistency test judges whether each acknowledged command was applied exactly once.
+// consistency test judges whether each acknowledged command was applied exactly once. The same with shards.
 
 import { rm } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { answerTo, parseOptions, UsageError, wrongUsage } from '../../../scripts/command-line.ts'
 import { randomFrom } from '../../../scripts/random.ts'
@@ -15,6 +16,7 @@ import type { Evidence } from '../consistency/evidence.ts'
 import { readKafkaLog, readNextOffsets, readTables } from '../consistency/read-back.ts'
 import { readTopicEnds } from '../consistency/topic.ts'
 import { finalLists } from './final-lists.ts'
+import { drillShards } from './shard-drill.ts'
 import { startSite, type Site } from './site.ts'
 
 const secondsDefault = 8
@@ -22,20 +24,27 @@ const counts = { writers: 30, readers: 4 }
 const appliedTimeoutMs = 180_000
 const violationsShown = 20
 
-const usage = `usage: npm run test:restore [-- --seconds N]
+const usage = `usage: npm run test:restore [-- --seconds N] [-- --only one|shards]
 Starts Postgres, Redis, Kafka, a server and two workers of its own. While clients write, it backs up, deletes
 all todos, loses the database, and restores it to just before the deletion. It prints what was lost (RPO),
-how long it took (RTO), and whether each acknowledged command was applied exactly once.
+how long it took (RTO), and whether each acknowledged command was applied exactly once. Then the same with
+two shards, of which one is lost and restored while the other serves.
   --seconds N   how long clients write before and after each of these (${secondsDefault})
+  --only ...    one database, or shards
 SEED repeats the clients' choices.
 Exit codes: 0 nothing was lost or doubled, 1 something was, 2 wrong usage.`
 
-const parse = (args: readonly string[]): number => {
-  const { seconds = String(secondsDefault) } = parseOptions(args, {
+type Request = { readonly seconds: number; readonly only: string | undefined }
+
+const parse = (args: readonly string[]): Request => {
+  const { seconds = String(secondsDefault), only } = parseOptions(args, {
     seconds: { type: 'string' },
+    only: { type: 'string' },
   }).values
   if (!/^[1-9]\d{0,4}$/.test(seconds)) throw new UsageError(`--seconds "${seconds}" is no number`)
-  return Number(seconds)
+  if (only !== undefined && only !== 'one' && only !== 'shards')
+    throw new UsageError(`--only "${only}" is neither one nor shards`)
+  return { seconds: Number(seconds), only }
 }
 
 type Window = {
@@ -45,20 +54,33 @@ type Window = {
   readonly firstRead: number
 }
 
-const drill = async (seconds: number): Promise<boolean> => {
+const drill = async ({ seconds, only }: Request): Promise<boolean> => {
   const seed = Number(process.env['SEED'] ?? randomBytes(4).readUInt32LE())
   console.log(`SEED=${seed}`)
   const next = randomFrom(seed)
   const random = { seed, next, below: (max: number) => Math.floor(next() * max) }
   const directory = await makeTemporaryDirectory()
-  const site = await startSite(directory, console.log)
+  try {
+    const isWhole = only === 'shards' || (await drillOne(directory, seconds, random))
+    if (only === 'one') return isWhole
+    return (await drillShards(directory, seconds, random, say)) && isWhole
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const drillOne = async (
+  directory: string,
+  seconds: number,
+  random: Parameters<typeof startClients>[2],
+): Promise<boolean> => {
+  const site = await startSite(join(directory, 'one'), say)
   const clients = startClients(site.port, counts, random)
   try {
     return await runDrill(site, clients, seconds)
   } finally {
     await clients.stop()
     await site.stop()
-    await rm(directory, { recursive: true, force: true })
   }
 }
 
@@ -168,8 +190,7 @@ const answer = answerTo(args, usage)
 if (answer !== undefined) console.log(answer)
 else {
   try {
-    const seconds = parse(args)
-    process.exitCode = (await drill(seconds)) ? 0 : 1
+    process.exitCode = (await drill(parse(args))) ? 0 : 1
   } catch (error) {
     const isUsage = error instanceof UsageError
     console.error(isUsage ? wrongUsage(error.message, usage) : error)

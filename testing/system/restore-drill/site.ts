@@ -1,16 +1,12 @@
 // What the drill destroys and brings back: services on free ports, a server, two workers, and the commands
 // of an operator, run as an operator runs them.
 
-import { spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connectPostgres } from '../../../lib/drivers/postgres/client.ts'
 import { migrate } from '../../../lib/drivers/postgres/migrate.ts'
-import { readWalArchive } from '../../../lib/drivers/postgres/wal-archive.ts'
 import { placesIn } from '../../../scripts/backup/places.ts'
-import { migrationsDirectory, repository } from '../../../scripts/paths.ts'
+import { migrationsDirectory } from '../../../scripts/paths.ts'
 import { startKafka } from '../../../scripts/stack/kafka.ts'
 import { ask, freePort } from '../../../scripts/stack/ports.ts'
 import { startPostgres } from '../../../scripts/stack/postgres.ts'
@@ -21,10 +17,10 @@ import {
   type Running,
 } from '../../../scripts/stack/processes.ts'
 import { startRedis } from '../../../scripts/stack/redis.ts'
-import { eventually } from '../../eventually.ts'
 import { testSecret } from '../../settings.ts'
 import type { LogPlace } from '../consistency/read-back.ts'
 import { send } from '../consistency/system.ts'
+import { archiveNow, commandsOf, deleteTodos, momentOf } from './operator.ts'
 
 const topic = 'todos'
 const workerCount = 2
@@ -84,16 +80,7 @@ export const startSite = async (directory: string, say: (line: string) => void):
     const workers = Array.from({ length: workerCount }, () => startWorker(environment))
     processes = await Promise.all([...workers, startServer(environment)])
   }
-  const run = async (script: string, ...args: string[]) => {
-    say(`$ npm run ${script}${args.length > 0 ? ` -- ${args.join(' ')}` : ''}`)
-    const command = ['--import', 'tsx', fileURLToPath(new URL(`scripts/${script}.ts`, repository))]
-    const child = spawn(process.execPath, [...command, ...args], {
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
-    const code = await new Promise((resolve) => child.once('exit', resolve))
-    if (code !== 0) throw new Error(`npm run ${script} ended with ${String(code)}`)
-  }
+  const run = commandsOf(environment, say)
   await startProcesses()
 
   return {
@@ -103,24 +90,13 @@ export const startSite = async (directory: string, say: (line: string) => void):
     },
     backup: () => run('backup'),
     async deleteAllTodos() {
-      const sql = connectPostgres({ url, poolSize: 1 })
-      const [row] = await sql<{ moment: string }[]>`
-        SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS moment`
+      const moment = await momentOf(url)
       await delay(100) // workers commit something in between
-      await sql`DELETE FROM todos`
-      await sql.end()
-      return row?.moment ?? ''
+      await deleteTodos(url)
+      return moment
     },
     async loseEverything() {
-      const sql = connectPostgres({ url, poolSize: 1 })
-      const written = (await readWalArchive(sql))?.writtenTo ?? 0
-      await sql`SELECT pg_switch_wal()` // as archive_timeout does each minute
-      await eventually(
-        () => readWalArchive(sql),
-        (archive) => (archive?.archivedTo ?? 0) >= written,
-      )
-      const archivedMs = performance.now()
-      await sql.end()
+      const archivedMs = await archiveNow(url)
       await delay(1_000) // what is written now is in no archive
       for (const one of processes) {
         for (const pid of forksOf(one)) send(pid, 'SIGKILL')
