@@ -8,7 +8,7 @@ import type { Applied, Outbox } from './outbox.svelte.ts'
 import { afterEvent, rowsOfPage, withAnswer, withoutTodo, withPage, type Row } from './rows.ts'
 import type { Api } from './send-change.ts'
 import { shownRows } from './shown.ts'
-import { channelOf, teamIdOf, versionOf, type ListId, type Todo } from './todo.ts'
+import { channelOf, listVersionOf, revisionOf, teamIdOf, type ListId, type Todo } from './todo.ts'
 
 const pageSize = 100
 /** Pages that are read again after a gap: what is behind them is read when somebody goes there. */
@@ -183,7 +183,7 @@ export const createList = ({ id, user, api, live, outbox, onMessage }: ListParts
         show(withoutTodo(rows, change.todoId))
       } else if (todo && !gone.has(todo.id)) {
         const touched = { by: user, atMs: Date.now() }
-        const row = { todo, revision: versionOf(etag), touched }
+        const row = { todo, revision: revisionOf(etag), touched }
         show(withAnswer(rows, row, change.todoId))
       }
     },
@@ -204,5 +204,5 @@ const pageOf = (answer: {
 }) => {
   const { body, etag, next } = answer
   const todos: readonly Todo[] = 'todos' in body ? body.todos : body
-  return { todos, version: versionOf(etag), next }
+  return { todos, version: listVersionOf(etag), next }
 }

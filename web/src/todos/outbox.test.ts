@@ -10,7 +10,7 @@ import type { Outbox } from './outbox.svelte.ts'
 import { rowsOfPage, withAnswer, withoutTodo, withPage, type Row } from './rows.ts'
 import type { Api } from './send-change.ts'
 import { shownRows, type ShownRow } from './shown.ts'
-import { versionOf, type Todo } from './todo.ts'
+import { revisionOf, type Todo } from './todo.ts'
 import { createUnreliableApi } from './unreliable-api.ts'
 
 // The compiler of the page makes these of its own; here a variable is a variable.
@@ -78,7 +78,7 @@ const createBrowser = (api: Api) => {
         else if (todo)
           tab.rows = withAnswer(
             tab.rows,
-            { todo, revision: versionOf(etag), touched },
+            { todo, revision: revisionOf(etag), touched },
             change.todoId,
           )
       },

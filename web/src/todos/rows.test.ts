@@ -3,7 +3,7 @@
 import t from 'tap'
 import { seeded } from '../../../testing/seeded.ts'
 import { afterEvent, rowsOfPage, withAnswer, withPage, type LiveEvent, type Row } from './rows.ts'
-import type { Todo } from './todo.ts'
+import { listVersionOf, revisionOf, type Todo } from './todo.ts'
 
 const todo = (id: string, second: number, changed = second): Todo => ({
   id,
@@ -130,4 +130,13 @@ t.test("in whatever order pages and events come, the list is the server's", asyn
     if (titles(rows) !== expected) t.equal(titles(rows), expected, `story ${story}`)
   }
   t.ok(t.passing(), `${stories} stories`)
+})
+
+t.test('how new a list or a todo is, where its ETag says so', async (t) => {
+  t.equal(listVersionOf('"1795765884012345-100-1"'), 1_795_765_884_012_345)
+  t.equal(listVersionOf('W/"7-100-br"'), 7, 'weakened by a proxy that compresses')
+  for (const none of [undefined, '"7.9-100"', '"none.9-100"', '"9f8a-1"', '"7"'])
+    t.equal(listVersionOf(none), undefined, String(none))
+  t.equal(revisionOf('"3"'), 3)
+  for (const none of [undefined, '*', '"3-100"']) t.equal(revisionOf(none), undefined, String(none))
 })

@@ -16,8 +16,15 @@ export const channelOf = (list: ListId): string => (list === 'public' ? 'todos' 
 export const teamIdOf = (list: ListId): string | undefined =>
   list.startsWith('team:') ? list.slice('team:'.length) : undefined
 
-/** An `ETag` begins with the version of the list, or is the revision of the todo. */
-export const versionOf = (etag: string | undefined): number | undefined => {
-  const digits = /\d+/.exec(etag ?? '')?.[0]
+/** The `ETag` of a todo is its revision. */
+export const revisionOf = (etag: string | undefined): number | undefined =>
+  numberIn(/^"(\d+)"$/, etag)
+
+/** The `ETag` of a list begins with its version. Where it has several, one of each database, none says how new it is. */
+export const listVersionOf = (etag: string | undefined): number | undefined =>
+  numberIn(/^(?:W\/)?"(\d+)-/, etag)
+
+const numberIn = (pattern: RegExp, etag = ''): number | undefined => {
+  const digits = pattern.exec(etag)?.[1]
   return digits === undefined ? undefined : Number(digits)
 }
