@@ -8,6 +8,7 @@ import { endDrafts } from './parts/drafts.svelte.ts'
 import { api, session } from './session/session.svelte.ts'
 import { texts } from './texts/texts.ts'
 import { forgetLists } from './todos/kept-lists.ts'
+import { idStartOf } from './todos/id-start.ts'
 import { changePrefix } from './todos/kept-changes.ts'
 import { createOutbox, type Applied, type Outbox } from './todos/outbox.svelte.ts'
 import type { ListId } from './todos/todo.ts'
@@ -33,6 +34,7 @@ const outboxOf = (user: string | undefined): Outbox | undefined =>
         storage: localStorage,
         locks: navigator.locks,
         user,
+        idStartOf,
         onApplied: (applied) => tell(applied),
       })
 

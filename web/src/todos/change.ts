@@ -12,6 +12,10 @@ export type Change = {
   readonly madeAtMs: number
   /** Not sent before: what is deleted can be had back until then. */
   readonly sendAtMs: number
+  /** Of a creation that was sent: how the id begins that the server gives it. */
+  readonly idStart?: string | undefined
+  /** How often the server said that it will be applied. */
+  readonly accepted?: number | undefined
   readonly what: What
   readonly state: ChangeState
 }
@@ -30,7 +34,7 @@ export type What =
 
 export type ChangeState =
   | { readonly kind: 'waiting' }
-  | { readonly kind: 'sending'; readonly sinceMs: number }
+  | { readonly kind: 'sending' }
   | { readonly kind: 'refused'; readonly why: string }
   /** Somebody else changed the same, or has deleted it: then there is no version of theirs. */
   | { readonly kind: 'conflict'; readonly theirs: Todo | undefined; readonly etag: string }

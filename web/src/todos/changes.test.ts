@@ -3,6 +3,7 @@
 import t from 'tap'
 import { ApiProblem, Unreachable } from '../api/problem.ts'
 import { nextToSend, rebased, type Change } from './change.ts'
+import { idStartLength } from './id-start.ts'
 import { createKeptChanges } from './kept-changes.ts'
 import { rowsOfPage } from './rows.ts'
 import { sendChange, type Api } from './send-change.ts'
@@ -58,13 +59,13 @@ t.test('what is refused comes back as the server has it, with the reason', async
 })
 
 t.test('a todo that is heard of before it is answered is there once', async (t) => {
-  const sending = { state: { kind: 'sending', sinceMs: 10 } } as const
-  const heard = { todo: milk, revision: 1, touched: { by: 'ann', atMs: 11 } }
-  t.equal(shown([create('1', 'Buy milk', sending)], [heard]).length, 1)
-  const two = [create('1', 'Buy milk', sending), create('2', 'Buy milk', sending)]
-  t.equal(shown(two, [heard]).length, 2, 'of two, one was heard of')
-  const older = { ...heard, touched: { by: 'ann', atMs: 9 } }
-  t.equal(shown([create('1', 'Buy milk', sending)], [older]).length, 2, 'an older one of that name')
+  const start = (digit: string) => digit.repeat(idStartLength)
+  const heard = rowsOfPage([{ ...milk, id: `${start('a')}bcd` }])
+  const first = create('1', 'Buy milk', { idStart: start('a') })
+  t.match(shown([first], heard), [{ key: 'new-1', pending: { key: '1' } }])
+  const second = create('2', 'Buy milk', { idStart: start('b') })
+  t.equal(shown([first, second], heard).length, 2, 'of two, one was heard of')
+  t.equal(shown([create('3', 'Buy milk')], heard).length, 2, 'one that was never sent')
 })
 
 t.test('each todo has one change under way, in order, once its time has come', async (t) => {
@@ -73,7 +74,7 @@ t.test('each todo has one change under way, in order, once its time has come', a
     nextToSend(all, nowMs).map(({ key }) => key)
   t.same(keys(49), ['1'])
   t.same(keys(50), ['1', '3'])
-  t.same(keys(0, [edit('1', 'a', { state: { kind: 'sending', sinceMs: 0 } }), edit('2', 'b')]), [])
+  t.same(keys(0, [edit('1', 'a', { state: { kind: 'sending' } }), edit('2', 'b')]), [])
   const conflict = { kind: 'conflict', theirs: milk, etag: '"2"' } as const
   t.same(
     keys(0, [edit('1', 'a', { state: conflict }), edit('2', 'b')]),
@@ -103,7 +104,7 @@ t.test('a change is kept until it is done, and is never half sent', async (t) =>
     removeItem: (key: string) => void stored.delete(key),
   }
   const kept = createKeptChanges(storage, 'ann')
-  kept.keep(edit('2', 'b', { state: { kind: 'sending', sinceMs: 0 } }))
+  kept.keep(edit('2', 'b', { state: { kind: 'sending' } }))
   kept.keep(create('1', 'a'))
   stored.set('todos.change.ann.3', '{')
   createKeptChanges(storage, 'bob').keep(create('4', 'of another user'))

@@ -17,6 +17,11 @@ const retryMs = { first: 500, last: 30_000 }
 const retryAfterMaxMs = 300_000
 /** What is acknowledged and not applied yet is asked for again. */
 const acceptedMs = 1_000
+/**
+ * So often, which is 10 min where the server waits each time. Then it is let go, for the log has it: its todo may
+ * have been deleted since, and then nobody ever says more of it.
+ */
+const acceptedMax = 30
 /** How long what is deleted can be had back. */
 export const undoMs = 6_000
 
@@ -32,10 +37,13 @@ export type OutboxParts = {
   /** One tab at a time sends a change. */
   readonly locks: { request<T>(name: string, run: () => Promise<T>): Promise<T> }
   readonly user: string
+  /** How the id begins that the server makes of a key. */
+  readonly idStartOf: (user: string, key: string) => Promise<string>
   readonly onApplied: (applied: Applied) => void
 }
 
-export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxParts) => {
+export const createOutbox = (parts: OutboxParts) => {
+  const { api, storage, locks, user, idStartOf, onApplied } = parts
   const kept: KeptChanges = createKeptChanges(storage, user)
   let changes = $state.raw<readonly Change[]>(kept.read())
   let isReached = $state(true)
@@ -57,7 +65,9 @@ export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxPar
     const key = crypto.randomUUID()
     const isAnew = what.kind === 'create' && !isNewId(change.todoId)
     const todoId = isAnew ? newTodoId(key) : change.todoId
-    const next: Change = { ...change, key, todoId, what, sendAtMs: 0, state: { kind: 'waiting' } }
+    const state = { kind: 'waiting' } as const
+    const unsent = { idStart: undefined, accepted: undefined, sendAtMs: 0, state }
+    const next: Change = { ...change, ...unsent, key, todoId, what }
     const moved = changes.map((one) => {
       if (one.key === change.key) return next
       return isAnew && one.todoId === change.todoId ? { ...one, todoId } : one
@@ -98,6 +108,7 @@ export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxPar
   }
 
   const sendNow = async (key: string) => {
+    const idStart = await idStartOf(user, key)
     const before = changes.find((one) => one.key === key)
     if (!before || isClosed) return
     if (!kept.has(key)) {
@@ -105,7 +116,11 @@ export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxPar
       changes = changes.filter((one) => one.key !== key)
       return
     }
-    const sending: Change = { ...before, state: { kind: 'sending', sinceMs: Date.now() } }
+    const isFirst = before.what.kind === 'create' && before.idStart === undefined
+    const state = { kind: 'sending' } as const
+    const sending: Change = { ...before, ...(isFirst && { idStart }), state }
+    // Known after a reload, too. The rest is kept as it is: another tab may know more of it.
+    if (isFirst) kept.keep(sending)
     changes = changes.map((one) => (one.key === key ? sending : one))
     const outcome = await sendChange(api, sending, (etag) => {
       if (sending.what.kind !== 'create') put({ ...sending, what: { ...sending.what, etag } })
@@ -115,17 +130,8 @@ export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxPar
     isReached = outcome.kind !== 'later' || outcome.isReached
     if (outcome.kind !== 'later') failures = 0
     switch (outcome.kind) {
-      case 'applied': {
-        const { todo, etag } = outcome
-        const rest = rebased(changes, now, todo, etag)
-        // First those that are to know the todo's new id, then this one: a crash between loses nothing.
-        for (const one of rest) if (one.todoId !== idIn(changes, one.key)) kept.keep(one)
-        const isLeft = new Set(rest.map((one) => one.key))
-        for (const one of changes) if (!isLeft.has(one.key)) kept.forget(one.key)
-        onApplied({ change: now, todo, etag })
-        changes = rest
-        return
-      }
+      case 'applied':
+        return done({ change: now, todo: outcome.todo, etag: outcome.etag })
       case 'refused':
         return put({ ...now, state: { kind: 'refused', why: outcome.why } })
       case 'conflict':
@@ -136,8 +142,12 @@ export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxPar
       case 'again':
         if (now.what.kind === 'create') return
         return replace(now, { ...now.what, etag: outcome.etag })
-      case 'accepted':
-        return put({ ...now, sendAtMs: Date.now() + acceptedMs, state: { kind: 'waiting' } })
+      case 'accepted': {
+        const accepted = (now.accepted ?? 0) + 1
+        if (accepted >= acceptedMax) return done({ change: now, todo: undefined, etag: undefined })
+        const sendAtMs = Date.now() + acceptedMs
+        return put({ ...now, accepted, sendAtMs, state: { kind: 'waiting' } })
+      }
       case 'later': {
         const pause = Math.min(retryMs.first * 2 ** failures, retryMs.last)
         failures = Math.min(failures + 1, 10)
@@ -146,6 +156,21 @@ export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxPar
         put({ ...now, state: { kind: 'waiting' } })
       }
     }
+  }
+
+  /** What is seen in the list, and was created here and not answered yet: what is made of it waits for the answer. */
+  const nameOf = (todoId: string): string =>
+    changes.find(({ idStart }) => idStart !== undefined && todoId.startsWith(idStart))?.todoId ??
+    todoId
+
+  const done = (applied: Applied) => {
+    const rest = rebased(changes, applied.change, applied.todo, applied.etag)
+    // First those that are to know the todo's new id, then this one: a crash between loses nothing.
+    for (const one of rest) if (one.todoId !== idIn(changes, one.key)) kept.keep(one)
+    const isLeft = new Set(rest.map((one) => one.key))
+    for (const one of changes) if (!isLeft.has(one.key)) kept.forget(one.key)
+    onApplied(applied)
+    changes = rest
   }
 
   run()
@@ -167,7 +192,7 @@ export const createOutbox = ({ api, storage, locks, user, onApplied }: OutboxPar
       const change: Change = {
         key,
         list,
-        todoId: todoId ?? newTodoId(key),
+        todoId: todoId === undefined ? newTodoId(key) : nameOf(todoId),
         madeAtMs,
         sendAtMs: nowMs + delayMs,
         what,

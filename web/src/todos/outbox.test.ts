@@ -4,14 +4,14 @@
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { seeded } from '../../../testing/seeded.ts'
-import { ApiProblem } from '../api/problem.ts'
+import { ApiProblem, Unreachable } from '../api/problem.ts'
 import type { Change } from './change.ts'
 import type { Outbox } from './outbox.svelte.ts'
 import { rowsOfPage, withAnswer, withoutTodo, withPage, type Row } from './rows.ts'
 import type { Api } from './send-change.ts'
 import { shownRows, type ShownRow } from './shown.ts'
 import { revisionOf, type Todo } from './todo.ts'
-import { createUnreliableApi } from './unreliable-api.ts'
+import { createUnreliableApi, idStartOf } from './unreliable-api.ts'
 
 // The compiler of the page makes these of its own; here a variable is a variable.
 const same = <T>(value: T): T => value
@@ -72,6 +72,7 @@ const createBrowser = (api: Api) => {
       storage,
       locks,
       user: 'ann',
+      idStartOf: (_user, key) => Promise.resolve(idStartOf(key)),
       onApplied({ change, todo, etag }) {
         const touched = { by: 'ann', atMs: Date.now() }
         if (change.what.kind === 'delete') tab.rows = withoutTodo(tab.rows, change.todoId)
@@ -307,6 +308,54 @@ t.test('what is deleted can be had back for a while, and is sent then', async (t
   tab.actions.remove(row)
   await pass(undoMs + 100)
   t.same(asked, ['GET /api/todos/{id}', 'DELETE /api/todos/{id}'])
+})
+
+t.test('a creation whose answer is lost is there once, also after a reload', async (t) => {
+  const stored: Todo[] = []
+  const asked = new Set<string>()
+  const browser = createBrowser((route, { headers }) => {
+    asked.add(route)
+    const key = headers?.['Idempotency-Key'] ?? ''
+    if (stored.length === 0) stored.push({ ...milk, id: `${idStartOf(key)}and-more` })
+    return Promise.reject(new Unreachable('the answer is lost'))
+  })
+  const readAnew = (tab: Tab) => {
+    const read = { where: 'anew', sinceMs: Date.now(), hasMore: false, gone: noId } as const
+    tab.rows = withPage(tab.rows, { ...read, todos: stored })
+  }
+  const tab = browser.open()
+  tab.actions.create(milk.title)
+  await pass(1_000)
+  readAnew(tab)
+  const titles = (one: Tab) => shownIn(one).map(({ todo }) => todo.title)
+  t.same(titles(tab), [milk.title])
+  browser.reload(tab)
+  const [reloaded] = browser.tabs
+  if (!reloaded) throw new Error('no tab')
+  t.same(titles(reloaded), [milk.title])
+  t.match(shownIn(reloaded), [{ pending: { what: { kind: 'create' } } }], 'marked until then')
+  const [row] = shownIn(reloaded)
+  if (row) reloaded.actions.edit(row, { title: milk.title.toUpperCase() })
+  await pass(1_000)
+  t.same([...asked], ['POST /api/todos'], 'what is made of it waits until it is answered')
+  t.same(titles(reloaded), [milk.title.toUpperCase()])
+  reloaded.actions.create(milk.title)
+  await pass(1_000)
+  t.same(titles(reloaded).length, 2, 'another of the same title is another')
+})
+
+t.test('what is acknowledged is asked for again, and not for ever', async (t) => {
+  let asked = 0
+  const tab = createBrowser(() => {
+    asked++
+    return Promise.resolve({ status: 202, body: {}, etag: undefined, next: undefined })
+  }).open()
+  tab.actions.create('one that others have deleted since')
+  await pass(10_000)
+  t.equal(shownIn(tab).length, 1)
+  await pass(120_000)
+  t.same([shownIn(tab), tab.box.changes], [[], []], 'the log has it, whatever became of it')
+  t.ok(asked > 10 && asked < 50, `${asked} times`)
 })
 
 t.test('without a creation there is nothing to edit', async (t) => {

@@ -1,6 +1,7 @@
 // What is shown: what the server has, with the user's changes on top, each marked until it is acknowledged. Pure.
 
 import { isUndecided, type Change } from './change.ts'
+import { idStartLength } from './id-start.ts'
 import type { Row } from './rows.ts'
 import type { ListId, Todo } from './todo.ts'
 
@@ -23,14 +24,14 @@ export const shownRows = (
   const ofList = changes.filter((change) => change.list === list)
   if (ofList.length === 0) return rows.map((row) => rowOf(row, row.pageId))
   const byTodo = Map.groupBy(ofList, ({ todoId }) => todoId)
-  const heardOf = createdAndHeardOf(rows, ofList, user)
+  const known = createdAndKnown(rows, ofList)
   const created = ofList
-    .filter(({ what, todoId }) => what.kind === 'create' && !heardOf.has(todoId))
+    .filter(({ what, todoId }) => what.kind === 'create' && !known.has(todoId))
     .map((change) => createdRow(change, user))
-  const pageIds = new Map([...heardOf].map(([pageId, row]) => [row, pageId]))
-  const known = new Set([...rows, ...created].map(({ todo }) => todo.id))
+  const pageIds = new Map([...known].map(([pageId, row]) => [row, pageId]))
+  const ids = new Set([...rows, ...created].map(({ todo }) => todo.id))
   const all = [
-    ...[...byTodo].flatMap(([id, own]) => (known.has(id) ? [] : missingRow(own))),
+    ...[...byTodo].flatMap(([id, own]) => (ids.has(id) ? [] : missingRow(own))),
     ...created.toReversed(),
     ...rows.map((row) => rowOf(row, row.pageId ?? pageIds.get(row))),
   ]
@@ -86,28 +87,20 @@ const createdRow = (change: Change, user: string): ShownRow => {
 }
 
 /**
- * An event may be faster than the answer: then the todo would be there twice for a moment. By what the page
- * calls it, the row that is the same todo. Of several with one title, as many as were heard of.
+ * An event may be faster than the answer, and an answer may be lost: then the todo would be there twice. By what the
+ * page calls it, the row that is the same todo.
  */
-const createdAndHeardOf = (
+const createdAndKnown = (
   rows: readonly Row[],
   changes: readonly Change[],
-  user: string,
 ): ReadonlyMap<string, Row> => {
-  const found = new Map<string, Row>()
-  const free = new Set(
-    rows.filter(({ touched, pageId }) => touched?.by === user && pageId === undefined).toReversed(),
+  const waited = new Map(
+    changes.flatMap(({ idStart, todoId }) => (idStart ? [[idStart, todoId]] : [])),
   )
-  for (const { what, state, todoId } of changes) {
-    if (what.kind !== 'create' || state.kind !== 'sending') continue
-    const title = what.fields.title.trim()
-    const { sinceMs } = state
-    const row = [...free].find(
-      ({ todo, touched }) => todo.title.trim() === title && (touched?.atMs ?? 0) >= sinceMs,
-    )
-    if (!row) continue
-    free.delete(row)
-    found.set(todoId, row)
+  const found = new Map<string, Row>()
+  for (const row of waited.size > 0 ? rows : []) {
+    const pageId = waited.get(row.todo.id.slice(0, idStartLength))
+    if (pageId !== undefined) found.set(pageId, row)
   }
   return found
 }

@@ -2,6 +2,7 @@
 // of what was applied, so that a test can say whether it should have been. For tests.
 
 import { ApiProblem, Unreachable } from '../api/problem.ts'
+import { idStartLength } from './id-start.ts'
 import type { Api } from './send-change.ts'
 import type { Todo } from './todo.ts'
 
@@ -22,6 +23,10 @@ export type Applied = {
 }
 
 const longestMs = 400
+
+/** A test needs no hash. */
+export const idStartOf = (key: string): string =>
+  key.padEnd(idStartLength, '.').slice(-idStartLength)
 
 export const createUnreliableApi = (random: Random) => {
   const stored = new Map<string, Stored>()
@@ -48,7 +53,7 @@ export const createUnreliableApi = (random: Random) => {
         completed: false,
         ...body,
         title: body.title ?? '',
-        id: `todo-${++ids}`,
+        id: `${idStartOf(headers['Idempotency-Key'] ?? '')}-${++ids}`,
         user_id: 'ann',
         created_at: at(),
         updated_at: at(),
