@@ -2,6 +2,7 @@
 // generation, of which only the newest may be used.
 
 import type { Role } from '../domain/role.ts'
+import type { SessionClient } from '../domain/session-client.ts'
 
 export type User = {
   readonly id: string
@@ -56,6 +57,7 @@ export type Accounts = {
     /** Of the password that was checked. */
     readonly passwordHash: string
     readonly ttlSec: number
+    readonly client: SessionClient
   }): Promise<boolean>
   rotate(sessionId: string, generation: number, graceSec: number): Promise<Rotation>
   /** Whose session it is; undefined when it has ended. */

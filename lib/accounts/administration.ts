@@ -3,6 +3,7 @@
 
 import type { Position, Range } from '../domain/page.ts'
 import type { Role } from '../domain/role.ts'
+import type { SessionClient } from '../domain/session-client.ts'
 import type { User } from './accounts.ts'
 
 export type ManagedAccount = User & {
@@ -11,7 +12,7 @@ export type ManagedAccount = User & {
   readonly disabled_at: Date | null
 }
 
-export type AccountSession = {
+export type AccountSession = SessionClient & {
   /** It gives nobody access: see refresh-token.ts. */
   readonly id: string
   /** Null: before this was written down. */

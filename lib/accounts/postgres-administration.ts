@@ -116,7 +116,8 @@ export const createPostgresAdministration = (
     sessions: (userId) =>
       pool.run(
         (sql) => sql<AccountSession[]>`
-          SELECT id, begun_at, rotated_at AS refreshed_at, expires_at FROM sessions
+          SELECT id, browser, network, begun_at, rotated_at AS refreshed_at, expires_at
+          FROM sessions
           WHERE user_id = ${userId} AND revoked_at IS NULL AND expires_at > now()
           ORDER BY rotated_at DESC, id LIMIT ${sessionsShownMax}`,
       ),
@@ -148,9 +149,10 @@ type Changed = {
   readonly account?: Partial<ManagedAccount> | undefined
 }
 
-/** Its sessions stay without a name, until none of their tokens can be good. */
+/** Its sessions stay without a name, nor from where, until none of their tokens can be good. */
 const removeAccount = async (sql: Sql, id: string, email: string): Promise<Changed> => {
   const ended = await revokeSessionsOf(sql, id)
+  await sql`UPDATE sessions SET browser = NULL, network = NULL WHERE user_id = ${id}`
   await sql`DELETE FROM mail_outbox WHERE address = ${email}`
   await sql`DELETE FROM users WHERE id = ${id}`
   return { action: 'account.deleted', ended, details: { sessions: ended.length } }

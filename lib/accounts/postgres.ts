@@ -45,7 +45,7 @@ export const createPostgresAccounts = (
         await sql`
           UPDATE users SET password_hash = ${to} WHERE id = ${userId} AND password_hash = ${from}`
       }),
-    openSession: ({ id, userId, passwordHash, ttlSec }) =>
+    openSession: ({ id, userId, passwordHash, ttlSec, client: { browser, network } }) =>
       pool.run(async (sql) => {
         // The lock puts it in order with what ends all sessions of the account: it is seen and ended,
         // or never opened.
@@ -59,8 +59,9 @@ export const createPostgresAccounts = (
             SELECT id FROM users
             WHERE id = ${userId} AND password_hash = ${passwordHash} AND disabled_at IS NULL
             FOR SHARE)
-          INSERT INTO sessions (id, user_id, generation, expires_at)
-          SELECT ${id}, id, ${firstGeneration}, now() + make_interval(secs => ${ttlSec}) FROM owner`
+          INSERT INTO sessions (id, user_id, generation, expires_at, browser, network)
+          SELECT ${id}, id, ${firstGeneration}, now() + make_interval(secs => ${ttlSec}),
+            ${browser}, ${network} FROM owner`
         return opened.count === 1
       }),
     rotate: (id, generation, graceSec) =>

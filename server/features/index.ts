@@ -56,7 +56,7 @@ export const createEndpoints = (parts: Parts): Endpoint[] => {
     listTodos(parts),
     ...todoEndpoints(parts),
     ...accountEndpoints(parts.accounts),
-    exportProfile({ ...parts, accounts: parts.accounts.accounts }),
+    exportProfile({ ...parts, ...parts.accounts }),
     ...teamEndpoints(parts),
     ...shareEndpoints(parts),
     readAuditLog(parts),

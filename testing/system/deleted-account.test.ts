@@ -17,6 +17,7 @@ import { testDatabase, testStacks, testTopic } from '../services.ts'
 import { testSecret } from '../settings.ts'
 
 const address = 'ann.who.leaves@example.com'
+const browser = 'Browser of whoever leaves'
 const writers = 6
 /** More than the worker erases in one step. */
 const personalTodos = 2_500
@@ -56,6 +57,7 @@ const fill = async (t: Test, client: AuthClient, sql: Sql) => {
     INSERT INTO todos
     SELECT 'p' || n, 'private', '', false, ${id}, now(), now(), 1, true
     FROM generate_series(1, ${personalTodos}::int) AS n`
+  await sql`UPDATE sessions SET browser = ${browser} WHERE user_id = ${id}`
   await sql`INSERT INTO idempotency_keys VALUES (${id}, 'key', '\\x00')`
   await sql`
     INSERT INTO dead_letters (log, partition, record_offset, reason, record)
@@ -134,7 +136,7 @@ for (const [name, stack] of Object.entries(testStacks)) {
     t.teardown(() => worker.stop())
     const client = createAuthClient(server.port)
     const { id, send, bob } = await fill(t, client, sql)
-    const needles = [id, address]
+    const needles = [id, address, browser]
     const redisUrl = services['REDIS_URL']
     const found = async () => ({
       rows: await rowsNaming(sql, needles),

@@ -24,6 +24,7 @@ import {
   type AccountParts,
 } from './parts.ts'
 import { noAccount } from './read-profile.ts'
+import { exampleSession, sessionMembers } from './sessions/vocabulary.ts'
 
 const asFile: ResponseHeader = {
   name: 'Content-Disposition',
@@ -51,7 +52,7 @@ const exampleMembership = {
 const all: AnswerDescription = {
   status: 200,
   description:
-    'The account, the teams that it is in, and all its todos, newest first, as they are read. What changes meanwhile may be in it or not.',
+    'The account, where it is logged in, the teams that it is in, and all its todos, newest first, as they are read. What changes meanwhile may be in it or not.',
   headers,
   content: {
     mediaType: 'application/json',
@@ -59,11 +60,19 @@ const all: AnswerDescription = {
       'Export',
       object({
         account: accountShape,
+        sessions: list(object(sessionMembers)),
         memberships: list(membershipShape),
         todos: list(todoShape),
       }),
     ),
-    examples: [{ account: exampleAccount, memberships: [exampleMembership], todos: [exampleTodo] }],
+    examples: [
+      {
+        account: exampleAccount,
+        sessions: [exampleSession],
+        memberships: [exampleMembership],
+        todos: [exampleTodo],
+      },
+    ],
   },
 }
 const unreadable = unavailable(
@@ -75,7 +84,7 @@ const unreadable = unavailable(
   "the todos can't be read now",
 )
 
-export type ExportParts = Pick<AccountParts, 'accounts'> & {
+export type ExportParts = Pick<AccountParts, 'accounts' | 'administration'> & {
   readonly store: Pick<TodoStore, 'readPersonalSlice'>
   readonly teams: Pick<Teams, 'listOf'>
   readonly reads: ReadQueue
@@ -99,8 +108,9 @@ export const exportProfile = (parts: ExportParts) =>
       // Nothing of it is secret, as the password's hash is.
       const { id, email, created_at } = user
       const account = JSON.stringify({ id, email, created_at })
+      const sessions = JSON.stringify(await orUnavailable(parts.administration.sessions(userId)))
       const memberships = JSON.stringify(await orUnavailable(membershipsOf(userId, parts.teams)))
-      const before = `{"account":${account},"memberships":${memberships},"todos":`
+      const before = `{"account":${account},"sessions":${sessions},"memberships":${memberships},"todos":`
       const fixed = [...jsonHeaders, ...constantsOf(headers)]
       return createStreamed(200, fixed, exportOf(before, userId, parts))
     },

@@ -3,6 +3,7 @@
 import { firstGeneration, type Account } from '../../../lib/accounts/accounts.ts'
 import { newFamily, sessionIdOf } from '../../../lib/accounts/refresh-token.ts'
 import { normaliseEmail, normalisePassword } from '../../../lib/domain/credentials.ts'
+import { browserOf, networkOf } from '../../../lib/domain/session-client.ts'
 import { named, object, string } from '../../../lib/domain/shape.ts'
 import { emailNotVerified } from '../../http/access-problems.ts'
 import { endpoint } from '../../http/contract/endpoint.ts'
@@ -54,13 +55,15 @@ export const login = (parts: AccountParts) =>
     body: loginBody,
     responses: [tokens],
     problems: loginProblems,
-    handler: async ({ client, body }) => tokens.reply(await beginSession(parts, body, client.key)),
+    handler: async ({ request, client, body }) =>
+      tokens.reply(await beginSession(parts, body, request.header('user-agent'), client.key)),
   })
 
 /** Throws unless the password is that of the account. */
 export const beginSession = async (
   parts: AccountParts,
   { email: given, password }: { readonly email: string; readonly password: string },
+  userAgent: string | undefined,
   client: string,
 ): Promise<SessionTokens> => {
   const email = normaliseEmail(given)
@@ -75,6 +78,7 @@ export const beginSession = async (
         userId: account.user.id,
         passwordHash: account.passwordHash,
         ttlSec: parts.refreshTtlSec,
+        client: { browser: browserOf(userAgent), network: networkOf(client) },
       }),
     )
     if (isOpen) return tokensOf(parts, account.user.id, family, firstGeneration)

@@ -29,6 +29,8 @@ export const loginWithCookie = (parts: AccountParts) =>
     problems: [notOwnOrigin, ...loginProblems],
     async handler({ request, client, body }) {
       requireOwnOrigin(request)
-      return pageTokensReply(request, await beginSession(parts, body, client.key), parts)
+      const userAgent = request.header('user-agent')
+      const begun = await beginSession(parts, body, userAgent, client.key)
+      return pageTokensReply(request, begun, parts)
     },
   })

@@ -32,7 +32,8 @@ export const listOwnSessions = ({ administration }: AccountParts) =>
     path: '/auth/sessions',
     operationId: 'listOwnSessions',
     summary: 'List where you are logged in',
-    description: 'Neither addresses nor browsers are kept of a session, so none are shown.',
+    description:
+      'Of where a session was begun a browser and a network are kept, and neither its version nor the address.',
     tag,
     auth: 'bearer',
     limit: 'user',

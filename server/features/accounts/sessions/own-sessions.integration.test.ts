@@ -14,12 +14,15 @@ type Shown = {
   readonly begun_at: string | null
   readonly refreshed_at: string
   readonly is_current: boolean
+  readonly browser: string | null
+  readonly network: string | null
 }
 
 const path = '/auth/sessions'
 /** Connections are shared out by chance: so many reach both processes. */
 const askedTimes = 16
 const host = 'todos.example'
+const firefox = 'Mozilla/5.0 (Windows NT 10.0; rv:144.0) Gecko/20100101 Firefox/144.0'
 const ownPage = 'Sec-Fetch-Site: same-origin'
 
 const cookieOf = (answer: Answer): string => headerOf(answer, 'Set-Cookie')?.split(';')[0] ?? ''
@@ -80,6 +83,26 @@ void t.test("one's own sessions", async (t) => {
     for (const { begun_at, refreshed_at } of shown) t.equal(begun_at, refreshed_at)
     await sql`UPDATE sessions SET begun_at = NULL WHERE id = ${shown[2]?.id ?? ''}`
     t.equal((await sessionsOf(first.accessToken))[2]?.begun_at, null, 'of one from before')
+  })
+
+  await t.test('say with what they were begun, and from which network', async (t) => {
+    const lines = [ownPage, `User-Agent: ${firefox}`]
+    await client.post('/auth/register', { email: 'cleo@b', password })
+    await askCookie('login', lines, { email: 'cleo@b', password })
+    const { accessToken } = await loggedIn(client, 'cleo@b')
+    t.match(await sessionsOf(accessToken), [
+      { browser: 'node', network: '127.0.0.0/24', is_current: true },
+      { browser: 'Firefox, Windows', network: '127.0.0.0/24', is_current: false },
+    ])
+    const exported = await client.send('GET', '/api/profile/export', accessToken)
+    t.match(JSON.parse(exported.text), { sessions: [{ browser: 'node' }, {}] })
+    const gone = await client.send('DELETE', '/api/profile', accessToken, { password })
+    t.equal(gone.status, 204)
+    t.same(
+      await sql`SELECT FROM sessions WHERE user_id IS NULL AND (browser || network) IS NOT NULL`,
+      [],
+      'it goes with the account',
+    )
   })
 
   await t.test('end one at a time', async (t) => {

@@ -21,6 +21,14 @@ export const idShape: Shape<string> = shape({ type: 'string', minLength: 1 }, (v
 
 export const sessionMembers = {
   id: string({ description: 'It gives nobody access.' }),
+  browser: described(
+    nullAs<string | null>(string(), null),
+    'What it was begun with, without any version; null: it did not say.',
+  ),
+  network: described(
+    nullAs<string | null>(string(), null),
+    'From where it was begun: a network, and not the address in it; null: not known.',
+  ),
   begun_at: described(
     nullAs<Date | null>(time, null),
     'When it began; null: before a release that writes it down.',
@@ -30,6 +38,8 @@ export const sessionMembers = {
 }
 export const exampleSession = {
   id: 'q1Zx0v9B2m3n4C5d6F7g8H9jKlMnOpQrStUvWxYzA0E',
+  browser: 'Firefox, Windows',
+  network: '203.0.113.0/24',
   begun_at: new Date('2026-01-31T11:45:00.000Z'),
   refreshed_at: new Date('2026-01-31T12:00:00.000Z'),
   expires_at: new Date('2026-03-02T11:45:00.000Z'),
