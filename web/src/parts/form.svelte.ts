@@ -39,5 +39,11 @@ export const createForm = () => {
   }
 }
 
-export const problemText = (error: unknown): string =>
-  error instanceof ApiProblem ? error.message : texts.problems.unreachable
+/** Ours are in the language of the page. */
+export const languageOf = (problem: string): 'en' | undefined =>
+  (Object.values(texts.problems) as readonly string[]).includes(problem) ? undefined : 'en'
+
+export const problemText = (error: unknown): string => {
+  if (!(error instanceof ApiProblem)) return texts.problems.unreachable
+  return error.slug === 'not-a-system-admin' ? texts.problems.notSystemAdmin : error.message
+}

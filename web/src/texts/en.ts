@@ -54,7 +54,8 @@ export const en = {
     deleted: (title: string) =>
       `Deleted ${quoted(title.length > 40 ? `${title.slice(0, 40)}…` : title)}`,
     saving: 'Saving…',
-    refused: (why: string) => `Not saved: ${why}`,
+    unsent: 'Not sent yet',
+    refused: 'Not saved:',
     changedBy: (who: string) => `changed by ${who}`,
     changedByOthers: (n: number) => `${count(n, 'todo', 'todos')} changed by others`,
     asOf: (when: string) => `You see the list as it was at ${when}.`,
@@ -72,7 +73,8 @@ export const en = {
     public: { title: 'No todos yet', text: 'The first that somebody adds appears here at once.' },
     mine: {
       title: 'All clear',
-      text: 'Write down what is to be done. Press Alt+N to begin from anywhere.',
+      text: 'Write down what is to be done.',
+      keys: 'Press Alt+N to begin from anywhere.',
     },
     shared: { title: 'Nothing shared with you', text: 'Todos that others share appear here.' },
     teams: { title: 'No teams yet', text: 'Create one below, or join one with an invitation.' },
@@ -173,6 +175,8 @@ export const en = {
     since: (when: string) => `Since ${when}`,
     sinceLong: 'For a while',
     used: (when: string) => `last used ${when}`,
+    from: (network: string) => `from ${network}`,
+    unknown: 'Something that does not say what it is',
     current: 'This one',
     ended: 'The session has ended.',
     endAllAbout: 'You are logged out on every device, here too, within a second.',
@@ -233,6 +237,7 @@ export const en = {
   },
   problems: {
     unreachable: 'The server can not be reached. Check the network, and try again.',
+    notSystemAdmin: 'Only system admins may see this.',
     outboxFull: 'Too many changes wait to be sent: this one was not taken.',
     noView: 'This part of the page can not be loaded now. Check the network, and try again.',
   },
