@@ -5,6 +5,10 @@ import type { Page } from 'playwright-core'
 export type Keyboard = {
   /** Tab, or Shift+Tab, until this is where the keys go. */
   to(name: string | RegExp, isBack?: boolean): Promise<void>
+  /** To it, and Enter. */
+  follow(name: string | RegExp): Promise<void>
+  /** To it, and what is typed there. */
+  fill(name: string, text: string): Promise<void>
   press(key: string): Promise<void>
   type(text: string): Promise<void>
   /** What the keys go to now. */
@@ -31,18 +35,27 @@ const look = `(() => {
 export const keyboardOf = ({ page }: { readonly page: Page }): Keyboard => {
   const hidden: string[] = []
   const place = () => page.evaluate<Place>(look)
+  const to: Keyboard['to'] = async (name, isBack = false) => {
+    const met: string[] = []
+    for (let i = 0; i < tabsMax; i++) {
+      await page.keyboard.press(isBack ? 'Shift+Tab' : 'Tab')
+      const { name: now, isSeen } = await place()
+      if (!isSeen) hidden.push(now)
+      if (typeof name === 'string' ? now === name : name.test(now)) return
+      met.push(now)
+    }
+    throw new Error(`no key leads to ${String(name)}, but to ${met.join(', ')}`)
+  }
   return {
     hidden,
-    async to(name, isBack = false) {
-      const met: string[] = []
-      for (let i = 0; i < tabsMax; i++) {
-        await page.keyboard.press(isBack ? 'Shift+Tab' : 'Tab')
-        const { name: now, isSeen } = await place()
-        if (!isSeen) hidden.push(now)
-        if (typeof name === 'string' ? now === name : name.test(now)) return
-        met.push(now)
-      }
-      throw new Error(`no key leads to ${String(name)}, but to ${met.join(', ')}`)
+    to,
+    async follow(name) {
+      await to(name)
+      await page.keyboard.press('Enter')
+    },
+    async fill(name, text) {
+      await to(name)
+      await page.keyboard.type(text)
     },
     press: (key) => page.keyboard.press(key),
     type: (text) => page.keyboard.type(text),
