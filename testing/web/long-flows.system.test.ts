@@ -14,6 +14,8 @@ const todosMax = Number(process.env['TODOS'] ?? 10_000)
 const elementsMax = 6_000
 const heapBytesMax = 80 * 1024 * 1024
 const atOnce = 40
+/** More than two pages of the page. */
+const ownTodos = 220
 /** As long as a server is away. */
 const editsWhileAway = 5
 
@@ -108,6 +110,29 @@ void t.test('the page in bad times', { skip: !isLong }, async (t) => {
     t.same((await titles()).sort(), [...before, ...expected].sort())
   })
 
+  await t.test('an answer that is lost leaves one todo, also after a reload', async (t) => {
+    const written = '**/v1/api/todos'
+    await ann.context.route(written, async (route) => {
+      if (route.request().method() !== 'POST') return route.continue()
+      // The page may have been loaded anew by then.
+      await route.fetch().catch(() => {})
+      return route.abort().catch(() => {})
+    })
+    await ann.add('Answered to nobody')
+    await eventually(titles, (all) => all.includes('Answered to nobody'))
+    await ann.page.reload()
+    await ann.row('Answered to nobody').locator('[data-pending]').waitFor()
+    await ann.row('cut 1').waitFor()
+    t.equal(await ann.row('Answered to nobody').count(), 1)
+    await ann.context.unroute(written)
+    await ann.saved()
+    t.equal(await ann.row('Answered to nobody').count(), 1)
+    t.same(
+      (await titles()).filter((title) => title === 'Answered to nobody'),
+      ['Answered to nobody'],
+    )
+  })
+
   await t.test('a token that expires is renewed without a word', async (t) => {
     await ann.open('/mine')
     await ann.page.waitForTimeout(35_000)
@@ -115,6 +140,27 @@ void t.test('the page in bad times', { skip: !isLong }, async (t) => {
     await ann.saved()
     t.ok((await titles()).includes('Half a minute later'))
     t.equal(await ann.page.getByText('You are logged out.').count(), 0)
+  })
+
+  await t.test('one’s own list is read to its end', async (t) => {
+    const token = await tokenOf()
+    const make = async (title: string) =>
+      (await client.send('POST', '/api/todos', token, { title })).status
+    for (let made = 0; made < ownTodos; made += 20) {
+      const statuses = Array.from({ length: 20 }, (_, i) => make(`own ${made + i}`))
+      t.same(new Set(await Promise.all(statuses)), new Set([201]))
+    }
+    await ann.open('/mine')
+    const eldest = ann.row('round 1, edit 1')
+    await eventually(
+      async () => {
+        await ann.page.evaluate('scrollTo(0, document.body.scrollHeight)')
+        return eldest.count()
+      },
+      (count) => count === 1,
+    )
+    const size = await ann.page.locator('[role=listitem]').last().getAttribute('aria-setsize')
+    t.ok(Number(size) > ownTodos, `${size} todos`)
   })
 
   await t.test(`${todosMax} todos are scrolled`, async (t) => {

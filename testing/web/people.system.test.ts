@@ -199,6 +199,67 @@ void t.test('people', { skip: !isLong }, async (t) => {
     await bob.row('Begun just now').getByText('Half a sentence').waitFor()
   })
 
+  await t.test('who is invited declines, joins, leaves, and is taken out', async (t) => {
+    const { page } = ann
+    await ann.open('/teams')
+    await page.getByLabel('Name of a new team').fill('Guests')
+    await page.getByRole('button', { name: 'Create team' }).click()
+    await page.getByRole('link', { name: 'Members' }).click()
+    const path = new URL(page.url()).pathname.replace('/app', '').replace('/members', '')
+    const withdraw = page.getByRole('button', { name: 'Withdraw bob@people.test' })
+    const member = page.getByLabel('Role of bob@people.test')
+    const invite = async () => {
+      const known = mail.received.length
+      await page.getByLabel('Email').fill('bob@people.test')
+      await page.getByRole('button', { name: 'Invite' }).click()
+      await withdraw.waitFor()
+      await bob.open(`/#invitation=${await mail.token('invitation', 'bob@people.test', known)}`)
+    }
+    const join = async () => {
+      await invite()
+      await bob.page.getByRole('button', { name: 'Join' }).click()
+      await bob.page.getByRole('heading', { name: 'Guests' }).waitFor()
+      await member.waitFor()
+    }
+    await invite()
+    await bob.page.getByRole('button', { name: 'Decline' }).click()
+    await bob.page.getByRole('heading', { name: 'Teams' }).waitFor()
+    await bob.page.getByText('Travellers').waitFor()
+    t.equal(await bob.page.getByText('Guests').count(), 0)
+    await page.reload()
+    await page.locator("[data-entry='invitation.declined']").waitFor()
+    t.equal(await withdraw.count(), 0)
+
+    await join()
+    await bob.page.getByRole('link', { name: 'Members' }).click()
+    await bob.page.getByRole('button', { name: 'Leave' }).click()
+    await bob.page.getByRole('heading', { name: 'Teams' }).waitFor()
+    await member.waitFor({ state: 'detached' })
+
+    await join()
+    await page.getByRole('button', { name: 'Remove bob@people.test' }).click()
+    await bob.page.getByText('You can see that team no more.').first().waitFor()
+    await bob.page.getByRole('heading', { name: 'Teams' }).waitFor()
+    await bob.open(path)
+    await bob.page.getByText('You can see that team no more.').first().waitFor()
+    t.pass('nor by its address')
+  })
+
+  await t.test('what is shared can be left', async (t) => {
+    await ann.open('/mine')
+    await ann.page.getByRole('button', { name: 'Share: Plan the long trip' }).click()
+    const dialog = ann.page.getByRole('dialog')
+    await dialog.getByLabel('Email').fill('bob@people.test')
+    await dialog.getByRole('button', { name: 'Share', exact: true }).click()
+    await dialog.getByRole('listitem').filter({ hasText: 'bob@people.test' }).waitFor()
+    await bob.open('/shared')
+    await bob.row('Plan the long trip').waitFor()
+    await bob.page.getByRole('button', { name: 'Leave Plan the long trip' }).click()
+    await bob.row('Plan the long trip').waitFor({ state: 'detached' })
+    await bob.page.getByText('Nothing shared with you').waitFor()
+    t.pass('by the one it is shared with')
+  })
+
   await t.test('an account takes its data along', async (t) => {
     await ann.open('/account')
     const downloading = ann.page.waitForEvent('download')
@@ -215,17 +276,23 @@ void t.test('people', { skip: !isLong }, async (t) => {
     await ann.open('/')
     await ann.add('For everybody')
     await ann.saved()
+    const dialog = ann.page.getByRole('dialog')
+    const remove = async (given: string) => {
+      await ann.open('/account')
+      await ann.page.getByRole('button', { name: 'Delete account' }).click()
+      await dialog.getByLabel('Password').fill(given)
+      await dialog.getByRole('button', { name: 'Delete account' }).click()
+    }
+    await remove(password)
+    await dialog.getByText('last admin of teams with other members: Travellers').waitFor()
+    t.equal(await dialog.locator('[aria-invalid]').count(), 0, 'the password is good')
     await ann.open('/teams')
     await ann.page.getByRole('link', { name: 'Travellers' }).click()
     await ann.page.getByRole('link', { name: 'Members' }).click()
     // A team has an admin, always.
     await ann.page.getByLabel('Role of bob@people.test').selectOption({ label: 'Admin' })
-    await ann.page.getByText('role admin').first().waitFor()
-    await ann.open('/account')
-    await ann.page.getByRole('button', { name: 'Delete account' }).click()
-    const dialog = ann.page.getByRole('dialog')
-    await dialog.getByLabel('Password').fill('a wrong one')
-    await dialog.getByRole('button', { name: 'Delete account' }).click()
+    await ann.page.locator("[data-entry='member.promoted']").waitFor()
+    await remove('a wrong one')
     await dialog.locator('[aria-invalid]').waitFor()
     await dialog.getByLabel('Password').fill(password)
     await dialog.getByRole('button', { name: 'Delete account' }).click()
@@ -237,7 +304,8 @@ void t.test('people', { skip: !isLong }, async (t) => {
     t.notMatch(kept, 'Plan the long trip')
     const login = { email: 'ann@people.test', password }
     t.equal((await client.post('/auth/login', login)).status, 401)
-    await bob.page.reload()
+    await bob.open('/teams')
+    await bob.page.getByRole('link', { name: 'Travellers' }).click()
     await bob.row('Kept by me').waitFor()
     t.pass('the team keeps its todos')
   })
