@@ -43,7 +43,10 @@ export const requestTeamChores = async (
       ${members.map(({ userId }) => userId)}::text[]) AS assigned (team_id, user_id)
     WHERE NOT EXISTS (SELECT FROM team_members AS known
       WHERE known.team_id = assigned.team_id AND known.user_id = assigned.user_id)`
-  for (const { team_id, user_id } of former) await todosElsewhere.unassign(sql, [team_id], user_id)
+  for (const { team_id, user_id: userId } of former) {
+    // Who ended the membership is not known any more: as if they had left.
+    await todosElsewhere.unassign(sql, { teamIds: [team_id], userId, by: userId })
+  }
   return { unknown: unknown.length, unassigned: former.length }
 }
 
