@@ -394,6 +394,22 @@ t.test(
   },
 )
 
+t.test('a list that a replica did not have is read on the primary alone for a while', async (t) => {
+  let asked = 0
+  const behind: Replicas = {
+    ...processes[0].replicas,
+    isAnyUsed: () => true,
+    read() {
+      asked++
+      return Promise.resolve(undefined)
+    },
+  }
+  const lists = createPostgresStore(pool, Infinity, { replicas: behind, log: log.name })
+  const first = await lists.readList('newest')
+  t.same(await lists.readList('newest'), first)
+  t.equal(asked, 1)
+})
+
 t.test('what is shared is seen as on the primary, and its end at once', async (t) => {
   const random = seeded(t)
   const { replicas } = processes[0]

@@ -30,12 +30,19 @@ type Fragment = ReturnType<typeof versionOf>
 export type ReadPlaces = { readonly replicas: Replicas; readonly log: string }
 export const primaryOnly: ReadPlaces = { replicas: noReplicas, log: '' }
 
+/**
+ * After a replica did not have a list. Where lists change all the time, none ever has one: each refresh would ask
+ * two servers in vain, and lists were stale for longer than a second on a busy machine.
+ */
+const listsOnPrimaryMs = 1_000
+
 export const createReplicaReads = (
   pool: Pool,
   { replicas, log }: ReadPlaces,
   wholeListMax: number,
 ) => {
   const primary = createPrimaryVersions(pool)
+  let listsOnPrimaryUntilMs = 0
 
   /** Undefined where the primary is to be read. */
   const onReplica = async <T extends { readonly version: number | string }>(
@@ -174,13 +181,19 @@ export const createReplicaReads = (
 
     /** Its version names it: so a replica's counts only where it is the one that the primary has. */
     async list(list: ListName): Promise<ListSnapshot> {
-      const found = await publicOnReplica(
-        async (sql, changes) => {
-          const snapshot = await readList(sql, list, wholeListMax, changes)
-          return { snapshot, version: snapshot.changes }
-        },
-        (had, needed) => had === needed,
-      )
+      const nowMs = performance.now()
+      const found =
+        nowMs < listsOnPrimaryUntilMs
+          ? undefined
+          : await publicOnReplica(
+              async (sql, changes) => {
+                const snapshot = await readList(sql, list, wholeListMax, changes)
+                return { snapshot, version: snapshot.changes }
+              },
+              (had, needed) => had === needed,
+            )
+      if (!found && nowMs >= listsOnPrimaryUntilMs)
+        listsOnPrimaryUntilMs = performance.now() + listsOnPrimaryMs
       return found?.snapshot ?? pool.run((sql) => readList(sql, list, wholeListMax))
     },
   }
