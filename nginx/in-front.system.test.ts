@@ -175,13 +175,13 @@ const clientsFor = (mode: NginxMode) => {
   const many = (count: number, client: Client) => Array.from({ length: count }, () => client)
   const next = () => get('/todos?limit=10')
   const clients = [
-    ...many(8, { name: 'reader', depth: 1, pauseMs: 15, next }),
-    ...many(mode === 'stream' ? 2 : 0, { name: 'pipelined', depth: 20, pauseMs: 30, next }),
-    ...many(4, { name: 'new connection', depth: 1, requestsPerConnection: 1, pauseMs: 15, next }),
+    ...many(8, { name: 'reader', depth: 1, pauseMs: 30, next }),
+    ...many(mode === 'stream' ? 2 : 0, { name: 'pipelined', depth: 20, pauseMs: 60, next }),
+    ...many(4, { name: 'new connection', depth: 1, requestsPerConnection: 1, pauseMs: 30, next }),
     ...many(6, {
       name: 'writer',
       depth: 1,
-      pauseMs: 30,
+      pauseMs: 60,
       next: () => post(token, `title ${++titles}`),
       onAnswer({ name: title }, body) {
         acknowledged.set((JSON.parse(body) as { id: string }).id, title)
