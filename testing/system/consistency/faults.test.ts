@@ -16,9 +16,8 @@ import { finalLists, whatIsLeft } from './left.ts'
 import { startPageReaders } from './page-reads.ts'
 import { singleReadsGoOn, startSingleReaders } from './single-reads.ts'
 import { startSystem } from './system.ts'
-import { chosenRuns, isChosenFault, seconds } from './runs.ts'
+import { chosenRuns, isChosenFault, seconds, writers } from './runs.ts'
 
-const writers = 150
 const readers = 10
 const singleReaders = 4
 const pageReaders = 4
