@@ -4,6 +4,7 @@
 // JOINS: how many random ones.
 
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { createHomes } from '../../../lib/command-log/homes.ts'
@@ -14,6 +15,8 @@ import { homeOfBucket, shardOfBucket, spreadPartitions } from '../../../lib/doma
 import { bucketOf, bucketOfOwner } from '../../../lib/domain/todo-id.ts'
 import type { TodoRow } from '../../../lib/domain/todo.ts'
 import { createPool, type Pool } from '../../../lib/drivers/postgres/pool.ts'
+import { connectShards } from '../../../lib/shards/open.ts'
+import { eventually } from '../../../testing/eventually.ts'
 import { readConfig } from '../../../lib/runtime/config/config.ts'
 import { movesBegun } from '../../../lib/shards/moves.ts'
 import {
@@ -73,7 +76,7 @@ const createWorld = async (t: Test, below: (max: number) => number) => {
   }
   t.teardown(async () => {
     await close()
-    for (const copy of copies) await admin.unsafe(`DROP DATABASE ${copy} WITH (FORCE)`)
+    for (const copy of copies) await admin.unsafe(`DROP DATABASE IF EXISTS ${copy} WITH (FORCE)`)
     await admin.end()
   })
   const pools = () => new Map(names.map((name) => [name, poolTo(name)]))
@@ -201,6 +204,88 @@ const createWorld = async (t: Test, below: (max: number) => number) => {
       }
     }
   }
+  /** A copy that is put in the place of a database, under its URL, while others use it. */
+  const standIn = async (name: string) => {
+    await close()
+    const url = await copyOf(urlOf(name))
+    const nameOf = (of: string) => new URL(of).pathname.slice(1)
+    const lost = `${nameOf(url)}_lost`
+    const at = new Date()
+    return {
+      async lose() {
+        const old = nameOf(urlOf(name))
+        await admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${old}`
+        // Whoever connects in between ends this, and it is tried again.
+        await eventually(
+          () =>
+            admin.unsafe(`ALTER DATABASE ${old} RENAME TO ${lost}`).then(
+              () => true,
+              () => false,
+            ),
+          (isDone) => isDone,
+        )
+        copies.push(lost)
+      },
+      async comeBack() {
+        await fence(url, name, at)
+        await admin.unsafe(`ALTER DATABASE ${nameOf(url)} RENAME TO ${nameOf(urlOf(name))}`)
+      },
+    }
+  }
+  /** One that knows nothing of what an operator does. */
+  const startWorker = async (t: Test) => {
+    const accounts = createPool({ url: urlOf('main'), poolSize: 3, timeoutMs: 5_000 })
+    const live = connectShards(config(), accounts, { timeoutMs: 5_000, log: silentLog })
+    if (!live) throw new Error('there are no shards')
+    t.equal(await live.start(), undefined)
+    const store = createShardedStore({ map: live.map, accounts, shards: live.pools })
+    const nameOf = (partition: number) => firstMap.shards[partition] as string
+    const sink = createSink({
+      log,
+      store: store.ofPartition(0),
+      shards: {
+        storeOf: store.ofPartition,
+        isDown: (partition) => live.watch.isDown(nameOf(partition)),
+        isDownNow: (partition) => live.watch.isDownNow(nameOf(partition)),
+        named: {
+          storeOf: store.ofShard,
+          isDown: live.watch.isDown,
+          isDownNow: live.watch.isDownNow,
+        },
+      },
+      onApplied: () => {},
+      logger: silentLog,
+    })
+    let isStopped = false
+    const run = async (all: readonly LogRecord[], partition: number) => {
+      for (let from = all.length; !isStopped;) {
+        // The last again, where nothing new has come.
+        const some = all.slice(Math.min(from, all.length - 1), from + 20)
+        const result = await sink({
+          partition,
+          records: some,
+          endOffset: all.length,
+          foundLog: () => Promise.resolve(found),
+          abandoned: () => isStopped,
+          inDoubt: false,
+        })
+        if (result.kind === 'gap') from = result.expectedOffset
+        else if (result.kind === 'applied') from = (some.at(-1)?.offset ?? 0) + 1
+        await delay(20)
+      }
+    }
+    const running = records.map(run)
+    return {
+      offsets: () => store.nextOffsets(log),
+      reason: (name: string) => live.watch.down().get(name),
+      async stop() {
+        isStopped = true
+        await Promise.all(running)
+        await live.close()
+        await accounts.close()
+      },
+    }
+  }
   const config = () =>
     readConfig(
       {
@@ -256,6 +341,8 @@ const createWorld = async (t: Test, below: (max: number) => number) => {
     move,
     place,
     remember,
+    standIn,
+    startWorker,
     join,
     check,
     mapNow,
@@ -443,6 +530,44 @@ t.test('commands that no log has any more are lost by consent only', async (t) =
   )
   t.equal(Number(at?.next_offset), end + 9)
 })
+
+t.test(
+  'a worker that runs meanwhile goes on with the others, and back with its shard',
+  async (t) => {
+    const world = await createWorld(t, seeded(t).below)
+    const bucket = ownerWithHome('a', world.firstMap)
+    world.publish(60)
+    await world.apply()
+    await world.move(bucket, 'b')
+    const takesPlace = await world.standIn('b')
+    const worker = await world.startWorker(t)
+    const isApplied = (which: (partition: number) => boolean) => {
+      const ends = world.ends()
+      return eventually(
+        () => worker.offsets(),
+        (offsets) =>
+          ends.every((end, partition) => !which(partition) || offsets.get(partition) === end),
+      )
+    }
+    world.publish(80)
+    await isApplied(() => true)
+    await takesPlace.lose()
+    world.publish(40)
+    // What b has no part of is applied.
+    const whole = bucket % partitions === 0 ? 2 : 0
+    await isApplied((partition) => partition === whole)
+    await takesPlace.comeBack()
+    await eventually(
+      () => worker.reason('b'),
+      (reason) => reason?.includes('npm run restore -- --join') === true,
+    )
+    t.match(await world.join(), /^joined: b$/m)
+    world.publish(20)
+    await isApplied(() => true)
+    await worker.stop()
+    await world.check(t)
+  },
+)
 
 t.test('random moments, moves that died anywhere, one or several databases', async (t) => {
   const random = seeded(t)
