@@ -121,7 +121,7 @@ const run = async (drill: Drill): Promise<boolean> => {
   const acknowledged = evidence.operations.filter(({ outcome }) => outcome === 'ok').length
   const refused = evidence.operations.length - acknowledged
   say('')
-  say(`two shards: ${acknowledged} commands acknowledged, ${refused} refused, as asked wrongly`)
+  say(`two shards: ${acknowledged} commands acknowledged, ${refused} not`)
   for (const { shard, what, lines } of [lostDisk, undone]) {
     say(`${shard}: ${what}`)
     for (const line of lines) say(`  ${line}`)
