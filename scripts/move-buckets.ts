@@ -1,7 +1,8 @@
 // Moves buckets from shard to shard, one after the other, and first those that an earlier run has begun.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { homeOfBucket } from '../lib/domain/shard-map.ts'
+import { homeOfBucket, shardOfBucket, shardsUsed } from '../lib/domain/shard-map.ts'
+import { bucketCount } from '../lib/domain/todo-id.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
 import {
   aloneWithMoves,
@@ -10,7 +11,12 @@ import {
   movesBegun,
   type BegunMove,
 } from '../lib/shards/moves.ts'
-import { dropBucketIndexes, indexBuckets } from '../lib/todo-store/move/bucket-rows.ts'
+import { readShardMap } from '../lib/shards/postgres.ts'
+import {
+  dropBucketIndexes,
+  indexBuckets,
+  todosByBucket,
+} from '../lib/todo-store/move/bucket-rows.ts'
 import {
   deleteLeftCopy,
   moveBucket,
@@ -19,6 +25,7 @@ import {
   type OnStep,
   type Shards,
 } from '../lib/todo-store/move/move-bucket.ts'
+import type { WantedMoves } from './shards-arguments.ts'
 
 export type MoveParts = Shards & {
   /** Of the database with the map. */
@@ -36,18 +43,42 @@ const attemptsMax = 5
 const pauseMs = 200
 
 /** Without `wanted`, only those that were begun. Rejects with the first that could not be moved. */
-export const moveBuckets = async (
-  parts: MoveParts,
-  wanted?: { readonly buckets: readonly number[]; readonly to: string },
-): Promise<void> => {
+export const moveBuckets = async (parts: MoveParts, wanted?: WantedMoves): Promise<void> => {
   const indexed = new Set<Pool>()
   const isAlone = await aloneWithMoves(parts.lock, async () => {
     for (const begun of await movesBegun(parts.main)) await move(parts, begun, indexed)
-    for (const bucket of wanted?.buckets ?? [])
+    if (wanted) await refuseUnknown(parts, wanted.to)
+    for (const bucket of await bucketsOf(parts, wanted))
       await begin(parts, bucket, wanted?.to ?? '', indexed)
     for (const pool of indexed) await dropBucketIndexes(pool)
   })
   if (!isAlone) throw new NotMoved('another process is moving buckets: wait until it is done')
+}
+
+/** Read now, when nobody else changes it: it may have left the map since. */
+const refuseUnknown = async ({ main }: MoveParts, to: string): Promise<void> => {
+  const map = await readShardMap(main)
+  if (!map || !shardsUsed(map).has(to))
+    throw new NotMoved(`${to} is not in the map: run npm run shards -- add ${to}`)
+}
+
+/** As many as are wanted: those that have most todos, for to move one costs the same. */
+const bucketsOf = async (
+  { main, slow }: MoveParts,
+  wanted: WantedMoves | undefined,
+): Promise<readonly number[]> => {
+  if (!wanted) return []
+  if ('buckets' in wanted) return wanted.buckets
+  const { count, from } = wanted
+  const map = await readShardMap(main)
+  const pool = slow.get(from)
+  if (!map || !pool) throw new NotMoved(`${from} is not in DATABASE_SHARDS`)
+  const todos = await pool.run(todosByBucket)
+  const todosIn = (bucket: number) => todos.get(bucket) ?? 0
+  return Array.from({ length: bucketCount }, (_, bucket) => bucket)
+    .filter((bucket) => shardOfBucket(map, bucket) === from)
+    .sort((one, other) => todosIn(other) - todosIn(one) || one - other)
+    .slice(0, count)
 }
 
 const begin = async (

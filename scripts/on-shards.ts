@@ -1,11 +1,11 @@
 // The shards of DATABASE_SHARDS for a command that works on all of them: it does nothing by halves, so one
 // that does not answer, or is another, ends it.
 
-import { identityFault, mapFault, type ShardMap } from '../lib/domain/shard-map.ts'
+import { identityFault, mapFault, shardsWaiting, type ShardMap } from '../lib/domain/shard-map.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
 import { closeShards, openShards } from '../lib/drivers/postgres/shards.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
-import { readShardIdentity, readShardMap } from '../lib/shards/postgres.ts'
+import { readShardIdentity, readShardMap, readShardMapIfAny } from '../lib/shards/postgres.ts'
 
 export type OnShards = {
   readonly map: ShardMap
@@ -21,7 +21,7 @@ export const onShards = async <T>(
   work: (shards: OnShards | undefined) => Promise<T>,
 ): Promise<T> => {
   if (config.DATABASE_SHARDS === '') {
-    const fault = mapFault(await readMapIfAny(main), [])
+    const fault = mapFault(await readShardMapIfAny(main), [])
     if (fault !== undefined) throw new Error(fault)
     return work(undefined)
   }
@@ -33,6 +33,7 @@ export const onShards = async <T>(
     const map = await readShardMap(main)
     const fault = mapFault(map, [...pools.keys()])
     if (!map || fault !== undefined) throw new Error(fault)
+    for (const name of shardsWaiting(map, [...pools.keys()])) pools.delete(name)
     for (const [name, pool] of pools) {
       const found = await readShardIdentity(pool).catch((error: unknown) => {
         throw new Error(`the shard ${name}: ${(error as Error).message}`, { cause: error })
@@ -45,10 +46,3 @@ export const onShards = async <T>(
     await closeShards(databases)
   }
 }
-
-/** Undefined also in a database of a release without. */
-const readMapIfAny = (main: Pool) =>
-  readShardMap(main).catch((error: unknown) => {
-    if ((error as { readonly code?: unknown }).code !== '42P01') throw error
-    return undefined
-  })

@@ -120,11 +120,12 @@ export const targetsOf = async (
     )
   try {
     return await onShards(config, pool, timeoutMs, (shards) => {
-      const urls = shardsIn(config.DATABASE_SHARDS)
       if (!shards) return Promise.resolve([{ databaseUrl: config.DATABASE_URL, count }])
+      const urls = shardsIn(config.DATABASE_SHARDS)
+        .map((one) => ({ ...one, buckets: bucketsIn(shards.map, one.name) }))
+        .filter(({ buckets }) => buckets.length > 0)
       return Promise.resolve(
-        urls.map(({ name, url }, nth) => {
-          const buckets = bucketsIn(shards.map, name)
+        urls.map(({ name, url, buckets }, nth) => {
           const own = Math.floor((count + urls.length - 1 - nth) / urls.length)
           return {
             name,

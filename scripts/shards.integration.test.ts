@@ -85,6 +85,60 @@ t.test('nothing is made where something is, and it goes on where it was interrup
   t.match(await run(self, 'init'), { code: 1, text: /has the map itself/ }, 'DATABASE_URL itself')
 })
 
+t.test('a shard joins the map, gets buckets, and leaves it when it has none', async (t) => {
+  const { main, urls, named } = await setUp(t, 3)
+  const two = { DATABASE_URL: main, DATABASE_SHARDS: named(...urls.slice(0, 2)) }
+  t.match(await run(two, 'add', 'c'), { code: 1, text: /c is not in DATABASE_SHARDS/ })
+  const env = { DATABASE_URL: main, DATABASE_SHARDS: named(...urls), KAFKA_PARTITIONS: '2' }
+  t.match(await run(env, 'add', 'c'), { code: 1, text: /no map of shards: run .* init/ })
+  t.match(await run({ ...two, KAFKA_PARTITIONS: '2' }, 'init'), { code: 0 })
+  t.match(await run(env), { code: 0, text: /c: not in the map yet: npm run shards -- add c/ })
+  t.match(await run(env, 'move', '2', 'c'), { code: 1, text: /npm run shards -- add c/ })
+  for (const wrong of [['add'], ['add', 'c', 'd'], ['remove'], ['print'], ['move', '--count', '2']])
+    t.match(await run(env, ...wrong), { code: 2 }, wrong.join(' '))
+
+  const c = postgres(urls[2] as string, { max: 1 })
+  const sql = postgres(main, { max: 1 })
+  t.teardown(() => Promise.all([c.end(), sql.end()]))
+  await c`
+    INSERT INTO todos (id, title, description, completed, user_id, created_at, updated_at, revision)
+    VALUES ('one', 'one', '', false, 'ann', now(), now(), 1)`
+  t.match(await run(env, 'add', 'c'), { code: 1, text: /c is not empty, it has todos/ })
+  await c`DELETE FROM todos`
+  await sql`INSERT INTO command_logs (log, identity, partitions) VALUES ('log', 'kafka:c:t', 2)`
+  t.match(await run(env, 'add', 'c'), { code: 0, text: /map 2, .*c: 0 buckets of others: there/s })
+  t.match(await run(env, 'add', 'c'), { code: 0, text: /in the map already/ })
+  t.same(
+    (await c`SELECT log, identity, partitions FROM command_logs`).map((row) => ({ ...row })),
+    [{ log: 'log', identity: 'kafka:c:t', partitions: 2 }],
+    'it knows the log',
+  )
+  t.match(await run(two), { code: 1, text: /the map has the shards c: add them/ })
+  const swapped = { ...env, DATABASE_SHARDS: named(urls[0], urls[2], urls[1]) }
+  t.match(await run(swapped, 'remove', 'c'), { code: 1, text: /leads to the shard b/ })
+
+  t.match(await run(env, 'move', '--count', '2', 'a', 'c'), {
+    code: 0,
+    text: /bucket 0: a to c.*bucket 2: a to c.*c: 2 buckets of others/s,
+  })
+  t.match(await run(env, 'remove', 'c'), { code: 1, text: /c has 2 buckets: move them/ })
+  t.match(await run(env, 'remove', 'a'), { code: 1, text: /a is home of the partitions 0/ })
+  t.match(await run(env, 'move', '--count', '9', 'c', 'a'), { code: 0, text: /c: 0 buckets/ })
+  await c`INSERT INTO dead_letters (log, partition, record_offset, reason) VALUES ('log', 0, 1, 'x')`
+  await c`INSERT INTO event_outbox (source, number) VALUES ('kafka:c:t@c/0', 1)`
+  t.match(await run(env, 'remove', 'c'), {
+    code: 1,
+    text: /c has what would be lost: 1 events .*; 1 dead letters/,
+  })
+  await c`DELETE FROM dead_letters`
+  await c`DELETE FROM event_outbox`
+  t.match(await run(env, 'remove', 'c'), { code: 0, text: /c: has left the map.*c: not in the/s })
+  t.match(await run(env, 'remove', 'c'), { code: 0, text: /c: not in the map/ })
+  await c`INSERT INTO command_offsets (log, partition, next_offset) VALUES ('log', 0, 7)`
+  t.match(await run(env, 'add', 'c'), { code: 0, text: /c: has joined the map/ }, 'it comes back')
+  t.equal((await c`SELECT FROM command_offsets WHERE log = 'log'`).count, 0, 'and begins anew')
+})
+
 t.test('a bucket is moved, and back, and a move that was interrupted is finished', async (t) => {
   const { main, urls, named } = await setUp(t, 2)
   const env = { DATABASE_URL: main, DATABASE_SHARDS: named(...urls), KAFKA_PARTITIONS: '2' }

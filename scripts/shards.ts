@@ -1,5 +1,5 @@
-// npm run shards [-- init|move]: which database has which todos. Printed; made, once, for databases that
-// are empty; or changed, while todos are written.
+// npm run shards [-- init|add|remove|move]: which database has which todos. Printed; made, once, for
+// databases that are empty; or changed, while todos are written.
 
 import {
   guestsOfShard,
@@ -7,10 +7,10 @@ import {
   mapFault,
   partitionsOfShard,
   shardsUsed,
+  shardsWaiting,
   spreadPartitions,
   type ShardMap,
 } from '../lib/domain/shard-map.ts'
-import { bucketCount } from '../lib/domain/todo-id.ts'
 import { shardConnectionsNeeded } from '../lib/drivers/postgres/budget.ts'
 import type { Databases } from '../lib/drivers/postgres/databases.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
@@ -29,83 +29,16 @@ import {
   readShardMap,
 } from '../lib/shards/postgres.ts'
 import { NotMoved } from '../lib/todo-store/move/move-bucket.ts'
-import { parseOptions, UsageError } from './command-line.ts'
-import { yesOption } from './confirm.ts'
 import { runIfStarted, runOnDatabase, type Output } from './database-command.ts'
 import { moveBuckets } from './move-buckets.ts'
-
-const usage = `usage: npm run shards [-- init [--partitions N] | move [BUCKET... SHARD]] [-- --yes]
-Prints which shard of DATABASE_SHARDS has which partitions of the command log and how many buckets of others,
-which moves are not finished, and whether each shard is there.
-  init              makes the map, and names each shard: DATABASE_URL and all shards must be migrated and
-                    empty; begun anew after a failure, it goes on
-  move BUCKET... SHARD
-                    moves buckets, from 0 to ${bucketCount - 1}, to a shard while servers and workers run; one after
-                    the other: writes of the bucket's partition wait meanwhile, none is refused. What was
-                    interrupted is finished first; move alone does just that
-  --partitions N    of the command log; KAFKA_PARTITIONS without it
-  -y, --yes         write to the default database, where DATABASE_URL is not set
-Exit codes: 0 done, 1 failed, or a shard is not as the map says, 2 wrong usage, or not told where to write.`
+import { add, NotChanged, remove } from './shard-membership.ts'
+import { parseRequest, usage, type Request, type WantedMoves } from './shards-arguments.ts'
 
 const timeoutMs = 10_000
 /** Of a statement over a whole bucket, and how long its partition stays locked by a mover that vanished. */
 const moveTimeoutMs = 60_000
 /** Of an index on all todos of a shard. */
 const indexTimeoutMs = 6 * 3_600_000
-
-type Request =
-  | { readonly kind: 'print' }
-  | {
-      readonly kind: 'init'
-      readonly partitions: number | undefined
-      readonly isConfirmed: boolean
-    }
-  | {
-      readonly kind: 'move'
-      /** Undefined: to finish what was begun. */
-      readonly wanted: { readonly buckets: readonly number[]; readonly to: string } | undefined
-      readonly isConfirmed: boolean
-    }
-
-const parseRequest = (args: readonly string[]): Request => {
-  const { values, positionals } = parseOptions(
-    args,
-    { ...yesOption, partitions: { type: 'string' } },
-    { allowPositionals: true },
-  )
-  const [kind, ...rest] = positionals
-  const { partitions, yes: isConfirmed = false } = values
-  if (kind === 'move') {
-    if (partitions !== undefined) throw new UsageError('--partitions is for init')
-    return { kind, wanted: wantedMoves(rest), isConfirmed }
-  }
-  if (rest.length > 0) throw new UsageError(`"${rest[0]}" is one too many`)
-  if (kind !== undefined && kind !== 'init') throw new UsageError(`"${kind}" is not a command`)
-  if (partitions !== undefined && !/^[1-9]\d{0,2}$/.test(partitions))
-    throw new UsageError(`"${partitions}" is not a number of partitions from 1 to 999`)
-  if (kind === undefined) {
-    if (partitions !== undefined) throw new UsageError('--partitions is for init')
-    return { kind: 'print' }
-  }
-  return {
-    kind,
-    partitions: partitions === undefined ? undefined : Number(partitions),
-    isConfirmed,
-  }
-}
-
-const wantedMoves = (rest: readonly string[]) => {
-  const to = rest.at(-1)
-  if (to === undefined) return undefined
-  const buckets = rest.slice(0, -1).map((text) => {
-    const bucket = Number(text)
-    if (!/^\d{1,4}$/.test(text) || bucket >= bucketCount)
-      throw new UsageError(`"${text}" is not a bucket from 0 to ${bucketCount - 1}`)
-    return bucket
-  })
-  if (buckets.length === 0) throw new UsageError(`give the buckets that are to go to ${to}`)
-  return { buckets: [...new Set(buckets)], to }
-}
 
 /** Something is not as it must be; the line says what to do. */
 class NotDone extends Error {}
@@ -124,7 +57,7 @@ export const shards = (
       parse: parseRequest,
       run: (request, config, databases) => withShards(request, config, databases, output),
       explain: (error) =>
-        error instanceof NotDone || error instanceof NotMoved
+        [NotDone, NotMoved, NotChanged].some((kind) => error instanceof kind)
           ? error.message
           : `not done (${error.message}): check DATABASE_URL and DATABASE_SHARDS, and npm run migrate`,
     },
@@ -149,6 +82,11 @@ const withShards = async (
     if (request.kind === 'init')
       await init(pool, pools, request.partitions ?? config.KAFKA_PARTITIONS)
     if (request.kind === 'move') await move(databases, opened, pool, pools, request.wanted, out)
+    if (request.kind === 'add' || request.kind === 'remove') {
+      const lock = databases.pool('one-off', { timeoutMs })
+      const change = { add, remove }[request.kind]
+      await change({ main: pool, lock, pools, out }, request.name)
+    }
     const map = await readShardMap(pool)
     const moves = map ? await movesBegun(pool) : []
     const lines = await describe(map, pools, moves, shardConnectionsNeeded(config))
@@ -191,14 +129,16 @@ const move = async (
   opened: ShardDatabases,
   main: Pool,
   pools: ShardPools,
-  wanted: { readonly buckets: readonly number[]; readonly to: string } | undefined,
+  wanted: WantedMoves | undefined,
   out: (line: string) => void,
 ): Promise<void> => {
   const map = await readShardMap(main)
   const fault = mapFault(map, [...pools.keys()])
   if (!map || fault !== undefined) throw new NotDone(fault ?? 'there are no shards')
   if (wanted && !pools.has(wanted.to)) throw new NotDone(`${wanted.to} is not in DATABASE_SHARDS`)
+  const waiting = shardsWaiting(map, [...pools.keys()])
   for (const [name, pool] of pools) {
+    if (waiting.includes(name)) continue
     const wrong = identityFault(map, name, await readShardIdentity(pool))
     if (wrong !== undefined) throw new NotDone(wrong)
   }
@@ -224,6 +164,7 @@ const describe = async (
       ? [{ text: 'there are no shards: all todos are in DATABASE_URL', isFault: false }]
       : faultLines
   }
+  const waiting = shardsWaiting(map, [...pools.keys()])
   const names = [...shardsUsed(map)]
   const states = await Promise.all(
     names.map((name) => stateOf(map, name, pools.get(name), connectionsNeeded)),
@@ -232,20 +173,28 @@ const describe = async (
     { text: `map ${map.version}, ${map.shards.length} partitions`, isFault: false },
     ...names.map((name, i) => {
       const state = states[i]
-      const has = `partitions ${partitionsOfShard(map, name).join(', ')}`
-      const guests = guestsOfShard(map, name).length
-      const alsoHas = guests === 0 ? '' : ` and ${guests} buckets of others`
       return {
-        text: `${name}: ${has}${alsoHas}: ${state ?? 'there'}`,
+        text: `${name}: ${contentsLine(map, name)}: ${state ?? 'there'}`,
         isFault: state !== undefined,
       }
     }),
+    ...waiting.map((name) => ({
+      text: `${name}: not in the map yet: npm run shards -- add ${name}`,
+      isFault: false,
+    })),
     ...moves.map(({ bucket, from, to }) => ({
       text: `bucket ${bucket}: the move from ${from} to ${to} is not finished: npm run shards -- move goes on with it`,
       isFault: true,
     })),
     ...faultLines,
   ]
+}
+
+const contentsLine = (map: ShardMap, name: string): string => {
+  const partitions = partitionsOfShard(map, name)
+  const guests = guestsOfShard(map, name).length
+  if (partitions.length === 0) return `${guests} buckets of others`
+  return `partitions ${partitions.join(', ')}${guests === 0 ? '' : ` and ${guests} buckets of others`}`
 }
 
 /** What is wrong with it. */

@@ -23,6 +23,7 @@ import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { createPostgresEndedAccess } from '../lib/ended-access/postgres.ts'
 import type { ListCache } from '../lib/list-cache/list-cache.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import { untilJoined } from '../lib/list-cache/waiting-shard.ts'
 import { addMail, createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache, pageTtlSec } from '../lib/page-cache/open.ts'
 import { openLimiter } from '../lib/rate-limit/open.ts'
@@ -219,7 +220,7 @@ export const startFork = async (
     log,
   )
   const letters = shards
-    ? openShardedDeadLetters(accountPool, shards.pools, config.KAFKA_TODO_TOPIC)
+    ? openShardedDeadLetters(accountPool, shards.pools, config.KAFKA_TODO_TOPIC, shards.isWaiting)
     : openDeadLetters(accountPool, config.KAFKA_TODO_TOPIC)
   const mails = createMailRequests(config, outbox, limiter, mailsPolicy)
   const teamCounts = createTeamCounts()
@@ -496,15 +497,19 @@ const openTodos = (store: TodoStore, cache: ListCache): Todos => ({
 const openShardedTodos = (
   config: Config,
   accounts: Pool,
-  { map, pools, databases }: Shards,
+  shards: Shards,
   cacheOf: (name: string, at: Databases) => ListCache,
 ): Todos => {
-  const store = createShardedStore({ map, accounts, shards: pools }, config.LIST_WHOLE_TODOS_MAX)
+  const store = createShardedStore(
+    { ...shards, accounts, shards: shards.pools },
+    config.LIST_WHOLE_TODOS_MAX,
+  )
   return {
     // No number says how new a list of several shards is: whoever watches it is asked to wait for none.
     store: { ...store, listVersion: () => Promise.resolve(0) },
-    lists: [...databases].map(([name, at]) => {
-      return { name, cache: cacheOf(name, at), store: store.ofShard(name) }
+    lists: [...shards.databases].map(([name, at]) => {
+      const listed = untilJoined(cacheOf(name, at), store.ofShard(name), shards.membership(name))
+      return { name, ...listed }
     }),
   }
 }

@@ -10,6 +10,7 @@ import { postgresUrls } from '../lib/drivers/postgres/urls.ts'
 import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import { untilJoined } from '../lib/list-cache/waiting-shard.ts'
 import { connectShards, unshardedFault } from '../lib/shards/open.ts'
 import { takeNoArguments } from '../lib/runtime/command-line.ts'
 import { readConfigOrExit, type Config } from '../lib/runtime/config/config.ts'
@@ -95,14 +96,14 @@ const withStores = async <T>(
   const pool = databases.pool('todos', { timeoutMs: storeTimeoutMs })
   const store = createPostgresStore(pool)
   const shards = connectShards(config, pool, { timeoutMs: storeTimeoutMs, log })
-  const sharded =
-    shards && createShardedStore({ map: shards.map, accounts: pool, shards: shards.pools })
+  const sharded = shards && createShardedStore({ ...shards, accounts: pool, shards: shards.pools })
   const cacheOf = (at: Databases, shard?: string) =>
     openListCache(config, at, redis, 1, log, undefined, shard)
   const lists =
     shards && sharded
       ? [...shards.databases].map(([name, at]) => {
-          return { name, cache: cacheOf(at, name), store: sharded.ofShard(name) }
+          const store = sharded.ofShard(name)
+          return { name, ...untilJoined(cacheOf(at, name), store, shards.membership(name)) }
         })
       : [{ cache: cacheOf(databases), store }]
   try {

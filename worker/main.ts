@@ -16,6 +16,7 @@ import { openRedis } from '../lib/drivers/redis/connections.ts'
 import { addRedisMetrics } from '../lib/drivers/redis/metrics.ts'
 import { redisTls } from '../lib/drivers/redis/tls.ts'
 import { openListCache } from '../lib/list-cache/open.ts'
+import { untilJoined } from '../lib/list-cache/waiting-shard.ts'
 import { openMailer } from '../lib/mail/mailer.ts'
 import { createPostgresMailOutbox } from '../lib/mail/postgres.ts'
 import { openPageCache } from '../lib/page-cache/open.ts'
@@ -91,14 +92,13 @@ const shards = connectShards(config, pool, {
   timeoutMs: storeTimeoutMs,
   log,
 })
-const sharded =
-  shards && createShardedStore({ map: shards.map, accounts: pool, shards: shards.pools })
+const sharded = shards && createShardedStore({ ...shards, accounts: pool, shards: shards.pools })
 const store = sharded ?? main
 const lists =
   shards && sharded
     ? [...shards.databases].map(([name, at]) => {
         const cache = openListCache(config, at, redis, 1, log, undefined, name)
-        return { name, cache, store: sharded.ofShard(name) }
+        return { name, ...untilJoined(cache, sharded.ofShard(name), shards.membership(name)) }
       })
     : [
         {
@@ -167,11 +167,17 @@ const erasureCounts = createErasureCounts()
 addErasureMetrics(metrics.registry, erasureCounts)
 const forgetLimits = openForgetLimits(config, pool, redis)
 /** Todos of who is erased may be moved meanwhile, from a shard that was not looked at to one that was. */
-const mapVersion = shards && (() => settledMapVersion(pool))
+const mapVersion =
+  shards &&
+  (async () => {
+    const version = await settledMapVersion(pool)
+    if (version !== shards.map().version) throw new Error('the map of shards has just changed')
+    return version
+  })
 const erasing = createErasing({
   erasures: createPostgresErasures(pool),
   eraseUser: (userId) =>
-    eraseUserFrom([pool, ...(shards?.pools.values() ?? [])], userId, mapVersion),
+    eraseUserFrom(() => [pool, ...(shards?.allPools() ?? [])], userId, mapVersion),
   async readEnds() {
     const registered = await main.registeredLog(config.KAFKA_TODO_TOPIC)
     if (!registered) throw new Error('the database knows no command log')
@@ -196,7 +202,7 @@ const erasing = createErasing({
 const partitionShards = shards && sharded && createPartitionShards(shards, sharded.ofShard)
 const sink = createSink({
   log: config.KAFKA_TODO_TOPIC,
-  store: (lists[0] as (typeof lists)[number]).store,
+  store: main,
   ...(partitionShards && { shards: partitionShards }),
   onApplied(batch) {
     announcers.get(batch.shard ?? partitionShards?.homeOf(batch.partition))?.changed()

@@ -12,6 +12,7 @@ import {
   shardOfBucket,
   shardOfPartition,
   shardOfTodo,
+  shardsWaiting,
   spreadPartitions,
   type ShardMap,
 } from './shard-map.ts'
@@ -51,7 +52,11 @@ t.test('settings that contradict the map are said in one line', (t) => {
   t.match(mapFault(undefined, ['a']), /npm run shards -- init/)
   t.match(mapFault(map, []), /in the shards a, b: set DATABASE_SHARDS/)
   t.match(mapFault(map, ['a']), /has the shards b: add/)
-  t.match(mapFault(map, ['a', 'b', 'c']), /gives nothing to c/)
+  t.equal(mapFault(map, ['a', 'b', 'c']), undefined, 'c waits until it is added')
+  t.same(shardsWaiting(map, ['a', 'c', 'b']), ['c'])
+  const added = { ...map, added: ['c'] }
+  t.same(shardsWaiting(added, ['a', 'c', 'b']), [])
+  t.match(mapFault(added, ['a', 'b']), /has the shards c: add/)
   t.end()
 })
 

@@ -12,6 +12,8 @@ export type ShardMap = {
   readonly shards: readonly string[]
   /** By bucket: those that are in another shard than the home of their partition. */
   readonly moved?: ReadonlyMap<number, string>
+  /** Shards that have joined it, and are home of no partition. */
+  readonly added?: readonly string[]
 }
 
 /** What a shard says of itself. */
@@ -57,9 +59,15 @@ export const shardOfOwner = (map: ShardMap, ownerId: string): string =>
 export const partitionsOfShard = ({ shards }: ShardMap, name: string): number[] =>
   shards.flatMap((shard, partition) => (shard === name ? [partition] : []))
 
-/** All that have something. */
-export const shardsUsed = ({ shards, moved }: ShardMap): Set<string> =>
-  new Set([...shards, ...(moved?.values() ?? [])])
+/** All that have something, or may get it. */
+export const shardsUsed = ({ shards, moved, added = [] }: ShardMap): Set<string> =>
+  new Set([...shards, ...(moved?.values() ?? []), ...added])
+
+/** Of these names, those that the map does not have: nobody needs them yet. */
+export const shardsWaiting = (map: ShardMap, names: readonly string[]): string[] => {
+  const used = shardsUsed(map)
+  return names.filter((name) => !used.has(name))
+}
 
 /** Buckets that a shard has though their home is another. */
 export const guestsOfShard = ({ moved }: ShardMap, name: string): number[] =>
@@ -80,11 +88,8 @@ export const mapFault = (
     return `the todos are in the shards ${[...used].join(', ')}: set DATABASE_SHARDS to them`
   }
   const unnamed = [...used].filter((name) => !names.includes(name))
-  const unused = names.filter((name) => !used.has(name))
-  if (unnamed.length > 0)
-    return `the map has the shards ${unnamed.join(', ')}: add them to DATABASE_SHARDS`
-  return unused.length > 0
-    ? `the map gives nothing to ${unused.join(', ')}: take it out of DATABASE_SHARDS`
+  return unnamed.length > 0
+    ? `the map has the shards ${unnamed.join(', ')}: add them to DATABASE_SHARDS`
     : undefined
 }
 

@@ -34,6 +34,7 @@ export const watchShardMap = (
   readMap: () => Promise<ShardMap | undefined>,
   log: Log,
   believedMs = mapBelievedMs,
+  onRead: (map: ShardMap) => void = () => {},
 ): MapWatch => {
   let known: { readonly map: ShardMap; readonly confirmedMs: number } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -55,6 +56,7 @@ export const watchShardMap = (
     if (known && map.version > known.map.version)
       log.info({ from: known.map.version, to: map.version }, 'the map of shards has changed')
     known = { map, confirmedMs: Math.max(confirmedMs, known?.confirmedMs ?? 0) }
+    onRead(map)
     return map
   }
 

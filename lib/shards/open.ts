@@ -2,7 +2,13 @@
 // what. A shard is used only while it is known to be the one that DATABASE_SHARDS says, and by the map that
 // is known to be the one.
 
-import { identityFault, mapFault, restoredTo } from '../domain/shard-map.ts'
+import {
+  identityFault,
+  mapFault,
+  ofShard,
+  restoredTo,
+  shardsUsed,
+} from '../domain/shard-map.ts'
 import type { Budget } from '../drivers/postgres/budget.ts'
 import { isConnectionLost, isReadOnly } from '../drivers/postgres/errors.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'
@@ -11,13 +17,23 @@ import { closeShards, openShards } from '../drivers/postgres/shards.ts'
 import type { Config } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
 import type { PoolStats } from '../runtime/pool-stats.ts'
+import { createJoining } from './joining.ts'
 import { NoMap, watchShardMap, type MapWatch } from './map-watch.ts'
-import { readShardIdentity, readShardMap } from './postgres.ts'
+import { readShardIdentity, readShardMap, readShardMapIfAny } from './postgres.ts'
 import { watchShards, type ShardWatch } from './shard-watch.ts'
 
 export type Shards = {
   readonly names: readonly string[]
   readonly map: MapWatch['map']
+  /**
+   * The map does not have it, and never had while this process runs: nothing is asked of it. False for all
+   * before the map was read.
+   */
+  isWaiting(name: string): boolean
+  /** The same of one shard; `joined` resolves when the map has it. */
+  membership(name: string): { isWaiting(): boolean; joined(): Promise<void> }
+  /** All that the map has. Throws where DATABASE_SHARDS lacks one, or the map is not known now. */
+  allPools(): Pool[]
   /** For todos: a use of one that is down is refused at once. */
   readonly pools: ReadonlyMap<string, Pool>
   /** By shard, for what has connections of its own there. */
@@ -49,6 +65,7 @@ export class ShardDown extends Error {
 }
 
 const watchTimeoutMs = 1_000
+const notInSettings = 'the map has it: add it to DATABASE_SHARDS, and start this process again'
 
 /** Undefined: there are none. `accounts`: of the database that has the map. */
 export const connectShards = (
@@ -59,7 +76,8 @@ export const connectShards = (
   if (config.DATABASE_SHARDS === '') return undefined
   const databases = openShards(config, budget)
   const names = [...databases.keys()]
-  const mapWatch = watchShardMap(() => readShardMap(accounts), log)
+  const joining = createJoining(names, log, (name) => void watch.isDownNow(name))
+  const mapWatch = watchShardMap(() => readShardMap(accounts), log, undefined, joining.onRead)
   /** Was found to be itself at any time. Where it is only silent later, its connections say so. */
   const known = new Set<string>()
   const notThemselves = new Map<string, string>()
@@ -89,20 +107,35 @@ export const connectShards = (
     [...databases].map(([name, one]) => {
       const use = uses?.get(name)
       const pool = one.pool('todos', { timeoutMs, log, ...(use && { use }) })
-      return [name, guarded(pool, name, watch, () => known.has(name))]
+      const state = { isKnown: () => known.has(name), isWaiting: () => joining.isWaiting(name) }
+      return [name, guarded(pool, name, watch, state)]
     }),
   )
+  /** What DATABASE_SHARDS lacks is as good as down. */
+  const down = () =>
+    new Map([
+      ...watch.down(),
+      ...joining.lacking().map((name): [string, string] => [name, notInSettings]),
+    ])
+  const askAll = () =>
+    Promise.all(names.filter((name) => !joining.isWaiting(name)).map(watch.isDownNow))
 
   return {
     names,
     map: mapWatch.map,
+    isWaiting: joining.isWaiting,
+    membership: (name) => ({
+      isWaiting: () => joining.isWaiting(name),
+      joined: () => joining.joined(name),
+    }),
+    allPools: () => [...shardsUsed(mapWatch.map())].map((name) => ofShard(pools, name)),
     pools,
     databases,
-    watch,
+    watch: { ...watch, down },
     async check() {
-      await Promise.all(names.map((name) => watch.isDownNow(name)))
-      const down = [...watch.down()].map(([name, reason]) => `${name}: ${reason}`)
-      if (down.length > 0) throw new Error(down.join('; '))
+      await askAll()
+      const reasons = [...down()].map(([name, reason]) => `${name}: ${reason}`)
+      if (reasons.length > 0) throw new Error(reasons.join('; '))
       mapWatch.map()
     },
     async start() {
@@ -115,7 +148,7 @@ export const connectShards = (
         .finally(mapWatch.start)
       const fault = mapFault(map, names)
       if (fault !== undefined) return fault
-      await Promise.all(names.map((name) => watch.isDownNow(name)))
+      await askAll()
       return [...notThemselves.values()][0]
     },
     async close() {
@@ -127,18 +160,20 @@ export const connectShards = (
 }
 
 /** Why todos that are in shards can't be served without them; undefined: there are none. */
-export const unshardedFault = async (accounts: Pool): Promise<string | undefined> => {
-  const map = await readShardMap(accounts).catch((error: unknown) => {
-    // Of a release that had no shards.
-    if ((error as { readonly code?: unknown }).code === '42P01') return undefined
-    throw error
-  })
-  return mapFault(map, [])
-}
+export const unshardedFault = async (accounts: Pool): Promise<string | undefined> =>
+  mapFault(await readShardMapIfAny(accounts), [])
+
+type ShardState = { readonly isKnown: () => boolean; readonly isWaiting: () => boolean }
 
 /** Refuses at once while it is down; what fails on a lost connection has it asked. */
-const guarded = (pool: Pool, name: string, watch: ShardWatch, isKnown: () => boolean): Pool => {
+const guarded = (
+  pool: Pool,
+  name: string,
+  watch: ShardWatch,
+  { isKnown, isWaiting }: ShardState,
+): Pool => {
   const through = async <T>(use: () => Promise<T>): Promise<T> => {
+    if (isWaiting()) throw new ShardDown(`the map does not have the shard ${name} yet`)
     if (watch.isDown(name)) {
       throw new ShardDown(`the shard ${name} is down (${watch.down().get(name)})`)
     }

@@ -8,6 +8,7 @@ type MapRow = {
   readonly version: string
   readonly shards: string[]
   readonly moved: [number, string][]
+  readonly added: string[]
 }
 
 /** Undefined: there is none, or it is not finished. */
@@ -15,7 +16,7 @@ export const readShardMap = (pool: Pool): Promise<ShardMap | undefined> =>
   pool.run(async (sql) => {
     // One statement: version and rows are of one moment.
     const [row] = await sql<MapRow[]>`
-      SELECT installation, version, to_json(ARRAY(
+      SELECT installation, version, to_json(added) AS added, to_json(ARRAY(
         SELECT shard FROM shard_partitions ORDER BY partition)) AS shards,
         (SELECT coalesce(json_agg(json_build_array(bucket, shard)), '[]') FROM shard_buckets) AS moved
       FROM shard_map WHERE version <> 0`
@@ -25,6 +26,16 @@ export const readShardMap = (pool: Pool): Promise<ShardMap | undefined> =>
       )
     }
     return row && { ...row, version: Number(row.version), moved: new Map(row.moved) }
+  })
+
+const releaseWithout = ['42P01', '42703'] // no such table, no such column
+
+/** Undefined also in a database that a release without has made, and nobody has migrated. */
+export const readShardMapIfAny = (pool: Pool): Promise<ShardMap | undefined> =>
+  readShardMap(pool).catch((error: unknown) => {
+    if (releaseWithout.includes(String((error as { readonly code?: unknown }).code)))
+      return undefined
+    throw error
   })
 
 /** Undefined: it is no shard. */

@@ -97,12 +97,14 @@ const idsPerShard = 16
 
 /**
  * `shards`: by name; an id holds as long as these are the same. Rejects when one does not answer: a letter
- * that is not shown is taken for none. `accounts`: has what is written when one is removed.
+ * that is not shown is taken for none. `accounts`: has what is written when one is removed. `isWaiting`: of
+ * shards that the map does not have yet.
  */
 export const openShardedDeadLetters = (
   accounts: Pool,
   shards: ReadonlyMap<string, Pool>,
   log: string,
+  isWaiting: (name: string) => boolean = () => false,
 ): DeadLetters => {
   const names = [...shards.keys()].sort()
   const all = names.map((name) => openDeadLetters(shards.get(name) as Pool, log))
@@ -110,7 +112,9 @@ export const openShardedDeadLetters = (
   const ownId = (id: number) => Math.floor(id / idsPerShard)
   const nthOf = (id: number) => id % idsPerShard
   const fromAll = async <T>(ask: (letters: DeadLetters, nth: number) => Promise<T>): Promise<T[]> =>
-    Promise.all(all.map(ask))
+    Promise.all(
+      all.flatMap((letters, nth) => (isWaiting(names[nth] as string) ? [] : [ask(letters, nth)])),
+    )
 
   return {
     async count() {
@@ -162,7 +166,7 @@ export const openShardedDeadLetters = (
       return found.some(Boolean)
     },
     async close() {
-      await fromAll((letters) => letters.close())
+      await Promise.all(all.map((letters) => letters.close()))
     },
   }
 }

@@ -48,12 +48,12 @@ export async function* eraseUser(pool: Pool, userId: string): AsyncGenerator<Era
  * map of shards; rejects while a bucket is moved. One may have gone from a pool to another before it.
  */
 export async function* eraseUserFrom(
-  pools: readonly Pool[],
+  pools: () => readonly Pool[],
   userId: string,
   mapVersion = () => Promise.resolve(0),
 ): AsyncGenerator<Erased> {
   const before = await mapVersion()
-  for (const pool of pools) yield* eraseUser(pool, userId)
+  for (const pool of pools()) yield* eraseUser(pool, userId)
   if ((await mapVersion()) !== before) throw new Error('a bucket was moved meanwhile')
 }
 

@@ -196,7 +196,7 @@ onEach(
       accounts,
       ...Array.from({ length: layoutPartitions }, (_, i) => poolOf(i)),
     ])
-    for await (const { pages } of eraseUserFrom([...pools], 'ann'))
+    for await (const { pages } of eraseUserFrom(() => [...pools], 'ann'))
       for (const owner of pages?.keys() ?? []) versions.add(owner)
     t.same([...versions].sort(), ['team:team', 'user:ann'], 'whose pages have changed')
     t.equal(await store.claimIdempotencyKey('ann', 'key', Buffer.from('another')), 'ours')

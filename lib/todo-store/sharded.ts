@@ -37,10 +37,12 @@ export type ShardPools = {
   readonly accounts: Pool
   /** By name: all that the map has. */
   readonly shards: ReadonlyMap<string, Pool>
+  /** Of which of them the map does not have yet: nothing is asked of those. */
+  readonly isWaiting?: (name: string) => boolean
 }
 
 export const createShardedStore = (
-  { map, accounts, shards: pools }: ShardPools,
+  { map, accounts, shards: pools, isWaiting = () => false }: ShardPools,
   wholeListMax = Infinity,
 ): ShardedStore => {
   const main = createPostgresStore(accounts)
@@ -83,9 +85,10 @@ export const createShardedStore = (
     return shard === undefined ? ofPartition(Number(partition)) : named(shard)
   }
 
+  const joined = () => [...shards.keys()].filter((name) => !isWaiting(name))
   /** What each answers, with its name. Rejects when none does. */
   const fromAll = async <T>(ask: (store: TodoStore) => Promise<T>) => {
-    const names = [...shards.keys()]
+    const names = joined()
     const settled = await Promise.allSettled(names.map((name) => ask(named(name))))
     const answers = settled.flatMap((one, i) =>
       one.status === 'fulfilled' ? [{ name: names[i] as string, answer: one.value }] : [],
@@ -97,7 +100,7 @@ export const createShardedStore = (
   }
   /** Rejects when one does not answer, after all have been asked. */
   const onAll = async <T>(ask: (store: TodoStore) => Promise<T>): Promise<T[]> => {
-    const settled = await Promise.allSettled([...shards.values()].map(ask))
+    const settled = await Promise.allSettled(joined().map((name) => ask(named(name))))
     return settled.map((one) => {
       if (one.status === 'rejected') throw one.reason
       return one.value

@@ -1,7 +1,7 @@
 // The shards: whether the map and the settings agree, and whether each is there, is itself, and allows as
 // many connections as are needed.
 
-import { identityFault, mapFault } from '../../lib/domain/shard-map.ts'
+import { identityFault, mapFault, shardsWaiting } from '../../lib/domain/shard-map.ts'
 import { shardConnectionsNeeded } from '../../lib/drivers/postgres/budget.ts'
 import { openDatabases } from '../../lib/drivers/postgres/databases.ts'
 import { closeShards, openShards } from '../../lib/drivers/postgres/shards.ts'
@@ -11,7 +11,7 @@ import { postgresUrls } from '../../lib/drivers/postgres/urls.ts'
 import type { Config } from '../../lib/runtime/config/config.ts'
 import { connectionsAllowed, readShardIdentity, readShardMap } from '../../lib/shards/postgres.ts'
 import { archiveFindings } from './postgres.ts'
-import { dependencyTimeoutMs, fault, ok, type Finding } from './finding.ts'
+import { dependencyTimeoutMs, fault, ok, warn, type Finding } from './finding.ts'
 
 export const checkShards = async (config: Config): Promise<readonly Finding[]> => {
   const databases = openDatabases(postgresUrls(config))
@@ -22,16 +22,17 @@ export const checkShards = async (config: Config): Promise<readonly Finding[]> =
     const found = mapFault(map, [...shards.keys()])
     if (!map || found !== undefined) return [fault('shards', ...adviceIn(found ?? ''))]
     const needed = shardConnectionsNeeded(config)
-    const each = [...shards].map(([name, one]) =>
-      checkOne(map, name, one.pool('todos', settings), needed),
-    )
-    const archives = [...shards].map(([name, one]) =>
-      checkArchive(name, one.pool('one-off', settings)),
-    )
+    const waiting = shardsWaiting(map, [...shards.keys()])
+    const used = [...shards].filter(([name]) => !waiting.includes(name))
+    const each = used.map(([name, one]) => checkOne(map, name, one.pool('todos', settings), needed))
+    const archives = used.map(([name, one]) => checkArchive(name, one.pool('one-off', settings)))
     return [
       ok('shards', `map ${map.version}, ${map.shards.length} partitions`),
       ...(await Promise.all(each)),
       ...(await Promise.all(archives)).flat(),
+      ...waiting.map((name) =>
+        warn('shards', `${name} is not in the map yet`, `npm run shards -- add ${name}`),
+      ),
     ]
   } catch (error) {
     const { message } = error as Error

@@ -1,6 +1,7 @@
 // Buckets are moved between three shards while commands of many owners are applied by workers that race,
 // crash and lose answers, and the mover is killed at each of its steps. In the end each acknowledged command
-// was applied once, in its todo's order, each row is in one shard, and no page's version has gone back.
+// was applied once, in its todo's order, each row is in one shard, and no page's version has gone back. A fourth
+// shard joins on the way, gets buckets, and leaves in the end; who adds or removes it is killed at each step.
 // SHARD_MOVES: how many moves; 8 without, one for each step of the mover, and one that it survives.
 
 import t, { type Test } from 'tap'
@@ -9,14 +10,16 @@ import { fnv1a } from '../../lib/command-log/postgres-partition.ts'
 import type { LogRecord } from '../../lib/command-log/command-log.ts'
 import { encodeCommand, type Command } from '../../lib/domain/command.ts'
 import { shardOfBucket, spreadPartitions } from '../../lib/domain/shard-map.ts'
-import { bucketOf, bucketOfOwner } from '../../lib/domain/todo-id.ts'
+import { bucketCount, bucketOf, bucketOfOwner } from '../../lib/domain/todo-id.ts'
 import type { TodoRow } from '../../lib/domain/todo.ts'
 import { createPool, type Pool } from '../../lib/drivers/postgres/pool.ts'
+import { contentsOfShard } from '../../lib/shards/membership.ts'
 import { beginShardMap, finishShardMap, readShardMap } from '../../lib/shards/postgres.ts'
 import { movesBegun } from '../../lib/shards/moves.ts'
 import { shardOfBucketNow, type MoveStep } from '../../lib/todo-store/move/move-bucket.ts'
 import { createShardedStore } from '../../lib/todo-store/sharded.ts'
-import { moveBuckets, type MoveParts } from '../../scripts/move-buckets.ts'
+import { moveBuckets } from '../../scripts/move-buckets.ts'
+import { add, remove, type MembershipStep } from '../../scripts/shard-membership.ts'
 import { seeded } from '../../testing/seeded.ts'
 import { testDatabase } from '../../testing/services.ts'
 import { silentLog } from '../../testing/settings.ts'
@@ -30,11 +33,14 @@ const log = 'log'
 const partitions = 4
 const found = { identity: 'kafka:cluster:topic', partitions }
 const names = ['a', 'b', 'c']
+const joiner = 'd'
+/** All that settings name. */
+const named = [...names, joiner]
 const owners = Array.from({ length: 12 }, (_, i) => `owner-${i}`)
 const moves = Number(process.env['SHARD_MOVES'] ?? 8)
 
 const open = async (t: Test) => {
-  const urls = await Promise.all(Array.from({ length: 4 }, () => testDatabase(t)))
+  const urls = await Promise.all(Array.from({ length: 1 + named.length }, () => testDatabase(t)))
   const opened: Pool[] = []
   const poolTo = (url = '', poolSize = 4) => {
     const pool = createPool({ url, poolSize, timeoutMs: 20_000 })
@@ -43,14 +49,19 @@ const open = async (t: Test) => {
   }
   t.teardown(() => Promise.all(opened.map((pool) => pool.close())))
   const main = poolTo(urls[0])
-  const shards = () => new Map(names.map((name, i) => [name, poolTo(urls[i + 1], 6)]))
+  const shards = () => new Map(named.map((name, i) => [name, poolTo(urls[i + 1], 6)]))
   await beginShardMap(main)
   await finishShardMap(main, spreadPartitions(partitions, names))
   const map = await readShardMap(main)
   if (!map) throw new Error('there is no map')
   const pools = shards()
   // Never told of a move: it goes by a map that is as old as can be.
-  const store = createShardedStore({ map: () => map, accounts: main, shards: pools })
+  const store = createShardedStore({
+    map: () => map,
+    accounts: main,
+    shards: pools,
+    isWaiting: (name) => name === joiner,
+  })
   await store.registerLog(log, found)
   const moving = shards()
   const parts = { map, pools: moving, slow: moving, main, lock: main, out: () => {} }
@@ -216,20 +227,42 @@ const steps: readonly MoveStep[] = [
   'commit deletion',
   'moved',
 ]
-const killedAt = new Map<MoveStep, number>()
+const killedAt = new Map<MoveStep | MembershipStep, number>()
+
+/** Again and again: the first time it dies at its first step, and so on. */
+const changeMembership = async (change: typeof add, { parts }: Opened): Promise<void> => {
+  for (let survived = 0; ; survived++) {
+    let steps = 0
+    const onStep = (step: MembershipStep) => {
+      if (steps++ < survived) return
+      killedAt.set(step, (killedAt.get(step) ?? 0) + 1)
+      throw new Error(`killed at ${step}`)
+    }
+    try {
+      return await change({ ...parts, onStep }, joiner)
+    } catch (error) {
+      if (!(error as Error).message.startsWith('killed at')) throw error
+    }
+  }
+}
 
 const moveAtRandom = async (
-  parts: MoveParts,
+  opened: Opened,
   buckets: () => number[],
   random: Random,
 ): Promise<void> => {
+  const { parts } = opened
   const first = random.below(steps.length + 1)
+  const joinsAt = random.below(moves - 2)
   for (let move = 0; move < moves; move++) {
+    if (move === joinsAt) await changeMembership(add, opened)
     const known = buckets()
     const bucket = known[random.below(known.length)] as number
     const from = await shardOfBucketNow(parts, bucket)
-    const others = names.filter((name) => name !== from)
-    const wanted = { buckets: [bucket], to: others[random.below(others.length)] as string }
+    const others = (move < joinsAt ? names : named).filter((name) => name !== from)
+    // What has just joined gets the first.
+    const to = move === joinsAt ? joiner : (others[random.below(others.length)] as string)
+    const wanted = { buckets: [bucket], to }
     const lastStep = steps[(first + move) % (steps.length + 1)]
     const onStep = (step: MoveStep) => {
       if (step !== lastStep) return
@@ -247,6 +280,15 @@ const moveAtRandom = async (
   await moveBuckets(parts)
 }
 
+/** Whatever it has goes to others, and it goes. */
+const leave = async (opened: Opened): Promise<void> => {
+  const { main, parts } = opened
+  const [moved] = [...((await readShardMap(main))?.moved ?? [])].filter(([, at]) => at === joiner)
+  if (moved) await t.rejects(remove(parts, joiner), /has/)
+  await moveBuckets(parts, { count: bucketCount, from: joiner, to: 'a' })
+  await changeMembership(remove, opened)
+}
+
 t.test('buckets are moved while their commands come, and nothing is lost or doubled', async (t) => {
   const random = seeded(t)
   const opened = await open(t)
@@ -260,7 +302,9 @@ t.test('buckets are moved while their commands come, and nothing is lost or doub
     ...publisher.todos.slice(-20).map(({ todoId }) => bucketOf(todoId) as number),
   ]
   const [, , watched] = await Promise.all([
-    moveAtRandom(parts, buckets, random).finally(() => (isOver = true)),
+    moveAtRandom(opened, buckets, random)
+      .then(() => leave(opened))
+      .finally(() => (isOver = true)),
     workers.run(
       () => isOver,
       () => publisher.publish(random.below(3)),
@@ -271,6 +315,8 @@ t.test('buckets are moved while their commands come, and nothing is lost or doub
   t.comment(`${publisher.records.reduce((sum, all) => sum + all.length, 0)} records`)
 
   t.same(await movesBegun(main), [])
+  const left = pools.get(joiner)
+  t.same(left && (await contentsOfShard(left)), [])
   const now = await readShardMap(main)
   if (!now) throw new Error('there is no map')
   t.comment(`${now.moved?.size} buckets are elsewhere, map ${now.version}`)

@@ -2,7 +2,7 @@
 // JSON, so that a column that comes later is copied and compared, too.
 
 import { createHash } from 'node:crypto'
-import { idAlphabet, todoIdLength, uniqueLength } from '../../domain/todo-id.ts'
+import { bucketOf, idAlphabet, todoIdLength, uniqueLength } from '../../domain/todo-id.ts'
 import type { Pool, Sql } from '../../drivers/postgres/pool.ts'
 
 type Table = {
@@ -10,7 +10,7 @@ type Table = {
   readonly key: string
   /** Of the row's bucket, in SQL: what the index is of. */
   readonly bucketIn: string
-  readonly bucketOf: (bucket: number) => string
+  readonly valueOf: (bucket: number) => string
   /** Of rows that have a bucket. */
   readonly where?: string
 }
@@ -24,24 +24,24 @@ const tables: readonly Table[] = [
     name: 'todos',
     key: 'id',
     bucketIn: `substr(id, ${uniqueLength + 1}, 2)`,
-    bucketOf: digitsOf,
+    valueOf: digitsOf,
     where: `length(id) = ${todoIdLength}`,
   },
-  { name: 'command_outcomes', key: 'command_id', bucketIn: 'bucket', bucketOf: numberOf },
+  { name: 'command_outcomes', key: 'command_id', bucketIn: 'bucket', valueOf: numberOf },
   {
     name: 'personal_lists',
     key: 'user_id',
     bucketIn: 'bucket_of_owner(user_id)',
-    bucketOf: numberOf,
+    valueOf: numberOf,
   },
-  { name: 'team_lists', key: 'team_id', bucketIn: 'bucket_of_owner(team_id)', bucketOf: numberOf },
+  { name: 'team_lists', key: 'team_id', bucketIn: 'bucket_of_owner(team_id)', valueOf: numberOf },
 ]
 
 /** Rows in one message: 1,000 of the largest todos are 9 MB. */
 const copiedAtOnce = 1_000
 
-const rowsOf = ({ bucketIn, bucketOf, where }: Table, bucket: number): string =>
-  `${where === undefined ? '' : `${where} AND `}${bucketIn} = '${bucketOf(bucket)}'`
+const rowsOf = ({ bucketIn, valueOf, where }: Table, bucket: number): string =>
+  `${where === undefined ? '' : `${where} AND `}${bucketIn} = '${valueOf(bucket)}'`
 
 export type BucketRows = {
   /** By table. */
@@ -99,6 +99,19 @@ export const readBucket = async (sql: Sql, bucket: number): Promise<BucketRows> 
     sums.push(`${name} ${row?.count} ${row?.sum}`)
   }
   return { counts, checksum: createHash('sha256').update(sums.join()).digest('hex') }
+}
+
+/** How many todos each bucket has. It reads them all. */
+export const todosByBucket = async (sql: Sql): Promise<Map<number, number>> => {
+  const rows = await sql<{ digits: string; count: number }[]>`
+    SELECT substr(id, ${uniqueLength + 1}::int, 2) AS digits, count(*)::int AS count FROM todos
+    WHERE length(id) = ${todoIdLength} GROUP BY 1`
+  return new Map(
+    rows.flatMap(({ digits, count }) => {
+      const bucket = bucketOf('A'.repeat(uniqueLength) + digits + 'A')
+      return bucket === undefined ? [] : [[bucket, count] as const]
+    }),
+  )
 }
 
 /** How many there were, by table. */

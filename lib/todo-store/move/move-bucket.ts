@@ -197,11 +197,20 @@ const hasGuests = async (sql: Sql, partition: number, shard: string): Promise<bo
 
 /** A shard that has nothing of the partition yet is where the home is: with its numbers, too. */
 const joinPartition = async (home: Sql, sql: Sql, partition: number): Promise<void> => {
-  const [known] = await home<{ offsets: string; numbers: string }[]>`
-    SELECT (SELECT coalesce(json_agg(json_build_object('log', log, 'next_offset', next_offset)), '[]')
+  const [known] = await home<{ logs: string; offsets: string; numbers: string }[]>`
+    SELECT (SELECT coalesce(json_agg(json_build_object(
+        'log', log, 'identity', identity, 'partitions', partitions)), '[]')
+        FROM command_logs)::text AS logs,
+      (SELECT coalesce(json_agg(json_build_object('log', log, 'next_offset', next_offset)), '[]')
         FROM command_offsets WHERE partition = ${partition} AND log NOT LIKE '(%')::text AS offsets,
       (SELECT coalesce(json_agg(known), '[]') FROM publisher_numbers AS known
         WHERE partition = ${partition})::text AS numbers`
+  // One that was registered when the shard joined the map is not known there.
+  await sql`
+    INSERT INTO command_logs (log, identity, partitions)
+    SELECT * FROM json_to_recordset(${known?.logs ?? '[]'}::text::json)
+      AS of (log text, identity text, partitions int)
+    ON CONFLICT DO NOTHING`
   await sql`
     INSERT INTO command_offsets (log, partition, next_offset)
     SELECT log, ${partition}::int, next_offset
