@@ -19,11 +19,15 @@ export type ShardedDatabases = {
   ): Promise<T>
 }
 
-/** `shardB`: of a migrated database that is the test's own to hurt. */
+/**
+ * `shardB`: of a migrated database that is the test's own to hurt. `waitingC`: of one that is in the settings
+ * and not in the map.
+ */
 export const shardedDatabases = async (
   t: Test,
   partitions: number,
   shardB?: string,
+  waitingC?: string,
 ): Promise<ShardedDatabases> => {
   const [main, a, b] = await Promise.all([
     testDatabase(t),
@@ -37,8 +41,9 @@ export const shardedDatabases = async (
   const read = () => readConfig(settings, 'script')
   if ((await shards(args, read, { out: add, err: add })) !== 0) throw new Error(printed.join('\n'))
   const map = await readMap(main)
+  const waiting = waitingC === undefined ? '' : `,c=${waitingC}`
   return {
-    settings,
+    settings: { ...settings, DATABASE_SHARDS: settings.DATABASE_SHARDS + waiting },
     map,
     async ownerIn(shard, make, idOf) {
       for (let n = 0; ; n++) {

@@ -1,17 +1,22 @@
 // A server and a worker whose todos are in two shards, as clients see them. One shard's Postgres is stopped:
-// its owners' todos are a 503, all else goes on, and nothing that was acknowledged is lost.
+// its owners' todos are a 503, all else goes on, and nothing that was acknowledged is lost. Then a third joins
+// the map, and leaves it: nobody is started again for that.
 
+import postgres from 'postgres'
 import t, { type Test } from 'tap'
+import { bucketOfOwner } from '../../lib/domain/todo-id.ts'
 import { migrate } from '../../lib/drivers/postgres/migrate.ts'
 import { shardOfTodo, type ShardMap } from '../../lib/domain/shard-map.ts'
+import { readConfig } from '../../lib/runtime/config/config.ts'
 import { migrationsDirectory } from '../../scripts/paths.ts'
+import { shards } from '../../scripts/shards.ts'
 import { startPostgres } from '../../scripts/stack/postgres.ts'
 import { startServer, startWorker } from '../../scripts/stack/processes.ts'
 import { scrape } from '../../scripts/stack/scrape.ts'
 import { eventually } from '../eventually.ts'
 import { clientOf, type Answer, type Json } from '../json-client.ts'
 import { restartable, type RestartableService } from '../restartable.ts'
-import { ownRedis, testStacks, testTopic } from '../services.ts'
+import { ownRedis, testDatabase, testStacks, testTopic } from '../services.ts'
 import { generousTimeouts, testSecret } from '../settings.ts'
 import { shardedDatabases, type ShardedDatabases } from '../sharded-databases.ts'
 import { openTeamsAt } from '../teams.ts'
@@ -99,7 +104,7 @@ const walk = async (t: Test, system: System, map: ShardMap) => {
     t.same(new Set(shards), new Set(['a', 'b']))
     const list = await eventually(newest, (one) => titlesOf(one).length === titles.length)
     t.same(titlesOf(list).toSorted(), titles.toSorted())
-    t.match(list.headers.get('etag'), /^"\d+\.\d+-100"$/, 'one version for each shard')
+    t.match(list.headers.get('etag'), /^"\d+\.\d+\.0-100"$/, 'one version for each shard')
     const page = await asAnn('GET', '/todos?limit=5')
     t.same(
       [
@@ -230,6 +235,63 @@ const down = async (t: Test, system: System, b: RestartableService) => {
   t.equal(mine.headers.has('missing-shards'), false)
 }
 
+/** `c` was named in the settings, and its database was not there. */
+const grow = async (t: Test, system: System, databases: ShardedDatabases, c: RenamedDatabase) => {
+  const { asAnn, asBob, users, ready, newest, server, worker } = system
+  const run = async (...args: string[]) => {
+    const lines: string[] = []
+    const add = (line: string) => void lines.push(line)
+    const read = () => readConfig(databases.settings, 'script')
+    return { code: await shards(args, read, { out: add, err: add }), text: lines.join('\n') }
+  }
+  const before = titlesOf(await newest())
+  for (const running of [server, worker])
+    t.match(running.output(), /"shards":\["c"\].*going on without shards/)
+  await c.giveName()
+  t.match(await run('add', 'c'), { code: 0 })
+  const buckets = [users.ann, users.bob].map(({ userId }) => String(bucketOfOwner(userId)))
+  t.match(await run('move', ...buckets, 'c'), { code: 0 })
+  t.match(await run('move', '--count', '30', 'b', 'c'), { code: 0 })
+  for (const as of [asAnn, asBob]) {
+    t.match(todosOf(await as('GET', '/api/todos')), [{ user_id: /./ }], 'what was moved is there')
+    const made = await as('POST', '/api/todos', { title: 'in c' })
+    t.equal(made.status, 201, 'the worker has it, too')
+    t.match(await as('GET', `/api/todos/${idOf(made)}`), { body: { title: 'in c' } })
+    t.equal((await as('DELETE', `/api/todos/${idOf(made)}`)).status, 204)
+  }
+  for (let i = 0; i < 8; i++)
+    t.equal((await asAnn('POST', '/todos', { title: `grown ${i}` }, waits)).status, 201)
+  const isWhole = (list: Answer) =>
+    !list.headers.has('missing-shards') && titlesOf(list).length === before.length + 8
+  const list = await eventually(newest, isWhole)
+  t.match(list.headers.get('etag'), /^"\d+\.\d+\.[1-9]\d+-100"$/, 'c has a version now')
+  await eventually(ready, statusIs('ready'))
+
+  t.match(await run('remove', 'c'), { code: 1, text: /c has \d+ buckets/ })
+  t.match(await run('move', '--count', '4096', 'c', 'b'), { code: 0 })
+  // Its events may wait for a worker yet.
+  await eventually(
+    () => run('remove', 'c'),
+    ({ code }) => code === 0,
+  )
+  t.equal((await asAnn('POST', '/todos', { title: 'left' }, waits)).status, 201)
+  await eventually(newest, (one) => titlesOf(one).length === before.length + 9)
+}
+
+/** Not there under the name in its URL, until it gets that. */
+const renamedDatabase = async (t: Test) => {
+  const url = new URL(await testDatabase(t))
+  const name = url.pathname.slice(1)
+  const sql = postgres(Object.assign(new URL(url), { pathname: '/postgres' }).href, { max: 1 })
+  t.teardown(() => sql.end())
+  await sql`ALTER DATABASE ${sql(name)} RENAME TO ${sql(`${name}_gone`)}`
+  return {
+    url: url.href,
+    giveName: () => sql`ALTER DATABASE ${sql(`${name}_gone`)} RENAME TO ${sql(name)}`,
+  }
+}
+type RenamedDatabase = Awaited<ReturnType<typeof renamedDatabase>>
+
 /** All in Postgres; with SHARDS_STACK `redis` lists are in Redis, and with `real` the log is in Kafka, too. */
 const stackOf = async (t: Test): Promise<Record<string, string> | undefined> => {
   const chosen = process.env['SHARDS_STACK'] ?? 'embedded'
@@ -243,11 +305,13 @@ t.test('todos of two shards are one service; one that stops takes nothing along'
   if (!stack) return
   const b = await restartable(t, (options) => startPostgres({ ...options, durable: false }))
   await migrate(b.directUrl(), migrationsDirectory)
-  const databases = await shardedDatabases(t, partitions, b.url)
+  const c = await renamedDatabase(t)
+  const databases = await shardedDatabases(t, partitions, b.url, c.url)
   const soon = { LIST_STALE_IF_ERROR_SEC: '1', LIST_REFRESH_TIMEOUT_MS: '2000' }
   const system = await startOn(t, { ...stack, ...soon }, databases)
   await walk(t, system, databases.map)
   await down(t, system, b)
+  await grow(t, system, databases, c)
 })
 
 t.test('a start says what contradicts the map, and what to do', async (t) => {
