@@ -1,9 +1,16 @@
 // Moves buckets from shard to shard, one after the other, and first those that an earlier run has begun.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { homeOfBucket, shardOfBucket, shardsUsed } from '../lib/domain/shard-map.ts'
+import {
+  homeOfBucket,
+  ofShard,
+  shardOfBucket,
+  shardsUsed,
+  type ShardMap,
+} from '../lib/domain/shard-map.ts'
 import { bucketCount } from '../lib/domain/todo-id.ts'
 import type { Pool } from '../lib/drivers/postgres/pool.ts'
+import { makesIdsWithoutBucket } from '../lib/shards/adopting.ts'
 import {
   aloneWithMoves,
   beginMove,
@@ -13,6 +20,7 @@ import {
 } from '../lib/shards/moves.ts'
 import { readShardMap } from '../lib/shards/postgres.ts'
 import {
+  bucketsThatStay,
   dropBucketIndexes,
   indexBuckets,
   todosByBucket,
@@ -47,51 +55,68 @@ export const moveBuckets = async (parts: MoveParts, wanted?: WantedMoves): Promi
   const indexed = new Set<Pool>()
   const isAlone = await aloneWithMoves(parts.lock, async () => {
     for (const begun of await movesBegun(parts.main)) await move(parts, begun, indexed)
-    if (wanted) await refuseUnknown(parts, wanted.to)
-    for (const bucket of await bucketsOf(parts, wanted))
-      await begin(parts, bucket, wanted?.to ?? '', indexed)
+    if (wanted) await begin(parts, wanted, indexed)
     for (const pool of indexed) await dropBucketIndexes(pool)
   })
   if (!isAlone) throw new NotMoved('another process is moving buckets: wait until it is done')
 }
 
-/** Read now, when nobody else changes it: it may have left the map since. */
-const refuseUnknown = async ({ main }: MoveParts, to: string): Promise<void> => {
+const begin = async (parts: MoveParts, wanted: WantedMoves, indexed: Set<Pool>): Promise<void> => {
+  const { main, out } = parts
+  const { to } = wanted
+  // Read now, when nobody else changes it: the shard may have left it since.
   const map = await readShardMap(main)
   if (!map || !shardsUsed(map).has(to))
     throw new NotMoved(`${to} is not in the map: run npm run shards -- add ${to}`)
+  const stay = await createStay(parts, map)
+  const buckets =
+    'buckets' in wanted ? wanted.buckets : await fullest(parts, map, wanted, stay(wanted.from))
+  for (const bucket of buckets) {
+    const from = await shardOfBucketNow(parts, bucket)
+    if (from === to) {
+      out(`bucket ${bucket}: in ${to} already`)
+      continue
+    }
+    if ((await stay(from)).has(bucket))
+      throw new NotMoved(
+        `bucket ${bucket} stays in ${from}: an owner of its todos has others there, whose ids have no bucket`,
+      )
+    const begun = { bucket, from, to }
+    await beginMove(main, begun)
+    await move(parts, begun, indexed)
+  }
 }
 
-/** As many as are wanted: those that have most todos, for to move one costs the same. */
-const bucketsOf = async (
-  { main, slow }: MoveParts,
-  wanted: WantedMoves | undefined,
-): Promise<readonly number[]> => {
-  if (!wanted) return []
-  if ('buckets' in wanted) return wanted.buckets
-  const { count, from } = wanted
-  const map = await readShardMap(main)
-  const pool = slow.get(from)
-  if (!map || !pool) throw new NotMoved(`${from} is not in DATABASE_SHARDS`)
-  const todos = await pool.run(todosByBucket)
+/** As many as are wanted: those that have most todos, for to move one costs nearly the same. */
+const fullest = async (
+  { slow, out }: MoveParts,
+  map: ShardMap,
+  { count, from }: { readonly count: number; readonly from: string },
+  staying: Promise<ReadonlySet<number>>,
+): Promise<number[]> => {
+  const todos = await ofShard(slow, from).run(todosByBucket)
   const todosIn = (bucket: number) => todos.get(bucket) ?? 0
+  const stay = await staying
+  if (stay.size > 0)
+    out(`${stay.size} buckets stay in ${from}: their owners have todos whose ids have no bucket`)
   return Array.from({ length: bucketCount }, (_, bucket) => bucket)
-    .filter((bucket) => shardOfBucket(map, bucket) === from)
+    .filter((bucket) => shardOfBucket(map, bucket) === from && !stay.has(bucket))
     .sort((one, other) => todosIn(other) - todosIn(one) || one - other)
     .slice(0, count)
 }
 
-const begin = async (
-  parts: MoveParts,
-  bucket: number,
-  to: string,
-  indexed: Set<Pool>,
-): Promise<void> => {
-  const from = await shardOfBucketNow(parts, bucket)
-  if (from === to) return parts.out(`bucket ${bucket}: in ${to} already`)
-  const begun = { bucket, from, to }
-  await beginMove(parts.main, begun)
-  await move(parts, begun, indexed)
+/** Which buckets of a shard stay there. None but in the one that was adopted, which is looked at once. */
+const createStay = async ({ main, slow }: MoveParts, { adopted }: ShardMap) => {
+  const isUndecided = adopted !== undefined && (await makesIdsWithoutBucket(main))
+  let known: Promise<ReadonlySet<number>> | undefined
+  return (from: string): Promise<ReadonlySet<number>> => {
+    if (from !== adopted) return Promise.resolve(new Set())
+    if (isUndecided)
+      throw new NotMoved(
+        'ids without a bucket may still be made: run npm run shards -- finish-adoption, and wait for a minute',
+      )
+    return (known ??= ofShard(slow, from).run(bucketsThatStay))
+  }
 }
 
 const move = async (

@@ -4,11 +4,15 @@ import { bucketCount } from '../lib/domain/todo-id.ts'
 import { parseOptions, UsageError } from './command-line.ts'
 import { yesOption } from './confirm.ts'
 
-export const usage = `usage: npm run shards [-- init [--partitions N] | add NAME | remove NAME | move [BUCKET... SHARD]] [-- --yes]
+export const usage = `usage: npm run shards [-- init | finish-adoption | add NAME | remove NAME | move [BUCKET... SHARD]] [-- --yes]
 Prints which shard of DATABASE_SHARDS has which partitions of the command log and how many buckets of others,
 which moves are not finished, and whether each shard is there.
   init              makes the map, and names each shard: DATABASE_URL and all shards must be migrated and
                     empty; begun anew after a failure, it goes on
+  init --adopt NAME makes the map for a DATABASE_URL that has todos: NAME, a copy of the whole database that was
+                    made since all workers were stopped, gets all partitions; begun anew, it goes on
+  finish-adoption   deletes what DATABASE_URL still has of todos then: once all servers and workers have been
+                    started with DATABASE_SHARDS
   add NAME          a shard of DATABASE_SHARDS, migrated and empty, joins the map, with nothing in it yet: give
                     it some with move. Servers and workers whose DATABASE_SHARDS has it take it within seconds
   remove NAME       a shard that was added, and has nothing, leaves the map
@@ -31,8 +35,11 @@ export type Request =
   | {
       readonly kind: 'init'
       readonly partitions: number | undefined
+      /** The shard that is a copy. */
+      readonly adopts: string | undefined
       readonly isConfirmed: boolean
     }
+  | { readonly kind: 'finish-adoption'; readonly isConfirmed: boolean }
   | {
       readonly kind: 'add' | 'remove'
       readonly name: string
@@ -48,12 +55,19 @@ export type Request =
 export const parseRequest = (args: readonly string[]): Request => {
   const { values, positionals } = parseOptions(
     args,
-    { ...yesOption, partitions: { type: 'string' }, count: { type: 'string' } },
+    {
+      ...yesOption,
+      partitions: { type: 'string' },
+      adopt: { type: 'string' },
+      count: { type: 'string' },
+    },
     { allowPositionals: true },
   )
   const [kind = 'print', ...rest] = positionals
-  const { partitions, count, yes: isConfirmed = false } = values
-  if (partitions !== undefined && kind !== 'init') throw new UsageError('--partitions is for init')
+  const { partitions, adopt, count, yes: isConfirmed = false } = values
+  if (partitions !== undefined && (kind !== 'init' || adopt !== undefined))
+    throw new UsageError('--partitions is for init of empty databases')
+  if (adopt !== undefined && kind !== 'init') throw new UsageError('--adopt is for init')
   if (count !== undefined && kind !== 'move') throw new UsageError('--count is for move')
   switch (kind) {
     case 'move':
@@ -71,8 +85,12 @@ export const parseRequest = (args: readonly string[]): Request => {
       return {
         kind,
         partitions: partitions === undefined ? undefined : Number(partitions),
+        adopts: adopt,
         isConfirmed,
       }
+    case 'finish-adoption':
+      takeAtMost(0, rest)
+      return { kind, isConfirmed }
     case 'print':
       if (positionals.length > 0) throw new UsageError('"print" is not a command')
       return { kind }

@@ -1,5 +1,5 @@
-// npm run shards [-- init|add|remove|move]: which database has which todos. Printed; made, once, for
-// databases that are empty; or changed, while todos are written.
+// npm run shards [-- COMMAND]: which database has which todos. Printed; made, once, for databases that are
+// empty or for one that has all; or changed, while todos are written.
 
 import {
   guestsOfShard,
@@ -29,16 +29,17 @@ import {
   readShardMap,
 } from '../lib/shards/postgres.ts'
 import { NotMoved } from '../lib/todo-store/move/move-bucket.ts'
+import { adopt, finishAdoption, NotAdopted } from './adopt-shard.ts'
 import { runIfStarted, runOnDatabase, type Output } from './database-command.ts'
 import { moveBuckets } from './move-buckets.ts'
-import { add, NotChanged, remove } from './shard-membership.ts'
+import { add, NotChanged, remove, type MembershipParts } from './shard-membership.ts'
 import { parseRequest, usage, type Request, type WantedMoves } from './shards-arguments.ts'
 
 const timeoutMs = 10_000
 /** Of a statement over a whole bucket, and how long its partition stays locked by a mover that vanished. */
 const moveTimeoutMs = 60_000
-/** Of an index on all todos of a shard. */
-const indexTimeoutMs = 6 * 3_600_000
+/** Of an index on all todos of a shard, and of reading them all. */
+const slowTimeoutMs = 6 * 3_600_000
 
 /** Something is not as it must be; the line says what to do. */
 class NotDone extends Error {}
@@ -57,7 +58,7 @@ export const shards = (
       parse: parseRequest,
       run: (request, config, databases) => withShards(request, config, databases, output),
       explain: (error) =>
-        [NotDone, NotMoved, NotChanged].some((kind) => error instanceof kind)
+        [NotDone, NotMoved, NotChanged, NotAdopted].some((kind) => error instanceof kind)
           ? error.message
           : `not done (${error.message}): check DATABASE_URL and DATABASE_SHARDS, and npm run migrate`,
     },
@@ -73,19 +74,34 @@ const withShards = async (
   { out }: Output,
 ): Promise<number> => {
   const opened = openShards(config)
-  const limitMs = request.kind === 'move' ? moveTimeoutMs : timeoutMs
+  const isAdopting = request.kind === 'init' && request.adopts !== undefined
+  const limitMs = isAdopting ? slowTimeoutMs : request.kind === 'move' ? moveTimeoutMs : timeoutMs
   const pools = new Map(
     [...opened].map(([name, one]) => [name, one.pool('todos', { timeoutMs: limitMs })]),
   )
-  const pool = databases.pool('todos', { timeoutMs })
+  const pool = databases.pool('todos', { timeoutMs: isAdopting ? slowTimeoutMs : timeoutMs })
+  const lock = databases.pool('one-off', { timeoutMs })
+  const parts = { main: pool, lock, pools, log: config.KAFKA_TODO_TOPIC, out }
   try {
-    if (request.kind === 'init')
-      await init(pool, pools, request.partitions ?? config.KAFKA_PARTITIONS)
-    if (request.kind === 'move') await move(databases, opened, pool, pools, request.wanted, out)
-    if (request.kind === 'add' || request.kind === 'remove') {
-      const lock = databases.pool('one-off', { timeoutMs })
-      const change = { add, remove }[request.kind]
-      await change({ main: pool, lock, pools, out }, request.name)
+    switch (request.kind) {
+      case 'init':
+        if (request.adopts === undefined)
+          await init(pool, pools, request.partitions ?? config.KAFKA_PARTITIONS)
+        else await adopt(parts, request.adopts)
+        break
+      case 'finish-adoption':
+        await finishAdoption(parts)
+        break
+      case 'move':
+        await move(parts, opened, request.wanted)
+        break
+      case 'add':
+        await add(parts, request.name)
+        break
+      case 'remove':
+        await remove(parts, request.name)
+        break
+      case 'print':
     }
     const map = await readShardMap(pool)
     const moves = map ? await movesBegun(pool) : []
@@ -125,12 +141,9 @@ const init = async (pool: Pool, pools: ShardPools, partitions: number): Promise<
 }
 
 const move = async (
-  databases: Databases,
+  { main, lock, pools, out }: MembershipParts,
   opened: ShardDatabases,
-  main: Pool,
-  pools: ShardPools,
   wanted: WantedMoves | undefined,
-  out: (line: string) => void,
 ): Promise<void> => {
   const map = await readShardMap(main)
   const fault = mapFault(map, [...pools.keys()])
@@ -142,9 +155,8 @@ const move = async (
     const wrong = identityFault(map, name, await readShardIdentity(pool))
     if (wrong !== undefined) throw new NotDone(wrong)
   }
-  const lock = databases.pool('one-off', { timeoutMs })
   const slow = new Map(
-    [...opened].map(([name, one]) => [name, one.pool('one-off', { timeoutMs: indexTimeoutMs })]),
+    [...opened].map(([name, one]) => [name, one.pool('one-off', { timeoutMs: slowTimeoutMs })]),
   )
   await moveBuckets({ map, pools, main, lock, slow, out }, wanted)
 }

@@ -47,6 +47,19 @@ export const testDatabase = async (t: Test): Promise<string> => {
   return url
 }
 
+/** As it is now: nobody may be connected to it. */
+export const copiedDatabase = async (t: Test, url: string): Promise<string> => {
+  const copy = databaseUrl(url, `test_${randomBytes(6).toString('hex')}`)
+  const nameIn = (of: string) => new URL(of).pathname.slice(1)
+  const sql = postgres(databaseUrl(url, 'postgres'), { max: 1, onnotice: () => {} })
+  await sql.unsafe(`CREATE DATABASE ${nameIn(copy)} TEMPLATE ${nameIn(url)} STRATEGY file_copy`)
+  t.teardown(async () => {
+    await sql.unsafe(`DROP DATABASE ${nameIn(copy)} WITH (FORCE)`)
+    await sql.end()
+  })
+  return copy
+}
+
 export const databaseUrl = (server: string, name: string): string => {
   const url = new URL(server)
   url.pathname = `/${name}`

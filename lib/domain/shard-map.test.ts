@@ -40,8 +40,9 @@ t.test('a bucket that was moved is where the map says, and its partition stays',
   t.end()
 })
 
-t.test('an id without a bucket is in no shard', (t) => {
+t.test('an id without a bucket is in the shard that was adopted, or in none', (t) => {
   t.equal(shardOfTodo(mapOf(4, 'a', 'b'), 'made-up'), undefined)
+  t.equal(shardOfTodo({ ...mapOf(4, 'a'), adopted: 'a' }, 'made-up'), 'a')
   t.end()
 })
 

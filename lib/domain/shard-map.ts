@@ -14,6 +14,8 @@ export type ShardMap = {
   readonly moved?: ReadonlyMap<number, string>
   /** Shards that have joined it, and are home of no partition. */
   readonly added?: readonly string[]
+  /** The shard that has the todos whose ids have no bucket. */
+  readonly adopted?: string | undefined
 }
 
 /** What a shard says of itself. */
@@ -39,10 +41,10 @@ export const homeOfBucket = (map: ShardMap, bucket: number): string =>
 export const shardOfBucket = (map: ShardMap, bucket: number): string =>
   map.moved?.get(bucket) ?? homeOfBucket(map, bucket)
 
-/** Undefined for an id without a bucket, which no shard has. */
+/** Undefined for an id without a bucket, where no shard has such. They are moved nowhere. */
 export const shardOfTodo = (map: ShardMap, todoId: string): string | undefined => {
   const bucket = bucketOf(todoId)
-  return bucket === undefined ? undefined : shardOfBucket(map, bucket)
+  return bucket === undefined ? map.adopted : shardOfBucket(map, bucket)
 }
 
 /** Of a shard, what there is of each. Throws where nobody has connected to it. */

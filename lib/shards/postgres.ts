@@ -9,6 +9,7 @@ type MapRow = {
   readonly shards: string[]
   readonly moved: [number, string][]
   readonly added: string[]
+  readonly adopted: string | null
 }
 
 /** Undefined: there is none, or it is not finished. */
@@ -16,7 +17,7 @@ export const readShardMap = (pool: Pool): Promise<ShardMap | undefined> =>
   pool.run(async (sql) => {
     // One statement: version and rows are of one moment.
     const [row] = await sql<MapRow[]>`
-      SELECT installation, version, to_json(added) AS added, to_json(ARRAY(
+      SELECT installation, version, to_json(added) AS added, adopted, to_json(ARRAY(
         SELECT shard FROM shard_partitions ORDER BY partition)) AS shards,
         (SELECT coalesce(json_agg(json_build_array(bucket, shard)), '[]') FROM shard_buckets) AS moved
       FROM shard_map WHERE version <> 0`
@@ -25,7 +26,14 @@ export const readShardMap = (pool: Pool): Promise<ShardMap | undefined> =>
         'DATABASE_URL was restored, and is not compared with its shards yet: run npm run restore -- --join',
       )
     }
-    return row && { ...row, version: Number(row.version), moved: new Map(row.moved) }
+    if (!row) return undefined
+    const { version, moved, adopted, ...rest } = row
+    return {
+      ...rest,
+      version: Number(version),
+      moved: new Map(moved),
+      ...(adopted !== null && { adopted }),
+    }
   })
 
 const releaseWithout = ['42P01', '42703'] // no such table, no such column

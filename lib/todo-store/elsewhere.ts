@@ -13,8 +13,19 @@ export const createTodosElsewhere = (
   map: () => ShardMap,
   shards: ReadonlyMap<string, Pool>,
 ): TodosElsewhere => {
-  const follow = createFollow(map, shards)
+  const followBucket = createFollow(map, shards)
   const poolOf = (name: string) => ofShard(shards, name)
+  /** What has no bucket is moved nowhere. Undefined: no shard has such a todo. */
+  const follow = async <T>(
+    todoId: string,
+    read: (name: string) => Promise<T>,
+    isThere: (found: T) => boolean,
+  ): Promise<T | undefined> => {
+    const bucket = bucketOf(todoId)
+    if (bucket !== undefined) return followBucket(bucket, read, isThere)
+    const { adopted } = map()
+    return adopted === undefined ? undefined : read(adopted)
+  }
   const readIn = (name: string, todoIds: readonly string[]) =>
     poolOf(name).run(
       (sql) => sql<Todo[]>`
@@ -25,10 +36,8 @@ export const createTodosElsewhere = (
 
   return {
     async ownerOf(todoId) {
-      const bucket = bucketOf(todoId)
-      if (bucket === undefined) return undefined
       const rows = await follow(
-        bucket,
+        todoId,
         (name) =>
           poolOf(name).run(
             (sql) => sql<{ user_id: string }[]>`
@@ -36,11 +45,9 @@ export const createTodosElsewhere = (
           ),
         ({ length }) => length > 0,
       )
-      return rows[0]?.user_id
+      return rows?.[0]?.user_id
     },
     async lock(todoId) {
-      const bucket = bucketOf(todoId)
-      if (bucket === undefined) return nothing
       let last = nothing
       const lockIn = async (name: string): Promise<Locked> => {
         await last.release()
@@ -48,7 +55,7 @@ export const createTodosElsewhere = (
         return (last = await lockRow(poolOf(name), todoId))
       }
       try {
-        return await follow(bucket, lockIn, ({ isThere }) => isThere)
+        return (await follow(todoId, lockIn, ({ isThere }) => isThere)) ?? nothing
       } catch (error) {
         await last.release()
         throw error
@@ -76,14 +83,13 @@ export const createTodosElsewhere = (
         return !todos.has(todoId) || now.moved?.has(bucket) === true
       })
       for (const todoId of unsure) {
-        const bucket = bucketOf(todoId) as number
         const rows = await follow(
-          bucket,
+          todoId,
           (name) => readIn(name, [todoId]),
           ({ length }) => length > 0,
         )
         todos.delete(todoId)
-        for (const todo of rows) todos.set(todo.id, todo)
+        for (const todo of rows ?? []) todos.set(todo.id, todo)
       }
       return todos
     },

@@ -52,10 +52,12 @@ export const createPostgresStore = (
           VALUES (${userId}, ${key}, ${fingerprint}) ON CONFLICT DO NOTHING`
         // A statement of its own: in one with the INSERT, what another request has just committed
         // would not be seen.
-        const [row] = await sql<{ is_ours: boolean }[]>`
-          SELECT fingerprint = ${fingerprint} AS is_ours FROM idempotency_keys
-          WHERE user_id = ${userId} AND key = ${key}`
-        return row?.is_ours === false ? 'other' : 'ours'
+        const [row] = await sql<{ is_ours: boolean; is_old: boolean | null }[]>`
+          SELECT fingerprint = ${fingerprint} AS is_ours,
+            created_at < (SELECT keys_without_bucket_until FROM shard_map) AS is_old
+          FROM idempotency_keys WHERE user_id = ${userId} AND key = ${key}`
+        if (row?.is_ours === false) return 'other'
+        return row?.is_old === true ? 'ours-without-bucket' : 'ours'
       }),
     nextOffset: (log, partition) =>
       pool.run(async (sql) => {

@@ -65,8 +65,9 @@ export const createShardedStore = (
   /** Of a todo, by its id. Undefined: no shard has such a todo. */
   const ofTodo = async <T>(id: string, read: (name: string) => Promise<T | undefined>) => {
     const bucket = bucketOf(id)
-    if (bucket === undefined) return undefined
-    return follow(bucket, read, (found) => found !== undefined)
+    if (bucket !== undefined) return follow(bucket, read, (found) => found !== undefined)
+    const { adopted } = map()
+    return adopted === undefined ? undefined : read(adopted)
   }
   const poolOf = (name: string) => ofShard(pools, name)
   /** An owner's todos have a version since the first change of one, wherever they are. */

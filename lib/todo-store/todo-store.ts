@@ -38,6 +38,13 @@ export type TeamTodo = { readonly row: TodoRow; readonly version: number }
  * `mustSee`, where a read takes it: what the reader must see, on whatever server that is. Without it one
  * todo is read on the primary, and a list with all that is committed.
  */
+export type KeyClaim =
+  | 'ours'
+  /** It may have made an id before, when all was in one database: the same one again. */
+  | 'ours-without-bucket'
+  /** This user's key came with another fingerprint before. */
+  | 'other'
+
 export interface TodoStore extends LogRegistry {
   readList(list: ListName): Promise<ListSnapshot>
   listVersion(): Promise<number>
@@ -66,8 +73,7 @@ export interface TodoStore extends LogRegistry {
   pagesVersion(owner: PageOwner): Promise<number>
   /** Outcomes of those that were applied or refused. */
   outcomesOf(commandIds: readonly string[]): Promise<Map<string, CommandOutcome>>
-  /** `other` when this user's key came with another fingerprint before. */
-  claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<'ours' | 'other'>
+  claimIdempotencyKey(userId: string, key: string, fingerprint: Buffer): Promise<KeyClaim>
   /** The next offset to apply in a partition; 0 when nothing of it was ever applied. */
   nextOffset(log: string, partition: number): Promise<number>
   /** The same, and which buckets of the partition are in another shard from there on. */

@@ -114,6 +114,19 @@ export const todosByBucket = async (sql: Sql): Promise<Map<number, number>> => {
   )
 }
 
+/**
+ * Buckets of owners who have todos without a bucket: those stay where they are, and a page of an owner's
+ * todos is read in one shard. It reads all todos.
+ */
+export const bucketsThatStay = async (sql: Sql): Promise<Set<number>> => {
+  const rows = await sql<{ bucket: number }[]>`
+    SELECT DISTINCT bucket_of_owner(owner) AS bucket FROM (
+      SELECT DISTINCT coalesce(team_id, user_id) AS owner FROM todos
+      WHERE is_personal AND NOT (length(id) = ${todoIdLength}
+        AND substr(id, ${uniqueLength + 1}::int, 2) ~ '^[A-Za-z0-9_-]{2}$')) AS owners`
+  return new Set(rows.map((row) => row.bucket))
+}
+
 /** How many there were, by table. */
 export const deleteBucket = async (sql: Sql, bucket: number): Promise<Map<string, number>> => {
   const counts = new Map<string, number>()

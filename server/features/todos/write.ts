@@ -6,6 +6,7 @@ import hyperid from 'hyperid'
 import type { Command, CommandOutcome, TodoChange } from '../../../lib/domain/command.ts'
 import type { LogPosition } from '../../../lib/domain/must-see.ts'
 import { idOfHash } from '../../../lib/domain/todo-id.ts'
+import type { KeyClaim } from '../../../lib/todo-store/todo-store.ts'
 import { withoutBody } from '../../http/contract/answer.ts'
 import type { Principal } from '../../http/contract/endpoint.ts'
 import type { Reply, Request } from '../../http/engines/engine.ts'
@@ -144,9 +145,10 @@ const createOnce = async (
   const { isPersonal, teamId, path } = collection
   const place = isPersonal || teamId !== undefined ? [path] : []
   const assigned = typeof assignee_id === 'string' ? [assignee_id] : []
-  await claimKey(parts, userId, key, [...place, title, description, ...assigned])
+  const claim = await claimKey(parts, userId, key, [...place, title, description, ...assigned])
   const id = idFromKey(userId, key)
-  const todoId = parts.hasKeyedBuckets ? idOfHash(id, ownerOf(collection, userId)) : id
+  const hasBucket = parts.hasKeyedBuckets && claim !== 'ours-without-bucket'
+  const todoId = hasBucket ? idOfHash(id, ownerOf(collection, userId)) : id
   return publish(parts, collection, createCommand(input, id, todoId), input, true)
 }
 
@@ -156,13 +158,14 @@ const claimKey = async (
   userId: string,
   key: string,
   values: readonly string[],
-): Promise<void> => {
+): Promise<KeyClaim> => {
   const claim = await store
     .claimIdempotencyKey(userId, key, fingerprintOf(...values))
     .catch((cause: unknown) => {
       throw new Problem(keyUnchecked, { cause })
     })
   if (claim === 'other') throw new Problem(keyUsed)
+  return claim
 }
 
 const publish = async (
