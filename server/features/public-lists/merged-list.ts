@@ -102,7 +102,8 @@ const merge = (
   if (held.length === 0) return undefined
   const isLong = held.some(isTooLong)
   return {
-    version: snapshots.map((snapshot) => snapshot?.version ?? 'none').join('.'),
+    // 0 is that of a shard that the map does not have yet. Without its todos, whyever, it is the same list.
+    version: snapshots.map((snapshot) => snapshot?.version || 'none').join('.'),
     body: isLong ? Buffer.alloc(0) : mergeAll(held, countMax),
     missing: sources.flatMap(({ name = '' }, i) => (snapshots[i] ? [] : [name])),
   }

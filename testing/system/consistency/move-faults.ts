@@ -1,5 +1,5 @@
 // Buckets that go from shard to shard while their todos are written, as an operator moves them: by a command
-// that ends, and by one that is killed anywhere and run again.
+// that ends, and by one that is killed anywhere and run again. A third shard joins, and leaves.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { bucketCount, bucketOfOwner } from '../../../lib/domain/todo-id.ts'
 import { repository } from '../../../scripts/paths.ts'
 import type { Draw, Fault } from './fault.ts'
-import { shardNames } from './services.ts'
+import { joiningShard, shardNames } from './services.ts'
 import type { System } from './system.ts'
 
 /** Those of the clients' own todos. Public ones are in buckets at random. */
@@ -22,47 +22,74 @@ export const moveFaults = (system: System): Fault[] => [
   {
     name: 'buckets moved to another shard',
     async begin(draw) {
-      const wanted = drawBuckets(draw)
-      await move(system, wanted)
+      const wanted = drawBuckets(draw, shardsOf(system))
+      await run(system, ['move', ...wanted])
       return wanted.join(' ')
+    },
+  },
+  {
+    name: 'a shard joins by a command that is killed, or leaves by one',
+    async begin(draw) {
+      const isLeaving = system.hasJoined
+      const change = isLeaving ? 'remove' : 'add'
+      if (isLeaving)
+        await run(system, ['move', '--count', String(bucketCount), joiningShard, shardNames[0]])
+      const killed = start(system, [change, joiningShard])
+      await delay(killedAfterMsMin + draw(killedAfterMsMax))
+      killed.child.kill('SIGKILL')
+      await killed.exited
+      // Its last events may not be appended yet.
+      await run(system, [change, joiningShard], /try again|would be lost/)
+      system.hasJoined = !isLeaving
+      if (!isLeaving) await run(system, ['move', ...drawBuckets(draw, [joiningShard])])
+      return isLeaving ? 'left' : 'joined'
     },
   },
   {
     name: 'buckets moved by a command that is killed, and run again',
     async begin(draw) {
-      const wanted = drawBuckets(draw)
-      const killed = start(system, wanted)
+      const wanted = drawBuckets(draw, shardsOf(system))
+      const killed = start(system, ['move', ...wanted])
       await delay(killedAfterMsMin + draw(killedAfterMsMax))
       killed.child.kill('SIGKILL')
       await killed.exited
       return wanted.join(' ')
     },
     lastsMs: (draw) => draw(killedAfterMsMax),
-    end: () => move(system, []),
+    end: () => run(system, ['move']),
   },
 ]
 
-const drawBuckets = (draw: Draw): string[] => {
+const shardsOf = ({ hasJoined }: System): string[] => [
+  ...shardNames,
+  ...(hasJoined ? [joiningShard] : []),
+]
+
+const drawBuckets = (draw: Draw, shards: readonly string[]): string[] => {
   const others = Array.from({ length: publicBuckets }, () => draw(bucketCount))
-  const shard = shardNames[draw(shardNames.length)] as string
+  const shard = shards[draw(shards.length)] as string
   return [...[...owners.filter(() => draw(2) === 0), ...others].map(String), shard]
 }
 
 /** A worker may be frozen meanwhile, and with it a partition: then the command says to try again. */
 const triedForMs = 60_000
 
-const move = async (system: System, wanted: readonly string[]): Promise<void> => {
+const run = async (
+  system: System,
+  args: readonly string[],
+  passes = /try again/,
+): Promise<void> => {
   for (const deadline = performance.now() + triedForMs; ;) {
-    const { exited, output } = start(system, wanted)
+    const { exited, output } = start(system, args)
     if ((await exited) === 0) return
-    if (!output().includes('try again') || performance.now() > deadline)
-      throw new Error(`npm run shards -- move failed: ${output()}`)
+    if (!passes.test(output()) || performance.now() > deadline)
+      throw new Error(`npm run shards -- ${args.join(' ')} failed: ${output()}`)
   }
 }
 
-const start = (system: System, wanted: readonly string[]) => {
+const start = (system: System, args: readonly string[]) => {
   const script = fileURLToPath(new URL('scripts/shards.ts', repository))
-  const child = spawn(process.execPath, [script, 'move', ...wanted], {
+  const child = spawn(process.execPath, [script, ...args], {
     env: { ...process.env, ...system.environment },
   })
   let printed = ''

@@ -5,7 +5,7 @@ import postgres from 'postgres'
 import { readTopic } from '../../read-topic.ts'
 import type { Command } from '../../../lib/domain/command.ts'
 import type { Evidence, Logged, Row } from './evidence.ts'
-import { shardNames, type Stack } from './services.ts'
+import { joiningShard, shardNames, type Stack } from './services.ts'
 import { readTopicEnds } from './topic.ts'
 
 export type LogPlace = {
@@ -134,7 +134,8 @@ const merged = (all: readonly Positions[]): Map<number, number> => {
     home.set(partition, Math.max(offset, home.get(partition) ?? 0))
   const applied = new Map(home)
   for (const { partition, shard } of all.flatMap(({ guests }) => guests)) {
-    const there = all[shardNames.findIndex((name) => name === shard)]?.next.get(partition) ?? 0
+    const nth = [...shardNames, joiningShard].findIndex((name) => name === shard)
+    const there = all[nth]?.next.get(partition) ?? 0
     applied.set(partition, Math.min(there, applied.get(partition) ?? 0))
   }
   return applied

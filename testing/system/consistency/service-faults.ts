@@ -65,6 +65,7 @@ const ofItsOwn = (name: ServiceName, service: RestartableService, system: System
     case 'postgres':
     case 'shard-a':
     case 'shard-b':
+    case 'shard-c':
       return postgresFaults(name, service)
     case 'postgres-replica':
       return replicaFaults(service)

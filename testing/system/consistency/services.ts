@@ -10,13 +10,16 @@ import { startRedis } from '../../../scripts/stack/redis.ts'
 
 /**
  * `kafka-cluster`: `real`, with three brokers in place of one. `replicated`: with a replica of Postgres. `ha`: with
- * three brokers, Sentinels and Patroni. `shards`: `real`, with todos in two more databases.
+ * three brokers, Sentinels and Patroni. `shards`: `real`, with todos in two more databases, and a third that
+ * joins them and leaves.
  */
 export type Stack = 'real' | 'kafka-cluster' | 'replicated' | 'ha' | 'embedded' | 'shards'
 export const shardNames = ['shard-a', 'shard-b'] as const
+/** In the settings after them. */
+export const joiningShard = 'shard-c'
 export const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
 export type BrokerName = (typeof brokerNames)[number]
-export type ShardName = (typeof shardNames)[number]
+export type ShardName = (typeof shardNames)[number] | typeof joiningShard
 export type ServiceName =
   | 'postgres'
   | ShardName
@@ -34,7 +37,7 @@ const names: Readonly<Record<Stack, readonly ServiceName[]>> = {
   replicated: ['postgres', 'postgres-replica', 'redis', 'kafka'],
   ha: ['kafka-controller', ...brokerNames],
   embedded: ['postgres'],
-  shards: ['postgres', ...shardNames, 'redis', 'kafka'],
+  shards: ['postgres', ...shardNames, joiningShard, 'redis', 'kafka'],
 }
 
 export const isBroker = (name: ServiceName): name is BrokerName =>
@@ -55,6 +58,7 @@ const startOf = (name: ServiceName, started: Services): Start => {
     case 'postgres':
     case 'shard-a':
     case 'shard-b':
+    case 'shard-c':
       return (place: Place) => startPostgres({ ...place, durable: false })
     case 'postgres-replica': {
       const primary = { url: started.get('postgres')?.directUrl() ?? '' }

@@ -20,6 +20,7 @@ import { keepEmbeddedLog, type LogPlace } from './read-back.ts'
 import { startHaStores, type HaStores } from './ha-stores.ts'
 import {
   brokersOf,
+  joiningShard,
   shardNames,
   startServices,
   stopServices,
@@ -42,6 +43,8 @@ export type System = {
   /** Of the stack `ha`. */
   readonly haStores: HaStores | undefined
   readonly worker: (n: number) => Running
+  /** Whether `joiningShard` is in the map: set by who has it join or leave. */
+  hasJoined: boolean
   /** Where the log and the tables are, past the gates. */
   readonly place: () => LogPlace
   /** The settings of the server and the workers. */
@@ -110,14 +113,19 @@ export const startSystem = async (options: {
     }) ??
     service('postgres')
   const shards = stack === 'shards' ? shardNames.map((name) => service(name)) : []
+  const joining = stack === 'shards' ? [service(joiningShard)] : []
+  const membership = { hasJoined: false }
+  const withTodos = () => [...shards, ...(membership.hasJoined ? joining : [])]
   const place = (): LogPlace => ({
     databaseUrl: database.directUrl(),
-    todoUrls: shards.length > 0 ? shards.map((one) => one.directUrl()) : [database.directUrl()],
+    todoUrls: (shards.length > 0 ? withTodos() : [database]).map((one) => one.directUrl()),
     topic,
     brokers: brokersOf(services, (one) => one.directUrl()),
   })
   const { databaseUrl, todoUrls } = place()
-  for (const url of new Set([databaseUrl, ...todoUrls])) await migrate(url, migrationsDirectory)
+  const joiningUrls = joining.map((one) => one.directUrl())
+  for (const url of new Set([databaseUrl, ...todoUrls, ...joiningUrls]))
+    await migrate(url, migrationsDirectory)
   if (stack === 'embedded') await keepEmbeddedLog(place().databaseUrl)
   const port = await freePort()
   const brokers = brokersOf(services, (one) => one.url)
@@ -131,7 +139,7 @@ export const startSystem = async (options: {
             : { KAFKA_BROKERS: brokers }),
         }
   const replica = services.get('postgres-replica')
-  const databases = {
+  const databases: Record<string, string> = {
     DATABASE_URL: database.url,
     // Less than it falls behind at times: it is to be left out then.
     ...(replica && { DATABASE_REPLICA_URLS: replica.url, DATABASE_REPLICA_LAG_MAX_MS: '1000' }),
@@ -140,6 +148,8 @@ export const startSystem = async (options: {
     }),
   }
   if (shards.length > 0) await makeMap(databases)
+  for (const one of joining)
+    databases['DATABASE_SHARDS'] = `${databases['DATABASE_SHARDS']},${joiningShard}=${one.url}`
   const environment = {
     ...stores,
     ...databases,
@@ -204,6 +214,12 @@ export const startSystem = async (options: {
     workerCount,
     services,
     haStores,
+    get hasJoined() {
+      return membership.hasJoined
+    },
+    set hasJoined(now) {
+      membership.hasJoined = now
+    },
     place,
     environment,
     forks,
