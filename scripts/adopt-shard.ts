@@ -93,7 +93,7 @@ const adoptCopy = async (
         onStep('empty')
         await emptyOfAccounts(copy)
         onStep('map')
-        await giveAllTo(sql, name, registered.partitions)
+        await giveAllTo(sql, name, registered.partitions).catch(orBusy)
         onStep('commit')
         return registered.partitions
       }),
@@ -108,7 +108,8 @@ const adoptCopy = async (
 /** The copy that nobody asks any more goes from DATABASE_URL, and from then on buckets may be moved. */
 export const finishAdoption = async ({ main, lock, out }: AdoptParts): Promise<void> => {
   const isAlone = await aloneWithMoves(lock, async () => {
-    if (!(await forgetOldTodos(main))) throw new NotAdopted('no shard was adopted here')
+    if (!(await forgetOldTodos(main).catch(orBusy)))
+      throw new NotAdopted('no shard was adopted here')
     out('DATABASE_URL: what it had of todos is deleted; buckets can be moved in a minute')
   })
   if (!isAlone) throw new NotAdopted('another process changes the shards: wait until it is done')
@@ -116,5 +117,8 @@ export const finishAdoption = async ({ main, lock, out }: AdoptParts): Promise<v
 
 const orBusy = (error: unknown): never => {
   if ((error as { readonly code?: unknown }).code !== '55P03') throw error // lock_not_available
-  throw new NotAdopted('todos are being written: stop all workers first', { cause: error })
+  throw new NotAdopted(
+    'somebody reads or writes todos for long: stop all workers that are not started with DATABASE_SHARDS, and try again',
+    { cause: error },
+  )
 }

@@ -17,6 +17,7 @@ import type { Pool } from '../lib/drivers/postgres/pool.ts'
 import { closeShards, openShards, type ShardDatabases } from '../lib/drivers/postgres/shards.ts'
 import type { Config } from '../lib/runtime/config/config.ts'
 import { databaseTarget, shardTargets } from '../lib/runtime/config/targets.ts'
+import { isAdoptionOpen } from '../lib/shards/adopting.ts'
 import { movesBegun, type BegunMove } from '../lib/shards/moves.ts'
 import { freeShares } from '../lib/shards/free-shares.ts'
 import {
@@ -107,6 +108,10 @@ const withShards = async (
     const moves = map ? await movesBegun(pool) : []
     const lines = await describe(map, pools, moves, shardConnectionsNeeded(config))
     for (const { text } of lines) out(text)
+    if (map && (await isAdoptionOpen(pool)))
+      out(
+        `${map.adopted}: was adopted; once all servers and workers are started with DATABASE_SHARDS, npm run shards -- finish-adoption`,
+      )
     return lines.some(({ isFault }) => isFault) ? 1 : 0
   } finally {
     await closeShards(opened)

@@ -121,6 +121,13 @@ export const giveAllTo = async (sql: Sql, shard: string, partitions: number): Pr
 /** A claim that is on its way now may be answered by a server that has not seen this. */
 const claimSecMax = 60
 
+/** A shard was adopted, and DATABASE_URL still has what it had of todos. */
+export const isAdoptionOpen = (main: Pool): Promise<boolean> =>
+  main.run(async (sql) => {
+    const rows = await sql`SELECT FROM shard_map WHERE keys_without_bucket_until = 'infinity'`
+    return rows.count > 0
+  })
+
 /** Todos may still be made whose ids have no bucket. */
 export const makesIdsWithoutBucket = (main: Pool): Promise<boolean> =>
   main.run(async (sql) => {

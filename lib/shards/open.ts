@@ -2,13 +2,7 @@
 // what. A shard is used only while it is known to be the one that DATABASE_SHARDS says, and by the map that
 // is known to be the one.
 
-import {
-  identityFault,
-  mapFault,
-  ofShard,
-  restoredTo,
-  shardsUsed,
-} from '../domain/shard-map.ts'
+import { identityFault, mapFault, ofShard, restoredTo, shardsUsed } from '../domain/shard-map.ts'
 import type { Budget } from '../drivers/postgres/budget.ts'
 import { isConnectionLost, isReadOnly } from '../drivers/postgres/errors.ts'
 import type { Databases } from '../drivers/postgres/databases.ts'

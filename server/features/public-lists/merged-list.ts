@@ -123,6 +123,8 @@ const heldOf = (parts: readonly FreshList[]): Held => {
   const [first] = held
   if (!first || isMissing) return { kind: 'empty' }
   const isFresh = held.length === all.length && held.every(({ kind }) => kind === 'fresh')
-  const asOfMs = Math.min(...held.map((one) => one.asOfMs))
+  // What is fresh is true now, however long ago it was read.
+  const stale = held.filter(({ kind }) => kind === 'stale')
+  const asOfMs = Math.min(...(stale.length > 0 ? stale : held).map((one) => one.asOfMs))
   return { kind: isFresh ? 'fresh' : 'stale', version: first.version, asOfMs }
 }

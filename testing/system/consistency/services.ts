@@ -19,10 +19,11 @@ export const shardNames = ['shard-a', 'shard-b'] as const
 export const joiningShard = 'shard-c'
 export const brokerNames = ['kafka-1', 'kafka-2', 'kafka-3'] as const
 export type BrokerName = (typeof brokerNames)[number]
-export type ShardName = (typeof shardNames)[number] | typeof joiningShard
+export type ShardName = (typeof shardNames)[number]
 export type ServiceName =
   | 'postgres'
   | ShardName
+  | typeof joiningShard
   | 'postgres-replica'
   | 'redis'
   | 'kafka'
