@@ -126,7 +126,7 @@ t.test('todos of one database become those of shards', async (t) => {
   const [asAnnNow, asBobNow] = [after.as(ann), after.as(bob)]
   const listed = await eventually(
     () => asAnnNow('GET', '/api/todos'),
-    (list) => list.status === 200 && todosOf(list).length === 4,
+    (list) => list.status === 200 && titlesOf(todosOf(list)).includes('changed'),
   )
   t.same(titlesOf(todosOf(listed)), ['between', 'late', 'fresh', 'changed'])
   for (const [key, title, made] of [
@@ -171,7 +171,9 @@ t.test('todos of one database become those of shards', async (t) => {
     text: /stays in a/,
   })
   await t.test('with buckets in another shard', walk)
-  t.match(await asBobNow('GET', `/api/todos/${idOf(bobs)}`), { body: { title: "bob's" } })
+  // For a second, until the server has read the map again, the new shard counts as one that is down.
+  const moved = await eventually(() => asBobNow('GET', `/api/todos/${idOf(bobs)}`), isThere)
+  t.match(moved, { body: { title: "bob's" } })
   t.equal((await asAnnNow('DELETE', ownPath)).status, 204)
   t.equal((await asBobNow('GET', ownPath)).status, 404)
   await eventually(
