@@ -1,13 +1,18 @@
 // Reads a whole topic back, for tests: what the log really holds, whatever was answered.
 
 import { Kafka, logLevel } from 'kafkajs'
+import { eventually } from './eventually.ts'
 
 /** Every record, in offset order within its partition, and each partition's end. */
 export const readTopic = async (brokers: string, topic: string) => {
   const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
-  const offsets = await admin.fetchTopicOffsets(topic)
+  // A leader that is new does not say for a moment what all replicas have.
+  const offsets = await eventually(
+    () => admin.fetchTopicOffsets(topic).catch(() => []),
+    ({ length }) => length > 0,
+  )
   await admin.disconnect()
   const ends = new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
   // A rebalance delivers some records twice: by partition and offset, each is kept once.

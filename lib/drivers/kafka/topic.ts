@@ -66,6 +66,9 @@ export const readTopicRanges = async (
     return boundsOnceLed(admin, settings.topic, timeoutMs)
   })
 
+/** LEADER_NOT_AVAILABLE: also of a new leader that does not know yet what all replicas have. */
+const notLedYet: readonly unknown[] = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']
+
 /** A topic that was just made, or whose leader moved, has partitions without a leader for a moment. */
 const boundsOnceLed = async (admin: Admin, topic: string, timeoutMs: number) => {
   const startedMs = performance.now()
@@ -75,7 +78,7 @@ const boundsOnceLed = async (admin: Admin, topic: string, timeoutMs: number) => 
     } catch (error) {
       const { type } = error as { type?: unknown }
       const isLate = performance.now() - startedMs > timeoutMs
-      if (type !== 'NOT_LEADER_FOR_PARTITION' || isLate) throw error
+      if (!notLedYet.includes(type) || isLate) throw error
       await delay(madeAskEveryMs)
     }
   }
