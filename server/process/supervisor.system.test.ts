@@ -308,7 +308,7 @@ void t.test('a database that is slow to answer at the start is waited for', asyn
       return row?.count ?? 0
     }
     await eventually(waits, (count) => count > 0, startTimeoutMs)
-    await delay(5 * refreshTimeoutMs)
+    await delay(10 * refreshTimeoutMs)
     return { started }
   })
   const server = await starting.started
