@@ -5,7 +5,7 @@
 
 import { encodeCommand } from '../../domain/command.ts'
 import type { Log } from '../../runtime/log.ts'
-import { withTimeout } from '../../runtime/deadline.ts'
+import { NoAnswer, withTimeout } from '../../runtime/deadline.ts'
 import { Degraded } from '../../runtime/parts.ts'
 import { pendingBytesMax, type CommandPublisher, type PublishGate } from '../command-log.ts'
 import { kafkaRecord } from '../../drivers/kafka/batch-bytes.ts'
@@ -162,7 +162,12 @@ export const createKafkaPublisher = (
       if (reason !== undefined) throw new Error(reason)
       const ask = () => pings.ask((one) => takesWrites(one, settings.topic))
       // What failed may be one broker of several, which the second time is not asked.
-      await ask().catch(ask)
+      await ask()
+        .catch(ask)
+        .catch((error: unknown) => {
+          // Both times it may have been one that says nothing: the queues know which partitions it leads.
+          if (!(error instanceof NoAnswer) || partlyDown() === undefined) throw error
+        })
       const partly = partlyDown()
       if (partly !== undefined) throw new Degraded(partly)
     },
