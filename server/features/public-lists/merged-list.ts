@@ -116,7 +116,7 @@ const mergeAll = (held: readonly ListSnapshot[], countMax: number): Buffer =>
   ).body
 
 /** The oldest of what is held. `version`: of the first part, whose name it is where it is the only one. */
-const heldOf = (parts: readonly FreshList[]): Held => {
+export const heldOf = (parts: readonly Pick<FreshList, 'held' | 'isFailing'>[]): Held => {
   const all = parts.map((part) => part.held())
   const isMissing = all.some((one, i) => one.kind === 'empty' && parts[i]?.isFailing() !== true)
   const held = all.filter((one) => one.kind !== 'empty')
