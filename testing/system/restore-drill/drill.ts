@@ -12,10 +12,9 @@ import { makeTemporaryDirectory } from '../../../scripts/stack/temporary-directo
 import { eventually } from '../../eventually.ts'
 import { check } from '../consistency/check.ts'
 import { startClients, type Clients } from '../consistency/clients.ts'
-import type { Evidence } from '../consistency/evidence.ts'
-import { readKafkaLog, readNextOffsets, readTables } from '../consistency/read-back.ts'
+import { readNextOffsets } from '../consistency/read-back.ts'
 import { readTopicEnds } from '../consistency/topic.ts'
-import { finalLists } from './final-lists.ts'
+import { gather, type Undone } from './gather.ts'
 import { drillShards } from './shard-drill.ts'
 import { startSite, type Site } from './site.ts'
 
@@ -47,12 +46,8 @@ const parse = (args: readonly string[]): Request => {
   return { seconds: Number(seconds), only }
 }
 
-type Window = {
-  readonly moment: string
-  /** What clients saw between the accident and the loss is of a past that was undone. */
-  readonly startMs: number
-  readonly firstRead: number
-}
+/** What clients saw between the accident and the loss is of a past that was undone. */
+type Accident = Pick<Undone, 'startMs' | 'firstRead'> & { readonly moment: string }
 
 const drill = async ({ seconds, only }: Request): Promise<boolean> => {
   const seed = Number(process.env['SEED'] ?? randomBytes(4).readUInt32LE())
@@ -93,7 +88,7 @@ const runDrill = async (site: Site, clients: Clients, seconds: number): Promise<
     `backed up in ${inSeconds(backupMs)}, with ${clients.acknowledged() - atBackup} writes meanwhile`,
   )
   await write()
-  const accident: Window = {
+  const accident: Accident = {
     moment: await site.deleteAllTodos(),
     startMs: performance.now(),
     firstRead: clients.reads.length,
@@ -126,7 +121,7 @@ const runDrill = async (site: Site, clients: Clients, seconds: number): Promise<
   await write()
   await clients.stop()
 
-  const evidence = await gather(site, clients, accident, { lostMs, lastRead })
+  const evidence = await gather(site, clients, [{ ...accident, endMs: lostMs, lastRead }])
   const violations = check(evidence)
   for (const { invariant, detail } of violations.slice(0, violationsShown))
     say(`${invariant}: ${detail}`)
@@ -144,36 +139,6 @@ const runDrill = async (site: Site, clients: Clients, seconds: number): Promise<
   say(`     all of before applied after ${inSeconds(caughtUpMs)}`)
   say(`violations: ${violations.length} of exactly once, order and freshness`)
   return violations.length === 0
-}
-
-const gather = async (
-  site: Site,
-  clients: Clients,
-  accident: Window,
-  loss: { readonly lostMs: number; readonly lastRead: number },
-): Promise<Evidence> => {
-  const log = await readKafkaLog(site.place())
-  await eventually(
-    () => readNextOffsets(site.place()),
-    (applied) => [...log.ends].every(([one, end]) => (applied.get(one) ?? 0) === end),
-    appliedTimeoutMs,
-  )
-  const tables = await readTables(site.place())
-  const shown = [...tables.todos.values()].filter(({ isPersonal }) => !isPersonal)
-  // Acknowledged is acknowledged; what came of it was answered by a database that is undone.
-  const operations = clients.operations.map((one) =>
-    one.endMs > accident.startMs && one.startMs < loss.lostMs
-      ? { ...one, answered: undefined }
-      : one,
-  )
-  return {
-    ...log,
-    ...tables,
-    operations,
-    reads: clients.reads.filter((_, index) => index < accident.firstRead || index >= loss.lastRead),
-    finalLists: await finalLists(site.port, shown.length),
-    live: [],
-  }
 }
 
 const timed = async (work: () => Promise<void>): Promise<number> => {

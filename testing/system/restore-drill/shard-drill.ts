@@ -9,11 +9,10 @@ import { eventually } from '../../eventually.ts'
 import type { seeded } from '../../seeded.ts'
 import { check, type Violation } from '../consistency/check.ts'
 import { startClients, type Clients } from '../consistency/clients.ts'
-import type { Evidence } from '../consistency/evidence.ts'
-import { readKafkaLog, readNextOffsets, readTables } from '../consistency/read-back.ts'
+import { readNextOffsets } from '../consistency/read-back.ts'
 import { shardNames, type ShardName } from '../consistency/services.ts'
 import { readTopicEnds } from '../consistency/topic.ts'
-import { finalLists } from './final-lists.ts'
+import { gather, type Undone } from './gather.ts'
 import { deleteTodos, momentOf, offsetsIn } from './operator.ts'
 import { startProbe, type Probe } from './probe.ts'
 import { partitions, startShardSite, type ShardSite } from './shard-site.ts'
@@ -34,19 +33,11 @@ const otherThan = (shard: ShardName): ShardName => (shard === 'shard-a' ? 'shard
 const homeOf = (partition: number): ShardName =>
   shardNames[partition % shardNames.length] as ShardName
 
-/** Reads of a shard that was lost, and of a past that was undone, are not of the history that is judged. */
-type Window = {
-  readonly startMs: number
-  readonly endMs: number
-  readonly firstRead: number
-  readonly lastRead: number
-}
-
 type Outcome = {
   readonly shard: ShardName
   readonly what: string
   readonly lines: readonly string[]
-  readonly window: Window
+  readonly window: Undone
 }
 
 /** False: something was lost, doubled, or seen that never was. */
@@ -114,7 +105,11 @@ const run = async (drill: Drill): Promise<boolean> => {
   await write()
   await clients.stop()
 
-  const evidence = await gather(drill, [lostDisk, undone])
+  const evidence = await gather(
+    drill.site,
+    drill.clients,
+    [lostDisk, undone].map(({ window }) => window),
+  )
   const violations = check(evidence)
   for (const { invariant, detail } of violations.slice(0, violationsShown))
     say(`${invariant}: ${detail}`)
@@ -205,36 +200,6 @@ const loseAndRestore = async (
       `meanwhile ${acknowledged} commands were acknowledged; its owner's reads: ${mine.failed} of ${mine.reads} failed`,
       `the other shard: ${during.failed} of ${during.reads} reads failed`,
     ],
-  }
-}
-
-const gather = async (
-  { site, clients }: Drill,
-  outcomes: readonly Outcome[],
-): Promise<Evidence> => {
-  const log = await readKafkaLog(site.place())
-  await eventually(
-    () => readNextOffsets(site.place()),
-    (applied) => [...log.ends].every(([one, end]) => (applied.get(one) ?? 0) === end),
-    appliedTimeoutMs,
-  )
-  const tables = await readTables(site.place())
-  const shown = [...tables.todos.values()].filter(({ isPersonal }) => !isPersonal)
-  const windows = outcomes.map(({ window }) => window)
-  return {
-    ...log,
-    ...tables,
-    // Acknowledged is acknowledged; what came of it was answered by a database that is undone.
-    operations: clients.operations.map((one) =>
-      windows.some(({ startMs, endMs }) => one.endMs > startMs && one.startMs < endMs)
-        ? { ...one, answered: undefined }
-        : one,
-    ),
-    reads: clients.reads.filter((_, index) =>
-      windows.every(({ firstRead, lastRead }) => index < firstRead || index >= lastRead),
-    ),
-    finalLists: await finalLists(site.port, shown.length),
-    live: [],
   }
 }
 
