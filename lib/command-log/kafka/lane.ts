@@ -35,6 +35,7 @@ type ProducerState =
   | { readonly kind: 'up'; readonly own: OwnProducer; records: number }
 
 export type Lane = {
+  /** While it is not down: whoever calls has asked. */
   publish(record: KafkaRecord): Promise<PublishOutcome>
   /** Why it takes nothing; undefined when it does. */
   downReason(): string | undefined
@@ -199,11 +200,7 @@ export const createLane = (parts: LaneParts): Lane => {
   else void connect()
 
   return {
-    publish(record) {
-      return state.kind === 'up'
-        ? batch.add(record)
-        : Promise.resolve({ kind: 'refused', cause: 'log-unavailable', reason: state.reason })
-    },
+    publish: batch.add,
     downReason: () => (state.kind === 'up' ? undefined : state.reason),
     isNew: () => state.kind === 'new',
     isSlow: () => state.kind !== 'up' || batch.inFlightMs() > slowFromMs,
